@@ -1,0 +1,61 @@
+"""Field types that several bodies share, each with its rule and its source."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import msgspec
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainSerializer,
+    StringConstraints,
+)
+from pydantic_core import PydanticCustomError
+
+METADATA_BYTES = 4096
+
+
+class Body(BaseModel):
+    """A request body: a field that is not declared is an error that names it."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=False)
+
+
+def field_error(field: str, message: str) -> PydanticCustomError:
+    """An error of a whole body that still names the field to mend, relative to that body."""
+    return PydanticCustomError("field_error", "{message}", {"field": field, "message": message})
+
+
+def rfc3339(moment: datetime) -> str:
+    """`moment` in UTC with `Z` (RFC 3339), microseconds only where there are any."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _small(value: dict[str, Any]) -> dict[str, Any]:
+    if len(msgspec.json.encode(value)) > METADATA_BYTES:
+        message = f"must be at most {METADATA_BYTES} bytes of JSON"
+        raise ValueError(message)
+    return value
+
+
+def _no_bool(value: object) -> object:
+    if isinstance(value, bool):
+        message = "must be a number"
+        raise ValueError(message)  # noqa: TRY004 - pydantic turns a ValueError into the field's error
+    return value
+
+
+Timestamp = Annotated[datetime, PlainSerializer(rfc3339, return_type=str)]
+"""A time in an answer."""
+InstantField = Annotated[AwareDatetime, PlainSerializer(rfc3339, return_type=str)]
+"""A time in a request; it must carry its offset."""
+Metadata = Annotated[dict[str, Any], AfterValidator(_small)]
+Locale = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*$", max_length=35)]
+"""A language tag (BCP 47 / RFC 5646 §2.1, by its outer shape)."""
+TemplateCode = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_.-]{1,100}$")]
+Category = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+RequestId = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00]*$")]
+StrictCount = Annotated[int, BeforeValidator(_no_bool)]

@@ -1,0 +1,71 @@
+"""What travels through the broker: the topology's names and the queue message.
+
+Names are part of the public contract; a foreign program may publish and consume by them.
+"""
+
+from typing import Any
+
+import msgspec
+
+from angarium.contracts.notifications import URGENT_PRIORITY
+from angarium.contracts.statuses import Channel
+
+SCHEMA_VERSION = 1
+WORK_EXCHANGE = "notifications.direct"
+EVENTS_EXCHANGE = "notifications.events"
+FAILED_QUEUE = "failed.queue"
+FAILED_KEY = "failed"
+
+
+def work_queue(channel: Channel) -> str:
+    """The main queue of a channel, bound with the channel's name."""
+    return f"{channel}.queue"
+
+
+def urgent_queue(channel: Channel) -> str:
+    """The urgent lane of a channel."""
+    return f"{channel}.urgent.queue"
+
+
+def routing_key(channel: Channel, priority: int) -> str:
+    """The key of a notification on `notifications.direct`: its channel, or the channel's urgent lane."""
+    return f"{channel}.urgent" if priority >= URGENT_PRIORITY else str(channel)
+
+
+class QueueMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
+    """One unit of work. The record in the database is the truth; the message says that there is work.
+
+    A foreign message may carry `user_id`, `template_code`, `variables` and `request_id` only; it is
+    matched to its notification by `request_id` within `tenant`.
+    """
+
+    request_id: str
+    user_id: str | None = None
+    template_code: str | None = None
+    variables: dict[str, Any] = {}
+    schema_version: int = SCHEMA_VERSION
+    notification_id: str | None = None
+    tenant: str = "default"
+    notification_type: str | None = None
+    template_version: int | None = None
+    locale: str | None = None
+    priority: int = 5
+    correlation_id: str | None = None
+    expires_at: str | None = None
+
+
+class FailedMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """What `failed.queue` holds: a pointer to the dead letter and enough for a person to see why."""
+
+    id: str
+    notification_id: str | None
+    tenant: str
+    channel: str
+    template_code: str | None
+    request_id: str | None
+    reason: dict[str, str]
+    attempts: int
+    correlation_id: str | None
+    failed_at: str
+    schema_version: int = SCHEMA_VERSION
+    payload: str | None = None

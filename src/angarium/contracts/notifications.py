@@ -1,0 +1,204 @@
+"""The bodies of the sending API."""
+
+from typing import Annotated, Any, Self
+from uuid import UUID
+
+from pydantic import BaseModel, Field, StringConstraints, model_validator
+
+from angarium.contracts.fields import (
+    Body,
+    Category,
+    InstantField,
+    Locale,
+    Metadata,
+    RequestId,
+    StrictCount,
+    TemplateCode,
+    Timestamp,
+    field_error,
+)
+from angarium.contracts.statuses import Channel, DeliveryStatus, Status
+
+BULK_LIMIT = 1000
+URGENT_PRIORITY = 8
+"""From this priority on a notification travels in the urgent lane."""
+DEFAULT_PRIORITY = 5
+ADDRESS_FIELD = {Channel.EMAIL: "email", Channel.PUSH: "push_token", Channel.SMS: "phone"}
+
+Text = Annotated[str, StringConstraints(max_length=255, pattern=r"^[^\x00]*$")]
+
+
+class Recipient(Body):
+    """Someone who is not a stored user; the address of each channel that is tried must be there."""
+
+    email: Annotated[str, StringConstraints(min_length=1, max_length=320)] | None = None
+    phone: Annotated[str, StringConstraints(min_length=1, max_length=32)] | None = None
+    push_token: Annotated[str, StringConstraints(min_length=1, max_length=4096)] | None = None
+    name: Text | None = None
+    locale: Locale | None = None
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        if self.email is None and self.phone is None and self.push_token is None:
+            raise field_error("email", "one of email, phone or push_token is required")
+        return self
+
+    def address(self, channel: Channel) -> str | None:
+        """The address by which `channel` reaches this recipient."""
+        return {Channel.EMAIL: self.email, Channel.PUSH: self.push_token, Channel.SMS: self.phone}[channel]
+
+
+class NotificationRequest(Body):
+    """`POST /api/v1/notifications`: whom to notify, how, with which template and variables."""
+
+    notification_type: Channel
+    user_id: UUID | None = None
+    recipient: Recipient | None = None
+    template_code: TemplateCode
+    variables: dict[str, Any] = Field(default_factory=dict)
+    request_id: RequestId
+    priority: Annotated[StrictCount, Field(ge=1, le=10)] = DEFAULT_PRIORITY
+    metadata: Metadata = Field(default_factory=dict)
+    locale: Locale | None = None
+    template_version: Annotated[StrictCount, Field(ge=1)] | None = None
+    category: Category | None = None
+    send_at: InstantField | None = None
+    expires_at: InstantField | None = None
+    callback_url: Annotated[str, StringConstraints(max_length=2048)] | None = None
+    fallback: Annotated[list[Channel], Field(max_length=3)] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _one_target(self) -> Self:
+        if (self.user_id is None) == (self.recipient is None):
+            raise field_error("user_id", "exactly one of user_id or recipient is required")
+        return self
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        if self.recipient is not None:
+            for channel in (self.notification_type, *self.fallback):
+                if self.recipient.address(channel) is None:
+                    raise field_error(f"recipient.{ADDRESS_FIELD[channel]}", f"required to notify by {channel}")
+        return self
+
+
+class BulkRequest(Body):
+    """Up to 1,000 notifications, whole, or one template for many recipients.
+
+    Items are validated singly, so that a bad one is refused without its neighbours.
+    """
+
+    notifications: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=BULK_LIMIT)] | None = None
+    notification_type: Channel | None = None
+    template_code: TemplateCode | None = None
+    recipients: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=BULK_LIMIT)] | None = None
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        if (self.notifications is None) == (self.recipients is None):
+            raise field_error("notifications", "exactly one of notifications or recipients is required")
+        if self.recipients is not None and self.notification_type is None:
+            raise field_error("notification_type", "required with recipients")
+        if self.recipients is not None and self.template_code is None:
+            raise field_error("template_code", "required with recipients")
+        return self
+
+
+class NotificationAccepted(BaseModel):
+    """The 202: the record is durable."""
+
+    notification_id: UUID
+    request_id: str
+    status: Status
+    delivery_status: DeliveryStatus
+    status_url: str
+    correlation_id: str
+    created_at: Timestamp
+
+
+class Reason(BaseModel):
+    """Why a notification ended otherwise than sent."""
+
+    code: str
+    message: str
+
+
+class NotificationView(BaseModel):
+    """`GET /api/v1/notifications/{id}`."""
+
+    notification_id: UUID
+    request_id: str
+    notification_type: Channel
+    user_id: str | None
+    recipient: dict[str, Any] | None
+    template_code: str
+    template_version: int
+    locale: str
+    category: str | None
+    priority: int
+    status: Status
+    delivery_status: DeliveryStatus
+    reason: Reason | None
+    attempts: int
+    provider: str | None
+    provider_message_id: str | None
+    variables: dict[str, Any]
+    metadata: dict[str, Any]
+    correlation_id: str
+    fallback: list[Channel]
+    fallback_of: UUID | None
+    send_at: Timestamp | None
+    expires_at: Timestamp | None
+    created_at: Timestamp
+    updated_at: Timestamp
+    sent_at: Timestamp | None
+    delivered_at: Timestamp | None
+
+
+class DeadLetterView(BaseModel):
+    """One notification that ended `failed`, or a message that could not be one (`payload`)."""
+
+    id: UUID
+    notification_id: UUID | None
+    channel: Channel
+    template_code: str | None
+    reason: Reason
+    attempts: int
+    correlation_id: str | None
+    failed_at: Timestamp
+    payload: str | None = None
+
+
+class DeadLetterGroup(BaseModel):
+    """`group_by=reason`."""
+
+    reason: str
+    channel: Channel
+    count: int
+    oldest_at: Timestamp
+    example: str
+
+
+class DeadLetterFilter(Body):
+    """Which dead letters are meant; nothing set means all."""
+
+    channel: Channel | None = None
+    reason: str | None = None
+    template_code: str | None = None
+    older_than: InstantField | None = None
+
+
+class ReplayRequest(Body):
+    """`POST /api/v1/dead-letters/replay`."""
+
+    filter: DeadLetterFilter = Field(default_factory=DeadLetterFilter)
+    dry_run: bool = False
+    rate_per_second: Annotated[float, Field(gt=0, le=100_000)] | None = None
+
+
+class ReplayResult(BaseModel):
+    """How many letters matched, and how many are on their way again."""
+
+    matched: int
+    replayed: int
+    dry_run: bool

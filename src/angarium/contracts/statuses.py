@@ -1,0 +1,101 @@
+"""The states of a notification and the one table that says which change is allowed."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class Channel(StrEnum):
+    """The ways a notification can travel; also `notification_type` in bodies."""
+
+    EMAIL = "email"
+    PUSH = "push"
+    SMS = "sms"
+
+
+class Status(StrEnum):
+    """Where a notification stands. Each comment says what leads on from there."""
+
+    SCHEDULED = "scheduled"  # waits for its time → pending
+    PENDING = "pending"  # accepted and durable, waits for a worker → sending
+    SENDING = "sending"  # claimed by one worker under a lease → any outcome
+    SENT = "sent"  # the provider took responsibility → delivered, or failed by a bounce
+    DELIVERED = "delivered"  # a receipt says that it arrived; the end
+    RETRYING = "retrying"  # a retryable answer; waits for its next attempt → sending
+    FAILED = "failed"  # refused for good or retries used up → pending, by a replay only
+    SKIPPED = "skipped"  # the user does not want it; the end
+    CANCELLED = "cancelled"  # the caller took it back; the end
+    EXPIRED = "expired"  # its time had passed before it could be sent; the end
+    UNKNOWN = "unknown"  # at_most_once and the answer was lost; an operator decides
+
+
+class DeliveryStatus(StrEnum):
+    """The coarse word other systems use beside `status`."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+class DeliveryPolicy(StrEnum):
+    """What happens to a send whose answer was lost in a crash."""
+
+    AT_LEAST_ONCE = "at_least_once"  # sent again
+    AT_MOST_ONCE = "at_most_once"  # → unknown
+
+
+_S = Status
+
+TRANSITIONS: Mapping[Status, frozenset[Status]] = MappingProxyType(
+    {
+        _S.SCHEDULED: frozenset({_S.PENDING, _S.CANCELLED, _S.EXPIRED}),
+        _S.PENDING: frozenset({_S.SENDING, _S.CANCELLED, _S.EXPIRED}),
+        _S.SENDING: frozenset(
+            {
+                _S.SENDING,  # another worker takes over after the lease ended
+                _S.PENDING,  # given back unsent; burns no attempt
+                _S.SCHEDULED,  # deferred, by quiet hours for one; burns no attempt
+                _S.SENT,
+                _S.RETRYING,
+                _S.FAILED,
+                _S.SKIPPED,
+                _S.EXPIRED,
+                _S.UNKNOWN,
+            }
+        ),
+        _S.RETRYING: frozenset({_S.SENDING, _S.CANCELLED, _S.EXPIRED}),
+        _S.SENT: frozenset({_S.DELIVERED, _S.FAILED}),
+        _S.UNKNOWN: frozenset({_S.SENT, _S.FAILED, _S.PENDING}),
+        _S.FAILED: frozenset({_S.PENDING}),
+        _S.DELIVERED: frozenset(),
+        _S.SKIPPED: frozenset(),
+        _S.CANCELLED: frozenset(),
+        _S.EXPIRED: frozenset(),
+    }
+)
+"""The only judge of a change: `old → {allowed new}`. Every UPDATE is conditional on it."""
+
+UNFINISHED = frozenset({_S.SCHEDULED, _S.PENDING, _S.SENDING, _S.RETRYING})
+"""States that the system itself must still move on."""
+
+_PENDING_WORDS = UNFINISHED | {_S.UNKNOWN}
+_DELIVERED_WORDS = frozenset({_S.SENT, _S.DELIVERED})
+
+
+def may_become(old: Status, new: Status) -> bool:
+    """Whether the table allows `old → new`."""
+    return new in TRANSITIONS[old]
+
+
+def sources_of(new: Status) -> frozenset[Status]:
+    """Every state that may become `new`: the `WHERE status IN (…)` of its UPDATE."""
+    return frozenset(old for old, targets in TRANSITIONS.items() if new in targets)
+
+
+def delivery_status(status: Status) -> DeliveryStatus:
+    """The coarse word for `status`."""
+    if status in _PENDING_WORDS:
+        return DeliveryStatus.PENDING
+    if status in _DELIVERED_WORDS:
+        return DeliveryStatus.DELIVERED
+    return DeliveryStatus.FAILED

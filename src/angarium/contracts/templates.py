@@ -1,0 +1,122 @@
+"""The bodies of the templates service, and what other services ask it."""
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, Field, StringConstraints
+
+from angarium.contracts.fields import Body, Category, Locale, TemplateCode, Timestamp
+from angarium.contracts.statuses import Channel, DeliveryPolicy
+
+Source = Annotated[str, StringConstraints(max_length=200_000, pattern=r"^[^\x00]*$")]
+Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,99}$")]
+RetryDelay = Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)?(ms|s|m|h)$")]
+VersionStatus = Literal["draft", "published", "superseded"]
+
+
+class TemplateParts(Body):
+    """Liquid sources. `content` is every channel's main body; the specific names win over it."""
+
+    subject: Source | None = None
+    content: Source | None = None
+    html: Source | None = None
+    mjml: Source | None = None
+    text: Source | None = None
+    title: Source | None = None
+    body: Source | None = None
+    image: Source | None = None
+    link: Source | None = None
+
+
+class TemplateVersionCreate(TemplateParts):
+    """`POST /templates/{code}/versions`: a draft."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None = None
+    description: Annotated[str, StringConstraints(max_length=2000)] | None = None
+    channel: Channel = Channel.EMAIL
+    language: Locale = "en"
+    required_variables: Annotated[list[Variable], Field(max_length=200)] | None = None
+    defaults: dict[Variable, Any] = Field(default_factory=dict)
+    category: Category | None = None
+    delivery_policy: DeliveryPolicy = DeliveryPolicy.AT_LEAST_ONCE
+    retry_delays: Annotated[list[RetryDelay], Field(max_length=20)] | None = None
+    translations: dict[Locale, TemplateParts] = Field(default_factory=dict)
+
+
+class TemplateCreate(TemplateVersionCreate):
+    """`POST /templates`: creates the template and publishes version 1."""
+
+    code: TemplateCode
+
+
+class TemplateView(TemplateParts):
+    """`GET /templates/{code}`."""
+
+    code: str
+    name: str
+    description: str
+    channel: Channel
+    language: str
+    version: int
+    status: VersionStatus
+    required_variables: list[str]
+    defaults: dict[str, Any]
+    category: str | None
+    delivery_policy: DeliveryPolicy
+    retry_delays: list[str] | None
+    translations: dict[str, dict[str, str]]
+    created_at: Timestamp
+    updated_at: Timestamp
+
+
+class VersionView(BaseModel):
+    """One line of `GET /templates/{code}/versions`."""
+
+    version: int
+    status: VersionStatus
+    created_at: Timestamp
+    created_by: str | None
+
+
+class PreviewRequest(Body):
+    """`POST /templates/{code}/preview`."""
+
+    variables: dict[str, Any] = Field(default_factory=dict)
+    version: Annotated[int, Field(ge=1)] | None = None
+    locale: Locale | None = None
+    channel: Channel | None = None
+
+
+class ChannelSources(BaseModel):
+    """Liquid sources of one language as they are rendered at each send: MJML compiled, CSS inlined, text made.
+
+    Keyed by part: email `subject`, `html`, `text`; push `title`, `body`, `image`, `link`; sms `text`.
+    A channel that the template has nothing for is absent.
+    """
+
+    email: dict[str, str] | None = None
+    push: dict[str, str] | None = None
+    sms: dict[str, str] | None = None
+
+
+class CompiledTemplate(BaseModel):
+    """One version of a template, ready to render. Immutable, so caches need no expiry."""
+
+    template_id: UUID
+    tenant: str
+    code: str
+    version: int
+    language: str
+    required_variables: list[str]
+    defaults: dict[str, Any]
+    category: str | None
+    delivery_policy: DeliveryPolicy
+    retry_delays: list[str] | None
+    locales: dict[str, ChannelSources]
+
+
+class PublishedPointer(BaseModel):
+    """Which version of a code is published now. The only thing of a template that changes."""
+
+    code: str
+    version: int

@@ -1,0 +1,159 @@
+"""The bodies of the users service, and what other services ask it."""
+
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
+
+from pydantic import BaseModel, Field, StringConstraints, model_validator
+
+from angarium.contracts.fields import Body, Category, Locale, Metadata, Timestamp, field_error
+
+Platform = Literal["fcm", "apns", "webpush", "onesignal"]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Email = Annotated[str, StringConstraints(min_length=3, max_length=320)]
+Phone = Annotated[str, StringConstraints(min_length=3, max_length=32)]
+Token = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
+TimeOfDay = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+
+
+class QuietHours(Body):
+    """When not to disturb, in the user's timezone; may pass midnight."""
+
+    start: TimeOfDay
+    end: TimeOfDay
+
+
+class ChannelSwitches(Body):
+    """Channels on or off within a category; one that is not named follows the channel."""
+
+    email: bool | None = None
+    push: bool | None = None
+    sms: bool | None = None
+
+
+class Preferences(Body):
+    """A user's whole wishes."""
+
+    email: bool = True
+    push: bool = True
+    sms: bool = True
+    categories: dict[Category, ChannelSwitches] = Field(default_factory=dict)
+    quiet_hours: QuietHours | None = None
+
+
+class PreferencesPatch(Body):
+    """Wishes to change; what is not named stays."""
+
+    email: bool | None = None
+    push: bool | None = None
+    sms: bool | None = None
+    categories: dict[Category, ChannelSwitches] | None = None
+    quiet_hours: QuietHours | None = None
+
+
+class UserCreate(Body):
+    """`POST /users`."""
+
+    name: Name
+    email: Email | None = None
+    phone: Phone | None = None
+    push_token: Token | None = None
+    password: Annotated[str, StringConstraints(min_length=8, max_length=1024)] | None = Field(default=None, repr=False)
+    preferences: PreferencesPatch | None = None
+    locale: Locale | None = None
+    timezone: Annotated[str, StringConstraints(max_length=64)] | None = None
+    metadata: Metadata = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        if self.email is None and self.phone is None and self.push_token is None:
+            raise field_error("email", "one of email, phone or push_token is required")
+        return self
+
+
+class UserPatch(Body):
+    """`PATCH /users/{user_id}`: what is not named stays."""
+
+    name: Name | None = None
+    email: Email | None = None
+    phone: Phone | None = None
+    push_token: Token | None = None
+    password: Annotated[str, StringConstraints(min_length=8, max_length=1024)] | None = Field(default=None, repr=False)
+    preferences: PreferencesPatch | None = None
+    locale: Locale | None = None
+    timezone: Annotated[str, StringConstraints(max_length=64)] | None = None
+    metadata: Metadata | None = None
+
+
+class PreferenceSwitches(BaseModel):
+    """The three booleans shown in a user body."""
+
+    email: bool
+    push: bool
+    sms: bool
+
+
+class UserView(BaseModel):
+    """`GET /users/{user_id}`."""
+
+    user_id: UUID
+    name: str
+    email: str | None
+    phone: str | None
+    push_token: str | None
+    preferences: PreferenceSwitches
+    locale: str | None
+    timezone: str | None
+    metadata: dict[str, Any]
+    created_at: Timestamp
+    updated_at: Timestamp
+
+
+class DeviceCreate(Body):
+    """`POST /users/{user_id}/devices`; for `webpush` the token is the browser's subscription object."""
+
+    platform: Platform
+    token: Token | dict[str, Any]
+    name: Name | None = None
+
+
+class DeviceView(BaseModel):
+    """One place where a push can arrive."""
+
+    device_id: UUID
+    platform: Platform
+    token: str | dict[str, Any]
+    name: str | None
+    created_at: Timestamp
+
+
+class ContactDevice(BaseModel):
+    """A device as a worker needs it."""
+
+    device_id: UUID
+    platform: Platform
+    token: str | dict[str, Any]
+
+
+class Contact(BaseModel):
+    """What a send needs to know of a user at the moment of sending. Cached as `user:preferences:{user_id}`."""
+
+    user_id: UUID
+    name: str
+    email: str | None
+    phone: str | None
+    devices: list[ContactDevice]
+    locale: str | None
+    timezone: str | None
+    preferences: Preferences
+
+
+class ContactQuery(Body):
+    """`POST /internal/v1/contacts`: many users at once (service token only)."""
+
+    user_ids: Annotated[list[UUID], Field(max_length=1000)]
+
+
+class ContactAnswer(BaseModel):
+    """The contacts that exist, in no order; an id that is missing is no user of this tenant."""
+
+    contacts: list[Contact]

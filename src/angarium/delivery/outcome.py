@@ -1,0 +1,53 @@
+"""What a provider answered, as a value that is matched once.
+
+Every `answer` is the provider's own short word (`550 5.1.1 no such user`), free of addresses and secrets.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The provider took responsibility."""
+
+    answer: str
+    provider_message_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Not now; another attempt may succeed, not before `after` where the provider said so.
+
+    `provider_fault`: it speaks about the provider (a timeout, a 5xx), not about the recipient; the breaker counts it.
+    """
+
+    answer: str
+    after: timedelta | None = None
+    provider_fault: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Permanent:
+    """Never for this message; with `suppress`, never again for this address. `code` is the contract's reason."""
+
+    answer: str
+    suppress: bool = False
+    code: str = "permanent"
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """The provider refuses us (credentials, account): pause it, keep the messages, alert."""
+
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ambiguous:
+    """The request went out and the answer was lost: it may have been sent."""
+
+    answer: str
+
+
+Outcome = Sent | Retry | Permanent | Configuration | Ambiguous

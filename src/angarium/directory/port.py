@@ -1,0 +1,40 @@
+"""The port to what others must know of users and templates."""
+
+from collections.abc import Collection, Mapping
+from typing import Protocol
+from uuid import UUID
+
+from angarium.contracts.errors import Transient
+from angarium.contracts.templates import CompiledTemplate
+from angarium.contracts.users import Contact
+
+
+class DirectoryUnavailable(Transient):
+    """Neither cache nor service can say"""
+
+
+class Contacts(Protocol):
+    """Users."""
+
+    async def known(self, tenant: str, user_id: UUID) -> Contact | None:
+        """The user as of a moment ago, for an acceptance; None: there is none. Raises DirectoryUnavailable."""
+        ...
+
+    async def current(self, tenant: str, user_ids: Collection[UUID]) -> Mapping[UUID, Contact]:
+        """Those that exist, as they are now, for a send: asked of the service; of the cache when it is down.
+
+        Raises DirectoryUnavailable when neither can say for one of them.
+        """
+        ...
+
+
+class Templates(Protocol):
+    """Template versions. A version never changes; which one is published does."""
+
+    async def published(self, tenant: str, code: str) -> CompiledTemplate | None:
+        """The published version; None: no such template, or archived. Raises DirectoryUnavailable."""
+        ...
+
+    async def version(self, tenant: str, code: str, version: int) -> CompiledTemplate | None:
+        """That version, archived or not; None: there is none. Raises DirectoryUnavailable."""
+        ...

@@ -1,0 +1,203 @@
+"""The values that a notification's life is told in: what is accepted, claimed, recorded and published."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from angarium.contracts.messages import WORK_EXCHANGE
+from angarium.contracts.statuses import Channel, DeliveryPolicy, Status
+
+JsonText = str
+"""A JSON document as text, already checked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewNotification:
+    """A notification that passed every check and is to be made durable.
+
+    `fingerprint` is a digest of the request's meaning: the same `request_id` with another fingerprint is a conflict.
+    """
+
+    id: UUID
+    tenant: str
+    caller: str
+    request_id: str
+    fingerprint: bytes
+    channel: Channel
+    template_code: str
+    template_version: int
+    locale: str
+    priority: int
+    correlation_id: str
+    user_id: str | None = None
+    recipient: JsonText | None = None
+    category: str | None = None
+    variables: JsonText = "{}"
+    metadata: JsonText = "{}"
+    policy: DeliveryPolicy = DeliveryPolicy.AT_LEAST_ONCE
+    traceparent: str | None = None
+    fallback: tuple[Channel, ...] = ()
+    fallback_of: UUID | None = None
+    callback_url: str | None = None
+    send_at: datetime | None = None
+    expires_at: datetime | None = None
+
+
+class AcceptOutcome(StrEnum):
+    """What became of an acceptance."""
+
+    CREATED = "created"
+    REPLAYED = "replayed"  # the same request was accepted before
+    CONFLICT = "conflict"  # the request_id belongs to another request
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """The durable record that answers a request; for a replay or a conflict the one that was there before."""
+
+    outcome: AcceptOutcome
+    notification_id: UUID
+    status: Status
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the timeline. `data` holds what the kind of event adds (attempt, provider, answer, …)."""
+
+    event: str
+    at: datetime
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a notification ended otherwise than sent: a code of the contract, and words."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """The claim holds: this worker alone may send it until the lease ends. The record as it stands.
+
+    `attempt` counts this attempt (1 is the first). `expired`: its `expires_at` has passed, by the database's clock.
+    """
+
+    id: UUID
+    claim_token: UUID
+    attempt: int
+    tenant: str
+    request_id: str
+    channel: Channel
+    user_id: str | None
+    recipient: dict[str, Any] | None
+    template_code: str
+    template_version: int
+    locale: str
+    category: str | None
+    priority: int
+    variables: dict[str, Any]
+    correlation_id: str
+    traceparent: str | None
+    policy: DeliveryPolicy
+    expired: bool
+    expires_at: datetime | None
+    created_at: datetime
+    provider: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotNow:
+    """Another worker holds a living lease, or its time has not come: look again after `wait`."""
+
+    id: UUID
+    wait: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class NothingToDo:
+    """It has ended, was given up as unknown, waits in the record for a later time, or (status None) is not there."""
+
+    id: UUID
+    status: Status | None
+
+
+Verdict = Claimed | NotNow | NothingToDo
+
+
+class OutboxKind(StrEnum):
+    """What an outbox row publishes; a notification has at most one row of each kind at a time."""
+
+    WORK = "work"
+    DEAD_LETTER = "dead_letter"
+    STATUS_EVENT = "status_event"
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxKey:
+    """Names one outbox row. `subject` is the notification, or the dead letter where there is none."""
+
+    subject: UUID
+    kind: OutboxKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxMessage:
+    """A message that must reach the broker, kept until the broker confirms it."""
+
+    key: OutboxKey
+    routing_key: str
+    body: bytes
+    exchange: str = WORK_EXCHANGE
+    correlation_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewDeadLetter:
+    """What could not be sent. `payload`: the raw message, where it was none of ours (size-capped)."""
+
+    id: UUID
+    tenant: str
+    channel: Channel
+    reason: Reason
+    attempts: int
+    notification_id: UUID | None = None
+    template_code: str | None = None
+    request_id: str | None = None
+    correlation_id: str | None = None
+    payload: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a claim led to: the state to move to and all that is to be recorded with it, in one piece.
+
+    It is written only while `claim_token` still holds the row in `sending`. `wait` sets when it is due again
+    (`retrying`, `pending`, `scheduled`), from the database's now. `burns_attempt=False` gives the attempt back.
+    """
+
+    id: UUID
+    claim_token: UUID
+    status: Status
+    events: tuple[Event, ...] = ()
+    reason: Reason | None = None
+    provider: str | None = None
+    provider_message_id: str | None = None
+    wait: timedelta | None = None
+    burns_attempt: bool = True
+    dead_letter: NewDeadLetter | None = None
+    outbox: tuple[OutboxMessage, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SweepReport:
+    """What one pass of the sweeper moved on."""
+
+    released: int = 0  # scheduled → pending
+    requeued: int = 0  # published again
+    expired: int = 0
+    unknown: int = 0  # at_most_once whose worker died

@@ -1,0 +1,41 @@
+"""Who is calling."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from angarium.contracts.errors import Forbidden
+from angarium.contracts.scopes import Scope
+
+SERVICE_TOKEN_HEADER = "x-service-token"  # noqa: S105 - a header's name
+TENANT_HEADER = "x-angarium-tenant"
+CALLER_HEADER = "x-angarium-caller"
+SCOPES_HEADER = "x-angarium-scopes"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Tenant + key name (or JWT `sub`), with what it may do. `key_id` is None for tokens and services."""
+
+    tenant: str
+    name: str
+    scopes: frozenset[Scope]
+    key_id: str | None = None
+
+    def require(self, scope: Scope) -> None:
+        """Raise Forbidden unless this caller has `scope` (or `admin`)."""
+        if scope not in self.scopes and Scope.ADMIN not in self.scopes:
+            message = f"The caller lacks the scope {scope}"
+            raise Forbidden(message)
+
+
+class Authenticator(Protocol):
+    """Turns a request's headers into a caller."""
+
+    async def authenticate(self, headers: Mapping[str, str]) -> Caller:
+        """The caller behind `headers` (lower-case names).
+
+        `X-API-Key`, `Authorization: Bearer` or `X-Service-Token` (which brings its tenant, caller and scopes in
+        headers of its own). Raises Unauthorized; ServiceUnavailable when it cannot be verified now.
+        """
+        ...

@@ -1,0 +1,84 @@
+"""Group commit: whatever waits when the last flush ends goes into the next one, in one piece.
+
+No timer: a lonely item is flushed at once, and under load batches grow by themselves.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+from angarium.contracts.errors import Transient
+
+ItemT = TypeVar("ItemT")
+ResultT = TypeVar("ResultT")
+
+
+class GroupCommit(Generic[ItemT, ResultT]):
+    """Collects items of concurrent callers and hands them to `flush` in batches.
+
+    `flush` gets 1 to `limit` items and returns as many results in the same order. When it raises a Transient,
+    each caller of that batch gets it; any other error makes each item flushed alone, so that a bad one fails
+    without its neighbours. At most `flushers` batches are under way at once. A caller that
+    is cancelled gives up its result, not its item: a flush that began is finished.
+    """
+
+    def __init__(
+        self, flush: Callable[[Sequence[ItemT]], Awaitable[Sequence[ResultT]]], *, limit: int = 500, flushers: int = 2
+    ) -> None:
+        self._flush = flush
+        self._limit = limit
+        self._idle = flushers
+        self._waiting: deque[tuple[ItemT, asyncio.Future[ResultT]]] = deque()
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def submit(self, item: ItemT) -> ResultT:
+        """The result for `item`, once its batch is flushed."""
+        future: asyncio.Future[ResultT] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, future))
+        self._start()
+        return await future
+
+    async def submit_many(self, items: Sequence[ItemT]) -> list[ResultT]:
+        """The results for `items`, in order; they may be spread over several batches."""
+        loop = asyncio.get_running_loop()
+        futures: list[asyncio.Future[ResultT]] = [loop.create_future() for _ in items]
+        self._waiting.extend(zip(items, futures, strict=True))
+        self._start()
+        return list(await asyncio.gather(*futures))
+
+    async def drain(self) -> None:
+        """Return once nothing waits and nothing is being flushed."""
+        while self._running:
+            await asyncio.wait(self._running)
+
+    def _start(self) -> None:
+        if self._idle and self._waiting:
+            self._idle -= 1
+            task = asyncio.create_task(self._work())
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+
+    async def _work(self) -> None:
+        try:
+            while self._waiting:
+                count = min(self._limit, len(self._waiting))
+                await self._flush_one([self._waiting.popleft() for _ in range(count)])
+        finally:
+            self._idle += 1
+
+    async def _flush_one(self, batch: list[tuple[ItemT, asyncio.Future[ResultT]]]) -> None:
+        try:
+            results = await self._flush([item for item, _ in batch])
+        except Exception as error:  # noqa: BLE001 - whatever it is belongs to the callers
+            if len(batch) > 1 and not isinstance(error, Transient):
+                for entry in batch:
+                    await self._flush_one([entry])
+                return
+            for _, future in batch:
+                if not future.done():
+                    future.set_exception(error)
+            return
+        for (_, future), result in zip(batch, results, strict=True):
+            if not future.done():
+                future.set_result(result)

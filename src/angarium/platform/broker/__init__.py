@@ -1,0 +1,1 @@
+"""The port to whatever carries the work, and its adapters."""

@@ -1,0 +1,142 @@
+"""The broker as the rest of Angarium sees it: publish with confirms, consume in batches, delay, count.
+
+Guarantees every adapter gives, held by `tests/conformance/broker`:
+
+- `publish` answers for each message whether the broker took it: durable in every bound queue. A message that
+  no queue is bound for, or that a full queue refuses, is not taken; the caller's record keeps it.
+- A delivery that is not acknowledged comes again: at once when its consumer closes, or its connection ends.
+- Delivery is at least once and may be out of order. Whoever consumes decides by the record, not by the message.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Protocol
+
+from angarium.contracts.errors import Transient
+
+
+class BrokerUnavailable(Transient):
+    """The broker does not answer"""
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """Messages to `exchange` with `routing_key` go to the queue."""
+
+    exchange: str
+    routing_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A durable queue and where its messages come from. `ttl` and `max_length` as configured; None: no limit."""
+
+    name: str
+    bindings: tuple[Binding, ...]
+    ttl: timedelta | None = None
+    max_length: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """Everything that must be there before the first message.
+
+    `delays`: one delay queue is kept for each; `publish(..., delay=d)` takes exactly these.
+    """
+
+    direct_exchanges: tuple[str, ...]
+    topic_exchanges: tuple[str, ...]
+    queues: tuple[Queue, ...]
+    delays: tuple[timedelta, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message to publish.
+
+    `message_id` is unique among the messages being published. With a `delay` it is delivered to
+    (exchange, routing_key) once that time has passed, never before.
+    """
+
+    exchange: str
+    routing_key: str
+    body: bytes
+    message_id: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    delay: timedelta | None = None
+    mandatory: bool = True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Delivery:
+    """A message that was received and not yet acknowledged. `handle` belongs to the adapter."""
+
+    queue: str
+    routing_key: str
+    body: bytes
+    message_id: str | None
+    headers: Mapping[str, str]
+    redelivered: bool
+    handle: object
+
+
+@dataclass(frozen=True, slots=True)
+class QueueStats:
+    """How many messages are ready in a queue, and how many consumers it has."""
+
+    name: str
+    messages: int
+    consumers: int
+
+
+class Consumer(Protocol):
+    """An open subscription to one queue; holds at most `prefetch` unacknowledged deliveries."""
+
+    async def receive(self, limit: int) -> Sequence[Delivery]:
+        """1 to `limit` deliveries: what is there, or the first that comes. Cancelling it loses none.
+
+        Survives reconnections: it waits until the broker is back.
+        """
+        ...
+
+    async def ack(self, deliveries: Collection[Delivery]) -> None:
+        """Done with these. Never raises: a delivery whose connection has ended comes again."""
+        ...
+
+    async def release(self, deliveries: Collection[Delivery]) -> None:
+        """Give these back to the queue unprocessed, for any consumer. Never raises."""
+        ...
+
+
+class Broker(Protocol):
+    """A message broker."""
+
+    async def declare(self, topology: Topology) -> None:
+        """Make everything in `topology` exist; idempotent. Raises BrokerUnavailable."""
+        ...
+
+    async def publish(self, messages: Sequence[Outgoing]) -> Sequence[bool]:
+        """For each message whether it is confirmed as taken, in order.
+
+        Never hangs longer than the adapter's publish timeout; a message without a confirm by then is False
+        (it may still arrive). Raises BrokerUnavailable when there is no connection.
+        """
+        ...
+
+    def consume(self, queue: str, *, prefetch: int) -> AbstractAsyncContextManager[Consumer]:
+        """Subscribe to `queue`. On exit what is unacknowledged goes back to the queue."""
+        ...
+
+    async def stats(self, queues: Sequence[str]) -> Sequence[QueueStats]:
+        """The queues' sizes, in order. Raises BrokerUnavailable."""
+        ...
+
+    async def ready(self) -> bool:
+        """Whether there is a connection and the declared topology exists, as far as is known without asking."""
+        ...
+
+    async def close(self) -> None:
+        """Release every resource; idempotent."""
+        ...

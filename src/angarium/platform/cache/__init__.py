@@ -1,0 +1,1 @@
+"""The port to the shared cache, and its adapters."""

@@ -1,0 +1,1 @@
+"""Connections, types and migrations for the three databases."""

@@ -1,0 +1,1 @@
+"""Liquid sources and variables in, a channel's content out; safe against hostile templates."""

@@ -1,0 +1,1 @@
+"""The only door for clients: authenticates, validates, records, queues, answers."""

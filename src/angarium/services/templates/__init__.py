@@ -1,0 +1,1 @@
+"""Versioned, localised templates and their preview."""
