@@ -1,5 +1,6 @@
 """Field types that several bodies share, each with its rule and its source."""
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -16,6 +17,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 METADATA_BYTES = 4096
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
 class Body(BaseModel):
@@ -34,11 +36,29 @@ def rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
+def storable(value: dict[str, Any]) -> dict[str, Any]:
+    """`value`, if every database can keep it as JSON: no NUL and no lone surrogate. Raises ValueError."""
+    _encode(value)
+    return value
+
+
 def _small(value: dict[str, Any]) -> dict[str, Any]:
-    if len(msgspec.json.encode(value)) > METADATA_BYTES:
+    if len(_encode(value)) > METADATA_BYTES:
         message = f"must be at most {METADATA_BYTES} bytes of JSON"
         raise ValueError(message)
     return value
+
+
+def _encode(value: dict[str, Any]) -> bytes:
+    try:
+        encoded = msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        message = "must not contain lone surrogates"
+        raise ValueError(message) from None
+    if _NUL.search(encoded):
+        message = "must not contain NUL characters"
+        raise ValueError(message)
+    return encoded
 
 
 def _no_bool(value: object) -> object:

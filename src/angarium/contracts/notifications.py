@@ -5,6 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field, StringConstraints, model_validator
 
+from angarium.contracts.envelope import ErrorDetail
 from angarium.contracts.fields import (
     Body,
     Category,
@@ -114,6 +115,31 @@ class NotificationAccepted(BaseModel):
     status_url: str
     correlation_id: str
     created_at: Timestamp
+
+
+class BulkRefusal(BaseModel):
+    """Why one item of a bulk was refused."""
+
+    code: str
+    details: list[ErrorDetail] = []
+
+
+class BulkResult(BaseModel):
+    """What became of one item of a bulk: `notification_id` and `status`, or `error`."""
+
+    index: int
+    request_id: str | None = None
+    notification_id: UUID | None = None
+    status: Status | None = None
+    error: BulkRefusal | None = None
+
+
+class BulkAccepted(BaseModel):
+    """The 202 of a bulk: a result for each item, in order."""
+
+    accepted: int
+    rejected: int
+    results: list[BulkResult]
 
 
 class Reason(BaseModel):

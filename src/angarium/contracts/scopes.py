@@ -1,5 +1,6 @@
 """What a key or token may do."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 
@@ -14,3 +15,9 @@ class Scope(StrEnum):
     TEMPLATES_READ = "templates:read"
     TEMPLATES_WRITE = "templates:write"
     ADMIN = "admin"  # all of them
+
+
+def known_scopes(words: Iterable[str]) -> frozenset[Scope]:
+    """The scopes among `words`; a word that is none grants nothing."""
+    known = {scope.value: scope for scope in Scope}
+    return frozenset(known[word] for word in words if word in known)

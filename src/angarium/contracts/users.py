@@ -92,6 +92,16 @@ class PreferenceSwitches(BaseModel):
     sms: bool
 
 
+class PreferencesView(BaseModel):
+    """`GET /users/{user_id}/preferences`; within a category only the channels that were set."""
+
+    email: bool
+    push: bool
+    sms: bool
+    categories: dict[str, dict[str, bool]]
+    quiet_hours: QuietHours | None
+
+
 class UserView(BaseModel):
     """`GET /users/{user_id}`."""
 

@@ -3,8 +3,10 @@
 Every `answer` is the provider's own short word (`550 5.1.1 no such user`), free of addresses and secrets.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from types import MappingProxyType
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +53,33 @@ class Ambiguous:
 
 
 Outcome = Sent | Retry | Permanent | Configuration | Ambiguous
+
+
+def outcome_word(outcome: Outcome) -> str:
+    """The contract's word for an outcome, as in the timeline and in metrics."""
+    match outcome:
+        case Sent():
+            return "sent"
+        case Retry():
+            return "retry"
+        case Permanent(suppress=True):
+            return "suppress"
+        case Permanent():
+            return "permanent"
+        case Configuration():
+            return "configuration"
+        case Ambiguous():
+            return "ambiguous"
+
+
+def strongest(outcomes: Sequence[Outcome]) -> Outcome:
+    """The outcome of a notification that went to several addresses: it is sent when one accepts.
+
+    Else the hope to try again wins over a refusal for good, and doubt over both.
+    """
+    return max(outcomes, key=lambda outcome: _STRENGTH[type(outcome)])
+
+
+_STRENGTH: Mapping[type[Outcome], int] = MappingProxyType(
+    {Permanent: 0, Configuration: 1, Retry: 2, Ambiguous: 3, Sent: 4}
+)

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID
 
+from angarium.contracts.errors import AngariumError
 from angarium.contracts.statuses import Channel
+from angarium.contracts.users import Platform
 from angarium.delivery.outcome import Outcome
 from angarium.rendering.content import Content
 
@@ -19,7 +21,7 @@ class Address:
 
     value: str
     name: str | None = None
-    platform: str | None = None
+    platform: Platform | None = None
     device_id: UUID | None = None
     subscription: Mapping[str, Any] | None = None
 
@@ -37,6 +39,10 @@ class Outbound:
     content: Content
     correlation_id: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class InvalidAddress(AngariumError):
+    """The address cannot be right; the message says why and never repeats it."""
 
 
 class Provider(Protocol):

@@ -14,11 +14,15 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
 
-from angarium.contracts.errors import Transient
+from angarium.contracts.errors import SettingsError, Transient
 
 
 class BrokerUnavailable(Transient):
     """The broker does not answer"""
+
+
+class TopologyConflict(SettingsError):
+    """A queue or exchange exists with other arguments than configured; the message names it"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,9 @@ class Queue:
 class Topology:
     """Everything that must be there before the first message.
 
-    `delays`: one delay queue is kept for each; `publish(..., delay=d)` takes exactly these.
+    `delays`: one delay queue is kept for each; `publish(..., delay=d)` takes exactly these, and gives a message
+    back to the first of `direct_exchanges`: delayed messages go there only. What expires in a queue with a `ttl` goes
+    there too, under the key `failed`.
     """
 
     direct_exchanges: tuple[str, ...]
@@ -97,7 +103,8 @@ class Consumer(Protocol):
     async def receive(self, limit: int) -> Sequence[Delivery]:
         """1 to `limit` deliveries: what is there, or the first that comes. Cancelling it loses none.
 
-        Survives reconnections: it waits until the broker is back.
+        Survives reconnections: it waits until the broker is back. Raises BrokerUnavailable once the broker is closed
+        by its owner.
         """
         ...
 
@@ -114,14 +121,15 @@ class Broker(Protocol):
     """A message broker."""
 
     async def declare(self, topology: Topology) -> None:
-        """Make everything in `topology` exist; idempotent. Raises BrokerUnavailable."""
+        """Make everything in `topology` exist; idempotent. Raises BrokerUnavailable, TopologyConflict."""
         ...
 
     async def publish(self, messages: Sequence[Outgoing]) -> Sequence[bool]:
         """For each message whether it is confirmed as taken, in order.
 
         Never hangs longer than the adapter's publish timeout; a message without a confirm by then is False
-        (it may still arrive). Raises BrokerUnavailable when there is no connection.
+        (it may still arrive). Raises BrokerUnavailable when there is no connection, ValueError for a delay that the
+        topology lacks or for a delayed message to another exchange than its first direct one.
         """
         ...
 

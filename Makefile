@@ -1,0 +1,45 @@
+# The verbs of this project. Each does all of its own set-up; `make` lists them.
+
+PYTHON = .venv/bin/python
+MAKEFLAGS += --no-builtin-rules
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run run-distributed migrate test test-fast check format clean
+
+help: ## List the verbs
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
+
+setup: .venv/.synced ## Make .venv from the lock file, with .venv/bin/angarium
+
+.venv/.synced: uv.lock pyproject.toml requirements-bootstrap.txt scripts/setup.sh
+	@sh scripts/setup.sh
+	@touch $@
+
+run: setup ## Run everything in one process on http://localhost:8000, with nothing else installed
+	@.venv/bin/angarium up --first-notification
+
+run-distributed: setup ## Run each service as its own process on the local RabbitMQ, PostgreSQL and Redis
+	@$(PYTHON) scripts/run_distributed.py
+
+migrate: setup ## Bring every configured database to the newest schema
+	@.venv/bin/angarium migrate
+
+test: setup ## Run every test but the long ones, on private servers; installs missing ones on Debian and Ubuntu
+	@sh scripts/install-test-servers.sh
+	@$(PYTHON) -m pytest
+
+test-fast: setup ## Run the tests that need no server and no browser, in seconds
+	@$(PYTHON) -m pytest -m "not distributed and not browser"
+
+check: setup ## Check style, format, types and the direction of imports
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+format: setup ## Format the code, fix what can be fixed
+	.venv/bin/ruff check --fix
+	.venv/bin/ruff format
+
+clean: ## Remove everything that was made here, but the embedded data
+	rm -rf .venv .run .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

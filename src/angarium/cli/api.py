@@ -1,0 +1,53 @@
+"""The gateway as the command line calls it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import httpx2
+
+from angarium.cli.settings import ClientSettings
+from angarium.contracts.errors import AngariumError
+
+TIMEOUT = 30.0
+
+
+class CallFailed(AngariumError):
+    """The gateway refused, or did not answer"""
+
+
+class Api:
+    """One gateway, one key. A context manager."""
+
+    def __init__(self, settings: ClientSettings) -> None:
+        self._url = settings.gateway_url
+        self._client = httpx2.Client(
+            base_url=settings.gateway_url, headers={"X-API-Key": settings.key()}, timeout=TIMEOUT, trust_env=False
+        )
+
+    def __enter__(self) -> "Api":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def call(
+        self, method: str, path: str, *, body: object = None, query: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """The whole envelope of the answer. Raises CallFailed with words for a person."""
+        given = {name: value for name, value in (query or {}).items() if value is not None}
+        try:
+            answer = self._client.request(method, path, json=body, params=given)
+            envelope: dict[str, Any] = answer.json()
+        except httpx2.TransportError as error:
+            raise CallFailed(f"{self._url} does not answer ({type(error).__name__})") from None
+        except ValueError:
+            raise CallFailed(f"{self._url} answered something else than JSON") from None
+        if not envelope.get("success"):
+            raise CallFailed(_refusal(envelope))
+        return envelope
+
+
+def _refusal(envelope: Mapping[str, Any]) -> str:
+    error = envelope.get("error") or {}
+    details = "".join(f"\n  {detail['field']}: {detail['message']}" for detail in error.get("details", ()))
+    return f"{envelope.get('message', 'Refused')} ({error.get('code', 'unknown')}){details}"

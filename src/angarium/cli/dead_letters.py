@@ -1,0 +1,116 @@
+"""`angarium dead-letters`: look at what could not be sent, send it again, or let it go."""
+
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+
+from angarium.cli.api import Api, CallFailed
+from angarium.cli.output import Output
+from angarium.cli.settings import ClientSettings
+
+PATH = "/api/v1/dead-letters"
+_COLUMNS = {
+    "id": "id",
+    "channel": "channel",
+    "template": "template_code",
+    "reason": "reason.code",
+    "message": "reason.message",
+    "attempts": "attempts",
+    "failed at": "failed_at",
+}
+_GROUPS = {"reason": "reason", "channel": "channel", "count": "count", "oldest": "oldest_at", "example": "example"}
+
+app = App(name="dead-letters", help="What could not be sent.")
+
+AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
+
+
+@app.command(name="list")
+def list_(
+    *,
+    channel: str | None = None,
+    reason: str | None = None,
+    template: str | None = None,
+    older_than: str | None = None,
+    by_reason: bool = False,
+    page: int = 1,
+    limit: int = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List dead letters, newest first.
+
+    Args:
+        channel: Only email, push or sms.
+        reason: Only with this reason's code.
+        template: Only of this template.
+        older_than: Only those that failed before this time (RFC 3339).
+        by_reason: Count them by reason instead.
+        page: The page, from 1.
+        limit: Letters a page, at most 100.
+    """
+    query = {
+        **_filter(channel, reason, template, older_than),
+        "group_by": "reason" if by_reason else None,
+        "page": page,
+        "limit": limit,
+    }
+    with Api(ClientSettings.load()) as api:
+        rows = api.call("GET", PATH, query=query)["data"]
+    Output(as_json=as_json).table(rows, _GROUPS if by_reason else _COLUMNS, empty="No dead letters.")
+
+
+@app.command
+def replay(
+    letter_id: str | None = None,
+    /,
+    *,
+    channel: str | None = None,
+    reason: str | None = None,
+    template: str | None = None,
+    older_than: str | None = None,
+    all_: Annotated[bool, Parameter(name="--all", negative="")] = False,
+    dry_run: bool = False,
+    rate: float | None = None,
+    as_json: AsJson = False,
+) -> None:
+    """Send dead letters again: one by its id, those that a filter finds, or --all.
+
+    Args:
+        letter_id: One letter.
+        channel: Those of email, push or sms.
+        reason: Those with this reason's code.
+        template: Those of this template.
+        older_than: Those that failed before this time (RFC 3339).
+        all_: All of them.
+        dry_run: Only count them.
+        rate: At most so many a second.
+    """
+    chosen = {k: v for k, v in _filter(channel, reason, template, older_than).items() if v is not None}
+    if letter_id is None and not chosen and not all_:
+        raise CallFailed("name a letter, a filter, or --all")
+    with Api(ClientSettings.load()) as api:
+        if letter_id is not None:
+            done = api.call("POST", f"{PATH}/{letter_id}/replay")["data"]
+            Output(as_json=as_json).thing(done, f"Replayed {letter_id}.")
+            return
+        body = {"filter": chosen, "dry_run": dry_run, "rate_per_second": rate}
+        done = api.call("POST", f"{PATH}/replay", body=body)["data"]
+    Output(as_json=as_json).thing(done, f"{done['matched']} matched, {done['replayed']} on their way again.")
+
+
+@app.command
+def discard(letter_id: str, /, *, as_json: AsJson = False) -> None:
+    """Take one letter off the list; its notification stays failed.
+
+    Args:
+        letter_id: The letter.
+    """
+    with Api(ClientSettings.load()) as api:
+        api.call("DELETE", f"{PATH}/{letter_id}")
+    Output(as_json=as_json).thing({"id": letter_id, "discarded": True}, f"Discarded {letter_id}.")
+
+
+def _filter(
+    channel: str | None, reason: str | None, template: str | None, older_than: str | None
+) -> dict[str, Any]:
+    return {"channel": channel, "reason": reason, "template_code": template, "older_than": older_than}

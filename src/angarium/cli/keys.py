@@ -1,0 +1,72 @@
+"""`angarium keys`: who may call."""
+
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from angarium.cli.api import Api
+from angarium.cli.output import Output
+from angarium.cli.settings import ClientSettings
+
+PATH = "/api/v1/keys"
+_COLUMNS = {
+    "id": "key_id",
+    "name": "name",
+    "kind": "kind",
+    "scopes": "scopes",
+    "last used": "last_used_at",
+    "revoked": "revoked_at",
+}
+
+app = App(name="keys", help="API keys.")
+
+AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
+
+
+@app.command
+def create(
+    name: str,
+    /,
+    *,
+    scope: Annotated[list[str], Parameter(negative="")],
+    kind: str = "live",
+    rate_limit: str | None = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a key; it is shown this once.
+
+    Args:
+        name: The calling service's name.
+        scope: What it may do, for one notifications:send; may be repeated.
+        kind: live, or test (nothing leaves).
+        rate_limit: Its own limit, for one 100/second.
+    """
+    body = {"name": name, "scopes": scope, "kind": kind, "rate_limit": rate_limit}
+    with Api(ClientSettings.load()) as api:
+        made = api.call("POST", PATH, body=body)["data"]
+    Output(as_json=as_json).thing(made, f"{made['key_id']}\n{made['key']}")
+
+
+@app.command(name="list")
+def list_(*, page: int = 1, limit: int = 50, as_json: AsJson = False) -> None:
+    """List the keys, newest first.
+
+    Args:
+        page: The page, from 1.
+        limit: Keys a page, at most 100.
+    """
+    with Api(ClientSettings.load()) as api:
+        rows = api.call("GET", PATH, query={"page": page, "limit": limit})["data"]
+    Output(as_json=as_json).table(rows, _COLUMNS, empty="No keys.")
+
+
+@app.command
+def revoke(key_id: str, /, *, as_json: AsJson = False) -> None:
+    """Revoke a key, in force within 60 s.
+
+    Args:
+        key_id: The key's id.
+    """
+    with Api(ClientSettings.load()) as api:
+        api.call("DELETE", f"{PATH}/{key_id}")
+    Output(as_json=as_json).thing({"key_id": key_id, "revoked": True}, f"Revoked {key_id}.")

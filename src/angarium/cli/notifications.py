@@ -1,0 +1,131 @@
+"""`angarium send` and `angarium status`."""
+
+import json
+import time
+from typing import Annotated, Any, Literal
+from uuid import uuid4
+
+from cyclopts import App, Parameter
+
+from angarium.cli.api import Api, CallFailed
+from angarium.cli.output import Output
+from angarium.cli.settings import ClientSettings
+
+_POLL = 0.5
+_UNFINISHED = {"scheduled", "pending", "sending", "retrying"}
+_ADDRESS = {"email": "email", "push": "push_token", "sms": "phone"}
+
+Channel = Literal["email", "push", "sms"]
+
+
+def register(app: App) -> None:
+    """Put the commands into `app`."""
+    app.command(send)
+    app.command(status)
+
+
+def send(
+    channel: Channel,
+    template: str,
+    to: str | None = None,
+    /,
+    *,
+    user: str | None = None,
+    var: Annotated[list[str] | None, Parameter(help="NAME=VALUE; the value as JSON where it is JSON.")] = None,
+    request_id: str | None = None,
+    priority: int = 5,
+    locale: str | None = None,
+    watch: bool = False,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> None:
+    """Send one notification: to a stored user (--user ID), or to an address.
+
+    Args:
+        channel: How it travels.
+        template: The template's code.
+        to: An email address, a phone number or a push token.
+        user: The id of a stored user, instead of an address.
+        var: A variable of the template; may be repeated.
+        request_id: The idempotency key; a new one if not given.
+        priority: 1 to 10; from 8 on it travels in the urgent lane.
+        locale: The language, if not the user's.
+        watch: Wait until it has ended.
+        as_json: Print JSON.
+    """
+    if (to is None) == (user is None):
+        raise CallFailed("exactly one of an address or --user is needed")
+    body: dict[str, Any] = {
+        "notification_type": channel,
+        "template_code": template,
+        "variables": dict(_variable(item) for item in var or ()),
+        "request_id": request_id or str(uuid4()),
+        "priority": priority,
+        **({"user_id": user} if user else {"recipient": {_ADDRESS[channel]: to}}),
+        **({"locale": locale} if locale else {}),
+    }
+    with Api(ClientSettings.load()) as api:
+        accepted = api.call("POST", "/api/v1/notifications", body=body)["data"]
+        if watch:
+            _watch(api, accepted["notification_id"], Output(as_json=as_json))
+            return
+    Output(as_json=as_json).thing(accepted, f"{accepted['notification_id']}  {accepted['status']}")
+
+
+def status(
+    notification_id: str,
+    /,
+    *,
+    watch: bool = False,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> None:
+    """Show where a notification stands, and its timeline.
+
+    Args:
+        notification_id: The id that the acceptance gave.
+        watch: Follow it until it has ended.
+        as_json: Print JSON.
+    """
+    output = Output(as_json=as_json)
+    with Api(ClientSettings.load()) as api:
+        if watch:
+            _watch(api, notification_id, output)
+            return
+        found = api.call("GET", f"/api/v1/notifications/{notification_id}")["data"]
+        events = api.call("GET", f"/api/v1/notifications/{notification_id}/events")["data"]
+    output.thing(found | {"events": events}, "\n".join([_headline(found), *map(_line, events)]))
+
+
+def _watch(api: Api, notification_id: str, output: Output) -> None:
+    """Print each new event until the notification has ended."""
+    shown = 0
+    while True:
+        found = api.call("GET", f"/api/v1/notifications/{notification_id}")["data"]
+        events = api.call("GET", f"/api/v1/notifications/{notification_id}/events")["data"]
+        for event in events[shown:]:
+            output.thing(event, _line(event))
+        shown = len(events)
+        if found["status"] not in _UNFINISHED:
+            output.thing(found, _headline(found))
+            return
+        time.sleep(_POLL)
+
+
+def _headline(found: dict[str, Any]) -> str:
+    reason = found.get("reason")
+    why = f" ({reason['code']}: {reason['message']})" if reason else ""
+    return f"{found['notification_id']}  {found['notification_type']}  {found['status']}{why}"
+
+
+def _line(event: dict[str, Any]) -> str:
+    detail = [str(event[name]) for name in ("attempt", "provider", "outcome", "answer") if event.get(name) is not None]
+    return f"{event['at']}  {event['event']:<14} {' · '.join(detail)}".rstrip()
+
+
+def _variable(item: str) -> tuple[str, Any]:
+    name, separator, value = item.partition("=")
+    if not separator:
+        raise CallFailed(f"--var {name}: needs NAME=VALUE")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value

@@ -1,0 +1,37 @@
+"""Where the command line finds the gateway, and with which key."""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+
+from angarium.contracts.errors import SettingsError
+from angarium.platform.settings_base import Settings
+
+
+class ClientSettings(Settings):
+    """What the commands that talk to a gateway read."""
+
+    gateway_url: str = "http://localhost:8000"
+    api_key: SecretStr | None = None
+    data_dir: Path = Path("angarium-data")
+
+    def key(self) -> str:
+        """The key to call with: the one that is set, else the one a development gateway keeps in `DATA_DIR`.
+
+        Raises SettingsError.
+        """
+        if self.api_key is not None:
+            return self.api_key.get_secret_value()
+        kept = self.data_dir / "api-key"
+        if kept.is_file():
+            return kept.read_text().strip()
+        raise SettingsError("ANGARIUM_API_KEY: a key is needed to talk to the gateway")
+
+
+class MigrationSettings(Settings):
+    """Which databases `angarium migrate` brings up to date; a SQLite file in `DATA_DIR` where nothing is said."""
+
+    data_dir: Path = Path("angarium-data")
+    notifications_database_url: str = Field(default="", repr=False)
+    users_database_url: str = Field(default="", repr=False)
+    templates_database_url: str = Field(default="", repr=False)

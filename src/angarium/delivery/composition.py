@@ -1,0 +1,104 @@
+"""Puts the engine of one channel together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from angarium.contracts.statuses import Channel
+from angarium.delivery.engine import Engine
+from angarium.delivery.intake import Intake
+from angarium.delivery.leases import LeaseKeeper
+from angarium.delivery.parking import Parking
+from angarium.delivery.preparation import CheckAddress, Preparation
+from angarium.delivery.provider import Provider
+from angarium.delivery.recording import Recorder
+from angarium.delivery.results import Results
+from angarium.delivery.routing import Router
+from angarium.delivery.sending import Sending
+from angarium.delivery.slots import Slots
+from angarium.directory.port import Contacts, Templates
+from angarium.notifications.publisher import OutboxPublisher
+from angarium.notifications.store.port import NotificationStore
+from angarium.platform.broker.port import Broker, Topology
+from angarium.platform.clock import Clock
+from angarium.platform.identifiers import Identifiers
+from angarium.platform.telemetry.logging import Logger
+from angarium.platform.telemetry.metrics import Metrics
+from angarium.rendering.renderer import Renderer
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelKit:
+    """What a channel brings: its providers in order of preference, and the check of its addresses."""
+
+    channel: Channel
+    providers: Sequence[Provider]
+    check_address: CheckAddress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineParts:
+    """What engines share with the process around them."""
+
+    store: NotificationStore
+    broker: Broker
+    topology: Topology
+    contacts: Contacts
+    templates: Templates
+    renderer: Renderer
+    clock: Clock
+    identifiers: Identifiers
+    metrics: Metrics
+    logger: Logger
+    worker: str
+
+
+def build_engine(
+    kit: ChannelKit, parts: EngineParts, *, retry_delays: Sequence[timedelta], concurrency: int, prefetch: int
+) -> Engine:
+    """The engine of `kit.channel`; `concurrency` sends at once, `prefetch` messages held for each lane."""
+    clock, logger, store = parts.clock, parts.logger, parts.store
+    results = Results(clock, parts.identifiers)
+    slots = Slots(concurrency)
+    leases = LeaseKeeper(store=store, clock=clock, logger=logger)
+    publisher = OutboxPublisher(store=store, broker=parts.broker, logger=logger)
+    parking = Parking(broker=parts.broker, delays=parts.topology.delays, clock=clock, logger=logger)
+    return Engine(
+        channel=kit.channel,
+        prefetch=prefetch,
+        store=store,
+        broker=parts.broker,
+        publisher=publisher,
+        intake=Intake(channel=kit.channel, store=store, identifiers=parts.identifiers),
+        preparation=Preparation(
+            channel=kit.channel,
+            contacts=parts.contacts,
+            templates=parts.templates,
+            renderer=parts.renderer,
+            check_address=kit.check_address,
+            results=results,
+            delays=retry_delays,
+            clock=clock,
+            logger=logger,
+        ),
+        sending=Sending(
+            router=Router(kit.providers, clock), results=results, clock=clock, metrics=parts.metrics, logger=logger
+        ),
+        recorder=Recorder(
+            store=store,
+            publisher=publisher,
+            parking=parking,
+            leases=leases,
+            slots=slots,
+            clock=clock,
+            metrics=parts.metrics,
+            logger=logger,
+        ),
+        parking=parking,
+        leases=leases,
+        slots=slots,
+        clock=clock,
+        identifiers=parts.identifiers,
+        logger=logger,
+        worker=parts.worker,
+    )

@@ -1,0 +1,208 @@
+"""The engine of every channel worker: claim → check → render → send → record → settle."""
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from typing import Any
+
+from angarium.contracts.errors import Transient
+from angarium.contracts.messages import urgent_queue, work_queue
+from angarium.contracts.statuses import Channel
+from angarium.delivery.intake import Intake
+from angarium.delivery.leases import LEASE, LeaseKeeper
+from angarium.delivery.parking import Parking
+from angarium.delivery.preparation import Preparation
+from angarium.delivery.recording import Recorder
+from angarium.delivery.sending import Sending
+from angarium.delivery.slots import Slots
+from angarium.delivery.work import Carrier, Finished, Poison, Ready, Sorted
+from angarium.notifications.letters import failed_message
+from angarium.notifications.model import Claimed, NothingToDo, NotNow, Reason, Result, Verdict
+from angarium.notifications.publisher import OutboxPublisher
+from angarium.notifications.store.port import NotificationStore
+from angarium.platform.broker.port import Broker, Consumer, Delivery
+from angarium.platform.clock import Clock
+from angarium.platform.identifiers import Identifiers
+from angarium.platform.telemetry.correlation import bind_correlation
+from angarium.platform.telemetry.logging import Logger
+
+DRAIN = timedelta(seconds=25)
+"""How long sends under way may take to finish after a stop."""
+_AWAY_PAUSE = 0.5
+
+
+class Engine:
+    """Delivers one channel. Composed by `delivery.composition`; `run` it, then `stop` it."""
+
+    def __init__(
+        self,
+        *,
+        channel: Channel,
+        prefetch: int,
+        store: NotificationStore,
+        broker: Broker,
+        publisher: OutboxPublisher,
+        intake: Intake,
+        preparation: Preparation,
+        sending: Sending,
+        recorder: Recorder,
+        parking: Parking,
+        leases: LeaseKeeper,
+        slots: Slots,
+        clock: Clock,
+        identifiers: Identifiers,
+        logger: Logger,
+        worker: str,
+    ) -> None:
+        self._channel = channel
+        self._prefetch = prefetch
+        self._store = store
+        self._broker = broker
+        self._publisher = publisher
+        self._intake = intake
+        self._preparation = preparation
+        self._sending = sending
+        self._recorder = recorder
+        self._parking = parking
+        self._leases = leases
+        self._slots = slots
+        self._clock = clock
+        self._identifiers = identifiers
+        self._logger = logger
+        self._worker = worker
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Deliver until `stop` is set, then finish what is under way (at most `DRAIN`) and return."""
+        async with AsyncExitStack() as stack:
+            keeper = asyncio.create_task(self._leases.run())
+            stack.push_async_callback(_end, [keeper])
+            lanes = [
+                asyncio.create_task(self._lane(await self._open(stack, queue), urgent=urgent))
+                for queue, urgent in ((urgent_queue(self._channel), True), (work_queue(self._channel), False))
+            ]
+            stopped = asyncio.create_task(stop.wait())
+            await asyncio.wait([stopped, keeper, *lanes], return_when=asyncio.FIRST_COMPLETED)
+            await _end([stopped, *lanes])
+            await self._drain()
+            _raise_first([keeper, *lanes])
+
+    async def _open(self, stack: AsyncExitStack, queue: str) -> Consumer:
+        return await stack.enter_async_context(self._broker.consume(queue, prefetch=self._prefetch))
+
+    async def _lane(self, consumer: Consumer, *, urgent: bool) -> None:
+        """Take as many deliveries as there are slots, for ever."""
+        while True:
+            await self._slots.some_free(urgent=urgent)
+            deliveries = await consumer.receive(max(1, self._slots.free(urgent=urgent)))
+            await self._slots.take(len(deliveries), urgent=urgent)
+            self._start(self._process(deliveries, consumer))
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self._logger.error("engine.batch_failed", exc_info=task.exception())
+
+    async def _process(self, deliveries: Sequence[Delivery], consumer: Consumer) -> None:
+        """One batch, whose slots are held: claim, prepare, and start a send for each that is ready."""
+        spare = len(deliveries)
+        try:
+            batch, verdicts = await self._claim(deliveries, consumer)
+            claimed = [verdict for verdict in verdicts if isinstance(verdict, Claimed)]
+            await self._set_aside(batch, verdicts, consumer)
+            prepared = await self._preparation.prepare(claimed)
+            for claim, step in zip(claimed, prepared, strict=True):
+                self._start(self._deliver(batch.carriers[claim.id], claim, step))
+                spare -= 1
+        finally:
+            await self._slots.give_back(spare)
+
+    async def _claim(self, deliveries: Sequence[Delivery], consumer: Consumer) -> tuple[Sorted, Sequence[Verdict]]:
+        """Claim what the deliveries mean; while the database is away they wait unacknowledged."""
+        token = self._identifiers.new()
+        while True:
+            try:
+                batch = await self._intake.sort(deliveries, consumer)
+                verdicts = await self._store.claim(batch.carriers, token=token, lease=LEASE, worker=self._worker)
+            except Transient as error:
+                self._logger.warning("claim.waits", count=len(deliveries), error=type(error).__name__)
+                await self._clock.sleep(_AWAY_PAUSE)
+                continue
+            self._leases.hold(token, [verdict.id for verdict in verdicts if isinstance(verdict, Claimed)])
+            return batch, verdicts
+
+    async def _set_aside(self, batch: Sorted, verdicts: Sequence[Verdict], consumer: Consumer) -> None:
+        """Settle all that is not claimed."""
+        poison = [*batch.poison]
+        done: list[Carrier] = []
+        later: list[tuple[Carrier, timedelta]] = []
+        for verdict in verdicts:
+            match verdict:
+                case NotNow(id_, wait):
+                    later.append((batch.carriers[id_], wait))
+                case NothingToDo(id_, None):
+                    reason = Reason("unmatched", "notification_id matches no notification")
+                    poison.extend(self._intake.poison(d, reason) for d in batch.carriers[id_].deliveries)
+                case NothingToDo(id_, _):
+                    done.append(batch.carriers[id_])
+                case _:
+                    pass
+        await consumer.ack([delivery for carrier in done for delivery in carrier.deliveries])
+        await self._parking.park(later)
+        await self._bury(poison, consumer)
+
+    async def _bury(self, poison: Sequence[Poison], consumer: Consumer) -> None:
+        """Dead-letter what is none of ours; while the database is away it waits unacknowledged in its queue."""
+        if not poison:
+            return
+        deliveries = [item.delivery for item in poison]
+        letters = [item.letter for item in poison]
+        messages = [failed_message(letter, self._clock.now()) for letter in letters]
+        try:
+            await self._store.bury(letters, messages)
+        except Transient:
+            await self._clock.sleep(_AWAY_PAUSE)
+            await consumer.release(deliveries)
+            return
+        self._tell_buried(poison)
+        await self._publisher.publish(messages)
+        await consumer.ack(deliveries)
+
+    def _tell_buried(self, poison: Sequence[Poison]) -> None:
+        for item in poison:
+            self._logger.error("message.dead_lettered", channel=self._channel, reason=item.letter.reason.message)
+
+    async def _deliver(self, carrier: Carrier, claimed: Claimed, step: Ready | Result) -> None:
+        """Send (where that is what is left to do), record, settle."""
+        with bind_correlation(claimed.correlation_id, claimed.traceparent):
+            result = await self._sending.send(step) if isinstance(step, Ready) else step
+            await self._recorder.finish(Finished(carrier, claimed, result))
+
+    async def _drain(self) -> None:
+        """Let what is under way finish; what does not in time is left to its lease."""
+        try:
+            async with asyncio.timeout(DRAIN.total_seconds()):
+                while self._tasks:
+                    await asyncio.wait(self._tasks)
+        except TimeoutError:
+            self._logger.warning("engine.drain_timed_out", unfinished=len(self._tasks))
+            await _end(self._tasks)
+
+
+async def _end(tasks: Sequence[asyncio.Task[Any]] | set[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _raise_first(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        error = None if task.cancelled() or not task.done() else task.exception()
+        if error is not None:
+            raise error

@@ -1,0 +1,85 @@
+"""Tells our work from what is none of ours."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import msgspec
+
+from angarium.contracts.messages import SCHEMA_VERSION, QueueMessage
+from angarium.contracts.statuses import Channel
+from angarium.delivery.work import Carrier, Poison, Sorted
+from angarium.notifications.letters import foreign_letter
+from angarium.notifications.model import Reason
+from angarium.notifications.store.port import NotificationStore
+from angarium.platform.broker.port import Consumer, Delivery
+from angarium.platform.identifiers import Identifiers
+
+_DECODER = msgspec.json.Decoder(QueueMessage)
+_MESSAGE_LIMIT = 1_048_576
+"""Bytes; what is larger is none of ours and not even parsed."""
+
+
+class _NotOursError(Exception):
+    """The message is malformed, or matches no notification."""
+
+    def __init__(self, code: str, message: str, tenant: str = "default") -> None:
+        super().__init__(message)
+        self.reason = Reason(code, message)
+        self.tenant = tenant
+
+
+class Intake:
+    """Finds the notification that each delivery means."""
+
+    def __init__(self, *, channel: Channel, store: NotificationStore, identifiers: Identifiers) -> None:
+        self._channel = channel
+        self._store = store
+        self._identifiers = identifiers
+
+    async def sort(self, deliveries: Sequence[Delivery], consumer: Consumer) -> Sorted:
+        """Deliveries by their notification, and those that are poison. Raises StoreUnavailable."""
+        found: dict[UUID, list[Delivery]] = {}
+        poison: list[Poison] = []
+        for delivery in deliveries:
+            try:
+                found.setdefault(await self._identify(delivery.body), []).append(delivery)
+            except _NotOursError as error:
+                poison.append(self.poison(delivery, error.reason, error.tenant))
+        carriers = {id_: Carrier(id_, tuple(same), consumer) for id_, same in found.items()}
+        return Sorted(carriers, poison)
+
+    def poison(self, delivery: Delivery, reason: Reason, tenant: str = "default") -> Poison:
+        """`delivery` as poison for `reason`."""
+        letter = foreign_letter(
+            delivery.body, reason, letter_id=self._identifiers.new(), channel=self._channel, tenant=tenant
+        )
+        return Poison(delivery, letter)
+
+    async def _identify(self, body: bytes) -> UUID:
+        message = _decode(body)
+        if message.notification_id is not None:
+            return _uuid(message.notification_id)
+        matches = await self._store.find_by_request(message.tenant, message.request_id)
+        if len(matches) == 1:
+            return matches[0]
+        how_many = "more than one notification" if matches else "no notification"
+        raise _NotOursError("unmatched", f"request_id matches {how_many}", message.tenant)
+
+
+def _decode(body: bytes) -> QueueMessage:
+    if len(body) > _MESSAGE_LIMIT:
+        raise _NotOursError("malformed", f"message of {len(body)} bytes")
+    try:
+        message = _DECODER.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _NotOursError("malformed", str(error)[:200]) from error
+    if message.schema_version != SCHEMA_VERSION:
+        raise _NotOursError("malformed", f"unknown schema_version {message.schema_version}", message.tenant)
+    return message
+
+
+def _uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise _NotOursError("malformed", "notification_id is not a UUID") from error

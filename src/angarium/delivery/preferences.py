@@ -1,0 +1,81 @@
+"""Whether a user wants this notification now. Pure: wishes and a moment in, a decision out."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from angarium.contracts.notifications import URGENT_PRIORITY
+from angarium.contracts.statuses import Channel
+from angarium.contracts.users import Preferences, QuietHours
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """Send it now."""
+
+
+@dataclass(frozen=True, slots=True)
+class OptedOut:
+    """The user does not want it; `detail` says by which wish."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """Not before `until` (aware, UTC)."""
+
+    until: datetime
+
+
+Decision = Allowed | OptedOut | Quiet
+
+
+def decide(
+    preferences: Preferences,
+    *,
+    channel: Channel,
+    category: str | None,
+    priority: int,
+    now: datetime,
+    timezone: str | None,
+) -> Decision:
+    """The decision at `now` (aware). The channel's switch comes first, then the category's, then quiet hours.
+
+    Urgent notifications pass quiet hours; nothing passes an opt-out.
+    """
+    if not getattr(preferences, channel):
+        return OptedOut(f"{channel} is switched off")
+    switches = preferences.categories.get(category) if category else None
+    if switches is not None and getattr(switches, channel) is False:
+        return OptedOut(f"{channel} is switched off for {category}")
+    if preferences.quiet_hours is None or priority >= URGENT_PRIORITY:
+        return Allowed()
+    until = _quiet_until(preferences.quiet_hours, now, _zone(timezone))
+    return Quiet(until) if until else Allowed()
+
+
+def _zone(name: str | None) -> ZoneInfo:
+    try:
+        return ZoneInfo(name or "UTC")
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")
+
+
+def _quiet_until(hours: QuietHours, now: datetime, zone: ZoneInfo) -> datetime | None:
+    """When the quiet hours that hold at `now` end; None: it is not quiet.
+
+    Start and end are wall-clock times, so the night of a clock change is an hour shorter or longer. A wall
+    time that a change skips counts as the moment of the change's end (PEP 495, fold=0).
+    """
+    start, end = time.fromisoformat(hours.start), time.fromisoformat(hours.end)
+    if start == end:
+        return None
+    today = now.astimezone(zone).date()
+    for day in (today - timedelta(days=1), today):
+        begins = datetime.combine(day, start, zone).astimezone(UTC)
+        last_day = day if end > start else day + timedelta(days=1)
+        ends = datetime.combine(last_day, end, zone).astimezone(UTC)
+        if begins <= now < ends:
+            return ends
+    return None

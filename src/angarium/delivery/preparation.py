@@ -1,0 +1,187 @@
+"""From a claim to something a provider can take, or to the reason why not."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from angarium.contracts.errors import Transient
+from angarium.contracts.notifications import ADDRESS_FIELD
+from angarium.contracts.statuses import Channel, Status
+from angarium.contracts.templates import CompiledTemplate
+from angarium.contracts.users import Contact
+from angarium.delivery.preferences import OptedOut, Quiet, decide
+from angarium.delivery.provider import Address, InvalidAddress
+from angarium.delivery.results import UNANSWERED_WAIT, Results
+from angarium.delivery.schedule import delays_of
+from angarium.delivery.work import Ready
+from angarium.directory.port import Contacts, DirectoryUnavailable, Templates
+from angarium.notifications.model import Claimed, Reason, Result
+from angarium.platform.clock import Clock
+from angarium.platform.telemetry.logging import Logger
+from angarium.rendering.renderer import Renderer, RenderFailed
+
+CheckAddress = Callable[[Address], Address]
+"""The channel's own check: the address in its canonical form, or InvalidAddress."""
+
+_MISROUTED_WAIT = timedelta(seconds=1)
+
+
+class Preparation:
+    """Asks for contacts and templates, decides, addresses and renders."""
+
+    def __init__(
+        self,
+        *,
+        channel: Channel,
+        contacts: Contacts,
+        templates: Templates,
+        renderer: Renderer,
+        check_address: CheckAddress,
+        results: Results,
+        delays: Sequence[timedelta],
+        clock: Clock,
+        logger: Logger,
+    ) -> None:
+        self._channel = channel
+        self._contacts = contacts
+        self._templates = templates
+        self._renderer = renderer
+        self._check_address = check_address
+        self._results = results
+        self._delays = delays
+        self._clock = clock
+        self._logger = logger
+
+    async def prepare(self, batch: Sequence[Claimed]) -> Sequence[Ready | Result]:
+        """For each claim, in order: what to send, or what it ends in (or waits for) unsent."""
+        contacts = await self._ask_contacts(batch)
+        return [await self._guarded(claimed, contacts) for claimed in batch]
+
+    async def _guarded(
+        self, claimed: Claimed, contacts: Mapping[tuple[str, str], Contact | None] | None
+    ) -> Ready | Result:
+        """A notification that breaks our own code runs out of attempts, and its neighbours don't notice."""
+        try:
+            return await self._prepare_one(claimed, contacts)
+        except Exception as error:
+            self._logger.exception("preparation.failed", notification_id=str(claimed.id))
+            return self._results.broken(claimed, error, self._delays)
+
+    async def _ask_contacts(self, batch: Sequence[Claimed]) -> Mapping[tuple[str, str], Contact | None] | None:
+        """The contact of each (tenant, user_id); None instead of all: nobody can say now."""
+        wanted: defaultdict[str, set[UUID]] = defaultdict(set)
+        for claimed in batch:
+            if claimed.recipient is None and claimed.user_id is not None:
+                wanted[claimed.tenant].add(UUID(claimed.user_id))
+        known: dict[tuple[str, str], Contact | None] = {}
+        try:
+            for tenant, ids in wanted.items():
+                found = await self._contacts.current(tenant, ids)
+                known.update({(tenant, str(id_)): found.get(id_) for id_ in ids})
+        except Transient:
+            return None
+        return known
+
+    async def _prepare_one(
+        self, claimed: Claimed, contacts: Mapping[tuple[str, str], Contact | None] | None
+    ) -> Ready | Result:
+        if claimed.channel is not self._channel:
+            return self._results.deferred(claimed, _MISROUTED_WAIT)
+        if claimed.expired:
+            return self._results.ended(claimed, Status.EXPIRED, Reason("expired", "expires_at has passed"))
+        try:
+            template = await self._templates.version(claimed.tenant, claimed.template_code, claimed.template_version)
+        except DirectoryUnavailable:
+            return self._results.deferred(claimed, UNANSWERED_WAIT)
+        delays = delays_of(template, self._delays)
+        if claimed.attempt > len(delays) + 1:
+            return self._results.failed(claimed, Reason("retries_exhausted", "no attempt was ever answered"))
+        if template is None:
+            return self._results.failed(claimed, Reason("template_not_found", "the accepted version is gone"))
+        return self._decide(claimed, template, contacts, delays)
+
+    def _decide(
+        self,
+        claimed: Claimed,
+        template: CompiledTemplate,
+        contacts: Mapping[tuple[str, str], Contact | None] | None,
+        delays: Sequence[timedelta],
+    ) -> Ready | Result:
+        if claimed.recipient is not None or claimed.user_id is None:
+            return self._address(claimed, template, _addresses_of_recipient(claimed), delays)
+        if contacts is None:
+            return self._results.deferred(claimed, UNANSWERED_WAIT)
+        contact = contacts[claimed.tenant, str(UUID(claimed.user_id))]
+        if contact is None:
+            return self._results.ended(claimed, Status.SKIPPED, Reason("user_not_found", "the user was deleted"))
+        unwanted = self._unwanted(claimed, contact)
+        return unwanted or self._address(claimed, template, _addresses_of(contact, claimed.channel), delays)
+
+    def _unwanted(self, claimed: Claimed, contact: Contact) -> Result | None:
+        decision = decide(
+            contact.preferences,
+            channel=claimed.channel,
+            category=claimed.category,
+            priority=claimed.priority,
+            now=self._clock.now(),
+            timezone=contact.timezone,
+        )
+        match decision:
+            case OptedOut(detail):
+                return self._results.ended(claimed, Status.SKIPPED, Reason("opted_out", detail))
+            case Quiet(until):
+                return self._results.scheduled(claimed, until, Reason("quiet_hours", f"quiet until {until:%H:%MZ}"))
+            case _:
+                return None
+
+    def _address(
+        self, claimed: Claimed, template: CompiledTemplate, addresses: Sequence[Address], delays: Sequence[timedelta]
+    ) -> Ready | Result:
+        if not addresses:
+            return self._results.failed(claimed, Reason("no_address", f"no address for {claimed.channel}"))
+        good: list[Address] = []
+        problems: list[str] = []
+        for address in addresses:
+            try:
+                good.append(self._check_address(address))
+            except InvalidAddress as error:
+                problems.append(str(error))
+                self._logger.warning("device.invalid", notification_id=str(claimed.id), channel=claimed.channel)
+        if not good:
+            return self._results.failed(claimed, Reason("invalid_address", problems[0]))
+        return self._render(claimed, template, tuple(good), delays)
+
+    def _render(
+        self, claimed: Claimed, template: CompiledTemplate, addresses: tuple[Address, ...], delays: Sequence[timedelta]
+    ) -> Ready | Result:
+        try:
+            content = self._renderer.render(template, claimed.channel, claimed.locale, claimed.variables)
+        except RenderFailed as error:
+            return self._results.failed(claimed, Reason("render_failed", str(error)))
+        return Ready(claimed, addresses, content, delays)
+
+
+def _addresses_of(contact: Contact, channel: Channel) -> Sequence[Address]:
+    match channel:
+        case Channel.EMAIL:
+            return [Address(contact.email, contact.name)] if contact.email else []
+        case Channel.SMS:
+            return [Address(contact.phone, contact.name)] if contact.phone else []
+        case Channel.PUSH:
+            return [
+                Address(
+                    device.token if isinstance(device.token, str) else "",
+                    contact.name,
+                    platform=device.platform,
+                    device_id=device.device_id,
+                    subscription=None if isinstance(device.token, str) else device.token,
+                )
+                for device in contact.devices
+            ]
+
+
+def _addresses_of_recipient(claimed: Claimed) -> Sequence[Address]:
+    recipient = claimed.recipient or {}
+    value = recipient.get(ADDRESS_FIELD[claimed.channel])
+    return [Address(value, recipient.get("name"))] if value else []

@@ -1,0 +1,139 @@
+"""A channel worker as a process of its own: what it opens, what it runs, how it ends."""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from angarium import __version__
+from angarium.contracts.statuses import Channel
+from angarium.delivery.composition import ChannelKit, EngineParts, build_engine
+from angarium.delivery.engine import Engine
+from angarium.delivery.settings import WorkerSettings
+from angarium.directory.contacts import RestContacts
+from angarium.directory.templates import RestTemplates
+from angarium.notifications.store.opening import open_store
+from angarium.notifications.topology import topology_of
+from angarium.platform.auth.service_token import development_service_token
+from angarium.platform.broker.opening import open_broker
+from angarium.platform.cache.opening import open_cache
+from angarium.platform.clock import Clock, SystemClock
+from angarium.platform.http.client import ServiceClient
+from angarium.platform.http.health import Health, probe_app
+from angarium.platform.http.server import serve
+from angarium.platform.identifiers import Identifiers
+from angarium.platform.telemetry.logging import Logger
+from angarium.platform.telemetry.metrics import Metrics
+from angarium.rendering.renderer import Renderer
+
+_PAUSE = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderParts:
+    """What providers may use of the process around them."""
+
+    gateway: ServiceClient
+    clock: Clock
+    identifiers: Identifiers
+    logger: Logger
+
+
+KitFactory = Callable[[WorkerSettings, ProviderParts], ChannelKit]
+
+
+async def run_worker(
+    channel: Channel, settings: WorkerSettings, make_kit: KitFactory, *, logger: Logger, stop: asyncio.Event
+) -> None:
+    """Deliver `channel` until `stop` is set; then finish what is under way. Raises SettingsError."""
+    metrics = Metrics()
+    async with _open(settings, make_kit, logger=logger, metrics=metrics) as (parts, kit, health):
+        engine = build_engine(
+            kit,
+            parts,
+            retry_delays=settings.delays(channel),
+            concurrency=settings.worker_concurrency,
+            prefetch=settings.worker_prefetch,
+        )
+        probe = probe_app(health, metrics)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(serve(probe, settings=settings, port=settings.port, logger=logger, stop=stop))
+            tasks.create_task(keep_delivering(engine, parts, stop))
+
+
+async def keep_delivering(engine: Engine, parts: EngineParts, stop: asyncio.Event) -> None:
+    """Run `engine` until `stop` is set, from a declared topology on, and again after an error."""
+    while not stop.is_set():
+        try:
+            await parts.broker.declare(parts.topology)
+            await engine.run(stop)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the worker comes back
+            parts.logger.warning("engine.restarts", error=type(error).__name__, reason=str(error)[:200])
+            await _pause(stop)
+
+
+async def _pause(stop: asyncio.Event) -> None:
+    try:
+        await asyncio.wait_for(stop.wait(), _PAUSE)
+    except TimeoutError:
+        return
+
+
+@asynccontextmanager
+async def _open(
+    settings: WorkerSettings, make_kit: KitFactory, *, logger: Logger, metrics: Metrics
+) -> AsyncIterator[tuple[EngineParts, ChannelKit, Health]]:
+    clock = SystemClock()
+    identifiers = Identifiers(clock)
+    async with AsyncExitStack() as stack:
+        store = open_store(settings.notifications_database_url, pool_size=settings.database_pool, clock=clock)
+        stack.push_async_callback(store.close)
+        cache = open_cache(settings.cache_url, clock=clock, logger=logger)
+        stack.push_async_callback(cache.close)
+        broker = open_broker(settings.broker_url, clock=clock, logger=logger)
+        stack.push_async_callback(broker.close)
+        clients = _clients(settings, clock)
+        for client in clients.values():
+            stack.push_async_callback(client.close)
+        contacts = RestContacts(clients["users"], cache, clock)
+        templates = RestTemplates(clients["templates"], cache, clock)
+        await stack.enter_async_context(templates.listening())
+        parts = EngineParts(
+            store=store,
+            broker=broker,
+            topology=topology_of(settings),
+            contacts=contacts,
+            templates=templates,
+            renderer=Renderer(),
+            clock=clock,
+            identifiers=identifiers,
+            metrics=metrics,
+            logger=logger,
+            worker=worker_name(),
+        )
+        provider_parts = ProviderParts(gateway=clients["gateway"], clock=clock, identifiers=identifiers, logger=logger)
+        kit = make_kit(settings, provider_parts)
+        for provider in kit.providers:
+            stack.push_async_callback(provider.close)
+        checks = {"database": store.ready, "broker": broker.ready, "cache": cache.ready}
+        health = Health(str(kit.channel), __version__, checks, optional=frozenset({"cache"}))
+        yield parts, kit, health
+
+
+def _clients(settings: WorkerSettings, clock: Clock) -> dict[str, ServiceClient]:
+    token = _service_token(settings)
+    urls = {"users": settings.users_url, "templates": settings.templates_url, "gateway": settings.gateway_url}
+    return {name: ServiceClient(url, service_token=token, name=name, clock=clock) for name, url in urls.items()}
+
+
+def _service_token(settings: WorkerSettings) -> str | None:
+    if settings.service_token is not None:
+        return settings.service_token.get_secret_value()
+    return None if settings.env == "production" else development_service_token(settings.data_dir)
+
+
+def worker_name() -> str:
+    """Names this process in claims."""
+    return f"{socket.gethostname()}:{os.getpid()}"

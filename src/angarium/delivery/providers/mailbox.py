@@ -1,0 +1,116 @@
+"""Hands messages of every channel to the gateway's built-in mailbox, for development."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from http import HTTPStatus
+
+import msgspec
+
+from angarium.contracts.statuses import Channel
+from angarium.delivery.outcome import Outcome, Permanent, Retry, Sent
+from angarium.delivery.provider import Outbound
+from angarium.platform.batching import GroupCommit
+from angarium.platform.http.client import ServiceClient, ServiceDown
+from angarium.rendering.content import EmailContent, PushContent, SmsContent
+
+PATH = "/internal/v1/mailbox/messages"
+_BATCH_MESSAGES = 200
+_BATCH_BYTES = 4_000_000
+
+
+class _Refused(Exception):
+    """The mailbox refuses the message"""
+
+
+_Item = tuple[str, bytes]
+"""Tenant, and the message as JSON."""
+
+
+class MailboxProvider:
+    """Posts messages together: whatever waits when the last post ends goes into the next one.
+
+    `sender` is shown as the mails' sender. The client belongs to whoever made it and is not closed here.
+    """
+
+    name = "mailbox"
+
+    def __init__(self, client: ServiceClient, *, sender: str = "") -> None:
+        self._client = client
+        self._sender = sender
+        self._posts: GroupCommit[_Item, None] = GroupCommit(self._post, limit=_BATCH_MESSAGES)
+        self._closed = False
+
+    async def send(self, message: Outbound) -> Outcome:
+        if self._closed:
+            return Retry("the provider is closed", provider_fault=False)
+        try:
+            await self._posts.submit((message.tenant, caught(message, self._sender)))
+        except ServiceDown as error:
+            return Retry(str(error))
+        except _Refused as error:
+            return Permanent(str(error), code="invalid_message")
+        except Exception as error:  # noqa: BLE001 - the port promises an outcome whatever happens
+            return Retry(f"internal error ({type(error).__name__})")
+        return Sent("caught", f"<{message.message_key}@mailbox>")
+
+    async def ready(self) -> bool:
+        return not self._closed
+
+    async def close(self) -> None:
+        self._closed = True
+        await self._posts.drain()
+
+    async def _post(self, items: Sequence[_Item]) -> Sequence[None]:
+        for tenant, batch in _batches(items):
+            answer = await self._client.post(PATH, tenant=tenant, content=b"[" + b",".join(batch) + b"]")
+            if answer.status_code in {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE}:
+                raise _Refused(f"the mailbox refuses the message ({answer.status_code})")
+            if answer.status_code != HTTPStatus.CREATED:
+                raise ServiceDown(f"the mailbox answered {answer.status_code}")
+        return [None] * len(items)
+
+
+def caught(message: Outbound, sender: str) -> bytes:
+    """The body of `contracts.mailbox.CaughtMessage` for `message`, as JSON."""
+    return msgspec.json.encode(
+        {
+            "channel": str(message.channel),
+            "to": _to(message),
+            "sender": sender if message.channel is Channel.EMAIL else "",
+            "headers": {**message.headers, "Message-ID": f"<{message.message_key}@mailbox>"},
+            "notification_id": str(message.notification_id),
+            **_parts(message),
+        }
+    )
+
+
+def _to(message: Outbound) -> str:
+    subscription = message.address.subscription
+    return message.address.value or (str(subscription.get("endpoint", "")) if subscription else "")
+
+
+def _parts(message: Outbound) -> dict[str, str | None]:
+    match message.content:
+        case EmailContent(subject, html, text):
+            return {"subject": subject, "html": html, "text": text}
+        case PushContent(title, body):
+            return {"title": title, "text": body}
+        case SmsContent(text):
+            return {"text": text}
+
+
+def _batches(items: Sequence[_Item]) -> Iterator[tuple[str, list[bytes]]]:
+    """Items by tenant, in posts of bearable size."""
+    by_tenant: defaultdict[str, list[bytes]] = defaultdict(list)
+    for tenant, body in items:
+        by_tenant[tenant].append(body)
+    for tenant, bodies in by_tenant.items():
+        batch: list[bytes] = []
+        size = 0
+        for body in bodies:
+            if batch and size + len(body) > _BATCH_BYTES:
+                yield tenant, batch
+                batch, size = [], 0
+            batch.append(body)
+            size += len(body)
+        yield tenant, batch

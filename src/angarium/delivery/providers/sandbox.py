@@ -1,0 +1,84 @@
+"""A provider that sends nothing and answers as its recipient's address asks, to try out what may go wrong.
+
+| email, any domain | phone | push token | answer |
+|---|---|---|---|
+| `bounce@` | `+15005550001` | `bounce` | refused for good, address suppressed |
+| `timeout@` | `+15005550002` | `timeout` | no answer, at every attempt |
+| `retry@` | `+15005550003` | `retry` | one retryable answer, then sent |
+| `fail-N@` | | `fail-N` | N retryable answers, then sent |
+| `fail@` | `+15005550004` | `fail` | a retryable answer at every attempt |
+| `ambiguous@` | `+15005550005` | `ambiguous` | the answer is lost at every attempt |
+| `reject@` | `+15005550006` | `reject` | refused for good, address kept |
+| `misconfigured@` | `+15005550007` | `misconfigured` | the provider refuses us |
+| anything else | | | sent |
+
+After the word a `+tag` (email) or `:tag` (token) may follow: `bounce+42@example.com`, `fail-2:phone`.
+"""
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from angarium.contracts.statuses import Channel
+from angarium.delivery.outcome import Ambiguous, Configuration, Outcome, Permanent, Retry, Sent
+from angarium.delivery.provider import Outbound
+
+_PHONES: Mapping[str, str] = MappingProxyType(
+    {
+        "+15005550001": "bounce",
+        "+15005550002": "timeout",
+        "+15005550003": "retry",
+        "+15005550004": "fail",
+        "+15005550005": "ambiguous",
+        "+15005550006": "reject",
+        "+15005550007": "misconfigured",
+    }
+)
+_FAIL = re.compile(r"fail-(\d{1,3})")
+
+
+class SandboxProvider:
+    """Answers by the table above, from the message alone: it keeps nothing, so any number of copies agree."""
+
+    name = "sandbox"
+
+    def __init__(self) -> None:
+        self._closed = False
+
+    async def send(self, message: Outbound) -> Outcome:
+        if self._closed:
+            return Retry("the provider is closed", provider_fault=False)
+        word = _word(message)
+        failing = _FAIL.fullmatch("fail-1" if word == "retry" else word)
+        if failing is not None and message.attempt <= int(failing[1]):
+            return Retry("451 sandbox: try again", provider_fault=False)
+        return _OUTCOMES.get(word) or Sent("250 sandbox: accepted", f"sandbox-{message.message_key}")
+
+    async def ready(self) -> bool:
+        return not self._closed
+
+    async def close(self) -> None:
+        self._closed = True
+
+
+def _word(message: Outbound) -> str:
+    value = message.address.value.lower()
+    match message.channel:
+        case Channel.EMAIL:
+            return value.rpartition("@")[0].partition("+")[0]
+        case Channel.SMS:
+            return _PHONES.get(value, "")
+        case Channel.PUSH:
+            return value.partition(":")[0]
+
+
+_OUTCOMES: Mapping[str, Outcome] = MappingProxyType(
+    {
+        "bounce": Permanent("550 5.1.1 sandbox: no such recipient", suppress=True),
+        "timeout": Retry("sandbox: no answer in time"),
+        "fail": Retry("451 sandbox: try again", provider_fault=False),
+        "ambiguous": Ambiguous("sandbox: the answer was lost"),
+        "reject": Permanent("550 5.7.1 sandbox: refused"),
+        "misconfigured": Configuration("535 sandbox: credentials refused"),
+    }
+)

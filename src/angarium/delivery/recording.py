@@ -1,0 +1,123 @@
+"""Writes results in batches, and settles their messages only once they are written."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from angarium.contracts.errors import Transient
+from angarium.contracts.statuses import Status
+from angarium.delivery.leases import LeaseKeeper
+from angarium.delivery.parking import Parking
+from angarium.delivery.slots import Slots
+from angarium.delivery.work import Finished
+from angarium.notifications.model import Claimed, Result
+from angarium.notifications.publisher import OutboxPublisher
+from angarium.notifications.store.port import NotificationStore
+from angarium.platform.batching import GroupCommit
+from angarium.platform.clock import Clock
+from angarium.platform.telemetry.logging import Logger
+from angarium.platform.telemetry.metrics import Metrics
+
+_FIRST_PAUSE = 0.1
+_LONGEST_PAUSE = 2.0
+_ENDS = frozenset({Status.SENT, Status.FAILED, Status.SKIPPED, Status.EXPIRED, Status.UNKNOWN})
+_BY_MESSAGE = frozenset({Status.PENDING, Status.RETRYING})
+"""States in which the message itself comes back after the wait; `scheduled` waits in the record alone."""
+_LOG_EVENTS = {status: f"notification.{status}" for status in Status} | {
+    Status.PENDING: "notification.deferred",
+    Status.RETRYING: "notification.retry_scheduled",
+}
+
+
+class Recorder:
+    """Results in; record, retries, dead letters, acknowledgements, logs and metrics out."""
+
+    def __init__(
+        self,
+        *,
+        store: NotificationStore,
+        publisher: OutboxPublisher,
+        parking: Parking,
+        leases: LeaseKeeper,
+        slots: Slots,
+        clock: Clock,
+        metrics: Metrics,
+        logger: Logger,
+    ) -> None:
+        self._store = store
+        self._publisher = publisher
+        self._parking = parking
+        self._leases = leases
+        self._slots = slots
+        self._clock = clock
+        self._metrics = metrics
+        self._logger = logger
+        self._batches: GroupCommit[Finished, bool] = GroupCommit(self._write, limit=500, flushers=2)
+
+    async def finish(self, finished: Finished) -> None:
+        """Record, then settle; holds its slot until then. Returns when its slot is free again."""
+        try:
+            await self._batches.submit(finished)
+        except Exception:
+            # A result that cannot be written must not hold its slot for ever.
+            self._logger.exception("record.failed", notification_id=str(finished.claimed.id))
+            await finished.carrier.consumer.release(finished.carrier.deliveries)
+            self._leases.let_go(finished.claimed.claim_token, finished.claimed.id)
+            await self._slots.give_back(1)
+
+    async def _write(self, batch: Sequence[Finished]) -> Sequence[bool]:
+        written = await self._patiently([finished.result for finished in batch])
+        for finished in batch:
+            self._leases.let_go(finished.claimed.claim_token, finished.claimed.id)
+        await self._settle(batch, written)
+        await self._slots.give_back(len(batch))
+        return written
+
+    async def _patiently(self, results: Sequence[Result]) -> Sequence[bool]:
+        """Write, for as long as the database is away: what was sent must be recorded."""
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                return await self._store.record(results)
+            except Transient as error:
+                self._logger.warning("record.waits", count=len(results), error=type(error).__name__)
+                await self._clock.sleep(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE)
+
+    async def _settle(self, batch: Sequence[Finished], written: Sequence[bool]) -> None:
+        fresh = [finished for finished, ok in zip(batch, written, strict=True) if ok]
+        await self._publisher.publish([message for finished in fresh for message in finished.result.outbox])
+        parked = [(f.carrier, f.result.wait or timedelta(0)) for f in fresh if f.result.status in _BY_MESSAGE]
+        await self._parking.park(parked)
+        away = {id(carrier) for carrier, _ in parked}
+        await self._ack([finished for finished in batch if id(finished.carrier) not in away])
+        for finished in fresh:
+            self._tell(finished.claimed, finished.result)
+        if len(fresh) < len(batch):
+            self._logger.warning("record.stale", count=len(batch) - len(fresh))
+
+    async def _ack(self, settled: Sequence[Finished]) -> None:
+        """One acknowledgement for each consumer."""
+        consumers = {id(finished.carrier.consumer): finished.carrier.consumer for finished in settled}
+        for key, consumer in consumers.items():
+            deliveries = [d for f in settled if id(f.carrier.consumer) == key for d in f.carrier.deliveries]
+            await consumer.ack(deliveries)
+
+    def _tell(self, claimed: Claimed, result: Result) -> None:
+        status = result.status
+        self._logger.info(
+            _LOG_EVENTS[status],
+            notification_id=str(claimed.id),
+            correlation_id=claimed.correlation_id,
+            user_id=claimed.user_id,
+            channel=claimed.channel,
+            attempt=claimed.attempt,
+            provider=result.provider,
+            reason=result.reason.code if result.reason else None,
+        )
+        if result.dead_letter is not None:
+            self._logger.info("notification.dead_lettered", notification_id=str(claimed.id))
+        if status in _ENDS:
+            self._metrics.notifications_finished_total.labels(claimed.channel, status).inc()
+        if status is Status.SENT:
+            seconds = (self._clock.now() - claimed.created_at).total_seconds()
+            self._metrics.accept_to_sent_seconds.labels(claimed.channel).observe(max(0.0, seconds))

@@ -1,0 +1,193 @@
+"""What an outcome or a decision means for the record. Pure: values in, a `Result` out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from angarium.contracts.fields import rfc3339
+from angarium.contracts.statuses import DeliveryPolicy, Status
+from angarium.delivery.outcome import Ambiguous, Configuration, Outcome, Permanent, Retry, Sent, outcome_word
+from angarium.delivery.schedule import retry_wait
+from angarium.notifications.letters import failed_message, letter_of
+from angarium.notifications.model import Claimed, Event, Reason, Result
+from angarium.platform.clock import Clock
+from angarium.platform.identifiers import Identifiers
+
+ANSWER_LIMIT = 500
+UNANSWERED_WAIT = timedelta(seconds=2)
+"""How long a send waits when users or templates cannot say what it needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try at one address: which provider, what it answered, how long it took."""
+
+    provider: str
+    outcome: Outcome
+    at: datetime
+    duration_ms: int
+
+
+class Results:
+    """Makes results; the clock stamps events, the identifiers name dead letters."""
+
+    def __init__(self, clock: Clock, identifiers: Identifiers) -> None:
+        self._clock = clock
+        self._identifiers = identifiers
+
+    def of_attempts(
+        self, claimed: Claimed, attempts: Sequence[Attempt], outcome: Outcome, delays: Sequence[timedelta]
+    ) -> Result:
+        """The result of an attempt whose outcome over all addresses is `outcome`."""
+        provider = attempts[-1].provider
+        match outcome:
+            case Sent(answer=_, provider_message_id=message_id):
+                sent = Event("sent", self._clock.now(), {"status": Status.SENT})
+                return Result(
+                    id=claimed.id,
+                    claim_token=claimed.claim_token,
+                    status=Status.SENT,
+                    events=(*_events(claimed, attempts), sent),
+                    provider=provider,
+                    provider_message_id=message_id,
+                )
+            case Permanent(answer=answer, code=code):
+                return self.failed(claimed, Reason(code, tidy(answer)), _events(claimed, attempts), provider)
+            case Configuration():
+                return self.paused(claimed, attempts, UNANSWERED_WAIT)
+            case Ambiguous(answer=answer) if claimed.policy is DeliveryPolicy.AT_MOST_ONCE:
+                return self.unknown(claimed, answer, _events(claimed, attempts), provider)
+            case Ambiguous(answer=answer):
+                return self._retried(claimed, attempts, answer, retry_wait(claimed.attempt, delays, None))
+            case Retry(answer=answer, after=after):
+                return self._retried(claimed, attempts, answer, retry_wait(claimed.attempt, delays, after))
+
+    def failed(
+        self, claimed: Claimed, reason: Reason, events: Sequence[Event] = (), provider: str | None = None
+    ) -> Result:
+        """Refused for good: a dead letter, in the record and for `failed.queue`."""
+        now = self._clock.now()
+        attempts = claimed.attempt if provider else claimed.attempt - 1
+        letter = letter_of(claimed, reason, letter_id=self._identifiers.new(), attempts=attempts)
+        ended = _ending("failed", Status.FAILED, now, reason)
+        return Result(
+            id=claimed.id,
+            claim_token=claimed.claim_token,
+            status=Status.FAILED,
+            events=(*events, ended, Event("dead_lettered", now)),
+            reason=reason,
+            provider=provider,
+            burns_attempt=provider is not None,
+            dead_letter=letter,
+            outbox=(failed_message(letter, now),),
+        )
+
+    def ended(self, claimed: Claimed, status: Status, reason: Reason) -> Result:
+        """An end without an attempt and without a dead letter: skipped or expired."""
+        event = _ending(str(status), status, self._clock.now(), reason)
+        return Result(
+            id=claimed.id,
+            claim_token=claimed.claim_token,
+            status=status,
+            events=(event,),
+            reason=reason,
+            burns_attempt=False,
+        )
+
+    def unknown(self, claimed: Claimed, answer: str, events: Sequence[Event], provider: str) -> Result:
+        """The answer was lost and the policy forbids a second try: an operator decides."""
+        reason = Reason("ambiguous", tidy(answer))
+        ended = _ending("unknown", Status.UNKNOWN, self._clock.now(), reason)
+        return Result(
+            id=claimed.id,
+            claim_token=claimed.claim_token,
+            status=Status.UNKNOWN,
+            events=(*events, ended),
+            reason=reason,
+            provider=provider,
+        )
+
+    def deferred(self, claimed: Claimed, wait: timedelta, events: Sequence[Event] = ()) -> Result:
+        """Not now, and not the recipient's fault: it waits and its attempt is given back."""
+        return Result(
+            id=claimed.id,
+            claim_token=claimed.claim_token,
+            status=Status.PENDING,
+            events=tuple(events),
+            wait=wait,
+            burns_attempt=False,
+        )
+
+    def paused(self, claimed: Claimed, attempts: Sequence[Attempt], wait: timedelta) -> Result:
+        """The provider refuses us, not the recipient: the message is kept and the attempt given back."""
+        return self.deferred(claimed, wait, _events(claimed, attempts))
+
+    def broken(self, claimed: Claimed, error: Exception, delays: Sequence[timedelta]) -> Result:
+        """Our own code failed on it: tried again on schedule, and a dead letter at the end."""
+        wait = retry_wait(claimed.attempt, delays, None)
+        if wait is None:
+            return self.failed(claimed, Reason("internal_error", type(error).__name__))
+        return Result(
+            id=claimed.id,
+            claim_token=claimed.claim_token,
+            status=Status.RETRYING,
+            events=(Event("retrying", self._clock.now(), {"status": Status.RETRYING, "reason": "internal_error"}),),
+            wait=wait,
+        )
+
+    def scheduled(self, claimed: Claimed, until: datetime, reason: Reason) -> Result:
+        """Not before `until`: it waits in the record alone."""
+        now = self._clock.now()
+        event = Event("scheduled", now, {"status": Status.SCHEDULED, "reason": reason.code, "next_at": rfc3339(until)})
+        return Result(
+            id=claimed.id,
+            claim_token=claimed.claim_token,
+            status=Status.SCHEDULED,
+            events=(event,),
+            reason=reason,
+            wait=max(until - now, timedelta(0)),
+            burns_attempt=False,
+        )
+
+    def _retried(self, claimed: Claimed, attempts: Sequence[Attempt], answer: str, wait: timedelta | None) -> Result:
+        provider = attempts[-1].provider
+        if wait is None:
+            reason = Reason("retries_exhausted", tidy(answer))
+            return self.failed(claimed, reason, _events(claimed, attempts), provider)
+        now = self._clock.now()
+        event = Event("retrying", now, {"status": Status.RETRYING})
+        return Result(
+            id=claimed.id,
+            claim_token=claimed.claim_token,
+            status=Status.RETRYING,
+            events=(*_events(claimed, attempts, next_at=now + wait), event),
+            provider=provider,
+            wait=wait,
+        )
+
+
+def tidy(answer: str) -> str:
+    """An answer fit for the record: one line, no control characters, at most `ANSWER_LIMIT` characters."""
+    return " ".join("".join(c if c.isprintable() else " " for c in answer[: ANSWER_LIMIT * 2]).split())[:ANSWER_LIMIT]
+
+
+def _events(claimed: Claimed, attempts: Sequence[Attempt], next_at: datetime | None = None) -> tuple[Event, ...]:
+    return tuple(_attempt_event(claimed, attempt, next_at) for attempt in attempts)
+
+
+def _attempt_event(claimed: Claimed, attempt: Attempt, next_at: datetime | None) -> Event:
+    data: dict[str, Any] = {
+        "attempt": claimed.attempt,
+        "provider": attempt.provider,
+        "outcome": outcome_word(attempt.outcome),
+        "answer": tidy(attempt.outcome.answer),
+        "duration_ms": attempt.duration_ms,
+    }
+    if next_at is not None:
+        data["next_at"] = rfc3339(next_at)
+    return Event("attempt", attempt.at, data)
+
+
+def _ending(event: str, status: Status, at: datetime, reason: Reason) -> Event:
+    return Event(event, at, {"status": status, "reason": {"code": reason.code, "message": reason.message}})

@@ -1,0 +1,13 @@
+"""The settings of a channel worker."""
+
+from angarium.platform.settings_groups import (
+    BrokerSettings,
+    CacheSettings,
+    DirectorySettings,
+    NotificationsDatabaseSettings,
+    ProviderSettings,
+)
+
+
+class WorkerSettings(NotificationsDatabaseSettings, BrokerSettings, CacheSettings, DirectorySettings, ProviderSettings):
+    """What `angarium work` reads. Each channel has a default port of its own for its health."""

@@ -1,0 +1,144 @@
+"""Users as the gateway and the workers see them: asked of the users service, of the cache when that is down."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from angarium.contracts.envelope import Envelope
+from angarium.contracts.errors import Transient
+from angarium.contracts.users import Contact, ContactAnswer, ContactQuery
+from angarium.directory import contact_cache
+from angarium.directory.port import DirectoryUnavailable
+from angarium.platform.batching import GroupCommit
+from angarium.platform.cache.port import Cache
+from angarium.platform.clock import Clock
+from angarium.platform.http.client import ServiceClient
+from angarium.platform.local_cache import LocalCache
+from angarium.platform.telemetry.metrics import Metrics
+
+PATH = "/internal/v1/contacts"
+BATCH = 1000
+"""Users in one call; what `ContactQuery` allows."""
+_OK = 200
+_ANSWER = Envelope[ContactAnswer]
+
+Key = tuple[str, UUID]
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """Who was found, and of whom nobody can say whether they exist."""
+
+    found: Mapping[UUID, Contact]
+    unknown: frozenset[UUID] = frozenset()
+
+
+class RestContacts:
+    """Implements `directory.port.Contacts` over REST.
+
+    `known` keeps a contact for `ttl` and asks for all that are wanted at the same moment in one call. After a
+    failed call the service is left in peace for `rest`; meanwhile the shared cache speaks for it.
+    """
+
+    def __init__(
+        self,
+        client: ServiceClient,
+        cache: Cache,
+        clock: Clock,
+        *,
+        ttl: timedelta = timedelta(seconds=2),
+        rest: timedelta = timedelta(seconds=1),
+        max_entries: int = 50_000,
+        metrics: Metrics | None = None,
+    ) -> None:
+        self._client = client
+        self._cache = cache
+        self._clock = clock
+        self._rest = rest.total_seconds()
+        self._rest_ends = float("-inf")
+        self._metrics = metrics
+        self._local: LocalCache[Key, Contact] = LocalCache(clock, max_entries=max_entries, ttl=ttl)
+        self._look_ups: GroupCommit[Key, Contact | DirectoryUnavailable | None] = GroupCommit(
+            self._look_up_keys, limit=BATCH, flushers=4
+        )
+
+    def listening(self) -> AbstractAsyncContextManager[None]:
+        """While this context is open a change that is announced is known at once, not only after `ttl`."""
+        return self._cache.listen(contact_cache.TOPIC, self._changed)
+
+    async def known(self, tenant: str, user_id: UUID) -> Contact | None:
+        key = (tenant, user_id)
+        kept = self._local.peek(key)
+        self._count("miss" if kept is None else "hit")
+        return kept if kept is not None else await self._local.get(key, lambda: self._look_up(key))
+
+    async def current(self, tenant: str, user_ids: Collection[UUID]) -> Mapping[UUID, Contact]:
+        wanted = list(dict.fromkeys(user_ids))
+        found: dict[UUID, Contact] = {}
+        for start in range(0, len(wanted), BATCH):
+            answer = await self._ask(tenant, wanted[start : start + BATCH])
+            if answer.unknown:
+                raise DirectoryUnavailable
+            found.update(answer.found)
+        return found
+
+    async def _changed(self, text: str) -> None:
+        changed = contact_cache.announced(text)
+        if changed is None:
+            self._local.clear()
+        else:
+            self._local.drop(changed)
+
+    def _count(self, result: str) -> None:
+        if self._metrics is not None:
+            self._metrics.cache_requests_total.labels("contacts", result).inc()
+
+    async def _look_up(self, key: Key) -> Contact | None:
+        answer = await self._look_ups.submit(key)
+        if isinstance(answer, DirectoryUnavailable):
+            raise answer
+        return answer
+
+    async def _look_up_keys(self, keys: Sequence[Key]) -> Sequence[Contact | DirectoryUnavailable | None]:
+        by_tenant: dict[str, list[UUID]] = defaultdict(list)
+        for tenant, user_id in dict.fromkeys(keys):
+            by_tenant[tenant].append(user_id)
+        answers = {tenant: await self._ask(tenant, user_ids) for tenant, user_ids in by_tenant.items()}
+        return [
+            DirectoryUnavailable() if user_id in answers[tenant].unknown else answers[tenant].found.get(user_id)
+            for tenant, user_id in keys
+        ]
+
+    async def _ask(self, tenant: str, user_ids: Sequence[UUID]) -> _Answer:
+        if not user_ids:
+            return _Answer({})
+        if self._clock.monotonic() >= self._rest_ends:
+            try:
+                return _Answer(await self._ask_service(tenant, user_ids))
+            except Transient:
+                self._rest_ends = self._clock.monotonic() + self._rest
+        return await self._ask_cache(tenant, user_ids)
+
+    async def _ask_service(self, tenant: str, user_ids: Sequence[UUID]) -> Mapping[UUID, Contact]:
+        query = ContactQuery.model_construct(user_ids=list(user_ids))
+        response = await self._client.post(PATH, tenant=tenant, content=query.model_dump_json().encode())
+        if response.status_code != _OK:
+            message = f"the users service answered {response.status_code}"
+            raise DirectoryUnavailable(message)
+        try:
+            answer = _ANSWER.model_validate_json(response.content)
+        except ValidationError as error:
+            message = "the users service answered something else than contacts"
+            raise DirectoryUnavailable(message) from error
+        return {contact.user_id: contact for contact in answer.data.contacts}
+
+    async def _ask_cache(self, tenant: str, user_ids: Sequence[UUID]) -> _Answer:
+        kept = await self._cache.get_many(contact_cache.keys(user_ids))
+        contacts = [contact_cache.decode(tenant, value) for value in kept]
+        found = {contact.user_id: contact for contact in contacts if contact is not None}
+        return _Answer(found, frozenset(user_ids).difference(found))

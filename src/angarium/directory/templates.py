@@ -1,0 +1,132 @@
+"""Templates as the gateway and the workers see them: a version is fetched once, the published one asked again."""
+
+from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
+from urllib.parse import quote
+
+from pydantic import ValidationError
+
+from angarium.contracts.envelope import Envelope
+from angarium.contracts.errors import Transient
+from angarium.contracts.templates import CompiledTemplate, PublishedPointer
+from angarium.directory.port import DirectoryUnavailable
+from angarium.platform.cache.port import Cache
+from angarium.platform.clock import Clock
+from angarium.platform.http.client import ServiceClient
+from angarium.platform.local_cache import LocalCache
+
+TOPIC = "templates"
+"""Rung with `tenant:code` when what is published under a code changes."""
+COPY_LIFE = timedelta(hours=24)
+_OK, _NOT_FOUND = 200, 404
+_VERSION = Envelope[CompiledTemplate]
+_POINTER = Envelope[PublishedPointer]
+
+Name = tuple[str, str]
+"""Tenant and code."""
+
+
+class RestTemplates:
+    """Implements `directory.port.Templates` over REST.
+
+    The `max_versions` most recently used versions stay in the process without an end, and each is left in the shared
+    cache for a day, for processes that start while the service is down. Which version is published is known for
+    `ttl`, asked once however many want it, and forgotten when a change is announced; while the service is down the
+    last answer goes on. After a failed call the service is left in peace for `rest`.
+    """
+
+    def __init__(
+        self,
+        client: ServiceClient,
+        cache: Cache,
+        clock: Clock,
+        *,
+        ttl: timedelta = timedelta(seconds=2),
+        rest: timedelta = timedelta(seconds=1),
+        max_versions: int = 5_000,
+    ) -> None:
+        self._client = client
+        self._cache = cache
+        self._clock = clock
+        self._rest = rest.total_seconds()
+        self._rest_ends = float("-inf")
+        self._versions: LocalCache[tuple[str, str, int], CompiledTemplate] = LocalCache(
+            clock, max_entries=max_versions, ttl=None
+        )
+        self._pointers: LocalCache[Name, int] = LocalCache(clock, max_entries=max_versions, ttl=ttl)
+        self._last_pointers: LocalCache[Name, int] = LocalCache(clock, max_entries=max_versions, ttl=None)
+
+    def listening(self) -> AbstractAsyncContextManager[None]:
+        """While this context is open a change that is announced is known at once, not only after `ttl`."""
+        return self._cache.listen(TOPIC, self._changed)
+
+    async def published(self, tenant: str, code: str) -> CompiledTemplate | None:
+        name = (tenant, code)
+        version = self._pointers.peek(name) or await self._pointers.get(name, lambda: self._find_pointer(name))
+        return None if version is None else await self.version(tenant, code, version)
+
+    async def version(self, tenant: str, code: str, version: int) -> CompiledTemplate | None:
+        key = (tenant, code, version)
+        return self._versions.peek(key) or await self._versions.get(key, lambda: self._find_version(*key))
+
+    async def _changed(self, text: str) -> None:
+        tenant, _, code = text.rpartition(":")
+        if tenant and code:
+            self._pointers.drop((tenant, code))
+        else:
+            self._pointers.clear()
+
+    async def _find_pointer(self, name: Name) -> int | None:
+        tenant, code = name
+        try:
+            body = await self._ask(tenant, f"/internal/v1/templates/{quote(code, safe='')}/published")
+            version = None if body is None else _POINTER.model_validate_json(body).data.version
+        except (Transient, ValidationError) as error:
+            known = self._last_pointers.peek(name)
+            if known is None:
+                raise DirectoryUnavailable from error
+            return known
+        if version is None:
+            self._last_pointers.drop(name)
+        else:
+            self._last_pointers.put(name, version)
+        return version
+
+    async def _find_version(self, tenant: str, code: str, version: int) -> CompiledTemplate | None:
+        try:
+            body = await self._ask(tenant, f"/internal/v1/templates/{quote(code, safe='')}/versions/{version}")
+            found = None if body is None else _VERSION.model_validate_json(body).data
+        except (Transient, ValidationError) as error:
+            return await self._from_cache(tenant, code, version, error)
+        if found is not None:
+            await self._cache.set_many({_key(tenant, code, version): found.model_dump_json().encode()}, COPY_LIFE)
+        return found
+
+    async def _from_cache(self, tenant: str, code: str, version: int, reason: Exception) -> CompiledTemplate:
+        kept = (await self._cache.get_many([_key(tenant, code, version)]))[0]
+        try:
+            found = CompiledTemplate.model_validate_json(kept or b"")
+        except ValidationError:
+            raise DirectoryUnavailable from reason
+        if (found.tenant, found.code, found.version) != (tenant, code, version):
+            raise DirectoryUnavailable from reason
+        return found
+
+    async def _ask(self, tenant: str, path: str) -> bytes | None:
+        if self._clock.monotonic() < self._rest_ends:
+            raise DirectoryUnavailable
+        try:
+            response = await self._client.get(path, tenant=tenant)
+        except Transient:
+            self._rest_ends = self._clock.monotonic() + self._rest
+            raise
+        if response.status_code == _NOT_FOUND:
+            return None
+        if response.status_code != _OK:
+            message = f"the templates service answered {response.status_code}"
+            raise DirectoryUnavailable(message)
+        return response.content
+
+
+def _key(tenant: str, code: str, version: int) -> str:
+    return f"template:{tenant}:{code}:{version}"

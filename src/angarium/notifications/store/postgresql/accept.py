@@ -1,0 +1,74 @@
+# ruff: noqa: S608 - what is put into these strings are constants of this package; every value is an argument
+"""Acceptance on PostgreSQL."""
+
+from angarium.notifications.store.postgresql.fragments import PENDING_SWEEP, arrays, rfc3339
+
+ACCEPTED_COLUMNS = {
+    "id": "uuid",
+    "tenant": "text",
+    "caller": "text",
+    "request_id": "text",
+    "fingerprint": "bytea",
+    "channel": "text",
+    "user_id": "text",
+    "recipient": "json",
+    "template_code": "text",
+    "template_version": "int4",
+    "locale": "text",
+    "category": "text",
+    "priority": "int2",
+    "variables": "json",
+    "metadata": "jsonb",
+    "policy": "text",
+    "correlation_id": "text",
+    "traceparent": "text",
+    "fallback": "jsonb",
+    "fallback_of": "uuid",
+    "callback_url": "text",
+    "send_at": "timestamptz",
+    "expires_at": "timestamptz",
+}
+"""What an acceptance brings, with its types: the arguments of ACCEPT, in this order, before the outbox lease."""
+
+_ACCEPTED = ", ".join(ACCEPTED_COLUMNS)
+
+ACCEPT = f"""
+WITH moment AS (SELECT {rfc3339("now()")} AS text),
+opening AS (
+    SELECT jsonb_build_array(jsonb_build_object('event', 'accepted', 'at', text, 'status', 'pending')) AS pending,
+           jsonb_build_object('event', 'accepted', 'at', text, 'status', 'scheduled') AS scheduled
+    FROM moment
+),
+created AS (
+    INSERT INTO notifications ({_ACCEPTED}, status, attempts, due_at, sweep_at, events, created_at, updated_at)
+    SELECT {_ACCEPTED},
+        CASE WHEN later THEN 'scheduled' ELSE 'pending' END,
+        0,
+        CASE WHEN later THEN send_at END,
+        CASE WHEN later THEN send_at ELSE {PENDING_SWEEP} END,
+        CASE WHEN later THEN jsonb_build_array(
+            (SELECT scheduled FROM opening),
+            jsonb_build_object('event', 'scheduled', 'at', (SELECT text FROM moment), 'status', 'scheduled',
+                               'next_at', {rfc3339("send_at")}))
+        ELSE (SELECT pending FROM opening) END,
+        now(), now()
+    FROM (
+        SELECT *, coalesce(send_at > now(), false) AS later
+        FROM unnest({arrays(ACCEPTED_COLUMNS)}) AS arrays ({_ACCEPTED})
+    ) AS given
+    ON CONFLICT (tenant, request_id, caller) DO NOTHING
+    RETURNING id, status, created_at
+), queued AS (
+    INSERT INTO outbox (subject, kind, available_at)
+    SELECT id, 'work', clock_timestamp() + ${len(ACCEPTED_COLUMNS) + 1}::interval FROM created WHERE status = 'pending'
+)
+SELECT id, status, created_at FROM created
+"""
+"""New ones, each with its outbox row; those whose key is taken are not among the rows that come back."""
+
+PRIOR = """
+SELECT n.id, n.tenant, n.request_id, n.caller, n.fingerprint, n.status, n.created_at
+FROM unnest($1::text[], $2::text[], $3::text[]) AS wanted (tenant, request_id, caller)
+JOIN notifications n USING (tenant, request_id, caller)
+WHERE n.tenant = ANY($1::text[]) AND n.request_id = ANY($2::text[])
+"""

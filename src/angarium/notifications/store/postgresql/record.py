@@ -1,0 +1,113 @@
+# ruff: noqa: S608 - what is put into these strings are constants of this package; every value is an argument
+"""Results, and moves by hand, on PostgreSQL."""
+
+from angarium.contracts.statuses import TRANSITIONS, Status
+from angarium.notifications.store.postgresql.fragments import (
+    DUE_GRACE,
+    ENQUEUE,
+    PENDING_SWEEP,
+    RESULT_LEASE,
+    arrays,
+)
+from angarium.notifications.store.postgresql.letters import LETTER_COLUMNS
+from angarium.notifications.store.postgresql.outbox import MESSAGE_COLUMNS
+
+RESULT_COLUMNS = {
+    "id": "uuid",
+    "claim_token": "uuid",
+    "status": "text",
+    "events": "jsonb",
+    "reason_code": "text",
+    "reason_message": "text",
+    "provider": "text",
+    "provider_message_id": "text",
+    "wait": "interval",
+    "given_back": "int4",
+}
+
+_RESULTS = ", ".join(RESULT_COLUMNS)
+
+_WRITE = f"""
+    UPDATE notifications n SET
+        status = r.status,
+        attempts = n.attempts - r.given_back,
+        lease_until = NULL,
+        due_at = now() + r.wait,
+        sweep_at = CASE r.status
+            WHEN 'pending' THEN coalesce(now() + r.wait + {DUE_GRACE}, {PENDING_SWEEP})
+            WHEN 'retrying' THEN now() + r.wait + {DUE_GRACE}
+            WHEN 'scheduled' THEN now() + r.wait END,
+        reason_code = r.reason_code,
+        reason_message = r.reason_message,
+        provider = coalesce(r.provider, n.provider),
+        provider_message_id = coalesce(r.provider_message_id, n.provider_message_id),
+        sent_at = CASE r.status WHEN 'sent' THEN now() ELSE n.sent_at END,
+        updated_at = now(),
+        events = n.events || r.events
+    FROM unnest({arrays(RESULT_COLUMNS)}) AS r ({_RESULTS})
+    WHERE n.id = r.id AND n.id = ANY($1::uuid[]) AND n.status = 'sending' AND n.claim_token = r.claim_token
+    RETURNING n.id
+"""
+"""`claim_token` stays, so that a result that is written again can be told from one that came too late."""
+
+RECORD = _WRITE
+
+_LETTER_ARRAYS = {"claim": "uuid"} | LETTER_COLUMNS
+_MESSAGE_ARRAYS = {"claim": "uuid"} | MESSAGE_COLUMNS
+
+RECORD_WITH_LETTERS = f"""
+WITH written AS ({_WRITE}),
+letters AS (
+    INSERT INTO dead_letters ({_LETTERS}, failed_at)
+    SELECT {_LETTERS}, now()
+    FROM unnest({arrays(_LETTER_ARRAYS, len(RESULT_COLUMNS) + 1)}) AS given (claim, {_LETTERS})
+    WHERE claim IN (SELECT written.id FROM written)
+    ON CONFLICT (id) DO NOTHING
+),
+messages AS (
+    INSERT INTO outbox ({_MESSAGES}, available_at)
+    SELECT {_MESSAGES}, {RESULT_LEASE}
+    FROM unnest({arrays(_MESSAGE_ARRAYS, len(RESULT_COLUMNS) + len(_LETTER_ARRAYS) + 1)}) AS given (claim, {_MESSAGES})
+    WHERE claim IN (SELECT written.id FROM written)
+    ON CONFLICT (subject, kind) DO UPDATE SET
+        exchange = excluded.exchange, routing_key = excluded.routing_key, body = excluded.body,
+        correlation_id = excluded.correlation_id, available_at = excluded.available_at
+)
+SELECT id FROM written
+"""
+"""As RECORD; of letters and messages those whose `claim` (the notification's id) was written."""
+
+WRITTEN_BEFORE = """
+SELECT n.id
+FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS r (id, claim_token, status)
+JOIN notifications n USING (id, claim_token, status)
+WHERE n.id = ANY($1::uuid[])
+"""
+"""Which results stand in their rows already: a repetition after an answer that was lost."""
+
+MOVE = f"""
+WITH old AS (
+    SELECT id, status FROM notifications WHERE id = $1 AND tenant = $2 FOR NO KEY UPDATE
+), moved AS (
+    UPDATE notifications n SET
+        status = $3::text, due_at = NULL, lease_until = NULL,
+        sweep_at = CASE $3::text WHEN 'pending' THEN {PENDING_SWEEP} END,
+        reason_code = $5, reason_message = $6,
+        sent_at = CASE $3::text WHEN 'sent' THEN now() ELSE n.sent_at END,
+        delivered_at = CASE $3::text WHEN 'delivered' THEN now() ELSE n.delivered_at END,
+        updated_at = now(),
+        events = n.events || $7::jsonb
+    FROM old
+    WHERE n.id = old.id AND n.id = $1 AND n.status = ANY($4::text[])
+    RETURNING n.id
+), queued AS (
+    INSERT INTO outbox (subject, kind, available_at)
+    SELECT id, 'work', now() FROM moved WHERE $3::text = 'pending' {ENQUEUE}
+)
+SELECT status FROM old
+"""
+
+
+def movable_to(status: Status) -> list[str]:
+    """The states from which MOVE may lead to `status`; a claim is ended by its worker alone."""
+    return sorted(old for old, targets in TRANSITIONS.items() if status in targets and old is not Status.SENDING)

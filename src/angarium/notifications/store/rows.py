@@ -1,0 +1,137 @@
+"""Rows as values of the domain. An adapter brings its rows with UUIDs, aware datetimes, timedeltas and JSON as text."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+from uuid import UUID
+
+import msgspec
+
+from angarium.contracts.statuses import Channel, DeliveryPolicy, Status
+from angarium.notifications.messages import work_message
+from angarium.notifications.model import (
+    Claimed,
+    NothingToDo,
+    NotNow,
+    OutboxKey,
+    OutboxKind,
+    OutboxMessage,
+    SweepReport,
+    Verdict,
+)
+from angarium.notifications.store.acceptances import Kept
+
+_decode = msgspec.json.Decoder().decode
+_CLAIMABLE_LATER = frozenset({Status.PENDING, Status.RETRYING, Status.SENDING})
+
+
+class Row(Protocol):
+    """Values by column name."""
+
+    def __getitem__(self, name: str) -> Any: ...
+
+
+def kept(row: Row, fingerprint: bytes) -> Kept:
+    """What stands under an acceptance's key."""
+    return Kept(row["id"], fingerprint, Status(row["status"]), row["created_at"])
+
+
+def claimed(row: Row, token: UUID) -> Claimed:
+    """A row that was claimed with `token`."""
+    recipient = row["recipient"]
+    return Claimed(
+        id=row["id"],
+        claim_token=token,
+        attempt=row["attempts"],
+        tenant=row["tenant"],
+        request_id=row["request_id"],
+        channel=Channel(row["channel"]),
+        user_id=row["user_id"],
+        recipient=None if recipient is None else _decode(recipient),
+        template_code=row["template_code"],
+        template_version=row["template_version"],
+        locale=row["locale"],
+        category=row["category"],
+        priority=row["priority"],
+        variables=_decode(row["variables"]),
+        correlation_id=row["correlation_id"],
+        traceparent=row["traceparent"],
+        policy=DeliveryPolicy(row["policy"]),
+        expired=bool(row["expired"]),
+        expires_at=row["expires_at"],
+        created_at=row["created_at"],
+        provider=row["provider"],
+    )
+
+
+def refused(ids: Iterable[UUID], rows: Iterable[Row]) -> list[Verdict]:
+    """Why each of `ids` was not claimed, by its row (`id`, `status`, `wait`), if it has one."""
+    found = {row["id"]: row for row in rows}
+    return [_refusal(identifier, found.get(identifier)) for identifier in ids]
+
+
+def _refusal(identifier: UUID, row: Row | None) -> Verdict:
+    if row is None:
+        return NothingToDo(identifier, None)
+    status = Status(row["status"])
+    if status in _CLAIMABLE_LATER:
+        return NotNow(identifier, max(row["wait"], timedelta(0)))
+    return NothingToDo(identifier, status)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _WorkRow:
+    id: UUID
+    tenant: str
+    request_id: str
+    channel: Channel
+    user_id: str | None
+    template_code: str
+    template_version: int
+    locale: str
+    priority: int
+    variables: str
+    correlation_id: str
+    expires_at: datetime | None
+
+
+def outbox_message(row: Row) -> OutboxMessage | None:
+    """A leased message; None: it is work whose notification is not there any more."""
+    if row["kind"] == OutboxKind.WORK:
+        return None if row["id"] is None else work_message(_work(row))
+    return OutboxMessage(
+        key=OutboxKey(row["subject"], OutboxKind(row["kind"])),
+        exchange=row["exchange"],
+        routing_key=row["routing_key"],
+        body=row["body"],
+        correlation_id=row["message_correlation_id"],
+    )
+
+
+def _work(row: Row) -> _WorkRow:
+    return _WorkRow(
+        id=row["id"],
+        tenant=row["tenant"],
+        request_id=row["request_id"],
+        channel=Channel(row["channel"]),
+        user_id=row["user_id"],
+        template_code=row["template_code"],
+        template_version=row["template_version"],
+        locale=row["locale"],
+        priority=row["priority"],
+        variables=row["variables"],
+        correlation_id=row["correlation_id"],
+        expires_at=row["expires_at"],
+    )
+
+
+def sweep_report(rows: Iterable[Row]) -> SweepReport:
+    """Counts by `verdict`."""
+    counts = {row["verdict"]: row["rows"] for row in rows}
+    return SweepReport(
+        released=counts.get("released", 0),
+        requeued=counts.get("requeued", 0),
+        expired=counts.get("expired", 0),
+        unknown=counts.get("unknown", 0),
+    )

@@ -1,0 +1,173 @@
+"""The tables of `notification_db`.
+
+Every UPDATE of a notification changes its status, which is indexed, so PostgreSQL can never do it in place (HOT):
+each index is paid for three times in a row's life. There are no more of them than lists and the sweeper need, and
+no free space is left in pages for nothing.
+"""
+
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+
+from angarium.contracts.statuses import Status
+from angarium.platform.database.types import JsonDocument, UtcDateTime, new_metadata
+
+MIGRATIONS = "angarium.notifications.migrations"
+
+metadata = new_metadata()
+
+_VERBATIM = JSON(none_as_null=True)
+"""JSON kept as it was written: JSONB would sort an object's members, which a template may loop over."""
+_KEY = String(255).with_variant(String(255, collation="C"), "postgresql")
+"""What an index compares: byte by byte, as nobody reads a list in the order of these."""
+_WORD = String(16).with_variant(String(16, collation="C"), "postgresql")
+"""A member of an enumeration."""
+_STATUSES = ", ".join(f"'{status}'" for status in Status)
+
+notifications = Table(
+    "notifications",
+    metadata,
+    Column("id", Uuid(), nullable=False),
+    Column("tenant", _KEY, nullable=False),
+    Column("caller", _KEY, nullable=False),
+    Column("request_id", _KEY, nullable=False),
+    Column("fingerprint", LargeBinary(), nullable=False),
+    Column("channel", _WORD, nullable=False),
+    Column("user_id", _KEY),
+    Column("recipient", _VERBATIM),
+    Column("template_code", _KEY, nullable=False),
+    Column("template_version", Integer(), nullable=False),
+    Column("locale", Text(), nullable=False),
+    Column("category", Text()),
+    Column("priority", SmallInteger(), nullable=False),
+    Column("variables", _VERBATIM, nullable=False),
+    Column("metadata", JsonDocument(), nullable=False),
+    Column("policy", _WORD, nullable=False),
+    Column("correlation_id", Text(), nullable=False),
+    Column("traceparent", Text()),
+    Column("fallback", JsonDocument(), nullable=False),
+    Column("fallback_of", Uuid()),
+    Column("callback_url", Text()),
+    Column("send_at", UtcDateTime()),
+    Column("expires_at", UtcDateTime()),
+    Column("status", _WORD, nullable=False),
+    Column("attempts", Integer(), nullable=False),
+    Column("claim_token", Uuid()),
+    Column("lease_until", UtcDateTime()),
+    Column("due_at", UtcDateTime()),  # not to be claimed before
+    Column("sweep_at", UtcDateTime()),  # looked after then; null once it has ended
+    Column("reason_code", Text()),
+    Column("reason_message", Text()),
+    Column("provider", Text()),
+    Column("provider_message_id", Text()),
+    Column("events", JsonDocument(), nullable=False),
+    Column("created_at", UtcDateTime(), nullable=False),
+    Column("updated_at", UtcDateTime(), nullable=False),
+    Column("sent_at", UtcDateTime()),
+    Column("delivered_at", UtcDateTime()),
+    PrimaryKeyConstraint("id"),
+    UniqueConstraint("tenant", "request_id", "caller"),
+    CheckConstraint(f"status IN ({_STATUSES})", name="status"),
+)
+Index(None, notifications.c.tenant, notifications.c.created_at, notifications.c.id)
+Index(None, notifications.c.tenant, notifications.c.status, notifications.c.created_at, notifications.c.id)
+_OF_A_USER = text("user_id IS NOT NULL")
+Index(
+    None,
+    notifications.c.tenant,
+    notifications.c.user_id,
+    notifications.c.created_at,
+    notifications.c.id,
+    postgresql_where=_OF_A_USER,
+    sqlite_where=_OF_A_USER,
+)
+_UNFINISHED = text("sweep_at IS NOT NULL")
+Index(None, notifications.c.sweep_at, postgresql_where=_UNFINISHED, sqlite_where=_UNFINISHED)
+
+_QUEUE_STORAGE = {
+    # Rows live for milliseconds and the oldest are read first: what is dead must go long before a fifth of it is.
+    "autovacuum_vacuum_scale_factor": 0,
+    "autovacuum_vacuum_threshold": 2000,
+    "autovacuum_vacuum_cost_delay": 0,
+}
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("subject", Uuid(), nullable=False),
+    Column("kind", _WORD, nullable=False),
+    # The message; null for work, which is rebuilt from the notification.
+    Column("exchange", Text()),
+    Column("routing_key", Text()),
+    Column("body", LargeBinary()),
+    Column("correlation_id", Text()),
+    Column("available_at", UtcDateTime(), nullable=False),  # the end of its lease
+    PrimaryKeyConstraint("subject", "kind"),
+    postgresql_with=_QUEUE_STORAGE,
+)
+Index(None, outbox.c.available_at)
+
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("id", Uuid(), nullable=False),
+    Column("tenant", _KEY, nullable=False),
+    Column("notification_id", Uuid()),
+    Column("channel", _WORD, nullable=False),
+    Column("template_code", _KEY),
+    Column("request_id", _KEY),
+    Column("reason_code", Text(), nullable=False),
+    Column("reason_message", Text(), nullable=False),
+    Column("attempts", Integer(), nullable=False),
+    Column("correlation_id", Text()),
+    Column("payload", Text()),
+    Column("failed_at", UtcDateTime(), nullable=False),
+    PrimaryKeyConstraint("id"),
+)
+Index(None, dead_letters.c.tenant, dead_letters.c.failed_at, dead_letters.c.id)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("key_id", Uuid(), nullable=False),
+    Column("tenant", _KEY, nullable=False),
+    Column("name", String(255), nullable=False),
+    Column("kind", _WORD, nullable=False),
+    Column("key_hash", String(64), nullable=False),  # SHA-256 of the key, in hex
+    Column("scopes", JsonDocument(), nullable=False),
+    Column("rate_limit", Text()),
+    Column("created_at", UtcDateTime(), nullable=False),
+    Column("last_used_at", UtcDateTime()),
+    Column("revoked_at", UtcDateTime()),
+    PrimaryKeyConstraint("key_id"),
+    UniqueConstraint("key_hash"),
+)
+Index(None, api_keys.c.tenant, api_keys.c.created_at)
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("id", Uuid(), nullable=False),
+    Column("tenant", _KEY, nullable=False),
+    Column("at", UtcDateTime(), nullable=False),
+    Column("actor", Text(), nullable=False),
+    Column("action", Text(), nullable=False),
+    Column("object", Text(), nullable=False),
+    Column("address", Text()),
+    Column("correlation_id", Text()),
+    PrimaryKeyConstraint("id"),
+)
+Index(None, audit_log.c.tenant, audit_log.c.at, audit_log.c.id)

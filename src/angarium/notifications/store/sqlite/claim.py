@@ -1,0 +1,122 @@
+"""The claim on SQLite."""
+
+import sqlite3
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from angarium.contracts.statuses import DeliveryPolicy, Status
+from angarium.notifications.model import Verdict
+from angarium.notifications.store.rows import claimed, refused
+from angarium.notifications.store.sqlite.values import AMONG, APPEND, appendix, domain, event_now, ids, micros
+from angarium.notifications.store.timing import GIVEN_UP_CODE, GIVEN_UP_MESSAGE, LEASE_GRACE
+
+_READ = f"""
+SELECT id, status, claim_token, lease_until, due_at, attempts, tenant, request_id, channel, user_id, recipient,
+    template_code, template_version, locale, category, priority, variables, correlation_id, traceparent, policy,
+    expires_at, expires_at <= :now AS expired, created_at, provider
+FROM notifications WHERE id {AMONG}
+"""
+_CLAIM = f"""
+UPDATE notifications SET
+    status = 'sending', attempts = :attempts, claim_token = :token, lease_until = :until, due_at = NULL,
+    sweep_at = :sweep_at, updated_at = :now, events = {APPEND}
+WHERE id = :id
+"""
+_GIVE_UP = f"""
+UPDATE notifications SET
+    status = 'unknown', lease_until = NULL, sweep_at = NULL, updated_at = :now, reason_code = '{GIVEN_UP_CODE}',
+    reason_message = '{GIVEN_UP_MESSAGE}', events = {APPEND}
+WHERE id = :id
+"""
+_Row = dict[str, Any]
+_WAITING = frozenset({Status.PENDING, Status.RETRYING})
+_RENEW = """
+UPDATE notifications SET lease_until = ? WHERE id = ? AND claim_token = ? AND status = 'sending'
+"""
+
+
+def claim(
+    connection: sqlite3.Connection, now: int, wanted: Collection[UUID], token: UUID, lease: timedelta, worker: str
+) -> list[Verdict]:
+    """As `NotificationStore.claim`."""
+    rows = [dict(row) for row in connection.execute(_READ, {"ids": ids(wanted), "now": now})]
+    lost = [row for row in rows if _is_lost(row, now)]
+    _give_up(connection, now, lost)
+    mine = [row for row in rows if _is_claimable(row, now) or _is_mine(row, now, token)]
+    _take(connection, now, mine, _Terms(token, now + micros(lease), worker))
+    taken = {row["id"] for row in mine}
+    left = [domain(row | {"wait": _wait(row, now)}) for row in rows if row["id"] not in taken]
+    refusals = refused([identifier for identifier in wanted if identifier.hex not in taken], left)
+    return [*(claimed(domain(row), token) for row in mine), *refusals]
+
+
+def renew(
+    connection: sqlite3.Connection, now: int, wanted: Collection[UUID], token: UUID, lease: timedelta
+) -> set[UUID]:
+    """As `NotificationStore.renew`."""
+    until = now + micros(lease)
+    return {i for i in wanted if connection.execute(_RENEW, (until, i.hex, token.hex)).rowcount == 1}
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    token: UUID
+    until: int
+    worker: str
+
+
+def _is_claimable(row: _Row, now: int) -> bool:
+    if row["status"] in _WAITING:
+        return row["due_at"] is None or row["due_at"] <= now
+    return _lease_is_over(row, now) and row["policy"] != DeliveryPolicy.AT_MOST_ONCE
+
+
+def _is_lost(row: _Row, now: int) -> bool:
+    return _lease_is_over(row, now) and row["policy"] == DeliveryPolicy.AT_MOST_ONCE
+
+
+def _is_mine(row: _Row, now: int, token: UUID) -> bool:
+    """Whether this very token took it before, in a call whose answer was lost."""
+    return row["status"] == Status.SENDING and row["claim_token"] == token.hex and row["lease_until"] > now
+
+
+def _lease_is_over(row: _Row, now: int) -> bool:
+    return row["status"] == Status.SENDING and row["lease_until"] <= now
+
+
+def _wait(row: _Row, now: int) -> timedelta:
+    until = row["lease_until"] if row["status"] == Status.SENDING else row["due_at"]
+    return timedelta(microseconds=(until or now) - now)
+
+
+def _take(connection: sqlite3.Connection, now: int, rows: Iterable[_Row], terms: _Terms) -> None:
+    changes = []
+    for row in rows:
+        events = []
+        if not _is_mine(row, now, terms.token):
+            row["attempts"] += 1
+            events = [event_now("claimed", now, attempt=row["attempts"], worker=terms.worker)]
+        changes.append(
+            {
+                "id": row["id"],
+                "attempts": row["attempts"],
+                "token": terms.token.hex,
+                "until": terms.until,
+                "sweep_at": terms.until + micros(LEASE_GRACE),
+                "now": now,
+                "appendix": appendix(events),
+            }
+        )
+    connection.executemany(_CLAIM, changes)
+
+
+def _give_up(connection: sqlite3.Connection, now: int, rows: Iterable[_Row]) -> None:
+    added = appendix([event_now("unknown", now, status=Status.UNKNOWN)])
+    changes = []
+    for row in rows:
+        row["status"] = Status.UNKNOWN
+        changes.append({"id": row["id"], "now": now, "appendix": added})
+    connection.executemany(_GIVE_UP, changes)

@@ -1,0 +1,106 @@
+"""Results, and moves by hand, on SQLite."""
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from angarium.contracts.statuses import Status, may_become
+from angarium.notifications.model import Event, Reason, Result
+from angarium.notifications.store.arguments import first_of_each, result_row
+from angarium.notifications.store.sqlite.letters import keep_letters
+from angarium.notifications.store.sqlite.outbox import enqueue_work, keep
+from angarium.notifications.store.sqlite.values import APPEND, appendix, micros
+from angarium.notifications.store.timing import DUE_GRACE, PENDING_GRACE, RESULT_OUTBOX_LEASE
+
+_WRITE = f"""
+UPDATE notifications SET
+    status = :status, attempts = attempts - :given_back, lease_until = NULL, due_at = :due_at, sweep_at = :sweep_at,
+    reason_code = :reason_code, reason_message = :reason_message, provider = coalesce(:provider, provider),
+    provider_message_id = coalesce(:provider_message_id, provider_message_id),
+    sent_at = CASE :status WHEN 'sent' THEN :now ELSE sent_at END, updated_at = :now, events = {APPEND}
+WHERE id = :id AND status = 'sending' AND claim_token = :token
+"""
+_STANDS = "SELECT 1 FROM notifications WHERE id = :id AND status = :status AND claim_token = :token"
+_MOVE = f"""
+UPDATE notifications SET
+    status = :status, due_at = NULL, lease_until = NULL, sweep_at = :sweep_at, reason_code = :reason_code,
+    reason_message = :reason_message, sent_at = CASE :status WHEN 'sent' THEN :now ELSE sent_at END,
+    delivered_at = CASE :status WHEN 'delivered' THEN :now ELSE delivered_at END, updated_at = :now, events = {APPEND}
+WHERE id = :id
+"""
+
+
+def record(connection: sqlite3.Connection, now: int, results: Sequence[Result]) -> list[bool]:
+    """As `NotificationStore.record`."""
+    written = {id(result): _write(connection, now, result) for result in first_of_each(results)}
+    return [written.get(id(result), False) for result in results]
+
+
+def _write(connection: sqlite3.Connection, now: int, result: Result) -> bool:
+    change = _change(result, now)
+    if connection.execute(_WRITE, change).rowcount == 1:
+        keep_letters(connection, now, [result.dead_letter] if result.dead_letter else [])
+        keep(connection, result.outbox, available_at=now + micros(RESULT_OUTBOX_LEASE))
+        return True
+    # It may stand there already: a repetition after an answer that was lost.
+    return connection.execute(_STANDS, change).fetchone() is not None
+
+
+def _change(result: Result, now: int) -> dict[str, Any]:
+    *_, reason_code, reason_message, provider, provider_message_id, wait, given_back = result_row(result)
+    due_at = None if wait is None else now + micros(wait)
+    return {
+        "id": result.id.hex,
+        "token": result.claim_token.hex,
+        "status": result.status,
+        "appendix": appendix(result.events),
+        "reason_code": reason_code,
+        "reason_message": reason_message,
+        "provider": provider,
+        "provider_message_id": provider_message_id,
+        "given_back": given_back,
+        "due_at": due_at,
+        "sweep_at": _sweep_at(result.status, due_at, now),
+        "now": now,
+    }
+
+
+def _sweep_at(status: Status, due_at: int | None, now: int) -> int | None:
+    if status is Status.PENDING and due_at is None:
+        return now + micros(PENDING_GRACE)
+    if due_at is None or status is Status.SCHEDULED:
+        return due_at
+    return due_at + micros(DUE_GRACE)
+
+
+def move(
+    connection: sqlite3.Connection, now: int, identifier: UUID, tenant: str, to: Status, event: Event,
+    reason: Reason | None,
+) -> Status | None:  # fmt: skip
+    """As `NotificationStore.move`."""
+    query = "SELECT status FROM notifications WHERE id = ? AND tenant = ?"
+    row = connection.execute(query, (identifier.hex, tenant)).fetchone()
+    if row is None:
+        return None
+    old = Status(row["status"])
+    if old is not Status.SENDING and may_become(old, to):
+        _move(connection, now, identifier, to, event, reason)
+    return old
+
+
+def _move(
+    connection: sqlite3.Connection, now: int, identifier: UUID, to: Status, event: Event, reason: Reason | None
+) -> None:
+    change = {
+        "id": identifier.hex,
+        "status": to,
+        "sweep_at": now + micros(PENDING_GRACE) if to is Status.PENDING else None,
+        "reason_code": reason.code if reason else None,
+        "reason_message": reason.message if reason else None,
+        "appendix": appendix([event]),
+        "now": now,
+    }
+    connection.execute(_MOVE, change)
+    if to is Status.PENDING:
+        enqueue_work(connection, [identifier], available_at=now)

@@ -1,0 +1,55 @@
+"""What Angarium declares on the broker, and which delay queue a wait goes through."""
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+
+from angarium.contracts.messages import (
+    EVENTS_EXCHANGE,
+    FAILED_KEY,
+    FAILED_QUEUE,
+    WORK_EXCHANGE,
+    urgent_queue,
+    work_queue,
+)
+from angarium.contracts.statuses import Channel
+from angarium.platform.broker.port import Binding, Queue, Topology
+from angarium.platform.settings_groups import BrokerSettings
+
+LADDER: Sequence[timedelta] = tuple(timedelta(seconds=s) for s in (1, 2, 4, 8, 16, 32, 60))
+"""Delays that are always there, for waits that no setting names (a provider's `Retry-After`)."""
+
+
+def build_topology(
+    *, retry_delays: Iterable[timedelta], message_ttl: timedelta | None = None, max_length: int | None = None
+) -> Topology:
+    """The whole topology; `message_ttl` and `max_length` hold for the work queues."""
+    work = [
+        Queue(name, (Binding(WORK_EXCHANGE, key),), ttl=message_ttl, max_length=max_length)
+        for channel in Channel
+        for name, key in ((work_queue(channel), str(channel)), (urgent_queue(channel), f"{channel}.urgent"))
+    ]
+    failed = Queue(FAILED_QUEUE, (Binding(WORK_EXCHANGE, FAILED_KEY),))
+    return Topology(
+        direct_exchanges=(WORK_EXCHANGE,),
+        topic_exchanges=(EVENTS_EXCHANGE,),
+        queues=(*work, failed),
+        delays=tuple(sorted({*retry_delays, *LADDER})),
+    )
+
+
+def topology_of(settings: BrokerSettings) -> Topology:
+    """The topology that `settings` ask for: every channel's retry delays, limits of the work queues."""
+    return build_topology(
+        retry_delays={delay for channel in Channel for delay in settings.delays(channel)},
+        message_ttl=settings.queue_message_ttl,
+        max_length=settings.queue_max_length,
+    )
+
+
+def next_delay(wait: timedelta, delays: Sequence[timedelta]) -> timedelta:
+    """The longest of the sorted `delays` that does not pass `wait`, else the shortest.
+
+    Taken again for what is left, it brings a message at most one shortest delay late and never early.
+    """
+    fitting = [delay for delay in delays if delay <= wait]
+    return fitting[-1] if fitting else delays[0]

@@ -1,0 +1,51 @@
+"""Secrets that a development machine makes for itself, so that nothing has to be set before a first try."""
+
+import os
+import secrets
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal, Protocol
+
+from pydantic import SecretStr
+
+from angarium.platform.auth.keys import new_api_key
+
+
+class _TokenSettings(Protocol):
+    @property
+    def env(self) -> Literal["development", "test", "production"]: ...
+    @property
+    def data_dir(self) -> Path: ...
+    @property
+    def service_token(self) -> SecretStr | None: ...
+
+
+def service_token_of(settings: _TokenSettings) -> str | None:
+    """The token between services: the one that is set; on a development machine the one kept in its `DATA_DIR`."""
+    if settings.service_token is not None:
+        return settings.service_token.get_secret_value()
+    if settings.env == "production":
+        return None
+    return kept_secret(settings.data_dir / "service-token", lambda: secrets.token_urlsafe(32))
+
+
+def development_api_key(data_dir: Path, entropy: Callable[[int], bytes] = os.urandom) -> str:
+    """The API key of this `data_dir`. Raises OSError."""
+    return kept_secret(data_dir / "api-key", lambda: new_api_key("live", entropy))
+
+
+def kept_secret(path: Path, make: Callable[[], str]) -> str:
+    """The secret in the file `path`, made by the first that asks and readable by its owner alone. Raises OSError.
+
+    Any number of processes may ask at once: all get the same.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}-{secrets.token_hex(8)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(make())
+    with suppress(FileExistsError):
+        os.link(draft, path)
+    draft.unlink()
+    return path.read_text().strip()

@@ -1,0 +1,80 @@
+"""The token services show each other, and the caller they speak for in headers beside it."""
+
+import os
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from hmac import compare_digest
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+from angarium.contracts.errors import Unauthorized
+from angarium.contracts.scopes import Scope, known_scopes
+from angarium.platform.auth.caller import CALLER_HEADER, SCOPES_HEADER, SERVICE_TOKEN_HEADER, TENANT_HEADER, Caller
+from angarium.platform.settings_groups import DirectorySettings
+
+DEFAULT_TENANT = "default"
+SERVICE_NAME = "service"
+_VISIBLE = " !#$&'()*+,/:;=?@[]"
+
+
+class ServiceTokens:
+    """Checks `X-Service-Token`, in constant time. Without a token configured none is good."""
+
+    def __init__(self, token: str | None) -> None:
+        self._token = token.encode() if token else None
+
+    def authenticate(self, headers: Mapping[str, str]) -> Caller | None:
+        """The caller named beside a good token; None where no token is shown. Raises Unauthorized on a wrong one.
+
+        Without scopes named the service asks for itself, and may do all.
+        """
+        shown = headers.get(SERVICE_TOKEN_HEADER)
+        if shown is None:
+            return None
+        if self._token is None or not compare_digest(shown.encode(), self._token):
+            raise Unauthorized
+        scopes = headers.get(SCOPES_HEADER)
+        return Caller(
+            tenant=unquote(headers.get(TENANT_HEADER, DEFAULT_TENANT)),
+            name=unquote(headers.get(CALLER_HEADER, SERVICE_NAME)),
+            scopes=frozenset({Scope.ADMIN}) if scopes is None else known_scopes(scopes.split()),
+        )
+
+
+def caller_headers(tenant: str, caller: Caller | None) -> dict[str, str]:
+    """What goes beside the token: `tenant` and who asks, percent-encoded where a header would not take it."""
+    headers = {TENANT_HEADER: quote(tenant, safe=_VISIBLE)}
+    if caller is not None:
+        headers[CALLER_HEADER] = quote(caller.name, safe=_VISIBLE)
+        headers[SCOPES_HEADER] = " ".join(sorted(caller.scopes))
+    return headers
+
+
+def service_token_of(settings: DirectorySettings) -> str:
+    """The configured token; in development, where none is, the one that processes with this DATA_DIR share.
+
+    It is made by the first that asks, in a file that only its owner reads. Raises OSError.
+    """
+    if settings.service_token is not None:
+        return settings.service_token.get_secret_value()
+    return shared_service_token(settings.data_dir)
+
+
+def shared_service_token(data_dir: Path, entropy: Callable[[int], bytes] = os.urandom) -> str:
+    """The token in `data_dir`, made where there is none: once, however many processes ask. Raises OSError."""
+    path = data_dir / "service-token"
+    if not path.exists():
+        _make_once(path, entropy)
+    return path.read_text(encoding="ascii").strip()
+
+
+def _make_once(path: Path, entropy: Callable[[int], bytes]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}-{entropy(8).hex()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(entropy(32).hex())
+    # a link appears whole, and only the first one does
+    with suppress(FileExistsError):
+        os.link(draft, path)
+    draft.unlink()

@@ -1,0 +1,184 @@
+"""One queue of the in-process broker and its consumers."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from angarium.platform.broker.port import BrokerUnavailable, Delivery
+
+
+@dataclass(slots=True)
+class Message:
+    """A message in one queue. `expires_at`: seconds on the broker's monotonic clock."""
+
+    routing_key: str
+    body: bytes
+    message_id: str
+    headers: Mapping[str, str]
+    expires_at: float | None = None
+    redelivered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Receipt:
+    consumer: "MemoryConsumer"
+    tag: int
+
+
+class MemoryQueue:
+    """First in, first out; hands messages to its consumers in turn, to each as many as its prefetch allows.
+
+    `monotonic` is the clock; `expired` gets each message whose time to live ended before it was handed out, `settled`
+    the number of messages that were acknowledged.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        monotonic: Callable[[], float],
+        expired: Callable[[Message], None],
+        settled: Callable[[int], None],
+    ) -> None:
+        self.name = name
+        self.ttl: timedelta | None = None
+        self.max_length: int | None = None
+        self.declared = False
+        self.settled = settled
+        self._monotonic = monotonic
+        self._expired = expired
+        self._ready: deque[Message] = deque()
+        self._consumers: deque[MemoryConsumer] = deque()
+
+    @property
+    def ready(self) -> int:
+        """How many messages wait for a consumer."""
+        return len(self._ready)
+
+    @property
+    def consumers(self) -> int:
+        """How many consumers are subscribed."""
+        return len(self._consumers)
+
+    @property
+    def full(self) -> bool:
+        """Whether the next message would be refused."""
+        return self.max_length is not None and len(self._ready) >= self.max_length
+
+    def put(self, message: Message) -> None:
+        """Add a message at the end."""
+        self._ready.append(message)
+        self.dispatch()
+
+    def give_back(self, messages: Iterable[Message]) -> None:
+        """Put messages that were handed out in front again, in their order, marked as redelivered."""
+        returned = list(messages)
+        for message in returned:
+            message.redelivered = True
+        self._ready.extendleft(reversed(returned))
+        self.dispatch()
+
+    def dispatch(self) -> None:
+        """Hand out what can be handed out."""
+        self.expire()
+        while self._ready and (consumer := self._next_consumer()):
+            consumer.take(self._ready.popleft())
+
+    def expire(self) -> None:
+        """Remove the messages at the head whose time is over."""
+        while self._ready:
+            expires_at = self._ready[0].expires_at
+            if expires_at is None or expires_at > self._monotonic():
+                return
+            self._expired(self._ready.popleft())
+
+    def subscribe(self, consumer: "MemoryConsumer") -> None:
+        """Begin to hand messages to `consumer`."""
+        self._consumers.append(consumer)
+        self.dispatch()
+
+    def unsubscribe(self, consumer: "MemoryConsumer", unsettled: Iterable[Message]) -> None:
+        """Stop handing messages to `consumer`, and take back what it had."""
+        self._consumers.remove(consumer)
+        self.give_back(unsettled)
+
+    def _next_consumer(self) -> "MemoryConsumer | None":
+        for _ in range(len(self._consumers)):
+            self._consumers.rotate(-1)
+            if self._consumers[-1].has_credit:
+                return self._consumers[-1]
+        return None
+
+
+class MemoryConsumer:
+    """A subscription to a MemoryQueue."""
+
+    def __init__(self, queue: MemoryQueue, prefetch: int) -> None:
+        self._queue = queue
+        self._prefetch = prefetch
+        self._next_tag = 0
+        self._unsettled: dict[int, Message] = {}
+        self._arrived: deque[int] = deque()
+        self._wake = asyncio.Event()
+        self._broker_closed = False
+
+    @property
+    def has_credit(self) -> bool:
+        """Whether it may hold one more message."""
+        return len(self._unsettled) < self._prefetch
+
+    def take(self, message: Message) -> None:
+        """A message from the queue."""
+        self._next_tag += 1
+        self._unsettled[self._next_tag] = message
+        self._arrived.append(self._next_tag)
+        self._wake.set()
+
+    async def receive(self, limit: int) -> Sequence[Delivery]:
+        while not self._arrived:
+            if self._broker_closed:
+                raise BrokerUnavailable("the broker was closed")
+            self._wake.clear()
+            await self._wake.wait()
+        return [self._delivery(self._arrived.popleft()) for _ in range(min(limit, len(self._arrived)))]
+
+    async def ack(self, deliveries: Collection[Delivery]) -> None:
+        self._queue.settled(len(self._settle(deliveries)))
+        self._queue.dispatch()
+
+    async def release(self, deliveries: Collection[Delivery]) -> None:
+        self._queue.give_back(self._settle(deliveries))
+
+    def close(self) -> None:
+        """End the subscription; what is unacknowledged goes back to the queue."""
+        unsettled = list(self._unsettled.values())
+        self._unsettled.clear()
+        self._arrived.clear()
+        self._queue.unsubscribe(self, unsettled)
+
+    def broker_closed(self) -> None:
+        """Let whoever waits in `receive` know that nothing will come."""
+        self._broker_closed = True
+        self._wake.set()
+
+    def _settle(self, deliveries: Collection[Delivery]) -> list[Message]:
+        tags = sorted(
+            delivery.handle.tag
+            for delivery in deliveries
+            if isinstance(delivery.handle, _Receipt) and delivery.handle.consumer is self
+        )
+        return [message for tag in tags if (message := self._unsettled.pop(tag, None)) is not None]
+
+    def _delivery(self, tag: int) -> Delivery:
+        message = self._unsettled[tag]
+        return Delivery(
+            queue=self._queue.name,
+            routing_key=message.routing_key,
+            body=message.body,
+            message_id=message.message_id,
+            headers=message.headers,
+            redelivered=message.redelivered,
+            handle=_Receipt(self, tag),
+        )

@@ -1,0 +1,232 @@
+"""Connections to RabbitMQ that are made again for ever, to whichever node answers."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from aiormq import AMQPChannelError, Channel, Connection, ConnectionClosed, TransportFactory
+from aiormq.connection import TCPTransportFactory, TLSTransportFactory
+from yarl import URL
+
+from angarium.contracts.errors import SettingsError
+from angarium.platform.broker.port import BrokerUnavailable
+from angarium.platform.clock import Clock
+from angarium.platform.telemetry.logging import Logger
+
+ANSWER_SECONDS = 10.0
+"""How long the broker may take for any one request but a publish."""
+
+_CONNECT_SECONDS = 5.0
+_CLOSE_SECONDS = 3.0
+# A peer that is gone without a word is noticed within three of these.
+_HEARTBEAT_SECONDS = 10
+_BACK_OFF_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)
+_STEADY_SECONDS = 5.0
+
+ResultT = TypeVar("ResultT")
+
+
+def parse_nodes(url: str) -> tuple[str, ...]:
+    """The URL of each node of `amqp(s)://user:password@host:port,host:port/vhost?…`, or of several whole URLs by comma.
+
+    What stands before the hosts and after them holds for each. TLS takes `cafile`, `certfile` and `keyfile` from the
+    query. Raises SettingsError.
+    """
+    return tuple(node for part in re.split(r",(?=amqps?://)", url.strip()) for node in _hosts(part))
+
+
+def _hosts(url: str) -> Sequence[str]:
+    parts = urlsplit(url)
+    if parts.scheme not in {"amqp", "amqps"} or not parts.netloc:
+        raise SettingsError("BROKER_URL must look like amqp://user:password@host:5672/vhost")
+    credentials, at, hosts = parts.netloc.rpartition("@")
+    query = urlencode({"heartbeat": str(_HEARTBEAT_SECONDS)} | dict(parse_qsl(parts.query)))
+    return [urlunsplit((parts.scheme, f"{credentials}{at}{host}", parts.path, query, "")) for host in hosts.split(",")]
+
+
+def _address(node: str) -> str:
+    return urlsplit(node).netloc.rpartition("@")[2]
+
+
+async def answer(
+    call: Awaitable[ResultT],
+    seconds: float = ANSWER_SECONDS,
+    *,
+    passing: tuple[type[AMQPChannelError], ...] = (),
+) -> ResultT:
+    """What the broker answers to `call`. Raises BrokerUnavailable for whatever goes wrong but `passing`."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await call
+    except passing:
+        raise
+    except TimeoutError as error:
+        raise BrokerUnavailable(f"no answer within {seconds} s") from error
+    except asyncio.CancelledError as error:
+        # The library ends calls on a lost connection this way too.
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise BrokerUnavailable("the connection was lost") from error
+    except Exception as error:  # the library raises anything from RuntimeError to bare Exception
+        raise BrokerUnavailable(f"{type(error).__name__}: {error}") from error
+
+
+async def open_channel(connection: Connection, *, confirms: bool = False, buffered_frames: int = 10) -> Channel:
+    """A new channel; with `confirms` it is for publishing. Raises BrokerUnavailable."""
+    opening = connection.channel(publisher_confirms=confirms, frame_buffer_size=buffered_frames, on_return_raises=False)
+    channel = await answer(opening)
+    if not isinstance(channel, Channel):
+        raise TypeError(f"a connection of the library gave {type(channel).__name__}")
+    return channel
+
+
+async def close_channel(channel: Channel) -> None:
+    """Close a channel of whatever state; never raises."""
+    try:
+        await answer(channel.close(ConnectionClosed(200, "closed")), _CLOSE_SECONDS)
+    except BrokerUnavailable:
+        return
+
+
+class _Transport(TransportFactory):
+    """The library's transports, remembered so that one whose peer no longer reads can be dropped."""
+
+    def __init__(self, scheme: str) -> None:
+        self._factory: TransportFactory = TLSTransportFactory() if scheme == "amqps" else TCPTransportFactory()
+        self._writer: asyncio.StreamWriter | None = None
+
+    async def create(self, url: URL, **kwargs: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        reader, self._writer = await self._factory.create(url, **kwargs)
+        return reader, self._writer
+
+    def abort(self) -> None:
+        if self._writer is not None:
+            self._writer.transport.abort()
+
+
+class _Dialled:
+    """A connection with the means to drop it."""
+
+    def __init__(self, node: str, name: str) -> None:
+        self._transport = _Transport(urlsplit(node).scheme)
+        self.address = _address(node)
+        self.connection = Connection(
+            node, transport_factory=self._transport, client_properties={"connection_name": name}
+        )
+
+    async def open(self) -> None:
+        try:
+            await answer(self.connection.connect(), _CONNECT_SECONDS)
+        except BaseException:
+            self._transport.abort()
+            raise
+
+    async def close(self) -> None:
+        try:
+            await answer(self.connection.close(ConnectionClosed(200, "closed")), _CLOSE_SECONDS)
+        except BrokerUnavailable:
+            self._transport.abort()
+
+
+class Link:
+    """One connection to any of `nodes`, in turn; from the first use until `close` it is made again when it is lost.
+
+    `prepare` runs on each new connection before anyone else gets it; if it raises, the connection counts as failed.
+    """
+
+    def __init__(
+        self,
+        nodes: Sequence[str],
+        *,
+        name: str,
+        clock: Clock,
+        logger: Logger,
+        prepare: Callable[[Connection], Coroutine[Any, Any, None]] | None = None,
+    ) -> None:
+        self._nodes = nodes
+        self._name = name
+        self._clock = clock
+        self._logger = logger
+        self._prepare = prepare
+        self._dialling = asyncio.Lock()
+        self._dialled: _Dialled | None = None
+        self._up = asyncio.Event()
+        self._keeper: asyncio.Task[None] | None = None
+        self._closed = False
+
+    @property
+    def current(self) -> Connection | None:
+        """The connection, if there is one now."""
+        dialled = self._dialled
+        return dialled.connection if dialled and dialled.connection.is_opened else None
+
+    async def connect(self) -> Connection:
+        """The connection, made now if there is none. Raises BrokerUnavailable, and whatever `prepare` raises."""
+        self.keep()
+        async with self._dialling:
+            return self.current or await self._dial()
+
+    async def connected(self) -> Connection:
+        """The connection, as soon as there is one."""
+        self.keep()
+        while (connection := self.current) is None:
+            self._up.clear()
+            await self._up.wait()
+        return connection
+
+    def keep(self) -> None:
+        """Begin to make the connection, and to make it again when it is lost."""
+        if self._closed:
+            raise BrokerUnavailable("the broker was closed")
+        if self._keeper is None:
+            self._keeper = asyncio.create_task(self._keep())
+
+    async def close(self) -> None:
+        """Close the connection for good."""
+        self._closed = True
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+        dialled, self._dialled = self._dialled, None
+        if dialled is not None:
+            await dialled.close()
+
+    async def _keep(self) -> None:
+        failures = 0
+        while True:
+            try:
+                connection = await self.connect()
+            except (BrokerUnavailable, SettingsError) as error:
+                self._logger.warning("broker.unavailable", link=self._name, error=str(error))
+            else:
+                since = self._clock.monotonic()
+                await asyncio.wait((connection.closing,))
+                self._logger.warning("broker.connection_lost", link=self._name)
+                failures = 0 if self._clock.monotonic() - since > _STEADY_SECONDS else failures
+            await self._clock.sleep(_BACK_OFF_SECONDS[min(failures, len(_BACK_OFF_SECONDS) - 1)])
+            failures += 1
+
+    async def _dial(self) -> Connection:
+        reasons = []
+        for node in self._nodes:
+            try:
+                return await self._establish(_Dialled(node, self._name))
+            except BrokerUnavailable as error:
+                reasons.append(f"{_address(node)}: {error}")
+        raise BrokerUnavailable("; ".join(reasons))
+
+    async def _establish(self, dialled: _Dialled) -> Connection:
+        await dialled.open()
+        try:
+            if self._prepare is not None:
+                await self._prepare(dialled.connection)
+        except BaseException:
+            await dialled.close()
+            raise
+        self._dialled = dialled
+        self._up.set()
+        self._logger.info("broker.connected", link=self._name, node=dialled.address)
+        return dialled.connection

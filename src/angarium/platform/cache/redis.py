@@ -1,0 +1,146 @@
+"""The shared cache on Redis (or Valkey), as an aid that may vanish at any moment."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
+from typing import TypeVar
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError, ResponseError
+
+from angarium.contracts.errors import SettingsError
+from angarium.platform.cache.port import Listener
+from angarium.platform.cache.redis_listener import RedisListener
+from angarium.platform.clock import Clock, SystemClock
+from angarium.platform.telemetry.logging import Logger
+
+AnswerT = TypeVar("AnswerT")
+CONNECTIONS = 32
+
+
+class RedisCache:
+    """Keys as they are, in the database that `url` names. Implements `Cache`.
+
+    No call lasts longer than `timeout` seconds. After one that failed the cache rests for `rest` seconds: every
+    call misses at once, then a single one tries. So a Redis that is down or hung costs one short wait in each rest.
+    """
+
+    def __init__(
+        self, url: str, *, logger: Logger, timeout: float = 0.25, rest: float = 1.0, clock: Clock | None = None
+    ) -> None:
+        self._logger = logger
+        self._timeout = timeout
+        self._rest = rest
+        self._clock = clock or SystemClock()
+        self._client = open_redis(url, timeout)
+        self._failing = False
+        self._rest_ends = 0.0
+
+    async def get_many(self, keys: Sequence[str]) -> Sequence[bytes | None]:
+        if not keys:
+            return []
+        values = await self._ask(lambda client: client.mget(keys))
+        if values is None:
+            return [None] * len(keys)
+        return [value if isinstance(value, bytes) else None for value in values]
+
+    async def set_many(self, entries: Mapping[str, bytes], ttl: timedelta) -> bool:
+        if not entries:
+            return True
+        return await self._ask(lambda client: _set_many(client, entries, ttl)) is not None
+
+    async def delete(self, keys: Sequence[str]) -> bool:
+        if not keys:
+            return True
+        return await self._ask(lambda client: client.delete(*keys)) is not None
+
+    async def announce(self, topic: str, text: str) -> bool:
+        return await self._ask(lambda client: client.publish(channel(topic), text)) is not None
+
+    def listen(self, topic: str, listener: Listener) -> AbstractAsyncContextManager[None]:
+        return self._listening(RedisListener(self._client, channel(topic), listener, self._clock, self._logger))
+
+    async def ready(self) -> bool:
+        return bool(await self._ask(lambda client: client.ping()))
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    @asynccontextmanager
+    async def _listening(self, subscription: RedisListener) -> AsyncIterator[None]:
+        task = asyncio.create_task(subscription.run())
+        try:
+            await subscription.settle(self._timeout)
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def _ask(self, question: Callable[[Redis], Awaitable[AnswerT]]) -> AnswerT | None:
+        if self._resting():
+            return None
+        try:
+            async with asyncio.timeout(self._timeout):
+                answer = await question(self._client)
+        except ResponseError as error:
+            # It answers, only not this: full memory, a replica, a missing right. Others may still be answered.
+            self._logger.warning("cache.refused", error=str(error))
+            return None
+        except (RedisError, OSError, TimeoutError) as error:
+            self._failed(error)
+            return None
+        self._answered()
+        return answer
+
+    def _resting(self) -> bool:
+        now = self._clock.monotonic()
+        if self._failing and now < self._rest_ends:
+            return True
+        # Whoever comes first after the rest tries alone; the others go on resting until it is known.
+        self._rest_ends = now + self._rest
+        return False
+
+    def _failed(self, error: Exception) -> None:
+        self._rest_ends = self._clock.monotonic() + self._rest
+        if not self._failing:
+            self._failing = True
+            self._logger.warning("cache.down", error=type(error).__name__)
+
+    def _answered(self) -> None:
+        if self._failing:
+            self._failing = False
+            self._logger.info("cache.up")
+
+
+def open_redis(url: str, timeout: float) -> Redis:
+    """A client for `url` that never retries by itself. Raises SettingsError for a URL it can't read."""
+    try:
+        pool: BlockingConnectionPool = BlockingConnectionPool.from_url(
+            url,
+            max_connections=CONNECTIONS,
+            timeout=timeout,
+            socket_timeout=timeout,
+            socket_connect_timeout=timeout,
+            retry=Retry(NoBackoff(), 0),
+        )
+    except ValueError as error:
+        message = "CACHE_URL must be memory:// or redis(s)://host:port/database"
+        raise SettingsError(message) from error
+    return Redis.from_pool(pool)
+
+
+def channel(topic: str) -> str:
+    """The pub/sub channel of a topic; channels are shared by all databases of a Redis."""
+    return f"angarium:{topic}"
+
+
+async def _set_many(client: Redis, entries: Mapping[str, bytes], ttl: timedelta) -> bool:
+    milliseconds = max(1, int(ttl.total_seconds() * 1000))
+    async with client.pipeline(transaction=False) as pipeline:
+        for key, value in entries.items():
+            pipeline.set(key, value, px=milliseconds)
+        await pipeline.execute()
+    return True

@@ -1,0 +1,173 @@
+"""Engines: one for each database of a process, alike in behaviour whatever the technology.
+
+Every wait has an end: connecting, getting a connection from the pool, a lock, a statement.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, event, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from angarium.contracts.errors import SettingsError
+from angarium.platform.database.faults import DatabaseUnavailable, is_unavailable
+
+CONNECT_TIMEOUT = 5.0
+STATEMENT_TIMEOUT = 15.0
+LOCK_TIMEOUT = 5.0
+POOL_TIMEOUT = 5.0
+"""Seconds."""
+
+_DRIVERS = {
+    "postgresql": "postgresql+asyncpg",
+    "postgres": "postgresql+asyncpg",
+    "sqlite": "sqlite+aiosqlite",
+    "mysql": "mysql+asyncmy",
+    "mariadb": "mariadb+asyncmy",
+}
+_SQLITE_BEGIN = "angarium_sqlite_begin"
+
+
+def parse_database_url(url: str, *, setting: str = "DATABASE_URL") -> URL:
+    """`url` without a driver, as SQLAlchemy reads it. Raises SettingsError, which names `setting` and no password."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError) as error:
+        message = f"{setting} is no database URL"
+        raise SettingsError(message) from error
+    technology = parsed.drivername.partition("+")[0]
+    if technology not in _DRIVERS:
+        message = f"{setting} must begin with postgresql://, sqlite:/// or mysql://"
+        raise SettingsError(message)
+    if not parsed.database or parsed.database == ":memory:":
+        message = f"{setting} must name a database (a file, for sqlite)"
+        raise SettingsError(message)
+    return parsed.set(drivername="postgresql" if technology == "postgres" else technology)
+
+
+def postgresql_server_settings() -> dict[str, str]:
+    """What every session on PostgreSQL sets, so that nothing waits for ever; milliseconds."""
+    return {
+        "application_name": "angarium",
+        "statement_timeout": str(int(STATEMENT_TIMEOUT * 1000)),
+        "lock_timeout": str(int(LOCK_TIMEOUT * 1000)),
+        "idle_in_transaction_session_timeout": str(int(STATEMENT_TIMEOUT * 1000)),
+        "jit": "off",  # our statements are short; compiling them costs more than it gives
+    }
+
+
+def sqlite_pragmas() -> tuple[str, ...]:
+    """What every SQLite connection sets first: durable commits, readers beside the writer, waits with an end."""
+    return (
+        f"PRAGMA busy_timeout = {int(LOCK_TIMEOUT * 1000)}",  # first: the next one may meet a lock
+        "PRAGMA journal_mode = WAL",
+        "PRAGMA synchronous = FULL",
+        "PRAGMA foreign_keys = ON",
+    )
+
+
+def open_engine(url: str, *, pool_size: int = 10, setting: str = "DATABASE_URL") -> AsyncEngine:
+    """An engine for `postgresql://…`, `sqlite:///path` or `mysql://…`; the driver is chosen here.
+
+    Connects at first use. `setting` is the name that a SettingsError blames. Dispose of the engine at the end.
+    On SQLite a transaction takes the write lock when it begins; use `reading` for those that only read.
+    """
+    parsed = parse_database_url(url, setting=setting)
+    technology = parsed.drivername
+    if technology == "sqlite":
+        return _open_sqlite(parsed, pool_size)
+    return _open_server(parsed.set(drivername=_DRIVERS[technology]), technology, pool_size, setting)
+
+
+@asynccontextmanager
+async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A connection for queries that see one state of the database and change nothing; takes no lock.
+
+    Raises DatabaseUnavailable when the database cannot serve.
+    """
+    with _translated():
+        async with engine.connect() as connection:
+            yield await connection.execution_options(**{_SQLITE_BEGIN: "BEGIN"})
+
+
+@asynccontextmanager
+async def writing(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A transaction, committed when the block ends well and rolled back when it raises.
+
+    Raises DatabaseUnavailable when the database cannot serve; then the commit may or may not have happened.
+    """
+    with _translated():
+        async with engine.begin() as connection:
+            yield connection
+
+
+class _translated:  # noqa: N801 - used as a statement, like contextlib.suppress
+    """Turns a driver's "cannot serve" into DatabaseUnavailable; everything else passes."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, Exception) and is_unavailable(error) and not isinstance(error, DatabaseUnavailable):
+            raise DatabaseUnavailable from error
+
+
+def _open_server(url: URL, technology: str, pool_size: int, setting: str) -> AsyncEngine:
+    try:
+        return create_async_engine(
+            url,
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=POOL_TIMEOUT,
+            pool_pre_ping=True,
+            connect_args=_connect_args(technology),
+            hide_parameters=True,  # they are people's names and addresses, and errors are logged
+        )
+    except ImportError as error:
+        message = f"{setting} needs a driver that is not installed: {error.name}"
+        raise SettingsError(message) from error
+
+
+def _connect_args(technology: str) -> dict[str, Any]:
+    if technology == "postgresql":
+        return {
+            "timeout": CONNECT_TIMEOUT,
+            "command_timeout": STATEMENT_TIMEOUT + LOCK_TIMEOUT,
+            "server_settings": postgresql_server_settings(),
+        }
+    return {
+        "connect_timeout": CONNECT_TIMEOUT,
+        "init_command": f"SET SESSION time_zone = '+00:00', innodb_lock_wait_timeout = {int(LOCK_TIMEOUT)}",
+    }
+
+
+def _open_sqlite(url: URL, pool_size: int) -> AsyncEngine:
+    Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_async_engine(
+        url.set(drivername=_DRIVERS["sqlite"]),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=POOL_TIMEOUT,
+        hide_parameters=True,
+    )
+    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    # Python's own BEGIN comes too late for DDL and for reads; ours is issued by _begin_sqlite.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in sqlite_pragmas():
+        cursor.execute(pragma)
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A transaction that reads first and writes later fails at once if another wrote between (SQLITE_BUSY_SNAPSHOT);
+    # with IMMEDIATE it waits its turn instead.
+    connection.exec_driver_sql(connection.get_execution_options().get(_SQLITE_BEGIN, "BEGIN IMMEDIATE"))

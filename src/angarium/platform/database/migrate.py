@@ -1,0 +1,111 @@
+"""Brings a database's schema up to what the code needs, forwards only.
+
+A service keeps its migrations in a package `…/migrations` with files `versions/0001_words.py`:
+
+    revision = "0001"
+    down_revision = None
+
+    def upgrade(op: alembic.operations.Operations) -> None:
+        op.create_table("users", sa.Column("user_id", sa.Uuid(), nullable=False), …)
+
+`op` is passed in, since Alembic's global one cannot serve three databases in one process. Each database has its own
+`alembic_version`. A migration must leave a schema with which the code before it can still work, so that processes
+can be replaced one by one.
+"""
+
+from collections.abc import AsyncIterator, Collection, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+from importlib.resources import as_file, files
+
+from alembic.operations import Operations
+from alembic.runtime.migration import MigrationContext, MigrationStep
+from alembic.script import Script, ScriptDirectory
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from angarium.platform.database.engine import reading, writing
+
+Heads = tuple[str, ...]
+_LOCK = 0x616E6761  # "anga": the advisory lock under which schemas change
+_LOCK_SECONDS = 60
+
+
+async def upgrade(engine: AsyncEngine, migrations: str) -> None:
+    """Apply every migration of the package `migrations` (`angarium.services.users.migrations`) that is missing.
+
+    Idempotent. Processes that do it at once wait for each other; one does the work. On PostgreSQL and SQLite all of
+    it is one transaction. Raises DatabaseUnavailable.
+    """
+    async with writing(engine) as connection, _alone(connection):
+        await connection.run_sync(_upgrade, migrations)
+
+
+async def is_current(engine: AsyncEngine, migrations: str) -> bool:
+    """Whether the database has every migration of the package, or comes from a later version of it.
+
+    Raises DatabaseUnavailable.
+    """
+    async with reading(engine) as connection:
+        return await connection.run_sync(_is_current, migrations)
+
+
+class Revisions:
+    """The migrations of a package by name, read when they are first asked for."""
+
+    def __init__(self, migrations: str) -> None:
+        self._migrations = migrations
+        self._known: frozenset[str] = frozenset()
+        self._newest: frozenset[str] = frozenset()
+
+    def satisfied_by(self, versions: Collection[str]) -> bool:
+        """Whether a database whose `alembic_version` holds `versions` has all of them, or later ones than these."""
+        if not self._known:
+            with _scripts(self._migrations) as scripts:
+                self._known, self._newest = frozenset(_revisions(scripts)), frozenset(scripts.get_heads())
+        return self._newest == frozenset(versions) or not self._known.issuperset(versions)
+
+
+@asynccontextmanager
+async def _alone(connection: AsyncConnection) -> AsyncIterator[None]:
+    dialect = connection.dialect.name
+    if dialect == "postgresql":
+        await connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'"))
+        await connection.execute(text(f"SET LOCAL statement_timeout = '{_LOCK_SECONDS}s'"))
+        await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        yield
+    elif dialect in {"mysql", "mariadb"}:
+        await connection.execute(text("SELECT GET_LOCK(:lock, :wait)"), {"lock": f"{_LOCK:x}", "wait": _LOCK_SECONDS})
+        try:
+            yield
+        finally:
+            await connection.execute(text("SELECT RELEASE_LOCK(:lock)"), {"lock": f"{_LOCK:x}"})
+    else:
+        yield  # SQLite: the transaction began IMMEDIATE, so it is alone
+
+
+def _upgrade(connection: Connection, migrations: str) -> None:
+    with _scripts(migrations) as scripts:
+        context = MigrationContext.configure(connection, opts={"fn": partial(_missing, scripts)})
+        context.run_migrations(op=Operations(context))
+
+
+def _missing(scripts: ScriptDirectory, heads: Heads, _context: MigrationContext) -> list[MigrationStep]:
+    if not _revisions(scripts).issuperset(heads):
+        return []  # a later version of this code was here
+    revisions: list[Script] = list(scripts.iterate_revisions("heads", heads or "base"))
+    return [MigrationStep.upgrade_from_script(scripts.revision_map, script) for script in reversed(revisions)]
+
+
+def _is_current(connection: Connection, migrations: str) -> bool:
+    return Revisions(migrations).satisfied_by(MigrationContext.configure(connection).get_current_heads())
+
+
+def _revisions(scripts: ScriptDirectory) -> set[str]:
+    return {script.revision for script in scripts.walk_revisions()}
+
+
+@contextmanager
+def _scripts(migrations: str) -> Iterator[ScriptDirectory]:
+    with as_file(files(migrations)) as folder:
+        yield ScriptDirectory(folder)

@@ -1,0 +1,100 @@
+"""Raw asyncpg connections for hot statements, where a query layer would cost more than the query.
+
+What runs here are single statements: each is its own transaction, and none leaves anything behind in its session, so a
+connection needs no reset when it is given back.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from angarium.platform.database.engine import (
+    CONNECT_TIMEOUT,
+    LOCK_TIMEOUT,
+    POOL_TIMEOUT,
+    STATEMENT_TIMEOUT,
+    parse_database_url,
+    postgresql_server_settings,
+)
+from angarium.platform.database.faults import DatabaseUnavailable, is_unavailable
+
+
+class Record(Protocol):
+    """A row: values by column name."""
+
+    def __getitem__(self, name: str) -> Any: ...
+
+
+class PostgresqlPool:
+    """At most `size` connections, opened when they are needed."""
+
+    def __init__(self, url: str, *, size: int, setting: str = "DATABASE_URL") -> None:
+        parsed = parse_database_url(url, setting=setting)
+        self._dsn = parsed.set(drivername="postgresql").render_as_string(hide_password=False)
+        self._size = size
+        self._pool: Any = None
+        self._opening = asyncio.Lock()
+        self._closed = False
+
+    async def fetch(self, statement: str, *arguments: object) -> Sequence[Record]:
+        """The rows of one statement, committed. Raises DatabaseUnavailable; then it may have been committed or not.
+
+        A statement that is wrong, or a value that PostgreSQL refuses, raises asyncpg's own error.
+        """
+        try:
+            pool = self._pool or await self._open()
+            async with pool.acquire(timeout=POOL_TIMEOUT) as connection:
+                rows: Sequence[Record] = await connection.fetch(statement, *arguments)
+                return rows
+        except Exception as error:
+            if is_unavailable(error):
+                raise DatabaseUnavailable from error
+            raise
+
+    async def close(self) -> None:
+        """Close every connection, at once where one does not answer; idempotent."""
+        self._closed = True
+        pool, self._pool = self._pool, None
+        if pool is None:
+            return
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT):
+                await pool.close()
+        except TimeoutError:
+            pool.terminate()
+
+    async def _open(self) -> Any:
+        async with self._opening:
+            if self._closed:
+                raise DatabaseUnavailable
+            if self._pool is None:
+                self._pool = await self._create()
+            return self._pool
+
+    async def _create(self) -> Any:
+        import asyncpg  # noqa: PLC0415 - an optional driver: only who uses PostgreSQL has it
+
+        return await asyncpg.create_pool(
+            self._dsn,
+            min_size=0,
+            max_size=self._size,
+            max_queries=10_000_000,
+            max_inactive_connection_lifetime=600,
+            timeout=CONNECT_TIMEOUT,
+            command_timeout=STATEMENT_TIMEOUT + LOCK_TIMEOUT,
+            reset=_nothing_to_reset,
+            server_settings=postgresql_server_settings() | _BY_INDEX,
+        )
+
+
+_BY_INDEX = {
+    # These statements are planned once, often while the tables are still empty, when reading a table whole looks
+    # cheap. They are written to go by index whatever the tables' size, and to take locks in the order of their input.
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+}
+
+
+async def _nothing_to_reset(_connection: Any) -> None:
+    return

@@ -1,0 +1,84 @@
+"""The one writer of an SQLite file: a thread that runs whole transactions, one after the other.
+
+SQLite has a single write lock. Waiting for it in a queue is fair and cheap; waiting for it by polling, as several
+connections would, is neither. A transaction here is a plain function: no await can leave it open.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from angarium.platform.database.engine import sqlite_pragmas
+from angarium.platform.database.faults import DatabaseUnavailable, is_unavailable
+
+ResultT = TypeVar("ResultT")
+
+
+class SqliteWriter:
+    """One thread and one connection, opened at first use; connects again after a failure of the file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._connection: sqlite3.Connection | None = None
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite-writer")
+        self._closed = False
+
+    async def run(self, work: Callable[[sqlite3.Connection], ResultT]) -> ResultT:
+        """The result of `work`, executed in the thread as one transaction; committed when this returns.
+
+        Whatever `work` raises rolls all of it back and is raised here. Raises DatabaseUnavailable when the file
+        cannot serve. A caller that is cancelled gives up the result, not the transaction.
+        """
+        if self._closed:
+            raise DatabaseUnavailable
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._transaction, work)
+
+    async def close(self) -> None:
+        """Finish what is under way and close the file; idempotent."""
+        if not self._closed:
+            self._closed = True
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._disconnect)
+            self._thread.shutdown(wait=False)
+
+    def _transaction(self, work: Callable[[sqlite3.Connection], ResultT]) -> ResultT:
+        try:
+            connection = self._connected()
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                result = work(connection)
+                connection.execute("COMMIT")
+            except BaseException:
+                _roll_back(connection)
+                raise
+        except sqlite3.Error as error:
+            if is_unavailable(error):
+                self._disconnect()
+                raise DatabaseUnavailable from error
+            raise
+        return result
+
+    def _connected(self) -> sqlite3.Connection:
+        if self._connection is None:
+            connection = sqlite3.connect(self._path, isolation_level=None, cached_statements=256)
+            connection.row_factory = sqlite3.Row
+            try:
+                for pragma in sqlite_pragmas():
+                    connection.execute(pragma)
+            except BaseException:
+                connection.close()
+                raise
+            self._connection = connection
+        return self._connection
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    if connection.in_transaction:  # SQLite itself rolls back after some errors (disk full, I/O)
+        connection.execute("ROLLBACK")

@@ -1,0 +1,101 @@
+"""The frame every REST service stands in."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from angarium import __version__
+from angarium.contracts.errors import Rejected, ServiceUnavailable, Transient, ValidationFailed
+from angarium.platform.auth.caller import Authenticator
+from angarium.platform.clock import Clock
+from angarium.platform.http.answers import refuse, rejection_of
+from angarium.platform.http.bodies import BodyMiddleware
+from angarium.platform.http.docs import docs_routes
+from angarium.platform.http.health import Health
+from angarium.platform.http.middleware import (
+    CorrelationMiddleware,
+    FailureMiddleware,
+    MetricsMiddleware,
+    TrailingSlashMiddleware,
+)
+from angarium.platform.http.openapi import DocumentedApp
+from angarium.platform.http.validation import details_of
+from angarium.platform.identifiers import Identifiers
+from angarium.platform.telemetry.logging import Logger
+from angarium.platform.telemetry.metrics import Metrics
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+def build_app(
+    *,
+    service: str,
+    title: str,
+    logger: Logger,
+    metrics: Metrics,
+    health: Health,
+    authenticator: Authenticator,
+    clock: Clock,
+    identifiers: Identifiers,
+    lifespan: Lifespan | None = None,
+    body_limits: Mapping[str, int] | None = None,
+    raw_bodies: Sequence[str] = (),
+    routers: Sequence[APIRouter] = (),
+) -> FastAPI:
+    """A FastAPI app in which every answer keeps the contract: envelopes, codes, correlation, limits, plain probes.
+
+    `body_limits`: bytes by path prefix (256 KB elsewhere); `raw_bodies`: path prefixes whose bodies are not JSON.
+    Routes are declared without a last slash; both forms are served. `app.state` holds `authenticator`, `clock`,
+    `identifiers`, `logger` and `metrics`.
+    """
+    app = DocumentedApp(
+        title=title,
+        version=__version__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        strict_content_type=False,
+        routes=[*health.routes(metrics), *docs_routes(title)],
+    )
+    app.state.authenticator = authenticator
+    app.state.clock = clock
+    app.state.identifiers = identifiers
+    app.state.logger = logger
+    app.state.metrics = metrics
+    _handle_errors(app, logger)
+    # the last one added is the outermost
+    app.add_middleware(TrailingSlashMiddleware)
+    app.add_middleware(BodyMiddleware, limits=body_limits or {}, raw=raw_bodies)
+    app.add_middleware(FailureMiddleware, logger=logger)
+    app.add_middleware(MetricsMiddleware, service=service, metrics=metrics)
+    app.add_middleware(CorrelationMiddleware, identifiers=identifiers)
+    for router in routers:
+        app.include_router(router)
+    return app
+
+
+def _handle_errors(app: FastAPI, logger: Logger) -> None:
+    async def rejected(_: Request, error: Any) -> Response:
+        return refuse(error)
+
+    async def invalid(_: Request, error: Any) -> Response:
+        return refuse(ValidationFailed(details=details_of(error.errors())))
+
+    async def framework(_: Request, error: Any) -> Response:
+        return refuse(rejection_of(error), error.headers)
+
+    async def transient(_: Request, error: Any) -> Response:
+        logger.warning("request.unavailable", error=error)
+        return refuse(ServiceUnavailable())
+
+    app.add_exception_handler(Rejected, rejected)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, framework)
+    app.add_exception_handler(Transient, transient)

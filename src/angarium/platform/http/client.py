@@ -1,0 +1,147 @@
+"""The client between services: kept-alive, bounded in time, carrying who asks and why."""
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import httpx2
+import msgspec
+
+from angarium.contracts.errors import Transient
+from angarium.platform.auth.caller import SERVICE_TOKEN_HEADER, Caller
+from angarium.platform.auth.service_token import caller_headers
+from angarium.platform.clock import Clock
+from angarium.platform.telemetry.correlation import (
+    CORRELATION_HEADER,
+    TRACEPARENT_HEADER,
+    child_traceparent,
+    current_correlation_id,
+    current_traceparent,
+)
+
+TIMEOUT_SECONDS = 2.0
+TAKEN_ALONG = ("content-type", "if-match", "if-none-match")
+PASSED_BACK = ("content-type", "etag", "idempotent-replayed", "location", "retry-after")
+_LIMITS = httpx2.Limits(max_connections=200, max_keepalive_connections=50, keepalive_expiry=30.0)
+
+
+class ServiceDown(Transient):
+    """A service does not answer, or answers with a fault of its own"""
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarded:
+    """A service's answer, to be passed back as it is; header names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class ServiceClient:
+    """Talks to one service.
+
+    `timeout`: seconds for a whole call. `transport` replaces the network: an `httpx2.ASGITransport` reaches an app
+    in this process. `tls` as of `platform.http.tls.client_context`. A GET whose kept-alive connection turns out to be
+    closed is made once more.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        service_token: str | None,
+        name: str,
+        timeout: float = TIMEOUT_SECONDS,
+        transport: httpx2.AsyncBaseTransport | None = None,
+        tls: ssl.SSLContext | None = None,
+        clock: Clock | None = None,  # noqa: ARG002 - taken by all clients; this one has no times of its own
+    ) -> None:
+        self.name = name
+        self._own_headers = {} if service_token is None else {SERVICE_TOKEN_HEADER: service_token}
+        self._timeout = timeout
+        self._client = httpx2.AsyncClient(
+            base_url=base_url,
+            timeout=timeout,
+            transport=transport,
+            limits=_LIMITS,
+            trust_env=False,
+            verify=tls if tls is not None else True,
+        )
+
+    async def get(
+        self, path: str, *, tenant: str, caller: Caller | None = None, params: Mapping[str, Any] | None = None
+    ) -> httpx2.Response:
+        """GET `path`. Every status below 500 is returned, a 404 too. Raises ServiceDown."""
+        return _sound(self.name, await self._send("GET", path, self._headers(tenant, caller), params=params))
+
+    async def post(
+        self, path: str, *, tenant: str, caller: Caller | None = None, json: Any = None, content: bytes | None = None
+    ) -> httpx2.Response:
+        """POST `content` as it is, or `json` encoded. Every status below 500 is returned. Raises ServiceDown."""
+        headers = {**self._headers(tenant, caller), "content-type": "application/json"}
+        body = content if content is not None else msgspec.json.encode(json)
+        return _sound(self.name, await self._send("POST", path, headers, content=body))
+
+    async def forward(
+        self,
+        method: str,
+        path: str,
+        *,
+        caller: Caller,
+        query: str = "",
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+    ) -> Forwarded:
+        """Pass a client's request on in `caller`'s name, and the answer back.
+
+        Of `headers` (lower-case names) only Content-Type, If-Match and If-None-Match go along. A refusal or fault in
+        JSON is an answer like any other. Raises ServiceDown when there is none.
+        """
+        sent = self._headers(caller.tenant, caller)
+        sent.update({name: headers[name] for name in TAKEN_ALONG if headers is not None and name in headers})
+        answer = await self._send(method, f"{path}?{query}" if query else path, sent, content=body or None)
+        if not answer.headers.get("content-type", "application/json").startswith("application/json"):
+            _sound(self.name, answer)
+        kept = {name: answer.headers[name] for name in PASSED_BACK if name in answer.headers}
+        return Forwarded(answer.status_code, kept, answer.content)
+
+    async def close(self) -> None:
+        """Close every connection; idempotent."""
+        await self._client.aclose()
+
+    def _headers(self, tenant: str, caller: Caller | None) -> dict[str, str]:
+        headers = {**self._own_headers, **caller_headers(tenant, caller)}
+        headers[TRACEPARENT_HEADER] = child_traceparent(current_traceparent())
+        correlation_id = current_correlation_id()
+        if correlation_id is not None:
+            headers[CORRELATION_HEADER] = correlation_id
+        return headers
+
+    async def _send(self, method: str, path: str, headers: Mapping[str, str], **content: Any) -> httpx2.Response:
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await self._send_again_if_stale(method, path, headers, **content)
+        except (httpx2.TransportError, OSError) as error:
+            message = f"{self.name} does not answer ({type(error).__name__})"
+            raise ServiceDown(message) from error
+
+    async def _send_again_if_stale(
+        self, method: str, path: str, headers: Mapping[str, str], **content: Any
+    ) -> httpx2.Response:
+        try:
+            return await self._client.request(method, path, headers=headers, **content)
+        except (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError):
+            if method != "GET":
+                raise
+            return await self._client.request(method, path, headers=headers, **content)
+
+
+def _sound(name: str, answer: httpx2.Response) -> httpx2.Response:
+    if answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        message = f"{name} answered {answer.status_code}"
+        raise ServiceDown(message)
+    return answer

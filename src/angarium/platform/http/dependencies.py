@@ -1,0 +1,78 @@
+"""What routes ask of a request: who calls, and which page."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Query, Request
+
+from angarium.contracts.errors import Forbidden
+from angarium.contracts.scopes import Scope
+from angarium.platform.auth.caller import SERVICE_TOKEN_HEADER, Authenticator, Caller
+from angarium.platform.http.openapi import SCOPE_MARK, SERVICE_MARK
+
+HIGHEST_PAGE = 1_000_000
+
+
+async def authenticated(request: Request) -> Caller:
+    """The caller, whatever it may do. Raises Unauthorized; ServiceUnavailable."""
+    authenticator: Authenticator = request.app.state.authenticator
+    return await authenticator.authenticate(request.headers)
+
+
+def requires(scope: Scope) -> Callable[[Request], Awaitable[Caller]]:
+    """A dependency: the caller, who must have `scope`. `caller: Annotated[Caller, Depends(requires(…))]`.
+
+    Raises Unauthorized, Forbidden, ServiceUnavailable.
+    """
+
+    async def caller_with_scope(request: Request) -> Caller:
+        caller = await authenticated(request)
+        caller.require(scope)
+        return caller
+
+    setattr(caller_with_scope, SCOPE_MARK, scope)
+    return caller_with_scope
+
+
+async def service_only(request: Request) -> Caller:
+    """The caller on whose behalf another service asks: only a good service token opens `/internal/…`.
+
+    Raises Forbidden to a caller with a key or token of its own, Unauthorized to one without.
+    """
+    caller = await authenticated(request)
+    if SERVICE_TOKEN_HEADER not in request.headers:
+        message = "This path is for services"
+        raise Forbidden(message)
+    return caller
+
+
+setattr(authenticated, SCOPE_MARK, None)
+setattr(service_only, SERVICE_MARK, True)
+
+
+@dataclass(frozen=True, slots=True)
+class PageQuery:
+    """Which part of a list: page `page` (from 1) of `limit` things, or what follows `cursor`."""
+
+    page: int = 1
+    limit: int = 10
+    cursor: str | None = None
+
+    @property
+    def offset(self) -> int:
+        """How many things come before this page."""
+        return (self.page - 1) * self.limit
+
+
+def page_query(
+    page: Annotated[int, Query(ge=1, le=HIGHEST_PAGE)] = 1,
+    limit: Annotated[int, Query(ge=1, le=100)] = 10,
+    cursor: Annotated[str | None, Query(max_length=512)] = None,
+) -> PageQuery:
+    """The page asked for; a wrong one is a 400 that names the parameter."""
+    return PageQuery(page, limit, cursor)
+
+
+Page = Annotated[PageQuery, Depends(page_query)]
+"""`page: Page` in a route's signature."""

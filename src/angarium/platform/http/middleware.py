@@ -1,0 +1,134 @@
+"""What happens around every request, as plain ASGI: correlation, measurement, failures, the last slash."""
+
+from time import perf_counter
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from angarium.contracts.errors import Rejected
+from angarium.platform.http.answers import internal_error, refuse
+from angarium.platform.identifiers import Identifiers
+from angarium.platform.telemetry.correlation import (
+    CORRELATION_HEADER,
+    TRACEPARENT_HEADER,
+    bind_correlation,
+    child_traceparent,
+    new_correlation_id,
+)
+from angarium.platform.telemetry.logging import Logger
+from angarium.platform.telemetry.metrics import Metrics
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_CLIENT_LEFT = 499
+
+
+class CorrelationMiddleware:
+    """Takes or makes the correlation id, binds it with the trace, returns it."""
+
+    def __init__(self, app: ASGIApp, *, identifiers: Identifiers) -> None:
+        self._app = app
+        self._identifiers = identifiers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        correlation_id = new_correlation_id(headers.get(CORRELATION_HEADER), self._identifiers.new)
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)[CORRELATION_HEADER] = correlation_id
+            await send(message)
+
+        with bind_correlation(correlation_id, child_traceparent(headers.get(TRACEPARENT_HEADER))):
+            await self._app(scope, receive, send_with_id)
+
+
+class MetricsMiddleware:
+    """Counts and times requests by route template; a client that left before the answer counts as 499."""
+
+    def __init__(self, app: ASGIApp, *, service: str, metrics: Metrics) -> None:
+        self._app = app
+        self._service = service
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = perf_counter()
+        status = _CLIENT_LEFT
+
+        async def send_counted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_counted)
+        finally:
+            self._count(scope, status, perf_counter() - started)
+
+    def _count(self, scope: Scope, status: int, seconds: float) -> None:
+        method = scope["method"] if scope["method"] in METHODS else "OTHER"
+        labels = (self._service, method, route_template(scope))
+        self._metrics.http_requests_total.labels(*labels, status).inc()
+        self._metrics.http_request_duration_seconds.labels(*labels).observe(seconds)
+
+
+def route_template(scope: Scope) -> str:
+    """The template of the route that answered (`/users/{user_id}`), `unmatched` where none did."""
+    # FastAPI keeps the prefixes of included routers beside the route, not in it
+    context = scope.get("fastapi", {}).get("effective_route_context")
+    for route in (context, scope.get("route")):
+        template = getattr(route, "path_format", None)
+        if template:
+            return str(template)
+    return "unmatched"
+
+
+class FailureMiddleware:
+    """Answers what nothing else caught: a 500 without a trace, whose trace is in the log."""
+
+    def __init__(self, app: ASGIApp, *, logger: Logger) -> None:
+        self._app = app
+        self._logger = logger
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def send_watched(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_watched)
+        except Rejected as error:
+            if started:
+                raise
+            await refuse(error)(scope, receive, send)
+        except Exception:
+            self._logger.exception("request.failed", method=scope["method"], route=route_template(scope))
+            if started:
+                raise
+            await refuse(internal_error())(scope, receive, send)
+
+
+class TrailingSlashMiddleware:
+    """Routes `/path/` as `/path`, without a redirect."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        if scope["type"] == "http" and len(path) > 1 and path.endswith("/"):
+            scope["path"] = path[:-1]
+            scope["raw_path"] = scope.get("raw_path", b"").removesuffix(b"/")
+        await self._app(scope, receive, send)

@@ -1,0 +1,91 @@
+"""Copies kept within a process: bounded, short-lived, and asked for once however many want them."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Hashable
+from datetime import timedelta
+from typing import Generic, TypeVar
+
+from angarium.platform.clock import Clock
+
+KeyT = TypeVar("KeyT", bound=Hashable)
+ValueT = TypeVar("ValueT")
+
+
+class LocalCache(Generic[KeyT, ValueT]):
+    """At most `max_entries` values, the least recently used go first; each lives for `ttl` (None: for ever).
+
+    None is an answer that is given but never kept. A value whose loading began before a `drop` of its key is
+    given to those who waited for it and not kept, so nothing older than the drop survives it.
+    """
+
+    def __init__(self, clock: Clock, *, max_entries: int, ttl: timedelta | None) -> None:
+        self._clock = clock
+        self._max_entries = max_entries
+        self._ttl = ttl.total_seconds() if ttl is not None else float("inf")
+        self._entries: OrderedDict[KeyT, tuple[float, ValueT]] = OrderedDict()
+        self._loading: dict[KeyT, asyncio.Task[ValueT | None]] = {}
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def peek(self, key: KeyT) -> ValueT | None:
+        """The living value, if there is one."""
+        entry = self._entries.get(key)
+        if entry is None:
+            return None
+        if self._clock.monotonic() >= entry[0]:
+            del self._entries[key]
+            return None
+        self._entries.move_to_end(key)
+        return entry[1]
+
+    def put(self, key: KeyT, value: ValueT) -> None:
+        """Keep `value` from now on."""
+        self._entries[key] = (self._clock.monotonic() + self._ttl, value)
+        self._entries.move_to_end(key)
+        while len(self._entries) > self._max_entries:
+            self._entries.popitem(last=False)
+
+    def drop(self, key: KeyT) -> None:
+        """Forget the value, and the one that is being loaded."""
+        self._entries.pop(key, None)
+        self._loading.pop(key, None)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._entries.clear()
+        self._loading.clear()
+
+    async def get(self, key: KeyT, load: Callable[[], Awaitable[ValueT | None]]) -> ValueT | None:
+        """The living value, or what `load` gives; concurrent callers of one key share one loading and its error.
+
+        A caller that is cancelled leaves the loading to the others.
+        """
+        value = self.peek(key)
+        if value is not None:
+            return value
+        return await asyncio.shield(self._loading.get(key) or self._start(key, load))
+
+    def _start(self, key: KeyT, load: Callable[[], Awaitable[ValueT | None]]) -> asyncio.Task[ValueT | None]:
+        task = asyncio.ensure_future(self._load(key, load))
+        self._loading[key] = task
+        task.add_done_callback(_retrieve)
+        return task
+
+    async def _load(self, key: KeyT, load: Callable[[], Awaitable[ValueT | None]]) -> ValueT | None:
+        mine = asyncio.current_task()
+        try:
+            value = await load()
+            if value is not None and self._loading.get(key) is mine:
+                self.put(key, value)
+            return value
+        finally:
+            if self._loading.get(key) is mine:
+                del self._loading[key]
+
+
+def _retrieve(task: asyncio.Task[ValueT | None]) -> None:
+    # When every caller was cancelled nobody is left to hear of the error.
+    if not task.cancelled():
+        task.exception()

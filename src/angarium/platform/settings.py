@@ -1,0 +1,46 @@
+"""Settings: environment variables (or a `.env`, or a TOML file), parsed once, frozen, passed in."""
+
+from angarium.platform.settings_base import Settings, sqlite_in_data_dir
+from angarium.platform.settings_groups import (
+    AuthSettings,
+    BrokerSettings,
+    CacheSettings,
+    CallbackSettings,
+    DirectorySettings,
+    MailboxSettings,
+    NotificationsDatabaseSettings,
+    Port,
+    ProcessSettings,
+    ProviderSettings,
+)
+from angarium.platform.settings_values import (
+    Duration,
+    DurationList,
+    ProviderUrl,
+    ProviderUrls,
+    RateLimit,
+    RateLimitField,
+    parse_duration,
+)
+
+__all__ = [
+    "AuthSettings",
+    "BrokerSettings",
+    "CacheSettings",
+    "CallbackSettings",
+    "DirectorySettings",
+    "Duration",
+    "DurationList",
+    "MailboxSettings",
+    "NotificationsDatabaseSettings",
+    "Port",
+    "ProcessSettings",
+    "ProviderSettings",
+    "ProviderUrl",
+    "ProviderUrls",
+    "RateLimit",
+    "RateLimitField",
+    "Settings",
+    "parse_duration",
+    "sqlite_in_data_dir",
+]

@@ -1,0 +1,203 @@
+"""Value types of settings: durations, rates, networks and provider URLs, each parsed once at the start.
+
+Messages of the errors raised here name a rule, never the value: a value may be a secret.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from types import MappingProxyType
+from typing import Annotated, Any, TypedDict
+from urllib.parse import unquote
+
+from pydantic import BeforeValidator
+from pydantic_settings import NoDecode
+
+Network = IPv4Network | IPv6Network
+
+_DURATION = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)(ms|s|m|h|d)")
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_RATE = re.compile(r"(\d{1,9})\s*/\s*(s|second|m|minute|h|hour)")
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:]*)(?::(\d{1,5}))?")
+_COMMON_OPTIONS = frozenset({"base_url", "rate", "timeout", "weight"})
+_HIGHEST_PORT = 65535
+
+
+def parse_duration(value: object) -> timedelta:
+    """`250ms`, `10s`, `1.5m`, `1h` or `2d`. Raises ValueError."""
+    if isinstance(value, timedelta):
+        return value
+    match = _DURATION.fullmatch(str(value).strip())
+    if match is None:
+        message = "must be a duration such as 250ms, 10s, 2m or 1h"
+        raise ValueError(message)
+    try:
+        return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+    except OverflowError:
+        message = "is too long a duration"
+        raise ValueError(message) from None
+
+
+def split_list(value: object) -> tuple[Any, ...]:
+    """The items of a comma-separated text (or of a TOML array); an empty text has none."""
+    if isinstance(value, list | tuple):
+        return tuple(value)
+    return tuple(item for item in (part.strip() for part in str(value).split(",")) if item)
+
+
+def parse_durations(value: object) -> tuple[timedelta, ...]:
+    """Durations by comma. Raises ValueError."""
+    return tuple(parse_duration(item) for item in split_list(value))
+
+
+def parse_networks(value: object) -> tuple[Network, ...]:
+    """Address ranges by comma, `127.0.0.0/8,::1/128`. Raises ValueError."""
+    try:
+        return tuple(ip_network(str(item)) for item in split_list(value))
+    except ValueError:
+        message = "must be address ranges such as 127.0.0.0/8, by comma"
+        raise ValueError(message) from None
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """At most `count` in every window of `period`."""
+
+    count: int
+    period: timedelta
+
+    @classmethod
+    def parse(cls, text: str) -> "RateLimit | None":
+        """`20000/second`, `50/s`, `10/minute`, `1000/hour`; `off` is None. Raises ValueError."""
+        word = text.strip().lower()
+        if word == "off":
+            return None
+        match = _RATE.fullmatch(word)
+        if match is None or int(match[1]) == 0:
+            message = "must be off, or a count and a unit such as 100/second, 10/minute or 1000/hour"
+            raise ValueError(message)
+        return cls(int(match[1]), timedelta(seconds=_UNITS[match[2][0]]))
+
+    @property
+    def per_second(self) -> float:
+        """The mean pace, in events per second."""
+        return self.count / self.period.total_seconds()
+
+
+def parse_rate_limit(value: object) -> RateLimit | None:
+    """As `RateLimit.parse`, for a setting that may be parsed already. Raises ValueError."""
+    return value if value is None or isinstance(value, RateLimit) else RateLimit.parse(str(value))
+
+
+class _CommonOptions(TypedDict):
+    base_url: str | None
+    rate: RateLimit | None
+    timeout: timedelta | None
+    weight: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderUrl:
+    """One provider as configured: `scheme://username:password@host:port/path?option=value`.
+
+    `username`, `password`, `host`, `path` and `options` are percent-decoded; a plus is a plus. `host` keeps its
+    case: for Vonage it is a sender's name, for Twilio a number. `options` lacks the four that every provider takes:
+    `base_url` (replaces the origin), `rate` (sends per time), `timeout`, and `weight` (among the channel's providers).
+    `repr` and `str` hide whatever may be a secret.
+    """
+
+    scheme: str
+    host: str | None = None
+    port: int | None = None
+    username: str | None = field(default=None, repr=False)
+    password: str | None = field(default=None, repr=False)
+    path: str = field(default="", repr=False)
+    options: Mapping[str, str] = field(default_factory=dict, repr=False)
+    base_url: str | None = field(default=None, repr=False)
+    rate: RateLimit | None = None
+    timeout: timedelta | None = None
+    weight: int | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> "ProviderUrl":
+        """Parse `text`. Raises ValueError, whose message does not show it."""
+        scheme, separator, rest = text.strip().partition("://")
+        if not separator or not _SCHEME.fullmatch(scheme):
+            message = "must be a provider such as smtp://user:password@host:587"
+            raise ValueError(message)
+        location, _, query = rest.partition("?")
+        username, password, location = _take_credentials(location)
+        authority, slash, path = location.partition("/")
+        host, port = _host_and_port(authority)
+        options = _options(query)
+        return cls(
+            scheme=scheme,
+            host=host,
+            port=port,
+            username=username,
+            password=password,
+            path=unquote(slash + path),
+            options=MappingProxyType({k: v for k, v in options.items() if k not in _COMMON_OPTIONS}),
+            **_common(options),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.host or ''}"
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "ProviderUrl":  # pydantic copies defaults; nothing here changes
+        return self
+
+
+def _take_credentials(location: str) -> tuple[str | None, str | None, str]:
+    """Split `user:password@` off at the last `@`: an AWS secret may hold slashes as it is."""
+    if location.startswith("/") or "@" not in location:
+        return None, None, location
+    userinfo, _, rest = location.rpartition("@")
+    username, _, password = userinfo.partition(":")
+    return unquote(username) or None, unquote(password) or None, rest
+
+
+def _host_and_port(authority: str) -> tuple[str | None, int | None]:
+    match = _HOST.fullmatch(authority)
+    if match is None or (match[2] and int(match[2]) > _HIGHEST_PORT):
+        message = "has a host or port that cannot be read"
+        raise ValueError(message)
+    return unquote(match[1].strip("[]")) or None, int(match[2]) if match[2] else None
+
+
+def _options(query: str) -> dict[str, str]:
+    pairs = (part.partition("=") for part in query.split("&") if part)
+    return {unquote(name): unquote(value) for name, _, value in pairs}
+
+
+def _common(options: Mapping[str, str]) -> _CommonOptions:
+    weight = options.get("weight")
+    if weight is not None and not (weight.isdecimal() and int(weight) > 0):
+        message = "weight must be a whole number above 0"
+        raise ValueError(message)
+    return _CommonOptions(
+        base_url=options.get("base_url"),
+        rate=parse_rate_limit(options.get("rate")),
+        timeout=parse_duration(options["timeout"]) if "timeout" in options else None,
+        weight=int(weight) if weight is not None else None,
+    )
+
+
+def parse_provider_urls(value: object) -> tuple[ProviderUrl, ...]:
+    """Provider URLs by comma, in order of preference. Raises ValueError."""
+    return tuple(item if isinstance(item, ProviderUrl) else ProviderUrl.parse(str(item)) for item in split_list(value))
+
+
+Duration = Annotated[timedelta, NoDecode, BeforeValidator(parse_duration)]
+"""A length of time: `250ms`, `10s`, `2m`, `1h`."""
+DurationList = Annotated[tuple[timedelta, ...], NoDecode, BeforeValidator(parse_durations)]
+"""Lengths of time by comma."""
+RateLimitField = Annotated[RateLimit | None, NoDecode, BeforeValidator(parse_rate_limit)]
+"""`20000/second`, or `off` (None)."""
+ProviderUrls = Annotated[tuple[ProviderUrl, ...], NoDecode, BeforeValidator(parse_provider_urls)]
+"""A channel's providers; an empty list disables the channel."""
+Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(parse_networks)]
+"""Address ranges by comma."""

@@ -1,0 +1,72 @@
+"""The correlation id and trace of the work at hand, carried through awaits, REST calls and messages."""
+
+import re
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+CORRELATION_HEADER = "x-correlation-id"
+TRACEPARENT_HEADER = "traceparent"
+
+_correlation_id: ContextVar[str | None] = ContextVar("correlation_id", default=None)
+_traceparent: ContextVar[str | None] = ContextVar("traceparent", default=None)
+_VALID_ID = re.compile(r"[\x21-\x7e]{1,128}")
+_TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
+
+
+def current_correlation_id() -> str | None:
+    """The correlation id of the work at hand; None outside of any."""
+    return _correlation_id.get()
+
+
+def current_traceparent() -> str | None:
+    """The W3C traceparent of the work at hand; None outside of any."""
+    return _traceparent.get()
+
+
+@contextmanager
+def bind_correlation(correlation_id: str | None, traceparent: str | None = None) -> Iterator[None]:
+    """Make these the correlation id and trace within the block, and in tasks started there."""
+    correlation = _correlation_id.set(correlation_id)
+    trace = _traceparent.set(traceparent)
+    try:
+        yield
+    finally:
+        _correlation_id.reset(correlation)
+        _traceparent.reset(trace)
+
+
+def new_correlation_id(given: str | None, make: Callable[[], object]) -> str:
+    """`given` where it is 1 to 128 visible ASCII characters; else a new one by `make`."""
+    if given is not None and _VALID_ID.fullmatch(given):
+        return given
+    return str(make())
+
+
+def child_traceparent(given: str | None, entropy: Callable[[int], bytes] = secrets.token_bytes) -> str:
+    """A traceparent (W3C Trace Context §3.2) with a span id of its own.
+
+    It stays in the trace of `given` where that is valid, else it begins one, not sampled.
+    """
+    trace = _parse(given)
+    span = _nonzero(8, entropy)
+    if trace is None:
+        return f"00-{_nonzero(16, entropy)}-{span}-00"
+    return f"00-{trace[0]}-{span}-{trace[1]}"
+
+
+def _parse(given: str | None) -> tuple[str, str] | None:
+    """The trace id and flags of a valid traceparent."""
+    match = _TRACEPARENT.fullmatch(given) if given else None
+    if match is None:
+        return None
+    version, trace, span, flags, rest = match.groups()
+    if version == "ff" or (version == "00" and rest) or not int(trace, 16) or not int(span, 16):
+        return None
+    return trace, f"{int(flags, 16) & 1:02x}"
+
+
+def _nonzero(size: int, entropy: Callable[[int], bytes]) -> str:
+    value = entropy(size)
+    return (value if any(value) else b"\x01" * size).hex()

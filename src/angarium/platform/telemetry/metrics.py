@@ -1,0 +1,66 @@
+"""Every instrument of Angarium, on a registry that is passed in."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+_REQUEST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_DELIVERY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600)
+
+
+class Metrics:
+    """The instruments as attributes, named as scraped but for the prefix `angarium_`."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry = registry or CollectorRegistry(auto_describe=True)
+        self.http_requests_total = Counter(
+            "angarium_http_requests",
+            "Requests answered.",
+            ["service", "method", "route", "status"],
+            registry=registry,
+        )
+        self.http_request_duration_seconds = Histogram(
+            "angarium_http_request_duration_seconds",
+            "From the request's head to the answer's end.",
+            ["service", "method", "route"],
+            buckets=_REQUEST_BUCKETS,
+            registry=registry,
+        )
+        self.rate_limited_total = Counter("angarium_rate_limited", "Requests refused by rate.", registry=registry)
+        self.notifications_accepted_total = Counter(
+            "angarium_notifications_accepted", "Notifications made durable.", ["channel"], registry=registry
+        )
+        self.notifications_finished_total = Counter(
+            "angarium_notifications_finished", "Notifications that ended.", ["channel", "status"], registry=registry
+        )
+        self.accept_to_sent_seconds = Histogram(
+            "angarium_accept_to_sent_seconds",
+            "From the acceptance until the provider took responsibility.",
+            ["channel"],
+            buckets=_DELIVERY_BUCKETS,
+            registry=registry,
+        )
+        self.attempts_total = Counter(
+            "angarium_attempts", "Attempts by outcome.", ["provider", "outcome"], registry=registry
+        )
+        self.provider_duration_seconds = Histogram(
+            "angarium_provider_duration_seconds",
+            "How long a provider took to answer.",
+            ["provider"],
+            buckets=_REQUEST_BUCKETS,
+            registry=registry,
+        )
+        self.breaker_state = Gauge(
+            "angarium_breaker_state", "0 closed, 1 half-open, 2 open.", ["provider"], registry=registry
+        )
+        self.queue_messages = Gauge("angarium_queue_messages", "Messages ready.", ["queue"], registry=registry)
+        self.queue_oldest_age_seconds = Gauge(
+            "angarium_queue_oldest_age_seconds", "Age of the oldest unfinished work.", ["queue"], registry=registry
+        )
+        self.outbox_pending = Gauge("angarium_outbox_pending", "Outbox rows not yet confirmed.", registry=registry)
+        self.dead_letters = Gauge("angarium_dead_letters", "Dead letters on the list.", registry=registry)
+        self.cache_requests_total = Counter(
+            "angarium_cache_requests", "Cache look-ups.", ["cache", "result"], registry=registry
+        )
+
+    def render(self) -> bytes:
+        """The exposition text (Prometheus text format 0.0.4)."""
+        return generate_latest(self.registry)

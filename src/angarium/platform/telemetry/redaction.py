@@ -1,0 +1,69 @@
+"""What never appears in a log: bodies, addresses, tokens and secrets, by key and, in free text, by shape."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+SENSITIVE: Final = frozenset(
+    {
+        "address",
+        "api_key",
+        "authorization",
+        "bearer",
+        "body",
+        "content",
+        "email",
+        "html",
+        "key",
+        "password",
+        "payload",
+        "phone",
+        "push_token",
+        "recipient",
+        "secret",
+        "service_token",
+        "subject",
+        "text",
+        "to",
+        "token",
+        "url",
+        "variables",
+    }
+)
+"""Keys that are dropped, at any depth."""
+FREE_TEXT: Final = frozenset({"answer", "detail", "error", "event", "exception", "message", "reason"})
+"""Keys whose text may quote what came from outside."""
+
+_SHAPES: Final = (
+    (re.compile(r"://[^\s/@]*@"), "://[credentials]@"),
+    (re.compile(r"[^\s<>\"'(),;:=]+@[^\s<>\"'(),;:=]+"), "[address]"),
+    (re.compile(r"\+\d{6,15}\b"), "[phone]"),
+    (re.compile(r"\bang_(?:live|test)_\w+"), "[key]"),
+    (re.compile(r"\bwhsec_[\w+/=-]+"), "[secret]"),
+    (re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*"), "[token]"),
+)
+_HINTS: Final = ("@", "+", "ang_", "eyJ", "whsec_")
+
+
+def scrub(text: str) -> str:
+    """`text` without what has the shape of an address, a phone number, a credential, a key or a token."""
+    if not any(hint in text for hint in _HINTS):
+        return text
+    for shape, word in _SHAPES:
+        text = shape.sub(word, text)
+    return text
+
+
+def clean(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """`fields` without the sensitive ones, free text scrubbed."""
+    return {name: _clean_value(name, value) for name, value in fields.items() if name not in SENSITIVE}
+
+
+def _clean_value(name: str, value: Any) -> Any:
+    if isinstance(value, str):
+        return scrub(value) if name in FREE_TEXT else value
+    if isinstance(value, Mapping):
+        return clean(value)
+    if isinstance(value, BaseException):
+        return scrub(f"{type(value).__name__}: {value}")
+    return value

@@ -1,0 +1,96 @@
+"""What a template may spend: the bounds that make hostile ones harmless."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from liquid.exceptions import ResourceLimitError
+
+Timer = Callable[[], float]
+"""Seconds of work done; CPU time of the thread, so that a busy machine fails no template."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one part of one template.
+
+    `seconds` is checked at every step, and a step takes a fraction of a second at worst, so that a rendering ends well
+    within two seconds.
+    """
+
+    seconds: float = 1.0
+    output_bytes: int = 1_000_000
+    characters: int = 1_000_000  # of one value that a filter makes, however nested
+    local_characters: int = 4_000_000  # of all that a template assigned
+    items: int = 10_000  # of one list or range
+    iterations: int = 100_000  # of all loops together
+    integer_bits: int = 4096
+    markups: int = 5_000  # tags and outputs of one source
+    markup_characters: int = 2_000
+    markup_blanks: int = 200  # in one run; the lexer backtracks over them
+
+
+class OverLimit(ResourceLimitError):
+    """A template wants more than its limits allow."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, token=None)
+
+
+def weigh(value: object, limits: Limits) -> int:
+    """How many characters and items `value` holds, however nested. Raises OverLimit as soon as it is too much."""
+    total = 0
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            total += len(item)
+        elif isinstance(item, (list, tuple, dict, range)):
+            total += _count(item, limits)
+            if isinstance(item, dict):
+                waiting.extend(item.keys())
+                waiting.extend(item.values())
+            elif not isinstance(item, range):
+                waiting.extend(item)
+        elif isinstance(item, int) and item.bit_length() > limits.integer_bits:
+            raise OverLimit("the number is too large")
+        if total > limits.characters:
+            raise OverLimit(f"the value is larger than {limits.characters} characters")
+    return total
+
+
+def _count(items: list[object] | tuple[object, ...] | dict[object, object] | range, limits: Limits) -> int:
+    count = items.stop - items.start if isinstance(items, range) else len(items)  # len() overflows on huge ranges
+    if count > limits.items:
+        raise OverLimit(f"a list may have at most {limits.items} items")
+    return max(count, 0)
+
+
+class Budget:
+    """Counts what one rendering spent."""
+
+    __slots__ = ("_deadline", "_iterations", "_limits", "_steps", "_timer")
+
+    def __init__(self, limits: Limits, timer: Timer) -> None:
+        self._limits = limits
+        self._timer = timer
+        self._deadline = timer() + limits.seconds
+        self._steps = 0
+        self._iterations = 0
+
+    def step(self) -> None:
+        """Count a cheap step; looks at the time now and then."""
+        self._steps += 1
+        if not self._steps & 15:
+            self.check()
+
+    def check(self) -> None:
+        """Raise OverLimit when the time is up."""
+        if self._timer() > self._deadline:
+            raise OverLimit("the template takes too long")
+
+    def loop(self, length: int) -> None:
+        """Count a loop about to run `length` times."""
+        self._iterations += length
+        if self._iterations > self._limits.iterations:
+            raise OverLimit(f"loops may run at most {self._limits.iterations} times in all")
+        self.check()

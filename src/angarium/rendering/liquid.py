@@ -1,0 +1,224 @@
+"""Liquid with bounds: two environments, one that escapes HTML and one that does not.
+
+No tag reads anything from outside the template, no value has attributes but what JSON gives it, and whatever grows,
+loops or nests is counted against `Limits`.
+"""
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import _GeneratorContextManager
+from typing import Any, TextIO
+
+from liquid import BoundTemplate, Environment, Token
+from liquid.ast import Node
+from liquid.builtin.tags import for_tag, tablerow_tag
+from liquid.context import RenderContext
+from liquid.exceptions import LiquidError
+from liquid.expression import Expression
+from liquid.parser import get_parser
+from liquid.stream import TokenStream
+from liquid.utils import ReadOnlyChainMap
+
+from angarium.rendering import filters
+from angarium.rendering.limits import Budget, Limits, OverLimit, Timer, weigh
+from angarium.rendering.markup import find_markup
+from angarium.rendering.problems import RenderFailed, TemplateProblem
+
+MOST_CYCLES = 1_000
+_UNSAFE_TAGS = ("include", "render", "liquid", "ifchanged", "doc")
+
+
+class BoundedContext(RenderContext):
+    """Counts every look-up, filter, loop and assignment of one rendering."""
+
+    __slots__ = ("_budget", "_weights")
+
+    def __init__(self, template: BoundTemplate, **options: Any) -> None:
+        super().__init__(template, **options)
+        environment = template.env
+        assert isinstance(environment, SafeEnvironment)  # noqa: S101 - for the type checker; only it makes templates
+        self._budget = Budget(environment.limits, environment.timer)
+        self._weights: dict[str, int] = {}
+        # Without the engine's own `now` and `today`: they are names like any other.
+        self.scope = ReadOnlyChainMap(self.locals, self.globals, self.counters)
+
+    def get(self, path: list[object], **options: Any) -> object:
+        self._budget.step()
+        return super().get(path, **options)
+
+    def filter(self, name: str, token: Token | None) -> Callable[..., object]:
+        self._budget.check()
+        return super().filter(name, token)
+
+    def assign(self, key: str, val: Any) -> None:
+        self._budget.step()
+        limits = _limits(self)
+        self._weights[key] = weigh(val, limits)
+        if sum(self._weights.values()) > limits.local_characters:
+            raise OverLimit("the template assigns too much")
+        self.locals[key] = val
+
+    def loop(
+        self, namespace: Mapping[str, object], forloop: for_tag.ForLoop | tablerow_tag.TableRow
+    ) -> "_GeneratorContextManager[RenderContext, None, None]":
+        self._budget.loop(forloop.length)
+        forloop.it = self._counted(forloop.it)
+        return super().loop(namespace, forloop)
+
+    def cycle(self, key: object, length: int) -> int:
+        if len(self.tag_namespace["cycles"]) >= MOST_CYCLES or len(str(key)) > MOST_CYCLES:
+            raise OverLimit("too many cycles")
+        return super().cycle(key, length)
+
+    def _counted(self, items: Iterator[Any]) -> Iterator[Any]:
+        for item in items:
+            self._budget.check()
+            yield item
+
+
+class BoundedTemplate(BoundTemplate):
+    """A parsed source whose renderings are counted."""
+
+    context_class = BoundedContext
+
+    def make_partial_namespace(self, partial: bool, render_args: Mapping[str, object]) -> Mapping[str, object]:  # noqa: ARG002 - the engine's signature
+        """Without the engine's own `partial`, which would hide a variable of that name."""
+        return dict(render_args)
+
+
+class BoundedForNode(for_tag.ForNode):
+    """A loop that refuses what is too long before the engine makes a list of it."""
+
+    def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
+        _refuse_endless(self.expression, context)
+        return super().render_to_output(context, buffer)
+
+
+class BoundedTablerowNode(tablerow_tag.TablerowNode):
+    """Likewise for `tablerow`."""
+
+    def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
+        _refuse_endless(self.expression, context)
+        return super().render_to_output(context, buffer)
+
+
+class BoundedForTag(for_tag.ForTag):
+    """`for`, bounded."""
+
+    node_class = BoundedForNode
+
+
+class BoundedTablerowTag(tablerow_tag.TablerowTag):
+    """`tablerow`, bounded."""
+
+    node_class = BoundedTablerowNode
+
+
+class SafeEnvironment(Environment):
+    """The tags, filters and limits that templates have."""
+
+    template_class = BoundedTemplate
+    context_depth_limit = 60
+    block_nesting_limit = 30
+
+    def __init__(self, limits: Limits, timer: Timer, *, html: bool) -> None:
+        self.limits = limits
+        self.timer = timer
+        self.output_stream_limit = limits.output_bytes  # type: ignore[misc]  # one for each environment, not for the class
+        super().__init__(autoescape=html)
+
+    def setup_tags_and_filters(self, *, extra: bool = False) -> None:
+        super().setup_tags_and_filters(extra=extra)
+        for name in _UNSAFE_TAGS:
+            del self.tags[name]
+        self.add_tag(BoundedForTag)
+        self.add_tag(BoundedTablerowTag)
+        filters.register(self, self.limits)
+
+    def compiled(self, source: str, field: str) -> BoundTemplate:
+        """`source`, parsed and checked. Raises TemplateProblem naming `field`, line and column."""
+        for _ in find_markup(source, field, self.limits):
+            pass
+        template = self._parsed(source, field)
+        for node in template.nodes:
+            self._check(node, source, field, in_loop=False)
+        return template
+
+    def _parsed(self, source: str, field: str) -> BoundTemplate:
+        stream = TokenStream(self.tokenizer()(source))
+        try:
+            nodes = get_parser(self).parse(stream)
+        except LiquidError as error:
+            raise TemplateProblem.at(field, _message(error), source, _place(error, stream, source)) from error
+        except RecursionError as error:
+            raise TemplateProblem.at(field, "an expression is nested too deeply", source, 0) from error
+        return self.template_class(env=self, nodes=nodes)
+
+    def _check(self, node: Node, source: str, field: str, *, in_loop: bool) -> None:
+        if isinstance(node, (for_tag.BreakNode, for_tag.ContinueNode)) and not in_loop:
+            raise TemplateProblem.at(field, f"{node} outside of a loop", source, max(node.token.start_index, 0))
+        for expression in node.expressions():
+            self._check_filters(expression, source, field)
+        looping = in_loop or isinstance(node, (for_tag.ForNode, tablerow_tag.TablerowNode))
+        for child in node.children(_no_context(self), include_partials=False):
+            self._check(child, source, field, in_loop=looping)
+
+    def _check_filters(self, expression: Expression, source: str, field: str) -> None:
+        for used in getattr(expression, "filters", None) or ():
+            known = self.filters.get(used.name)
+            message = f"unknown filter '{used.name}'" if known is None else _misuse(known, used)
+            if message:
+                raise TemplateProblem.at(field, message, source, used.token.start_index)
+        for child in expression.children():
+            self._check_filters(child, source, field)
+
+
+def render(template: BoundTemplate, variables: Mapping[str, object], part: str) -> str:
+    """The text that the full engine makes. Raises RenderFailed, and nothing else, within two seconds."""
+    try:
+        return template.render(variables)
+    except LiquidError as error:
+        raise RenderFailed(part, _message(error)) from error
+    except Exception as error:  # a filter's arithmetic, a date's parser, a recursion: all the template's own fault
+        raise RenderFailed(part, f"{type(error).__name__} while rendering") from error
+
+
+def _limits(context: RenderContext) -> Limits:
+    limits: Limits = context.env.limits  # type: ignore[attr-defined]  # a BoundedContext lives in a SafeEnvironment
+    return limits
+
+
+def _refuse_endless(expression: Any, context: RenderContext) -> None:
+    items = expression.iterable.evaluate(context)
+    if isinstance(items, (range, list)):
+        weigh(items if isinstance(items, range) else range(len(items)), _limits(context))
+
+
+def _no_context(environment: Environment) -> RenderContext:
+    return RenderContext(BoundTemplate(environment, []))
+
+
+def _message(error: LiquidError) -> str:
+    message = str(error.message)
+    missing = message.removeprefix("expected tag ").removesuffix(", found end of expression")
+    return f"unexpected end of template, expected '{missing}'" if missing.startswith("end") else message
+
+
+def _place(error: LiquidError, stream: TokenStream, source: str) -> int:
+    if error.token is not None and error.token.start_index >= 0:
+        return error.token.start_index
+    if stream.current.start_index < 0:
+        return len(source)
+    return stream.current.start_index
+
+
+def _misuse(known: Callable[..., Any], used: Any) -> str | None:
+    positional = [None for argument in used.args if not getattr(argument, "name", None)]
+    named = {argument.name: None for argument in used.args if getattr(argument, "name", None)}
+    if getattr(known, "with_environment", False):
+        named["environment"] = None
+    try:
+        inspect.signature(known).bind(None, *positional, **named)
+    except TypeError as error:
+        return f"{used.name}: {error}"
+    return None

@@ -1,0 +1,40 @@
+"""How an SMS is encoded and how many segments it takes (3GPP TS 23.038 §6.2.1, TS 23.040 §9.2.3.24.1)."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+_BASIC = frozenset(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§"
+    "¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+_EXTENDED = frozenset("\f^{}\\[~]|€")  # two septets each
+_SEPTETS, _SEPTETS_OF_PART = 160, 153
+_UNITS, _UNITS_OF_PART = 70, 67
+
+
+@dataclass(frozen=True, slots=True)
+class SmsSize:
+    """What a text costs."""
+
+    encoding: Literal["GSM-7", "UCS-2"]
+    segments: int
+
+
+def measure_sms(text: str) -> SmsSize:
+    """The encoding that `text` needs and its segments; a character that counts two is never split over two parts."""
+    if all(character in _BASIC or character in _EXTENDED for character in text):
+        sizes = [2 if character in _EXTENDED else 1 for character in text]
+        return SmsSize("GSM-7", _segments(sizes, _SEPTETS, _SEPTETS_OF_PART))
+    sizes = [2 if ord(character) > 0xFFFF else 1 for character in text]  # noqa: PLR2004 - the end of the basic plane
+    return SmsSize("UCS-2", _segments(sizes, _UNITS, _UNITS_OF_PART))
+
+
+def _segments(sizes: list[int], single: int, part: int) -> int:
+    if sum(sizes) <= single:
+        return 1
+    segments, room = 1, part
+    for size in sizes:
+        if size > room:
+            segments, room = segments + 1, part
+        room -= size
+    return segments

@@ -1,0 +1,101 @@
+"""Whether elements are closed in order and not nested too deep.
+
+Asked before a source is given to compiled parsers: on bottomless nesting they overflow the stack and take the process
+along, and on tags that are never closed (`<b><p><b><p>…`) the HTML standard itself has them copy quadratically
+(https://html.spec.whatwg.org/multipage/parsing.html#reconstruct-the-active-formatting-elements).
+"""
+
+import re
+from dataclasses import dataclass, field
+
+MOST_DEPTH = 200
+
+_VOID = frozenset(
+    "area base br col embed hr img input link meta param source track wbr".split()  # noqa: SIM905 - a list of words
+)
+_END_OPTIONAL = frozenset("p li dt dd tr td th tbody thead tfoot html head body".split())  # noqa: SIM905 - a list of words
+_RAW_TEXT = frozenset(("style", "script", "title", "textarea"))
+_NEVER = frozenset(
+    "svg math plaintext xmp iframe noembed noframes noscript template select frameset".split()  # noqa: SIM905 - a list of words
+)
+"""Elements within which a parser reads by other rules."""
+_START = re.compile(r"<(?=[a-zA-Z/!?])")
+_COMMENT = re.compile(r"<!--(?:-?>|.*?--!?>)", re.DOTALL)
+_OTHER = re.compile(r"<[!?](?!--|\[CDATA)[^>]*>")
+_ATTRIBUTE = r"\s+[^\s\"'<>/=]+(?:\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s\"'<>=`]+))?"
+_TAG = re.compile(rf"<(/?)([a-zA-Z][^\s\"'<>/=]*)(?:{_ATTRIBUTE})*\s*(/?)>")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What stands out of order at `index`."""
+
+    message: str
+    index: int
+
+
+@dataclass(slots=True)
+class _Reader:
+    source: str
+    xml: bool
+    opened: list[tuple[str, int]] = field(default_factory=list)
+    position: int = 0
+
+    def read(self) -> Fault | None:
+        while start := _START.search(self.source, self.position):
+            fault = self._piece(start.start())
+            if fault is not None:
+                return fault
+        left = [(name, index) for name, index in self.opened if not self._may_stay_open(name)]
+        return Fault(f"<{left[-1][0]}> is not closed", left[-1][1]) if left else None
+
+    def _piece(self, index: int) -> Fault | None:
+        skipped = _COMMENT.match(self.source, index) or _OTHER.match(self.source, index)
+        if skipped is not None:
+            self.position = skipped.end()
+            return None
+        tag = _TAG.match(self.source, index)
+        if tag is None:
+            return Fault("this tag cannot be read", index)
+        self.position = tag.end()
+        return self._tag(tag, index)
+
+    def _tag(self, tag: re.Match[str], index: int) -> Fault | None:
+        closing, name, closed = tag.group(1), tag.group(2).lower(), bool(tag.group(3))
+        if name in _NEVER:
+            return Fault(f"<{name}> cannot stand here", index)
+        if closing:
+            return self._close(name, index)
+        if name in _VOID or (self.xml and closed):
+            return None
+        return self._open(name, index)
+
+    def _open(self, name: str, index: int) -> Fault | None:
+        if self.opened and self.opened[-1][0] == name and self._may_stay_open(name):
+            self.opened.pop()
+        self.opened.append((name, index))
+        if len(self.opened) > MOST_DEPTH:
+            return Fault(f"elements are nested deeper than {MOST_DEPTH}", index)
+        if name in _RAW_TEXT:
+            end = self.source.lower().find(f"</{name}", self.position)
+            if end < 0:
+                return Fault(f"<{name}> is not closed", index)
+            self.position = end
+        return None
+
+    def _close(self, name: str, index: int) -> Fault | None:
+        while self.opened:
+            last = self.opened.pop()[0]
+            if last == name:
+                return None
+            if not self._may_stay_open(last):
+                return Fault(f"unexpected </{name}>, <{last}> is open", index)
+        return Fault(f"unexpected </{name}>", index)
+
+    def _may_stay_open(self, name: str) -> bool:
+        return not self.xml and name in _END_OPTIONAL
+
+
+def find_fault(source: str, *, xml: bool = False) -> Fault | None:
+    """The first fault of `source`; None: parsers may have it. In XML (MJML) every element is closed."""
+    return _Reader(source, xml).read()

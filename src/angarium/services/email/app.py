@@ -1,0 +1,45 @@
+"""The email channel: its settings, its providers, its address check."""
+
+from dataclasses import replace
+
+from angarium.contracts.statuses import Channel
+from angarium.delivery.composition import ChannelKit
+from angarium.delivery.process import ProviderParts
+from angarium.delivery.provider import Address, Provider
+from angarium.delivery.providers.mailbox import MailboxProvider
+from angarium.delivery.providers.registry import build_providers
+from angarium.delivery.providers.sandbox import SandboxProvider
+from angarium.delivery.settings import WorkerSettings
+from angarium.platform.settings_groups import Port
+from angarium.platform.settings_values import ProviderUrl
+from angarium.services.email.address import check
+from angarium.services.email.message import Sender
+from angarium.services.email.providers.smtp.url import from_url
+
+
+class Settings(WorkerSettings):
+    """The email worker's settings."""
+
+    port: Port = 8003
+
+
+def build_kit(settings: WorkerSettings, parts: ProviderParts) -> ChannelKit:
+    """The channel as the engine takes it. Raises SettingsError."""
+    sender = Sender.parse(settings.email_from)
+
+    def smtp(url: ProviderUrl) -> Provider:
+        return from_url(url, sender=sender, clock=parts.clock, logger=parts.logger)
+
+    factories = {
+        "smtp": smtp,
+        "mailbox": lambda _: MailboxProvider(parts.gateway, sender=settings.email_from),
+        "sandbox": lambda _: SandboxProvider(),
+    }
+    providers = build_providers(settings.email_providers, factories, variable="ANGARIUM_EMAIL_PROVIDERS")
+    return ChannelKit(Channel.EMAIL, providers, check_address)
+
+
+def check_address(address: Address) -> Address:
+    """The address in its canonical form. Raises InvalidAddress."""
+    return replace(address, value=check(address.value))
+

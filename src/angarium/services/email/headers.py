@@ -1,0 +1,110 @@
+"""Header fields of a mail: refused where they could break out of their line, encoded where they are not ASCII.
+
+Limits are those of RFC 5322 §2.1.1 (78 characters wanted, 998 allowed) and RFC 2047 §2 (an encoded word has at most
+75 characters, its line 76).
+"""
+
+import re
+from binascii import b2a_base64
+
+LINE_WANTED = 78
+LINE_ALLOWED = 998
+
+_BREAKS_OUT = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_ENCODED_WORD = re.compile(r"=\?[^?]*\?[bq]\?", re.IGNORECASE)
+_FIELD_NAME = re.compile(r"[!-9;-~]{1,60}")
+_PHRASE = re.compile(r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~ ]+")
+_ADDRESS_PART = r"[^\x00-\x20\x7f-\xa0\u2028\u2029\ud800-\udfff<>()\[\]\\,;:\"@]+"
+_ADDRESS = re.compile(f"{_ADDRESS_PART}@{_ADDRESS_PART}")
+_WORD_ENVELOPE = len("=?utf-8?b??=")
+_WORD_LINE = 76
+_OURS = re.compile(
+    r"(?:date|from|sender|to|cc|bcc|subject|message-id|mime-version|content-.*|resent-.*|return-path|received)",
+    re.IGNORECASE,
+)
+
+
+class UnsafeMessage(ValueError):
+    """A part of the message could change what the message is; it is never sent."""
+
+
+def checked(text: str, field: str) -> str:
+    """`text`, if it may stand in a header. Raises UnsafeMessage.
+
+    Refused: every control character but the tab, the Unicode line and paragraph separators, and anything shaped like
+    an encoded word, which a lenient reader would decode into what was refused here.
+    """
+    if text.isascii() and text.isprintable() and "=?" not in text:
+        return text
+    if _BREAKS_OUT.search(text):
+        raise UnsafeMessage(f"{field} holds a line break or another control character")
+    if _ENCODED_WORD.search(text):
+        raise UnsafeMessage(f"{field} holds an encoded word")
+    return text
+
+
+def unstructured(name: str, text: str) -> str:
+    """The field `name: text`, folded and encoded as needed, without its last line break. Raises UnsafeMessage."""
+    text = checked(text, name)
+    if len(text) + len(name) + 2 <= LINE_WANTED and text.isascii() and text.isprintable() and text == text.strip():
+        return f"{name}: {text}"
+    if _foldable(text):
+        return _folded(name, text)
+    return f"{name}: {_encoded_words(text, len(name) + 2)}"
+
+
+def mailbox(name: str, display_name: str | None, address: str) -> str:
+    """The field `name: display name <address>` for exactly one address. Raises UnsafeMessage."""
+    if not _ADDRESS.fullmatch(address):
+        raise UnsafeMessage(f"{name} is not one plain address")
+    if not display_name:
+        return f"{name}: {address}"
+    text = checked(display_name, f"the name in {name}")
+    if _PHRASE.fullmatch(text) and text == text.strip() and "=?" not in text:
+        phrase = text
+    elif text.isascii() and "\t" not in text and "=?" not in text:
+        phrase = '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    else:
+        return f"{name}: {_encoded_words(text, len(name) + 2)}\r\n <{address}>"
+    return f"{name}: {phrase} <{address}>"
+
+
+def extra(name: str, value: str) -> str:
+    """A further field that a caller asks for; never one that the message itself makes. Raises UnsafeMessage."""
+    if not _FIELD_NAME.fullmatch(name) or _OURS.fullmatch(name):
+        raise UnsafeMessage("a header's name is not allowed")
+    text = checked(value, name)
+    if text.isascii() and len(text) + len(name) + 2 <= LINE_ALLOWED:
+        return f"{name}: {text}"
+    return unstructured(name, text)
+
+
+def _foldable(text: str) -> bool:
+    """Whether folding at spaces keeps the text: one space between words, no word longer than a line may be."""
+    if not text.isascii() or not text.isprintable() or text != text.strip() or "  " in text:
+        return False
+    return max(map(len, text.split(" "))) < LINE_ALLOWED - LINE_WANTED
+
+
+def _folded(name: str, text: str) -> str:
+    lines, line = [], f"{name}:"
+    for word in text.split(" "):
+        if len(line) + 1 + len(word) > LINE_WANTED and line != f"{name}:":
+            lines.append(line)
+            line = ""
+        line = f"{line} {word}"
+    return "\r\n".join([*lines, line])
+
+
+def _encoded_words(text: str, column: int) -> str:
+    """`text` as encoded words in base64, each on its line, cut between characters (RFC 2047 §5)."""
+    data = text.encode()
+    words, start = [], 0
+    while start < len(data):
+        room = (_WORD_LINE - column - _WORD_ENVELOPE) // 4 * 3
+        end = min(start + room, len(data))
+        while end < len(data) and data[end] & 0xC0 == 0x80:  # noqa: PLR2004 - a continuation byte of UTF-8
+            end -= 1
+        words.append("=?utf-8?b?" + b2a_base64(data[start:end], newline=False).decode() + "?=")
+        start, column = end, 1
+    return "\r\n ".join(words)

@@ -1,0 +1,1 @@
+"""SMTP: any server, pooled connections, TLS and login."""

@@ -1,0 +1,40 @@
+"""An SMTP server's reply, and the few words of it that may be kept."""
+
+import re
+from dataclasses import dataclass
+
+ANSWER_LENGTH = 200
+
+_ENHANCED = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})(?:\s|$)")
+_ADDRESS = re.compile(r"<?[^\s<>\"'(),;:]+@[^\s<>\"'(),;]+>?")
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole reply (RFC 5321 §4.2): its code and its text, the lines joined by spaces."""
+
+    code: int
+    text: str
+
+    @property
+    def enhanced(self) -> str:
+        """The enhanced status code (RFC 3463) that the text begins with, or an empty string."""
+        match = _ENHANCED.match(self.text)
+        return match[1] if match else ""
+
+    @property
+    def positive(self) -> bool:
+        """The command was carried out."""
+        return 200 <= self.code < 300  # noqa: PLR2004 - RFC 5321 §4.2.1
+
+
+def answer(reply: Reply, *secrets: str) -> str:
+    """The reply as it may be recorded and shown: short, one line, without addresses and `secrets`."""
+    text = _UNPRINTABLE.sub(" ", reply.text)
+    if "@" in text:
+        text = _ADDRESS.sub("[address]", text)
+    for secret in secrets:
+        if secret:
+            text = text.replace(secret, "[secret]")
+    return f"{reply.code} {text}".strip()[:ANSWER_LENGTH]

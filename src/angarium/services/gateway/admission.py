@@ -1,0 +1,93 @@
+"""Whether user and template allow a candidate, and the record it becomes."""
+
+from typing import Any
+from uuid import UUID
+
+from angarium.contracts.errors import Detail, ValidationFailed
+from angarium.contracts.statuses import Channel
+from angarium.contracts.templates import CompiledTemplate
+from angarium.contracts.users import Contact
+from angarium.notifications.model import NewNotification
+from angarium.services.gateway.acceptance import Origin
+from angarium.services.gateway.candidate import Candidate
+
+
+def check_against_template(candidate: Candidate, template: CompiledTemplate) -> None:
+    """Raise ValidationFailed naming every channel without a part and every required variable that is missing."""
+    details = [*_channel_faults(candidate, template), *_variable_faults(candidate.request.variables, template)]
+    if details:
+        raise ValidationFailed(details=details)
+
+
+def admit(
+    candidate: Candidate,
+    *,
+    identifier: UUID,
+    origin: Origin,
+    contact: Contact | None,
+    template: CompiledTemplate,
+) -> NewNotification:
+    """The record of an admitted candidate; what the request leaves open comes from the user, then the template."""
+    request = candidate.request
+    return NewNotification(
+        id=identifier,
+        tenant=origin.caller.tenant,
+        caller=origin.caller.name,
+        request_id=request.request_id,
+        fingerprint=candidate.fingerprint,
+        channel=request.notification_type,
+        template_code=template.code,
+        template_version=template.version,
+        locale=_locale(candidate, contact, template),
+        priority=request.priority,
+        correlation_id=origin.correlation_id,
+        user_id=None if request.user_id is None else str(request.user_id),
+        recipient=candidate.recipient,
+        category=request.category or template.category,
+        variables=candidate.variables,
+        metadata=candidate.metadata,
+        policy=template.delivery_policy,
+        traceparent=origin.traceparent,
+        fallback=tuple(request.fallback),
+        callback_url=request.callback_url,
+        send_at=candidate.send_at,
+        expires_at=candidate.expires_at,
+    )
+
+
+def _locale(candidate: Candidate, contact: Contact | None, template: CompiledTemplate) -> str:
+    request = candidate.request
+    person = request.recipient if contact is None else contact
+    return request.locale or (person.locale if person is not None else None) or template.language
+
+
+def _channel_faults(candidate: Candidate, template: CompiledTemplate) -> list[Detail]:
+    faults = []
+    for position, channel in enumerate(candidate.channels):
+        if not _serves(template, channel):
+            field = "template_code" if position == 0 else f"fallback.{position - 1}"
+            faults.append(Detail(field, f"template {template.code} has no content for {channel}"))
+    return faults
+
+
+def _serves(template: CompiledTemplate, channel: Channel) -> bool:
+    sources = template.locales.get(template.language)
+    return sources is not None and getattr(sources, channel.value) is not None
+
+
+def _variable_faults(variables: dict[str, Any], template: CompiledTemplate) -> list[Detail]:
+    return [
+        Detail(f"variables.{name}", f"required by template {template.code}")
+        for name in template.required_variables
+        if name not in template.defaults and _value(variables, name) is None
+    ]
+
+
+def _value(variables: dict[str, Any], name: str) -> Any:
+    """The value under `name`, or under its dotted path; None where there is none."""
+    if name in variables or "." not in name:
+        return variables.get(name)
+    value: Any = variables
+    for part in name.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    return value

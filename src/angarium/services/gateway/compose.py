@@ -1,0 +1,192 @@
+"""One process `angarium serve gateway`: opens what the settings name, runs it, closes it in order."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from fastapi import APIRouter
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from angarium.contracts.errors import Transient
+from angarium.contracts.statuses import Channel
+from angarium.directory.contacts import RestContacts
+from angarium.directory.templates import RestTemplates
+from angarium.notifications.store.open import open_store
+from angarium.notifications.store.port import NotificationStore
+from angarium.notifications.store.reader import NotificationReader
+from angarium.notifications.topology import build_topology
+from angarium.platform.auth.service_token import development_service_token
+from angarium.platform.auth.tokens import TokenVerifier
+from angarium.platform.broker.opening import open_broker
+from angarium.platform.broker.port import Topology
+from angarium.platform.cache.opening import open_cache
+from angarium.platform.clock import Clock, SystemClock
+from angarium.platform.database.engine import open_engine
+from angarium.platform.http.client import ServiceClient
+from angarium.platform.http.server import serve
+from angarium.platform.identifiers import Identifiers
+from angarium.platform.lifecycle import Background
+from angarium.platform.telemetry.logging import Logger
+from angarium.platform.telemetry.metrics import Metrics
+from angarium.services.gateway.app import Gateway, GatewayParts
+from angarium.services.gateway.development_key import development_api_key
+from angarium.services.gateway.mailbox.page import page_router
+from angarium.services.gateway.mailbox.routes import mailbox_router
+from angarium.services.gateway.mailbox.smtp_catcher import SmtpCatcher
+from angarium.services.gateway.mailbox.store import MailboxStore
+from angarium.services.gateway.settings import GatewaySettings, acceptance_rules
+
+SEED_PAUSE = 1.0
+DirectoryT = TypeVar("DirectoryT", RestContacts, RestTemplates)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A composed gateway. `api_key`: the seeded key, for the one who started it to print."""
+
+    gateway: Gateway
+    api_key: str | None = field(repr=False)
+
+
+@asynccontextmanager
+async def compose(settings: GatewaySettings, *, logger: Logger) -> AsyncIterator[Running]:
+    """A gateway with its loops running; on exit it drains, then closes every connection.
+
+    Leave the context only after the server has stopped. Raises SettingsError.
+    """
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        parts = await _open_parts(settings, stack, clock, logger)
+        gateway = Gateway(parts)
+        stack.push_async_callback(gateway.drain)
+        background = await stack.enter_async_context(Background(logger=logger, clock=clock))
+        gateway.start(background)
+        api_key = _api_key(settings)
+        if api_key is not None:
+            background.start("seed", Seeding(gateway, api_key, clock, logger).run)
+        yield Running(gateway, api_key)
+
+
+async def run(settings: GatewaySettings, *, logger: Logger, stop: asyncio.Event) -> None:
+    """Serve until `stop` is set, finish what is under way, drain, close. Raises SettingsError."""
+    async with compose(settings, logger=logger) as running:
+        await serve(running.gateway.app, settings=settings, port=settings.port, logger=logger, stop=stop)
+
+
+class Seeding:
+    """Seeds the API key, however long the database takes to be there; then rests."""
+
+    def __init__(self, gateway: Gateway, api_key: str, clock: Clock, logger: Logger) -> None:
+        self._gateway = gateway
+        self._api_key = api_key
+        self._clock = clock
+        self._logger = logger
+
+    async def run(self) -> None:
+        """Seed once. Never returns, so that nobody runs it again: a key revoked later stays revoked."""
+        while not await self.seed_once():
+            await self._clock.sleep(SEED_PAUSE)
+        await asyncio.Event().wait()
+
+    async def seed_once(self) -> bool:
+        """Whether the key is there now."""
+        try:
+            await self._gateway.keys.seed(self._api_key)
+        except Transient as error:
+            self._logger.warning("keys.not_seeded", error=type(error).__name__)
+            return False
+        self._gateway.ring.forget()
+        return True
+
+
+async def _open_parts(settings: GatewaySettings, stack: AsyncExitStack, clock: Clock, logger: Logger) -> GatewayParts:
+    identifiers = Identifiers(clock)
+    token = _service_token(settings)
+    engine, store = _open_database(settings, stack, clock)
+    broker = open_broker(settings.broker_url, clock=clock, logger=logger)
+    stack.push_async_callback(broker.close)
+    cache = open_cache(settings.cache_url, clock=clock, logger=logger)
+    stack.push_async_callback(cache.close)
+    users = _client(settings.users_url, "users", token, stack)
+    templates = _client(settings.templates_url, "templates", token, stack)
+    return GatewayParts(
+        store=store,
+        reader=NotificationReader(engine),
+        engine=engine,
+        broker=broker,
+        topology=_topology(settings),
+        cache=cache,
+        contacts=await _listening(RestContacts(users, cache, clock), stack),
+        templates=await _listening(RestTemplates(templates, cache, clock), stack),
+        users_client=users,
+        templates_client=templates,
+        tokens=TokenVerifier(settings, clock),
+        service_token=token,
+        auth=settings.auth,
+        rules=acceptance_rules(settings),
+        logger=logger,
+        metrics=Metrics(),
+        clock=clock,
+        identifiers=identifiers,
+        mailbox=await _mailbox(settings, stack, clock, identifiers, logger),
+    )
+
+
+def _open_database(
+    settings: GatewaySettings, stack: AsyncExitStack, clock: Clock
+) -> tuple[AsyncEngine, NotificationStore]:
+    url, pool_size = settings.notifications_database_url, settings.database_pool
+    engine = open_engine(url, pool_size=pool_size, setting="ANGARIUM_NOTIFICATIONS_DATABASE_URL")
+    stack.push_async_callback(engine.dispose)
+    store = open_store(url, pool_size=pool_size, clock=clock)
+    stack.push_async_callback(store.close)
+    return engine, store
+
+
+async def _listening(directory: DirectoryT, stack: AsyncExitStack) -> DirectoryT:
+    """The directory, told of every change from now on."""
+    await stack.enter_async_context(directory.listening())
+    return directory
+
+
+def _client(url: str, name: str, token: str | None, stack: AsyncExitStack) -> ServiceClient:
+    client = ServiceClient(url, service_token=token, name=name)
+    stack.push_async_callback(client.close)
+    return client
+
+
+def _topology(settings: GatewaySettings) -> Topology:
+    delays = {delay for channel in Channel for delay in settings.delays(channel)}
+    return build_topology(
+        retry_delays=delays, message_ttl=settings.queue_message_ttl, max_length=settings.queue_max_length
+    )
+
+
+async def _mailbox(
+    settings: GatewaySettings, stack: AsyncExitStack, clock: Clock, identifiers: Identifiers, logger: Logger
+) -> Sequence[APIRouter]:
+    """The catcher's routes, its SMTP server beside them; none in production."""
+    if settings.env == "production":
+        return ()
+    store = MailboxStore(settings.data_dir, clock=clock, identifiers=identifiers)
+    await store.open()
+    stack.push_async_callback(store.close)
+    if settings.mailbox_smtp_port:
+        catcher = SmtpCatcher(store, port=settings.mailbox_smtp_port, logger=logger)
+        await catcher.start()
+        stack.push_async_callback(catcher.close)
+    return mailbox_router(store), page_router(store)
+
+
+def _service_token(settings: GatewaySettings) -> str | None:
+    if settings.service_token is not None:
+        return settings.service_token.get_secret_value()
+    return None if settings.env == "production" else development_service_token(settings.data_dir)
+
+
+def _api_key(settings: GatewaySettings) -> str | None:
+    if settings.api_key is not None:
+        return settings.api_key.get_secret_value()
+    return None if settings.env == "production" else development_api_key(settings.data_dir)

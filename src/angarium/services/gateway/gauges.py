@@ -1,0 +1,60 @@
+"""Measures that have to be asked for: queues, outbox, dead letters."""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from angarium.contracts.errors import Transient
+from angarium.contracts.messages import FAILED_QUEUE, urgent_queue, work_queue
+from angarium.contracts.statuses import Channel
+from angarium.notifications.store.port import NotificationStore
+from angarium.platform.broker.port import Broker
+from angarium.platform.clock import Clock
+from angarium.platform.telemetry.metrics import Metrics
+
+PAUSE = 5.0
+QUEUES: Sequence[str] = (
+    *(name for channel in Channel for name in (work_queue(channel), urgent_queue(channel))),
+    FAILED_QUEUE,
+)
+
+
+class Gauges:
+    """Refreshes the gauges; one that cannot be asked for keeps its last value."""
+
+    def __init__(
+        self,
+        *,
+        store: NotificationStore,
+        count_letters: Callable[[], Awaitable[int]],
+        broker: Broker,
+        metrics: Metrics,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._count_letters = count_letters
+        self._broker = broker
+        self._metrics = metrics
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Refresh for ever."""
+        while True:
+            await self.refresh()
+            await self._clock.sleep(PAUSE)
+
+    async def refresh(self) -> None:
+        """Ask once for all."""
+        for ask in (self._queues, self._outbox, self._letters):
+            try:
+                await ask()
+            except Transient:
+                continue
+
+    async def _queues(self) -> None:
+        for stats in await self._broker.stats(QUEUES):
+            self._metrics.queue_messages.labels(stats.name).set(stats.messages)
+
+    async def _outbox(self) -> None:
+        self._metrics.outbox_pending.set(await self._store.outbox_pending())
+
+    async def _letters(self) -> None:
+        self._metrics.dead_letters.set(await self._count_letters())

@@ -1,0 +1,121 @@
+"""Takes replayed and discarded letters out of `failed.queue`: the record is the truth, the queue follows it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from uuid import UUID
+
+import msgspec
+
+from angarium.contracts.errors import Transient
+from angarium.contracts.messages import FAILED_KEY, FAILED_QUEUE, WORK_EXCHANGE
+from angarium.notifications.store.port import NotificationStore
+from angarium.platform.broker.port import Broker, Consumer, Delivery, Outgoing
+from angarium.platform.clock import Clock
+from angarium.platform.telemetry.logging import Logger
+
+PAUSE = 15.0
+"""Seconds between looks: a letter that left the list leaves the queue within a minute."""
+HOLD = 10_000
+"""Messages that one pass holds back at once; a longer queue is turned over instead."""
+BATCH = 500
+QUIET = 2.0
+"""Seconds without a message after which a pass has seen what there is."""
+
+
+class _Letter(msgspec.Struct):
+    id: UUID
+
+
+class Janitor:
+    """Any number may run at once: a message is with one of them at a time, and the list decides.
+
+    A look is cheap: only when the queue is longer than the list are messages taken and judged. Messages
+    that are no letters (put there by others) stay.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: NotificationStore,
+        count_letters: Callable[[], Awaitable[int]],
+        broker: Broker,
+        clock: Clock,
+        logger: Logger,
+    ) -> None:
+        self._store = store
+        self._count_letters = count_letters
+        self._broker = broker
+        self._clock = clock
+        self._logger = logger
+        self._surplus = 0
+
+    async def run(self) -> None:
+        """Tidy for ever; what broker or store cannot do now is done later."""
+        while True:
+            await self._clock.sleep(PAUSE)
+            try:
+                await self.tidy_once()
+            except Transient as error:
+                self._logger.warning("janitor.interrupted", error=type(error).__name__)
+
+    async def tidy_once(self) -> int:
+        """How many messages were taken out. Raises Transient when broker or store does not answer."""
+        [stats] = await self._broker.stats([FAILED_QUEUE])
+        listed = await self._count_letters()
+        if stats.messages <= listed + self._surplus:
+            return 0
+        turn = _Pass(self._store, self._broker, turn_over=stats.messages > HOLD)
+        async with self._broker.consume(FAILED_QUEUE, prefetch=BATCH if turn.turn_over else HOLD) as consumer:
+            await turn.run(consumer, stats.messages)
+        self._surplus = max(0, stats.messages - turn.removed - listed)
+        if turn.removed:
+            self._logger.info("janitor.tidied", removed=turn.removed)
+        return turn.removed
+
+
+class _Pass:
+    """One look at every message. The living are held until the end, so that none is seen twice, and then go back."""
+
+    def __init__(self, store: NotificationStore, broker: Broker, *, turn_over: bool) -> None:
+        self.turn_over = turn_over
+        self.removed = 0
+        self._store = store
+        self._broker = broker
+
+    async def run(self, consumer: Consumer, messages: int) -> None:
+        while messages > 0:
+            try:
+                deliveries = await asyncio.wait_for(consumer.receive(min(BATCH, messages)), QUIET)
+            except TimeoutError:
+                return
+            messages -= len(deliveries)
+            await self._judge(consumer, deliveries)
+
+    async def _judge(self, consumer: Consumer, deliveries: Sequence[Delivery]) -> None:
+        letters = {delivery: _letter_id(delivery) for delivery in deliveries}
+        living = await self._store.living_letters({letter for letter in letters.values() if letter is not None})
+        dead = [delivery for delivery, letter in letters.items() if letter is not None and letter not in living]
+        await consumer.ack(dead)
+        self.removed += len(dead)
+        if self.turn_over:
+            gone = set(dead)
+            await self._to_the_end(consumer, [delivery for delivery in deliveries if delivery not in gone])
+
+    async def _to_the_end(self, consumer: Consumer, kept: Sequence[Delivery]) -> None:
+        """Put the living behind the others: more than can be held must not hide what comes after them."""
+        copies = [
+            Outgoing(
+                WORK_EXCHANGE, FAILED_KEY, delivery.body, message_id=f"turned.{position}", headers=delivery.headers
+            )
+            for position, delivery in enumerate(kept)
+        ]
+        taken = await self._broker.publish(copies)
+        await consumer.ack([delivery for delivery, ok in zip(kept, taken, strict=True) if ok])
+        await consumer.release([delivery for delivery, ok in zip(kept, taken, strict=True) if not ok])
+
+
+def _letter_id(delivery: Delivery) -> UUID | None:
+    try:
+        return msgspec.json.decode(delivery.body, type=_Letter).id
+    except msgspec.MsgspecError:
+        return None

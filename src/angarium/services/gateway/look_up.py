@@ -1,0 +1,94 @@
+"""User and template of each request, looked up side by side and once for all requests that share them."""
+
+import asyncio
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+from uuid import UUID
+
+from angarium.contracts.errors import ServiceUnavailable, TemplateNotFound, UserNotFound
+from angarium.contracts.notifications import NotificationRequest
+from angarium.contracts.templates import CompiledTemplate
+from angarium.contracts.users import Contact
+from angarium.directory.port import Contacts, DirectoryUnavailable, Templates
+
+KeyT = TypeVar("KeyT")
+ValueT = TypeVar("ValueT")
+
+_TemplateKey = tuple[str, int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the directory said."""
+
+    contacts: Mapping[UUID, Contact | DirectoryUnavailable | None]
+    templates: Mapping[_TemplateKey, CompiledTemplate | DirectoryUnavailable | None]
+
+    def contact(self, request: NotificationRequest) -> Contact | None:
+        """The request's user; None for a recipient who is not stored. Raises UserNotFound, ServiceUnavailable."""
+        if request.user_id is None:
+            return None
+        contact = self.contacts[request.user_id]
+        if contact is None:
+            raise UserNotFound
+        return _reached(contact, "users")
+
+    def template(self, request: NotificationRequest) -> CompiledTemplate:
+        """The request's template version. Raises TemplateNotFound, ServiceUnavailable."""
+        template = self.templates[_template_key(request)]
+        if template is None:
+            raise TemplateNotFound
+        return _reached(template, "templates")
+
+
+class LookUp:
+    """Asks contacts and templates."""
+
+    def __init__(self, contacts: Contacts, templates: Templates) -> None:
+        self._contacts = contacts
+        self._templates = templates
+
+    async def find(self, tenant: str, requests: Sequence[NotificationRequest]) -> Found:
+        """Everything that `requests` name. A directory that does not answer is told only to those who need it."""
+        users = {request.user_id for request in requests if request.user_id is not None}
+        contacts = [(user_id, self._contacts.known(tenant, user_id)) for user_id in users]
+        keys = {_template_key(request) for request in requests}
+        templates = [(key, self._version(tenant, key)) for key in keys]
+        if not contacts:
+            return Found({}, await _settle(templates))
+        return Found(*await asyncio.gather(_settle(contacts), _settle(templates)))
+
+    async def _version(self, tenant: str, key: _TemplateKey) -> CompiledTemplate | None:
+        code, version = key
+        if version is None:
+            return await self._templates.published(tenant, code)
+        return await self._templates.version(tenant, code, version)
+
+
+def _template_key(request: NotificationRequest) -> _TemplateKey:
+    return request.template_code, request.template_version
+
+
+async def _settle(
+    questions: Sequence[tuple[KeyT, Awaitable[ValueT | None]]],
+) -> Mapping[KeyT, ValueT | DirectoryUnavailable | None]:
+    if len(questions) == 1:
+        [(key, question)] = questions
+        return {key: await _answer(question)}
+    answers = await asyncio.gather(*(_answer(question) for _, question in questions))
+    return {key: answer for (key, _), answer in zip(questions, answers, strict=True)}
+
+
+async def _answer(question: Awaitable[ValueT | None]) -> ValueT | DirectoryUnavailable | None:
+    try:
+        return await question
+    except DirectoryUnavailable as error:
+        return error
+
+
+def _reached(value: ValueT | DirectoryUnavailable, service: str) -> ValueT:
+    if isinstance(value, DirectoryUnavailable):
+        message = f"The {service} service does not answer; try again"
+        raise ServiceUnavailable(message) from value
+    return value

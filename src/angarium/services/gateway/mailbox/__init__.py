@@ -1,0 +1,1 @@
+"""The built-in mailbox: what was sent in development, caught and shown."""

@@ -1,0 +1,150 @@
+"""An SMTP server that accepts every mail and puts it in the mailbox; for this machine and development only."""
+
+import asyncio
+import errno
+from collections.abc import Sequence
+from email import policy
+from email.message import EmailMessage
+from email.parser import BytesParser
+from uuid import UUID
+
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from angarium.contracts.errors import Transient
+from angarium.contracts.mailbox import CaughtMessage
+from angarium.contracts.statuses import Channel
+from angarium.platform.telemetry.logging import Logger
+from angarium.services.gateway.mailbox.store import MailboxStore
+
+TENANT = "default"
+"""Whose the mails are: SMTP does not say."""
+SIZE_LIMIT = 32 * 1024 * 1024
+
+
+class SmtpCatcher:
+    """Listens inside the running loop. `port` is the one really taken, once started."""
+
+    def __init__(self, store: MailboxStore, *, port: int, logger: Logger, host: str = "127.0.0.1") -> None:
+        self.port = port
+        self._host = host
+        self._logger = logger
+        self._handler = _Handler(store)
+        self._connections: set[_Connection] = set()
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        """Listen on the wanted port, or on a free one if that is taken; the log says which."""
+        try:
+            self._server = await self._listen(self.port)
+        except OSError as error:
+            if error.errno not in {errno.EADDRINUSE, errno.EACCES}:
+                raise
+            self._server = await self._listen(0)
+            self._logger.warning("mailbox.port_taken", wanted=self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+        self._logger.info("mailbox.listening", host=self._host, port=self.port)
+
+    async def close(self) -> None:
+        """Stop listening and end every connection; idempotent."""
+        server, self._server = self._server, None
+        if server is None:
+            return
+        server.close()
+        await asyncio.gather(*(connection.end() for connection in list(self._connections)))
+        await server.wait_closed()
+
+    async def _listen(self, port: int) -> asyncio.Server:
+        loop = asyncio.get_running_loop()
+        return await loop.create_server(lambda: _Connection(self._handler, self._connections, loop), self._host, port)
+
+
+class _Connection(SMTP):
+    """aiosmtpd's protocol, which remembers the task that serves it so that it can be ended."""
+
+    def __init__(self, handler: "_Handler", living: "set[_Connection]", loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(
+            handler,
+            hostname="angarium",
+            ident="Angarium mailbox",
+            enable_SMTPUTF8=True,
+            data_size_limit=SIZE_LIMIT,
+            loop=loop,
+        )
+        self._living = living
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._living.add(self)
+        super().connection_made(transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._living.discard(self)
+        super().connection_lost(error)
+
+    async def end(self) -> None:
+        """Close the connection and wait for its task."""
+        task: asyncio.Task[None] | None = self._handler_coroutine
+        if self.transport is not None:
+            self.transport.close()
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
+
+
+class _Handler:
+    """What aiosmtpd calls when a mail is complete."""
+
+    def __init__(self, store: MailboxStore) -> None:
+        self._store = store
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802, ARG002 - aiosmtpd's name and signature
+        raw = envelope.content if isinstance(envelope.content, bytes) else b""
+        try:
+            await self._store.add(TENANT, caught(raw, envelope.mail_from or "", envelope.rcpt_tos))
+        except Transient:
+            return "451 4.3.0 the mailbox cannot be written now"
+        return "250 2.0.0 caught"
+
+
+def caught(raw: bytes, sender: str, recipients: Sequence[str]) -> Sequence[CaughtMessage]:
+    """A mail as the mailbox keeps it, once for each recipient of its envelope."""
+    mail = BytesParser(policy=policy.default).parsebytes(raw)
+    headers = {name: _clean(str(value)) for name, value in mail.items()}
+    text, html = _body(mail, "plain"), _body(mail, "html")
+    return [
+        CaughtMessage(
+            channel=Channel.EMAIL,
+            to=_clean(recipient),
+            sender=headers.get("From", _clean(sender)),
+            subject=headers.get("Subject"),
+            text=text,
+            html=html,
+            headers=headers,
+            notification_id=_uuid(headers.get("X-Notification-ID", "")),
+        )
+        for recipient in recipients
+    ]
+
+
+def _body(mail: EmailMessage, kind: str) -> str | None:
+    part = mail.get_body(preferencelist=(kind,))
+    if part is None:
+        return None
+    data = part.get_payload(decode=True)
+    if not isinstance(data, bytes):
+        return None
+    try:
+        return data.decode(part.get_content_charset("utf-8"), "replace").replace("\r\n", "\n")
+    except LookupError:
+        return data.decode("utf-8", "replace").replace("\r\n", "\n")
+
+
+def _clean(text: str) -> str:
+    """Bytes that were no text come as lone surrogates, which JSON and SQLite refuse."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text.strip())
+    except ValueError:
+        return None

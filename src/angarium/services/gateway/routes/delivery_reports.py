@@ -1,0 +1,53 @@
+"""`POST /api/v1/{channel}/status`: delivery reports from trusted services."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+from pydantic import StringConstraints
+
+from angarium.contracts.envelope import Envelope, one
+from angarium.contracts.fields import Body, InstantField
+from angarium.contracts.scopes import Scope
+from angarium.contracts.statuses import Channel
+from angarium.platform.auth.caller import Caller
+from angarium.platform.http.dependencies import requires
+from angarium.services.gateway.moves import Moves
+
+Reporter = Annotated[Caller, Depends(requires(Scope.NOTIFICATIONS_SEND))]
+
+
+class DeliveryReport(Body):
+    """What became of a notification after it was sent."""
+
+    notification_id: UUID
+    status: Literal["delivered", "pending", "failed"]
+    timestamp: InstantField | None = None
+    error: Annotated[str, StringConstraints(max_length=1000, pattern=r"^[^\x00]*$")] | None = None
+
+
+class DeliveryReportRoutes:
+    """Applies reports where the table of transitions allows them; `pending` says nothing new."""
+
+    def __init__(self, moves: Moves) -> None:
+        self._moves = moves
+
+    def router(self) -> APIRouter:
+        router = APIRouter(prefix="/api/v1", tags=["notifications"])
+        for channel in Channel:
+            router.add_api_route(
+                f"/{channel}/status",
+                self.report,
+                methods=["POST"],
+                response_model=Envelope[DeliveryReport],
+                name=f"report_{channel}",
+            )
+        return router
+
+    async def report(self, body: DeliveryReport, caller: Reporter) -> Envelope[DeliveryReport]:
+        """Take a delivery report."""
+        if body.status == "delivered":
+            await self._moves.delivered(caller, body.notification_id, body.timestamp)
+        elif body.status == "failed":
+            await self._moves.bounced(caller, body.notification_id, body.timestamp, body.error or "not delivered")
+        return one(body, "Report taken")

@@ -1,0 +1,93 @@
+"""`/api/v1/notifications`: where a notification stands, its timeline, lists, cancellation."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import AwareDatetime
+
+from angarium.contracts.envelope import Envelope, many, one
+from angarium.contracts.errors import NotFound
+from angarium.contracts.notifications import NotificationView
+from angarium.contracts.scopes import Scope
+from angarium.contracts.statuses import Channel, Status
+from angarium.notifications.store.reader import NotificationFilter, NotificationReader
+from angarium.platform.auth.caller import Caller
+from angarium.platform.http.dependencies import Page, requires
+from angarium.services.gateway.moves import Moves
+
+PATH = "/api/v1/notifications"
+Reader = Annotated[Caller, Depends(requires(Scope.NOTIFICATIONS_READ))]
+Sender = Annotated[Caller, Depends(requires(Scope.NOTIFICATIONS_SEND))]
+Word = Annotated[str, Query(max_length=255, pattern=r"^[^\x00]*$")]
+
+
+def _filter(
+    user_id: Word | None = None,
+    status: Status | None = None,
+    notification_type: Channel | None = None,
+    template_code: Word | None = None,
+    request_id: Word | None = None,
+    since: Annotated[AwareDatetime | None, Query(alias="from")] = None,
+    until: Annotated[AwareDatetime | None, Query(alias="to")] = None,
+) -> NotificationFilter:
+    return NotificationFilter(
+        user_id=user_id,
+        status=status,
+        notification_type=notification_type,
+        template_code=template_code,
+        request_id=request_id,
+        from_=since,
+        to=until,
+    )
+
+
+class NotificationRoutes:
+    """Reads the record; cancels."""
+
+    def __init__(self, reader: NotificationReader, moves: Moves) -> None:
+        self._reader = reader
+        self._moves = moves
+
+    def router(self) -> APIRouter:
+        router = APIRouter(prefix=PATH, tags=["notifications"])
+        router.add_api_route("", self.find, methods=["GET"], response_model=Envelope[list[NotificationView]])
+        for path in ("/{notification_id}", "/{notification_id}/status"):
+            router.add_api_route(path, self.get, methods=["GET"], response_model=Envelope[NotificationView])
+        router.add_api_route(
+            "/{notification_id}/events", self.events, methods=["GET"], response_model=Envelope[list[dict[str, Any]]]
+        )
+        router.add_api_route(
+            "/{notification_id}/cancel", self.cancel, methods=["POST"], response_model=Envelope[NotificationView]
+        )
+        return router
+
+    async def find(
+        self, caller: Reader, page: Page, wanted: Annotated[NotificationFilter, Depends(_filter)]
+    ) -> Envelope[list[NotificationView]]:
+        """Notifications, newest first."""
+        found = await self._reader.find(caller.tenant, wanted, page=page.page, limit=page.limit, cursor=page.cursor)
+        return many(found.rows, total=found.total, limit=page.limit, page=page.page, next_cursor=found.next_cursor)
+
+    async def get(self, caller: Reader, notification_id: UUID) -> Envelope[NotificationView]:
+        """One notification as it stands."""
+        return one(await self._view(caller, notification_id))
+
+    async def events(self, caller: Reader, notification_id: UUID) -> Envelope[list[dict[str, Any]]]:
+        """The timeline, oldest first."""
+        events: Sequence[dict[str, Any]] | None = await self._reader.events(caller.tenant, notification_id)
+        if events is None:
+            raise NotFound
+        return many(events, total=len(events), limit=max(1, len(events)), page=1)
+
+    async def cancel(self, caller: Sender, notification_id: UUID) -> Envelope[NotificationView]:
+        """Take a notification back that is not on its way yet; else 409."""
+        await self._moves.cancel(caller, notification_id)
+        return one(await self._view(caller, notification_id), "Notification cancelled")
+
+    async def _view(self, caller: Caller, notification_id: UUID) -> NotificationView:
+        view = await self._reader.get(caller.tenant, notification_id)
+        if view is None:
+            raise NotFound
+        return view

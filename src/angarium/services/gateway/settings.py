@@ -1,0 +1,36 @@
+"""What the gateway can be told."""
+
+from angarium.contracts.statuses import Channel
+from angarium.platform.settings import (
+    AuthSettings,
+    BrokerSettings,
+    CacheSettings,
+    CallbackSettings,
+    DirectorySettings,
+    MailboxSettings,
+    NotificationsDatabaseSettings,
+    Port,
+    ProviderSettings,
+)
+from angarium.services.gateway.acceptance import AcceptanceRules
+
+
+class GatewaySettings(
+    NotificationsDatabaseSettings,
+    BrokerSettings,
+    CacheSettings,
+    DirectorySettings,
+    AuthSettings,
+    ProviderSettings,
+    MailboxSettings,
+    CallbackSettings,
+):
+    """The gateway's settings. Of the providers it only needs to know which channels have any."""
+
+    port: Port = 8000
+
+
+def acceptance_rules(settings: GatewaySettings) -> AcceptanceRules:
+    """What the settings allow to be accepted."""
+    enabled = frozenset(channel for channel in Channel if settings.providers(channel))
+    return AcceptanceRules(channels=enabled, callback_allow=settings.callback_allow)

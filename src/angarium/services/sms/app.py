@@ -1,0 +1,35 @@
+"""The sms channel: its settings, its providers, its address check."""
+
+from dataclasses import replace
+
+from angarium.contracts.statuses import Channel
+from angarium.delivery.composition import ChannelKit
+from angarium.delivery.process import ProviderParts
+from angarium.delivery.provider import Address
+from angarium.delivery.providers.mailbox import MailboxProvider
+from angarium.delivery.providers.registry import build_providers
+from angarium.delivery.providers.sandbox import SandboxProvider
+from angarium.delivery.settings import WorkerSettings
+from angarium.platform.settings_groups import Port
+from angarium.services.sms.address import check
+
+
+class Settings(WorkerSettings):
+    """The sms worker's settings."""
+
+    port: Port = 8005
+
+
+def build_kit(settings: WorkerSettings, parts: ProviderParts) -> ChannelKit:
+    """The channel as the engine takes it. Raises SettingsError."""
+    factories = {
+        "mailbox": lambda _: MailboxProvider(parts.gateway),
+        "sandbox": lambda _: SandboxProvider(),
+    }
+    providers = build_providers(settings.sms_providers, factories, variable="ANGARIUM_SMS_PROVIDERS")
+    return ChannelKit(Channel.SMS, providers, check_address)
+
+
+def check_address(address: Address) -> Address:
+    """The address in its canonical form. Raises InvalidAddress."""
+    return replace(address, value=check(address.value))

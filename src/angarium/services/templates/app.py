@@ -1,0 +1,101 @@
+"""Puts the templates service together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from angarium import __version__
+from angarium.platform.auth.caller import Authenticator
+from angarium.platform.auth.remote import RemoteAuthenticator
+from angarium.platform.cache.opening import open_cache
+from angarium.platform.cache.port import Cache
+from angarium.platform.clock import Clock, SystemClock
+from angarium.platform.database.engine import open_engine
+from angarium.platform.database.migrate import is_current
+from angarium.platform.http.app import build_app as build_frame
+from angarium.platform.http.client import ServiceClient
+from angarium.platform.http.health import Health
+from angarium.platform.identifiers import Identifiers
+from angarium.platform.telemetry.logging import Logger
+from angarium.platform.telemetry.metrics import Metrics
+from angarium.rendering.compile import Compiler
+from angarium.services.templates.drafting import Drafting
+from angarium.services.templates.library import Library
+from angarium.services.templates.routes.internal import internal_router
+from angarium.services.templates.routes.templates import templates_router
+from angarium.services.templates.routes.versions import versions_router
+from angarium.services.templates.settings import TemplatesSettings
+from angarium.services.templates.store import TemplateStore
+
+SERVICE = "templates"
+MIGRATIONS = "angarium.services.templates.migrations"
+
+
+def build_app(
+    *,
+    engine: AsyncEngine,
+    cache: Cache,
+    authenticator: Authenticator,
+    logger: Logger,
+    metrics: Metrics,
+    clock: Clock,
+    identifiers: Identifiers,
+    compiler: Compiler | None = None,
+) -> FastAPI:
+    """The service over parts that the caller opens and closes. The schema must be there (`MIGRATIONS`)."""
+    app = build_frame(
+        service=SERVICE,
+        title="Angarium templates",
+        logger=logger,
+        metrics=metrics,
+        health=_health(engine, cache),
+        authenticator=authenticator,
+        clock=clock,
+        identifiers=identifiers,
+        routers=[templates_router(), versions_router(), internal_router()],
+    )
+    app.state.library = Library(
+        store=TemplateStore(engine),
+        drafting=Drafting(compiler or Compiler()),
+        cache=cache,
+        clock=clock,
+        identifiers=identifiers,
+        logger=logger,
+    )
+    return app
+
+
+@asynccontextmanager
+async def compose(settings: TemplatesSettings, *, logger: Logger, metrics: Metrics) -> AsyncIterator[FastAPI]:
+    """The service as a process of its own, from its settings; closes what it opened. Raises SettingsError."""
+    clock = SystemClock()
+    token = settings.service_token.get_secret_value() if settings.service_token is not None else None
+    engine = open_engine(
+        settings.templates_database_url, pool_size=settings.database_pool, setting="ANGARIUM_TEMPLATES_DATABASE_URL"
+    )
+    cache = open_cache(settings.cache_url, clock=clock, logger=logger)
+    gateway = ServiceClient(settings.gateway_url, service_token=token, name="gateway", clock=clock)
+    try:
+        yield build_app(
+            engine=engine,
+            cache=cache,
+            authenticator=RemoteAuthenticator(gateway, token, clock),
+            logger=logger,
+            metrics=metrics,
+            clock=clock,
+            identifiers=Identifiers(clock),
+        )
+    finally:
+        await gateway.close()
+        await cache.close()
+        await engine.dispose()
+
+
+def _health(engine: AsyncEngine, cache: Cache) -> Health:
+    async def database() -> bool:
+        return await is_current(engine, MIGRATIONS)
+
+    checks = {"database": database, "cache": cache.ready}
+    return Health(SERVICE, __version__, checks, optional=frozenset({"cache"}))

@@ -1,0 +1,1 @@
+"""The schema of `templates_db`, step by step."""

@@ -1,0 +1,47 @@
+"""The tables of `templates_db`."""
+
+from sqlalchemy import Column, ForeignKeyConstraint, Index, Integer, PrimaryKeyConstraint, String, Table, Text, Uuid
+from sqlalchemy.dialects import mysql
+from sqlalchemy.types import TypeEngine
+
+from angarium.platform.database.types import UtcDateTime, new_metadata
+
+metadata = new_metadata()
+
+
+def document() -> TypeEngine[str]:
+    """JSON that is only ever read whole, and may hold what JSONB refuses; a compiled version is large."""
+    return Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
+
+
+templates = Table(
+    "templates",
+    metadata,
+    Column("template_id", Uuid(), primary_key=True),
+    Column("tenant", String(100), nullable=False),
+    Column("code", String(100), nullable=False),
+    Column("published_version", Integer(), nullable=False),
+    Column("latest_version", Integer(), nullable=False),
+    Column("revision", Integer(), nullable=False),
+    Column("created_at", UtcDateTime(), nullable=False),
+    Column("updated_at", UtcDateTime(), nullable=False),
+    Column("archived_at", UtcDateTime()),
+)
+"""Codes. `revision` counts every change. An archived one keeps its row and its versions, for what was accepted."""
+
+Index("uq_templates_tenant_code", templates.c.tenant, templates.c.code, unique=True)
+
+versions = Table(
+    "versions",
+    metadata,
+    Column("template_id", Uuid(), nullable=False),
+    Column("version", Integer(), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("source", document(), nullable=False),
+    Column("compiled", document(), nullable=False),
+    Column("created_at", UtcDateTime(), nullable=False),
+    Column("created_by", String(255)),
+    PrimaryKeyConstraint("template_id", "version"),
+    ForeignKeyConstraint(["template_id"], ["templates.template_id"]),
+)
+"""Versions, each as it was given (`source`) and as it is rendered (`compiled`). Only `status` ever changes."""

@@ -1,0 +1,82 @@
+"""How bodies of requests change a person, computed without storing anything."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from angarium.contracts.errors import Detail, ValidationFailed
+from angarium.contracts.users import Preferences, PreferencesPatch, UserCreate, UserPatch
+from angarium.services.users.addresses import canonical
+from angarium.services.users.devices import with_push_token
+from angarium.services.users.model import Person
+from angarium.services.users.preferences import merged
+
+_ADDRESSES = ("email", "phone", "timezone", "push_token")
+_REQUIRED = ("name", "preferences", "metadata")
+_PLAIN = frozenset({"name", "email", "phone", "push_token", "locale", "timezone", "metadata"})
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What an edit needs from outside: an id for a device that it may make, the hash of a password, the time."""
+
+    device_id: UUID
+    now: datetime
+    password_hash: str | None = None
+
+
+def new_person(tenant: str, user_id: UUID, body: UserCreate, stamp: Stamp) -> Person:
+    """The person that `body` describes. Raises ValidationFailed."""
+    blank = Person(
+        user_id=user_id,
+        tenant=tenant,
+        name=body.name,
+        email=None,
+        phone=None,
+        password_hash=None,
+        preferences=Preferences(),
+        locale=None,
+        timezone=None,
+        metadata={},
+        created_at=stamp.now,
+        updated_at=stamp.now,
+    )
+    return replaced(blank, body, stamp)
+
+
+def replaced(person: Person, body: UserCreate, stamp: Stamp) -> Person:
+    """`person` as `body` says, as a whole. Raises ValidationFailed.
+
+    What a user body does not show in full is kept where it isn't named: the password, other devices, preferences.
+    """
+    return _applied(person, body.model_dump(include=set(_PLAIN)), body, stamp)
+
+
+def amended(person: Person, body: UserPatch, stamp: Stamp) -> Person:
+    """`person` with what `body` names changed; null takes an address, the locale or the timezone away.
+
+    Raises ValidationFailed.
+    """
+    named = body.model_fields_set
+    nulls = [name for name in _REQUIRED if name in named and getattr(body, name) is None]
+    if nulls:
+        raise ValidationFailed(details=[Detail(name, "must not be null") for name in nulls])
+    after = _applied(person, body.model_dump(include=named & _PLAIN), body, stamp)
+    if not after.reachable:
+        raise ValidationFailed.of("email", "one of email, phone or push_token is required")
+    return after
+
+
+def _applied(person: Person, values: Mapping[str, Any], body: UserCreate | UserPatch, stamp: Stamp) -> Person:
+    kept = {**values, **canonical({name: values[name] for name in _ADDRESSES if name in values})}
+    named_token, token = "push_token" in kept, kept.pop("push_token", None)
+    after = replace(person, **kept, preferences=_wishes(person.preferences, body.preferences))
+    if "password" in body.model_fields_set:
+        after = replace(after, password_hash=stamp.password_hash)
+    return with_push_token(after, token, device_id=stamp.device_id, now=stamp.now) if named_token else after
+
+
+def _wishes(old: Preferences, patch: PreferencesPatch | None) -> Preferences:
+    return merged(old, patch, path="preferences.") if patch is not None else old

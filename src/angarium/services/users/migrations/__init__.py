@@ -1,0 +1,1 @@
+"""The schema of `users_db`, step by step."""

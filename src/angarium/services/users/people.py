@@ -1,0 +1,146 @@
+"""The use cases of the users service."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from uuid import UUID
+
+from angarium.contracts.users import DeviceCreate, Preferences, PreferencesPatch, UserCreate, UserPatch
+from angarium.platform.clock import Clock
+from angarium.platform.http.dependencies import PageQuery
+from angarium.platform.identifiers import Identifiers
+from angarium.platform.telemetry.logging import Logger
+from angarium.services.users.conditions import check_unchanged
+from angarium.services.users.copies import ContactCopies
+from angarium.services.users.cursor import decode_cursor, encode_cursor
+from angarium.services.users.devices import checked_token, find_device, with_device, without_device
+from angarium.services.users.edits import Stamp, amended, new_person, replaced
+from angarium.services.users.model import Device, Person
+from angarium.services.users.passwords import Passwords
+from angarium.services.users.preferences import merged
+from angarium.services.users.store import Edit, Filter, UserStore
+
+
+@dataclass(frozen=True, slots=True)
+class PeoplePage:
+    """One page of people, how many there are in all, and how to go on."""
+
+    people: Sequence[Person]
+    total: int
+    next_cursor: str | None
+
+
+class People:
+    """What can be done with users. Each change is told to the cache and to everyone before it returns.
+
+    Methods raise UserNotFound, PreconditionFailed (`if_match` names another state), ValidationFailed, Conflict
+    and DatabaseUnavailable.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: UserStore,
+        copies: ContactCopies,
+        passwords: Passwords,
+        clock: Clock,
+        identifiers: Identifiers,
+        logger: Logger,
+    ) -> None:
+        self._store = store
+        self._copies = copies
+        self._passwords = passwords
+        self._clock = clock
+        self._identifiers = identifiers
+        self._logger = logger
+
+    async def create(self, tenant: str, body: UserCreate) -> Person:
+        """A new user."""
+        person = new_person(tenant, self._identifiers.new(), body, await self._stamp(body.password))
+        await self._store.insert(person)
+        await self._copies.changed(tenant, person.user_id, person)
+        self._logger.info("user.created", user_id=str(person.user_id))
+        return person
+
+    async def get(self, tenant: str, user_id: UUID) -> Person:
+        """The user."""
+        return await self._store.get(tenant, user_id)
+
+    async def find(self, tenant: str, wanted: Filter, page: PageQuery) -> PeoplePage:
+        """The page, newest first."""
+        before = decode_cursor(page.cursor) if page.cursor is not None else None
+        found, total = await self._store.find(tenant, wanted, limit=page.limit + 1, offset=page.offset, before=before)
+        people = found[: page.limit]
+        more = len(found) > page.limit
+        return PeoplePage(people, total, encode_cursor(people[-1].user_id) if more else None)
+
+    async def replace(self, tenant: str, user_id: UUID, body: UserCreate, if_match: str | None) -> Person:
+        """PUT: the user becomes what `body` says."""
+        stamp = await self._stamp(body.password)
+        return await self._change(tenant, user_id, lambda person: replaced(person, body, stamp), if_match)
+
+    async def amend(self, tenant: str, user_id: UUID, body: UserPatch, if_match: str | None) -> Person:
+        """PATCH: what `body` names changes."""
+        stamp = await self._stamp(body.password)
+        return await self._change(tenant, user_id, lambda person: amended(person, body, stamp), if_match)
+
+    async def remove(self, tenant: str, user_id: UUID, if_match: str | None) -> None:
+        """Erase the user with everything that belongs to them."""
+        await self._store.remove(tenant, user_id, partial(check_unchanged, if_match=if_match))
+        await self._copies.changed(tenant, user_id, None)
+        self._logger.info("user.deleted", user_id=str(user_id))
+
+    async def set_preferences(self, tenant: str, user_id: UUID, wishes: Preferences, if_match: str | None) -> Person:
+        """PUT: the whole wishes."""
+        return await self._change(tenant, user_id, lambda person: _wishing(person, wishes), if_match)
+
+    async def amend_preferences(
+        self, tenant: str, user_id: UUID, patch: PreferencesPatch, if_match: str | None
+    ) -> Person:
+        """PATCH: the wishes that `patch` names."""
+        return await self._change(
+            tenant, user_id, lambda person: _wishing(person, merged(person.preferences, patch)), if_match
+        )
+
+    async def add_device(
+        self, tenant: str, user_id: UUID, body: DeviceCreate, if_match: str | None
+    ) -> tuple[Person, Device]:
+        """Register a device; the same token again gives the device that is there."""
+        device = Device(
+            device_id=self._identifiers.new(),
+            platform=body.platform,
+            token=checked_token(body),
+            name=body.name,
+            is_push_token=False,
+            created_at=self._clock.now(),
+        )
+        person = await self._change(tenant, user_id, lambda person: with_device(person, device), if_match)
+        return person, find_device(person, device.platform, device.token) or device
+
+    async def remove_device(self, tenant: str, user_id: UUID, device_id: UUID, if_match: str | None) -> Person:
+        """Forget a device. Raises DeviceNotFound."""
+        return await self._change(tenant, user_id, lambda person: without_device(person, device_id), if_match)
+
+    async def contacts(self, tenant: str, user_ids: Sequence[UUID]) -> Mapping[UUID, Person]:
+        """Those of `user_ids` that exist, for another service."""
+        people = await self._store.get_many(user_ids, tenant=tenant)
+        await self._copies.fill(people)
+        return people
+
+    async def _change(self, tenant: str, user_id: UUID, edit: Edit, if_match: str | None) -> Person:
+        def checked(person: Person) -> Person:
+            check_unchanged(person, if_match)
+            return edit(person)
+
+        person = await self._store.change(tenant, user_id, checked, now=self._clock.now())
+        await self._copies.changed(tenant, user_id, person)
+        self._logger.info("user.changed", user_id=str(user_id))
+        return person
+
+    async def _stamp(self, password: str | None) -> Stamp:
+        hashed = await self._passwords.hash(password) if password is not None else None
+        return Stamp(self._identifiers.new(), self._clock.now(), hashed)
+
+
+def _wishing(person: Person, wishes: Preferences) -> Person:
+    return replace(person, preferences=wishes)

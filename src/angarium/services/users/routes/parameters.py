@@ -1,0 +1,29 @@
+"""What the routes share: who may, on which condition, through which use cases."""
+
+from typing import Annotated
+
+from fastapi import Depends, Header, Request, Response
+
+from angarium.contracts.scopes import Scope
+from angarium.platform.auth.caller import Caller
+from angarium.platform.http.dependencies import requires, service_only
+from angarium.services.users.conditions import etag
+from angarium.services.users.model import Person
+from angarium.services.users.people import People
+
+
+def _people(request: Request) -> People:
+    people: People = request.app.state.people
+    return people
+
+
+Reader = Annotated[Caller, Depends(requires(Scope.USERS_READ))]
+Writer = Annotated[Caller, Depends(requires(Scope.USERS_WRITE))]
+Service = Annotated[Caller, Depends(service_only)]
+UseCases = Annotated[People, Depends(_people)]
+IfMatch = Annotated[str | None, Header(description="The ETag that the user must still have, else 412")]
+
+
+def tag(response: Response, person: Person) -> None:
+    """Let the answer carry the person's entity tag."""
+    response.headers["etag"] = etag(person)

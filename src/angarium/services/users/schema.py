@@ -1,0 +1,49 @@
+"""The tables of `users_db`."""
+
+from sqlalchemy import Boolean, Column, ForeignKeyConstraint, Index, Integer, String, Table, Text, Uuid
+
+from angarium.platform.database.types import JsonDocument, UtcDateTime, new_metadata
+
+metadata = new_metadata()
+
+users = Table(
+    "users",
+    metadata,
+    Column("user_id", Uuid(), primary_key=True),
+    Column("tenant", String(255), nullable=False),
+    Column("name", String(255), nullable=False),
+    Column("email", String(320)),
+    Column("email_key", String(320)),
+    Column("phone", String(32)),
+    Column("password_hash", Text()),
+    Column("preferences", JsonDocument(), nullable=False),
+    Column("locale", String(35)),
+    Column("timezone", String(64)),
+    Column("metadata", JsonDocument(), nullable=False),
+    Column("version", Integer(), nullable=False),
+    Column("created_at", UtcDateTime(), nullable=False),
+    Column("updated_at", UtcDateTime(), nullable=False),
+)
+"""People. `email_key` is the address without its case: unique in a tenant. `version` counts every change."""
+
+email_is_unique = Index("uq_users_tenant_email_key", users.c.tenant, users.c.email_key, unique=True)
+Index("ix_users_tenant_user_id", users.c.tenant, users.c.user_id)
+
+devices = Table(
+    "devices",
+    metadata,
+    Column("device_id", Uuid(), primary_key=True),
+    Column("user_id", Uuid(), nullable=False),
+    Column("platform", String(16), nullable=False),
+    Column("token", JsonDocument(), nullable=False),
+    Column("token_hash", String(64), nullable=False),
+    Column("name", String(255)),
+    Column("is_push_token", Boolean(), nullable=False),
+    Column("created_at", UtcDateTime(), nullable=False),
+    ForeignKeyConstraint(["user_id"], ["users.user_id"], ondelete="CASCADE"),
+)
+"""Where a push can arrive. `is_push_token` marks the one device that `push_token` in a user body stands for."""
+
+Index(
+    "uq_devices_user_id_platform_token_hash", devices.c.user_id, devices.c.platform, devices.c.token_hash, unique=True
+)

@@ -1,0 +1,98 @@
+"""Fixtures that every test may use: private servers, started when the first test asks, ended with the run."""
+
+import signal
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from tests.support.servers import MariaDB, MissingServer, PostgreSQL, RabbitMQ, Redis, Server
+
+ServerT = TypeVar("ServerT", bound=Server)
+
+
+def pytest_configure() -> None:
+    """End the run on SIGTERM as on Ctrl-C, so that servers and folders are cleaned up when a run is cancelled."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def servers_folder() -> Iterator[Path]:
+    """Where the private servers keep their data; other accounts may pass through it."""
+    with tempfile.TemporaryDirectory(prefix="angarium-tests-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o711)
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def postgresql(servers_folder: Path) -> Iterator[PostgreSQL]:
+    """A private PostgreSQL for the whole run."""
+    yield from _serve(PostgreSQL, servers_folder / "postgresql")
+
+
+@pytest.fixture(scope="session")
+def rabbitmq(servers_folder: Path) -> Iterator[RabbitMQ]:
+    """A private RabbitMQ for the whole run."""
+    yield from _serve(RabbitMQ, servers_folder / "rabbitmq")
+
+
+@pytest.fixture(scope="session")
+def redis_server(servers_folder: Path) -> Iterator[Redis]:
+    """A private Redis for the whole run."""
+    yield from _serve(Redis, servers_folder / "redis")
+
+
+@pytest.fixture(scope="session")
+def mariadb(servers_folder: Path) -> Iterator[MariaDB]:
+    """A private MariaDB for the whole run."""
+    yield from _serve(MariaDB, servers_folder / "mariadb")
+
+
+@pytest.fixture
+async def postgresql_url(postgresql: PostgreSQL) -> AsyncIterator[str]:
+    """A new, empty PostgreSQL database, on a server that runs whatever the test before did to it."""
+    await postgresql.start()
+    url = await postgresql.create_database()
+    yield url
+    await postgresql.start()
+    await postgresql.drop_database(url)
+
+
+@pytest.fixture
+async def mariadb_url(mariadb: MariaDB) -> AsyncIterator[str]:
+    """A new, empty MariaDB database, on a server that runs whatever the test before did to it."""
+    await mariadb.start()
+    url = await mariadb.create_database()
+    yield url
+    await mariadb.start()
+    await mariadb.drop_database(url)
+
+
+@pytest.fixture
+async def rabbitmq_url(rabbitmq: RabbitMQ) -> AsyncIterator[str]:
+    """A new, empty virtual host, on a server that runs whatever the test before did to it."""
+    await rabbitmq.start()
+    url = await rabbitmq.create_vhost()
+    yield url
+    await rabbitmq.start()
+    await rabbitmq.delete_vhost(url)
+
+
+@pytest.fixture
+async def redis_url(redis_server: Redis) -> str:
+    """An empty Redis, that runs whatever the test before did to it."""
+    await redis_server.start()
+    await redis_server.flush()
+    return redis_server.url
+
+
+def _serve(kind: type[ServerT], folder: Path) -> Iterator[ServerT]:
+    try:
+        server = kind(folder)
+    except MissingServer as missing:
+        pytest.exit(str(missing), returncode=1)
+    with server:
+        yield server

@@ -1,0 +1,90 @@
+"""A gateway that has nothing but its mailbox, reached without a socket."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+from fastapi import FastAPI
+
+from angarium.contracts.errors import Unauthorized
+from angarium.contracts.scopes import Scope
+from angarium.platform.auth.caller import Caller
+from angarium.platform.auth.service_token import ServiceTokens
+from angarium.platform.clock import SystemClock
+from angarium.platform.http.app import build_app
+from angarium.platform.http.health import Health
+from angarium.platform.identifiers import Identifiers
+from angarium.platform.telemetry.logging import Logger, make_logger
+from angarium.platform.telemetry.metrics import Metrics
+from angarium.services.gateway.mailbox.page import page_router
+from angarium.services.gateway.mailbox.routes import BODY_LIMITS, mailbox_router
+from angarium.services.gateway.mailbox.store import MailboxStore
+
+SERVICE_TOKEN = "token-between-services"
+KEYS = {
+    "reader": Caller("default", "reader", frozenset({Scope.NOTIFICATIONS_READ})),
+    "admin": Caller("default", "admin", frozenset({Scope.ADMIN})),
+    "stranger": Caller("other", "stranger", frozenset({Scope.ADMIN})),
+    "sender": Caller("default", "sender", frozenset({Scope.NOTIFICATIONS_SEND})),
+}
+
+
+class KeyTable:
+    """An authenticator over a fixed table of keys, and the real check of the service token."""
+
+    def __init__(self) -> None:
+        self._services = ServiceTokens(SERVICE_TOKEN)
+
+    async def authenticate(self, headers: Mapping[str, str]) -> Caller:
+        caller = self._services.authenticate(headers) or KEYS.get(headers.get("x-api-key", ""))
+        if caller is None:
+            raise Unauthorized
+        return caller
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxGateway:
+    """The app and the store behind it."""
+
+    app: FastAPI
+    store: MailboxStore
+
+    def client(self, *, peer: str = "127.0.0.1", host: str = "localhost", key: str | None = None) -> httpx2.AsyncClient:
+        """A client at address `peer` that calls the gateway `host`."""
+        return httpx2.AsyncClient(
+            transport=httpx2.ASGITransport(app=self.app, client=(peer, 50_000)),
+            base_url=f"http://{host}:8000",
+            headers={"x-api-key": key} if key else {},
+        )
+
+
+def quiet_logger() -> Logger:
+    """A logger that is never heard below an error."""
+    return make_logger("test", level="error", format="json")
+
+
+@asynccontextmanager
+async def mailbox_gateway(folder: Path, *, kept: int = 10_000) -> AsyncIterator[MailboxGateway]:
+    """Open one over a store in `folder`."""
+    clock = SystemClock()
+    identifiers = Identifiers(clock)
+    store = MailboxStore(folder, clock=clock, identifiers=identifiers, kept=kept)
+    await store.open()
+    app = build_app(
+        service="gateway",
+        title="Gateway",
+        logger=quiet_logger(),
+        metrics=Metrics(),
+        health=Health("gateway", "0", {}),
+        authenticator=KeyTable(),
+        clock=clock,
+        identifiers=identifiers,
+        body_limits=BODY_LIMITS,
+        routers=(mailbox_router(store), page_router(store)),
+    )
+    try:
+        yield MailboxGateway(app, store)
+    finally:
+        await store.close()

@@ -1,0 +1,14 @@
+"""Private PostgreSQL, RabbitMQ, Redis and MariaDB instances that the tests own and may kill.
+
+Each runs on a free port, below a temporary folder, from the machine's installed binaries; the machine's own
+instances are never touched. See `Server` for what a test may do to one.
+"""
+
+from tests.support.servers.binaries import MissingServer
+from tests.support.servers.mariadb import MariaDB
+from tests.support.servers.postgresql import PostgreSQL
+from tests.support.servers.rabbitmq import RabbitMQ
+from tests.support.servers.redis import Redis
+from tests.support.servers.server import Server
+
+__all__ = ["MariaDB", "MissingServer", "PostgreSQL", "RabbitMQ", "Redis", "Server"]

@@ -1,0 +1,45 @@
+"""A private Redis."""
+
+import asyncio
+import os
+import socket
+from pathlib import Path
+
+from tests.support.servers.binaries import find
+from tests.support.servers.process import Process
+from tests.support.servers.server import Server
+
+
+class Redis(Server):
+    """Without persistence: a kill loses everything, which is what it may do to us at any time."""
+
+    def __init__(self, folder: Path) -> None:
+        self._redis = find("redis-server", "redis-server")
+        super().__init__(folder)
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    async def flush(self) -> None:
+        """Forget everything."""
+        await asyncio.to_thread(self._ask, b"FLUSHALL")
+
+    def _prepare(self) -> None:
+        """Nothing to prepare: it keeps no data."""
+
+    def _launch(self) -> Process:
+        command = [self._redis, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)]
+        options = ["--save", "", "--appendonly", "no"]
+        return Process([*command, *options], environment={"PATH": os.environ.get("PATH", os.defpath)}, log=self.log)
+
+    def _answers(self) -> bool:
+        try:
+            return self._ask(b"PING").startswith(b"+PONG")
+        except OSError:
+            return False
+
+    def _ask(self, command: bytes) -> bytes:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
+            connection.sendall(command + b"\r\n")
+            return connection.recv(1024)

@@ -1,0 +1,325 @@
+"""A scripted SMTP server on the loopback: it records every mail as it came and answers as it is told."""
+
+import asyncio
+import base64
+import re
+import ssl
+import time
+from collections import defaultdict, deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Literal, Self, cast
+
+_STRICT_END = re.compile(rb"\r\n\.\r\n")
+_LENIENT_END = re.compile(rb"(?:\r\n|\n|\r)\.(?:\r\n|\n|\r)")
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One mail: the commands' arguments, its bytes with the dots taken out again, when (monotonic) and over what."""
+
+    mail: str
+    rcpt: str
+    data: bytes
+    at: float
+    session: int
+    encrypted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """How one transaction with a recipient goes.
+
+    `cut`: the connection is closed in place of the answer to RCPT or DATA, right after the 354 (`content`), or in
+    place of the answer to the final dot. `tarpit`: seconds between the bytes of the last answer.
+    """
+
+    rcpt: str = "250 2.1.5 ok"
+    data: str = "354 go ahead"
+    final: str = "250 2.0.0 queued"
+    cut: Literal["rcpt", "data", "content", "final"] | None = None
+    tarpit: float = 0.0
+
+
+@dataclass(kw_only=True)
+class SmtpServer:
+    """Use as `async with SmtpServer(…) as server`; then `server.port`."""
+
+    pipelining: bool = True
+    smtputf8: bool = True
+    size: int | None = None
+    greeting: str = "220 sink ESMTP"
+    ehlo: str = "250"
+    starttls: ssl.SSLContext | None = None
+    implicit: ssl.SSLContext | None = None
+    login: tuple[str, str] | None = None
+    auth_reply: str | None = None
+    mails_per_session: int | None = None
+    lenient_end: bool = False
+    received: list[Received] = field(default_factory=list)
+    commands: list[str] = field(default_factory=list)
+    mail_replies: deque[str] = field(default_factory=deque)
+    record_commands: bool = True
+    port: int = 0
+    sessions: int = 0
+
+    def __post_init__(self) -> None:
+        self.scripts: defaultdict[str, deque[Step]] = defaultdict(deque)
+        self.living: set[_Connection] = set()
+        self.tasks: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+
+    def script(self, recipient: str, *steps: Step) -> None:
+        """The next transactions with `recipient`, one step each; then all goes well again."""
+        self.scripts[recipient].extend(steps)
+
+    def step(self, recipient: str) -> Step:
+        """The step of the transaction that begins."""
+        steps = self.scripts.get(recipient)
+        return steps.popleft() if steps else Step()
+
+    def hang_up(self, word: bytes = b"") -> None:
+        """Close every session that is open now, with a last word where given."""
+        for connection in list(self.living):
+            if word:
+                connection.transport.write(word)
+            connection.transport.close()
+
+    def spawn(self, coroutine: "asyncio._CoroutineLike[None]") -> None:
+        """Run `coroutine` beside; it ends with the server."""
+        task = asyncio.ensure_future(coroutine)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def __aenter__(self) -> Self:
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(
+            lambda: _Connection(self), "127.0.0.1", self.port, ssl=self.implicit, backlog=1024
+        )
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._server is not None:
+            self._server.close()
+        for task in list(self.tasks):
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        gone = [connection.gone for connection in self.living]
+        for connection in list(self.living):
+            connection.transport.abort()
+        await asyncio.gather(*gone)
+        if self._server is not None:
+            await self._server.wait_closed()
+
+
+class _Connection(asyncio.Protocol):
+    transport: asyncio.Transport
+
+    def __init__(self, server: SmtpServer) -> None:
+        self._server = server
+        self._buffer = b""
+        self._reading_content = False
+        self._mail = self._rcpt = ""
+        self._step = Step()
+        self._mails = 0
+        self._session = 0
+        self._encrypted = server.implicit is not None
+        self._secret_expected = False
+        self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+        if self in self._server.living:  # again, after STARTTLS
+            return
+        self._server.living.add(self)
+        self._server.sessions += 1
+        self._session = self._server.sessions
+        self._say(self._server.greeting)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._server.living.discard(self)
+        if not self.gone.done():
+            self.gone.set_result(None)
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        while not self.transport.is_closing():
+            if self._reading_content:
+                if not self._content():
+                    return
+            else:
+                line, separator, rest = self._buffer.partition(b"\r\n")
+                if not separator:
+                    return
+                self._buffer = rest
+                self._command(line.decode("utf-8"))
+
+    def _say(self, line: str) -> None:
+        self.transport.write(f"{line}\r\n".encode())
+
+    def _command(self, line: str) -> None:
+        if self._server.record_commands:
+            self._server.commands.append(line)
+        if self._secret_expected:
+            self._secret_expected = False
+            self._check_login(line)
+            return
+        verb = line[:4].upper()
+        handler = {
+            "EHLO": self._ehlo,
+            "HELO": self._helo,
+            "STAR": self._starttls,
+            "AUTH": self._auth,
+            "MAIL": self._mail_from,
+            "RCPT": self._rcpt_to,
+            "DATA": self._data,
+            "RSET": self._rset,
+            "QUIT": self._quit,
+        }.get(verb)
+        if handler is None:
+            self._say("502 5.5.2 unknown command")
+        else:
+            handler(line)
+
+    def _ehlo(self, _: str) -> None:
+        code = self._server.ehlo
+        if not code.startswith("250"):
+            self._say(code)
+            return
+        lines = ["sink", "8BITMIME", "ENHANCEDSTATUSCODES", *self._extensions()]
+        self._say("\r\n".join([*(f"250-{line}" for line in lines[:-1]), f"250 {lines[-1]}"]))
+
+    def _extensions(self) -> Sequence[str]:
+        server = self._server
+        offered = {
+            "PIPELINING": server.pipelining,
+            "SMTPUTF8": server.smtputf8,
+            f"SIZE {server.size}": server.size is not None,
+            "STARTTLS": server.starttls is not None and not self._encrypted,
+            "AUTH PLAIN LOGIN": server.login is not None,
+        }
+        return [name for name, is_offered in offered.items() if is_offered]
+
+    def _helo(self, _: str) -> None:
+        self._say("250 sink")
+
+    def _starttls(self, _: str) -> None:
+        if self._server.starttls is None:
+            self._say("502 5.5.1 not offered")
+            return
+        self._say("220 2.0.0 go ahead")
+        self.transport.pause_reading()  # what follows is no longer for this protocol to read
+        self._server.spawn(self._encrypt(self._server.starttls))
+
+    async def _encrypt(self, context: ssl.SSLContext) -> None:
+        try:
+            transport = await asyncio.get_running_loop().start_tls(self.transport, self, context, server_side=True)
+        except (OSError, ssl.SSLError):
+            self.transport.abort()
+            self.connection_lost(None)  # a failed handshake is not reported to the protocol behind it
+            return
+        if transport is not None:
+            self.transport = transport
+            self._encrypted = True
+
+    def _auth(self, line: str) -> None:
+        _, _, rest = line.partition(" ")
+        method, _, initial = rest.partition(" ")
+        if method.upper() != "PLAIN":
+            self._say("504 5.5.4 not that one")
+        elif initial:
+            self._check_login(initial)
+        else:
+            self._secret_expected = True
+            self._say("334 ")
+
+    def _check_login(self, text: str) -> None:
+        if self._server.auth_reply is not None:
+            self._say(self._server.auth_reply)
+            return
+        given = base64.b64decode(text).decode().split("\0")[1:]
+        good = self._server.login is not None and tuple(given) == self._server.login
+        self._say("235 2.7.0 welcome" if good else "535 5.7.8 credentials refused")
+
+    def _mail_from(self, line: str) -> None:
+        if self._server.mails_per_session is not None and self._mails >= self._server.mails_per_session:
+            self._say("421 4.7.0 too many mails in this session")
+            self.transport.close()
+            return
+        if self._mail:
+            self._say("503 5.5.1 nested MAIL")
+            return
+        reply = self._server.mail_replies.popleft() if self._server.mail_replies else "250 2.1.0 ok"
+        if reply.startswith("2"):
+            self._mail = line[len("MAIL FROM:") :]
+        self._say(reply)
+
+    def _rcpt_to(self, line: str) -> None:
+        if not self._mail:
+            self._say("503 5.5.1 no MAIL")
+            return
+        recipient = line[len("RCPT TO:") :]
+        self._step = self._server.step(recipient.strip("<>"))
+        if self._step.cut == "rcpt":
+            self.transport.close()
+            return
+        if self._step.rcpt.startswith("2"):
+            self._rcpt = recipient
+        self._say(self._step.rcpt)
+
+    def _data(self, _: str) -> None:
+        if self._step.cut == "data":
+            self.transport.close()
+        elif not self._rcpt:
+            self._say("503 5.5.1 no valid recipients")
+        elif not self._step.data.startswith("3"):
+            self._say(self._step.data)
+        else:
+            self._say(self._step.data)
+            self._reading_content = True
+            self._buffer = b"\r\n" + self._buffer  # so that a dot on the first line is found too
+            if self._step.cut == "content":
+                self.transport.close()
+
+    def _content(self) -> bool:
+        pattern = _LENIENT_END if self._server.lenient_end else _STRICT_END
+        end = pattern.search(self._buffer)
+        if end is None:
+            return False
+        data, self._buffer = self._buffer[2 : end.start() + 2], self._buffer[end.end() :]
+        self._reading_content = False
+        self._finish(data.replace(b"\r\n..", b"\r\n."))
+        return True
+
+    def _finish(self, data: bytes) -> None:
+        step = self._step
+        self._mails += 1
+        accepted = step.final.startswith("2")
+        if accepted or step.cut == "final":
+            self._server.received.append(
+                Received(self._mail, self._rcpt, data, time.monotonic(), self._session, self._encrypted)
+            )
+        self._mail = self._rcpt = ""
+        if step.cut == "final":
+            self.transport.close()
+        elif step.tarpit:
+            self._server.spawn(self._dribble(step.final, step.tarpit))
+        else:
+            self._say(step.final)
+
+    async def _dribble(self, line: str, interval: float) -> None:
+        for byte in f"{line}\r\n".encode():
+            self.transport.write(bytes([byte]))
+            await asyncio.sleep(interval)
+
+    def _rset(self, _: str) -> None:
+        self._mail = self._rcpt = ""
+        self._say("250 2.0.0 reset")
+
+    def _quit(self, _: str) -> None:
+        self._say("221 2.0.0 bye")
+        self.transport.close()

@@ -1,0 +1,274 @@
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import httpx2
+import pytest
+
+from angarium.contracts.envelope import one
+from angarium.contracts.users import Contact, ContactAnswer, Preferences
+from angarium.directory import contact_cache
+from angarium.directory.contacts import RestContacts
+from angarium.directory.port import DirectoryUnavailable
+from angarium.platform.cache.memory import MemoryCache
+from angarium.platform.http.client import ServiceClient
+from angarium.platform.telemetry.metrics import Metrics
+from tests.support.clock import ManualClock, settle
+
+HOUR = timedelta(hours=1)
+
+
+def contact(user_id: UUID, name: str = "John") -> Contact:
+    return Contact(
+        user_id=user_id,
+        name=name,
+        email="john@example.com",
+        phone=None,
+        devices=[],
+        locale="en",
+        timezone=None,
+        preferences=Preferences(sms=False),
+    )
+
+
+class UsersService:
+    """The contacts endpoint, scripted."""
+
+    def __init__(self) -> None:
+        self.people: dict[tuple[str, UUID], Contact] = {}
+        self.calls: list[tuple[str, list[UUID]]] = []
+        self.status = 200
+        self.broken = False
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    def add(self, tenant: str = "default", name: str = "John") -> UUID:
+        user_id = uuid4()
+        self.people[tenant, user_id] = contact(user_id, name)
+        return user_id
+
+    async def answer(self, request: httpx2.Request) -> httpx2.Response:
+        tenant = request.headers["x-angarium-tenant"]
+        wanted = [UUID(value) for value in json.loads(request.content)["user_ids"]]
+        self.calls.append((tenant, wanted))
+        found = [self.people[tenant, user_id] for user_id in wanted if (tenant, user_id) in self.people]
+        await self.gate.wait()
+        if self.broken:
+            message = "no route"
+            raise httpx2.ConnectError(message)
+        return httpx2.Response(self.status, content=one(ContactAnswer(contacts=found)).model_dump_json())
+
+    @property
+    def batches(self) -> Sequence[int]:
+        return [len(wanted) for _, wanted in self.calls]
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def service() -> UsersService:
+    return UsersService()
+
+
+@pytest.fixture
+def cache(clock: ManualClock) -> MemoryCache:
+    return MemoryCache(clock)
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics()
+
+
+@pytest.fixture
+async def contacts(
+    service: UsersService, cache: MemoryCache, clock: ManualClock, metrics: Metrics
+) -> AsyncIterator[RestContacts]:
+    transport = httpx2.MockTransport(service.answer)
+    client = ServiceClient("http://users", service_token="t", name="users", transport=transport, clock=clock)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(client.close)
+        contacts = RestContacts(client, cache, clock, metrics=metrics)
+        await stack.enter_async_context(contacts.listening())
+        yield contacts
+
+
+async def test_those_who_are_wanted_at_the_same_moment_are_asked_for_in_one_call(
+    contacts: RestContacts, service: UsersService
+) -> None:
+    wanted = [service.add() for _ in range(100)]
+    found = await asyncio.gather(*(contacts.known("default", user_id) for user_id in wanted * 3))
+    assert [person.user_id for person in found if person] == wanted * 3
+    assert service.batches == [100]
+
+
+async def test_a_known_user_is_not_asked_for_again_until_its_life_is_over(
+    contacts: RestContacts, service: UsersService, clock: ManualClock, metrics: Metrics
+) -> None:
+    user_id = service.add()
+    await contacts.known("default", user_id)
+    await clock.advance(1.9)
+    await contacts.known("default", user_id)
+    assert len(service.calls) == 1
+    await clock.advance(0.2)
+    await contacts.known("default", user_id)
+    assert len(service.calls) == 2
+    counted = metrics.render().decode()
+    assert 'angarium_cache_requests_total{cache="contacts",result="hit"} 1.0' in counted
+    assert 'angarium_cache_requests_total{cache="contacts",result="miss"} 2.0' in counted
+
+
+async def test_someone_who_is_not_there_is_asked_for_each_time(contacts: RestContacts, service: UsersService) -> None:
+    user_id = uuid4()
+    assert await contacts.known("default", user_id) is None
+    service.people["default", user_id] = contact(user_id)
+    assert await contacts.known("default", user_id) is not None
+
+
+async def test_tenants_do_not_see_each_other(
+    contacts: RestContacts, service: UsersService, cache: MemoryCache, clock: ManualClock
+) -> None:
+    user_id = service.add("a")
+    mine, theirs = await asyncio.gather(contacts.known("a", user_id), contacts.known("b", user_id))
+    assert mine is not None
+    assert theirs is None
+    await cache.set_many({contact_cache.key(user_id): contact_cache.encode("a", mine)}, HOUR)
+    service.broken = True
+    await clock.advance(10)
+    assert await contacts.known("a", user_id) == mine
+    with pytest.raises(DirectoryUnavailable):
+        await contacts.known("b", user_id)
+
+
+@pytest.mark.parametrize("whole", [False, True])
+async def test_a_change_that_is_announced_is_seen_at_once(
+    contacts: RestContacts, service: UsersService, cache: MemoryCache, *, whole: bool
+) -> None:
+    user_id = service.add(name="old")
+    await contacts.known("default", user_id)
+    service.people["default", user_id] = contact(user_id, "new")
+    await cache.announce("users", "" if whole else f"default:{user_id}")
+    found = await contacts.known("default", user_id)
+    assert found is not None
+    assert found.name == "new"
+
+
+async def test_an_answer_that_was_under_way_when_the_change_was_announced_is_not_kept(
+    contacts: RestContacts, service: UsersService, cache: MemoryCache
+) -> None:
+    user_id = service.add(name="old")
+    service.gate.clear()
+    early = asyncio.ensure_future(contacts.known("default", user_id))
+    await settle(100)
+    assert len(service.calls) == 1
+    service.people["default", user_id] = contact(user_id, "new")
+    await cache.announce("users", f"default:{user_id}")
+    service.gate.set()
+    await early
+    found = await contacts.known("default", user_id)
+    assert found is not None
+    assert found.name == "new"
+
+
+async def test_current_asks_the_service_each_time_in_one_call_and_gives_those_who_exist(
+    contacts: RestContacts, service: UsersService
+) -> None:
+    wanted = [service.add() for _ in range(10)]
+    for _ in range(2):
+        found = await contacts.current("default", [*wanted, *wanted, uuid4()])
+        assert found.keys() == set(wanted)
+    assert service.batches == [11, 11]
+
+
+async def test_current_asks_for_more_than_a_thousand_in_pieces(contacts: RestContacts, service: UsersService) -> None:
+    wanted = [service.add() for _ in range(1500)]
+    assert (await contacts.current("default", wanted)).keys() == set(wanted)
+    assert service.batches == [1000, 500]
+
+
+async def test_nobody_wanted_nobody_asked(contacts: RestContacts, service: UsersService) -> None:
+    assert await contacts.current("default", []) == {}
+    assert service.calls == []
+
+
+@pytest.mark.parametrize("status", [500, 503, 403, 404])
+async def test_a_service_that_cannot_answer_is_spoken_for_by_the_cache(
+    contacts: RestContacts, service: UsersService, cache: MemoryCache, status: int
+) -> None:
+    user_id = service.add()
+    service.status = status
+    with pytest.raises(DirectoryUnavailable):
+        await contacts.current("default", [user_id])
+    kept = contact(user_id, "kept")
+    await cache.set_many({contact_cache.key(user_id): contact_cache.encode("default", kept)}, HOUR)
+    assert await contacts.current("default", [user_id]) == {user_id: kept}
+    assert await contacts.known("default", user_id) == kept
+
+
+async def test_one_of_whom_nobody_can_say_makes_the_whole_batch_wait(
+    contacts: RestContacts, service: UsersService, cache: MemoryCache
+) -> None:
+    first, second = service.add(), service.add()
+    await cache.set_many({contact_cache.key(first): contact_cache.encode("default", contact(first))}, HOUR)
+    service.broken = True
+    with pytest.raises(DirectoryUnavailable):
+        await contacts.current("default", [first, second])
+    results = await asyncio.gather(
+        contacts.known("default", first), contacts.known("default", second), return_exceptions=True
+    )
+    assert results[0] == contact(first)
+    assert isinstance(results[1], DirectoryUnavailable)
+
+
+async def test_a_service_that_failed_is_left_in_peace_for_a_second(
+    contacts: RestContacts, service: UsersService, clock: ManualClock
+) -> None:
+    user_id = service.add()
+    service.broken = True
+    for _ in range(5):
+        with pytest.raises(DirectoryUnavailable):
+            await contacts.current("default", [user_id])
+    assert len(service.calls) == 1
+    service.broken = False
+    await clock.advance(1)
+    assert (await contacts.current("default", [user_id])).keys() == {user_id}
+
+
+@pytest.mark.parametrize("kept", [b"", b"{", b'{"tenant":"default"}', b"\xff"])
+async def test_a_copy_that_cannot_be_read_says_nothing(
+    contacts: RestContacts, service: UsersService, cache: MemoryCache, kept: bytes
+) -> None:
+    user_id = service.add()
+    service.broken = True
+    await cache.set_many({contact_cache.key(user_id): kept}, HOUR)
+    with pytest.raises(DirectoryUnavailable):
+        await contacts.current("default", [user_id])
+
+
+async def test_an_answer_that_is_none_is_a_service_that_is_down(service: UsersService, clock: ManualClock) -> None:
+    async def nonsense(_: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200, content=b"<html>")
+
+    client = ServiceClient("http://users", service_token="t", name="users", transport=httpx2.MockTransport(nonsense))
+    with pytest.raises(DirectoryUnavailable):
+        await RestContacts(client, MemoryCache(clock), clock).current("default", [uuid4()])
+    await client.close()
+
+
+def test_a_copy_survives_the_way_through_the_cache() -> None:
+    kept = contact(uuid4())
+    assert contact_cache.decode("t", contact_cache.encode("t", kept)) == kept
+    assert contact_cache.decode("other", contact_cache.encode("t", kept)) is None
+
+
+def test_an_announcement_names_the_tenant_whatever_its_name() -> None:
+    user_id = uuid4()
+    assert contact_cache.announced(contact_cache.announcement("a:b", user_id)) == ("a:b", user_id)
+    assert contact_cache.announced("") is None
+    assert contact_cache.announced("default:nonsense") is None

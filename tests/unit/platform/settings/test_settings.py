@@ -1,0 +1,207 @@
+"""Where settings come from, and which are refused."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from angarium.contracts.errors import SettingsError
+from angarium.contracts.statuses import Channel
+from angarium.platform.settings import (
+    AuthSettings,
+    BrokerSettings,
+    CacheSettings,
+    CallbackSettings,
+    DirectorySettings,
+    MailboxSettings,
+    NotificationsDatabaseSettings,
+    ProviderSettings,
+)
+
+
+class Everything(
+    NotificationsDatabaseSettings,
+    BrokerSettings,
+    CacheSettings,
+    DirectorySettings,
+    AuthSettings,
+    ProviderSettings,
+    MailboxSettings,
+    CallbackSettings,
+):
+    """All groups in one."""
+
+
+PRODUCTION = {
+    "ANGARIUM_ENV": "production",
+    "ANGARIUM_SERVICE_TOKEN": "9f0b7c6b1f3d4d9e",
+    "ANGARIUM_EMAIL_PROVIDERS": "smtp://mail.internal:25",
+    "ANGARIUM_PUSH_PROVIDERS": "",
+    "ANGARIUM_SMS_PROVIDERS": "",
+}
+
+
+@pytest.fixture(autouse=True)
+def _apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No `.env`, no TOML file, no variables but the test's own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ANGARIUM_CONFIG", raising=False)
+
+
+def environment(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_defaults_are_those_of_the_contract() -> None:
+    settings = Everything.load()
+    assert (settings.env, settings.host, settings.log_level, settings.log_format) == (
+        "development",
+        "127.0.0.1",
+        "info",
+        "auto",
+    )
+    assert settings.notifications_database_url == "sqlite:///angarium-data/notifications.sqlite3"
+    assert (settings.broker_url, settings.cache_url) == ("memory://", "memory://")
+    assert settings.delays(Channel.EMAIL) == tuple(timedelta(seconds=n) for n in (1, 2, 4, 8, 16))
+    assert [provider.scheme for provider in settings.providers(Channel.SMS)] == ["mailbox"]
+    assert settings.rate_limit is not None
+    assert settings.rate_limit.per_second == 20000
+    assert (settings.mailbox_smtp_port, settings.database_pool, settings.status_events) == (1025, 10, "off")
+
+
+def test_the_database_file_stands_in_the_data_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANGARIUM_DATA_DIR", "/var/lib/angarium")
+    assert Everything.load().notifications_database_url == "sqlite:////var/lib/angarium/notifications.sqlite3"
+
+
+def test_a_channels_own_delays_win(monkeypatch: pytest.MonkeyPatch) -> None:
+    environment(monkeypatch, {"ANGARIUM_RETRY_DELAYS": "1s", "ANGARIUM_SMS_RETRY_DELAYS": "5s,6s"})
+    settings = Everything.load()
+    assert settings.delays(Channel.SMS) == (timedelta(seconds=5), timedelta(seconds=6))
+    assert settings.delays(Channel.PUSH) == (timedelta(seconds=1),)
+
+
+def test_an_empty_list_of_providers_disables_the_channel(monkeypatch: pytest.MonkeyPatch) -> None:
+    environment(monkeypatch, {"ANGARIUM_PUSH_PROVIDERS": "", "ANGARIUM_API_KEY": "", "ANGARIUM_PORT": ""})
+    settings = Everything.load()
+    assert settings.providers(Channel.PUSH) == ()
+    assert settings.api_key is None
+    assert settings.port == 8000
+
+
+def test_the_first_source_that_names_a_setting_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "angarium.toml").write_text(
+        'ANGARIUM_HOST = "toml"\nport = 1\nlog_level = "error"\nsms_providers = ["twilio://a:b@+1", "mailbox://"]\n'
+    )
+    (tmp_path / ".env").write_text("ANGARIUM_PORT=2\nANGARIUM_LOG_LEVEL=warning\nUNKNOWN=1\n")
+    monkeypatch.setenv("ANGARIUM_LOG_LEVEL", "debug")
+    settings = Everything.load(log_format="json")
+    assert (settings.host, settings.port, settings.log_level, settings.log_format) == ("toml", 2, "debug", "json")
+    assert len(settings.sms_providers) == 2
+
+
+def test_a_named_file_must_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANGARIUM_CONFIG", "nowhere.toml")
+    with pytest.raises(SettingsError, match=r"^ANGARIUM_CONFIG: the file cannot be read"):
+        Everything.load()
+
+
+def test_a_file_that_is_no_toml_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "angarium.toml").write_text("port: 1")
+    with pytest.raises(SettingsError, match=r"^ANGARIUM_CONFIG: the file is not TOML$"):
+        Everything.load()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ANGARIUM_PORT", "canary"),
+        ("ANGARIUM_PORT", "65536"),
+        ("ANGARIUM_ENV", "canary"),
+        ("ANGARIUM_AUTH", "canary"),
+        ("ANGARIUM_RETRY_DELAYS", "1s,canary"),
+        ("ANGARIUM_EMAIL_PROVIDERS", "canary:secret@host"),
+        ("ANGARIUM_SMS_PROVIDERS", "twilio://canary:canary@x:y"),
+        ("ANGARIUM_RATE_LIMIT", "canary"),
+        ("ANGARIUM_CALLBACK_ALLOW", "canary"),
+        ("ANGARIUM_WORKER_CONCURRENCY", "0"),
+        ("ANGARIUM_QUEUE_MAX_LENGTH", "canary"),
+    ],
+)
+def test_a_wrong_setting_is_one_line_that_names_it(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as refused:
+        Everything.load()
+    assert str(refused.value).startswith(f"{name}: ")
+    assert "\n" not in str(refused.value)
+    assert "canary" not in str(refused.value)
+
+
+def test_two_wrong_settings_are_both_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    environment(monkeypatch, {"ANGARIUM_PORT": "x", "ANGARIUM_LOG_LEVEL": "loud"})
+    with pytest.raises(SettingsError) as refused:
+        Everything.load()
+    assert "ANGARIUM_PORT: " in str(refused.value)
+    assert "ANGARIUM_LOG_LEVEL: " in str(refused.value)
+
+
+def test_production_starts_when_nothing_is_an_example(monkeypatch: pytest.MonkeyPatch) -> None:
+    environment(monkeypatch, PRODUCTION)
+    assert Everything.load().production
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"ANGARIUM_SERVICE_TOKEN": ""}, "ANGARIUM_SERVICE_TOKEN"),
+        ({"ANGARIUM_SERVICE_TOKEN": "Change-Me-please"}, "ANGARIUM_SERVICE_TOKEN"),
+        ({"ANGARIUM_API_KEY": "ang_live_example"}, "ANGARIUM_API_KEY"),
+        ({"ANGARIUM_JWT_SECRET": "changeme" * 8}, "ANGARIUM_JWT_SECRET"),
+        ({"ANGARIUM_CALLBACK_SECRET": "whsec_example"}, "ANGARIUM_CALLBACK_SECRET"),
+        ({"ANGARIUM_EMAIL_PROVIDERS": "smtp://m,mailbox://"}, "ANGARIUM_EMAIL_PROVIDERS"),
+        ({"ANGARIUM_SMS_PROVIDERS": "mailbox://"}, "ANGARIUM_SMS_PROVIDERS"),
+        ({"ANGARIUM_AUTH": "off"}, "ANGARIUM_AUTH"),
+        ({"ANGARIUM_BROKER_URL": "amqp://guest:guest@rabbitmq:5672/"}, "ANGARIUM_BROKER_URL"),
+        ({"ANGARIUM_CRASH_AT": "after_send"}, "ANGARIUM_CRASH_AT"),
+    ],
+)
+def test_production_refuses(changed: dict[str, str], named: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    environment(monkeypatch, {**PRODUCTION, **changed})
+    with pytest.raises(SettingsError, match=rf"^{named}: .*production$"):
+        Everything.load()
+
+
+def test_a_certificate_needs_its_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "cert.pem").write_text("")
+    monkeypatch.setenv("ANGARIUM_TLS_CERT", "cert.pem")
+    with pytest.raises(SettingsError, match=r"^ANGARIUM_TLS_KEY: "):
+        Everything.load()
+    monkeypatch.setenv("ANGARIUM_TLS_KEY", "nowhere.pem")
+    with pytest.raises(SettingsError, match=r"^ANGARIUM_TLS_KEY: is not a file$"):
+        Everything.load()
+
+
+def test_settings_show_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    secrets = {
+        "ANGARIUM_API_KEY": "canary",
+        "ANGARIUM_SERVICE_TOKEN": "canary",
+        "ANGARIUM_JWT_SECRET": "canary",
+        "ANGARIUM_JWT_PUBLIC_KEY": "canary",
+        "ANGARIUM_CALLBACK_SECRET": "canary",
+        "ANGARIUM_BROKER_URL": "amqp://canary:canary@h",
+        "ANGARIUM_CACHE_URL": "redis://:canary@h",
+        "ANGARIUM_NOTIFICATIONS_DATABASE_URL": "postgresql://u:canary@h/d",
+        "ANGARIUM_NOTIFICATIONS_READ_DATABASE_URL": "postgresql://u:canary@h/d",
+        "ANGARIUM_EMAIL_PROVIDERS": "smtp://u:canary@h",
+    }
+    environment(monkeypatch, secrets)
+    settings = Everything.load()
+    assert "canary" not in repr(settings)
+    assert "canary" not in str(settings)
+
+
+def test_settings_do_not_change() -> None:
+    settings = Everything.load()
+    with pytest.raises(ValueError, match="frozen"):
+        settings.host = "elsewhere"  # type: ignore[misc]  # what is tested

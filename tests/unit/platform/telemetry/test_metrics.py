@@ -1,0 +1,45 @@
+"""Instruments."""
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from angarium.platform.telemetry.metrics import Metrics
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "http_requests_total",
+        "http_request_duration_seconds",
+        "notifications_accepted_total",
+        "notifications_finished_total",
+        "accept_to_sent_seconds",
+        "attempts_total",
+        "provider_duration_seconds",
+        "queue_messages",
+        "queue_oldest_age_seconds",
+        "outbox_pending",
+        "dead_letters",
+        "cache_requests_total",
+        "breaker_state",
+        "rate_limited_total",
+    ],
+)
+def test_every_instrument_of_the_contract_is_there(name: str) -> None:
+    metrics = Metrics(CollectorRegistry())
+    assert hasattr(metrics, name)
+    shown = f"# TYPE angarium_{name} "
+    assert shown in metrics.render().decode()
+
+
+def test_two_processes_worth_of_metrics_live_side_by_side() -> None:
+    first, second = Metrics(CollectorRegistry()), Metrics(CollectorRegistry())
+    first.dead_letters.set(3)
+    assert b"angarium_dead_letters 3.0" in first.render()
+    assert b"angarium_dead_letters 0.0" in second.render()
+
+
+def test_counters_count_by_label() -> None:
+    metrics = Metrics(CollectorRegistry())
+    metrics.notifications_finished_total.labels("email", "sent").inc(2)
+    assert b'angarium_notifications_finished_total{channel="email",status="sent"} 2.0' in metrics.render()

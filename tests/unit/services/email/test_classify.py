@@ -1,0 +1,100 @@
+import pytest
+
+from angarium.delivery.outcome import Ambiguous, Configuration, Outcome, Permanent, Retry
+from angarium.services.email.classify import TABLE, Phase, Row, lost, refusal, verdict
+from angarium.services.email.reply import Reply, answer
+
+_R, _LATER = Retry(""), Retry("", provider_fault=False)
+_P, _S, _C = Permanent(""), Permanent("", suppress=True), Configuration("")
+
+ROWS: list[tuple[str, Phase, Outcome]] = [
+    # retryable
+    ("421 4.3.2 shutting down", Phase.MAIL, _R),
+    ("421 too many connections", Phase.RCPT, _R),
+    ("450 4.2.1 mailbox busy", Phase.RCPT, _LATER),
+    ("450 greylisted", Phase.RCPT, _LATER),
+    ("451 4.7.1 greylisted", Phase.RCPT, _LATER),
+    ("451 greylisted", Phase.RCPT, _LATER),
+    ("451 local error", Phase.FINAL, _R),
+    ("451 4.3.0 queue", Phase.FINAL, _R),
+    ("452 4.2.2 over quota", Phase.RCPT, _LATER),
+    ("452 4.3.1 no storage", Phase.MAIL, _R),
+    ("454 Throttling failure: Maximum sending rate exceeded", Phase.FINAL, _R),
+    ("454 4.7.0 temporary authentication failure", Phase.SESSION, _R),
+    ("455 parameters", Phase.MAIL, _R),
+    ("550 4.4.1 contradictory, and kind", Phase.RCPT, _R),
+    ("554 4.7.1 contradictory, and kind", Phase.FINAL, _LATER),
+    # permanent, and the address is dead
+    *((f"{code} {enhanced} no", phase, _S)
+      for code in (550, 551, 553)
+      for enhanced in ("5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.2.1")
+      for phase in (Phase.RCPT, Phase.FINAL)),
+    # the sender's fault, said in the same words
+    ("550 5.1.1 who are you", Phase.MAIL, _P),
+    ("550 5.1.8 bad sender", Phase.RCPT, _P),
+    ("550 5.1.10 null mx", Phase.RCPT, _P),
+    ("554 5.1.1 another code", Phase.RCPT, _P),
+    # permanent
+    ("552 too big", Phase.FINAL, _P),
+    ("552 5.2.2 full", Phase.RCPT, _P),
+    ("550 5.2.2 full", Phase.RCPT, _P),
+    ("554 5.3.4 too big", Phase.FINAL, _P),
+    # policy
+    ("550 5.7.1 blocked", Phase.RCPT, _P),
+    ("554 5.7.26 unauthenticated", Phase.FINAL, _P),
+    ("550 5.7.509 dmarc", Phase.FINAL, _P),
+    # configuration
+    ("530 5.7.0 authentication required", Phase.MAIL, _C),
+    ("534 5.7.9 application password required", Phase.SESSION, _C),
+    ("535 5.7.8 credentials", Phase.SESSION, _C),
+    ("554 no service here", Phase.SESSION, _C),
+    ("502 no EHLO", Phase.SESSION, _C),
+    # whatever else
+    ("500 what", Phase.MAIL, _P),
+    ("550 no such user", Phase.RCPT, _P),
+    ("554 transaction failed", Phase.FINAL, _P),
+    ("571 blocked", Phase.RCPT, _P),
+]  # fmt: skip
+
+
+def reply_of(line: str) -> Reply:
+    return Reply(int(line[:3]), line[4:])
+
+
+@pytest.mark.parametrize(("line", "phase", "expected"), ROWS)
+def test_the_class_of_a_reply(line: str, phase: Phase, expected: Outcome) -> None:
+    assert refusal(reply_of(line), phase, "") == expected
+
+
+def test_every_row_of_the_table_is_tested() -> None:
+    def deciding(line: str, phase: Phase) -> Row:
+        return next(row for row in TABLE if row.fits(reply_of(line), phase))
+
+    assert {id(deciding(line, phase)) for line, phase, _ in ROWS} == {id(row) for row in TABLE}
+
+
+@pytest.mark.parametrize("code", range(400, 600))
+@pytest.mark.parametrize("phase", Phase)
+def test_every_refusal_has_a_class(code: int, phase: Phase) -> None:
+    assert verdict(Reply(code, ""), phase) is not None
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_a_reply_that_makes_no_sense_is_doubt_only_after_the_final_dot(phase: Phase) -> None:
+    expected = Ambiguous if phase is Phase.FINAL else Retry
+    assert isinstance(refusal(Reply(199, "what"), phase, "199 what"), expected)
+    assert isinstance(lost(phase, "gone"), expected)
+
+
+def test_an_answer_holds_no_address_and_no_secret() -> None:
+    reply = Reply(550, "5.1.1 <canary@x.test>: user 'canary@x.test' unknown, mailto:canary@x.test (hunter2)")
+    words = answer(reply, "hunter2", "")
+    assert words.startswith("550 5.1.1 [address]")
+    assert "canary" not in words
+    assert "hunter2" not in words
+
+
+def test_an_answer_is_one_short_printable_line() -> None:
+    words = answer(Reply(554, "a\r\nb\x1b[31m\u2028" + "x" * 5000))
+    assert len(words) <= 200
+    assert words.isprintable()

@@ -1,0 +1,62 @@
+import pytest
+
+from angarium.delivery.provider import Address, InvalidAddress
+from angarium.services.email.address import check, check_address
+
+
+@pytest.mark.parametrize(
+    ("address", "canonical"),
+    [
+        ("john@example.com", "john@example.com"),
+        ("John.Doe+tag@EXAMPLE.com", "John.Doe+tag@example.com"),
+        ("a@exämple.com", "a@xn--exmple-cua.com"),
+        ("jörg@exämple.com", "jörg@exämple.com"),
+        ("bounce@sandbox.test", "bounce@sandbox.test"),
+        ("root@localhost", "root@localhost"),
+        ("printer@Office.local", "printer@office.local"),
+    ],
+)
+def test_what_may_be_sent_to(address: str, canonical: str) -> None:
+    assert check(address) == canonical
+    assert check(canonical) == canonical
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "john",
+        "john@",
+        "@example.com",
+        "john@example",
+        "john@@example.com",
+        "john doe@example.com",
+        "john@exa mple.com",
+        "john@example..com",
+        ".john@example.com",
+        "john@-example.com",
+        "John <john@example.com>",
+        '"a@evil.com, b" <b@x>',
+        '"john doe"@example.com',
+        "a@example.com,b@example.com",
+        "a@example.com\r\nBcc: b@example.com",
+        "a\u202e@example.com",
+        "a\u2028b@example.com",
+        "john@[127.0.0.1]",
+        "john@[IPv6:::1]",
+        "a@b@localhost",
+        "a b@localhost",
+        "a@host\n.local",
+        "\ud800@example.com",
+        "a" * 65 + "@example.com",
+        "a@" + "b" * 250 + ".com",
+    ],
+)
+def test_what_cannot_be_sent_to(address: str) -> None:
+    with pytest.raises(InvalidAddress) as caught:
+        check(address)
+    assert not address or address not in str(caught.value)
+
+
+def test_the_name_stays() -> None:
+    assert check_address(Address("a@EXAMPLE.com", "Ann")) == Address("a@example.com", "Ann")

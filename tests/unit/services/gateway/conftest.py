@@ -1,0 +1,190 @@
+"""A gateway over SQLite, the in-process broker and cache, asked without sockets."""
+
+import io
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx2
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.types import ASGIApp
+
+from angarium.contracts.scopes import Scope
+from angarium.contracts.statuses import Channel
+from angarium.notifications.store.open import open_store
+from angarium.notifications.store.port import NotificationStore
+from angarium.notifications.store.reader import NotificationReader
+from angarium.notifications.store.schema import MIGRATIONS
+from angarium.notifications.topology import build_topology
+from angarium.platform.auth.tokens import TokenVerifier
+from angarium.platform.broker.memory import MemoryBroker
+from angarium.platform.cache.memory import MemoryCache
+from angarium.platform.clock import SystemClock
+from angarium.platform.database.engine import open_engine
+from angarium.platform.database.migrate import upgrade
+from angarium.platform.http.client import ServiceClient
+from angarium.platform.identifiers import Identifiers
+from angarium.platform.settings import AuthSettings
+from angarium.platform.telemetry.logging import Logger, make_logger
+from angarium.platform.telemetry.metrics import Metrics
+from angarium.services.gateway.acceptance import AcceptanceRules
+from angarium.services.gateway.app import Gateway, GatewayParts
+from tests.unit.services.gateway.directory import MemoryContacts, MemoryTemplates
+from tests.unit.services.gateway.upstream import Upstream
+
+API_KEY = "ang_live_of_the_tests"
+SERVICE_TOKEN = "service-token-of-the-tests"
+PATH = "/api/v1/notifications"
+
+
+@dataclass(kw_only=True)
+class World:
+    """A gateway and everything around it that a test wants to touch."""
+
+    gateway: Gateway
+    client: httpx2.AsyncClient
+    store: NotificationStore
+    engine: AsyncEngine
+    broker: MemoryBroker
+    contacts: MemoryContacts
+    templates: MemoryTemplates
+    users: Upstream
+    template_service: Upstream
+    metrics: Metrics
+    logger: Logger
+    log: io.StringIO
+    count_letters: Callable[[], Awaitable[int]]
+    user_id: UUID
+    keys: dict[str, str] = field(default_factory=dict)
+
+    def body(self, **changes: Any) -> dict[str, Any]:
+        """A request that is accepted; `changes` replace fields, None removes one."""
+        whole = {
+            "notification_type": "email",
+            "user_id": str(self.user_id),
+            "template_code": "welcome",
+            "variables": {"name": "John"},
+            "request_id": "order-42",
+            **changes,
+        }
+        return {name: value for name, value in whole.items() if value is not None}
+
+    async def send(self, headers: Mapping[str, str] | None = None, **changes: Any) -> httpx2.Response:
+        return await self.client.post(PATH, json=self.body(**changes), headers=headers)
+
+    async def key(self, *scopes: Scope, name: str | None = None) -> dict[str, str]:
+        """The header of a new key with these scopes."""
+        body = {"name": name or f"key-{len(self.keys)}", "scopes": list(scopes)}
+        answer = await self.client.post("/api/v1/keys", json=body)
+        assert answer.status_code == 201, answer.text
+        made = answer.json()["data"]
+        self.keys[made["name"]] = made["key_id"]
+        return {"x-api-key": made["key"]}
+
+    def lines(self, event: str) -> list[dict[str, Any]]:
+        """The log lines of that event."""
+        lines = [json.loads(line) for line in self.log.getvalue().splitlines()]
+        return [line for line in lines if line["event"] == event]
+
+
+def error_of(answer: httpx2.Response) -> dict[str, Any]:
+    """The `error` of a refusal whose envelope is whole."""
+    body = answer.json()
+    assert (body["success"], body["data"], body["meta"]) == (False, None, None)
+    assert body["error"]["correlation_id"] == answer.headers["x-correlation-id"]
+    error: dict[str, Any] = body["error"]
+    return error
+
+
+def fields_of(answer: httpx2.Response) -> list[str]:
+    """The fields that a refusal names."""
+    return [detail["field"] for detail in error_of(answer)["details"]]
+
+
+@pytest.fixture
+def enabled() -> frozenset[Channel]:
+    """The channels that are on; a test may set others."""
+    return frozenset(Channel)
+
+
+@pytest.fixture
+async def world(tmp_path: Path, enabled: frozenset[Channel]) -> AsyncIterator[World]:
+    url = f"sqlite:///{tmp_path / 'notifications.db'}"
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        engine = open_engine(url)
+        stack.push_async_callback(engine.dispose)
+        await upgrade(engine, MIGRATIONS)
+        store = open_store(url, pool_size=5, clock=clock)
+        stack.push_async_callback(store.close)
+        broker = MemoryBroker(clock)
+        stack.push_async_callback(broker.close)
+        topology = build_topology(retry_delays=())
+        await broker.declare(topology)
+        log = io.StringIO()
+        logger = make_logger("gateway", format="json", stream=log)
+        reader = NotificationReader(engine)
+        users, template_service = Upstream("users"), Upstream("templates")
+        contacts, templates, metrics = MemoryContacts(), MemoryTemplates(), Metrics()
+        templates.add("welcome", required=["name"], category="account")
+        gateway = Gateway(
+            GatewayParts(
+                store=store,
+                reader=reader,
+                engine=engine,
+                broker=broker,
+                topology=topology,
+                cache=MemoryCache(clock),
+                contacts=contacts,
+                templates=templates,
+                users_client=_client(users, stack),
+                templates_client=_client(template_service, stack),
+                tokens=TokenVerifier(AuthSettings(), clock),
+                service_token=SERVICE_TOKEN,
+                auth="on",
+                rules=AcceptanceRules(channels=enabled),
+                logger=logger,
+                metrics=metrics,
+                clock=clock,
+                identifiers=Identifiers(clock),
+            )
+        )
+        stack.push_async_callback(gateway.drain)
+        await gateway.keys.seed(API_KEY)
+        client = await stack.enter_async_context(_asgi(gateway.app))
+        client.headers["x-api-key"] = API_KEY
+        yield World(
+            gateway=gateway,
+            client=client,
+            store=store,
+            engine=engine,
+            broker=broker,
+            contacts=contacts,
+            templates=templates,
+            users=users,
+            template_service=template_service,
+            metrics=metrics,
+            logger=logger,
+            log=log,
+            count_letters=reader.count_letters,
+            user_id=contacts.add(),
+        )
+
+
+def _asgi(app: ASGIApp) -> httpx2.AsyncClient:
+    transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
+    return httpx2.AsyncClient(transport=transport, base_url="http://gateway")
+
+
+def _client(upstream: Upstream, stack: AsyncExitStack) -> ServiceClient:
+    transport = httpx2.ASGITransport(app=upstream.app)
+    client = ServiceClient(
+        f"http://{upstream.name}", service_token=SERVICE_TOKEN, name=upstream.name, transport=transport
+    )
+    stack.push_async_callback(client.close)
+    return client

@@ -1,0 +1,191 @@
+"""Dead letters by the API, and the janitor that follows the list in `failed.queue`."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from angarium.contracts.messages import FAILED_KEY, FAILED_QUEUE, WORK_EXCHANGE
+from angarium.contracts.scopes import Scope
+from angarium.contracts.statuses import Channel, Status
+from angarium.notifications.letters import failed_message, foreign_letter, letter_of
+from angarium.notifications.model import Claimed, Reason, Result
+from angarium.platform.broker.port import Outgoing
+from angarium.platform.clock import SystemClock
+from angarium.platform.telemetry.logging import make_logger
+from angarium.services.gateway.janitor import Janitor
+from tests.unit.services.gateway.conftest import PATH, World, error_of
+
+LETTERS = "/api/v1/dead-letters"
+LEASE = timedelta(seconds=20)
+
+
+async def fail(world: World, request_id: str, code: str = "permanent", **changes: Any) -> str:
+    """Send one and let it fail as a worker would; the notification's id."""
+    answer = await world.send(request_id=request_id, **changes)
+    notification_id = UUID(answer.json()["data"]["notification_id"])
+    token, reason = uuid4(), Reason(code, "550 5.1.1 no such user")
+    [claimed] = await world.store.claim([notification_id], token=token, lease=LEASE, worker="w-1")
+    assert isinstance(claimed, Claimed)
+    letter = letter_of(claimed, reason, letter_id=uuid4(), attempts=1)
+    message = failed_message(letter, SystemClock().now())
+    result = Result(
+        id=notification_id,
+        claim_token=token,
+        status=Status.FAILED,
+        reason=reason,
+        dead_letter=letter,
+        outbox=(message,),
+    )
+    assert await world.store.record([result]) == [True]
+    await world.gateway.publisher.publish([message])
+    return str(notification_id)
+
+
+async def letters(world: World, query: str = "") -> list[dict[str, Any]]:
+    answer = await world.client.get(f"{LETTERS}{query}")
+    assert answer.status_code == 200, answer.text
+    data: list[dict[str, Any]] = answer.json()["data"]
+    return data
+
+
+async def status_of(world: World, notification_id: str) -> str:
+    status: str = (await world.client.get(f"{PATH}/{notification_id}")).json()["data"]["status"]
+    return status
+
+
+async def queued(world: World) -> int:
+    [stats] = await world.broker.stats([FAILED_QUEUE])
+    return stats.messages
+
+
+def janitor(world: World) -> Janitor:
+    return Janitor(
+        store=world.store,
+        count_letters=world.count_letters,
+        broker=world.broker,
+        clock=SystemClock(),
+        logger=make_logger("gateway", format="json", stream=world.log),
+    )
+
+
+async def test_a_letter_tells_what_failed(world: World) -> None:
+    notification_id = await fail(world, "a")
+    [letter] = await letters(world)
+    assert letter["notification_id"] == notification_id
+    assert letter["channel"] == "email"
+    assert letter["template_code"] == "welcome"
+    assert letter["reason"] == {"code": "permanent", "message": "550 5.1.1 no such user"}
+    assert (letter["attempts"], letter["payload"]) == (1, None)
+    one = await world.client.get(f"{LETTERS}/{letter['id']}")
+    assert one.json()["data"] == letter
+
+
+async def test_filters(world: World) -> None:
+    await fail(world, "a")
+    await fail(world, "b", code="retries_exhausted", notification_type="sms")
+    assert len(await letters(world)) == 2
+    assert len(await letters(world, "?channel=sms")) == 1
+    assert len(await letters(world, "?reason=permanent")) == 1
+    assert len(await letters(world, "?template_code=other")) == 0
+    assert len(await letters(world, "?older_than=2020-01-01T00:00:00Z")) == 0
+    assert (await world.client.get(f"{LETTERS}?channel=fax")).status_code == 400
+
+
+async def test_groups(world: World) -> None:
+    for request_id in ("a", "b"):
+        await fail(world, request_id)
+    [group] = await letters(world, "?group_by=reason")
+    assert (group["reason"], group["channel"], group["count"]) == ("permanent", "email", 2)
+    assert group["example"] == "550 5.1.1 no such user"
+    assert (await world.client.get(f"{LETTERS}?group_by=colour")).status_code == 400
+
+
+async def test_a_replayed_letter_leaves_the_list_and_its_notification_is_pending(world: World) -> None:
+    notification_id = await fail(world, "a")
+    [letter] = await letters(world)
+    answer = await world.client.post(f"{LETTERS}/{letter['id']}/replay")
+    assert answer.status_code == 200
+    assert answer.json()["data"] == {"matched": 1, "replayed": 1, "dry_run": False}
+    assert await letters(world) == []
+    assert await status_of(world, notification_id) == "pending"
+    assert len(world.lines("notification.replayed")) == 1
+    assert (await world.client.post(f"{LETTERS}/{letter['id']}/replay")).status_code == 404
+
+
+async def test_many_are_replayed_by_filter(world: World) -> None:
+    for number in range(5):
+        await fail(world, f"e-{number}")
+    kept = await fail(world, "s", notification_type="sms")
+    body = {"filter": {"channel": "email"}}
+    dry = await world.client.post(f"{LETTERS}/replay", json={**body, "dry_run": True})
+    assert dry.json()["data"] == {"matched": 5, "replayed": 0, "dry_run": True}
+    assert len(await letters(world)) == 6
+    real = await world.client.post(f"{LETTERS}/replay", json={**body, "rate_per_second": 100})
+    assert real.json()["data"] == {"matched": 5, "replayed": 5, "dry_run": False}
+    assert [letter["notification_id"] for letter in await letters(world)] == [kept]
+
+
+async def test_a_discarded_letter_leaves_the_list_and_stays_failed(world: World) -> None:
+    notification_id = await fail(world, "a")
+    [letter] = await letters(world)
+    assert (await world.client.delete(f"{LETTERS}/{letter['id']}")).status_code == 200
+    assert await letters(world) == []
+    assert await status_of(world, notification_id) == "failed"
+    assert (await world.client.delete(f"{LETTERS}/{letter['id']}")).status_code == 404
+
+
+async def test_a_foreign_message_shows_its_payload_and_cannot_be_replayed(world: World) -> None:
+    letter = foreign_letter(b"{oops", Reason("malformed", "bad JSON"), letter_id=uuid4(), channel=Channel.EMAIL)
+    await world.store.bury([letter], [failed_message(letter, SystemClock().now())])
+    [shown] = await letters(world)
+    assert (shown["notification_id"], shown["payload"]) == (None, "{oops")
+    answer = await world.client.post(f"{LETTERS}/{letter.id}/replay")
+    assert (answer.status_code, error_of(answer)["code"]) == (409, "conflict")
+
+
+async def test_it_takes_the_scope(world: World) -> None:
+    key = await world.key(Scope.NOTIFICATIONS_READ, Scope.NOTIFICATIONS_SEND)
+    assert (await world.client.get(LETTERS, headers=key)).status_code == 403
+
+
+async def test_a_letter_nobody_knows_is_a_404(world: World) -> None:
+    for method, path in (("GET", ""), ("DELETE", ""), ("POST", "/replay")):
+        answer = await world.client.request(method, f"{LETTERS}/{uuid4()}{path}")
+        assert (answer.status_code, error_of(answer)["code"]) == (404, "not_found")
+
+
+async def test_the_janitor_takes_out_what_left_the_list_and_nothing_else(world: World) -> None:
+    for number in range(6):
+        await fail(world, f"e-{number}")
+    stranger = Outgoing(WORK_EXCHANGE, FAILED_KEY, b"not a letter", message_id="stranger")
+    assert await world.broker.publish([stranger]) == [True]
+    for letter in (await letters(world))[1:3]:
+        await world.client.post(f"{LETTERS}/{letter['id']}/replay")
+    await world.client.delete(f"{LETTERS}/{(await letters(world))[0]['id']}")
+    tidy = janitor(world)
+    assert await tidy.tidy_once() == 3
+    assert await queued(world) == 4
+    assert await tidy.tidy_once() == 0
+    assert await queued(world) == 4
+
+
+async def test_the_janitor_leaves_a_queue_alone_that_is_as_long_as_the_list(world: World) -> None:
+    await fail(world, "a")
+    assert await janitor(world).tidy_once() == 0
+    async with world.broker.consume(FAILED_QUEUE, prefetch=10) as consumer:
+        [delivery] = await consumer.receive(10)
+    assert not delivery.redelivered
+
+
+@pytest.mark.parametrize("hold", [2])
+async def test_a_queue_too_long_to_hold_is_turned_over(
+    world: World, hold: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("angarium.services.gateway.janitor.HOLD", hold)
+    for number in range(6):
+        await fail(world, f"e-{number}")
+    await world.client.delete(f"{LETTERS}/{(await letters(world))[0]['id']}")
+    assert await janitor(world).tidy_once() == 1
+    assert await queued(world) == 5

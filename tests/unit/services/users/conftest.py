@@ -1,0 +1,96 @@
+"""The users service over each database, without sockets."""
+
+import io
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx2
+import pytest
+from argon2 import PasswordHasher
+from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from angarium.platform.auth.remote import RemoteAuthenticator
+from angarium.platform.cache.memory import MemoryCache
+from angarium.platform.clock import SystemClock
+from angarium.platform.database.engine import open_engine
+from angarium.platform.database.migrate import upgrade
+from angarium.platform.http.client import ServiceClient
+from angarium.platform.identifiers import Identifiers
+from angarium.platform.telemetry.logging import make_logger
+from angarium.platform.telemetry.metrics import Metrics
+from angarium.services.users.app import MIGRATIONS, build_app
+from angarium.services.users.passwords import Passwords
+from tests.support.servers import PostgreSQL
+
+TOKEN = "a-service-token-of-the-tests"
+
+
+@dataclass
+class Users:
+    """The service in a test's hands."""
+
+    app: FastAPI
+    engine: AsyncEngine
+    cache: MemoryCache
+    log: io.StringIO
+    gateway: ServiceClient
+    clients: list[httpx2.AsyncClient] = field(default_factory=list)
+
+    def client(self, tenant: str = "default", scopes: str = "users:read users:write") -> httpx2.AsyncClient:
+        headers = {"x-service-token": TOKEN, "x-angarium-tenant": tenant, "x-angarium-scopes": scopes}
+        client = httpx2.AsyncClient(
+            transport=httpx2.ASGITransport(app=self.app), base_url="http://users", headers=headers
+        )
+        self.clients.append(client)
+        return client
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.distributed)])
+async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[AsyncEngine]:
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'users.db'}"
+    else:
+        server: PostgreSQL = request.getfixturevalue("postgresql")
+        await server.start()
+        url = await server.create_database()
+    opened = open_engine(url)
+    await upgrade(opened, MIGRATIONS)
+    yield opened
+    await opened.dispose()
+
+
+@pytest.fixture
+def build() -> Callable[[AsyncEngine, MemoryCache], Users]:
+    def build(engine: AsyncEngine, cache: MemoryCache) -> Users:
+        clock = SystemClock()
+        gateway = ServiceClient("http://127.0.0.1:1", service_token=TOKEN, name="gateway", clock=clock)
+        log = io.StringIO()
+        app = build_app(
+            engine=engine,
+            cache=cache,
+            authenticator=RemoteAuthenticator(gateway, TOKEN, clock),
+            logger=make_logger("users", level="debug", stream=log, format="json"),
+            metrics=Metrics(),
+            clock=clock,
+            identifiers=Identifiers(clock),
+            passwords=Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)),
+        )
+        return Users(app, engine, cache, log, gateway)
+
+    return build
+
+
+@pytest.fixture
+async def users(engine: AsyncEngine, build: Callable[[AsyncEngine, MemoryCache], Users]) -> AsyncIterator[Users]:
+    users = build(engine, MemoryCache(SystemClock()))
+    yield users
+    for client in users.clients:
+        await client.aclose()
+    await users.gateway.close()
+
+
+@pytest.fixture
+def client(users: Users) -> httpx2.AsyncClient:
+    return users.client()

@@ -1,0 +1,111 @@
+from typing import Any
+
+import httpx2
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from angarium.contracts.users import ChannelSwitches, Preferences, PreferencesPatch
+from angarium.services.users.preferences import merged
+
+WHOLE = {
+    "email": False,
+    "push": True,
+    "sms": True,
+    "categories": {"marketing": {"email": False, "sms": True}},
+    "quiet_hours": {"start": "22:00", "end": "07:00"},
+}
+DEFAULTS = {"email": True, "push": True, "sms": True, "categories": {}, "quiet_hours": None}
+
+
+@pytest.fixture
+async def path(client: httpx2.AsyncClient) -> str:
+    answer = await client.post("/users", json={"name": "A", "email": "a@example.com"})
+    return f"/users/{answer.json()['data']['user_id']}/preferences"
+
+
+async def test_everything_is_on_until_someone_says_otherwise(client: httpx2.AsyncClient, path: str) -> None:
+    answer = await client.get(path)
+    assert answer.json()["data"] == DEFAULTS
+    assert answer.headers["etag"] == '"1"'
+
+
+async def test_put_sets_them_as_a_whole(client: httpx2.AsyncClient, path: str) -> None:
+    answer = await client.put(path, json=WHOLE)
+    assert answer.json()["data"] == WHOLE
+    assert answer.headers["etag"] == '"2"'
+    assert (await client.get(path)).json()["data"] == WHOLE
+    assert (await client.put(path, json={})).json()["data"] == DEFAULTS
+
+
+@pytest.mark.parametrize(
+    ("patch", "changed"),
+    [
+        ({}, {}),
+        ({"sms": False}, {"sms": False}),
+        ({"quiet_hours": None}, {"quiet_hours": None}),
+        ({"categories": None}, {"categories": {}}),
+        (
+            {"categories": {"marketing": {"push": False}}},
+            {"categories": {"marketing": {"email": False, "push": False, "sms": True}}},
+        ),
+        ({"categories": {"marketing": {"email": None}}}, {"categories": {"marketing": {"sms": True}}}),
+        ({"categories": {"marketing": {"email": None, "sms": None}}}, {"categories": {}}),
+        (
+            {"categories": {"news": {"sms": False}}},
+            {"categories": {"marketing": {"email": False, "sms": True}, "news": {"sms": False}}},
+        ),
+    ],
+)
+async def test_patch_changes_what_it_names(
+    client: httpx2.AsyncClient, path: str, patch: dict[str, Any], changed: dict[str, Any]
+) -> None:
+    await client.put(path, json=WHOLE)
+    assert (await client.patch(path, json=patch)).json()["data"] == {**WHOLE, **changed}
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        ({"sms": None}, "sms"),
+        ({"sms": "perhaps"}, "sms"),
+        ({"fax": True}, "fax"),
+        ({"categories": {"a b": {}}}, "categories.a b"),
+        ({"categories": {"news": {"fax": False}}}, "categories.news.fax"),
+        ({"quiet_hours": {"start": "22:00"}}, "quiet_hours.end"),
+    ],
+)
+async def test_what_is_wrong_is_named(client: httpx2.AsyncClient, path: str, body: dict[str, Any], named: str) -> None:
+    answer = await client.patch(path, json=body)
+    assert answer.status_code == 400
+    assert named in {detail["field"] for detail in answer.json()["error"]["details"]}
+    assert (await client.get(path)).json()["data"] == DEFAULTS
+
+
+async def test_the_three_booleans_show_in_the_user(client: httpx2.AsyncClient, path: str) -> None:
+    await client.put(path, json=WHOLE)
+    user = (await client.get(path.removesuffix("/preferences"))).json()["data"]
+    assert user["preferences"] == {"email": False, "push": True, "sms": True}
+
+
+switch = st.sampled_from([True, False])
+switches = st.builds(ChannelSwitches, email=switch, push=switch, sms=switch)
+preferences = st.builds(
+    Preferences,
+    email=switch,
+    push=switch,
+    sms=switch,
+    categories=st.dictionaries(st.sampled_from(["a", "b", "c"]), switches),
+)
+
+
+@given(preferences, preferences)
+def test_a_patch_that_names_everything_and_no_new_category_wins_and_repeating_it_changes_nothing(
+    old: Preferences, new: Preferences
+) -> None:
+    patch = PreferencesPatch.model_validate(new.model_dump())
+    once = merged(old, patch)
+    assert (once.email, once.push, once.sms) == (new.email, new.push, new.sms)
+    assert new.categories.items() <= once.categories.items()
+    assert old.categories.keys() | new.categories.keys() == once.categories.keys()
+    assert merged(once, patch) == once

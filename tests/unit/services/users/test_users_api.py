@@ -1,0 +1,354 @@
+import asyncio
+from typing import Any
+from uuid import uuid4
+
+import httpx2
+import pytest
+
+from tests.unit.services.users.conftest import Users
+
+JOHN = {
+    "name": "John Doe",
+    "email": "John.Doe@Example.COM",
+    "phone": "+1 (415) 555-0123",
+    "push_token": "token123",
+    "preferences": {"sms": False},
+    "locale": "en",
+    "timezone": "Europe/Paris",
+    "metadata": {"plan": "pro"},
+}
+SHOWN = {
+    "name": "John Doe",
+    "email": "John.Doe@example.com",
+    "phone": "+14155550123",
+    "push_token": "token123",
+    "preferences": {"email": True, "push": True, "sms": False},
+    "locale": "en",
+    "timezone": "Europe/Paris",
+    "metadata": {"plan": "pro"},
+}
+
+
+async def create(client: httpx2.AsyncClient, **changes: Any) -> dict[str, Any]:
+    answer = await client.post("/users", json={**JOHN, **changes})
+    assert answer.status_code == 201, answer.text
+    data: dict[str, Any] = answer.json()["data"]
+    return data
+
+
+def fields(answer: httpx2.Response) -> set[str]:
+    return {detail["field"] for detail in answer.json()["error"]["details"]}
+
+
+async def test_a_user_is_created_and_shown(client: httpx2.AsyncClient) -> None:
+    answer = await client.post("/users", json=JOHN)
+    assert answer.status_code == 201
+    assert answer.headers["etag"] == '"1"'
+    body = answer.json()
+    assert body["success"] is True
+    user_id = body["data"]["user_id"]
+    assert SHOWN.items() <= body["data"].items()
+    assert body["data"]["created_at"].endswith("Z")
+    again = await client.get(f"/users/{user_id}/")
+    assert again.status_code == 200
+    assert again.headers["etag"] == '"1"'
+    assert again.json()["data"] == body["data"]
+
+
+@pytest.mark.parametrize("address", ["email", "phone", "push_token"])
+async def test_one_address_suffices(client: httpx2.AsyncClient, address: str) -> None:
+    answer = await client.post("/users", json={"name": "A", address: JOHN[address]})
+    assert answer.status_code == 201
+    assert answer.json()["data"]["preferences"] == {"email": True, "push": True, "sms": True}
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"name": None}, {"name"}),
+        ({"name": ""}, {"name"}),
+        ({"name": "a\nb"}, {"name"}),
+        ({"email": None, "phone": None, "push_token": None}, {"email"}),
+        ({"email": "no-address"}, {"email"}),
+        ({"email": "a@evil.com, b@x.org"}, {"email"}),
+        ({"email": "a@b.com\r\nBcc: c@d.com"}, {"email"}),
+        ({"phone": "4155550123"}, {"phone"}),
+        ({"phone": "+12"}, {"phone"}),
+        ({"phone": "+1800FLOWERS"}, {"phone"}),
+        ({"timezone": "Mars/Olympus"}, {"timezone"}),
+        ({"timezone": "../../etc/passwd"}, {"timezone"}),
+        ({"timezone": "Europe"}, {"timezone"}),
+        ({"push_token": "a b"}, {"push_token"}),
+        ({"push_token": "a\x00b"}, {"push_token"}),
+        ({"locale": "not a locale"}, {"locale"}),
+        ({"password": "short"}, {"password"}),
+        ({"metadata": {"a": "\x00"}}, {"metadata"}),
+        ({"metadata": {"a": "x" * 5000}}, {"metadata"}),
+        ({"metadata": [1]}, {"metadata"}),
+        ({"preferences": {"sms": None}}, {"preferences.sms"}),
+        ({"preferences": {"fax": True}}, {"preferences.fax"}),
+        ({"preferences": {"quiet_hours": {"start": "25:00", "end": "07:00"}}}, {"preferences.quiet_hours.start"}),
+        ({"tenant": "other"}, {"tenant"}),
+        ({"user_id": "7f9c", "role": "admin"}, {"user_id", "role"}),
+        ({"email": "bad", "phone": "+12", "timezone": "X/Y"}, {"email", "phone", "timezone"}),
+    ],
+)
+async def test_what_is_wrong_is_named(client: httpx2.AsyncClient, changes: dict[str, Any], named: set[str]) -> None:
+    answer = await client.post("/users", json={**JOHN, **changes})
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["error"]["code"] == "validation_error"
+    assert fields(answer) == named
+    assert (await client.get("/users")).json()["data"] == []
+
+
+async def test_addresses_under_test_are_allowed(client: httpx2.AsyncClient) -> None:
+    assert (await create(client, email="someone@mail.test"))["email"] == "someone@mail.test"
+
+
+async def test_an_email_is_one_users_whatever_its_case(client: httpx2.AsyncClient, users: Users) -> None:
+    await create(client)
+    other = await create(client, email="other@example.com")
+    taken = {"name": "B", "email": "JOHN.doe@example.com"}
+    for answer in (
+        await client.post("/users", json=taken),
+        await client.put(f"/users/{other['user_id']}", json=taken),
+        await client.patch(f"/users/{other['user_id']}", json={"email": taken["email"]}),
+    ):
+        assert answer.status_code == 409
+        assert answer.json()["error"]["code"] == "conflict"
+        assert fields(answer) == {"email"}
+    assert (await users.client("elsewhere").post("/users", json=taken)).status_code == 201
+
+
+async def test_of_many_who_take_one_email_at_once_one_gets_it(client: httpx2.AsyncClient) -> None:
+    answers = await asyncio.gather(*(client.post("/users", json=JOHN) for _ in range(8)))
+    assert sorted(answer.status_code for answer in answers) == [201] + [409] * 7
+
+
+async def test_the_email_of_a_deleted_user_is_free(client: httpx2.AsyncClient) -> None:
+    user = await create(client)
+    assert (await client.delete(f"/users/{user['user_id']}")).status_code == 200
+    await create(client)
+
+
+async def test_someone_else_is_not_there(client: httpx2.AsyncClient, users: Users) -> None:
+    user = await create(client)
+    stranger = users.client("elsewhere")
+    for path in (f"/users/{user['user_id']}", f"/users/{uuid4()}"):
+        calls = [
+            stranger.get(path),
+            stranger.put(path, json=JOHN),
+            stranger.patch(path, json={"name": "B"}),
+            stranger.get(f"{path}/preferences"),
+            stranger.put(f"{path}/preferences", json={}),
+            stranger.patch(f"{path}/preferences", json={}),
+            stranger.get(f"{path}/devices"),
+            stranger.post(f"{path}/devices", json={"platform": "fcm", "token": "x"}),
+            stranger.delete(f"{path}/devices/{uuid4()}"),
+            stranger.delete(path),
+        ]
+        for answer in await asyncio.gather(*calls):
+            assert (answer.status_code, answer.json()["error"]["code"]) == (404, "user_not_found")
+    assert (await stranger.get("/users")).json()["data"] == []
+    assert (await client.get(f"/users/{user['user_id']}")).json()["data"] == user
+
+
+async def test_a_malformed_id_is_named(client: httpx2.AsyncClient) -> None:
+    for method in ("GET", "DELETE"):
+        answer = await client.request(method, "/users/nonsense")
+        assert answer.status_code == 400
+        assert answer.json()["error"]["code"] == "validation_error"
+        assert fields(answer) == {"user_id"}
+
+
+async def test_put_replaces_and_keeps_what_a_body_does_not_show(client: httpx2.AsyncClient) -> None:
+    user = await create(client, preferences={"sms": False, "categories": {"marketing": {"email": False}}})
+    path = f"/users/{user['user_id']}"
+    await client.post(f"{path}/devices", json={"platform": "apns", "token": "abc"})
+    answer = await client.put(path, json={"name": "Jane", "email": "jane@example.com"})
+    assert answer.status_code == 200
+    shown = answer.json()["data"]
+    assert (shown["name"], shown["email"], shown["phone"], shown["push_token"]) == (
+        "Jane",
+        "jane@example.com",
+        None,
+        None,
+    )
+    assert (shown["metadata"], shown["locale"], shown["timezone"]) == ({}, None, None)
+    assert shown["preferences"] == {"email": True, "push": True, "sms": False}
+    wishes = (await client.get(f"{path}/preferences")).json()["data"]
+    assert wishes["categories"] == {"marketing": {"email": False}}
+    devices = (await client.get(f"{path}/devices")).json()["data"]
+    assert [device["token"] for device in devices] == ["abc"]
+
+
+async def test_patch_changes_what_it_names(client: httpx2.AsyncClient) -> None:
+    user = await create(client)
+    path = f"/users/{user['user_id']}"
+    answer = await client.patch(path, json={"phone": None, "timezone": None, "preferences": {"push": False}})
+    assert answer.status_code == 200
+    expected = {**SHOWN, "phone": None, "timezone": None, "preferences": {"email": True, "push": False, "sms": False}}
+    assert expected.items() <= answer.json()["data"].items()
+
+
+@pytest.mark.parametrize("name", ["name", "preferences", "metadata"])
+async def test_patch_cannot_take_away_what_everyone_has(client: httpx2.AsyncClient, name: str) -> None:
+    user = await create(client)
+    answer = await client.patch(f"/users/{user['user_id']}", json={name: None})
+    assert answer.status_code == 400
+    assert fields(answer) == {name}
+
+
+async def test_patch_cannot_make_a_user_unreachable(client: httpx2.AsyncClient) -> None:
+    user = await create(client, phone=None, push_token=None)
+    path = f"/users/{user['user_id']}"
+    answer = await client.patch(path, json={"email": None})
+    assert answer.status_code == 400
+    assert fields(answer) == {"email"}
+    await client.post(f"{path}/devices", json={"platform": "apns", "token": "abc"})
+    assert (await client.patch(path, json={"email": None})).status_code == 200
+
+
+async def test_a_stale_if_match_changes_nothing(client: httpx2.AsyncClient) -> None:
+    user = await create(client)
+    path = f"/users/{user['user_id']}"
+    first = await client.patch(path, json={"name": "B"}, headers={"if-match": '"1"'})
+    assert first.status_code == 200
+    assert first.headers["etag"] == '"2"'
+    stale = {"if-match": '"1"'}
+    for answer in (
+        await client.patch(path, json={"name": "C"}, headers=stale),
+        await client.put(path, json=JOHN, headers=stale),
+        await client.patch(f"{path}/preferences", json={"email": False}, headers=stale),
+        await client.put(f"{path}/preferences", json={}, headers=stale),
+        await client.post(f"{path}/devices", json={"platform": "fcm", "token": "t"}, headers=stale),
+        await client.delete(path, headers=stale),
+        await client.delete(path, headers={"if-match": 'W/"2"'}),
+    ):
+        assert (answer.status_code, answer.json()["error"]["code"]) == (412, "precondition_failed")
+    assert (await client.get(path)).json()["data"]["name"] == "B"
+    assert (await client.delete(path, headers={"if-match": '"9", "2"'})).status_code == 200
+
+
+async def test_of_many_who_change_the_same_state_one_does(client: httpx2.AsyncClient) -> None:
+    user = await create(client)
+    path = f"/users/{user['user_id']}"
+    answers = await asyncio.gather(
+        *(client.patch(path, json={"name": f"N{n}"}, headers={"if-match": '"1"'}) for n in range(8))
+    )
+    assert sorted(answer.status_code for answer in answers) == [200] + [412] * 7
+
+
+async def test_changes_at_the_same_time_all_count(client: httpx2.AsyncClient) -> None:
+    user = await create(client)
+    path = f"/users/{user['user_id']}/preferences"
+    categories = [f"c{number}" for number in range(10)]
+    await asyncio.gather(*(client.patch(path, json={"categories": {name: {"sms": False}}}) for name in categories))
+    answer = await client.get(path)
+    assert answer.json()["data"]["categories"] == {name: {"sms": False} for name in categories}
+    assert answer.headers["etag"] == '"11"'
+
+
+async def test_a_change_that_changes_nothing_keeps_the_tag(client: httpx2.AsyncClient) -> None:
+    user = await create(client)
+    answer = await client.patch(f"/users/{user['user_id']}", json={"name": JOHN["name"]})
+    assert answer.headers["etag"] == '"1"'
+    assert answer.json()["data"] == user
+
+
+async def test_a_deleted_user_is_gone(client: httpx2.AsyncClient) -> None:
+    user = await create(client)
+    path = f"/users/{user['user_id']}"
+    assert (await client.delete(path)).json()["success"] is True
+    assert (await client.get(path)).status_code == 404
+    assert (await client.delete(path)).status_code == 404
+
+
+async def test_scopes_are_needed(users: Users) -> None:
+    reader, writer, nobody = (
+        users.client(scopes="users:read"),
+        users.client(scopes="users:write"),
+        users.client(scopes=""),
+    )
+    user = await create(writer)
+    path = f"/users/{user['user_id']}"
+    assert (await reader.get(path)).status_code == 200
+    for answer in (
+        await writer.get(path),
+        await writer.get("/users"),
+        await nobody.get(path),
+        await reader.post("/users", json=JOHN),
+        await reader.put(path, json=JOHN),
+        await reader.patch(path, json={}),
+        await reader.delete(path),
+        await reader.patch(f"{path}/preferences", json={}),
+        await reader.post(f"{path}/devices", json={"platform": "fcm", "token": "x"}),
+    ):
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "forbidden")
+    users.client()
+    bare = users.clients[-1]
+    bare.headers.pop("x-service-token")
+    assert (await bare.get(path)).status_code == 401
+
+
+async def test_a_password_is_never_shown_nor_logged(client: httpx2.AsyncClient, users: Users) -> None:
+    secret = "correct horse battery staple"
+    user = await create(client, password=secret)
+    path = f"/users/{user['user_id']}"
+    answers = [
+        await client.get(path),
+        await client.patch(path, json={"password": secret + "2"}),
+        await client.patch(path, json={"password": secret, "nope": 1}),
+        await client.get("/users"),
+    ]
+    everything = "".join(answer.text for answer in answers) + users.log.getvalue()
+    assert secret not in everything
+    assert "argon2" not in everything
+    assert "user.created" in users.log.getvalue()
+    assert str(JOHN["phone"]) not in users.log.getvalue()
+
+
+async def test_users_are_found_by_email_and_by_part_of_a_name(client: httpx2.AsyncClient) -> None:
+    await create(client)
+    await create(client, name="100% Jane_", email="jane@example.com")
+
+    async def names(query: str) -> list[str]:
+        return [user["name"] for user in (await client.get(f"/users?{query}")).json()["data"]]
+
+    assert await names("email=john.DOE@example.com") == ["John Doe"]
+    assert await names("email=nobody@example.com") == []
+    assert await names("search=jOhN") == ["John Doe"]
+    assert await names("search=0%25%20j") == ["100% Jane_"]
+    assert await names("search=%25") == ["100% Jane_"]
+    assert await names("search=n_") == []
+    assert await names("search=%27%3B--") == []
+    assert await names("search=e") == ["100% Jane_", "John Doe"]
+    assert (await client.get("/users?search=%00")).status_code == 400
+
+
+async def test_pages_follow_each_other(client: httpx2.AsyncClient) -> None:
+    made = [(await create(client, email=f"u{number}@example.com"))["user_id"] for number in range(5)]
+    first = (await client.get("/users?limit=2")).json()
+    assert first["meta"].items() >= {
+        "total": 5, "limit": 2, "page": 1, "total_pages": 3, "has_next": True, "has_previous": False,
+    }.items()  # fmt: skip
+    last = (await client.get("/users?limit=2&page=3")).json()
+    assert last["meta"].items() >= {"page": 3, "has_next": False, "has_previous": True, "next_cursor": None}.items()
+    shown = [user["user_id"] for user in first["data"]]
+    assert sorted(shown) == sorted(made)[:2:-1][::-1]
+    assert len((await client.get("/users?page=9")).json()["data"]) == 0
+
+
+@pytest.mark.parametrize("query", ["page=0", "limit=0", "limit=101", "limit=x", "cursor=nonsense", "cursor=%00"])
+async def test_a_page_that_is_none_is_refused(client: httpx2.AsyncClient, query: str) -> None:
+    answer = await client.get(f"/users?{query}")
+    assert answer.status_code == 400
+    assert fields(answer) == {query.split("=", maxsplit=1)[0]}
+
+
+async def test_the_process_says_how_it_is(client: httpx2.AsyncClient) -> None:
+    health = (await client.get("/health")).json()
+    assert (health["status"], health["service"]) == ("healthy", "users")
+    ready = (await client.get("/ready")).json()
+    assert ready == {"status": "ready", "dependencies": {"database": "up", "cache": "up"}}
+    assert "angarium_http_requests_total" in (await client.get("/metrics")).text
