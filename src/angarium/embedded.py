@@ -8,19 +8,18 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import Any, Self
 
 from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from angarium.contracts.statuses import Channel
 from angarium.delivery.composition import EngineParts, build_engine
 from angarium.delivery.engine import Engine
 from angarium.delivery.process import ProviderParts, keep_delivering, worker_name
 from angarium.delivery.settings import WorkerSettings
+from angarium.notifications.store.schema import MIGRATIONS as NOTIFICATIONS_MIGRATIONS
 from angarium.platform.auth.remote import RemoteAuthenticator
-from angarium.platform.auth.development import service_token_of
-from angarium.platform.cache.port import Cache
-from angarium.platform.clock import Clock
 from angarium.platform.database.engine import open_engine
 from angarium.platform.database.migrate import upgrade
 from angarium.platform.http.client import ServiceClient
@@ -41,17 +40,31 @@ from angarium.services.users.app import MIGRATIONS as USERS_MIGRATIONS
 from angarium.services.users.app import build_app as build_users
 from angarium.services.users.settings import UsersSettings
 
-_KITS = {Channel.EMAIL: email_kit, Channel.PUSH: push_kit, Channel.SMS: sms_kit}
-
-
-class EmbeddedSettings(GatewaySettings, WorkerSettings, UsersSettings, TemplatesSettings):
-    """Every setting of every service; one port."""
-
-    port: int = 8000
-
+_KITS = (email_kit, push_kit, sms_kit)
+_IN_PROCESS = {"users_url": "http://users", "templates_url": "http://templates", "gateway_url": "http://gateway"}
 
 Listening = Callable[[str, str | None], Awaitable[None]]
 """Told the address and the seeded key once requests are taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedSettings:
+    """Every service's settings, read from the one environment; the gateway's port serves all."""
+
+    gateway: GatewaySettings
+    worker: WorkerSettings
+    users: UsersSettings
+    templates: TemplatesSettings
+
+    @classmethod
+    def load(cls, **overrides: Any) -> Self:
+        """The settings of this process. Raises SettingsError."""
+        return cls(
+            gateway=GatewaySettings.load(**overrides, **_IN_PROCESS),
+            worker=WorkerSettings.load(**overrides, **_IN_PROCESS),
+            users=UsersSettings.load(**overrides, **_IN_PROCESS),
+            templates=TemplatesSettings.load(**overrides, **_IN_PROCESS),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +81,16 @@ async def run_embedded(
     settings: EmbeddedSettings, *, logger: Logger, stop: asyncio.Event, listening: Listening | None = None
 ) -> None:
     """Serve and deliver until `stop` is set, then finish what is under way. Raises SettingsError."""
+    own = settings.gateway
     async with compose_embedded(settings, logger=logger) as system, asyncio.TaskGroup() as tasks:
         for engine in system.engines:
             tasks.create_task(keep_delivering(engine, system.parts, stop))
 
         def started(port: int) -> None:
             if listening is not None:
-                tasks.create_task(_tell(listening, f"http://{settings.host}:{port}", system.api_key))
+                tasks.create_task(_tell(listening, f"http://{own.host}:{port}", system.api_key))
 
-        await serve(
-            system.app, settings=settings, port=settings.port, logger=logger, stop=stop, listening=started
-        )
+        await serve(system.app, settings=own, port=own.port, logger=logger, stop=stop, listening=started)
         stop.set()
 
 
@@ -89,51 +101,22 @@ async def _tell(listening: Listening, address: str, api_key: str | None) -> None
 @asynccontextmanager
 async def compose_embedded(settings: EmbeddedSettings, *, logger: Logger) -> AsyncIterator[Embedded]:
     """Open, migrate and put together everything; on exit the gateway drains and every connection is closed."""
-    settings = settings.model_copy(update=_IN_PROCESS)
     switchboard = Switchboard()
     async with AsyncExitStack() as stack:
-        engines = await _open_databases(settings, stack)
-        running = await stack.enter_async_context(
-            compose_gateway(settings, logger=logger, transport=switchboard.transport)
-        )
-        gateway, shared = running.gateway, running.gateway.parts
-        switchboard.put("gateway", gateway.app)
-        verifier = ServiceClient(
-            settings.gateway_url,
-            service_token=shared.service_token,
-            name="gateway",
-            transport=switchboard.transport(),
-            clock=shared.clock,
-        )
-        stack.push_async_callback(verifier.close)
-        frame = {
-            "cache": shared.cache,
-            "authenticator": RemoteAuthenticator(verifier, shared.service_token, shared.clock),
-            "logger": logger,
-            "metrics": shared.metrics,
-            "clock": shared.clock,
-            "identifiers": shared.identifiers,
-        }
-        users = build_users(engine=engines["users"], **frame)
-        templates = build_templates(engine=engines["templates"], **frame)
-        switchboard.put("users", users)
-        switchboard.put("templates", templates)
-        await stack.enter_async_context(users.router.lifespan_context(users))
-        await stack.enter_async_context(templates.router.lifespan_context(templates))
+        await _migrate_notifications(settings)
+        gateway_running = compose_gateway(settings.gateway, logger=logger, in_process=switchboard.transport)
+        running = await stack.enter_async_context(gateway_running)
+        shared = running.gateway.parts
+        client = _gateway_client(shared, switchboard)
+        stack.push_async_callback(client.close)
+        users, templates = await _build_services(settings, shared, client, stack)
+        for name, service in (("gateway", running.gateway.app), ("users", users), ("templates", templates)):
+            switchboard.put(name, service)
         await shared.store.requeue_unfinished()
         parts = _engine_parts(shared)
-        provider_parts = ProviderParts(
-            gateway=verifier, clock=shared.clock, identifiers=shared.identifiers, logger=logger
-        )
-        yield Embedded(
-            app=OnePort(gateway.app, users=users, templates=templates),
-            engines=await _build_engines(settings, parts, provider_parts, stack),
-            parts=parts,
-            api_key=running.api_key,
-        )
-
-
-_IN_PROCESS = {"users_url": "http://users", "templates_url": "http://templates", "gateway_url": "http://gateway"}
+        engines = _build_engines(settings.worker, parts, client, stack)
+        app = OnePort(running.gateway.app, users=users, templates=templates)
+        yield Embedded(app=app, engines=engines, parts=parts, api_key=running.api_key)
 
 
 class OnePort:
@@ -146,3 +129,103 @@ class OnePort:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         first = scope["path"].split("/", 2)[1] if scope["type"] == "http" else ""
         await self._beside.get(first, self._gateway)(scope, receive, send)
+
+
+def _gateway_client(shared: GatewayParts, switchboard: Switchboard) -> ServiceClient:
+    return ServiceClient(
+        _IN_PROCESS["gateway_url"],
+        service_token=shared.service_token,
+        name="gateway",
+        transport=switchboard.transport(),
+        clock=shared.clock,
+    )
+
+
+async def _migrate_notifications(settings: EmbeddedSettings) -> None:
+    own = settings.gateway
+    async with AsyncExitStack() as stack:
+        await _open(own.notifications_database_url, 1, "NOTIFICATIONS", NOTIFICATIONS_MIGRATIONS, stack)
+
+
+async def _build_services(
+    settings: EmbeddedSettings, shared: GatewayParts, client: ServiceClient, stack: AsyncExitStack
+) -> tuple[FastAPI, FastAPI]:
+    """The users and templates services, over databases of their own, started."""
+    authenticator = RemoteAuthenticator(client, shared.service_token, shared.clock)
+    users_settings, templates_settings = settings.users, settings.templates
+    users = build_users(
+        engine=await _open(
+            users_settings.users_database_url, users_settings.database_pool, "USERS", USERS_MIGRATIONS, stack
+        ),
+        cache=shared.cache,
+        authenticator=authenticator,
+        logger=shared.logger,
+        metrics=shared.metrics,
+        clock=shared.clock,
+        identifiers=shared.identifiers,
+    )
+    templates = build_templates(
+        engine=await _open(
+            templates_settings.templates_database_url,
+            templates_settings.database_pool,
+            "TEMPLATES",
+            TEMPLATES_MIGRATIONS,
+            stack,
+        ),
+        cache=shared.cache,
+        authenticator=authenticator,
+        logger=shared.logger,
+        metrics=shared.metrics,
+        clock=shared.clock,
+        identifiers=shared.identifiers,
+    )
+    for app in (users, templates):
+        await stack.enter_async_context(app.router.lifespan_context(app))
+    return users, templates
+
+
+async def _open(url: str, pool_size: int, name: str, migrations: str, stack: AsyncExitStack) -> AsyncEngine:
+    """An engine over an up-to-date database."""
+    engine = open_engine(url, pool_size=pool_size, setting=f"ANGARIUM_{name}_DATABASE_URL")
+    stack.push_async_callback(engine.dispose)
+    await upgrade(engine, migrations)
+    return engine
+
+
+def _engine_parts(shared: GatewayParts) -> EngineParts:
+    return EngineParts(
+        store=shared.store,
+        broker=shared.broker,
+        topology=shared.topology,
+        contacts=shared.contacts,
+        templates=shared.templates,
+        renderer=Renderer(),
+        clock=shared.clock,
+        identifiers=shared.identifiers,
+        metrics=shared.metrics,
+        logger=shared.logger,
+        worker=worker_name(),
+    )
+
+
+def _build_engines(
+    settings: WorkerSettings, parts: EngineParts, client: ServiceClient, stack: AsyncExitStack
+) -> tuple[Engine, ...]:
+    """An engine for each channel that has a provider."""
+    provider_parts = ProviderParts(
+        gateway=client, clock=parts.clock, identifiers=parts.identifiers, logger=parts.logger
+    )
+    kits = [make_kit(settings, provider_parts) for make_kit in _KITS]
+    for provider in [provider for kit in kits for provider in kit.providers]:
+        stack.push_async_callback(provider.close)
+    return tuple(
+        build_engine(
+            kit,
+            parts,
+            retry_delays=settings.delays(kit.channel),
+            concurrency=settings.worker_concurrency,
+            prefetch=settings.worker_prefetch,
+        )
+        for kit in kits
+        if kit.providers
+    )

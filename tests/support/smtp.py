@@ -7,6 +7,7 @@ import ssl
 import time
 from collections import defaultdict, deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Literal, Self, cast
@@ -57,6 +58,7 @@ class SmtpServer:
     auth_reply: str | None = None
     mails_per_session: int | None = None
     lenient_end: bool = False
+    takes_data_for_nobody: bool = False
     received: list[Received] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
     mail_replies: deque[str] = field(default_factory=deque)
@@ -129,6 +131,7 @@ class _Connection(asyncio.Protocol):
         self._session = 0
         self._encrypted = server.implicit is not None
         self._secret_expected = False
+        self._encrypting = False
         self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -147,7 +150,10 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
-        while not self.transport.is_closing():
+        self._serve()
+
+    def _serve(self) -> None:
+        while not self.transport.is_closing() and not self._encrypting:
             if self._reading_content:
                 if not self._content():
                     return
@@ -200,7 +206,7 @@ class _Connection(asyncio.Protocol):
             "SMTPUTF8": server.smtputf8,
             f"SIZE {server.size}": server.size is not None,
             "STARTTLS": server.starttls is not None and not self._encrypted,
-            "AUTH PLAIN LOGIN": server.login is not None,
+            "AUTH PLAIN": server.login is not None,
         }
         return [name for name, is_offered in offered.items() if is_offered]
 
@@ -213,18 +219,23 @@ class _Connection(asyncio.Protocol):
             return
         self._say("220 2.0.0 go ahead")
         self.transport.pause_reading()  # what follows is no longer for this protocol to read
+        self._encrypting = True
         self._server.spawn(self._encrypt(self._server.starttls))
 
     async def _encrypt(self, context: ssl.SSLContext) -> None:
+        transport: asyncio.Transport | None = None
         try:
-            transport = await asyncio.get_running_loop().start_tls(self.transport, self, context, server_side=True)
-        except (OSError, ssl.SSLError):
-            self.transport.abort()
-            self.connection_lost(None)  # a failed handshake is not reported to the protocol behind it
-            return
+            with suppress(OSError):
+                transport = await asyncio.get_running_loop().start_tls(self.transport, self, context, server_side=True)
+        finally:
+            if transport is None:
+                self.transport.abort()
+                self.connection_lost(None)  # a failed handshake is not reported to the protocol behind it
         if transport is not None:
             self.transport = transport
             self._encrypted = True
+            self._encrypting = False
+            self._serve()  # what came decrypted before this task went on
 
     def _auth(self, line: str) -> None:
         _, _, rest = line.partition(" ")
@@ -274,7 +285,7 @@ class _Connection(asyncio.Protocol):
     def _data(self, _: str) -> None:
         if self._step.cut == "data":
             self.transport.close()
-        elif not self._rcpt:
+        elif not self._rcpt and not self._server.takes_data_for_nobody:
             self._say("503 5.5.1 no valid recipients")
         elif not self._step.data.startswith("3"):
             self._say(self._step.data)
@@ -298,6 +309,10 @@ class _Connection(asyncio.Protocol):
     def _finish(self, data: bytes) -> None:
         step = self._step
         self._mails += 1
+        if not self._rcpt:
+            self._mail = ""
+            self._say("554 5.5.1 no valid recipients")
+            return
         accepted = step.final.startswith("2")
         if accepted or step.cut == "final":
             self._server.received.append(

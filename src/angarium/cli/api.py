@@ -1,7 +1,7 @@
 """The gateway as the command line calls it."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import httpx2
 
@@ -24,7 +24,7 @@ class Api:
             base_url=settings.gateway_url, headers={"X-API-Key": settings.key()}, timeout=TIMEOUT, trust_env=False
         )
 
-    def __enter__(self) -> "Api":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -22,7 +22,7 @@ _GROUPS = {"reason": "reason", "channel": "channel", "count": "count", "oldest":
 
 app = App(name="dead-letters", help="What could not be sent.")
 
-AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
+AsJson = Annotated[bool, Parameter(name="--json", negative="")]
 
 
 @app.command(name="list")
@@ -47,6 +47,7 @@ def list_(
         by_reason: Count them by reason instead.
         page: The page, from 1.
         limit: Letters a page, at most 100.
+        as_json: Print JSON.
     """
     query = {
         **_filter(channel, reason, template, older_than),
@@ -84,6 +85,7 @@ def replay(
         all_: All of them.
         dry_run: Only count them.
         rate: At most so many a second.
+        as_json: Print JSON.
     """
     chosen = {k: v for k, v in _filter(channel, reason, template, older_than).items() if v is not None}
     if letter_id is None and not chosen and not all_:
@@ -104,13 +106,12 @@ def discard(letter_id: str, /, *, as_json: AsJson = False) -> None:
 
     Args:
         letter_id: The letter.
+        as_json: Print JSON.
     """
     with Api(ClientSettings.load()) as api:
         api.call("DELETE", f"{PATH}/{letter_id}")
     Output(as_json=as_json).thing({"id": letter_id, "discarded": True}, f"Discarded {letter_id}.")
 
 
-def _filter(
-    channel: str | None, reason: str | None, template: str | None, older_than: str | None
-) -> dict[str, Any]:
+def _filter(channel: str | None, reason: str | None, template: str | None, older_than: str | None) -> dict[str, Any]:
     return {"channel": channel, "reason": reason, "template_code": template, "older_than": older_than}

@@ -20,7 +20,7 @@ _COLUMNS = {
 
 app = App(name="keys", help="API keys.")
 
-AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
+AsJson = Annotated[bool, Parameter(name="--json", negative="")]
 
 
 @app.command
@@ -40,6 +40,7 @@ def create(
         scope: What it may do, for one notifications:send; may be repeated.
         kind: live, or test (nothing leaves).
         rate_limit: Its own limit, for one 100/second.
+        as_json: Print JSON.
     """
     body = {"name": name, "scopes": scope, "kind": kind, "rate_limit": rate_limit}
     with Api(ClientSettings.load()) as api:
@@ -54,6 +55,7 @@ def list_(*, page: int = 1, limit: int = 50, as_json: AsJson = False) -> None:
     Args:
         page: The page, from 1.
         limit: Keys a page, at most 100.
+        as_json: Print JSON.
     """
     with Api(ClientSettings.load()) as api:
         rows = api.call("GET", PATH, query={"page": page, "limit": limit})["data"]
@@ -66,6 +68,7 @@ def revoke(key_id: str, /, *, as_json: AsJson = False) -> None:
 
     Args:
         key_id: The key's id.
+        as_json: Print JSON.
     """
     with Api(ClientSettings.load()) as api:
         api.call("DELETE", f"{PATH}/{key_id}")

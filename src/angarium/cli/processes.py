@@ -34,10 +34,10 @@ def up(*, first_notification: bool = False) -> None:
     from angarium.embedded import EmbeddedSettings, run_embedded
 
     settings = EmbeddedSettings.load()
-    logger = _logger("angarium", settings)
+    logger = _logger("angarium", settings.gateway)
 
     async def listening(address: str, api_key: str | None) -> None:
-        await welcome(address, api_key, mailbox=settings.env != "production", send=first_notification)
+        await welcome(address, api_key, mailbox=not settings.gateway.production, send=first_notification)
 
     _run(lambda stop: run_embedded(settings, logger=logger, stop=stop, listening=listening), logger)
 

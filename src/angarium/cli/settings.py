@@ -1,11 +1,9 @@
 """Where the command line finds the gateway, and with which key."""
 
-from pathlib import Path
-
 from pydantic import Field, SecretStr
 
 from angarium.contracts.errors import SettingsError
-from angarium.platform.settings_base import Settings
+from angarium.platform.settings_base import Settings, sqlite_in_data_dir
 
 
 class ClientSettings(Settings):
@@ -13,7 +11,6 @@ class ClientSettings(Settings):
 
     gateway_url: str = "http://localhost:8000"
     api_key: SecretStr | None = None
-    data_dir: Path = Path("angarium-data")
 
     def key(self) -> str:
         """The key to call with: the one that is set, else the one a development gateway keeps in `DATA_DIR`.
@@ -31,7 +28,6 @@ class ClientSettings(Settings):
 class MigrationSettings(Settings):
     """Which databases `angarium migrate` brings up to date; a SQLite file in `DATA_DIR` where nothing is said."""
 
-    data_dir: Path = Path("angarium-data")
-    notifications_database_url: str = Field(default="", repr=False)
-    users_database_url: str = Field(default="", repr=False)
-    templates_database_url: str = Field(default="", repr=False)
+    notifications_database_url: str = Field(default_factory=sqlite_in_data_dir("notifications"), repr=False)
+    users_database_url: str = Field(default_factory=sqlite_in_data_dir("users"), repr=False)
+    templates_database_url: str = Field(default_factory=sqlite_in_data_dir("templates"), repr=False)

@@ -7,7 +7,6 @@ from typing import Any
 import httpx2
 import msgspec
 
-
 TEMPLATE = {
     "code": "welcome",
     "name": "Welcome",

@@ -19,7 +19,8 @@ from angarium.directory.port import Contacts, DirectoryUnavailable, Templates
 from angarium.notifications.model import Claimed, Reason, Result
 from angarium.platform.clock import Clock
 from angarium.platform.telemetry.logging import Logger
-from angarium.rendering.renderer import Renderer, RenderFailed
+from angarium.rendering.problems import RenderFailed
+from angarium.rendering.renderer import Renderer
 
 CheckAddress = Callable[[Address], Address]
 """The channel's own check: the address in its canonical form, or InvalidAddress."""

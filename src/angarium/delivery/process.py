@@ -8,15 +8,16 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from angarium import __version__
+from angarium.contracts.errors import SettingsError
 from angarium.contracts.statuses import Channel
 from angarium.delivery.composition import ChannelKit, EngineParts, build_engine
 from angarium.delivery.engine import Engine
 from angarium.delivery.settings import WorkerSettings
 from angarium.directory.contacts import RestContacts
 from angarium.directory.templates import RestTemplates
-from angarium.notifications.store.opening import open_store
+from angarium.notifications.store.open import open_store
 from angarium.notifications.topology import topology_of
-from angarium.platform.auth.service_token import development_service_token
+from angarium.platform.auth.development import service_token_of
 from angarium.platform.broker.opening import open_broker
 from angarium.platform.cache.opening import open_cache
 from angarium.platform.clock import Clock, SystemClock
@@ -115,6 +116,8 @@ async def _open(
         )
         provider_parts = ProviderParts(gateway=clients["gateway"], clock=clock, identifiers=identifiers, logger=logger)
         kit = make_kit(settings, provider_parts)
+        if not kit.providers:
+            raise SettingsError(f"ANGARIUM_{kit.channel.upper()}_PROVIDERS: is empty, so there is nothing to work with")
         for provider in kit.providers:
             stack.push_async_callback(provider.close)
         checks = {"database": store.ready, "broker": broker.ready, "cache": cache.ready}
@@ -123,15 +126,9 @@ async def _open(
 
 
 def _clients(settings: WorkerSettings, clock: Clock) -> dict[str, ServiceClient]:
-    token = _service_token(settings)
+    token = service_token_of(settings)
     urls = {"users": settings.users_url, "templates": settings.templates_url, "gateway": settings.gateway_url}
     return {name: ServiceClient(url, service_token=token, name=name, clock=clock) for name, url in urls.items()}
-
-
-def _service_token(settings: WorkerSettings) -> str | None:
-    if settings.service_token is not None:
-        return settings.service_token.get_secret_value()
-    return None if settings.env == "production" else development_service_token(settings.data_dir)
 
 
 def worker_name() -> str:

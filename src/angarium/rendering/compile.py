@@ -121,7 +121,10 @@ class _Job:
 
     def _made_text(self, html: str, field: str) -> str:
         def made() -> str:
-            return self._parsed_again(make_text(html, field, self._limits), self._plain, field)
+            try:
+                return self._parsed_again(make_text(html, field, self._limits), self._plain, field)
+            except TemplateProblem:
+                return ""  # HTML and Liquid are interwoven too closely: the mail goes without this part
 
         return self._once(("text", field, html), made)
 

@@ -17,7 +17,7 @@ _KNOWN = frozenset(
     "mj-hero mj-html-attribute mj-html-attributes mj-image mj-navbar mj-navbar-link mj-preview mj-raw mj-section "
     "mj-selector mj-social mj-social-element mj-spacer mj-style mj-table mj-text mj-title mj-wrapper".split()
 )
-_TAG = re.compile(r"<!--.*?-->|<(mj(?:ml|-[\w-]*))\b", re.DOTALL)
+_TAG = re.compile(r"<!--.*?(?:-->|\Z)|<(mj(?:ml|-[\w-]*))\b", re.DOTALL)
 
 
 def compile_mjml(source: str, field: str, limits: Limits) -> str:

@@ -44,7 +44,8 @@ class Renderer:
     ) -> Content:
         """The content in `locale`, or the nearest language that the template has.
 
-        The template's defaults stand in for variables. A variable that is missing renders as nothing. Raises RenderFailed: another attempt would not help.
+        The template's defaults stand in for variables that are not given; without one a variable renders as nothing.
+        Raises RenderFailed: another attempt would not help.
         """
         chosen = nearest_locale(template.locales, locale, template.language)
         parts = self._parts(template, chosen, channel)

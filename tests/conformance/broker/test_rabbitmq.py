@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from io import StringIO
+from urllib.parse import urlsplit
 
 import aiormq
 import pytest
@@ -98,6 +99,26 @@ async def test_a_consumer_of_a_deleted_queue_gets_what_comes_to_the_new_one(
         assert len(await collect(consumer, 1)) == 1
 
 
+async def test_a_consumer_that_the_broker_forgot_subscribes_anew(
+    rabbitmq_url: str, topology: Topology, logger: Logger, channel: aiormq.abc.AbstractChannel
+) -> None:
+    broker = RabbitMQBroker(rabbitmq_url, clock=SystemClock(), logger=logger, idle_check=timedelta(milliseconds=200))
+    try:
+        await broker.declare(topology)
+        async with broker.consume("email", prefetch=2) as consumer:
+            await until(lambda: _consumed(broker))
+            await channel.queue_delete("email")
+            await broker.declare(replace(topology, delays=topology.delays[:1]))
+            assert all(await broker.publish(numbered(5)))
+            assert sorted(bodies(await collect(consumer, 5))) == [0, 1, 2, 3, 4]
+    finally:
+        await broker.close()
+
+
+async def _consumed(broker: Broker) -> bool:
+    return (await broker.stats(["email"]))[0].consumers == 1
+
+
 async def test_sizes_of_a_deleted_queue_are_zero_until_it_is_declared_again(
     broker: Broker, channel: aiormq.abc.AbstractChannel
 ) -> None:
@@ -157,12 +178,17 @@ async def test_headers_that_the_broker_adds_are_not_passed_on(broker: Broker) ->
     assert delivery.headers == {"x-correlation-id": "c-7"}
 
 
-async def test_every_queue_is_a_durable_quorum_queue_that_never_drops(broker: Broker, rabbitmq: RabbitMQ) -> None:
-    listed = await rabbitmq.erlang(
-        "[{element(4, amqqueue:get_name(Q)), amqqueue:is_durable(Q), amqqueue:get_type(Q), amqqueue:get_arguments(Q)}"
-        " || Q <- rabbit_amqqueue:list()]."
-    )
-    assert listed.count("rabbit_quorum_queue") == listed.count(",true,") == listed.count("reject-publish") >= 9
+async def test_every_queue_is_a_durable_quorum_queue_that_never_drops(
+    broker: Broker, rabbitmq: RabbitMQ, rabbitmq_url: str, topology: Topology
+) -> None:
+    vhost = urlsplit(rabbitmq_url).path[1:]
+    listing = await rabbitmq.ctl("list_queues", "-p", vhost, "--no-table-headers", "durable", "type", "arguments")
+    queues = listing.splitlines()
+    assert len(queues) == len(topology.queues) + len(topology.delays)
+    for queue in queues:
+        assert queue.startswith("true\tquorum")
+        assert '{"x-delivery-limit",1000000}' in queue
+        assert '{"x-overflow","reject-publish"}' in queue
 
 
 async def test_nodes_are_tried_in_turn(rabbitmq_url: str, topology: Topology, logger: Logger) -> None:

@@ -154,14 +154,22 @@ async def test_a_frozen_server_can_be_left(broker: Broker, rabbitmq: RabbitMQ) -
     assert time.monotonic() - start < 20
 
 
-async def test_a_silent_partition_is_noticed_and_survived(broker: Broker, proxy: Proxy) -> None:
-    async with broker.consume("email", prefetch=5) as consumer:
-        proxy.black_hole()
-        assert await broker.publish(numbered(3)) == [False] * 3
-        await until(lambda: _not_ready(broker), 60)
-        proxy.restore()
-        await _publish_all(broker, numbered(5))
-        assert await _collect_each(consumer, 5) == set(range(5))
+async def test_a_silent_partition_is_noticed_and_survived(
+    proxy: Proxy, rabbitmq_url: str, topology: Topology, logger: Logger
+) -> None:
+    url = f"{proxy.through(rabbitmq_url)}?heartbeat=1"
+    broker = RabbitMQBroker(url, clock=SystemClock(), logger=logger, publish_timeout=_TIMEOUT)
+    try:
+        await broker.declare(topology)
+        async with broker.consume("email", prefetch=5) as consumer:
+            proxy.black_hole()
+            assert await broker.publish(numbered(3)) == [False] * 3
+            await until(lambda: _not_ready(broker), _RECOVERY)
+            proxy.restore()
+            await _publish_all(broker, numbered(5))
+            assert await _collect_each(consumer, 5) == set(range(5))
+    finally:
+        await broker.close()
 
 
 async def test_a_server_that_comes_later_is_found(

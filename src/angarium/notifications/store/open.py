@@ -4,7 +4,7 @@ from pathlib import Path
 
 from angarium.contracts.errors import SettingsError
 from angarium.notifications.store.port import NotificationStore
-from angarium.notifications.store.postgresql import PostgresqlStore
+from angarium.notifications.store.postgresql.adapter import PostgresqlStore
 from angarium.notifications.store.sqlite.adapter import SqliteStore
 from angarium.platform.clock import Clock
 from angarium.platform.database.engine import parse_database_url

@@ -17,4 +17,4 @@ def new_api_key(kind: KeyKind = "live", entropy: Callable[[int], bytes] = os.ura
 
 def hash_key(key: str) -> str:
     """The SHA-256 of a key, in hex: what is stored. A random key needs no slow hash."""
-    return sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
+    return sha256(key.encode("utf-8", "surrogatepass")).hexdigest()

@@ -31,7 +31,7 @@ class ServiceTokens:
         shown = headers.get(SERVICE_TOKEN_HEADER)
         if shown is None:
             return None
-        if self._token is None or not compare_digest(shown.encode(), self._token):
+        if self._token is None or not compare_digest(shown.encode("utf-8", "surrogatepass"), self._token):
             raise Unauthorized
         scopes = headers.get(SCOPES_HEADER)
         return Caller(

@@ -64,7 +64,7 @@ class TokenVerifier:
             claims = self._claims(token)
             self._check_times(claims)
             return _caller(claims)
-        except (jwt.PyJWTError, ValueError, TypeError, KeyError):
+        except (jwt.PyJWTError, ValueError, TypeError, KeyError, RecursionError):
             raise Unauthorized from None
 
     def _require_names(self) -> None:

@@ -5,14 +5,14 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from aiormq import ChannelNotFoundEntity, Connection
+from aiormq import Connection
 
 from angarium.contracts.errors import SettingsError
 from angarium.platform.broker.port import BrokerUnavailable, Outgoing, QueueStats, Topology
-from angarium.platform.broker.rabbitmq_connection import Link, answer, close_channel, open_channel, parse_nodes
+from angarium.platform.broker.rabbitmq_connection import Link, parse_nodes
 from angarium.platform.broker.rabbitmq_consume import RabbitMQConsumer
 from angarium.platform.broker.rabbitmq_publish import Publisher
-from angarium.platform.broker.rabbitmq_topology import declare_topology
+from angarium.platform.broker.rabbitmq_topology import declare_topology, queue_stats
 from angarium.platform.clock import Clock
 from angarium.platform.telemetry.logging import Logger
 
@@ -28,7 +28,8 @@ class RabbitMQBroker:
     (https://www.rabbitmq.com/docs/alarms); acknowledgements must not stop with them.
 
     `url`: `amqp(s)://…`, several nodes by comma. Nothing is connected before `declare` or `consume`; after that each
-    connection is made again for ever, and the topology that was declared last is declared again with it.
+    connection is made again for ever, and the topology that was declared last is declared again with it. A consumer that
+    gets nothing for `idle_check` asks whether messages wait in its queue all the same, and if so subscribes anew.
     """
 
     def __init__(
@@ -38,10 +39,12 @@ class RabbitMQBroker:
         clock: Clock,
         logger: Logger,
         publish_timeout: timedelta = timedelta(seconds=10),
+        idle_check: timedelta = timedelta(seconds=15),
     ) -> None:
         nodes = parse_nodes(url)
         self._clock = clock
         self._logger = logger
+        self._idle_check = idle_check
         self._link = Link(nodes, name="angarium", clock=clock, logger=logger, prepare=self._prepare)
         self._publishing = Link(nodes, name="angarium publish", clock=clock, logger=logger)
         self._publisher = Publisher(
@@ -71,7 +74,13 @@ class RabbitMQBroker:
     async def consume(self, queue: str, *, prefetch: int) -> AsyncGenerator[RabbitMQConsumer]:
         self._link.keep()
         consumer = RabbitMQConsumer(
-            self._link, queue, prefetch=prefetch, clock=self._clock, logger=self._logger, heal=self._heal
+            self._link,
+            queue,
+            prefetch=prefetch,
+            clock=self._clock,
+            logger=self._logger,
+            idle_check=self._idle_check,
+            heal=self._heal,
         )
         self._consumers.append(consumer)
         try:
@@ -92,14 +101,11 @@ class RabbitMQBroker:
 
     async def close(self) -> None:
         self._closed = True
-        for consumer in tuple(self._consumers):
-            await consumer.close()
+        await asyncio.gather(*(consumer.close() for consumer in self._consumers))
         if self._healing is not None:
             self._healing.cancel()
             await asyncio.gather(self._healing, return_exceptions=True)
-        await self._publisher.close()
-        await self._publishing.close()
-        await self._link.close()
+        await asyncio.gather(self._publishing.close(), self._link.close())
 
     async def _prepare(self, connection: Connection) -> None:
         if self._topology is not None:
@@ -127,12 +133,7 @@ class RabbitMQBroker:
 
     async def _stats(self, connection: Connection, queue: str) -> QueueStats:
         """A queue that is missing has neither messages nor consumers; it is declared again."""
-        channel = await open_channel(connection)
-        try:
-            found = await answer(channel.queue_declare(queue, passive=True), passing=(ChannelNotFoundEntity,))
-        except ChannelNotFoundEntity:
+        stats = await queue_stats(connection, queue)
+        if stats is None:
             self._heal_soon()
-            return QueueStats(queue, 0, 0)
-        finally:
-            await close_channel(channel)
-        return QueueStats(queue, found.message_count or 0, found.consumer_count or 0)
+        return stats or QueueStats(queue, 0, 0)

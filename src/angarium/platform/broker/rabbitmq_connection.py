@@ -24,6 +24,7 @@ _CLOSE_SECONDS = 3.0
 _HEARTBEAT_SECONDS = 10
 _BACK_OFF_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)
 _STEADY_SECONDS = 5.0
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(:\d{1,5})?")
 
 ResultT = TypeVar("ResultT")
 
@@ -39,11 +40,12 @@ def parse_nodes(url: str) -> tuple[str, ...]:
 
 def _hosts(url: str) -> Sequence[str]:
     parts = urlsplit(url)
-    if parts.scheme not in {"amqp", "amqps"} or not parts.netloc:
-        raise SettingsError("BROKER_URL must look like amqp://user:password@host:5672/vhost")
-    credentials, at, hosts = parts.netloc.rpartition("@")
+    credentials, at, listed = parts.netloc.rpartition("@")
+    hosts = listed.split(",")
+    if parts.scheme not in {"amqp", "amqps"} or not all(_HOST.fullmatch(host) for host in hosts):
+        raise SettingsError("ANGARIUM_BROKER_URL must look like amqp://user:password@host:5672/vhost")
     query = urlencode({"heartbeat": str(_HEARTBEAT_SECONDS)} | dict(parse_qsl(parts.query)))
-    return [urlunsplit((parts.scheme, f"{credentials}{at}{host}", parts.path, query, "")) for host in hosts.split(",")]
+    return [urlunsplit((parts.scheme, f"{credentials}{at}{host}", parts.path, query, "")) for host in hosts]
 
 
 def _address(node: str) -> str:

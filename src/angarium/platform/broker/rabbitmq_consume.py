@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from aiormq import Channel, ChannelNotFoundEntity, Connection
 from aiormq.abc import ChannelFrame, DeliveredMessage
@@ -12,6 +13,7 @@ from pamqp import commands as spec
 from angarium.platform.broker.port import BrokerUnavailable, Delivery
 from angarium.platform.broker.rabbitmq_connection import Link, answer, close_channel, open_channel
 from angarium.platform.broker.rabbitmq_encoding import text_headers
+from angarium.platform.broker.rabbitmq_topology import queue_stats
 from angarium.platform.broker.rabbitmq_writing import either, put
 from angarium.platform.clock import Clock
 from angarium.platform.telemetry.logging import Logger
@@ -99,7 +101,10 @@ class _Subscription:
 
 
 class RabbitMQConsumer:
-    """A subscription to one queue that is made again whenever it ends; `heal` declares a queue that is missing."""
+    """A subscription to one queue that is made again whenever it ends.
+
+    `heal` declares a queue that is missing. `idle_check`: how long to get nothing before asking why.
+    """
 
     def __init__(
         self,
@@ -109,6 +114,7 @@ class RabbitMQConsumer:
         prefetch: int,
         clock: Clock,
         logger: Logger,
+        idle_check: timedelta,
         heal: Callable[[], Awaitable[None]],
     ) -> None:
         self._link = link
@@ -117,6 +123,8 @@ class RabbitMQConsumer:
         self._clock = clock
         self._logger = logger
         self._heal = heal
+        self._idle_check = idle_check.total_seconds()
+        self._received = 0
         self._subscription: _Subscription | None = None
         self._arrived: deque[Delivery] = deque()
         self._wake = asyncio.Event()
@@ -168,7 +176,7 @@ class RabbitMQConsumer:
         try:
             await answer(channel.basic_qos(prefetch_count=self._prefetch))
             await answer(channel.basic_consume(self._queue, arrive), passing=(ChannelNotFoundEntity,))
-            await subscription.ended()
+            await self._watch(connection, subscription)
         finally:
             self._subscription = None
             self._arrived.clear()
@@ -178,7 +186,30 @@ class RabbitMQConsumer:
         if subscription is self._subscription:
             delivery = _delivery(self._queue, subscription, message)
             self._arrived.append(delivery)
+            self._received += 1
             self._wake.set()
+
+    async def _watch(self, connection: Connection, subscription: _Subscription) -> None:
+        """Return once the subscription has ended, or the broker seems to have forgotten it."""
+        ended = asyncio.ensure_future(subscription.ended())
+        try:
+            received = -1
+            while not ended.done():
+                idle = received == self._received and not subscription.unsettled
+                if idle and await self._is_forgotten(connection):
+                    self._logger.error("broker.consumer_forgotten", queue=self._queue)
+                    return
+                received = self._received
+                await asyncio.wait((ended,), timeout=self._idle_check)
+        finally:
+            ended.cancel()
+
+    async def _is_forgotten(self, connection: Connection) -> bool:
+        """Whether messages wait, though this consumer, which has room, gets none."""
+        received = self._received
+        stats = await queue_stats(connection, self._queue)
+        missed = stats is None or stats.messages > 0 or stats.consumers == 0
+        return missed and received == self._received
 
 
 def _tags(deliveries: Collection[Delivery], subscription: _Subscription) -> set[int]:

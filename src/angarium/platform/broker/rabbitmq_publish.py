@@ -17,7 +17,7 @@ from aiormq.channel import ConfirmationType
 from pamqp import commands as spec
 
 from angarium.platform.broker.port import BrokerUnavailable, Outgoing, Topology
-from angarium.platform.broker.rabbitmq_connection import Link, close_channel, open_channel
+from angarium.platform.broker.rabbitmq_connection import Link, open_channel
 from angarium.platform.broker.rabbitmq_encoding import FrameWriter
 from angarium.platform.broker.rabbitmq_writing import either, put
 from angarium.platform.broker.routing import check_delay
@@ -111,11 +111,6 @@ class Publisher:
         except TimeoutError:
             self._logger.warning("broker.publish_timed_out", unconfirmed=results.count(False))
         return results
-
-    async def close(self) -> None:
-        """Close the channel."""
-        if self._channel is not None:
-            await close_channel(self._channel)
 
     def _split(self, messages: Sequence[Outgoing], topology: Topology) -> list[Sequence[int]]:
         """Places of the messages that may be published, in bursts that hold no message id twice."""

@@ -9,11 +9,11 @@ A message whose delay ends while its queue is full or missing stays in the delay
 from collections.abc import Awaitable, Iterator
 from datetime import timedelta
 
-from aiormq import Channel, ChannelPreconditionFailed, Connection
+from aiormq import Channel, ChannelNotFoundEntity, ChannelPreconditionFailed, Connection
 from pamqp.common import FieldValue
 
 from angarium.contracts.messages import FAILED_KEY
-from angarium.platform.broker.port import Queue, Topology, TopologyConflict
+from angarium.platform.broker.port import Queue, QueueStats, Topology, TopologyConflict
 from angarium.platform.broker.rabbitmq_connection import answer, close_channel, open_channel
 
 # How often a message comes again is counted in the record; the broker must never be the one that gives up.
@@ -40,6 +40,18 @@ async def declare_topology(connection: Connection, topology: Topology) -> None:
             await _declare(what, step)
     finally:
         await close_channel(channel)
+
+
+async def queue_stats(connection: Connection, queue: str) -> QueueStats | None:
+    """A queue's size, None if it does not exist. Raises BrokerUnavailable."""
+    channel = await open_channel(connection)
+    try:
+        found = await answer(channel.queue_declare(queue, passive=True), passing=(ChannelNotFoundEntity,))
+    except ChannelNotFoundEntity:
+        return None
+    finally:
+        await close_channel(channel)
+    return QueueStats(queue, found.message_count or 0, found.consumer_count or 0)
 
 
 async def _declare(what: str, step: Awaitable[object]) -> None:

@@ -7,7 +7,7 @@ from angarium.delivery.composition import ChannelKit
 from angarium.delivery.process import ProviderParts
 from angarium.delivery.provider import Address, Provider
 from angarium.delivery.providers.mailbox import MailboxProvider
-from angarium.delivery.providers.registry import build_providers
+from angarium.delivery.providers.registry import Factory, build_providers
 from angarium.delivery.providers.sandbox import SandboxProvider
 from angarium.delivery.settings import WorkerSettings
 from angarium.platform.settings_groups import Port
@@ -30,7 +30,7 @@ def build_kit(settings: WorkerSettings, parts: ProviderParts) -> ChannelKit:
     def smtp(url: ProviderUrl) -> Provider:
         return from_url(url, sender=sender, clock=parts.clock, logger=parts.logger)
 
-    factories = {
+    factories: dict[str, Factory] = {
         "smtp": smtp,
         "mailbox": lambda _: MailboxProvider(parts.gateway, sender=settings.email_from),
         "sandbox": lambda _: SandboxProvider(),

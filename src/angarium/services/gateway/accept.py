@@ -121,12 +121,17 @@ class Acceptor:
         return admit(candidate, identifier=identifier, origin=origin, contact=contact, template=template)
 
     async def _make_durable(self, origin: Origin, items: Sequence[_Item]) -> None:
-        acceptances = await self._commit.submit_many([item.record for item in items if item.record is not None])
+        acceptances = await self._committed([item.record for item in items if item.record is not None])
         for item, acceptance in zip(items, acceptances, strict=True):
             if acceptance.outcome is AcceptOutcome.CONFLICT:
                 item.refusal, item.candidate = _conflict(), None
             else:
                 item.accepted = _accepted(origin, item.request, acceptance)
+
+    async def _committed(self, records: Sequence[NewNotification]) -> Sequence[Acceptance]:
+        if len(records) == 1:
+            return [await self._commit.submit(records[0])]
+        return await self._commit.submit_many(records)
 
     async def _flush(self, batch: Sequence[NewNotification]) -> Sequence[Acceptance]:
         acceptances = await self._parts.store.accept(batch, outbox_lease=self._parts.rules.outbox_lease)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from fastapi import APIRouter, FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.middleware import Middleware
 
 from angarium import __version__
 from angarium.directory.port import Contacts, Templates
@@ -40,6 +41,7 @@ from angarium.services.gateway.prior import PriorAcceptances
 from angarium.services.gateway.replay import Replays
 from angarium.services.gateway.routes.dead_letters import DeadLetterRoutes
 from angarium.services.gateway.routes.delivery_reports import DeliveryReportRoutes
+from angarium.services.gateway.routes.direct import DirectPaths
 from angarium.services.gateway.routes.home import HomeRoutes
 from angarium.services.gateway.routes.internal import InternalRoutes
 from angarium.services.gateway.routes.keys import KeyRoutes
@@ -83,7 +85,7 @@ class Gateway:
     """The use cases over the parts, the app that serves them, and the loops beside it."""
 
     def __init__(self, parts: GatewayParts) -> None:
-        self._parts = parts
+        self.parts = parts
         audit = AuditLog(parts.engine, parts.clock, parts.identifiers)
         keys = KeyStore(parts.engine)
         self.publisher = OutboxPublisher(store=parts.store, broker=parts.broker, logger=parts.logger)
@@ -101,7 +103,7 @@ class Gateway:
 
     def start(self, background: Background) -> None:
         """Run the loops beside the app: topology, relay, sweeper, janitor, gauges, the use of keys."""
-        parts = self._parts
+        parts = self.parts
         store, broker, clock, logger = parts.store, parts.broker, parts.clock, parts.logger
         keeper = TopologyKeeper(broker=broker, topology=parts.topology, clock=clock, logger=logger)
         relay = Relay(store=store, broker=broker, publisher=self.publisher, clock=clock)
@@ -125,8 +127,9 @@ class Gateway:
         await self.ring.note_use()
 
     def _build_app(self) -> FastAPI:
-        parts = self._parts
-        return build_app(
+        parts = self.parts
+        sending = SendingRoutes(self.acceptor).routers()
+        app = build_app(
             service="gateway",
             title=TITLE,
             logger=parts.logger,
@@ -136,13 +139,14 @@ class Gateway:
             clock=parts.clock,
             identifiers=parts.identifiers,
             body_limits={BULK_PATH: BULK_BYTES, MAILBOX_PATH: BULK_BYTES},
-            routers=self._routers(),
+            routers=(*sending, *self._routers()),
         )
+        app.user_middleware.append(Middleware(DirectPaths, routers=sending, logger=parts.logger))
+        return app
 
     def _routers(self) -> Sequence[APIRouter]:
-        parts = self._parts
+        parts = self.parts
         return (
-            *SendingRoutes(self.acceptor).routers(),
             NotificationRoutes(parts.reader, self.moves).router(),
             DeadLetterRoutes(parts.reader, self.replays).router(),
             KeyRoutes(self.keys, self.ring).router(),

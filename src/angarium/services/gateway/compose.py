@@ -1,26 +1,25 @@
 """One process `angarium serve gateway`: opens what the settings name, runs it, closes it in order."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+import httpx2
 from fastapi import APIRouter
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from angarium.contracts.errors import Transient
-from angarium.contracts.statuses import Channel
 from angarium.directory.contacts import RestContacts
 from angarium.directory.templates import RestTemplates
 from angarium.notifications.store.open import open_store
 from angarium.notifications.store.port import NotificationStore
 from angarium.notifications.store.reader import NotificationReader
-from angarium.notifications.topology import build_topology
-from angarium.platform.auth.service_token import development_service_token
+from angarium.notifications.topology import topology_of
+from angarium.platform.auth.development import development_api_key, service_token_of
 from angarium.platform.auth.tokens import TokenVerifier
 from angarium.platform.broker.opening import open_broker
-from angarium.platform.broker.port import Topology
 from angarium.platform.cache.opening import open_cache
 from angarium.platform.clock import Clock, SystemClock
 from angarium.platform.database.engine import open_engine
@@ -31,7 +30,6 @@ from angarium.platform.lifecycle import Background
 from angarium.platform.telemetry.logging import Logger
 from angarium.platform.telemetry.metrics import Metrics
 from angarium.services.gateway.app import Gateway, GatewayParts
-from angarium.services.gateway.development_key import development_api_key
 from angarium.services.gateway.mailbox.page import page_router
 from angarium.services.gateway.mailbox.routes import mailbox_router
 from angarium.services.gateway.mailbox.smtp_catcher import SmtpCatcher
@@ -39,6 +37,8 @@ from angarium.services.gateway.mailbox.store import MailboxStore
 from angarium.services.gateway.settings import GatewaySettings, acceptance_rules
 
 SEED_PAUSE = 1.0
+InProcess = Callable[[], httpx2.AsyncBaseTransport]
+"""Makes the transport to a service in the same process."""
 DirectoryT = TypeVar("DirectoryT", RestContacts, RestTemplates)
 
 
@@ -51,14 +51,17 @@ class Running:
 
 
 @asynccontextmanager
-async def compose(settings: GatewaySettings, *, logger: Logger) -> AsyncIterator[Running]:
+async def compose(
+    settings: GatewaySettings, *, logger: Logger, in_process: InProcess | None = None
+) -> AsyncIterator[Running]:
     """A gateway with its loops running; on exit it drains, then closes every connection.
 
-    Leave the context only after the server has stopped. Raises SettingsError.
+    Leave the context only after the server has stopped. With `in_process` the users and templates services are called
+    through it, and the built-in catcher listens for SMTP. Raises SettingsError.
     """
     clock = SystemClock()
     async with AsyncExitStack() as stack:
-        parts = await _open_parts(settings, stack, clock, logger)
+        parts = await _open_parts(settings, stack, clock, logger, in_process)
         gateway = Gateway(parts)
         stack.push_async_callback(gateway.drain)
         background = await stack.enter_async_context(Background(logger=logger, clock=clock))
@@ -101,22 +104,24 @@ class Seeding:
         return True
 
 
-async def _open_parts(settings: GatewaySettings, stack: AsyncExitStack, clock: Clock, logger: Logger) -> GatewayParts:
+async def _open_parts(
+    settings: GatewaySettings, stack: AsyncExitStack, clock: Clock, logger: Logger, in_process: InProcess | None
+) -> GatewayParts:
     identifiers = Identifiers(clock)
-    token = _service_token(settings)
+    token = service_token_of(settings)
     engine, store = _open_database(settings, stack, clock)
     broker = open_broker(settings.broker_url, clock=clock, logger=logger)
     stack.push_async_callback(broker.close)
     cache = open_cache(settings.cache_url, clock=clock, logger=logger)
     stack.push_async_callback(cache.close)
-    users = _client(settings.users_url, "users", token, stack)
-    templates = _client(settings.templates_url, "templates", token, stack)
+    users = _client(settings.users_url, "users", token, stack, in_process)
+    templates = _client(settings.templates_url, "templates", token, stack, in_process)
     return GatewayParts(
         store=store,
-        reader=NotificationReader(engine),
+        reader=NotificationReader(_reading_engine(settings, stack) or engine),
         engine=engine,
         broker=broker,
-        topology=_topology(settings),
+        topology=topology_of(settings),
         cache=cache,
         contacts=await _listening(RestContacts(users, cache, clock), stack),
         templates=await _listening(RestTemplates(templates, cache, clock), stack),
@@ -130,7 +135,7 @@ async def _open_parts(settings: GatewaySettings, stack: AsyncExitStack, clock: C
         metrics=Metrics(),
         clock=clock,
         identifiers=identifiers,
-        mailbox=await _mailbox(settings, stack, clock, identifiers, logger),
+        mailbox=await _mailbox(settings, stack, clock, identifiers, logger, catch_smtp=in_process is not None),
     )
 
 
@@ -145,45 +150,51 @@ def _open_database(
     return engine, store
 
 
+def _reading_engine(settings: GatewaySettings, stack: AsyncExitStack) -> AsyncEngine | None:
+    """The replica for status queries and lists, if there is one."""
+    url = settings.notifications_read_database_url
+    if url is None:
+        return None
+    engine = open_engine(url, pool_size=settings.database_pool, setting="ANGARIUM_NOTIFICATIONS_READ_DATABASE_URL")
+    stack.push_async_callback(engine.dispose)
+    return engine
+
+
 async def _listening(directory: DirectoryT, stack: AsyncExitStack) -> DirectoryT:
     """The directory, told of every change from now on."""
     await stack.enter_async_context(directory.listening())
     return directory
 
 
-def _client(url: str, name: str, token: str | None, stack: AsyncExitStack) -> ServiceClient:
-    client = ServiceClient(url, service_token=token, name=name)
+def _client(
+    url: str, name: str, token: str | None, stack: AsyncExitStack, in_process: InProcess | None
+) -> ServiceClient:
+    transport = in_process() if in_process is not None else None
+    client = ServiceClient(url, service_token=token, name=name, transport=transport)
     stack.push_async_callback(client.close)
     return client
 
 
-def _topology(settings: GatewaySettings) -> Topology:
-    delays = {delay for channel in Channel for delay in settings.delays(channel)}
-    return build_topology(
-        retry_delays=delays, message_ttl=settings.queue_message_ttl, max_length=settings.queue_max_length
-    )
-
-
 async def _mailbox(
-    settings: GatewaySettings, stack: AsyncExitStack, clock: Clock, identifiers: Identifiers, logger: Logger
+    settings: GatewaySettings,
+    stack: AsyncExitStack,
+    clock: Clock,
+    identifiers: Identifiers,
+    logger: Logger,
+    *,
+    catch_smtp: bool,
 ) -> Sequence[APIRouter]:
-    """The catcher's routes, its SMTP server beside them; none in production."""
+    """The catcher's routes, with `catch_smtp` its SMTP server beside them; none in production."""
     if settings.env == "production":
         return ()
     store = MailboxStore(settings.data_dir, clock=clock, identifiers=identifiers)
     await store.open()
     stack.push_async_callback(store.close)
-    if settings.mailbox_smtp_port:
+    if catch_smtp and settings.mailbox_smtp_port:
         catcher = SmtpCatcher(store, port=settings.mailbox_smtp_port, logger=logger)
         await catcher.start()
         stack.push_async_callback(catcher.close)
     return mailbox_router(store), page_router(store)
-
-
-def _service_token(settings: GatewaySettings) -> str | None:
-    if settings.service_token is not None:
-        return settings.service_token.get_secret_value()
-    return None if settings.env == "production" else development_service_token(settings.data_dir)
 
 
 def _api_key(settings: GatewaySettings) -> str | None:

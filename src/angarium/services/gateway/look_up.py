@@ -57,7 +57,11 @@ class LookUp:
         templates = [(key, self._version(tenant, key)) for key in keys]
         if not contacts:
             return Found({}, await _settle(templates))
-        return Found(*await asyncio.gather(_settle(contacts), _settle(templates)))
+        beside = asyncio.ensure_future(_settle(templates))
+        try:
+            return Found(await _settle(contacts), await beside)
+        finally:
+            beside.cancel()
 
     async def _version(self, tenant: str, key: _TemplateKey) -> CompiledTemplate | None:
         code, version = key

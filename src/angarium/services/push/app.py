@@ -7,7 +7,7 @@ from angarium.delivery.composition import ChannelKit
 from angarium.delivery.process import ProviderParts
 from angarium.delivery.provider import Address
 from angarium.delivery.providers.mailbox import MailboxProvider
-from angarium.delivery.providers.registry import build_providers
+from angarium.delivery.providers.registry import Factory, build_providers
 from angarium.delivery.providers.sandbox import SandboxProvider
 from angarium.delivery.settings import WorkerSettings
 from angarium.platform.settings_groups import Port
@@ -22,7 +22,7 @@ class Settings(WorkerSettings):
 
 def build_kit(settings: WorkerSettings, parts: ProviderParts) -> ChannelKit:
     """The channel as the engine takes it. Raises SettingsError."""
-    factories = {
+    factories: dict[str, Factory] = {
         "mailbox": lambda _: MailboxProvider(parts.gateway),
         "sandbox": lambda _: SandboxProvider(),
     }

@@ -1,5 +1,6 @@
 """Puts the templates service together."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -8,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from angarium import __version__
 from angarium.platform.auth.caller import Authenticator
+from angarium.platform.auth.development import service_token_of
 from angarium.platform.auth.remote import RemoteAuthenticator
 from angarium.platform.cache.opening import open_cache
 from angarium.platform.cache.port import Cache
@@ -17,6 +19,7 @@ from angarium.platform.database.migrate import is_current
 from angarium.platform.http.app import build_app as build_frame
 from angarium.platform.http.client import ServiceClient
 from angarium.platform.http.health import Health
+from angarium.platform.http.server import serve
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.telemetry.logging import Logger
 from angarium.platform.telemetry.metrics import Metrics
@@ -71,7 +74,7 @@ def build_app(
 async def compose(settings: TemplatesSettings, *, logger: Logger, metrics: Metrics) -> AsyncIterator[FastAPI]:
     """The service as a process of its own, from its settings; closes what it opened. Raises SettingsError."""
     clock = SystemClock()
-    token = settings.service_token.get_secret_value() if settings.service_token is not None else None
+    token = service_token_of(settings)
     engine = open_engine(
         settings.templates_database_url, pool_size=settings.database_pool, setting="ANGARIUM_TEMPLATES_DATABASE_URL"
     )
@@ -91,6 +94,12 @@ async def compose(settings: TemplatesSettings, *, logger: Logger, metrics: Metri
         await gateway.close()
         await cache.close()
         await engine.dispose()
+
+
+async def run(settings: TemplatesSettings, *, logger: Logger, stop: asyncio.Event) -> None:
+    """Serve until `stop` is set, then finish what is under way. Raises SettingsError."""
+    async with compose(settings, logger=logger, metrics=Metrics()) as app:
+        await serve(app, settings=settings, port=settings.port, logger=logger, stop=stop)
 
 
 def _health(engine: AsyncEngine, cache: Cache) -> Health:

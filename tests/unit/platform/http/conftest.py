@@ -10,7 +10,7 @@ import httpx2
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request
 from prometheus_client import CollectorRegistry
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from angarium.contracts.envelope import Envelope, many, one
 from angarium.contracts.errors import RateLimited, Rejected, Transient, Unauthorized
@@ -41,9 +41,9 @@ class Thing(Body):
 
     name: str
     count: int = 1
-    parts: list[Part] = []
+    parts: list[Part] = Field(default_factory=list)
     token: str | dict[str, Any] = ""
-    free: dict[str, Any] = {}
+    free: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _not_zero(self) -> Self:

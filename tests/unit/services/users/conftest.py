@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from angarium.platform.auth.remote import RemoteAuthenticator
 from angarium.platform.cache.memory import MemoryCache
+from angarium.platform.cache.port import Cache
 from angarium.platform.clock import SystemClock
 from angarium.platform.database.engine import open_engine
 from angarium.platform.database.migrate import upgrade
@@ -33,7 +34,7 @@ class Users:
 
     app: FastAPI
     engine: AsyncEngine
-    cache: MemoryCache
+    cache: Cache
     log: io.StringIO
     gateway: ServiceClient
     clients: list[httpx2.AsyncClient] = field(default_factory=list)
@@ -62,8 +63,8 @@ async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
 
 
 @pytest.fixture
-def build() -> Callable[[AsyncEngine, MemoryCache], Users]:
-    def build(engine: AsyncEngine, cache: MemoryCache) -> Users:
+def build() -> Callable[[AsyncEngine, Cache], Users]:
+    def build(engine: AsyncEngine, cache: Cache) -> Users:
         clock = SystemClock()
         gateway = ServiceClient("http://127.0.0.1:1", service_token=TOKEN, name="gateway", clock=clock)
         log = io.StringIO()
@@ -83,7 +84,7 @@ def build() -> Callable[[AsyncEngine, MemoryCache], Users]:
 
 
 @pytest.fixture
-async def users(engine: AsyncEngine, build: Callable[[AsyncEngine, MemoryCache], Users]) -> AsyncIterator[Users]:
+async def users(engine: AsyncEngine, build: Callable[[AsyncEngine, Cache], Users]) -> AsyncIterator[Users]:
     users = build(engine, MemoryCache(SystemClock()))
     yield users
     for client in users.clients:

@@ -11,6 +11,7 @@ from angarium.contracts.users import Contact, Preferences
 from angarium.directory import contact_cache
 from angarium.directory.contacts import RestContacts
 from angarium.platform.cache.memory import MemoryCache
+from angarium.platform.cache.port import Cache
 from angarium.platform.clock import SystemClock
 from angarium.platform.http.client import ServiceClient
 from tests.support.wait import until
@@ -46,7 +47,7 @@ def cache() -> ShakyCache:
 
 @pytest.fixture
 async def users(
-    engine: AsyncEngine, cache: ShakyCache, build: Callable[[AsyncEngine, MemoryCache], Users]
+    engine: AsyncEngine, cache: ShakyCache, build: Callable[[AsyncEngine, Cache], Users]
 ) -> AsyncIterator[Users]:
     users = build(engine, cache)
     async with users.app.router.lifespan_context(users.app):

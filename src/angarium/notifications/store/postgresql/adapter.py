@@ -18,10 +18,15 @@ from angarium.notifications.model import (
     Verdict,
 )
 from angarium.notifications.store import arguments
-from angarium.notifications.store import postgresql_statements as sql
 from angarium.notifications.store.acceptances import Kept, acceptances, missing
 from angarium.notifications.store.arguments import by_key
 from angarium.notifications.store.port import StoreUnavailable
+from angarium.notifications.store.postgresql import accept as accepting
+from angarium.notifications.store.postgresql import claim as claiming
+from angarium.notifications.store.postgresql import letters as dead
+from angarium.notifications.store.postgresql import outbox as publishing
+from angarium.notifications.store.postgresql import record as recording
+from angarium.notifications.store.postgresql import sweep as sweeping
 from angarium.notifications.store.rows import (
     claimed,
     kept,
@@ -36,6 +41,8 @@ from angarium.platform.database.migrate import Revisions
 from angarium.platform.database.postgresql_pool import PostgresqlPool, Record
 
 _ATTEMPTS_TO_ACCEPT = 3
+_FIND_BY_REQUEST = "SELECT id FROM notifications WHERE tenant = $1 AND request_id = $2 LIMIT 2"
+_SCHEMA_VERSION = "SELECT version_num FROM alembic_version"
 
 
 class PostgresqlStore:
@@ -64,28 +71,30 @@ class PostgresqlStore:
 
     async def _insert(self, new: Sequence[NewNotification], outbox_lease: timedelta) -> Sequence[Record]:
         rows = [arguments.accepted_row(n) for n in new]
-        return await self._fetch(sql.ACCEPT, *arguments.columns(rows, len(sql.ACCEPTED_COLUMNS)), outbox_lease)
+        return await self._fetch(
+            accepting.ACCEPT, *arguments.columns(rows, len(accepting.ACCEPTED_COLUMNS)), outbox_lease
+        )
 
     async def _prior(self, taken: Sequence[NewNotification]) -> dict[tuple[str, str, str], Kept]:
         if not taken:
             return {}
-        rows = await self._fetch(sql.PRIOR, *zip(*map(by_key, taken), strict=True))
+        rows = await self._fetch(accepting.PRIOR, *zip(*map(by_key, taken), strict=True))
         return {(row["tenant"], row["request_id"], row["caller"]): kept(row, row["fingerprint"]) for row in rows}
 
     async def claim(self, ids: Collection[UUID], *, token: UUID, lease: timedelta, worker: str) -> Sequence[Verdict]:
         wanted = sorted(ids)
         if not wanted:
             return []
-        rows = await self._fetch(sql.CLAIM, wanted, token, lease, worker)
+        rows = await self._fetch(claiming.CLAIM, wanted, token, lease, worker)
         verdicts: list[Verdict] = [claimed(row, token) for row in rows]
         if len(rows) < len(wanted):
             taken = {row["id"] for row in rows}
             left = [identifier for identifier in wanted if identifier not in taken]
-            verdicts += refused(left, await self._fetch(sql.GIVE_UP, left))
+            verdicts += refused(left, await self._fetch(claiming.GIVE_UP, left))
         return verdicts
 
     async def renew(self, ids: Collection[UUID], *, token: UUID, lease: timedelta) -> Collection[UUID]:
-        rows = await self._fetch(sql.RENEW, sorted(ids), token, lease)
+        rows = await self._fetch(claiming.RENEW, sorted(ids), token, lease)
         return {row["id"] for row in rows}
 
     async def record(self, results: Sequence[Result]) -> Sequence[bool]:
@@ -100,32 +109,32 @@ class PostgresqlStore:
         return [id(result) in first and result.id in written for result in results]
 
     async def _write(self, results: Sequence[Result]) -> Sequence[Record]:
-        rows = arguments.columns([arguments.result_row(r) for r in results], len(sql.RESULT_COLUMNS))
+        rows = arguments.columns([arguments.result_row(r) for r in results], len(recording.RESULT_COLUMNS))
         letters = arguments.claimed_rows(arguments.letters_of, results)
         messages = arguments.claimed_rows(arguments.messages_of, results)
         if not letters and not messages:
-            return await self._fetch(sql.RECORD, *rows)
+            return await self._fetch(recording.RECORD, *rows)
         return await self._fetch(
-            sql.RECORD_WITH_LETTERS,
+            recording.RECORD_WITH_LETTERS,
             *rows,
-            *arguments.columns(letters, len(sql.LETTER_COLUMNS) + 1),
-            *arguments.columns(messages, len(sql.MESSAGE_COLUMNS) + 1),
+            *arguments.columns(letters, len(dead.LETTER_COLUMNS) + 1),
+            *arguments.columns(messages, len(publishing.MESSAGE_COLUMNS) + 1),
         )
 
     async def _written_before(self, results: Sequence[Result]) -> set[UUID]:
         keys = [(result.id, result.claim_token, result.status) for result in results]
-        return {row["id"] for row in await self._fetch(sql.WRITTEN_BEFORE, *zip(*keys, strict=True))}
+        return {row["id"] for row in await self._fetch(recording.WRITTEN_BEFORE, *zip(*keys, strict=True))}
 
     async def find_by_request(self, tenant: str, request_id: str) -> Sequence[UUID]:
-        return [row["id"] for row in await self._fetch(sql.FIND_BY_REQUEST, tenant, request_id)]
+        return [row["id"] for row in await self._fetch(_FIND_BY_REQUEST, tenant, request_id)]
 
     async def bury(self, letters: Sequence[NewDeadLetter], outbox: Sequence[OutboxMessage]) -> None:
         letter_rows = sorted(map(arguments.letter_row, letters), key=lambda row: row[0])
         message_rows = sorted(map(arguments.message_row, outbox), key=lambda row: row[:2])
         await self._fetch(
-            sql.BURY,
-            *arguments.columns(letter_rows, len(sql.LETTER_COLUMNS)),
-            *arguments.columns(message_rows, len(sql.MESSAGE_COLUMNS)),
+            dead.BURY,
+            *arguments.columns(letter_rows, len(dead.LETTER_COLUMNS)),
+            *arguments.columns(message_rows, len(publishing.MESSAGE_COLUMNS)),
         )
 
     async def move(
@@ -133,21 +142,21 @@ class PostgresqlStore:
     ) -> Status | None:
         code, words = (reason.code, reason.message) if reason else (None, None)
         rows = await self._fetch(
-            sql.MOVE, notification_id, tenant, to, sql.movable_to(to), code, words, encode_events([event])
+            recording.MOVE, notification_id, tenant, to, recording.movable_to(to), code, words, encode_events([event])
         )
         return Status(rows[0]["status"]) if rows else None
 
     async def replay(self, letter_ids: Sequence[UUID], *, tenant: str) -> Sequence[UUID]:
-        return [row["letter"] for row in await self._fetch(sql.REPLAY, sorted(letter_ids), tenant)]
+        return [row["letter"] for row in await self._fetch(dead.REPLAY, sorted(letter_ids), tenant)]
 
     async def discard(self, letter_ids: Sequence[UUID], *, tenant: str) -> Sequence[UUID]:
-        return [row["id"] for row in await self._fetch(sql.DISCARD, sorted(letter_ids), tenant)]
+        return [row["id"] for row in await self._fetch(dead.DISCARD, sorted(letter_ids), tenant)]
 
     async def living_letters(self, letter_ids: Collection[UUID]) -> Collection[UUID]:
-        return {row["id"] for row in await self._fetch(sql.LIVING_LETTERS, list(letter_ids))}
+        return {row["id"] for row in await self._fetch(dead.LIVING_LETTERS, list(letter_ids))}
 
     async def lease_outbox(self, limit: int, *, lease: timedelta) -> Sequence[OutboxMessage]:
-        leased = [(row, outbox_message(row)) for row in await self._fetch(sql.LEASE_OUTBOX, limit, lease)]
+        leased = [(row, outbox_message(row)) for row in await self._fetch(publishing.LEASE_OUTBOX, limit, lease)]
         orphans = [OutboxKey(row["subject"], row["kind"]) for row, message in leased if message is None]
         await self.confirm_outbox(orphans)
         return [message for _, message in leased if message is not None]
@@ -155,22 +164,22 @@ class PostgresqlStore:
     async def confirm_outbox(self, keys: Collection[OutboxKey]) -> None:
         if keys:
             pairs = sorted((key.subject, key.kind) for key in keys)
-            await self._fetch(sql.CONFIRM_OUTBOX, *zip(*pairs, strict=True))
+            await self._fetch(publishing.CONFIRM_OUTBOX, *zip(*pairs, strict=True))
 
     async def outbox_pending(self) -> int:
-        [row] = await self._fetch(sql.OUTBOX_PENDING)
+        [row] = await self._fetch(publishing.OUTBOX_PENDING)
         return int(row["pending"])
 
     async def sweep(self, limit: int) -> SweepReport:
-        return sweep_report(await self._fetch(sql.SWEEP, limit))
+        return sweep_report(await self._fetch(sweeping.SWEEP, limit))
 
     async def requeue_unfinished(self) -> int:
-        [row] = await self._fetch(sql.REQUEUE_UNFINISHED)
+        [row] = await self._fetch(sweeping.REQUEUE_UNFINISHED)
         return int(row["rows"])
 
     async def ready(self) -> bool:
         try:
-            rows = await self._pool.fetch(sql.SCHEMA_VERSION)
+            rows = await self._pool.fetch(_SCHEMA_VERSION)
         except Exception:  # noqa: BLE001 - whatever it is, the store is not ready
             return False
         return self._revisions.satisfied_by([row["version_num"] for row in rows])

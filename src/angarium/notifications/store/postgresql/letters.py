@@ -2,6 +2,7 @@
 """Dead letters on PostgreSQL."""
 
 from angarium.notifications.store.postgresql.fragments import ENQUEUE, NOW_TEXT, PENDING_SWEEP, RESULT_LEASE, arrays
+from angarium.notifications.store.postgresql.outbox import MESSAGE_COLUMNS
 
 LETTER_COLUMNS = {
     "id": "uuid",
@@ -16,14 +17,8 @@ LETTER_COLUMNS = {
     "correlation_id": "text",
     "payload": "text",
 }
-MESSAGE_COLUMNS = {
-    "subject": "uuid",
-    "kind": "text",
-    "exchange": "text",
-    "routing_key": "text",
-    "body": "bytea",
-    "correlation_id": "text",
-}
+"""What a letter brings, with its types."""
+
 _LETTERS = ", ".join(LETTER_COLUMNS)
 _MESSAGES = ", ".join(MESSAGE_COLUMNS)
 

@@ -24,10 +24,13 @@ RESULT_COLUMNS = {
     "wait": "interval",
     "given_back": "int4",
 }
+"""What a result brings, with its types."""
 
+_LETTERS = ", ".join(LETTER_COLUMNS)
+_MESSAGES = ", ".join(MESSAGE_COLUMNS)
 _RESULTS = ", ".join(RESULT_COLUMNS)
 
-_WRITE = f"""
+RECORD = f"""
     UPDATE notifications n SET
         status = r.status,
         attempts = n.attempts - r.given_back,
@@ -50,13 +53,11 @@ _WRITE = f"""
 """
 """`claim_token` stays, so that a result that is written again can be told from one that came too late."""
 
-RECORD = _WRITE
-
 _LETTER_ARRAYS = {"claim": "uuid"} | LETTER_COLUMNS
 _MESSAGE_ARRAYS = {"claim": "uuid"} | MESSAGE_COLUMNS
 
 RECORD_WITH_LETTERS = f"""
-WITH written AS ({_WRITE}),
+WITH written AS ({RECORD}),
 letters AS (
     INSERT INTO dead_letters ({_LETTERS}, failed_at)
     SELECT {_LETTERS}, now()

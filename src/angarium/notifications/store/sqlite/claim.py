@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - what is put into these strings are constants of this package; every value is an argument
 """The claim on SQLite."""
 
 import sqlite3
@@ -71,7 +72,7 @@ class _Terms:
 def _is_claimable(row: _Row, now: int) -> bool:
     if row["status"] in _WAITING:
         return row["due_at"] is None or row["due_at"] <= now
-    return _lease_is_over(row, now) and row["policy"] != DeliveryPolicy.AT_MOST_ONCE
+    return _lease_is_over(row, now) and DeliveryPolicy(row["policy"]) is not DeliveryPolicy.AT_MOST_ONCE
 
 
 def _is_lost(row: _Row, now: int) -> bool:
@@ -80,11 +81,11 @@ def _is_lost(row: _Row, now: int) -> bool:
 
 def _is_mine(row: _Row, now: int, token: UUID) -> bool:
     """Whether this very token took it before, in a call whose answer was lost."""
-    return row["status"] == Status.SENDING and row["claim_token"] == token.hex and row["lease_until"] > now
+    return bool(row["status"] == Status.SENDING and row["claim_token"] == token.hex and row["lease_until"] > now)
 
 
 def _lease_is_over(row: _Row, now: int) -> bool:
-    return row["status"] == Status.SENDING and row["lease_until"] <= now
+    return bool(row["status"] == Status.SENDING and row["lease_until"] <= now)
 
 
 def _wait(row: _Row, now: int) -> timedelta:

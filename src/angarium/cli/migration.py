@@ -1,0 +1,27 @@
+"""`angarium migrate`: every configured database, one after the other."""
+
+import sys
+
+from angarium.cli.settings import MigrationSettings
+from angarium.notifications.store.schema import MIGRATIONS as NOTIFICATIONS
+from angarium.platform.database.engine import open_engine
+from angarium.platform.database.migrate import upgrade
+from angarium.services.templates.app import MIGRATIONS as TEMPLATES
+from angarium.services.users.app import MIGRATIONS as USERS
+
+
+async def migrate_all(settings: MigrationSettings) -> None:
+    """Bring each database to its newest schema; idempotent. Raises SettingsError, DatabaseUnavailable."""
+    databases = (
+        ("notifications", settings.notifications_database_url, NOTIFICATIONS),
+        ("users", settings.users_database_url, USERS),
+        ("templates", settings.templates_database_url, TEMPLATES),
+    )
+    for name, url, migrations in databases:
+        setting = f"ANGARIUM_{name.upper()}_DATABASE_URL"
+        engine = open_engine(url, pool_size=1, setting=setting)
+        try:
+            await upgrade(engine, migrations)
+        finally:
+            await engine.dispose()
+        sys.stdout.write(f"{name}: up to date\n")

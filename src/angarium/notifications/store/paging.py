@@ -1,0 +1,93 @@
+"""Pages of a list that is ordered newest first: by number, or after a cursor, which costs the same at any depth."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, Self, TypeVar
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, func, literal, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.elements import KeyedColumnElement
+
+from angarium.contracts.errors import ValidationFailed
+from angarium.platform.database.types import UtcDateTime, from_microseconds, to_microseconds
+
+RowT = TypeVar("RowT")
+
+COUNT_LIMIT = 100_000
+"""Counted exactly up to here; a `total` of this much means: at least so many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found(Generic[RowT]):
+    """One page. `next_cursor` is None on the last."""
+
+    rows: Sequence[RowT]
+    total: int
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """The place of a row in its list."""
+
+    at: datetime
+    id: UUID
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The cursor that `str()` wrote. Raises ValidationFailed."""
+        try:
+            at, identifier = base64.urlsafe_b64decode(text.encode("ascii")).decode("ascii").split(".")
+            return cls(from_microseconds(int(at)), UUID(hex=identifier))
+        except (ValueError, OverflowError, binascii.Error) as error:
+            raise ValidationFailed.of("cursor", "is none that this list has given") from error
+
+    def __str__(self) -> str:
+        return base64.urlsafe_b64encode(f"{to_microseconds(self.at)}.{self.id.hex}".encode("ascii")).decode("ascii")
+
+
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """Which page: the one after `cursor`, or number `page` (from 1) where there is none."""
+
+    limit: int
+    page: int = 1
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A list's order: its time and its id."""
+
+    at: KeyedColumnElement[datetime]
+    id: KeyedColumnElement[UUID]
+
+    async def page(
+        self, connection: AsyncConnection, query: Select[Any], paging: Paging
+    ) -> tuple[Sequence[Any], int, str | None]:
+        """The page's rows, the total and the next cursor of `query`, which has its conditions but no order."""
+        total: int = await connection.scalar(_counting(query))
+        ordered = query.order_by(self.at.desc(), self.id.desc()).limit(paging.limit + 1)
+        if paging.cursor is None:
+            ordered = ordered.offset((paging.page - 1) * paging.limit)
+        else:
+            ordered = ordered.where(self._after(Cursor.parse(paging.cursor)))
+        rows: Sequence[Any] = (await connection.execute(ordered)).mappings().all()
+        page = rows[: paging.limit]
+        return page, total, self._cursor_of(page[-1]) if len(rows) > paging.limit else None
+
+    def _after(self, cursor: Cursor) -> ColumnElement[bool]:
+        place = tuple_(literal(cursor.at, UtcDateTime()), literal(cursor.id, self.id.type))
+        return tuple_(self.at, self.id) < place
+
+    def _cursor_of(self, row: Any) -> str:
+        return str(Cursor(row[self.at.key], row[self.id.key]))
+
+
+def _counting(query: Select[Any]) -> Select[Any]:
+    few = query.with_only_columns(literal(1).label("one")).limit(COUNT_LIMIT).subquery()
+    return select(func.count()).select_from(few)

@@ -1,0 +1,214 @@
+"""What is asked of the record by people and their programs: one notification, its timeline, lists, dead letters.
+
+On SQLAlchemy Core, one form for every database; takes no lock, and may be given a read replica.
+Every method raises DatabaseUnavailable when the database cannot serve.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, RowMapping, Select, func, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from angarium.contracts.notifications import (
+    DeadLetterFilter,
+    DeadLetterGroup,
+    DeadLetterView,
+    NotificationView,
+    Reason,
+)
+from angarium.contracts.statuses import Channel, Status, delivery_status
+from angarium.notifications.store.paging import Found, Listing, Paging
+from angarium.notifications.store.schema import dead_letters, notifications
+from angarium.platform.database.engine import reading
+
+_SHOWN = (
+    notifications.c.id,
+    notifications.c.request_id,
+    notifications.c.channel,
+    notifications.c.user_id,
+    notifications.c.recipient,
+    notifications.c.template_code,
+    notifications.c.template_version,
+    notifications.c.locale,
+    notifications.c.category,
+    notifications.c.priority,
+    notifications.c.status,
+    notifications.c.reason_code,
+    notifications.c.reason_message,
+    notifications.c.attempts,
+    notifications.c.provider,
+    notifications.c.provider_message_id,
+    notifications.c.variables,
+    notifications.c.metadata,
+    notifications.c.correlation_id,
+    notifications.c.fallback,
+    notifications.c.fallback_of,
+    notifications.c.send_at,
+    notifications.c.expires_at,
+    notifications.c.created_at,
+    notifications.c.updated_at,
+    notifications.c.sent_at,
+    notifications.c.delivered_at,
+)
+_SAME_NAME = tuple(
+    column.name for column in _SHOWN if column.name not in {"id", "channel", "status", "reason_code", "reason_message"}
+)
+_BY_TIME = Listing(notifications.c.created_at, notifications.c.id)
+_LETTERS_BY_TIME = Listing(dead_letters.c.failed_at, dead_letters.c.id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationFilter:
+    """Which notifications are meant; what is None does not matter. `from_` ≤ created_at < `to`."""
+
+    user_id: str | None = None
+    status: Status | None = None
+    notification_type: Channel | None = None
+    template_code: str | None = None
+    request_id: str | None = None
+    from_: datetime | None = None
+    to: datetime | None = None
+
+
+class NotificationReader:
+    """Reads through `engine`, which stays its owner's."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def get(self, tenant: str, notification_id: UUID) -> NotificationView | None:
+        """The notification, if the tenant has it."""
+        row = await self._row(select(*_SHOWN).where(_mine(tenant, notification_id)))
+        return None if row is None else _view(row)
+
+    async def events(self, tenant: str, notification_id: UUID) -> list[dict[str, Any]] | None:
+        """The timeline, oldest first; None: the tenant has no such notification."""
+        row = await self._row(select(notifications.c.events).where(_mine(tenant, notification_id)))
+        return None if row is None else list(row["events"])
+
+    async def find(
+        self, tenant: str, wanted: NotificationFilter, *, page: int = 1, limit: int = 10, cursor: str | None = None
+    ) -> Found[NotificationView]:
+        """Those that match, newest first. Raises ValidationFailed for a cursor that is none."""
+        query = select(*_SHOWN).where(notifications.c.tenant == tenant, *_conditions(wanted))
+        async with reading(self._engine) as connection:
+            rows, total, following = await _BY_TIME.page(connection, query, Paging(limit, page, cursor))
+        return Found([_view(row) for row in rows], total, following)
+
+    async def letter(self, tenant: str, letter_id: UUID) -> DeadLetterView | None:
+        """The dead letter, if it is on the tenant's list."""
+        row = await self._row(
+            select(dead_letters).where(dead_letters.c.tenant == tenant, dead_letters.c.id == letter_id)
+        )
+        return None if row is None else _letter(row)
+
+    async def letters(
+        self, tenant: str, wanted: DeadLetterFilter, *, page: int = 1, limit: int = 10, cursor: str | None = None
+    ) -> Found[DeadLetterView]:
+        """Dead letters that match, newest first. Raises ValidationFailed for a cursor that is none."""
+        query = select(dead_letters).where(*_letter_conditions(tenant, wanted))
+        async with reading(self._engine) as connection:
+            rows, total, following = await _LETTERS_BY_TIME.page(connection, query, Paging(limit, page, cursor))
+        return Found([_letter(row) for row in rows], total, following)
+
+    async def letters_by_reason(self, tenant: str, wanted: DeadLetterFilter) -> list[DeadLetterGroup]:
+        """How many letters there are for each reason and channel, the most first."""
+        number = func.count()
+        kind = (dead_letters.c.reason_code, dead_letters.c.channel)
+        query = (
+            select(
+                dead_letters.c.reason_code.label("reason"),
+                dead_letters.c.channel,
+                number.label("count"),
+                func.min(dead_letters.c.failed_at, type_=dead_letters.c.failed_at.type).label("oldest_at"),
+                func.max(dead_letters.c.reason_message).label("example"),
+            )
+            .where(*_letter_conditions(tenant, wanted))
+            .group_by(*kind)
+            .order_by(number.desc(), *kind)
+        )
+        return [DeadLetterGroup(**row) for row in await self._rows(query)]
+
+    async def matching_letters(self, tenant: str, wanted: DeadLetterFilter) -> list[UUID]:
+        """The ids of all letters that match, oldest first."""
+        order = (dead_letters.c.failed_at, dead_letters.c.id)
+        query = select(dead_letters.c.id).where(*_letter_conditions(tenant, wanted)).order_by(*order)
+        return [row["id"] for row in await self._rows(query)]
+
+    async def count_letters(self) -> int:
+        """How many dead letters are on the lists of all tenants."""
+        [row] = await self._rows(select(func.count().label("letters")).select_from(dead_letters))
+        return int(row["letters"])
+
+    async def _row(self, query: Select[Any]) -> RowMapping | None:
+        rows = await self._rows(query)
+        return rows[0] if rows else None
+
+    async def _rows(self, query: Select[Any]) -> Sequence[RowMapping]:
+        async with reading(self._engine) as connection:
+            rows: Sequence[RowMapping] = (await connection.execute(query)).mappings().all()
+        return rows
+
+
+def _mine(tenant: str, notification_id: UUID) -> ColumnElement[bool]:
+    return (notifications.c.id == notification_id) & (notifications.c.tenant == tenant)
+
+
+def _conditions(wanted: NotificationFilter) -> list[ColumnElement[bool]]:
+    columns = notifications.c
+    conditions = [
+        (wanted.user_id, columns.user_id == wanted.user_id),
+        (wanted.status, columns.status == wanted.status),
+        (wanted.notification_type, columns.channel == wanted.notification_type),
+        (wanted.template_code, columns.template_code == wanted.template_code),
+        (wanted.request_id, columns.request_id == wanted.request_id),
+        (wanted.from_, columns.created_at >= wanted.from_),
+        (wanted.to, columns.created_at < wanted.to),
+    ]
+    return [condition for value, condition in conditions if value is not None]
+
+
+def _letter_conditions(tenant: str, wanted: DeadLetterFilter) -> list[ColumnElement[bool]]:
+    columns = dead_letters.c
+    conditions = [
+        (tenant, columns.tenant == tenant),
+        (wanted.channel, columns.channel == wanted.channel),
+        (wanted.reason, columns.reason_code == wanted.reason),
+        (wanted.template_code, columns.template_code == wanted.template_code),
+        (wanted.older_than, columns.failed_at < wanted.older_than),
+    ]
+    return [condition for value, condition in conditions if value is not None]
+
+
+def _reason(row: RowMapping) -> Reason | None:
+    return None if row["reason_code"] is None else Reason(code=row["reason_code"], message=row["reason_message"] or "")
+
+
+def _view(row: RowMapping) -> NotificationView:
+    status = Status(row["status"])
+    return NotificationView(
+        notification_id=row["id"],
+        notification_type=row["channel"],
+        status=status,
+        delivery_status=delivery_status(status),
+        reason=_reason(row),
+        **{name: row[name] for name in _SAME_NAME},
+    )
+
+
+def _letter(row: RowMapping) -> DeadLetterView:
+    return DeadLetterView(
+        id=row["id"],
+        notification_id=row["notification_id"],
+        channel=row["channel"],
+        template_code=row["template_code"],
+        reason=Reason(code=row["reason_code"], message=row["reason_message"]),
+        attempts=row["attempts"],
+        correlation_id=row["correlation_id"],
+        failed_at=row["failed_at"],
+        payload=row["payload"],
+    )

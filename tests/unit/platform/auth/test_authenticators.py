@@ -1,0 +1,167 @@
+"""Who is let in, and by whom."""
+
+import json
+from collections.abc import AsyncIterator
+
+import httpx2
+import pytest
+
+from angarium.contracts.errors import ServiceUnavailable, Unauthorized
+from angarium.contracts.scopes import Scope
+from angarium.platform.auth.caller import Caller
+from angarium.platform.auth.chain import ChainAuthenticator, OpenAuthenticator
+from angarium.platform.auth.remote import RemoteAuthenticator
+from angarium.platform.auth.service_token import ServiceTokens
+from angarium.platform.auth.tokens import TokenVerifier
+from angarium.platform.http.client import ServiceClient
+from angarium.platform.settings import AuthSettings
+from tests.support.clock import ManualClock
+
+CALLER = Caller("acme", "billing", frozenset({Scope.USERS_READ}), key_id="k-1")
+
+
+class Gateway:
+    """Answers `POST /internal/v1/verify` as the gateway does; counts."""
+
+    def __init__(self) -> None:
+        self.asked: list[dict[str, str]] = []
+        self.status = 200
+        self.down = False
+
+    def __call__(self, request: httpx2.Request) -> httpx2.Response:
+        assert request.url.path == "/internal/v1/verify"
+        assert request.headers["x-service-token"] == "t"
+        self.asked.append(json.loads(request.content))
+        if self.down:
+            message = "refused"
+            raise httpx2.ConnectError(message)
+        good = {"tenant": "acme", "name": "billing", "scopes": ["users:read", "new:one"], "key_id": "k-1", "more": 1}
+        return httpx2.Response(self.status, json={"success": True, "data": good if self.status == 200 else None})
+
+
+@pytest.fixture
+def gateway() -> Gateway:
+    return Gateway()
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+async def remote(gateway: Gateway, clock: ManualClock) -> AsyncIterator[RemoteAuthenticator]:
+    transport = httpx2.MockTransport(gateway)
+    client = ServiceClient("http://gateway", service_token="t", name="gateway", transport=transport)
+    yield RemoteAuthenticator(client, "t", clock)
+    await client.close()
+
+
+async def test_the_gateway_says_who_is_behind_a_key(remote: RemoteAuthenticator, gateway: Gateway) -> None:
+    assert await remote.authenticate({"x-api-key": "key"}) == CALLER
+    assert await remote.authenticate({"authorization": "Bearer token"}) == CALLER
+    assert gateway.asked == [{"api_key": "key"}, {"bearer": "token"}]
+
+
+async def test_its_yes_is_kept_for_a_minute(remote: RemoteAuthenticator, gateway: Gateway, clock: ManualClock) -> None:
+    for _ in range(3):
+        await remote.authenticate({"x-api-key": "key"})
+    await clock.advance(59)
+    await remote.authenticate({"x-api-key": "key"})
+    assert len(gateway.asked) == 1
+    gateway.status = 401
+    await clock.advance(1)
+    with pytest.raises(Unauthorized):
+        await remote.authenticate({"x-api-key": "key"})
+
+
+async def test_its_no_is_kept_for_some_seconds(
+    remote: RemoteAuthenticator, gateway: Gateway, clock: ManualClock
+) -> None:
+    gateway.status = 401
+    for _ in range(3):
+        with pytest.raises(Unauthorized):
+            await remote.authenticate({"x-api-key": "key"})
+    assert len(gateway.asked) == 1
+    gateway.status = 200
+    await clock.advance(5)
+    assert await remote.authenticate({"x-api-key": "key"}) == CALLER
+
+
+async def test_a_key_is_no_token_though_they_read_alike(remote: RemoteAuthenticator, gateway: Gateway) -> None:
+    await remote.authenticate({"x-api-key": "same"})
+    gateway.status = 401
+    with pytest.raises(Unauthorized):
+        await remote.authenticate({"authorization": "Bearer same"})
+
+
+@pytest.mark.parametrize("status", [403, 404, 500, 503])
+async def test_any_other_answer_is_no_answer(remote: RemoteAuthenticator, gateway: Gateway, status: int) -> None:
+    gateway.status = status
+    with pytest.raises(ServiceUnavailable):
+        await remote.authenticate({"x-api-key": "key"})
+
+
+async def test_while_the_gateway_is_down_what_is_kept_goes_on(
+    remote: RemoteAuthenticator, gateway: Gateway, clock: ManualClock
+) -> None:
+    await remote.authenticate({"x-api-key": "known"})
+    gateway.down = True
+    await clock.advance(30)
+    assert await remote.authenticate({"x-api-key": "known"}) == CALLER
+    with pytest.raises(ServiceUnavailable):
+        await remote.authenticate({"x-api-key": "unknown"})
+
+
+async def test_nothing_shown_asks_nobody(remote: RemoteAuthenticator, gateway: Gateway) -> None:
+    with pytest.raises(Unauthorized):
+        await remote.authenticate({})
+    assert gateway.asked == []
+
+
+async def test_a_service_is_known_without_the_gateway(remote: RemoteAuthenticator, gateway: Gateway) -> None:
+    gateway.down = True
+    caller = await remote.authenticate({"x-service-token": "t", "x-angarium-tenant": "acme"})
+    assert caller.tenant == "acme"
+
+
+async def test_what_is_kept_is_bounded(
+    remote: RemoteAuthenticator, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("angarium.platform.auth.remote.CACHE_ENTRIES", 2)
+    for key in ("a", "b", "c", "c", "b", "a"):
+        await remote.authenticate({"x-api-key": key})
+    assert [asked["api_key"] for asked in gateway.asked] == ["a", "b", "c", "a"]
+
+
+async def lookup(key: str) -> Caller | None:
+    return CALLER if key == "good" else None
+
+
+@pytest.fixture
+def chain() -> ChainAuthenticator:
+    tokens = TokenVerifier(AuthSettings(), ManualClock())
+    return ChainAuthenticator(service_tokens=ServiceTokens("t"), keys=lookup, tokens=tokens)
+
+
+async def test_the_chain_takes_a_service_token_first(chain: ChainAuthenticator) -> None:
+    assert (await chain.authenticate({"x-service-token": "t", "x-api-key": "bad"})).name == "service"
+    with pytest.raises(Unauthorized):
+        await chain.authenticate({"x-service-token": "wrong", "x-api-key": "good"})
+
+
+async def test_the_chain_looks_keys_up(chain: ChainAuthenticator) -> None:
+    assert await chain.authenticate({"x-api-key": "good"}) == CALLER
+    for headers in ({"x-api-key": "bad"}, {"authorization": "Bearer good"}, {}):
+        with pytest.raises(Unauthorized):
+            await chain.authenticate(headers)
+
+
+async def test_with_auth_off_everyone_is_the_seeded_key() -> None:
+    open_door = OpenAuthenticator(ServiceTokens("t"))
+    caller = await open_door.authenticate({})
+    assert (caller.tenant, caller.name) == ("default", "default")
+    caller.require(Scope.ADMIN)
+    assert (await open_door.authenticate({"x-service-token": "t", "x-angarium-tenant": "a"})).tenant == "a"
+    with pytest.raises(Unauthorized):
+        await open_door.authenticate({"x-service-token": "forged"})

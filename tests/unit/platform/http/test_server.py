@@ -1,0 +1,150 @@
+"""The server, on a real socket."""
+
+import asyncio
+import io
+import socket
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+
+from angarium.contracts.errors import AngariumError, SettingsError
+from angarium.platform.http.client import ServiceClient, ServiceDown
+from angarium.platform.http.server import serve
+from angarium.platform.http.tls import client_context
+from angarium.platform.settings import ProcessSettings
+from angarium.platform.telemetry.logging import make_logger
+from tests.support.certificates import make_certificates
+
+Build = Callable[..., FastAPI]
+
+
+@pytest.fixture(autouse=True)
+def _apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@asynccontextmanager
+async def serving(app: Any, settings: ProcessSettings) -> AsyncIterator[int]:
+    """The app on a free port; ends with the block."""
+    stop, port = asyncio.Event(), asyncio.get_running_loop().create_future()
+    logger = make_logger("things", stream=io.StringIO())
+    task = asyncio.create_task(
+        serve(app, settings=settings, port=0, logger=logger, stop=stop, listening=port.set_result)
+    )
+    try:
+        yield await asyncio.wait_for(port, 10)
+    finally:
+        stop.set()
+        await asyncio.wait_for(task, 25)
+
+
+async def test_it_serves_until_told_to_stop(build: Build) -> None:
+    async with serving(build(), ProcessSettings()) as port, httpx2.AsyncClient() as client:
+        answer = await client.get(f"http://127.0.0.1:{port}/health")
+        assert answer.json()["status"] == "healthy"
+        assert "server" not in answer.headers
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", port)
+
+
+async def test_what_is_under_way_is_finished() -> None:
+    entered, release = asyncio.Event(), asyncio.Event()
+
+    async def slow(scope: Any, receive: Any, send: Any) -> None:
+        assert scope["type"] == "http"
+        entered.set()
+        await release.wait()
+        await send({"type": "http.response.start", "status": 202, "headers": []})
+        await send({"type": "http.response.body", "body": b"done"})
+
+    async with httpx2.AsyncClient() as client:
+        async with serving(slow, ProcessSettings()) as port:
+            request = asyncio.create_task(client.get(f"http://127.0.0.1:{port}/"))
+            await entered.wait()
+            asyncio.get_running_loop().call_later(0.3, release.set)
+        assert (await request).text == "done"
+
+
+async def test_a_large_body_is_answered_before_it_is_read(build: Build) -> None:
+    async with serving(build(), ProcessSettings()) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST /api/v1/things HTTP/1.1\r\nhost: x\r\ncontent-length: 52428800\r\n\r\n")
+        status = await asyncio.wait_for(reader.readline(), 5)
+        writer.close()
+        await writer.wait_closed()
+    assert b"413" in status
+
+
+async def test_a_taken_port_is_one_line_that_names_it(build: Build) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        logger = make_logger("things", stream=io.StringIO())
+        with pytest.raises(SettingsError, match=rf"^ANGARIUM_PORT: 127\.0\.0\.1:{port} cannot be had"):
+            await serve(build(), settings=ProcessSettings(), port=port, logger=logger, stop=asyncio.Event())
+
+
+async def test_a_foreign_host_is_one_line_that_names_it(build: Build) -> None:
+    settings = ProcessSettings(host="nowhere.invalid")
+    logger = make_logger("things", stream=io.StringIO())
+    with pytest.raises(SettingsError, match=r"^ANGARIUM_HOST: "):
+        await serve(build(), settings=settings, port=0, logger=logger, stop=asyncio.Event())
+
+
+async def test_an_app_that_fails_to_start_is_an_error(build: Build) -> None:
+    @asynccontextmanager
+    async def failing(_: FastAPI) -> AsyncIterator[None]:
+        message = "no"
+        raise RuntimeError(message)
+        yield
+
+    logger = make_logger("things", stream=io.StringIO())
+    app = build(lifespan=failing)
+    with pytest.raises(AngariumError, match="did not start"):
+        await serve(app, settings=ProcessSettings(), port=0, logger=logger, stop=asyncio.Event())
+
+
+def tls_settings(folder: Path, *, mutual: bool) -> tuple[ProcessSettings, Path]:
+    certificates = make_certificates(folder)
+    authority = certificates.authority if mutual else None
+    pem = folder / "server.pem"
+    return ProcessSettings(tls_cert=pem, tls_key=pem, tls_client_ca=authority), certificates.authority
+
+
+async def test_tls_serves_with_the_certificate(build: Build, tmp_path: Path) -> None:
+    settings, authority = tls_settings(tmp_path, mutual=False)
+    trust = ssl.create_default_context(cafile=authority)
+    async with serving(build(), settings) as port:
+        client = ServiceClient(f"https://127.0.0.1:{port}", service_token=None, name="things", tls=trust)
+        assert (await client.get("/health", tenant="t")).status_code == 200
+        await client.close()
+
+
+async def test_mutual_tls_asks_for_a_certificate(build: Build, tmp_path: Path) -> None:
+    settings, authority = tls_settings(tmp_path, mutual=True)
+    async with serving(build(), settings) as port:
+        known = ServiceClient(
+            f"https://127.0.0.1:{port}", service_token=None, name="things", tls=client_context(settings)
+        )
+        assert (await known.get("/health", tenant="t")).status_code == 200
+        await known.close()
+        trust = ssl.create_default_context(cafile=authority)
+        stranger = ServiceClient(f"https://127.0.0.1:{port}", service_token=None, name="things", tls=trust)
+        with pytest.raises(ServiceDown):
+            await stranger.get("/health", tenant="t")
+        await stranger.close()
+
+
+async def test_a_certificate_that_cannot_be_used_is_named(build: Build, tmp_path: Path) -> None:
+    (tmp_path / "bad.pem").write_text("nothing")
+    settings = ProcessSettings(tls_cert=tmp_path / "bad.pem", tls_key=tmp_path / "bad.pem")
+    logger = make_logger("things", stream=io.StringIO())
+    with pytest.raises(SettingsError, match=r"^ANGARIUM_TLS_CERT: "):
+        await serve(build(), settings=settings, port=0, logger=logger, stop=asyncio.Event())

@@ -1,0 +1,92 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from angarium.contracts.mailbox import CaughtMessage
+from angarium.contracts.statuses import Channel
+from angarium.platform.identifiers import Identifiers
+from angarium.services.gateway.mailbox.store import MailboxFilter, MailboxStore
+from tests.support.clock import ManualClock
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[MailboxStore]:
+    clock = ManualClock()
+    made = MailboxStore(tmp_path / "data", clock=clock, identifiers=Identifiers(clock), kept=100)
+    await made.open()
+    yield made
+    await made.close()
+
+
+def message(number: int = 0, *, to: str = "a@x.test", channel: Channel = Channel.EMAIL) -> CaughtMessage:
+    return CaughtMessage(channel=channel, to=to, subject=f"s{number}")
+
+
+async def test_everything_is_kept_as_it_came(store: MailboxStore) -> None:
+    given = CaughtMessage(
+        channel=Channel.EMAIL,
+        to="jörg@x.test",
+        sender="Angarium <a@b>",
+        subject="日本",
+        title="t",
+        text="a\nb",
+        html="<p>x\x00</p>",
+        headers={"X-A": "é"},
+        notification_id=uuid4(),
+    )
+    await store.add("default", [given])
+    (kept,), total = await store.find(MailboxFilter(), limit=10)
+    assert total == 1
+    assert kept.model_dump(exclude={"id", "received_at", "from_"}) == given.model_dump(exclude={"sender"})
+    assert kept.from_ == given.sender
+    assert kept.received_at == ManualClock().now()
+
+
+async def test_the_newest_come_first_page_by_page(store: MailboxStore) -> None:
+    await store.add("default", [message(number) for number in range(5)])
+    await store.add("default", [message(5)])
+    first, total = await store.find(MailboxFilter(), limit=4)
+    rest, _ = await store.find(MailboxFilter(), limit=4, offset=4)
+    assert total == 6
+    assert [one.subject for one in [*first, *rest]] == ["s5", "s4", "s3", "s2", "s1", "s0"]
+
+
+async def test_only_the_newest_are_kept(store: MailboxStore) -> None:
+    for start in range(0, 260, 20):
+        await store.add("default", [message(number) for number in range(start, start + 20)])
+    found, total = await store.find(MailboxFilter(), limit=1000)
+    assert total == 100
+    assert [found[0].subject, found[-1].subject] == ["s259", "s160"]
+
+
+async def test_filters_narrow(store: MailboxStore) -> None:
+    await store.add("default", [message(1), message(2, to="+1415", channel=Channel.SMS)])
+    await store.add("other", [message(3, to="A@X.test")])
+
+    async def subjects(which: MailboxFilter) -> list[str | None]:
+        return [one.subject for one in (await store.find(which, limit=10))[0]]
+
+    assert await subjects(MailboxFilter(channel=Channel.SMS)) == ["s2"]
+    assert await subjects(MailboxFilter(to="A@x.TEST")) == ["s3", "s1"]
+    assert await subjects(MailboxFilter(to="a@x.tes")) == []
+    assert await subjects(MailboxFilter(tenant="other")) == ["s3"]
+    assert await subjects(MailboxFilter(tenant="'; DROP TABLE messages; --")) == []
+
+
+async def test_clearing_removes_only_what_is_meant(store: MailboxStore) -> None:
+    await store.add("default", [message(1), message(2)])
+    await store.add("other", [message(3)])
+    assert await store.clear(MailboxFilter(tenant="default")) == 2
+    assert (await store.find(MailboxFilter(), limit=10))[1] == 1
+    assert await store.clear(MailboxFilter()) == 1
+
+
+async def test_it_is_there_again_after_a_restart(store: MailboxStore, tmp_path: Path) -> None:
+    await store.add("default", [message(1)])
+    await store.close()
+    again = MailboxStore(tmp_path / "data", clock=ManualClock(), identifiers=Identifiers(ManualClock()))
+    await again.open()
+    assert (await again.find(MailboxFilter(), limit=10))[1] == 1
+    await again.close()

@@ -1,0 +1,85 @@
+"""The gateway's process, composed from settings alone."""
+
+import asyncio
+import io
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from angarium.notifications.store.schema import MIGRATIONS
+from angarium.platform.clock import SystemClock
+from angarium.platform.database.engine import open_engine
+from angarium.platform.database.migrate import upgrade
+from angarium.platform.telemetry.logging import make_logger
+from angarium.services.gateway.compose import Running, Seeding, compose
+from angarium.services.gateway.settings import GatewaySettings
+from tests.support.wait import until
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> GatewaySettings:
+    return GatewaySettings.load(data_dir=tmp_path, mailbox_smtp_port=0, auth="on", api_key=None, env="development")
+
+
+@pytest.fixture
+async def running(settings: GatewaySettings) -> AsyncIterator[Running]:
+    engine = open_engine(settings.notifications_database_url)
+    await upgrade(engine, MIGRATIONS)
+    await engine.dispose()
+    async with compose(settings, logger=make_logger("gateway", format="json", stream=io.StringIO())) as composed:
+        yield composed
+
+
+def client(running: Running) -> httpx2.AsyncClient:
+    return httpx2.AsyncClient(transport=httpx2.ASGITransport(app=running.gateway.app), base_url="http://gateway")
+
+
+async def test_it_becomes_ready_and_its_key_works(running: Running) -> None:
+    async with client(running) as asking:
+
+        async def ready() -> bool:
+            return (await asking.get("/ready")).status_code == 200
+
+        async def known() -> bool:
+            headers = {"x-api-key": running.api_key or ""}
+            return (await asking.get("/api/v1/notifications", headers=headers)).status_code == 200
+
+        await until(ready, timeout=10)
+        await until(known, timeout=10)
+
+
+async def test_the_mailbox_is_mounted(running: Running) -> None:
+    async with client(running) as asking:
+        assert 'href="/mailbox"' in (await asking.get("/")).text
+        assert (await asking.get("/api/v1/mailbox/messages")).status_code == 401
+
+
+async def test_the_key_is_the_same_after_a_restart(running: Running, settings: GatewaySettings) -> None:
+    async with compose(settings, logger=make_logger("gateway", format="json", stream=io.StringIO())) as again:
+        assert again.api_key == running.api_key
+        assert again.api_key is not None
+
+
+async def test_a_key_that_was_revoked_stays_revoked_while_the_process_lives(running: Running) -> None:
+    assert running.api_key is not None
+    log = io.StringIO()
+    seeding = Seeding(running.gateway, running.api_key, SystemClock(), make_logger("gateway", format="json", stream=log))
+    task = asyncio.create_task(seeding.run())
+
+    async def seeded() -> bool:
+        return await running.gateway.ring.caller(running.api_key or "") is not None
+
+    await until(seeded, timeout=10)
+    assert not task.done()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_without_a_schema_it_is_not_ready_and_says_so(settings: GatewaySettings) -> None:
+    async with compose(settings, logger=make_logger("gateway", format="json", stream=io.StringIO())) as composed:
+        async with client(composed) as asking:
+            answer = await asking.get("/ready")
+        assert answer.status_code == 503
+        assert answer.json()["dependencies"]["database"] == "down"
