@@ -19,7 +19,7 @@ import httpx2
 from dotenv import dotenv_values
 
 from angarium.cli.welcome import welcome
-from angarium.services.gateway.development_key import development_api_key
+from angarium.platform.auth.development import development_api_key
 
 _ANGARIUM = Path(sys.executable).with_name("angarium")
 _DATABASES = ("NOTIFICATIONS", "USERS", "TEMPLATES")

@@ -19,7 +19,7 @@ from angarium.platform.identifiers import Identifiers
 from angarium.platform.telemetry.logging import Logger, make_logger
 from angarium.platform.telemetry.metrics import Metrics
 from angarium.services.gateway.mailbox.page import page_router
-from angarium.services.gateway.mailbox.routes import BODY_LIMITS, mailbox_router
+from angarium.services.gateway.mailbox.routes import mailbox_router
 from angarium.services.gateway.mailbox.store import MailboxStore
 
 SERVICE_TOKEN = "token-between-services"
@@ -81,7 +81,7 @@ async def mailbox_gateway(folder: Path, *, kept: int = 10_000) -> AsyncIterator[
         authenticator=KeyTable(),
         clock=clock,
         identifiers=identifiers,
-        body_limits=BODY_LIMITS,
+        body_limits={"/internal/v1/mailbox": 16 * 1024 * 1024},
         routers=(mailbox_router(store), page_router(store)),
     )
     try:

@@ -6,41 +6,16 @@ import re
 import ssl
 import time
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Literal, Self, cast
+from typing import Self, cast
+
+from tests.support.smtp_script import Received, Step
 
 _STRICT_END = re.compile(rb"\r\n\.\r\n")
 _LENIENT_END = re.compile(rb"(?:\r\n|\n|\r)\.(?:\r\n|\n|\r)")
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """One mail: the commands' arguments, its bytes with the dots taken out again, when (monotonic) and over what."""
-
-    mail: str
-    rcpt: str
-    data: bytes
-    at: float
-    session: int
-    encrypted: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """How one transaction with a recipient goes.
-
-    `cut`: the connection is closed in place of the answer to RCPT or DATA, right after the 354 (`content`), or in
-    place of the answer to the final dot. `tarpit`: seconds between the bytes of the last answer.
-    """
-
-    rcpt: str = "250 2.1.5 ok"
-    data: str = "354 go ahead"
-    final: str = "250 2.0.0 queued"
-    cut: Literal["rcpt", "data", "content", "final"] | None = None
-    tarpit: float = 0.0
 
 
 @dataclass(kw_only=True)
@@ -88,9 +63,9 @@ class SmtpServer:
                 connection.transport.write(word)
             connection.transport.close()
 
-    def spawn(self, coroutine: "asyncio._CoroutineLike[None]") -> None:
+    def spawn(self, coroutine: Coroutine[None, None, None]) -> None:
         """Run `coroutine` beside; it ends with the server."""
-        task = asyncio.ensure_future(coroutine)
+        task = asyncio.create_task(coroutine)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 

@@ -22,7 +22,7 @@
 A rejection's docstring is its default message.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from inspect import cleandoc
 from typing import ClassVar
@@ -57,6 +57,7 @@ class Rejected(AngariumError):
         self.message = message or cleandoc(type(self).__doc__ or "")
         self.details = tuple(details)
         self.retry_after = retry_after
+        self.headers: Mapping[str, str] = {}
         super().__init__(self.message)
 
 
@@ -151,6 +152,17 @@ class RateLimited(Rejected):
 
     code = "rate_limited"
     http_status = 429
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        details: Sequence[Detail] = (),
+        retry_after: int | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message, details=details, retry_after=retry_after)
+        self.headers = dict(headers or {})
 
 
 class ServiceUnavailable(Rejected):

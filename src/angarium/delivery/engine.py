@@ -5,6 +5,7 @@ from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from angarium.contracts.errors import Transient
 from angarium.contracts.messages import urgent_queue, work_queue
@@ -134,8 +135,19 @@ class Engine:
                 self._logger.warning("claim.waits", count=len(deliveries), error=type(error).__name__)
                 await self._clock.sleep(_AWAY_PAUSE)
                 continue
-            self._leases.hold(token, [verdict.id for verdict in verdicts if isinstance(verdict, Claimed)])
+            self._hold(token, [verdict for verdict in verdicts if isinstance(verdict, Claimed)])
             return batch, verdicts
+
+    def _hold(self, token: UUID, claimed: Sequence[Claimed]) -> None:
+        self._leases.hold(token, [claim.id for claim in claimed])
+        for claim in claimed:
+            self._logger.info(
+                "notification.claimed",
+                notification_id=str(claim.id),
+                correlation_id=claim.correlation_id,
+                channel=claim.channel.value,
+                attempt=claim.attempt,
+            )
 
     async def _set_aside(self, batch: Sorted, verdicts: Sequence[Verdict], consumer: Consumer) -> None:
         """Settle all that is not claimed."""

@@ -14,7 +14,7 @@ from angarium.rendering.structure import find_fault
 _STYLE = re.compile(r"<style\b", re.IGNORECASE)
 _CELL_END = re.compile(r"</t[dh]\s*>", re.IGNORECASE)
 _TABLE_PART = re.compile(r"<(/?)(?:(table|tbody|thead|tfoot|tr)|t[dh])\b([^<>]*)>", re.IGNORECASE)
-_HTML_ONLY_FILTER = re.compile(r"\|\s{0,20}(?:newline_to_br|escape_once|escape)(?=\s{0,20}(?:\||-?\}\}))")
+_HTML_ONLY_FILTER = re.compile(r"\s{0,20}\|\s{0,20}(?:newline_to_br|escape_once|escape)(?=\s{0,20}(?:\||-?\}\}))")
 _SAFE_FILTER = re.compile(r"\|\s{0,20}safe(?=\s{0,20}(?:\||-?\}\}))")
 
 

@@ -7,6 +7,7 @@ loops or nests is counted against `Limits`.
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import _GeneratorContextManager
+from io import StringIO
 from typing import Any, TextIO
 
 from liquid import BoundTemplate, Environment, Token
@@ -15,6 +16,7 @@ from liquid.builtin.tags import for_tag, tablerow_tag
 from liquid.context import RenderContext
 from liquid.exceptions import LiquidError
 from liquid.expression import Expression
+from liquid.output import LimitedStringIO
 from liquid.parser import get_parser
 from liquid.stream import TokenStream
 from liquid.utils import ReadOnlyChainMap
@@ -65,6 +67,10 @@ class BoundedContext(RenderContext):
         forloop.it = self._counted(forloop.it)
         return super().loop(namespace, forloop)
 
+    def get_buffer(self, buf: TextIO | None = None) -> StringIO:
+        written = buf.size if isinstance(buf, LimitedStringIO) else 0
+        return _buffer(_limits(self).output_bytes - written)
+
     def cycle(self, key: object, length: int) -> int:
         if len(self.tag_namespace["cycles"]) >= MOST_CYCLES or len(str(key)) > MOST_CYCLES:
             raise OverLimit("too many cycles")
@@ -80,6 +86,9 @@ class BoundedTemplate(BoundTemplate):
     """A parsed source whose renderings are counted."""
 
     context_class = BoundedContext
+
+    def _get_buffer(self) -> StringIO:
+        return _buffer(self.env.output_stream_limit or 0)
 
     def make_partial_namespace(self, partial: bool, render_args: Mapping[str, object]) -> Mapping[str, object]:  # noqa: ARG002 - the engine's signature
         """Without the engine's own `partial`, which would hide a variable of that name."""
@@ -181,6 +190,11 @@ def render(template: BoundTemplate, variables: Mapping[str, object], part: str) 
         raise RenderFailed(part, _message(error)) from error
     except Exception as error:  # a filter's arithmetic, a date's parser, a recursion: all the template's own fault
         raise RenderFailed(part, f"{type(error).__name__} while rendering") from error
+
+
+def _buffer(room: int) -> StringIO:
+    """Takes `room` bytes; keeps line ends as they are, where the engine's own would make each a line feed."""
+    return LimitedStringIO(limit=room, newline="")
 
 
 def _limits(context: RenderContext) -> Limits:

@@ -16,7 +16,8 @@ from tests.support.certificates import Certificates, make_certificates
 from tests.support.clock import ManualClock
 from tests.support.mailbox_gateway import quiet_logger
 from tests.support.outbound import outbound
-from tests.support.smtp import SmtpServer, Step
+from tests.support.smtp import SmtpServer
+from tests.support.smtp_script import Step
 from tests.support.wait import until
 
 Connect = Callable[..., SmtpProvider]

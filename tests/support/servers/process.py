@@ -56,6 +56,11 @@ class Process:
         """Whether the process itself still lives."""
         return self._child.poll() is None
 
+    @property
+    def returncode(self) -> int | None:
+        """With what the process ended: its exit code, or minus the signal's number; None while it lives."""
+        return self._child.poll()
+
     def check(self) -> None:
         """Raise ProcessEnded, with the end of its log, if it does not live."""
         if not self.running:

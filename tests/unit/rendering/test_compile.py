@@ -7,12 +7,12 @@ from angarium.rendering.compile import Compiled, Compiler
 from angarium.rendering.problems import TemplateInvalid
 
 
-def compiled(translations: dict[str, TemplateParts] | None = None, **parts: str) -> Compiled:
-    return Compiler().compile("Welcome", "en", TemplateParts(**parts), translations or {})
+def compiled(translations: dict[str, TemplateParts] | None = None, /, **parts: str) -> Compiled:
+    return Compiler().compile("Welcome", "en", TemplateParts.model_validate(parts), translations or {})
 
 
 def sources(**parts: str) -> ChannelSources:
-    return compiled(**parts).locales["en"]
+    return compiled({}, **parts).locales["en"]
 
 
 def email(**parts: str) -> dict[str, str]:
@@ -21,7 +21,9 @@ def email(**parts: str) -> dict[str, str]:
     return made
 
 
-def faults(translations: dict[str, TemplateParts] | None = None, **parts: str) -> list[tuple[str, str, int | None, int | None]]:
+def faults(
+    translations: dict[str, TemplateParts] | None = None, **parts: str
+) -> list[tuple[str, str, int | None, int | None]]:
     with pytest.raises(TemplateInvalid) as caught:
         compiled(translations, **parts)
     return [(p.field, p.message, p.line, p.column) for p in caught.value.problems]
@@ -92,7 +94,8 @@ def test_the_text_part_is_made_from_the_html_with_its_liquid() -> None:
 
 def test_mjml_is_compiled_with_its_liquid() -> None:
     made = email(
-        mjml="<mjml><mj-head><mj-style inline='inline'>.a{color:red}</mj-style></mj-head><mj-body>{% if a %}<mj-section>"
+        mjml="<mjml><mj-head><mj-style inline='inline'>.a{color:red}</mj-style></mj-head><mj-body>{% if a %}"
+        "<mj-section>"
         "<mj-column><mj-text>Hi {{ name }}</mj-text><mj-button href='{{ url }}'>go</mj-button></mj-column>"
         "</mj-section>{% endif %}</mj-body></mjml>"
     )
@@ -153,7 +156,9 @@ def test_the_templates_own_language_is_no_translation() -> None:
 
 
 def test_required_variables_are_found_in_all_parts_and_languages() -> None:
-    made = compiled({"fr": TemplateParts(subject="{{ nom }}")}, subject="{{ a }}", content="{{ b }}{{ c | default: 1 }}")
+    made = compiled(
+        {"fr": TemplateParts(subject="{{ nom }}")}, subject="{{ a }}", content="{{ b }}{{ c | default: 1 }}"
+    )
     assert made.required_variables == ("a", "b", "nom")
 
 

@@ -16,7 +16,11 @@ from angarium.rendering.renderer import Renderer
 
 
 def template(
-    translations: dict[str, TemplateParts] | None = None, *, version: int = 1, defaults: dict[str, Any] | None = None, **parts: str
+    translations: dict[str, TemplateParts] | None = None,
+    *,
+    version: int = 1,
+    defaults: dict[str, Any] | None = None,
+    **parts: str,
 ) -> CompiledTemplate:
     made = Compiler().compile("Welcome", "en", TemplateParts(**parts), translations or {})
     return CompiledTemplate(
@@ -61,10 +65,21 @@ def test_a_subject_is_one_line_whatever_the_variables(value: str) -> None:
 
 @pytest.mark.parametrize(
     ("locale", "subject"),
-    [("pt-BR", "BR"), ("pt-br", "BR"), ("pt_BR", "BR"), ("pt-PT", "PT"), ("pt", "PT"), ("de-AT", "EN"), (None, "EN"), ("", "EN")],
+    [
+        ("pt-BR", "BR"),
+        ("pt-br", "BR"),
+        ("pt_BR", "BR"),
+        ("pt-PT", "PT"),
+        ("pt", "PT"),
+        ("de-AT", "EN"),
+        (None, "EN"),
+        ("", "EN"),
+    ],
 )
 def test_the_nearest_language_is_taken(locale: str | None, subject: str) -> None:
-    made = template({"pt-BR": TemplateParts(subject="BR"), "pt": TemplateParts(subject="PT")}, subject="EN", content="x")
+    made = template(
+        {"pt-BR": TemplateParts(subject="BR"), "pt": TemplateParts(subject="PT")}, subject="EN", content="x"
+    )
     content = Renderer().render(made, Channel.EMAIL, locale, {})
     assert isinstance(content, EmailContent)
     assert content.subject == subject

@@ -29,7 +29,14 @@ scalars = (
 values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3))
 paths = st.lists(names, min_size=1, max_size=3).map(".".join)
 calls = st.sampled_from(
-    ["", " | escape", " | upcase", " | downcase | capitalize", " | default: '<i>none</i>'", " | strip | default: \"it's\""]
+    [
+        "",
+        " | escape",
+        " | upcase",
+        " | downcase | capitalize",
+        " | default: '<i>none</i>'",
+        ' | strip | default: "it\'s"',
+    ]
 )
 outputs = st.builds("{{{{{}{}{} }}}}".format, st.sampled_from(["", "- ", " "]), paths, calls)
 literals = st.text(st.characters(exclude_characters="{}%", exclude_categories=["Cs"]), max_size=10)

@@ -43,4 +43,4 @@ def test_required_variables_are_those_without_which_something_is_missing(source:
 
 def test_a_variable_knows_where_it_is_used_first() -> None:
     found = find_variables(ENVIRONMENT.compiled("a\n  {% if b %}{{ c }}{% endif %}\n{{ b }}", "content"))
-    assert found == (Variable("b", True, 2, 9), Variable("c", True, 2, 16))  # noqa: FBT003 - `required`
+    assert found == (Variable("b", True, 2, 9), Variable("c", True, 2, 16))

@@ -44,7 +44,11 @@ class MailboxProvider:
         if self._closed:
             return Retry("the provider is closed", provider_fault=False)
         try:
-            await self._posts.submit((message.tenant, caught(message, self._sender)))
+            body = caught(message, self._sender)
+        except UnicodeEncodeError:
+            return Permanent("the message is not Unicode", code="invalid_message")
+        try:
+            await self._posts.submit((message.tenant, body))
         except ServiceDown as error:
             return Retry(str(error))
         except _Refused as error:

@@ -4,9 +4,10 @@ On SQLAlchemy Core, one form for every database; takes no lock, and may be given
 Every method raises DatabaseUnavailable when the database cannot serve.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import eq, ge, lt
 from typing import Any
 from uuid import UUID
 
@@ -160,28 +161,31 @@ def _mine(tenant: str, notification_id: UUID) -> ColumnElement[bool]:
 
 def _conditions(wanted: NotificationFilter) -> list[ColumnElement[bool]]:
     columns = notifications.c
-    conditions = [
-        (wanted.user_id, columns.user_id == wanted.user_id),
-        (wanted.status, columns.status == wanted.status),
-        (wanted.notification_type, columns.channel == wanted.notification_type),
-        (wanted.template_code, columns.template_code == wanted.template_code),
-        (wanted.request_id, columns.request_id == wanted.request_id),
-        (wanted.from_, columns.created_at >= wanted.from_),
-        (wanted.to, columns.created_at < wanted.to),
-    ]
-    return [condition for value, condition in conditions if value is not None]
+    return _given(
+        (columns.user_id, eq, wanted.user_id),
+        (columns.status, eq, wanted.status),
+        (columns.channel, eq, wanted.notification_type),
+        (columns.template_code, eq, wanted.template_code),
+        (columns.request_id, eq, wanted.request_id),
+        (columns.created_at, ge, wanted.from_),
+        (columns.created_at, lt, wanted.to),
+    )
 
 
 def _letter_conditions(tenant: str, wanted: DeadLetterFilter) -> list[ColumnElement[bool]]:
     columns = dead_letters.c
-    conditions = [
-        (tenant, columns.tenant == tenant),
-        (wanted.channel, columns.channel == wanted.channel),
-        (wanted.reason, columns.reason_code == wanted.reason),
-        (wanted.template_code, columns.template_code == wanted.template_code),
-        (wanted.older_than, columns.failed_at < wanted.older_than),
-    ]
-    return [condition for value, condition in conditions if value is not None]
+    return _given(
+        (columns.tenant, eq, tenant),
+        (columns.channel, eq, wanted.channel),
+        (columns.reason_code, eq, wanted.reason),
+        (columns.template_code, eq, wanted.template_code),
+        (columns.failed_at, lt, wanted.older_than),
+    )
+
+
+def _given(*conditions: tuple[ColumnElement[Any], Callable[[Any, Any], Any], Any]) -> list[ColumnElement[bool]]:
+    """The comparisons whose value is set."""
+    return [compare(column, value) for column, compare, value in conditions if value is not None]
 
 
 def _reason(row: RowMapping) -> Reason | None:

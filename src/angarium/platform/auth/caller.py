@@ -15,12 +15,16 @@ SCOPES_HEADER = "x-angarium-scopes"
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Tenant + key name (or JWT `sub`), with what it may do. `key_id` is None for tokens and services."""
+    """Tenant + key name (or JWT `sub`), with what it may do. `key_id` is None for tokens and services.
+
+    `rate_limit` is the key's own (`100/second`, `off`); None: the default one holds.
+    """
 
     tenant: str
     name: str
     scopes: frozenset[Scope]
     key_id: str | None = None
+    rate_limit: str | None = None
 
     def require(self, scope: Scope) -> None:
         """Raise Forbidden unless this caller has `scope` (or `admin`)."""

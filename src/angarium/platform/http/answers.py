@@ -48,7 +48,7 @@ class JsonBytes(Response):
 
 def refuse(error: Rejected, headers: Mapping[str, str] | None = None) -> JsonBytes:
     """The envelope of `error`, with Retry-After where it names one, and a challenge on a 401 (RFC 9110 §11.6.1)."""
-    sent = dict(headers or {})
+    sent = {**error.headers, **(headers or {})}
     if error.retry_after is not None:
         sent["retry-after"] = str(error.retry_after)
     if error.http_status == HTTPStatus.UNAUTHORIZED:

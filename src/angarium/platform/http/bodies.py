@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from angarium.contracts.errors import PayloadTooLarge, Rejected, UnsupportedMediaType, ValidationFailed
 from angarium.platform.http.answers import refuse
+from angarium.platform.http.headers import header
 from angarium.platform.http.strict_json import check_json
 
 DEFAULT_BODY_LIMIT = 256 * 1024
@@ -42,25 +42,25 @@ class BodyMiddleware:
         await self._app(scope, _replay(body, receive), send)
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes:
-        headers, path = Headers(scope=scope), scope["path"]
+        path = scope["path"]
         limit = next((size for prefix, size in self._limits if path.startswith(prefix)), DEFAULT_BODY_LIMIT)
-        declared = headers.get("content-length", "0")
+        declared = header(scope, b"content-length") or "0"
         if not declared.isdecimal():
             raise ValidationFailed.of("body", "has no readable length")
         if int(declared) > limit:
             raise PayloadTooLarge
         body = await _collect(receive, limit)
         if body and not path.startswith(self._raw):
-            _check_type(headers)
+            _check_type(scope)
             check_json(body)
         return body
 
 
-def _check_type(headers: Headers) -> None:
-    if headers.get("content-encoding", "identity").strip().lower() != "identity":
+def _check_type(scope: Scope) -> None:
+    if (header(scope, b"content-encoding") or "identity").strip().lower() != "identity":
         message = "A compressed body is not taken"
         raise UnsupportedMediaType(message)
-    media_type = headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    media_type = (header(scope, b"content-type") or "application/json").partition(";")[0].strip().lower()
     suffixed = media_type.startswith("application/") and media_type.endswith("+json")
     if media_type != "application/json" and not suffixed:
         raise UnsupportedMediaType
@@ -79,7 +79,7 @@ async def _collect(receive: Receive, limit: int) -> bytes:
             raise PayloadTooLarge
         chunks.append(chunk)
         if not message.get("more_body", False):
-            return b"".join(chunks)
+            return b"".join(chunks) if len(chunks) > 1 else chunk
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

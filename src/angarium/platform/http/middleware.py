@@ -2,11 +2,12 @@
 
 from time import perf_counter
 
-from starlette.datastructures import Headers, MutableHeaders
+from prometheus_client import Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from angarium.contracts.errors import Rejected
 from angarium.platform.http.answers import internal_error, refuse
+from angarium.platform.http.headers import header
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.telemetry.correlation import (
     CORRELATION_HEADER,
@@ -20,6 +21,8 @@ from angarium.platform.telemetry.metrics import Metrics
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _CLIENT_LEFT = 499
+_CORRELATION = CORRELATION_HEADER.encode()
+_TRACEPARENT = TRACEPARENT_HEADER.encode()
 
 
 class CorrelationMiddleware:
@@ -33,15 +36,15 @@ class CorrelationMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        correlation_id = new_correlation_id(headers.get(CORRELATION_HEADER), self._identifiers.new)
+        correlation_id = new_correlation_id(header(scope, _CORRELATION), self._identifiers.new)
+        returned = (_CORRELATION, correlation_id.encode())
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)[CORRELATION_HEADER] = correlation_id
+                message["headers"] = [*message.get("headers", ()), returned]
             await send(message)
 
-        with bind_correlation(correlation_id, child_traceparent(headers.get(TRACEPARENT_HEADER))):
+        with bind_correlation(correlation_id, child_traceparent(header(scope, _TRACEPARENT))):
             await self._app(scope, receive, send_with_id)
 
 
@@ -52,6 +55,8 @@ class MetricsMiddleware:
         self._app = app
         self._service = service
         self._metrics = metrics
+        # as many as there are routes, methods and statuses
+        self._instruments: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -73,9 +78,15 @@ class MetricsMiddleware:
 
     def _count(self, scope: Scope, status: int, seconds: float) -> None:
         method = scope["method"] if scope["method"] in METHODS else "OTHER"
-        labels = (self._service, method, route_template(scope))
-        self._metrics.http_requests_total.labels(*labels, status).inc()
-        self._metrics.http_request_duration_seconds.labels(*labels).observe(seconds)
+        key = (method, route_template(scope), status)
+        instruments = self._instruments.get(key)
+        if instruments is None:
+            instruments = self._instruments[key] = (
+                self._metrics.http_requests_total.labels(self._service, *key),
+                self._metrics.http_request_duration_seconds.labels(self._service, *key[:2]),
+            )
+        instruments[0].inc()
+        instruments[1].observe(seconds)
 
 
 def route_template(scope: Scope) -> str:

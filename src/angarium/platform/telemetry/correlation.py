@@ -50,10 +50,10 @@ def child_traceparent(given: str | None, entropy: Callable[[int], bytes] = secre
     It stays in the trace of `given` where that is valid, else it begins one, not sampled.
     """
     trace = _parse(given)
-    span = _nonzero(8, entropy)
     if trace is None:
-        return f"00-{_nonzero(16, entropy)}-{span}-00"
-    return f"00-{trace[0]}-{span}-{trace[1]}"
+        made = entropy(24)
+        return f"00-{_nonzero(made[8:])}-{_nonzero(made[:8])}-00"
+    return f"00-{trace[0]}-{_nonzero(entropy(8))}-{trace[1]}"
 
 
 def _parse(given: str | None) -> tuple[str, str] | None:
@@ -67,6 +67,6 @@ def _parse(given: str | None) -> tuple[str, str] | None:
     return trace, f"{int(flags, 16) & 1:02x}"
 
 
-def _nonzero(size: int, entropy: Callable[[int], bytes]) -> str:
-    value = entropy(size)
-    return (value if any(value) else b"\x01" * size).hex()
+def _nonzero(value: bytes) -> str:
+    """In hex; all zeros would be invalid."""
+    return (value if any(value) else b"\x01" * len(value)).hex()

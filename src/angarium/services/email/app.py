@@ -42,4 +42,3 @@ def build_kit(settings: WorkerSettings, parts: ProviderParts) -> ChannelKit:
 def check_address(address: Address) -> Address:
     """The address in its canonical form. Raises InvalidAddress."""
     return replace(address, value=check(address.value))
-

@@ -24,6 +24,7 @@ from angarium.platform.http.client import ServiceClient
 from angarium.platform.http.health import Health
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.lifecycle import Background
+from angarium.platform.settings import RateLimit
 from angarium.platform.telemetry.logging import Logger
 from angarium.platform.telemetry.metrics import Metrics
 from angarium.services.gateway.accept import Acceptor, AcceptorParts
@@ -38,6 +39,7 @@ from angarium.services.gateway.key_store import KeyStore
 from angarium.services.gateway.keys import Keys
 from angarium.services.gateway.moves import Moves
 from angarium.services.gateway.prior import PriorAcceptances
+from angarium.services.gateway.rate_limit import LimitedAuthenticator, RateLimiter
 from angarium.services.gateway.replay import Replays
 from angarium.services.gateway.routes.dead_letters import DeadLetterRoutes
 from angarium.services.gateway.routes.delivery_reports import DeliveryReportRoutes
@@ -57,7 +59,8 @@ MAILBOX_PATH = "/internal/v1/mailbox"
 class GatewayParts:
     """What a gateway is made of. Whoever opened a part closes it; the gateway closes none.
 
-    `engine` is the notification database (keys, audit log); `mailbox` the routes of the built-in catcher, if any.
+    `engine` is the notification database (keys, audit log); `mailbox` the routes of the built-in catcher, if any;
+    `rate_limit` holds for keys without one of their own.
     """
 
     store: NotificationStore
@@ -79,6 +82,7 @@ class GatewayParts:
     clock: Clock
     identifiers: Identifiers
     mailbox: Sequence[APIRouter] = ()
+    rate_limit: RateLimit | None = None
 
 
 class Gateway:
@@ -96,9 +100,11 @@ class Gateway:
         self.replays = Replays(
             store=parts.store, reader=parts.reader, audit=audit, clock=parts.clock, logger=parts.logger
         )
-        self.authenticator: Authenticator = build_authenticator(
+        authenticator = build_authenticator(
             auth=parts.auth, service_token=parts.service_token, ring=self.ring, tokens=parts.tokens
         )
+        limiter = RateLimiter(parts.rate_limit, parts.clock, parts.metrics)
+        self.authenticator: Authenticator = LimitedAuthenticator(authenticator, limiter)
         self.app: FastAPI = self._build_app()
 
     def start(self, background: Background) -> None:

@@ -130,6 +130,7 @@ async def _open_parts(
         tokens=TokenVerifier(settings, clock),
         service_token=token,
         auth=settings.auth,
+        rate_limit=settings.rate_limit,
         rules=acceptance_rules(settings),
         logger=logger,
         metrics=Metrics(),

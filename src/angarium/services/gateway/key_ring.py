@@ -73,4 +73,10 @@ class KeyRing:
         key = await self._store.find(key_hash)
         if key is None or key.revoked_at is not None:
             return None
-        return key, Caller(tenant=key.tenant, name=key.name, scopes=key.scopes, key_id=str(key.key_id))
+        return key, Caller(
+            tenant=key.tenant,
+            name=key.name,
+            scopes=key.scopes,
+            key_id=str(key.key_id),
+            rate_limit=key.rate_limit,
+        )

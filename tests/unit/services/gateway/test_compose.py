@@ -9,10 +9,12 @@ import httpx2
 import pytest
 
 from angarium.notifications.store.schema import MIGRATIONS
+from angarium.platform.auth.caller import Caller
 from angarium.platform.clock import SystemClock
 from angarium.platform.database.engine import open_engine
 from angarium.platform.database.migrate import upgrade
 from angarium.platform.telemetry.logging import make_logger
+from angarium.services.gateway.audit import Actor
 from angarium.services.gateway.compose import Running, Seeding, compose
 from angarium.services.gateway.settings import GatewaySettings
 from tests.support.wait import until
@@ -62,16 +64,21 @@ async def test_the_key_is_the_same_after_a_restart(running: Running, settings: G
         assert again.api_key is not None
 
 
-async def test_a_key_that_was_revoked_stays_revoked_while_the_process_lives(running: Running) -> None:
-    assert running.api_key is not None
-    log = io.StringIO()
-    seeding = Seeding(running.gateway, running.api_key, SystemClock(), make_logger("gateway", format="json", stream=log))
-    task = asyncio.create_task(seeding.run())
+async def test_seeding_rests_once_it_is_done(running: Running) -> None:
+    keys, ring = running.gateway.keys, running.gateway.ring
+    logger = make_logger("gateway", format="json", stream=io.StringIO())
 
-    async def seeded() -> bool:
-        return await running.gateway.ring.caller(running.api_key or "") is not None
+    async def good(key: str | None) -> bool:
+        ring.forget()
+        return key is not None and await ring.caller(key) is not None
 
-    await until(seeded, timeout=10)
+    await until(lambda: good(running.api_key), timeout=10)
+    task = asyncio.create_task(Seeding(running.gateway, "ang_live_second", SystemClock(), logger).run())
+    await until(lambda: good("ang_live_second"), timeout=10)
+    listed, _ = await keys.page("default", limit=10, page=1)
+    [living] = [key for key in listed if key.revoked_at is None]
+    await keys.revoke(Actor(Caller("default", "test", frozenset()), None, None), living.key_id)
+    assert not await good("ang_live_second")
     assert not task.done()
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)

@@ -12,6 +12,7 @@ from angarium.notifications.model import Result
 from angarium.platform.auth.caller import TENANT_HEADER
 from tests.unit.services.gateway.conftest import PATH, SERVICE_TOKEN, World, error_of, fields_of
 
+NOBODYS = "01a1f8a0-7ec9-764a-b61a-ce54ccb0749d"
 OTHER_TENANT = {"x-service-token": SERVICE_TOKEN, TENANT_HEADER: "other"}
 
 
@@ -164,10 +165,10 @@ async def test_a_report_about_nothing_is_a_404(world: World) -> None:
     ("scope", "method", "path"),
     [
         (Scope.NOTIFICATIONS_SEND, "GET", PATH),
-        (Scope.NOTIFICATIONS_SEND, "GET", f"{PATH}/{uuid4()}"),
-        (Scope.NOTIFICATIONS_SEND, "GET", f"{PATH}/{uuid4()}/events"),
+        (Scope.NOTIFICATIONS_SEND, "GET", f"{PATH}/{NOBODYS}"),
+        (Scope.NOTIFICATIONS_SEND, "GET", f"{PATH}/{NOBODYS}/events"),
         (Scope.NOTIFICATIONS_READ, "POST", PATH),
-        (Scope.NOTIFICATIONS_READ, "POST", f"{PATH}/{uuid4()}/cancel"),
+        (Scope.NOTIFICATIONS_READ, "POST", f"{PATH}/{NOBODYS}/cancel"),
     ],
 )
 async def test_scopes(world: World, scope: Scope, method: str, path: str) -> None:

@@ -15,9 +15,6 @@ from angarium.platform.auth.caller import Caller
 from angarium.platform.http.dependencies import requires, service_only
 from angarium.services.gateway.mailbox.store import MailboxFilter, MailboxStore
 
-BODY_LIMITS = {"/internal/v1/mailbox/": 16 * 1024 * 1024}
-"""For `build_app(body_limits=…)`: mails come in batches."""
-
 _MOST = 1000
 _Reader = Annotated[Caller, Depends(requires(Scope.NOTIFICATIONS_READ))]
 _Admin = Annotated[Caller, Depends(requires(Scope.ADMIN))]

@@ -121,13 +121,12 @@ class SmtpProvider:
             self._pool.give_back(session)
             return unfit
         result = await session.transfer(letter.envelope, letter.data)
-        if result.reply.code == _UNAVAILABLE:
-            self._pool.drop(session)
-            if session.uses > 1 and result.phase in {Phase.SESSION, Phase.MAIL}:
-                return None
-        else:
+        outcome = self._outcome(result, letter)
+        if result.reply.code != _UNAVAILABLE:
             self._pool.give_back(session)
-        return self._outcome(result, letter)
+            return outcome
+        self._pool.drop(session)
+        return None if session.uses > 1 and result.phase in {Phase.SESSION, Phase.MAIL} else outcome
 
     def _outcome(self, result: Answer, letter: _Letter) -> Outcome:
         words = answer(result.reply, self._secret)

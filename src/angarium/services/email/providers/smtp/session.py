@@ -86,6 +86,7 @@ class Session(asyncio.Protocol):
         """Send `message` (dots stuffed, ending in CRLF). Raises SessionLost; `phase` then says what is known."""
         self.uses += 1
         self.fresh = True
+        self.phase = Phase.SESSION
         commands = self._commands(envelope)
         answer = await (self._pipelined(commands) if self._pipelining else self._sequential(commands))
         if answer is not None:

@@ -1,0 +1,42 @@
+"""One running system of each form for all journeys: the same journeys, unchanged, over both."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from tests.support.servers import PostgreSQL, RabbitMQ, Redis
+from tests.support.smtp_sink import SmtpSink
+from tests.support.system import DistributedSystem, EmbeddedSystem, System, running
+
+
+@pytest.fixture(scope="package")
+def sink() -> Iterator[SmtpSink]:
+    with SmtpSink() as sink:
+        yield sink
+
+
+@pytest.fixture(scope="package", params=["embedded", pytest.param("distributed", marks=pytest.mark.distributed)])
+def shared_system(
+    request: pytest.FixtureRequest, sink: SmtpSink, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[System]:
+    folder = tmp_path_factory.mktemp(request.param)
+    if request.param == "embedded":
+        with running(EmbeddedSystem(folder, sink=sink)) as system:
+            yield system
+        return
+    postgresql: PostgreSQL = request.getfixturevalue("postgresql")
+    rabbitmq: RabbitMQ = request.getfixturevalue("rabbitmq")
+    redis: Redis = request.getfixturevalue("redis_server")
+    for server in (postgresql, rabbitmq, redis):
+        server.start_now()
+    with running(
+        DistributedSystem(folder, sink=sink, postgresql=postgresql, rabbitmq=rabbitmq, redis=redis)
+    ) as distributed:
+        yield distributed
+
+
+@pytest.fixture
+async def system(shared_system: System) -> AsyncIterator[System]:
+    """The system, with a client in this test's event loop."""
+    async with shared_system.connected():
+        yield shared_system

@@ -1,0 +1,205 @@
+"""An engine on real parts of one process, with a provider and a directory that tests script."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+from angarium.contracts.statuses import Channel, DeliveryPolicy
+from angarium.contracts.templates import ChannelSources, CompiledTemplate
+from angarium.contracts.users import Contact, Preferences
+from angarium.delivery.composition import ChannelKit, EngineParts, build_engine
+from angarium.delivery.outcome import Outcome, Sent
+from angarium.delivery.provider import Outbound
+from angarium.directory.port import DirectoryUnavailable
+from angarium.notifications.messages import work_message
+from angarium.notifications.model import NewNotification
+from angarium.notifications.publisher import OutboxPublisher
+from angarium.notifications.store.open import open_store
+from angarium.notifications.store.port import NotificationStore
+from angarium.notifications.store.reader import NotificationReader
+from angarium.notifications.store.schema import MIGRATIONS
+from angarium.notifications.topology import build_topology
+from angarium.platform.broker.memory import MemoryBroker
+from angarium.platform.broker.port import Broker
+from angarium.platform.clock import SystemClock
+from angarium.platform.database.engine import open_engine
+from angarium.platform.database.migrate import upgrade
+from angarium.platform.identifiers import Identifiers
+from angarium.platform.telemetry.logging import make_logger
+from angarium.platform.telemetry.metrics import Metrics
+from angarium.rendering.renderer import Renderer
+from tests.support.wait import until
+
+DELAYS = (timedelta(milliseconds=20), timedelta(milliseconds=40))
+TEMPLATE = CompiledTemplate(
+    template_id=UUID(int=1),
+    tenant="default",
+    code="welcome",
+    version=1,
+    language="en",
+    required_variables=["name"],
+    defaults={},
+    category=None,
+    delivery_policy=DeliveryPolicy.AT_LEAST_ONCE,
+    retry_delays=None,
+    locales={
+        "en": ChannelSources(email={"subject": "Hello {{ name }}", "html": "<p>{{ name }}</p>", "text": "{{ name }}"})
+    },
+)
+
+
+@dataclass
+class ScriptedProvider:
+    """Answers with what the script gives for each message; remembers what it was handed."""
+
+    script: Callable[[Outbound], Outcome] = lambda _: Sent("250 ok", "<id>")
+    name: str = "scripted"
+    received: list[Outbound] = field(default_factory=list)
+    gate: asyncio.Event | None = None
+
+    async def send(self, message: Outbound) -> Outcome:
+        self.received.append(message)
+        if self.gate is not None:
+            await self.gate.wait()
+        return self.script(message)
+
+    async def ready(self) -> bool:
+        return True
+
+    async def close(self) -> None:
+        return None
+
+
+@dataclass
+class Directory:
+    """Users and templates of a test; `down` makes both unable to say."""
+
+    users: dict[UUID, Contact] = field(default_factory=dict)
+    templates: dict[str, CompiledTemplate] = field(default_factory=lambda: {"welcome": TEMPLATE})
+    down: bool = False
+
+    def _check(self) -> None:
+        if self.down:
+            raise DirectoryUnavailable
+
+    async def known(self, tenant: str, user_id: UUID) -> Contact | None:
+        self._check()
+        return self.users.get(user_id)
+
+    async def current(self, tenant: str, user_ids: Collection[UUID]) -> Mapping[UUID, Contact]:
+        self._check()
+        return {user_id: self.users[user_id] for user_id in user_ids if user_id in self.users}
+
+    async def published(self, tenant: str, code: str) -> CompiledTemplate | None:
+        self._check()
+        return self.templates.get(code)
+
+    async def version(self, tenant: str, code: str, version: int) -> CompiledTemplate | None:
+        self._check()
+        return self.templates.get(code)
+
+    def add_user(self, user_id: UUID, **fields: object) -> None:
+        contact = Contact(
+            user_id=user_id,
+            name="Ann",
+            email="ann@example.com",
+            phone=None,
+            devices=[],
+            locale=None,
+            timezone=None,
+            preferences=Preferences(),
+        )
+        self.users[user_id] = contact.model_copy(update=fields)
+
+
+@dataclass
+class Bench:
+    """What a test holds."""
+
+    store: NotificationStore
+    broker: Broker
+    reader: NotificationReader
+    publisher: OutboxPublisher
+    provider: ScriptedProvider
+    directory: Directory
+    identifiers: Identifiers
+    stop: asyncio.Event
+
+    async def accept(self, count: int = 1, **fields: object) -> list[UUID]:
+        """Accept and publish `count` notifications, as the gateway does."""
+        plain = NewNotification(
+            id=self.identifiers.new(),
+            tenant="default",
+            caller="test",
+            request_id="",
+            fingerprint=b"0",
+            channel=Channel.EMAIL,
+            template_code="welcome",
+            template_version=1,
+            locale="en",
+            priority=5,
+            correlation_id="c-1",
+            recipient='{"email": "ann@example.com"}',
+            variables='{"name": "Ann"}',
+        )
+        new = []
+        for _ in range(count):
+            made = self.identifiers.new()
+            new.append(replace(plain, id=made, request_id=str(made), **fields))  # type: ignore[arg-type]  # a test's fields
+        await self.store.accept(new, outbox_lease=timedelta(seconds=10))
+        await self.publisher.publish([work_message(one) for one in new])
+        return [one.id for one in new]
+
+    async def status(self, notification_id: UUID) -> str:
+        view = await self.reader.get("default", notification_id)
+        assert view is not None
+        return str(view.status)
+
+    async def ends_as(self, notification_id: UUID, status: str) -> None:
+        async def reached() -> bool:
+            return await self.status(notification_id) == status
+
+        await until(reached, message=f"never became {status}")
+
+
+@asynccontextmanager
+async def delivering(folder: Path, *, concurrency: int = 16) -> AsyncIterator[Bench]:
+    """A running engine for email on SQLite and the memory broker."""
+    clock, logger = SystemClock(), make_logger("test", level="error")
+    url = f"sqlite:///{folder / 'notifications.sqlite3'}"
+    sql = open_engine(url, pool_size=2)
+    await upgrade(sql, MIGRATIONS)
+    store = open_store(url, pool_size=2, clock=clock)
+    broker = MemoryBroker(clock)
+    provider, directory, stop = ScriptedProvider(), Directory(), asyncio.Event()
+    parts = EngineParts(
+        store=store,
+        broker=broker,
+        topology=build_topology(retry_delays=DELAYS),
+        contacts=directory,
+        templates=directory,
+        renderer=Renderer(),
+        clock=clock,
+        identifiers=Identifiers(clock),
+        metrics=Metrics(),
+        logger=logger,
+        worker="test:1",
+    )
+    kit = ChannelKit(Channel.EMAIL, [provider], lambda address: address)
+    engine = build_engine(kit, parts, retry_delays=DELAYS, concurrency=concurrency, prefetch=64)
+    await broker.declare(parts.topology)
+    running = asyncio.create_task(engine.run(stop))
+    publisher = OutboxPublisher(store=store, broker=broker, logger=logger)
+    reader = NotificationReader(sql)
+    try:
+        yield Bench(store, broker, reader, publisher, provider, directory, parts.identifiers, stop)
+    finally:
+        stop.set()
+        await running
+        await broker.close()
+        await store.close()
+        await sql.dispose()

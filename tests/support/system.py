@@ -1,0 +1,252 @@
+"""The whole system as real processes on real ports, in its two forms, for tests that look at it from outside."""
+
+import asyncio
+import os
+import secrets
+import sys
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import ClassVar, TypeVar
+
+import httpx2
+
+from tests.support.servers import PostgreSQL, RabbitMQ, Redis
+from tests.support.servers.ports import free_port
+from tests.support.servers.process import Process
+from tests.support.smtp_sink import SmtpSink
+from tests.support.system_verbs import Verbs
+
+ANGARIUM = Path(sys.executable).with_name("angarium")
+READY_WITHIN = 40.0
+STOPS_WITHIN = 30.0  # seconds; promised of SIGTERM
+RETRY_DELAYS = "100ms,200ms,400ms"
+
+
+class System(Verbs, ABC):
+    """Starts, ends, kills and asks the processes. `settings` are variables without their prefix.
+
+    Belongs to no event loop: it may serve many tests, each of which opens a client of its own (`connected`).
+    """
+
+    form: ClassVar[str]
+
+    def __init__(self, folder: Path, *, sink: SmtpSink, settings: Mapping[str, str] | None = None) -> None:
+        key = f"ang_live_{secrets.token_hex(20)}"
+        self.sink = sink
+        self.folder = folder
+        self.data_dir = folder / "data"
+        self.ports = {name: free_port() for name in self.commands}
+        self._settings = {
+            "API_KEY": key,
+            "SERVICE_TOKEN": secrets.token_hex(20),
+            "DATA_DIR": str(self.data_dir),
+            "MAILBOX_SMTP_PORT": "0",
+            "EMAIL_PROVIDERS": sink.url,
+            "EMAIL_FROM": "Angarium <notify@angarium.example>",
+            "LOG_FORMAT": "json",
+            "RETRY_DELAYS": RETRY_DELAYS,
+            **(settings or {}),
+        }
+        self._processes: dict[str, Process] = {}
+        folder.mkdir(parents=True, exist_ok=True)
+        super().__init__(self.address(next(iter(self.commands))), key)
+
+    @property
+    @abstractmethod
+    def commands(self) -> Mapping[str, Sequence[str]]:
+        """The arguments of each process, the one that clients talk to first."""
+
+    @property
+    @abstractmethod
+    def worker(self) -> str:
+        """The process that sends mail."""
+
+    def migrate(self) -> None:
+        """Bring the databases to the newest schema, where the processes don't do it themselves."""
+
+    def address(self, name: str) -> str:
+        """Where a process answers."""
+        return f"http://127.0.0.1:{self.ports[name]}"
+
+    def log(self, name: str) -> Path:
+        """What a process wrote, over all of its starts."""
+        return self.folder / f"{name}.log"
+
+    def logs(self) -> str:
+        """What all processes wrote."""
+        return "\n".join(self.log(name).read_text(errors="replace") for name in self.commands if self.log(name).exists())
+
+    def start_now(self) -> None:
+        """Start whatever does not run; return once all of it is ready."""
+        for name in self.commands:
+            if not self._running(name):
+                self._launch(name)
+        self._wait_until_ready(list(self.commands))
+
+    def stop_now(self) -> None:
+        """SIGTERM to all; AssertionError if one does not end by itself within 30 s with exit code 0."""
+        ends = {name: self._terminate(name) for name in self.commands if self._running(name)}
+        assert all(code == 0 for code in ends.values()), f"exit codes {ends}: {self.folder}"
+
+    def kill_everything(self) -> None:
+        """End what still runs, however."""
+        for process in self._processes.values():
+            process.thaw()
+            process.kill()
+
+    async def start(self, *names: str) -> None:
+        """Start these processes (or all), whatever happened to them; return once they are ready."""
+        for name in names or tuple(self.commands):
+            if not self._running(name):
+                self._launch(name)
+        await asyncio.to_thread(self._wait_until_ready, list(names or self.commands))
+
+    async def stop(self, *names: str) -> None:
+        """SIGTERM, one after the other; AssertionError if one does not end within 30 s with exit code 0."""
+        for name in names or tuple(self.commands):
+            code = await asyncio.to_thread(self._terminate, name)
+            assert code == 0, f"{name} ended with {code}: {self.tail(name)}"
+
+    async def kill(self, name: str) -> None:
+        """`kill -9`."""
+        await asyncio.to_thread(self._processes[name].kill)
+
+    async def restart(self, name: str) -> None:
+        """Start a process that was killed or stopped; return once it is ready."""
+        await self.start(name)
+
+    def freeze(self, name: str) -> None:
+        """SIGSTOP."""
+        self._processes[name].freeze()
+
+    def thaw(self, name: str) -> None:
+        """SIGCONT."""
+        self._processes[name].thaw()
+
+    def tail(self, name: str, size: int = 4000) -> str:
+        """The end of a process's log."""
+        return self.log(name).read_text(errors="replace")[-size:] if self.log(name).exists() else ""
+
+    def _running(self, name: str) -> bool:
+        return name in self._processes and self._processes[name].running
+
+    def _launch(self, name: str) -> None:
+        variables = {**self._settings, "PORT": str(self.ports[name])}
+        environment = {f"ANGARIUM_{variable}": value for variable, value in variables.items()}
+        environment |= {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(self.folder)}
+        self._processes[name] = Process(
+            [str(ANGARIUM), *self.commands[name]], environment=environment, log=self.log(name)
+        )
+
+    def _terminate(self, name: str) -> int | None:
+        process = self._processes[name]
+        process.terminate(patience=STOPS_WITHIN)
+        return process.returncode
+
+    def _wait_until_ready(self, names: Sequence[str]) -> None:
+        deadline = time.monotonic() + READY_WITHIN
+        with httpx2.Client(timeout=5, trust_env=False) as client:
+            for name in names:
+                while not _ok(client, f"{self.address(name)}/ready", {}):
+                    self._check(name, deadline)
+            listing = f"{self.url}/api/v1/notifications?limit=1"
+            while self._running(next(iter(self.commands))) and not _ok(client, listing, self.headers):
+                self._check(next(iter(self.commands)), deadline)
+
+    def _check(self, name: str, deadline: float) -> None:
+        self._processes[name].check()
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{name} is not ready after {READY_WITHIN} s:\n{self.tail(name)}")
+        time.sleep(0.05)
+
+
+def _ok(client: httpx2.Client, url: str, headers: Mapping[str, str]) -> bool:
+    try:
+        return client.get(url, headers=dict(headers)).status_code == httpx2.codes.OK
+    except httpx2.TransportError:
+        return False
+
+
+class EmbeddedSystem(System):
+    """`angarium up`: everything in one process."""
+
+    form = "embedded"
+
+    @property
+    def commands(self) -> Mapping[str, Sequence[str]]:
+        return {"angarium": ("up",)}
+
+    @property
+    def worker(self) -> str:
+        return "angarium"
+
+
+class DistributedSystem(System):
+    """Six processes over private servers, in databases and a virtual host of their own."""
+
+    form = "distributed"
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        sink: SmtpSink,
+        postgresql: PostgreSQL,
+        rabbitmq: RabbitMQ,
+        redis: Redis,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(folder, sink=sink, settings=settings)
+        self.postgresql, self.rabbitmq, self.redis = postgresql, rabbitmq, redis
+        self.vhost = asyncio.run(rabbitmq.create_vhost())
+        self.databases = {
+            name: asyncio.run(postgresql.create_database()) for name in ("NOTIFICATIONS", "USERS", "TEMPLATES")
+        }
+        urls = {
+            "BROKER_URL": self.vhost,
+            "CACHE_URL": redis.url,
+            **{f"{name}_DATABASE_URL": url for name, url in self.databases.items()},
+            **{f"{name.upper()}_URL": self.address(name) for name in ("gateway", "users", "templates")},
+        }
+        self._settings = {**self._settings, **{name: url for name, url in urls.items() if name not in (settings or {})}}
+
+    @property
+    def commands(self) -> Mapping[str, Sequence[str]]:
+        rest = {name: ("serve", name) for name in ("gateway", "users", "templates")}
+        return {**rest, **{name: ("work", name) for name in ("email", "push", "sms")}}
+
+    @property
+    def worker(self) -> str:
+        return "email"
+
+    def migrate(self) -> None:
+        environment = {f"ANGARIUM_{variable}": value for variable, value in self._settings.items()}
+        environment["PATH"] = os.environ.get("PATH", os.defpath)
+        Process([str(ANGARIUM), "migrate"], environment=environment, log=self.folder / "migrate.log").wait()
+
+    async def queue(self, name: str) -> tuple[int, int]:
+        """How many messages a queue of ours holds: ready, and taken but not acknowledged."""
+        vhost = self.vhost.rpartition("/")[2]
+        lines = await self.rabbitmq.ctl(
+            "list_queues", "-p", vhost, "--no-table-headers", "name", "messages_ready", "messages_unacknowledged"
+        )
+        rows = [line.split() for line in lines.splitlines()]
+        return next((int(ready), int(taken)) for found, ready, taken in rows if found == name)
+
+
+SystemT = TypeVar("SystemT", bound=System)
+
+
+@contextmanager
+def running(system: SystemT) -> Iterator[SystemT]:
+    """The system, ready, its databases migrated. At the end it stops cleanly or the test is in error."""
+    try:
+        system.migrate()
+        system.start_now()
+        yield system
+        system.stop_now()
+    finally:
+        system.kill_everything()

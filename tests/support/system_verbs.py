@@ -1,0 +1,171 @@
+"""What tests say to the system: the public API's verbs, each checked for its usual answer."""
+
+import secrets
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Self
+
+import httpx2
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.support.wait import until
+
+ENDS = frozenset({"sent", "delivered", "failed", "skipped", "cancelled", "expired", "unknown"})
+Json = dict[str, Any]
+
+
+class Verbs:
+    """Talks to the gateway at `url` with `key`."""
+
+    def __init__(self, url: str, key: str) -> None:
+        self.url = url
+        self.key = key
+        self._client: httpx2.AsyncClient | None = None
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The seeded key, which has every scope."""
+        return {"X-API-Key": self.key}
+
+    @property
+    def client(self) -> httpx2.AsyncClient:
+        """With the key; only inside `connected`."""
+        assert self._client is not None, "use `async with system.connected()`"
+        return self._client
+
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[Self]:
+        """Within it `client` and all verbs can be used, in the running event loop."""
+        limits = httpx2.Limits(max_connections=100, max_keepalive_connections=100)
+        async with httpx2.AsyncClient(
+            base_url=self.url, headers=self.headers, timeout=30, limits=limits, trust_env=False
+        ) as client:
+            self._client = client
+            try:
+                yield self
+            finally:
+                self._client = None
+
+    async def create_user(self, **fields: Any) -> Json:
+        """A user; with a new address where none is given."""
+        body = {"name": "Ada Lovelace", **fields}
+        if not {"email", "phone", "push_token"} & fields.keys():
+            body["email"] = new_email()
+        return _data(await self.client.post("/api/v1/users", json=body), 201)
+
+    async def create_template(self, **fields: Any) -> Json:
+        """A published template with a new code; by default it needs `name`."""
+        body = {"code": new_name("template"), "subject": "Hello {{ name }}", "content": "<p>Hello {{ name }}</p>"}
+        return _data(await self.client.post("/api/v1/templates", json={**body, **fields}), 201)
+
+    async def submit(self, *, headers: Mapping[str, str] | None = None, **fields: Any) -> httpx2.Response:
+        """`POST /api/v1/notifications`, whatever it answers; an email with a new `request_id` unless said otherwise."""
+        body = {"notification_type": "email", "request_id": new_name("request"), **fields}
+        return await self.client.post("/api/v1/notifications", json=body, headers=dict(headers or {}))
+
+    async def send(self, *, headers: Mapping[str, str] | None = None, **fields: Any) -> Json:
+        """As `submit`, and it is accepted: the answer's data."""
+        return _data(await self.submit(headers=headers, **fields), 202)
+
+    async def send_many(self, notifications: list[Json]) -> list[str]:
+        """A bulk of which each is accepted: the ids, in order."""
+        answer = await self.client.post("/api/v1/notifications/bulk", json={"notifications": notifications})
+        data = _data(answer, 202)
+        assert data["rejected"] == 0, data
+        return [result["notification_id"] for result in data["results"]]
+
+    async def status(self, notification_id: str) -> Json:
+        """The notification as it stands."""
+        return _data(await self.client.get(f"/api/v1/notifications/{notification_id}"), 200)
+
+    async def events(self, notification_id: str) -> list[Json]:
+        """Its timeline."""
+        answer = await self.client.get(f"/api/v1/notifications/{notification_id}/events")
+        assert answer.status_code == 200, answer.text
+        events: list[Json] = answer.json()["data"]
+        return events
+
+    async def wait_for(self, notification_id: str, *statuses: str, within: float = 20.0) -> Json:
+        """The notification once it has one of `statuses`. AssertionError at another end, or too late."""
+        wanted = frozenset(statuses)
+
+        async def there() -> Json | None:
+            found = await self.status(notification_id)
+            if found["status"] in ENDS - wanted:
+                raise AssertionError(f"ended otherwise: {found}, {await self.events(notification_id)}")
+            return found if found["status"] in wanted else None
+
+        found = await until(there, within, message=f"{notification_id} is {' or '.join(statuses)}")
+        assert found is not None
+        return found
+
+    async def deliver(self, **fields: Any) -> Json:
+        """`send`, and wait until it is sent."""
+        accepted = await self.send(**fields)
+        return await self.wait_for(accepted["notification_id"], "sent")
+
+    async def dead_letters(self, **filters: str) -> list[Json]:
+        """The list of dead letters."""
+        answer = await self.client.get("/api/v1/dead-letters", params={"limit": 100, **filters})
+        assert answer.status_code == 200, answer.text
+        letters: list[Json] = answer.json()["data"]
+        return letters
+
+    async def dead_letter(self, notification_id: str) -> Json | None:
+        """The dead letter of a notification, if there is one."""
+        letters = await self.dead_letters()
+        return next((letter for letter in letters if letter["notification_id"] == notification_id), None)
+
+    async def mailbox(self, **filters: str) -> list[Json]:
+        """What the built-in mailbox caught."""
+        answer = await self.client.get("/api/v1/mailbox/messages", params={"limit": 100, **filters})
+        assert answer.status_code == 200, answer.text
+        messages: list[Json] = answer.json()["data"]
+        return messages
+
+    async def statuses(self, ids: Collection[str]) -> dict[str, str]:
+        """The status of each of many, found by walking the whole list."""
+        wanted, found, cursor = set(ids), dict[str, str](), None
+        while True:
+            parameters = {"limit": "100", **({"cursor": cursor} if cursor else {})}
+            answer = await self.client.get("/api/v1/notifications", params=parameters)
+            assert answer.status_code == 200, answer.text
+            body = answer.json()
+            found |= {row["notification_id"]: row["status"] for row in body["data"] if row["notification_id"] in wanted}
+            cursor = body["meta"].get("next_cursor")
+            if not cursor or len(found) == len(wanted):
+                return found
+
+    async def metrics(self, address: str) -> dict[str, float]:
+        """The samples of a process, summed over their labels."""
+        answer = await self.client.get(f"{address}/metrics")
+        assert answer.status_code == 200
+        sums: dict[str, float] = {}
+        for family in text_string_to_metric_families(answer.text):
+            for sample in family.samples:
+                sums[sample.name] = sums.get(sample.name, 0.0) + sample.value
+            sums.setdefault(family.name, 0.0)
+        return sums
+
+
+def new_name(what: str) -> str:
+    """A name that nobody has used."""
+    return f"{what}-{secrets.token_hex(6)}"
+
+
+def new_email() -> str:
+    """An address that nobody has used."""
+    return f"{new_name('ada')}@example.com"
+
+
+def new_phone() -> str:
+    """A valid number (NANP, 202 555 01xx is fictional but too short a range) that hardly anybody has used."""
+    return f"+1415{secrets.randbelow(8) + 2}{secrets.randbelow(10**6):06d}"
+
+
+def _data(answer: httpx2.Response, status: int) -> Json:
+    assert answer.status_code == status, f"{answer.status_code}: {answer.text}"
+    body: Json = answer.json()
+    assert body["success"] is True
+    data: Json = body["data"]
+    return data

@@ -1,0 +1,330 @@
+"""The templates service from outside, over SQLite and over PostgreSQL."""
+
+import asyncio
+import io
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from angarium.contracts.errors import Unauthorized
+from angarium.contracts.scopes import Scope
+from angarium.platform.auth.caller import Caller
+from angarium.platform.auth.service_token import ServiceTokens
+from angarium.platform.cache.memory import MemoryCache
+from angarium.platform.clock import SystemClock
+from angarium.platform.database.engine import open_engine
+from angarium.platform.database.migrate import upgrade
+from angarium.platform.identifiers import Identifiers
+from angarium.platform.telemetry.logging import make_logger
+from angarium.platform.telemetry.metrics import Metrics
+from angarium.services.templates.app import MIGRATIONS, build_app
+from tests.support.wait import until
+
+WELCOME = {"code": "welcome", "subject": "Hello {{name}}", "content": "<p>Hello {{name}}</p>"}
+SERVICE = {"x-service-token": "t" * 32}
+KEYS: Mapping[str, Caller] = {
+    "admin": Caller("default", "admin", frozenset({Scope.ADMIN})),
+    "reader": Caller("default", "reader", frozenset({Scope.TEMPLATES_READ})),
+    "other": Caller("other", "admin", frozenset({Scope.ADMIN})),
+}
+
+
+class Keys:
+    """An authenticator that knows three keys and the service token."""
+
+    def __init__(self) -> None:
+        self._services = ServiceTokens("t" * 32)
+
+    async def authenticate(self, headers: Mapping[str, str]) -> Caller:
+        service = self._services.authenticate(headers)
+        known = service or KEYS.get(headers.get("x-api-key", ""))
+        if known is None:
+            raise Unauthorized
+        return known
+
+
+@pytest.fixture
+async def cache() -> AsyncIterator[MemoryCache]:
+    memory = MemoryCache(SystemClock())
+    yield memory
+    await memory.close()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.distributed)])
+async def client(
+    request: pytest.FixtureRequest, tmp_path: Path, cache: MemoryCache
+) -> AsyncIterator[httpx2.AsyncClient]:
+    url = f"sqlite:///{tmp_path / 'templates.db'}"
+    if request.param == "postgresql":
+        url = await request.getfixturevalue("postgresql").create_database()
+    engine = open_engine(url)
+    await upgrade(engine, MIGRATIONS)
+    clock = SystemClock()
+    app = build_app(
+        engine=engine,
+        cache=cache,
+        authenticator=Keys(),
+        logger=make_logger("templates", level="info", format="json", log_dir=None, stream=io.StringIO()),
+        metrics=Metrics(),
+        clock=clock,
+        identifiers=Identifiers(clock),
+    )
+    transport = httpx2.ASGITransport(app=app)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://t", headers={"x-api-key": "admin"}) as client:
+        yield client
+    await engine.dispose()
+
+
+async def created(client: httpx2.AsyncClient, **fields: Any) -> Any:
+    answer = await client.post("/templates", json={**WELCOME, **fields})
+    assert answer.status_code == 201, answer.text
+    return answer.json()["data"]
+
+
+async def test_a_template_is_created_with_its_first_version_published(client: httpx2.AsyncClient) -> None:
+    made = await created(client)
+    assert (made["code"], made["name"], made["channel"], made["language"]) == ("welcome", "welcome", "email", "en")
+    assert (made["version"], made["status"], made["required_variables"]) == (1, "published", ["name"])
+    answer = await client.get("/templates/welcome")
+    assert answer.json()["data"] == made
+    assert answer.headers["etag"] == '"1"'
+
+
+async def test_a_taken_code_is_a_conflict(client: httpx2.AsyncClient) -> None:
+    await created(client)
+    answer = await client.post("/templates", json=WELCOME)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "conflict")
+
+
+async def test_of_many_that_create_a_code_at_once_one_does(client: httpx2.AsyncClient) -> None:
+    answers = await asyncio.gather(*(client.post("/templates", json=WELCOME) for _ in range(8)))
+    assert sorted(answer.status_code for answer in answers) == [201, *[409] * 7]
+
+
+async def test_another_tenant_has_codes_of_its_own(client: httpx2.AsyncClient) -> None:
+    await created(client)
+    other = {"x-api-key": "other"}
+    assert (await client.get("/templates/welcome", headers=other)).json()["error"]["code"] == "template_not_found"
+    assert (await client.post("/templates", json=WELCOME, headers=other)).status_code == 201
+    assert (await client.delete("/templates/welcome", headers=other)).status_code == 200
+    assert (await client.get("/templates/welcome")).status_code == 200
+
+
+async def test_faults_name_field_line_and_column(client: httpx2.AsyncClient) -> None:
+    answer = await client.post("/templates", json={"code": "a", "content": "x\n{{ a", "subject": "{% if %}"})
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] == "validation_error"
+    assert answer.json()["error"]["details"] == [
+        {"field": "subject", "message": "missing expression", "line": 1, "column": 4},
+        {"field": "content", "message": "unexpected end of template, expected '}}'", "line": 2, "column": 1},
+    ]
+    assert (await client.get("/templates/a")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({**WELCOME, "tenant": "other"}, "tenant"),
+        ({**WELCOME, "code": "A b"}, "code"),
+        ({"code": "a"}, "content"),
+        ({"code": "a", "subject": "only"}, "content"),
+        ({**WELCOME, "channel": "fax"}, "channel"),
+        ({**WELCOME, "translations": {"fr": {"nope": "x"}}}, "translations.fr.nope"),
+    ],
+)
+async def test_bodies_are_checked(client: httpx2.AsyncClient, body: dict[str, Any], field: str) -> None:
+    answer = await client.post("/templates", json=body)
+    assert answer.status_code == 400
+    assert field in [detail["field"] for detail in answer.json()["error"]["details"]]
+
+
+async def test_required_variables_may_be_given_and_defaults_take_from_them(client: httpx2.AsyncClient) -> None:
+    given = await created(client, required_variables=["name", "extra"], defaults={"extra": 1})
+    assert given["required_variables"] == ["name"]
+    found = await created(client, code="b", content="{{a}}{{b}}", defaults={"a": None})
+    assert found["required_variables"] == ["name", "b"]
+
+
+async def test_drafts_are_published_and_rolled_back(client: httpx2.AsyncClient) -> None:
+    await created(client, name="Welcome!", category="account")
+    draft = await client.post("/templates/welcome/versions", json={"content": "<p>Hi {{ name }}, {{ x }}</p>"})
+    assert draft.status_code == 201
+    made = draft.json()["data"]
+    assert (made["version"], made["status"], made["name"], made["category"]) == (2, "draft", "Welcome!", "account")
+    assert (await client.get("/templates/welcome")).json()["data"]["version"] == 1
+    published = await client.post("/templates/welcome/versions/2/publish")
+    assert published.json()["data"]["status"] == "published"
+    assert (await client.get("/templates/welcome")).json()["data"]["required_variables"] == ["name", "x"]
+    listed = (await client.get("/templates/welcome/versions")).json()["data"]
+    assert [(v["version"], v["status"], v["created_by"]) for v in listed] == [
+        (2, "published", "admin"),
+        (1, "superseded", "admin"),
+    ]
+    await client.post("/templates/welcome/versions/1/publish")
+    back = (await client.get("/templates/welcome")).json()["data"]
+    assert (back["version"], back["status"]) == (1, "published")
+    assert (await client.get("/templates/welcome", params={"version": 2})).json()["data"]["status"] == "superseded"
+
+
+async def test_drafts_made_at_once_get_versions_of_their_own(client: httpx2.AsyncClient) -> None:
+    await created(client)
+    answers = await asyncio.gather(
+        *(client.post("/templates/welcome/versions", json={"content": f"v{i}"}) for i in range(6))
+    )
+    assert sorted(answer.json()["data"]["version"] for answer in answers) == [2, 3, 4, 5, 6, 7]
+
+
+async def test_an_unknown_version_is_not_found(client: httpx2.AsyncClient) -> None:
+    await created(client)
+    for answer in (
+        await client.get("/templates/welcome", params={"version": 9}),
+        await client.post("/templates/welcome/versions/9/publish"),
+        await client.get("/templates/welcome/diff", params={"from": 1, "to": 9}),
+        await client.post("/templates/nobody/versions", json={"content": "x"}),
+    ):
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "template_not_found")
+
+
+async def test_languages(client: httpx2.AsyncClient) -> None:
+    await created(client, translations={"fr": {"subject": "Bonjour {{name}}"}})
+    french = (await client.get("/templates/welcome", params={"locale": "fr-CA"})).json()["data"]
+    assert (french["language"], french["subject"], french["content"]) == ("fr", "Bonjour {{name}}", WELCOME["content"])
+    other = (await client.get("/templates/welcome", params={"locale": "de"})).json()["data"]
+    assert (other["language"], other["subject"]) == ("en", WELCOME["subject"])
+
+
+async def test_preview(client: httpx2.AsyncClient) -> None:
+    await created(client, title="T", translations={"fr": {"subject": "Bonjour {{name}}"}})
+    url, variables = "/templates/welcome/preview", {"name": "<J>"}
+    email = (await client.post(url, json={"variables": variables, "locale": "fr"})).json()["data"]
+    assert email == {"subject": "Bonjour <J>", "html": "<p>Hello &lt;J&gt;</p>", "text": "Hello <J>"}
+    push = (await client.post(url, json={"variables": variables, "channel": "push"})).json()["data"]
+    assert push == {"title": "T", "body": "<p>Hello <J></p>", "image": None, "link": None}
+    sms = (await client.post(url, json={"variables": variables, "channel": "sms"})).json()["data"]
+    assert sms == {"text": "<p>Hello <J></p>", "segments": 1, "encoding": "GSM-7"}
+
+
+async def test_a_preview_that_fails_says_why(client: httpx2.AsyncClient) -> None:
+    await created(client, text="{{ 1 | divided_by: n }}")
+    answer = await client.post("/templates/welcome/preview", json={"variables": {"n": 0}})
+    assert answer.status_code == 400
+    assert answer.json()["error"]["details"][0]["field"] == "text"
+
+
+async def test_the_difference_of_two_versions(client: httpx2.AsyncClient) -> None:
+    await created(client)
+    await client.post("/templates/welcome/versions", json={"subject": WELCOME["subject"], "content": "<p>Hi</p>"})
+    answer = await client.get("/templates/welcome/diff", params={"from": 1, "to": 2})
+    assert answer.json()["data"] == {
+        "from": 1,
+        "to": 2,
+        "parts": {"content": "--- version 1\n+++ version 2\n@@ -1 +1 @@\n-<p>Hello {{name}}</p>\n+<p>Hi</p>"},
+    }
+
+
+async def test_an_archived_template_is_gone_but_its_versions_are_still_sent(client: httpx2.AsyncClient) -> None:
+    await created(client)
+    assert (await client.delete("/templates/welcome")).status_code == 200
+    for path in ("/templates/welcome", "/templates/welcome/versions", "/internal/v1/templates/welcome/published"):
+        answer = await client.get(path, headers=SERVICE)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "template_not_found")
+    kept = await client.get("/internal/v1/templates/welcome/versions/1", headers=SERVICE)
+    assert kept.json()["data"]["locales"]["en"]["email"]["subject"] == "Hello {{name}}"
+    assert (await client.get("/templates")).json()["data"] == []
+
+
+async def test_an_archived_code_can_be_used_again_and_no_version_ever_changes(client: httpx2.AsyncClient) -> None:
+    await created(client)
+    await client.delete("/templates/welcome")
+    again = await created(client, subject="New")
+    assert (again["version"], again["status"]) == (2, "published")
+    old = await client.get("/internal/v1/templates/welcome/versions/1", headers=SERVICE)
+    assert old.json()["data"]["locales"]["en"]["email"]["subject"] == "Hello {{name}}"
+
+
+async def test_internal_look_ups(client: httpx2.AsyncClient) -> None:
+    made = await created(client, defaults={"a": [1]}, retry_delays=["5s"], delivery_policy="at_most_once")
+    pointer = await client.get("/internal/v1/templates/welcome/published", headers=SERVICE)
+    assert pointer.json()["data"] == {"code": "welcome", "version": 1}
+    version = (await client.get("/internal/v1/templates/welcome/versions/1", headers=SERVICE)).json()["data"]
+    assert (version["tenant"], version["code"], version["version"]) == ("default", "welcome", 1)
+    assert (version["defaults"], version["retry_delays"], version["delivery_policy"]) == (
+        {"a": [1]},
+        ["5s"],
+        "at_most_once",
+    )
+    assert version["required_variables"] == made["required_variables"]
+
+
+async def test_internal_paths_are_for_services_and_their_tenant(client: httpx2.AsyncClient) -> None:
+    await created(client)
+    path = "/internal/v1/templates/welcome/published"
+    assert (await client.get(path)).status_code == 403
+    assert (await client.get(path, headers={"x-service-token": "wrong"})).status_code == 401
+    assert (await client.get(path, headers={**SERVICE, "x-angarium-tenant": "other"})).status_code == 404
+
+
+async def test_scopes(client: httpx2.AsyncClient) -> None:
+    await created(client)
+    reader = {"x-api-key": "reader"}
+    assert (await client.get("/templates/welcome", headers=reader)).status_code == 200
+    assert (await client.post("/templates/welcome/preview", json={}, headers=reader)).status_code == 200
+    assert (await client.post("/templates", json=WELCOME, headers=reader)).status_code == 403
+    assert (await client.post("/templates/welcome/versions", json={"content": "x"}, headers=reader)).status_code == 403
+    assert (await client.post("/templates/welcome/versions/1/publish", headers=reader)).status_code == 403
+    assert (await client.delete("/templates/welcome", headers=reader)).status_code == 403
+    assert (await client.get("/templates", headers={"x-api-key": "nobody"})).status_code == 401
+
+
+async def test_conditional_changes(client: httpx2.AsyncClient) -> None:
+    await created(client)
+    stale, body = {"if-match": '"0"'}, {"content": "x"}
+    assert (await client.post("/templates/welcome/versions", json=body, headers=stale)).status_code == 412
+    assert (await client.delete("/templates/welcome", headers=stale)).status_code == 412
+    draft = await client.post("/templates/welcome/versions", json=body, headers={"if-match": '"1"'})
+    assert (draft.status_code, draft.headers["etag"]) == (201, '"2"')
+    assert (await client.post("/templates/welcome/versions/2/publish", headers={"if-match": '"1"'})).status_code == 412
+    assert (await client.post("/templates/welcome/versions/2/publish", headers={"if-match": "*"})).status_code == 200
+
+
+async def test_lists_by_page_and_by_cursor(client: httpx2.AsyncClient) -> None:
+    for code in ("c", "a", "b"):
+        await created(client, code=code)
+    first = (await client.get("/templates", params={"limit": 2})).json()
+    assert [t["code"] for t in first["data"]] == ["a", "b"]
+    assert (first["meta"]["total"], first["meta"]["total_pages"], first["meta"]["has_next"]) == (3, 2, True)
+    second = (await client.get("/templates", params={"limit": 2, "page": 2})).json()
+    assert [t["code"] for t in second["data"]] == ["c"]
+    following = (await client.get("/templates", params={"limit": 2, "cursor": first["meta"]["next_cursor"]})).json()
+    assert [t["code"] for t in following["data"]] == ["c"]
+    for wrong in ({"limit": 101}, {"page": 0}, {"cursor": "!"}, {"cursor": "é"}):
+        assert (await client.get("/templates", params=wrong)).status_code == 400
+
+
+async def test_changes_are_announced_before_they_are_answered(client: httpx2.AsyncClient, cache: MemoryCache) -> None:
+    heard: list[str] = []
+
+    async def listener(text: str) -> None:
+        heard.append(text)
+
+    async with cache.listen("templates", listener):
+        await created(client)
+        await until(lambda: heard == ["default:welcome"])
+        await client.post("/templates/welcome/versions", json={"content": "x"})
+        await client.post("/templates/welcome/versions/2/publish")
+        await until(lambda: heard == ["default:welcome"] * 2)
+        await client.delete("/templates/welcome")
+        await until(lambda: heard == ["default:welcome"] * 3)
+
+
+async def test_text_that_databases_dislike_is_kept(client: httpx2.AsyncClient) -> None:
+    made = await created(client, defaults={"a": "\x00", "b": "😀"}, content="';--{{ name }}\u2028😀")
+    assert (made["defaults"], made["content"]) == ({"a": "\x00", "b": "😀"}, "';--{{ name }}\u2028😀")
+
+
+async def test_it_is_ready_with_its_schema(client: httpx2.AsyncClient) -> None:
+    answer = await client.get("/ready")
+    assert (answer.status_code, answer.json()["dependencies"]["database"]) == (200, "up")
