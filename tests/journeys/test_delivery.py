@@ -48,28 +48,31 @@ async def test_the_status_tells_everything(system: System) -> None:
         priority=7,
         headers={"X-Correlation-ID": "c-42"},
     )
-    assert found.items() >= {
-        "notification_type": "email",
-        "user_id": user["user_id"],
-        "recipient": None,
-        "template_code": template["code"],
-        "template_version": 1,
-        "locale": "en",
-        "category": "account",
-        "priority": 7,
-        "status": "sent",
-        "delivery_status": "delivered",
-        "reason": None,
-        "attempts": 1,
-        "variables": {"name": "Ada"},
-        "metadata": {"order": 42},
-        "correlation_id": "c-42",
-        "fallback": [],
-        "fallback_of": None,
-        "send_at": None,
-        "expires_at": None,
-        "delivered_at": None,
-    }.items()
+    assert (
+        found.items()
+        >= {
+            "notification_type": "email",
+            "user_id": user["user_id"],
+            "recipient": None,
+            "template_code": template["code"],
+            "template_version": 1,
+            "locale": "en",
+            "category": "account",
+            "priority": 7,
+            "status": "sent",
+            "delivery_status": "delivered",
+            "reason": None,
+            "attempts": 1,
+            "variables": {"name": "Ada"},
+            "metadata": {"order": 42},
+            "correlation_id": "c-42",
+            "fallback": [],
+            "fallback_of": None,
+            "send_at": None,
+            "expires_at": None,
+            "delivered_at": None,
+        }.items()
+    )
     times = [found["created_at"], found["sent_at"], found["updated_at"]]
     assert all(time.endswith("Z") for time in times)
     assert times == sorted(times, key=datetime.fromisoformat)

@@ -14,6 +14,8 @@ from typing import Self, cast
 
 from tests.support.smtp_script import Received, Step
 
+__all__ = ["Received", "SmtpServer", "Step"]
+
 _STRICT_END = re.compile(rb"\r\n\.\r\n")
 _LENIENT_END = re.compile(rb"(?:\r\n|\n|\r)\.(?:\r\n|\n|\r)")
 

@@ -2,7 +2,8 @@
 
 import asyncio
 import threading
-from collections import Counter
+import time
+from collections import Counter, defaultdict
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from types import TracebackType
@@ -12,11 +13,16 @@ from tests.support.smtp import Received, SmtpServer, Step
 
 
 class _PacedServer(SmtpServer):
-    """Answers what is not scripted by `usual`."""
+    """Answers what is not scripted by `usual`; knows when each recipient was tried (monotonic)."""
 
     usual = Step()
 
+    def __init__(self) -> None:
+        super().__init__(record_commands=False)
+        self.tried: defaultdict[str, list[float]] = defaultdict(list)
+
     def step(self, recipient: str) -> Step:
+        self.tried[recipient].append(time.monotonic())
         return super().step(recipient) if self.scripts.get(recipient) else self.usual
 
 
@@ -24,7 +30,7 @@ class SmtpSink:
     """A context manager. `port` stays the same; everything that was received stays in `received`."""
 
     def __init__(self) -> None:
-        self._server = _PacedServer(record_commands=False)
+        self._server = _PacedServer()
         self._ready, self._done = threading.Event(), asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="smtp-sink", daemon=True)
@@ -67,6 +73,10 @@ class SmtpSink:
         """Let every answer to a final dot take about `seconds` from now on."""
         answer = Step().final
         self._server.usual = Step(tarpit=seconds / len(f"{answer}\r\n"))
+
+    def tries(self, recipient: str) -> list[float]:
+        """When (monotonic) somebody tried to send to `recipient`, whatever the answer was."""
+        return list(self._server.tried[recipient])
 
     def to(self, recipient: str) -> list[Received]:
         """What came for `recipient`."""

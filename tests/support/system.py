@@ -77,7 +77,9 @@ class System(Verbs, ABC):
 
     def logs(self) -> str:
         """What all processes wrote."""
-        return "\n".join(self.log(name).read_text(errors="replace") for name in self.commands if self.log(name).exists())
+        return "\n".join(
+            self.log(name).read_text(errors="replace") for name in self.commands if self.log(name).exists()
+        )
 
     def start_now(self) -> None:
         """Start whatever does not run; return once all of it is ready."""
@@ -127,7 +129,7 @@ class System(Verbs, ABC):
         self._processes[name].thaw()
 
     def tail(self, name: str, size: int = 4000) -> str:
-        """The end of a process's log."""
+        """The last `size` characters of a process's log; 0: all."""
         return self.log(name).read_text(errors="replace")[-size:] if self.log(name).exists() else ""
 
     def _running(self, name: str) -> bool:

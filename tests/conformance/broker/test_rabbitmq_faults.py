@@ -27,6 +27,8 @@ _RECOVERY = 30.0
 async def proxy(rabbitmq: RabbitMQ, rabbitmq_url: str) -> AsyncIterator[Proxy]:
     async with Proxy("127.0.0.1", rabbitmq.port) as proxy:
         yield proxy
+        await rabbitmq.start()  # thawed, so that it closes what its clients have closed
+        await until(lambda: proxy.connections == 0, _RECOVERY)
 
 
 @pytest.fixture

@@ -93,6 +93,7 @@ _BY_INDEX = {
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
+    "enable_bitmapscan": "off",  # would lock rows in the order in which they lie
 }
 
 

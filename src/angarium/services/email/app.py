@@ -1,18 +1,16 @@
 """The email channel: its settings, its providers, its address check."""
 
-from dataclasses import replace
-
 from angarium.contracts.statuses import Channel
 from angarium.delivery.composition import ChannelKit
 from angarium.delivery.process import ProviderParts
-from angarium.delivery.provider import Address, Provider
+from angarium.delivery.provider import Provider
 from angarium.delivery.providers.mailbox import MailboxProvider
 from angarium.delivery.providers.registry import Factory, build_providers
 from angarium.delivery.providers.sandbox import SandboxProvider
 from angarium.delivery.settings import WorkerSettings
 from angarium.platform.settings_groups import Port
 from angarium.platform.settings_values import ProviderUrl
-from angarium.services.email.address import check
+from angarium.services.email.address import check_address
 from angarium.services.email.message import Sender
 from angarium.services.email.providers.smtp.url import from_url
 
@@ -37,8 +35,3 @@ def build_kit(settings: WorkerSettings, parts: ProviderParts) -> ChannelKit:
     }
     providers = build_providers(settings.email_providers, factories, variable="ANGARIUM_EMAIL_PROVIDERS")
     return ChannelKit(Channel.EMAIL, providers, check_address)
-
-
-def check_address(address: Address) -> Address:
-    """The address in its canonical form. Raises InvalidAddress."""
-    return replace(address, value=check(address.value))

@@ -10,14 +10,13 @@ from sqlalchemy.exc import IntegrityError
 from angarium.contracts.errors import Conflict, Detail, NotFound
 from angarium.contracts.keys import KeyCreate
 from angarium.contracts.scopes import Scope
+from angarium.platform.auth.chain import SEEDED_KEY_NAME
 from angarium.platform.auth.keys import hash_key, new_api_key
+from angarium.platform.auth.service_token import DEFAULT_TENANT
 from angarium.platform.clock import Clock
 from angarium.platform.identifiers import Identifiers
 from angarium.services.gateway.audit import Actor, AuditLog
 from angarium.services.gateway.key_store import ApiKey, KeyStore
-
-SEED_NAME = "default"
-SEED_TENANT = "default"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +53,8 @@ class Keys:
         """
         key = ApiKey(
             key_id=self._identifiers.new(),
-            tenant=SEED_TENANT,
-            name=SEED_NAME,
+            tenant=DEFAULT_TENANT,
+            name=SEEDED_KEY_NAME,
             kind="live",
             scopes=frozenset(Scope),
             rate_limit=None,

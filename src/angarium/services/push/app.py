@@ -1,17 +1,14 @@
 """The push channel: its settings, its providers, its address check."""
 
-from dataclasses import replace
-
 from angarium.contracts.statuses import Channel
 from angarium.delivery.composition import ChannelKit
 from angarium.delivery.process import ProviderParts
-from angarium.delivery.provider import Address
 from angarium.delivery.providers.mailbox import MailboxProvider
 from angarium.delivery.providers.registry import Factory, build_providers
 from angarium.delivery.providers.sandbox import SandboxProvider
 from angarium.delivery.settings import WorkerSettings
 from angarium.platform.settings_groups import Port
-from angarium.services.push.address import check
+from angarium.services.push.address import check_address
 
 
 class Settings(WorkerSettings):
@@ -28,11 +25,3 @@ def build_kit(settings: WorkerSettings, parts: ProviderParts) -> ChannelKit:
     }
     providers = build_providers(settings.push_providers, factories, variable="ANGARIUM_PUSH_PROVIDERS")
     return ChannelKit(Channel.PUSH, providers, check_address)
-
-
-def check_address(address: Address) -> Address:
-    """The token or subscription in its canonical form. Raises InvalidAddress."""
-    checked = check(address.platform or "fcm", address.subscription or address.value)
-    if isinstance(checked, str):
-        return replace(address, value=checked)
-    return replace(address, subscription=checked)

@@ -1,17 +1,14 @@
 """The sms channel: its settings, its providers, its address check."""
 
-from dataclasses import replace
-
 from angarium.contracts.statuses import Channel
 from angarium.delivery.composition import ChannelKit
 from angarium.delivery.process import ProviderParts
-from angarium.delivery.provider import Address
 from angarium.delivery.providers.mailbox import MailboxProvider
 from angarium.delivery.providers.registry import Factory, build_providers
 from angarium.delivery.providers.sandbox import SandboxProvider
 from angarium.delivery.settings import WorkerSettings
 from angarium.platform.settings_groups import Port
-from angarium.services.sms.address import check
+from angarium.services.sms.address import check_address
 
 
 class Settings(WorkerSettings):
@@ -28,8 +25,3 @@ def build_kit(settings: WorkerSettings, parts: ProviderParts) -> ChannelKit:
     }
     providers = build_providers(settings.sms_providers, factories, variable="ANGARIUM_SMS_PROVIDERS")
     return ChannelKit(Channel.SMS, providers, check_address)
-
-
-def check_address(address: Address) -> Address:
-    """The address in its canonical form. Raises InvalidAddress."""
-    return replace(address, value=check(address.value))

@@ -23,6 +23,7 @@ from angarium.notifications.store.schema import MIGRATIONS
 from angarium.notifications.topology import build_topology
 from angarium.platform.auth.tokens import TokenVerifier
 from angarium.platform.broker.memory import MemoryBroker
+from angarium.platform.broker.port import Broker
 from angarium.platform.cache.memory import MemoryCache
 from angarium.platform.clock import SystemClock
 from angarium.platform.database.engine import open_engine
@@ -50,7 +51,7 @@ class World:
     client: httpx2.AsyncClient
     store: NotificationStore
     engine: AsyncEngine
-    broker: MemoryBroker
+    broker: Broker
     contacts: MemoryContacts
     templates: MemoryTemplates
     users: Upstream
@@ -114,66 +115,67 @@ def enabled() -> frozenset[Channel]:
 
 @pytest.fixture
 async def world(tmp_path: Path, enabled: frozenset[Channel]) -> AsyncIterator[World]:
-    url = f"sqlite:///{tmp_path / 'notifications.db'}"
-    clock = SystemClock()
     async with AsyncExitStack() as stack:
-        engine = open_engine(url)
-        stack.push_async_callback(engine.dispose)
-        await upgrade(engine, MIGRATIONS)
-        store = open_store(url, pool_size=5, clock=clock)
-        stack.push_async_callback(store.close)
-        broker = MemoryBroker(clock)
+        broker = MemoryBroker(SystemClock())
         stack.push_async_callback(broker.close)
-        topology = build_topology(retry_delays=())
-        await broker.declare(topology)
-        log = io.StringIO()
-        logger = make_logger("gateway", format="json", stream=log)
-        reader = NotificationReader(engine)
-        users, template_service = Upstream("users"), Upstream("templates")
-        contacts, templates, metrics = MemoryContacts(), MemoryTemplates(), Metrics()
-        templates.add("welcome", required=["name"], category="account")
-        gateway = Gateway(
-            GatewayParts(
-                store=store,
-                reader=reader,
-                engine=engine,
-                broker=broker,
-                topology=topology,
-                cache=MemoryCache(clock),
-                contacts=contacts,
-                templates=templates,
-                users_client=_client(users, stack),
-                templates_client=_client(template_service, stack),
-                tokens=TokenVerifier(AuthSettings(), clock),
-                service_token=SERVICE_TOKEN,
-                auth="on",
-                rules=AcceptanceRules(channels=enabled),
-                logger=logger,
-                metrics=metrics,
-                clock=clock,
-                identifiers=Identifiers(clock),
-            )
-        )
-        stack.push_async_callback(gateway.drain)
-        await gateway.keys.seed(API_KEY)
-        client = await stack.enter_async_context(_asgi(gateway.app))
-        client.headers["x-api-key"] = API_KEY
-        yield World(
-            gateway=gateway,
-            client=client,
-            store=store,
-            engine=engine,
-            broker=broker,
-            contacts=contacts,
-            templates=templates,
-            users=users,
-            template_service=template_service,
-            metrics=metrics,
-            logger=logger,
-            log=log,
-            count_letters=reader.count_letters,
-            user_id=contacts.add(),
-        )
+        built = await build_world(stack, f"sqlite:///{tmp_path / 'notifications.db'}", broker, enabled)
+        await broker.declare(built.gateway.parts.topology)
+        yield built
+
+
+async def build_world(stack: AsyncExitStack, url: str, broker: Broker, enabled: frozenset[Channel]) -> World:
+    """A gateway over the database `url` and `broker`, with a key, a user and a template."""
+    clock, log = SystemClock(), io.StringIO()
+    engine = open_engine(url)
+    stack.push_async_callback(engine.dispose)
+    await upgrade(engine, MIGRATIONS)
+    store = open_store(url, pool_size=5, clock=clock)
+    stack.push_async_callback(store.close)
+    reader = NotificationReader(engine)
+    users, template_service = Upstream("users"), Upstream("templates")
+    contacts, templates = MemoryContacts(), MemoryTemplates()
+    templates.add("welcome", required=["name"], category="account")
+    parts = GatewayParts(
+        store=store,
+        reader=reader,
+        engine=engine,
+        broker=broker,
+        topology=build_topology(retry_delays=()),
+        cache=MemoryCache(clock),
+        contacts=contacts,
+        templates=templates,
+        users_client=_client(users, stack),
+        templates_client=_client(template_service, stack),
+        tokens=TokenVerifier(AuthSettings(), clock),
+        service_token=SERVICE_TOKEN,
+        auth="on",
+        rules=AcceptanceRules(channels=enabled),
+        logger=make_logger("gateway", format="json", stream=log),
+        metrics=Metrics(),
+        clock=clock,
+        identifiers=Identifiers(clock),
+    )
+    gateway = Gateway(parts)
+    stack.push_async_callback(gateway.drain)
+    await gateway.keys.seed(API_KEY)
+    client = await stack.enter_async_context(_asgi(gateway.app))
+    client.headers["x-api-key"] = API_KEY
+    return World(
+        gateway=gateway,
+        client=client,
+        store=store,
+        engine=engine,
+        broker=broker,
+        contacts=contacts,
+        templates=templates,
+        users=users,
+        template_service=template_service,
+        metrics=parts.metrics,
+        logger=parts.logger,
+        log=log,
+        count_letters=reader.count_letters,
+        user_id=contacts.add(),
+    )
 
 
 def _asgi(app: ASGIApp) -> httpx2.AsyncClient:

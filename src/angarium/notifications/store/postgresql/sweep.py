@@ -34,10 +34,10 @@ WITH due AS MATERIALIZED (
             WHEN 'requeued' THEN {_REQUEUED_SWEEP} END,
         reason_code = CASE verdict
             WHEN 'expired' THEN '{timing.EXPIRED_CODE}' WHEN 'unknown' THEN '{timing.GIVEN_UP_CODE}'
-            ELSE n.reason_code END,
+            WHEN 'released' THEN NULL ELSE n.reason_code END,
         reason_message = CASE verdict
             WHEN 'expired' THEN '{timing.EXPIRED_MESSAGE}' WHEN 'unknown' THEN '{timing.GIVEN_UP_MESSAGE}'
-            ELSE n.reason_message END,
+            WHEN 'released' THEN NULL ELSE n.reason_message END,
         updated_at = CASE WHEN verdict IN ('expired', 'released', 'unknown') THEN now() ELSE n.updated_at END,
         events = CASE WHEN verdict IN ('wait', 'alive', 'queued') THEN n.events
             ELSE n.events || jsonb_build_object(

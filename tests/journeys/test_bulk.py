@@ -1,0 +1,84 @@
+"""Many at once."""
+
+from uuid import uuid4
+
+from tests.support.system import System
+from tests.support.system_verbs import new_email, new_name
+
+BULK = "/api/v1/notifications/bulk"
+
+
+async def test_bad_ones_are_refused_singly(system: System) -> None:
+    template = await system.create_template()
+    addresses = [new_email(), new_email()]
+    ids = [new_name("bulk") for _ in range(6)]
+    whole = {"notification_type": "email", "template_code": template["code"], "variables": {"name": "Ada"}}
+    items = [
+        {**whole, "recipient": {"email": addresses[0]}, "request_id": ids[0]},
+        {**whole, "user_id": str(uuid4()), "request_id": ids[1]},
+        {**whole, "recipient": {"email": new_email()}, "request_id": ids[2], "variables": {}},
+        {**whole, "recipient": {"email": new_email()}, "request_id": ids[3], "colour": "red"},
+        {**whole, "recipient": {"email": new_email()}, "request_id": ids[4], "template_code": "no.such"},
+        {**whole, "recipient": {"email": addresses[1]}, "request_id": ids[5]},
+    ]
+    answer = await system.client.post(BULK, json={"notifications": items})
+    assert answer.status_code == 202, answer.text
+    data = answer.json()["data"]
+    assert (data["accepted"], data["rejected"]) == (2, 4)
+    results = data["results"]
+    assert [result["index"] for result in results] == list(range(6))
+    assert [result["request_id"] for result in results] == ids
+    assert [result.get("error", {}).get("code") for result in results] == [
+        None,
+        "user_not_found",
+        "validation_error",
+        "validation_error",
+        "template_not_found",
+        None,
+    ]
+    assert results[2]["error"]["details"][0]["field"] == "variables.name"
+    assert "notification_id" not in results[1]
+    for index, address in ((0, addresses[0]), (5, addresses[1])):
+        assert results[index]["status"] == "pending"
+        await system.wait_for(results[index]["notification_id"], "sent")
+        assert len(system.sink.to(address)) == 1
+
+
+async def test_one_template_for_many_people(system: System) -> None:
+    template = await system.create_template()
+    users = [await system.create_user() for _ in range(3)]
+    recipients = [
+        {"user_id": user["user_id"], "variables": {"name": user["name"]}, "request_id": new_name("bulk")}
+        for user in users
+    ]
+    body = {"notification_type": "email", "template_code": template["code"], "recipients": recipients}
+    answer = await system.client.post(BULK, json=body)
+    assert answer.status_code == 202, answer.text
+    assert answer.json()["data"]["accepted"] == 3
+    for user, result in zip(users, answer.json()["data"]["results"], strict=True):
+        await system.wait_for(result["notification_id"], "sent")
+        assert len(system.sink.to(user["email"])) == 1
+    again = await system.client.post(BULK, json=body)
+    assert [result["notification_id"] for result in again.json()["data"]["results"]] == [
+        result["notification_id"] for result in answer.json()["data"]["results"]
+    ]
+
+
+async def test_a_thousand_are_taken_and_one_more_is_too_many(system: System) -> None:
+    template = await system.create_template()
+    items = [
+        {
+            "notification_type": "email",
+            "recipient": {"email": new_email()},
+            "template_code": template["code"],
+            "variables": {"name": "Ada"},
+            "request_id": new_name("bulk"),
+            "send_at": "2030-01-01T00:00:00Z",
+        }
+        for _ in range(1001)
+    ]
+    too_many = await system.client.post(BULK, json={"notifications": items})
+    assert too_many.status_code == 400
+    assert too_many.json()["error"]["code"] == "validation_error"
+    ids = await system.send_many(items[:1000])
+    assert len(set(ids)) == 1000

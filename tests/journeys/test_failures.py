@@ -1,0 +1,185 @@
+"""Retries on schedule, failures for good, dead letters and their replay."""
+
+import itertools
+
+import pytest
+
+from tests.support.smtp import Step
+from tests.support.system import DistributedSystem, System
+from tests.support.system_verbs import Json, new_email
+from tests.support.wait import until
+
+DELAYS = [0.1, 0.2, 0.4]
+LATE = 2.0  # seconds that a retry may be late on a loaded machine; early it may never be
+GREYLISTED = Step(rcpt="451 4.7.1 greylisted")
+UNKNOWN_USER = Step(rcpt="550 5.1.1 no such user")
+
+
+async def _send(system: System, address: str) -> Json:
+    template = await system.create_template()
+    return await system.send(recipient={"email": address}, template_code=template["code"], variables={"name": "Ada"})
+
+
+def _gaps(times: list[float]) -> list[float]:
+    return [later - earlier for earlier, later in itertools.pairwise(times)]
+
+
+async def test_a_greylisted_mail_is_tried_again_on_schedule(system: System) -> None:
+    address = new_email()
+    system.sink.script(address, GREYLISTED, GREYLISTED)
+    accepted = await _send(system, address)
+    found = await system.wait_for(accepted["notification_id"], "sent")
+    assert found["attempts"] == 3
+    assert found["reason"] is None
+    assert len(system.sink.to(address)) == 1
+    gaps = _gaps(system.sink.tries(address))
+    assert len(gaps) == 2
+    assert all(delay <= gap < delay + LATE for gap, delay in zip(gaps, DELAYS[:2], strict=True)), gaps
+    attempts = [event for event in await system.events(accepted["notification_id"]) if event["event"] == "attempt"]
+    assert [attempt["attempt"] for attempt in attempts] == [1, 2, 3]
+    assert [attempt["outcome"] for attempt in attempts] == ["retry", "retry", "sent"]
+    assert attempts[0]["answer"] == "451 4.7.1 greylisted"
+    assert attempts[0]["next_at"] > attempts[0]["at"]
+    assert "next_at" not in attempts[2]
+
+
+async def test_a_refusal_for_good_is_not_tried_again(system: System) -> None:
+    address = new_email()
+    system.sink.script(address, UNKNOWN_USER)
+    accepted = await _send(system, address)
+    found = await system.wait_for(accepted["notification_id"], "failed")
+    assert found["delivery_status"] == "failed"
+    assert found["attempts"] == 1
+    assert found["reason"]["message"] == "550 5.1.1 no such user"
+    letter = await system.dead_letter(accepted["notification_id"])
+    assert letter is not None
+    assert letter["channel"] == "email"
+    assert letter["attempts"] == 1
+    assert letter["reason"] == found["reason"]
+    assert len(system.sink.tries(address)) == 1
+    assert [event["event"] for event in await system.events(accepted["notification_id"])][-2:] == [
+        "failed",
+        "dead_lettered",
+    ]
+
+
+async def test_used_up_retries_end_in_a_dead_letter_whose_replay_is_delivered_once(system: System) -> None:
+    address = new_email()
+    system.sink.script(address, *[Step(rcpt="421 4.3.2 shutting down")] * 4)
+    accepted = await _send(system, address)
+    notification_id = accepted["notification_id"]
+    found = await system.wait_for(notification_id, "failed")
+    assert found["attempts"] == 4
+    assert found["reason"]["code"] == "retries_exhausted"
+    gaps = _gaps(system.sink.tries(address))
+    assert len(gaps) == 3
+    assert all(delay <= gap < delay + LATE for gap, delay in zip(gaps, DELAYS, strict=True)), gaps
+    letter = await system.dead_letter(notification_id)
+    assert letter is not None
+    assert letter["reason"]["code"] == "retries_exhausted"
+    assert letter["attempts"] == 4
+    one = await system.client.get(f"/api/v1/dead-letters/{letter['id']}")
+    assert one.json()["data"] == letter
+
+    replayed = await system.client.post(f"/api/v1/dead-letters/{letter['id']}/replay")
+    assert replayed.status_code == 200, replayed.text
+    assert replayed.json()["data"] == {"matched": 1, "replayed": 1, "dry_run": False}
+    assert await system.dead_letter(notification_id) is None
+    await system.wait_for(notification_id, "sent", "failed")
+    found = await system.wait_for(notification_id, "sent")
+    assert len(system.sink.to(address)) == 1
+    assert found["template_version"] == 1
+    assert "replayed" in [event["event"] for event in await system.events(notification_id)]
+    again = await system.client.post(f"/api/v1/dead-letters/{letter['id']}/replay")
+    assert again.status_code == 404
+
+
+async def test_letters_are_filtered_grouped_replayed_and_discarded(system: System) -> None:
+    template = await system.create_template()
+    code = template["code"]
+    ids = []
+    for _ in range(3):
+        address = new_email()
+        system.sink.script(address, UNKNOWN_USER)
+        accepted = await system.send(recipient={"email": address}, template_code=code, variables={"name": "Ada"})
+        ids.append(accepted["notification_id"])
+    for notification_id in ids:
+        await system.wait_for(notification_id, "failed")
+    assert {letter["notification_id"] for letter in await system.dead_letters(template_code=code)} == set(ids)
+    assert await system.dead_letters(template_code=code, channel="sms") == []
+    assert await system.dead_letters(template_code=code, older_than="2020-01-01T00:00:00Z") == []
+    [group] = await system.dead_letters(template_code=code, group_by="reason")
+    assert group["channel"] == "email"
+    assert group["count"] == 3
+
+    filtered = {"filter": {"template_code": code}}
+    counted = await system.client.post("/api/v1/dead-letters/replay", json={**filtered, "dry_run": True})
+    assert counted.json()["data"] == {"matched": 3, "replayed": 0, "dry_run": True}
+    first = (await system.dead_letters(template_code=code))[0]
+    assert (await system.client.delete(f"/api/v1/dead-letters/{first['id']}")).status_code == 200
+    assert (await system.status(first["notification_id"]))["status"] == "failed"
+    replayed = await system.client.post("/api/v1/dead-letters/replay", json=filtered)
+    assert replayed.json()["data"] == {"matched": 2, "replayed": 2, "dry_run": False}
+    for notification_id in set(ids) - {first["notification_id"]}:
+        await until(lambda id_=notification_id: _is_sent(system, id_), 20)
+    assert await system.dead_letters(template_code=code) == []
+
+
+async def _is_sent(system: System, notification_id: str) -> bool:
+    return (await system.status(notification_id))["status"] == "sent"
+
+
+@pytest.mark.parametrize(
+    "shared_system", [pytest.param("distributed", marks=pytest.mark.distributed)], indirect=True, scope="package"
+)
+async def test_the_dead_letter_queue_follows_the_list(system: DistributedSystem) -> None:
+    for letter in await system.dead_letters():
+        await system.client.delete(f"/api/v1/dead-letters/{letter['id']}")
+    address = new_email()
+    system.sink.script(address, UNKNOWN_USER)
+    accepted = await _send(system, address)
+    await system.wait_for(accepted["notification_id"], "failed")
+
+    async def queued() -> int:
+        return sum(await system.queue("failed.queue"))
+
+    async def holds_one() -> bool:
+        return await queued() >= 1
+
+    await until(holds_one, 10, interval=0.5)
+    letter = await system.dead_letter(accepted["notification_id"])
+    assert letter is not None
+    await system.client.post(f"/api/v1/dead-letters/{letter['id']}/replay")
+
+    async def holds_none() -> bool:
+        return await queued() == 0
+
+    await until(holds_none, 60, interval=1.0)
+
+
+async def test_without_an_address_it_fails(system: System) -> None:
+    user = await system.create_user()
+    template = await system.create_template(channel="sms")
+    accepted = await system.send(
+        notification_type="sms", user_id=user["user_id"], template_code=template["code"], variables={"name": "Ada"}
+    )
+    found = await system.wait_for(accepted["notification_id"], "failed")
+    assert found["reason"]["code"] == "no_address"
+
+
+@pytest.mark.parametrize(
+    ("channel", "recipient"),
+    [
+        ("email", {"email": "not an address"}),
+        ("sms", {"phone": "+1555"}),
+        ("push", {"push_token": "not a token!"}),
+    ],
+)
+async def test_a_bad_address_fails_with_the_reason(system: System, channel: str, recipient: Json) -> None:
+    template = await system.create_template(channel=channel)
+    accepted = await system.send(
+        notification_type=channel, recipient=recipient, template_code=template["code"], variables={"name": "Ada"}
+    )
+    found = await system.wait_for(accepted["notification_id"], "failed")
+    assert found["reason"]["code"] == "invalid_address"
+    assert await system.dead_letter(accepted["notification_id"]) is not None

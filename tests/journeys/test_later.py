@@ -1,0 +1,75 @@
+"""Sent later, not at all any more, or taken back."""
+
+from datetime import UTC, datetime, timedelta
+
+from tests.support.smtp import Step
+from tests.support.system import System
+from tests.support.system_verbs import Json, new_email
+
+
+def _in(seconds: float) -> str:
+    return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat().replace("+00:00", "Z")
+
+
+async def _send(system: System, address: str, **fields: object) -> Json:
+    template = await system.create_template()
+    return await system.send(
+        recipient={"email": address}, template_code=template["code"], variables={"name": "Ada"}, **fields
+    )
+
+
+async def test_it_is_sent_at_its_time_and_not_before(system: System) -> None:
+    address = new_email()
+    accepted = await _send(system, address, send_at=_in(1.5))
+    assert accepted["status"] == "scheduled"
+    assert accepted["delivery_status"] == "pending"
+    found = await system.wait_for(accepted["notification_id"], "sent")
+    assert datetime.fromisoformat(found["sent_at"]) >= datetime.fromisoformat(found["send_at"])
+    assert len(system.sink.to(address)) == 1
+    assert [event["event"] for event in await system.events(accepted["notification_id"])][:2] == [
+        "accepted",
+        "scheduled",
+    ]
+
+
+async def test_a_late_one_is_never_sent(system: System) -> None:
+    address = new_email()
+    system.sink.script(address, Step(rcpt="451 4.7.1 later"), Step(rcpt="451 4.7.1 later"))
+    accepted = await _send(system, address, expires_at=_in(0.25))
+    found = await system.wait_for(accepted["notification_id"], "expired")
+    assert found["reason"]["code"] == "expired"
+    assert found["delivery_status"] == "failed"
+    assert system.sink.to(address) == []
+    assert await system.dead_letter(accepted["notification_id"]) is None
+
+
+async def test_a_scheduled_one_can_be_taken_back_once(system: System) -> None:
+    accepted = await _send(system, new_email(), send_at=_in(3600))
+    path = f"/api/v1/notifications/{accepted['notification_id']}/cancel"
+    cancelled = await system.client.post(path)
+    assert cancelled.status_code == 200, cancelled.text
+    assert cancelled.json()["data"]["status"] == "cancelled"
+    assert (await system.status(accepted["notification_id"]))["reason"]["code"] == "cancelled"
+    again = await system.client.post(path)
+    assert again.status_code == 409
+    assert again.json()["error"]["code"] == "conflict"
+
+
+async def test_a_sent_one_cannot_be_taken_back(system: System) -> None:
+    accepted = await _send(system, new_email())
+    await system.wait_for(accepted["notification_id"], "sent")
+    answer = await system.client.post(f"/api/v1/notifications/{accepted['notification_id']}/cancel")
+    assert answer.status_code == 409
+
+
+async def test_a_retrying_one_can_be_taken_back(system: System) -> None:
+    template = await system.create_template(retry_delays=["30s"])
+    address = new_email()
+    system.sink.script(address, Step(rcpt="451 4.7.1 later"))
+    accepted = await system.send(
+        recipient={"email": address}, template_code=template["code"], variables={"name": "Ada"}
+    )
+    await system.wait_for(accepted["notification_id"], "retrying")
+    answer = await system.client.post(f"/api/v1/notifications/{accepted['notification_id']}/cancel")
+    assert answer.status_code == 200, answer.text
+    assert (await system.status(accepted["notification_id"]))["status"] == "cancelled"

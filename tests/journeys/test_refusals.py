@@ -1,0 +1,183 @@
+"""What is refused, and how it is said."""
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.support.system import System
+from tests.support.system_verbs import Json, new_email, new_name
+
+NOTIFICATIONS = "/api/v1/notifications"
+
+
+def _error(answer: Any, status: int, code: str) -> Json:
+    assert answer.status_code == status, answer.text
+    body: Json = answer.json()
+    assert body["success"] is False
+    assert body["data"] is None
+    assert body["meta"] is None
+    assert isinstance(body["message"], str)
+    error: Json = body["error"]
+    assert error["code"] == code
+    assert error["correlation_id"] == answer.headers["X-Correlation-ID"]
+    return error
+
+
+def _fields(error: Json) -> set[str]:
+    return {detail["field"] for detail in error["details"]}
+
+
+async def test_a_missing_variable_is_named(system: System) -> None:
+    template = await system.create_template(content="<p>{{ name }} {{ link }}</p>")
+    answer = await system.submit(recipient={"email": new_email()}, template_code=template["code"], variables={})
+    error = _error(answer, 400, "validation_error")
+    assert _fields(error) == {"variables.name", "variables.link"}
+    assert all(template["code"] in detail["message"] for detail in error["details"])
+
+
+async def test_an_unknown_user(system: System) -> None:
+    template = await system.create_template()
+    answer = await system.submit(user_id=str(uuid4()), template_code=template["code"], variables={"name": "Ada"})
+    _error(answer, 404, "user_not_found")
+
+
+async def test_an_unknown_template(system: System) -> None:
+    answer = await system.submit(recipient={"email": new_email()}, template_code="no.such.template", variables={})
+    _error(answer, 404, "template_not_found")
+
+
+async def test_an_unknown_notification(system: System) -> None:
+    _error(await system.client.get(f"{NOTIFICATIONS}/{uuid4()}"), 404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"colour": "red"}, "colour"),
+        ({"tenant": "other"}, "tenant"),
+        ({"user_id": "not-a-uuid", "recipient": None}, "user_id"),
+        ({"notification_type": "pigeon"}, "notification_type"),
+        ({"request_id": ""}, "request_id"),
+        ({"request_id": "x" * 256}, "request_id"),
+        ({"priority": 11}, "priority"),
+        ({"priority": "5"}, "priority"),
+        ({"variables": [1]}, "variables"),
+        ({"metadata": {"x": "y" * 5000}}, "metadata"),
+        ({"expires_at": "2020-01-01T00:00:00Z"}, "expires_at"),
+        ({"send_at": "tomorrow"}, "send_at"),
+        ({"callback_url": "http://169.254.169.254/"}, "callback_url"),
+    ],
+)
+async def test_a_bad_field_is_named(system: System, change: Json, field: str) -> None:
+    template = await system.create_template()
+    body = {"recipient": {"email": new_email()}, "template_code": template["code"], "variables": {"name": "Ada"}}
+    fields = {name: value for name, value in {**body, **change}.items() if value is not None}
+    assert field in _fields(_error(await system.submit(**fields), 400, "validation_error"))
+
+
+async def test_missing_fields_are_all_named(system: System) -> None:
+    answer = await system.client.post(NOTIFICATIONS, json={"recipient": {"email": new_email()}})
+    assert _fields(_error(answer, 400, "validation_error")) >= {"notification_type", "template_code", "request_id"}
+
+
+@pytest.mark.parametrize(
+    "content", [b"{", b"", b"[]", b'{"request_id": "\xff"}', b'{"a": 1, "a": NaN}', b"[" * 100_000]
+)
+async def test_broken_json(system: System, content: bytes) -> None:
+    answer = await system.client.post(NOTIFICATIONS, content=content, headers={"Content-Type": "application/json"})
+    _error(answer, 400, "validation_error")
+
+
+async def test_a_body_over_256_kilobytes(system: System) -> None:
+    body = {"notification_type": "email", "variables": {"x": "y" * 262_144}}
+    _error(await system.client.post(NOTIFICATIONS, json=body), 413, "payload_too_large")
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/xml", "application/x-www-form-urlencoded"])
+async def test_another_content_type(system: System, content_type: str) -> None:
+    answer = await system.client.post(NOTIFICATIONS, content=b"{}", headers={"Content-Type": content_type})
+    _error(answer, 415, "unsupported_media_type")
+
+
+async def test_a_method_that_is_not_there(system: System) -> None:
+    _error(await system.client.put(NOTIFICATIONS, json={}), 405, "method_not_allowed")
+
+
+async def test_a_path_that_is_not_there(system: System) -> None:
+    _error(await system.client.get("/api/v1/nothing"), 404, "not_found")
+
+
+@pytest.mark.parametrize("headers", [{"X-API-Key": ""}, {"X-API-Key": "ang_live_wrong"}, {"Authorization": "Bearer x"}])
+@pytest.mark.parametrize("path", [NOTIFICATIONS, "/api/v1/users", "/api/v1/templates", "/api/v1/dead-letters"])
+async def test_without_a_good_key(system: System, headers: dict[str, str], path: str) -> None:
+    del system.client.headers["X-API-Key"]
+    _error(await system.client.get(path, headers=headers), 401, "unauthorized")
+
+
+async def test_without_the_scope(system: System) -> None:
+    made = await system.client.post("/api/v1/keys", json={"name": new_name("reader"), "scopes": ["notifications:read"]})
+    assert made.status_code == 201, made.text
+    key = {"X-API-Key": made.json()["data"]["key"]}
+    assert (await system.client.get(NOTIFICATIONS, headers=key)).status_code == 200
+    template = await system.create_template()
+    body = {"recipient": {"email": new_email()}, "template_code": template["code"], "variables": {"name": "Ada"}}
+    _error(await system.submit(**body, headers=key), 403, "forbidden")
+    _error(await system.client.get("/api/v1/dead-letters", headers=key), 403, "forbidden")
+    _error(await system.client.get("/api/v1/users", headers=key), 403, "forbidden")
+    _error(await system.client.get("/api/v1/templates", headers=key), 403, "forbidden")
+
+
+async def test_a_revoked_key(system: System) -> None:
+    made = await system.client.post("/api/v1/keys", json={"name": new_name("gone"), "scopes": ["notifications:read"]})
+    data = made.json()["data"]
+    key = {"X-API-Key": data["key"]}
+    assert (await system.client.get(NOTIFICATIONS, headers=key)).status_code == 200
+    assert (await system.client.delete(f"/api/v1/keys/{data['key_id']}")).status_code == 200
+    _error(await system.client.get(NOTIFICATIONS, headers=key), 401, "unauthorized")
+
+
+@pytest.mark.parametrize("path", [NOTIFICATIONS, "/api/v1/users", "/api/v1/templates", "/api/v1/dead-letters"])
+async def test_the_last_slash_makes_no_difference(system: System, path: str) -> None:
+    with_slash = await system.client.get(f"{path}/", params={"limit": 1})
+    assert with_slash.status_code == 200
+    body = with_slash.json()
+    assert body["error"] is None
+    assert set(body["meta"]) >= {"total", "limit", "page", "total_pages", "has_next", "has_previous"}
+    assert body["meta"]["limit"] == 1
+
+
+async def test_sending_with_the_last_slash(system: System) -> None:
+    template = await system.create_template()
+    body = {
+        "notification_type": "email",
+        "recipient": {"email": new_email()},
+        "template_code": template["code"],
+        "variables": {"name": "Ada"},
+        "request_id": new_name("slash"),
+    }
+    answer = await system.client.post(f"{NOTIFICATIONS}/", json=body)
+    assert answer.status_code == 202
+
+
+async def test_a_taken_email_and_a_stale_change(system: System) -> None:
+    address = new_email()
+    user = await system.create_user(email=address)
+    again = await system.client.post("/api/v1/users", json={"name": "Other", "email": address.upper()})
+    _error(again, 409, "conflict")
+    path = f"/api/v1/users/{user['user_id']}"
+    etag = (await system.client.get(path)).headers["ETag"]
+    changed = await system.client.patch(path, json={"name": "New"}, headers={"If-Match": etag})
+    assert changed.status_code == 200
+    stale = await system.client.patch(path, json={"name": "Newer"}, headers={"If-Match": etag})
+    _error(stale, 412, "precondition_failed")
+
+
+async def test_a_bad_template_is_refused_with_line_and_column(system: System) -> None:
+    answer = await system.client.post(
+        "/api/v1/templates", json={"code": new_name("bad"), "subject": "x", "content": "<p>\n{% if name %}\n</p>"}
+    )
+    [detail] = _error(answer, 400, "validation_error")["details"]
+    assert detail["field"] == "content"
+    assert detail["line"] >= 1
+    assert detail["column"] >= 1
