@@ -2,13 +2,14 @@
 
 import signal
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 
 from tests.support.servers import MariaDB, MissingServer, PostgreSQL, RabbitMQ, Redis, Server
+from tests.support.system import System
 
 ServerT = TypeVar("ServerT", bound=Server)
 
@@ -16,6 +17,17 @@ ServerT = TypeVar("ServerT", bound=Server)
 def pytest_configure() -> None:
     """End the run on SIGTERM as on Ctrl-C, so that servers and folders are cleaned up when a run is cancelled."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show with a failure what the processes of its system wrote last."""
+    report = yield
+    for system in getattr(item, "funcargs", {}).values() if report.failed else ():
+        if isinstance(system, System):
+            report.sections += [(f"end of the log of {name}", system.tail(name)) for name in system.commands]
+            break
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -79,7 +79,7 @@ notifications = Table(
     Column("sent_at", UtcDateTime()),
     Column("delivered_at", UtcDateTime()),
     PrimaryKeyConstraint("id"),
-    UniqueConstraint("tenant", "request_id", "caller"),
+    UniqueConstraint("request_id", "tenant", "caller"),
     CheckConstraint(f"status IN ({_STATUSES})", name="status"),
 )
 Index(None, notifications.c.tenant, notifications.c.created_at, notifications.c.id)

@@ -225,6 +225,8 @@ class Link:
         try:
             if self._prepare is not None:
                 await self._prepare(dialled.connection)
+            if self._closed:
+                raise BrokerUnavailable("the broker was closed")
         except BaseException:
             await dialled.close()
             raise

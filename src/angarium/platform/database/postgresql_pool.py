@@ -88,12 +88,13 @@ class PostgresqlPool:
 
 
 _BY_INDEX = {
-    # These statements are planned once, often while the tables are still empty, when reading a table whole looks
-    # cheap. They are written to go by index whatever the tables' size, and to take locks in the order of their input.
+    # Hot statements are planned once, often while the tables are still empty, when reading a table whole looks cheap.
+    # They bound each table by its keys, so that they go by index and lock in the order of the keys, whatever the
+    # tables' size; what is joined to them is hashed.
     "enable_seqscan": "off",
-    "enable_hashjoin": "off",
+    "enable_bitmapscan": "off",
+    "enable_nestloop": "off",
     "enable_mergejoin": "off",
-    "enable_bitmapscan": "off",  # would lock rows in the order in which they lie
 }
 
 

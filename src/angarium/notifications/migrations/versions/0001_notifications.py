@@ -73,7 +73,7 @@ def _create_notifications(op: Operations) -> None:
         sa.Column("sent_at", UtcDateTime()),
         sa.Column("delivered_at", UtcDateTime()),
         sa.PrimaryKeyConstraint("id", name="pk_notifications"),
-        sa.UniqueConstraint("tenant", "request_id", "caller", name="uq_notifications_tenant_request_id_caller"),
+        sa.UniqueConstraint("request_id", "tenant", "caller", name="uq_notifications_request_id_tenant_caller"),
         sa.CheckConstraint(f"status IN ({statuses})", name="ck_notifications_status"),
     )
     op.create_index("ix_notifications_tenant_created_at_id", "notifications", ["tenant", "created_at", "id"])

@@ -56,7 +56,7 @@ created AS (
         SELECT *, coalesce(send_at > now(), false) AS later
         FROM unnest({arrays(ACCEPTED_COLUMNS)}) AS arrays ({_ACCEPTED})
     ) AS given
-    ON CONFLICT (tenant, request_id, caller) DO NOTHING
+    ON CONFLICT (request_id, tenant, caller) DO NOTHING
     RETURNING id, status, created_at
 ), queued AS (
     INSERT INTO outbox (subject, kind, available_at)
@@ -69,6 +69,9 @@ SELECT id, status, created_at FROM created
 PRIOR = """
 SELECT n.id, n.tenant, n.request_id, n.caller, n.fingerprint, n.status, n.created_at
 FROM unnest($1::text[], $2::text[], $3::text[]) AS wanted (tenant, request_id, caller)
-JOIN notifications n USING (tenant, request_id, caller)
-WHERE n.tenant = ANY($1::text[]) AND n.request_id = ANY($2::text[])
+CROSS JOIN LATERAL (
+    SELECT * FROM notifications n
+    WHERE n.request_id = wanted.request_id AND (n.tenant = wanted.tenant AND n.caller = wanted.caller) IS TRUE
+    LIMIT 1
+) AS n
 """

@@ -41,7 +41,7 @@ from angarium.platform.database.migrate import Revisions
 from angarium.platform.database.postgresql_pool import PostgresqlPool, Record
 
 _ATTEMPTS_TO_ACCEPT = 3
-_FIND_BY_REQUEST = "SELECT id FROM notifications WHERE tenant = $1 AND request_id = $2 LIMIT 2"
+_FIND_BY_REQUEST = "SELECT id FROM notifications WHERE request_id = $2 AND (tenant = $1) IS TRUE LIMIT 2"
 _SCHEMA_VERSION = "SELECT version_num FROM alembic_version"
 
 
@@ -147,7 +147,7 @@ class PostgresqlStore:
         return Status(rows[0]["status"]) if rows else None
 
     async def replay(self, letter_ids: Sequence[UUID], *, tenant: str) -> Sequence[UUID]:
-        return [row["letter"] for row in await self._fetch(dead.REPLAY, sorted(letter_ids), tenant)]
+        return [row["id"] for row in await self._fetch(dead.REPLAY, sorted(letter_ids), tenant)]
 
     async def discard(self, letter_ids: Sequence[UUID], *, tenant: str) -> Sequence[UUID]:
         return [row["id"] for row in await self._fetch(dead.DISCARD, sorted(letter_ids), tenant)]

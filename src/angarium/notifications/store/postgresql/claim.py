@@ -17,8 +17,7 @@ UPDATE notifications n SET
         ELSE n.events || jsonb_build_object(
             'event', 'claimed', 'at', {NOW_TEXT}, 'attempt', n.attempts + 1, 'worker', $4::text)
         END
-FROM unnest($1::uuid[]) AS wanted (id)
-WHERE n.id = wanted.id AND n.id = ANY($1::uuid[])
+WHERE n.id = ANY($1::uuid[])
   AND (n.status IN ('pending', 'retrying') AND (n.due_at IS NULL OR n.due_at <= now())
        OR n.status = 'sending' AND n.lease_until <= now() AND n.policy <> 'at_most_once'
        OR n.status = 'sending' AND n.claim_token = $2 AND n.lease_until > now())
@@ -35,9 +34,8 @@ WITH given_up AS (
         reason_code = '{timing.GIVEN_UP_CODE}', reason_message = '{timing.GIVEN_UP_MESSAGE}',
         events = n.events || jsonb_build_object(
             'event', 'unknown', 'at', {NOW_TEXT}, 'status', 'unknown')
-    FROM unnest($1::uuid[]) AS wanted (id)
-    WHERE n.id = wanted.id AND n.id = ANY($1::uuid[])
-      AND n.status = 'sending' AND n.lease_until <= now() AND n.policy = 'at_most_once'
+    WHERE n.id = ANY($1::uuid[])
+      AND (n.status = 'sending' AND n.lease_until <= now() AND n.policy = 'at_most_once') IS TRUE
     RETURNING n.id
 )
 SELECT n.id,
@@ -50,8 +48,7 @@ WHERE n.id = ANY($1::uuid[])
 
 RENEW = """
 UPDATE notifications n SET lease_until = clock_timestamp() + $3::interval
-FROM unnest($1::uuid[]) AS wanted (id)
-WHERE n.id = wanted.id AND n.id = ANY($1::uuid[]) AND n.status = 'sending' AND n.claim_token = $2
+WHERE n.id = ANY($1::uuid[]) AND (n.status = 'sending' AND n.claim_token = $2) IS TRUE
 RETURNING n.id
 """
 """`sweep_at` stays: no index changes, so the row is updated in place; the sweeper sees the lease and comes again."""

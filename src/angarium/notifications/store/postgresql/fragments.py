@@ -3,7 +3,9 @@
 - Each is one transaction.
 - Many rows come in as arrays (`unnest`), sorted by whoever calls, so that concurrent statements lock rows in one order
   and cannot deadlock. The sweeper and the outbox lease skip what is locked.
-- A table that is joined to arrays is bounded by `= ANY` too: whichever side the planner starts from, it goes by index.
+- Plans are made once, often while tables are empty and every index looks alike. So there is one way only: a table is
+  always bounded by `= ANY (keys)`, also where it is joined; conditions on columns of other indexes are hidden from the
+  planner by `IS TRUE`; and the pool allows neither plans that read a table whole nor such as mix up the order of locks.
 - `now()` is the moment the transaction began; leases count from `clock_timestamp()`, since a lock may have been waited
   for in between.
 - In READ COMMITTED an UPDATE that had to wait judges its WHERE again on the row as it is then, so a condition on the

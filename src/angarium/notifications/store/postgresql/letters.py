@@ -35,36 +35,39 @@ ON CONFLICT (subject, kind) DO NOTHING
 """
 
 REPLAY = f"""
-WITH chosen AS (
-    SELECT d.id AS letter, n.id
-    FROM dead_letters d JOIN notifications n ON n.id = d.notification_id AND n.tenant = d.tenant
-    WHERE d.id = ANY($1::uuid[]) AND d.tenant = $2 AND n.status = 'failed'
-    ORDER BY n.id FOR UPDATE OF n, d
+WITH wanted AS MATERIALIZED (
+    SELECT id, notification_id FROM dead_letters WHERE id = ANY($1::uuid[]) AND (tenant = $2) IS TRUE
+), failed AS MATERIALIZED (
+    SELECT n.id FROM notifications n
+    WHERE n.id = ANY(ARRAY(SELECT notification_id FROM wanted)) AND (n.tenant = $2 AND n.status = 'failed') IS TRUE
+    ORDER BY n.id FOR NO KEY UPDATE
 ), taken AS (
-    DELETE FROM dead_letters d USING chosen WHERE d.id = chosen.letter AND d.id = ANY($1::uuid[])
+    DELETE FROM dead_letters d
+    WHERE d.id = ANY($1::uuid[]) AND (d.tenant = $2) IS TRUE AND d.notification_id IN (SELECT id FROM failed)
+    RETURNING d.id, d.notification_id
 ), revived AS (
     UPDATE notifications n SET
         status = 'pending', attempts = 0, claim_token = NULL, lease_until = NULL, due_at = NULL,
         sweep_at = {PENDING_SWEEP}, reason_code = NULL, reason_message = NULL,
         provider = NULL, provider_message_id = NULL, updated_at = now(),
-        events = n.events || jsonb_build_object(
-            'event', 'replayed', 'at', {NOW_TEXT}, 'status', 'pending')
-    WHERE n.id IN (SELECT id FROM chosen) AND n.status = 'failed'
+        events = n.events || jsonb_build_object('event', 'replayed', 'at', {NOW_TEXT}, 'status', 'pending')
+    WHERE n.id = ANY(ARRAY(SELECT notification_id FROM taken)) AND (n.status = 'failed') IS TRUE
 ), silenced AS (
-    DELETE FROM outbox WHERE subject IN (SELECT id FROM chosen) AND kind = 'dead_letter'
+    DELETE FROM outbox WHERE subject = ANY(ARRAY(SELECT notification_id FROM taken)) AND kind = 'dead_letter'
 ), queued AS (
     INSERT INTO outbox (subject, kind, available_at)
-    SELECT DISTINCT id, 'work', now() FROM chosen {ENQUEUE}
+    SELECT DISTINCT notification_id, 'work', now() FROM taken {ENQUEUE}
 )
-SELECT letter FROM chosen
+SELECT id FROM taken
 """
+"""Whoever locks the notification first finds it `failed`; the next finds it pending and leaves it alone."""
 
 DISCARD = """
 WITH discarded AS (
-    DELETE FROM dead_letters WHERE id = ANY($1::uuid[]) AND tenant = $2 RETURNING id, notification_id
+    DELETE FROM dead_letters WHERE id = ANY($1::uuid[]) AND (tenant = $2) IS TRUE RETURNING id, notification_id
 ), silenced AS (
     DELETE FROM outbox
-    WHERE subject IN (SELECT coalesce(notification_id, id) FROM discarded) AND kind = 'dead_letter'
+    WHERE subject = ANY(ARRAY(SELECT coalesce(notification_id, id) FROM discarded)) AND kind = 'dead_letter'
 )
 SELECT id FROM discarded
 """

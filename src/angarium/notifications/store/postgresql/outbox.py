@@ -16,19 +16,21 @@ WITH due AS MATERIALIZED (
     ORDER BY available_at LIMIT $1 FOR UPDATE SKIP LOCKED
 ), leased AS (
     UPDATE outbox o SET available_at = clock_timestamp() + $2::interval
-    FROM due WHERE o.subject = due.subject AND o.kind = due.kind
+    FROM due
+    WHERE o.subject = ANY(ARRAY(SELECT subject FROM due)) AND o.subject = due.subject AND o.kind = due.kind
     RETURNING o.subject, o.kind, o.exchange, o.routing_key, o.body, o.correlation_id AS message_correlation_id,
         due.available_at
 )
 SELECT leased.*, n.id, n.tenant, n.request_id, n.channel, n.user_id, n.template_code, n.template_version, n.locale,
     n.priority, n.variables, n.correlation_id, n.expires_at
-FROM leased LEFT JOIN notifications n ON leased.kind = 'work' AND n.id = leased.subject
+FROM leased LEFT JOIN notifications n
+    ON leased.kind = 'work' AND n.id = leased.subject AND n.id = ANY(ARRAY(SELECT subject FROM leased))
 ORDER BY leased.available_at
 """
 
 CONFIRM_OUTBOX = """
 DELETE FROM outbox o USING unnest($1::uuid[], $2::text[]) AS taken (subject, kind)
-WHERE o.subject = taken.subject AND o.kind = taken.kind AND o.subject = ANY($1::uuid[])
+WHERE o.subject = ANY($1::uuid[]) AND o.subject = taken.subject AND o.kind = taken.kind
 """
 
 OUTBOX_PENDING = "SELECT count(*) AS pending FROM outbox"

@@ -48,7 +48,7 @@ RECORD = f"""
         updated_at = now(),
         events = n.events || r.events
     FROM unnest({arrays(RESULT_COLUMNS)}) AS r ({_RESULTS})
-    WHERE n.id = r.id AND n.id = ANY($1::uuid[]) AND n.status = 'sending' AND n.claim_token = r.claim_token
+    WHERE n.id = ANY($1::uuid[]) AND n.id = r.id AND (n.status = 'sending' AND n.claim_token = r.claim_token) IS TRUE
     RETURNING n.id
 """
 """`claim_token` stays, so that a result that is written again can be told from one that came too late."""
@@ -81,14 +81,14 @@ SELECT id FROM written
 WRITTEN_BEFORE = """
 SELECT n.id
 FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS r (id, claim_token, status)
-JOIN notifications n USING (id, claim_token, status)
-WHERE n.id = ANY($1::uuid[])
+JOIN notifications n USING (id)
+WHERE n.id = ANY($1::uuid[]) AND (n.claim_token = r.claim_token AND n.status = r.status) IS TRUE
 """
 """Which results stand in their rows already: a repetition after an answer that was lost."""
 
 MOVE = f"""
 WITH old AS (
-    SELECT id, status FROM notifications WHERE id = $1 AND tenant = $2 FOR NO KEY UPDATE
+    SELECT id, status FROM notifications WHERE id = $1 AND (tenant = $2) IS TRUE FOR NO KEY UPDATE
 ), moved AS (
     UPDATE notifications n SET
         status = $3::text, due_at = NULL, lease_until = NULL,
@@ -99,7 +99,7 @@ WITH old AS (
         updated_at = now(),
         events = n.events || $7::jsonb
     FROM old
-    WHERE n.id = old.id AND n.id = $1 AND n.status = ANY($4::text[])
+    WHERE n.id = $1 AND n.id = old.id AND (n.status = ANY($4::text[])) IS TRUE
     RETURNING n.id
 ), queued AS (
     INSERT INTO outbox (subject, kind, available_at)

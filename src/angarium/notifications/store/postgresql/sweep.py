@@ -8,17 +8,23 @@ _REQUEUED_SWEEP = f"""now() + least(
     greatest({interval(timing.PENDING_GRACE)}, now() - n.updated_at), {interval(timing.LONGEST_GRACE)})"""
 
 SWEEP = f"""
-WITH due AS MATERIALIZED (
+WITH chosen AS MATERIALIZED (
     SELECT n.id, CASE
         WHEN n.status = 'scheduled' AND n.due_at > now() THEN 'wait'
         WHEN n.status = 'scheduled' AND n.expires_at <= now() THEN 'expired'
         WHEN n.status = 'scheduled' THEN 'released'
         WHEN n.status = 'sending' AND n.lease_until > now() THEN 'alive'
         WHEN n.status = 'sending' AND n.policy = 'at_most_once' THEN 'unknown'
-        WHEN EXISTS (SELECT FROM outbox o WHERE o.subject = n.id AND o.kind = 'work') THEN 'queued'
-        ELSE 'requeued' END AS verdict
+        ELSE 'overdue' END AS first_look
     FROM notifications n WHERE n.sweep_at <= now()
     ORDER BY n.sweep_at LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED
+), queued_already AS MATERIALIZED (
+    SELECT subject FROM outbox WHERE subject = ANY(ARRAY(SELECT id FROM chosen)) AND kind = 'work'
+), due AS MATERIALIZED (
+    SELECT id, CASE WHEN first_look <> 'overdue' THEN first_look
+        WHEN id IN (SELECT subject FROM queued_already) THEN 'queued'
+        ELSE 'requeued' END AS verdict
+    FROM chosen
 ), swept AS (
     UPDATE notifications n SET
         status = CASE verdict
@@ -45,7 +51,7 @@ WITH due AS MATERIALIZED (
                 'at', {NOW_TEXT},
                 'status', CASE verdict WHEN 'released' THEN 'pending' WHEN 'requeued' THEN n.status ELSE verdict END)
             END
-    FROM due WHERE n.id = due.id
+    FROM due WHERE n.id = ANY(ARRAY(SELECT id FROM due)) AND n.id = due.id
 ), queued AS (
     INSERT INTO outbox (subject, kind, available_at)
     SELECT id, 'work', now() FROM due WHERE verdict IN ('released', 'requeued') {ENQUEUE}
@@ -59,7 +65,7 @@ WITH released AS (
 ), queued AS (
     INSERT INTO outbox (subject, kind, available_at)
     SELECT id, 'work', now() FROM notifications
-    WHERE sweep_at IS NOT NULL AND status IN ('pending', 'retrying', 'sending')
+    WHERE sweep_at IS NOT NULL AND (status IN ('pending', 'retrying', 'sending')) IS TRUE
     {ENQUEUE}
     RETURNING subject
 )

@@ -26,7 +26,7 @@ _COLUMNS = (
 )  # fmt: skip
 _INSERT = f"""
 INSERT INTO notifications ({", ".join(_COLUMNS)}) VALUES ({", ".join("?" * len(_COLUMNS))})
-ON CONFLICT (tenant, request_id, caller) DO NOTHING
+ON CONFLICT (request_id, tenant, caller) DO NOTHING
 """
 _PRIOR = """
 SELECT id, fingerprint, status, created_at FROM notifications WHERE tenant = ? AND request_id = ? AND caller = ?

@@ -1,0 +1,147 @@
+"""What others publish into our queues: matched with what was accepted, or put aside where people see it."""
+
+import asyncio
+import json
+
+import aio_pika
+import pytest
+
+from tests.support.system import DistributedSystem
+from tests.support.system_verbs import Json, new_email, new_name
+from tests.support.wait import until
+
+pytestmark = pytest.mark.parametrize(
+    "shared_system", [pytest.param("distributed", marks=pytest.mark.distributed)], indirect=True, scope="package"
+)
+
+
+async def _publish(system: DistributedSystem, *bodies: bytes, key: str = "email") -> None:
+    """As a foreign program does: only the bodies, confirmed."""
+    connection = await aio_pika.connect(system.vhost)
+    async with connection:
+        channel = await connection.channel()
+        exchange = await channel.get_exchange("notifications.direct", ensure=False)
+        for body in bodies:
+            await exchange.publish(aio_pika.Message(body, delivery_mode=aio_pika.DeliveryMode.PERSISTENT), key)
+        await channel.close()
+
+
+def _message(body: Json) -> bytes:
+    foreign = {name: body.get(name) for name in ("user_id", "template_code", "variables", "request_id")}
+    return json.dumps(foreign).encode()
+
+
+async def _body(system: DistributedSystem, address: str) -> Json:
+    user = await system.create_user(email=address)
+    template = await system.create_template()
+    return {
+        "user_id": user["user_id"],
+        "template_code": template["code"],
+        "variables": {"name": "Ada"},
+        "request_id": new_name("foreign"),
+    }
+
+
+async def _letter_with(system: DistributedSystem, text: str) -> Json:
+    async def there() -> Json | None:
+        letters = await system.dead_letters()
+        return next((letter for letter in letters if text in (letter.get("payload") or "")), None)
+
+    letter = await until(there, 15)
+    assert letter is not None
+    return letter
+
+
+async def test_a_foreign_message_delivers_what_was_accepted(system: DistributedSystem) -> None:
+    address = new_email()
+    body = await _body(system, address)
+    await system.stop("email")
+    try:
+        accepted = await system.send(**body)
+
+        async def waits() -> bool:
+            return sum(await system.queue("email.queue")) == 1
+
+        await until(waits, 15, interval=0.2)
+        vhost = system.vhost.rpartition("/")[2]
+        await system.rabbitmq.ctl("purge_queue", "-p", vhost, "email.queue")
+        await _publish(system, _message(body))
+    finally:
+        await system.start("email")
+    await system.wait_for(accepted["notification_id"], "sent")
+    assert len(system.sink.to(address)) == 1
+
+
+async def test_a_foreign_message_does_nothing_to_what_was_sent(system: DistributedSystem) -> None:
+    address = new_email()
+    body = await _body(system, address)
+    await system.deliver(**body)
+    await _publish(system, *[_message(body)] * 5)
+    other = await system.deliver(**{**body, "request_id": new_name("after")})
+    assert other["attempts"] == 1
+
+    async def empty() -> bool:
+        return await system.queue("email.queue") == (0, 0)
+
+    await until(empty, 15, interval=0.2)
+    assert len(system.sink.to(address)) == 2
+    assert not [letter for letter in await system.dead_letters() if body["request_id"] in (letter["payload"] or "")]
+
+
+async def test_one_that_matches_nothing_is_dead_lettered(system: DistributedSystem) -> None:
+    request_id = new_name("nobody")
+    await _publish(system, _message({"request_id": request_id, "template_code": "x", "variables": {}}))
+    letter = await _letter_with(system, request_id)
+    assert letter["notification_id"] is None
+    assert letter["channel"] == "email"
+    assert "no notification" in letter["reason"]["message"]
+
+
+async def test_one_that_matches_two_is_dead_lettered(system: DistributedSystem) -> None:
+    made = await system.client.post("/api/v1/keys", json={"name": new_name("twin"), "scopes": ["notifications:send"]})
+    address = new_email()
+    body = await _body(system, address)
+    first = await system.send(**body)
+    second = await system.send(**body, headers={"X-API-Key": made.json()["data"]["key"]})
+    for accepted in (first, second):
+        await system.wait_for(accepted["notification_id"], "sent")
+    await _publish(system, _message(body))
+    letter = await _letter_with(system, body["request_id"])
+    assert letter["notification_id"] is None
+    assert "more than one" in letter["reason"]["message"]
+    assert len(system.sink.to(address)) == 2
+
+
+MALFORMED = [
+    b"this is not JSON",
+    b"{}",
+    b"[1, 2]",
+    b'{"request_id": 7}',
+    b"\xff\xfe\x00",
+    b'{"request_id": "x", "schema_version": 99}',
+    b'{"request_id": "x", "notification_id": "no uuid"}',
+]
+
+
+async def test_malformed_ones_are_dead_lettered_and_their_neighbours_dont_notice(system: DistributedSystem) -> None:
+    addresses = [new_email() for _ in range(len(MALFORMED))]
+    bodies = [await _body(system, address) for address in addresses]
+    marks = [new_name("mark").encode() for _ in MALFORMED]
+    before = system.log("email").stat().st_size
+    accepted = [asyncio.ensure_future(system.send(**body)) for body in bodies]
+    await _publish(system, *MALFORMED, *(b"broken " + mark for mark in marks))
+    for sending in accepted:
+        found = await system.wait_for((await sending)["notification_id"], "sent")
+        assert found["attempts"] == 1
+    for mark in marks:
+        letter = await _letter_with(system, mark.decode())
+        assert letter["attempts"] == 1
+        assert letter["notification_id"] is None
+        assert letter["reason"]["code"] == "malformed"
+    assert all(len(system.sink.to(address)) == 1 for address in addresses)
+
+    def buried() -> bool:
+        lines = system.log("email").read_bytes()[before:].decode().splitlines()
+        return sum("message.dead_lettered" in line for line in lines) == len(MALFORMED) + len(marks)
+
+    await until(buried, 15)
