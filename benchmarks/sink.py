@@ -1,7 +1,7 @@
 """The sink: an SMTP server as a process of its own that takes every mail and keeps of it when and which.
 
 Commands on standard input, one a line, each answered by one line of JSON: `reset`; `wait COUNT SECONDS` (until so many
-different mails have come, or so long none); `report`. The first line it writes is its port.
+different mails have come, or so long none); `at_most COUNT SECONDS` (the same, or so long in all); `report`. The first line it writes is its port.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ import re
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import uvloop
@@ -122,6 +123,10 @@ async def _obey(ledger: Ledger, line: bytes) -> Mapping[str, Any]:
         ledger.reset()
     elif command == "wait":
         await _wait(ledger, int(arguments[0]), float(arguments[1]))
+    elif command == "at_most":
+        with suppress(TimeoutError):
+            async with asyncio.timeout(float(arguments[1])):
+                await _wait(ledger, int(arguments[0]), float(arguments[1]))
     return ledger.report()
 
 

@@ -1,6 +1,7 @@
 """Sent later, not at all any more, or taken back."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from tests.support.smtp import Step
 from tests.support.system import System
@@ -11,7 +12,7 @@ def _in(seconds: float) -> str:
     return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat().replace("+00:00", "Z")
 
 
-async def _send(system: System, address: str, **fields: object) -> Json:
+async def _send(system: System, address: str, **fields: Any) -> Json:
     template = await system.create_template()
     return await system.send(
         recipient={"email": address}, template_code=template["code"], variables={"name": "Ada"}, **fields

@@ -1,6 +1,7 @@
 """What the processes say of themselves: health, metrics, logs. And what they never say."""
 
 import json
+from typing import Any
 
 from tests.support.smtp import Step
 from tests.support.system import System
@@ -27,10 +28,10 @@ WORKER_METRICS = {
 }
 
 
-async def _deliver(system: System, **fields: object) -> Json:
-    template = await system.create_template()
+async def _deliver(system: System, **fields: Any) -> Json:
+    user, template = await system.create_user(), await system.create_template()
     return await system.deliver(
-        recipient={"email": new_email()}, template_code=template["code"], variables={"name": "Ada"}, **fields
+        user_id=user["user_id"], template_code=template["code"], variables={"name": "Ada"}, **fields
     )
 
 

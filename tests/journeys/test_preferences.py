@@ -1,12 +1,14 @@
 """Who does not want it does not get it."""
 
+from typing import Any
+
 import pytest
 
 from tests.support.system import System
 from tests.support.system_verbs import Json, new_email
 
 
-async def _send(system: System, user: Json, **fields: object) -> Json:
+async def _send(system: System, user: Json, **fields: Any) -> Json:
     template = await system.create_template(category="marketing")
     return await system.send(
         user_id=user["user_id"], template_code=template["code"], variables={"name": "Ada"}, **fields

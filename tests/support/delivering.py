@@ -8,6 +8,8 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
+import msgspec
+
 from angarium.contracts.statuses import Channel, DeliveryPolicy
 from angarium.contracts.templates import ChannelSources, CompiledTemplate
 from angarium.contracts.users import Contact, Preferences
@@ -113,7 +115,7 @@ class Directory:
             timezone=None,
             preferences=Preferences(),
         )
-        self.users[user_id] = contact.model_copy(update=fields)
+        self.users[user_id] = msgspec.structs.replace(contact, **fields)
 
 
 @dataclass

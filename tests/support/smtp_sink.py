@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from types import TracebackType
-from typing import Self, cast
+from typing import Self
 
 from tests.support.smtp import Received, SmtpServer, Step
 
@@ -99,7 +99,7 @@ class SmtpSink:
 
 def parsed(mail: Received) -> EmailMessage:
     """The mail as the standard library reads it."""
-    return cast("EmailMessage", message_from_bytes(mail.data, policy=policy.default))
+    return message_from_bytes(mail.data, policy=policy.default)
 
 
 def _header(mail: Received, name: bytes) -> str:

@@ -5,7 +5,6 @@ import os
 import secrets
 import sys
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,16 +24,21 @@ STOPS_WITHIN = 30.0  # seconds; promised of SIGTERM
 RETRY_DELAYS = "100ms,200ms,400ms"
 
 
-class System(Verbs, ABC):
+class System(Verbs):
     """Starts, ends, kills and asks the processes. `settings` are variables without their prefix.
 
     Belongs to no event loop: it may serve many tests, each of which opens a client of its own (`connected`).
     """
 
     form: ClassVar[str]
+    parts: ClassVar[Mapping[str, Sequence[str]]]
+    """The arguments of each process, the one that clients talk to first."""
+    worker: ClassVar[str]
+    """The process that sends mail."""
 
     def __init__(self, folder: Path, *, sink: SmtpSink, settings: Mapping[str, str] | None = None) -> None:
         key = f"ang_live_{secrets.token_hex(20)}"
+        self.commands = dict(self.parts)
         self.sink = sink
         self.folder = folder
         self.data_dir = folder / "data"
@@ -54,18 +58,8 @@ class System(Verbs, ABC):
         folder.mkdir(parents=True, exist_ok=True)
         super().__init__(self.address(next(iter(self.commands))), key)
 
-    @property
-    @abstractmethod
-    def commands(self) -> Mapping[str, Sequence[str]]:
-        """The arguments of each process, the one that clients talk to first."""
-
-    @property
-    @abstractmethod
-    def worker(self) -> str:
-        """The process that sends mail."""
-
     def migrate(self) -> None:
-        """Bring the databases to the newest schema, where the processes don't do it themselves."""
+        """Bring the databases to the newest schema; embedded they are when the process starts."""
 
     def address(self, name: str) -> str:
         """Where a process answers."""
@@ -119,6 +113,21 @@ class System(Verbs, ABC):
     async def restart(self, name: str) -> None:
         """Start a process that was killed or stopped; return once it is ready."""
         await self.start(name)
+
+    def copy(self, name: str) -> str:
+        """One more process like `name`, not yet started: its own name."""
+        another = f"{name}-{len(self.commands)}"
+        self.commands[another] = self.commands[name]
+        self.ports[another] = free_port()
+        return another
+
+    def forget(self, name: str) -> None:
+        """Kill a `copy`."""
+        del self.commands[name]
+        process = self._processes.pop(name, None)
+        if process is not None:
+            process.thaw()
+            process.kill()
 
     def freeze(self, name: str) -> None:
         """SIGSTOP."""
@@ -177,19 +186,23 @@ class EmbeddedSystem(System):
 
     form = "embedded"
 
-    @property
-    def commands(self) -> Mapping[str, Sequence[str]]:
-        return {"angarium": ("up",)}
-
-    @property
-    def worker(self) -> str:
-        return "angarium"
+    parts: ClassVar[Mapping[str, Sequence[str]]] = {"angarium": ("up",)}
+    worker = "angarium"
 
 
 class DistributedSystem(System):
     """Six processes over private servers, in databases and a virtual host of their own."""
 
     form = "distributed"
+    parts: ClassVar[Mapping[str, Sequence[str]]] = {
+        "gateway": ("serve", "gateway"),
+        "users": ("serve", "users"),
+        "templates": ("serve", "templates"),
+        "email": ("work", "email"),
+        "push": ("work", "push"),
+        "sms": ("work", "sms"),
+    }
+    worker = "email"
 
     def __init__(
         self,
@@ -215,19 +228,20 @@ class DistributedSystem(System):
         }
         self._settings = {**self._settings, **{name: url for name, url in urls.items() if name not in (settings or {})}}
 
-    @property
-    def commands(self) -> Mapping[str, Sequence[str]]:
-        rest = {name: ("serve", name) for name in ("gateway", "users", "templates")}
-        return {**rest, **{name: ("work", name) for name in ("email", "push", "sms")}}
-
-    @property
-    def worker(self) -> str:
-        return "email"
-
     def migrate(self) -> None:
         environment = {f"ANGARIUM_{variable}": value for variable, value in self._settings.items()}
         environment["PATH"] = os.environ.get("PATH", os.defpath)
         Process([str(ANGARIUM), "migrate"], environment=environment, log=self.folder / "migrate.log").wait()
+
+    async def revive(self) -> None:
+        """Thaw and start whatever does not run of processes and servers; end copies."""
+        for name in set(self.commands) - set(self.parts):
+            self.forget(name)
+        for process in self._processes.values():
+            process.thaw()
+        for server in (self.postgresql, self.rabbitmq, self.redis):
+            await server.start()
+        await self.start()
 
     async def queue(self, name: str) -> tuple[int, int]:
         """How many messages a queue of ours holds: ready, and taken but not acknowledged."""

@@ -1,7 +1,7 @@
 """What tests say to the system: the public API's verbs, each checked for its usual answer."""
 
 import secrets
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Self
 
@@ -123,18 +123,25 @@ class Verbs:
         messages: list[Json] = answer.json()["data"]
         return messages
 
-    async def statuses(self, ids: Collection[str]) -> dict[str, str]:
-        """The status of each of many, found by walking the whole list."""
-        wanted, found, cursor = set(ids), dict[str, str](), None
+    async def count(self, **filters: str) -> int:
+        """How many notifications the list has of a kind."""
+        answer = await self.client.get("/api/v1/notifications", params={"limit": 1, **filters})
+        assert answer.status_code == 200, answer.text
+        return int(answer.json()["meta"]["total"])
+
+    async def listed(self, **filters: str) -> dict[str, str]:
+        """The status of every notification of a kind, by its id."""
+        found: dict[str, str] = {}
+        following: dict[str, str] = {}
         while True:
-            parameters = {"limit": "100", **({"cursor": cursor} if cursor else {})}
-            answer = await self.client.get("/api/v1/notifications", params=parameters)
+            answer = await self.client.get("/api/v1/notifications", params={"limit": 100, **filters, **following})
             assert answer.status_code == 200, answer.text
             body = answer.json()
-            found |= {row["notification_id"]: row["status"] for row in body["data"] if row["notification_id"] in wanted}
+            found |= {row["notification_id"]: row["status"] for row in body["data"]}
             cursor = body["meta"].get("next_cursor")
-            if not cursor or len(found) == len(wanted):
+            if not cursor:
                 return found
+            following = {"cursor": cursor}
 
     async def metrics(self, address: str) -> dict[str, float]:
         """The samples of a process, summed over their labels."""

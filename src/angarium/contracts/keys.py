@@ -64,3 +64,6 @@ class VerifyAnswer(BaseModel):
     name: str
     scopes: list[Scope]
     key_id: str | None
+    rate_limit: str | None = None
+    test: bool = False
+    user_id: UUID | None = None

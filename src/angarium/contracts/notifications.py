@@ -179,6 +179,7 @@ class NotificationView(BaseModel):
     updated_at: Timestamp
     sent_at: Timestamp | None
     delivered_at: Timestamp | None
+    test: bool = False
 
 
 class DeadLetterView(BaseModel):

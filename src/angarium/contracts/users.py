@@ -1,8 +1,10 @@
 """The bodies of the users service, and what other services ask it."""
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
+import msgspec
 from pydantic import BaseModel, Field, StringConstraints, model_validator
 
 from angarium.contracts.fields import Body, Category, Locale, Metadata, Timestamp, field_error
@@ -15,14 +17,14 @@ Token = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
 TimeOfDay = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 
 
-class QuietHours(Body):
-    """When not to disturb, in the user's timezone; may pass midnight."""
+class QuietHours(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """When not to disturb (`HH:MM`), in the user's timezone; may pass midnight."""
 
-    start: TimeOfDay
-    end: TimeOfDay
+    start: str
+    end: str
 
 
-class ChannelSwitches(Body):
+class ChannelSwitches(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Channels on or off within a category; one that is not named follows the channel."""
 
     email: bool | None = None
@@ -30,14 +32,39 @@ class ChannelSwitches(Body):
     sms: bool | None = None
 
 
-class Preferences(Body):
+class Preferences(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A user's whole wishes."""
 
     email: bool = True
     push: bool = True
     sms: bool = True
-    categories: dict[Category, ChannelSwitches] = Field(default_factory=dict)
+    categories: Mapping[str, ChannelSwitches] = msgspec.field(default_factory=dict)
     quiet_hours: QuietHours | None = None
+
+
+class QuietHoursBody(Body):
+    """Quiet hours in a request."""
+
+    start: TimeOfDay
+    end: TimeOfDay
+
+
+class SwitchesBody(Body):
+    """A category's switches in a request."""
+
+    email: bool | None = None
+    push: bool | None = None
+    sms: bool | None = None
+
+
+class PreferencesBody(Body):
+    """`PUT /users/{user_id}/preferences`: the whole wishes; what is not named takes its default."""
+
+    email: bool = True
+    push: bool = True
+    sms: bool = True
+    categories: dict[Category, SwitchesBody] = Field(default_factory=dict)
+    quiet_hours: QuietHoursBody | None = None
 
 
 class PreferencesPatch(Body):
@@ -46,8 +73,8 @@ class PreferencesPatch(Body):
     email: bool | None = None
     push: bool | None = None
     sms: bool | None = None
-    categories: dict[Category, ChannelSwitches] | None = None
-    quiet_hours: QuietHours | None = None
+    categories: dict[Category, SwitchesBody] | None = None
+    quiet_hours: QuietHoursBody | None = None
 
 
 class UserCreate(Body):
@@ -99,7 +126,7 @@ class PreferencesView(BaseModel):
     push: bool
     sms: bool
     categories: dict[str, dict[str, bool]]
-    quiet_hours: QuietHours | None
+    quiet_hours: QuietHoursBody | None
 
 
 class UserView(BaseModel):
@@ -136,7 +163,7 @@ class DeviceView(BaseModel):
     created_at: Timestamp
 
 
-class ContactDevice(BaseModel):
+class ContactDevice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A device as a worker needs it."""
 
     device_id: UUID
@@ -144,26 +171,26 @@ class ContactDevice(BaseModel):
     token: str | dict[str, Any]
 
 
-class Contact(BaseModel):
+class Contact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a send needs to know of a user at the moment of sending. Cached as `user:preferences:{user_id}`."""
 
     user_id: UUID
     name: str
     email: str | None
     phone: str | None
-    devices: list[ContactDevice]
+    devices: Sequence[ContactDevice]
     locale: str | None
     timezone: str | None
     preferences: Preferences
 
 
-class ContactQuery(Body):
+class ContactQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """`POST /internal/v1/contacts`: many users at once (service token only)."""
 
-    user_ids: Annotated[list[UUID], Field(max_length=1000)]
+    user_ids: Annotated[list[UUID], msgspec.Meta(max_length=1000)]
 
 
-class ContactAnswer(BaseModel):
+class ContactAnswer(msgspec.Struct, frozen=True, gc=False):
     """The contacts that exist, in no order; an id that is missing is no user of this tenant."""
 
-    contacts: list[Contact]
+    contacts: Sequence[Contact]

@@ -11,6 +11,7 @@ from angarium.delivery.leases import LeaseKeeper
 from angarium.delivery.parking import Parking
 from angarium.delivery.preparation import CheckAddress, Preparation
 from angarium.delivery.provider import Provider
+from angarium.delivery.providers.sandbox import SandboxProvider
 from angarium.delivery.recording import Recorder
 from angarium.delivery.results import Results
 from angarium.delivery.routing import Router
@@ -82,7 +83,12 @@ def build_engine(
             logger=logger,
         ),
         sending=Sending(
-            router=Router(kit.providers, clock), results=results, clock=clock, metrics=parts.metrics, logger=logger
+            router=Router(kit.providers, clock),
+            sandbox=Router([SandboxProvider()], clock),
+            results=results,
+            clock=clock,
+            metrics=parts.metrics,
+            logger=logger,
         ),
         recorder=Recorder(
             store=store,

@@ -135,6 +135,12 @@ class Engine:
                 self._logger.warning("claim.waits", count=len(deliveries), error=type(error).__name__)
                 await self._clock.sleep(_AWAY_PAUSE)
                 continue
+            except Exception:
+                # Whatever broke must not hold messages that nobody works on.
+                self._logger.exception("claim.failed", count=len(deliveries))
+                await self._clock.sleep(_AWAY_PAUSE)
+                await consumer.release(deliveries)
+                return Sorted({}, ()), ()
             self._hold(token, [verdict for verdict in verdicts if isinstance(verdict, Claimed)])
             return batch, verdicts
 

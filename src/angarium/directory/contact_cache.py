@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from pydantic import ValidationError
+import msgspec
 
 from angarium.contracts.users import Contact
 
@@ -13,10 +13,24 @@ TOPIC = "users"
 """Rung with `tenant:user_id` when a user changes."""
 
 
-class CachedContact(Contact):
-    """A contact with the tenant that it belongs to: the JSON kept under `user:preferences:{user_id}`."""
+class StoredContact(Contact, frozen=True, kw_only=True, gc=False):
+    """A contact with the tenant that it belongs to and the version of the user that it shows.
+
+    Its JSON is kept under `user:preferences:{user_id}`.
+    """
 
     tenant: str
+    version: int = 0
+
+
+class _Head(msgspec.Struct):
+    user_id: UUID = UUID(int=0)
+    version: int = 0
+
+
+_ENCODER = msgspec.json.Encoder()
+_DECODER = msgspec.json.Decoder(StoredContact)
+_HEAD_DECODER = msgspec.json.Decoder(_Head)
 
 
 def key(user_id: UUID) -> str:
@@ -24,9 +38,10 @@ def key(user_id: UUID) -> str:
     return f"user:preferences:{user_id}"
 
 
-def encode(tenant: str, contact: Contact) -> bytes:
+def encode(tenant: str, contact: Contact, version: int = 0) -> bytes:
     """What is kept; the same contact gives the same bytes."""
-    return CachedContact.model_construct(tenant=tenant, **dict(contact)).model_dump_json().encode()
+    fields = {name: getattr(contact, name) for name in Contact.__struct_fields__}
+    return _ENCODER.encode(StoredContact(**fields, tenant=tenant, version=version))
 
 
 def decode(tenant: str, kept: bytes | None) -> Contact | None:
@@ -34,10 +49,27 @@ def decode(tenant: str, kept: bytes | None) -> Contact | None:
     if kept is None:
         return None
     try:
-        values = dict(CachedContact.model_validate_json(kept))
-    except ValidationError:
+        stored = _DECODER.decode(kept)
+    except ValueError:
         return None
-    return Contact.model_construct(**values) if values.pop("tenant") == tenant else None
+    return _plain(stored) if stored.tenant == tenant else None
+
+
+def version_of(kept: bytes | None) -> int:
+    """Which version of the user is kept; 0: none that could be read."""
+    try:
+        return _HEAD_DECODER.decode(kept or b"{}").version
+    except ValueError:
+        return 0
+
+
+def user_of(document: bytes) -> UUID:
+    """Whose contact it is, for what `encode` gave."""
+    return _HEAD_DECODER.decode(document).user_id
+
+
+def _plain(stored: StoredContact) -> Contact:
+    return Contact(**{name: getattr(stored, name) for name in Contact.__struct_fields__})
 
 
 def announcement(tenant: str, user_id: UUID) -> str:

@@ -1,15 +1,14 @@
 """Users as the gateway and the workers see them: asked of the users service, of the cache when that is down."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from pydantic import ValidationError
+import msgspec
 
-from angarium.contracts.envelope import Envelope
 from angarium.contracts.errors import Transient
 from angarium.contracts.users import Contact, ContactAnswer, ContactQuery
 from angarium.directory import contact_cache
@@ -25,9 +24,15 @@ PATH = "/internal/v1/contacts"
 BATCH = 1000
 """Users in one call; what `ContactQuery` allows."""
 _OK = 200
-_ANSWER = Envelope[ContactAnswer]
 
 Key = tuple[str, UUID]
+
+
+class _Envelope(msgspec.Struct):
+    data: ContactAnswer
+
+
+_ANSWER = msgspec.json.Decoder(_Envelope)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,7 @@ class RestContacts:
         self._clock = clock
         self._rest = rest.total_seconds()
         self._rest_ends = float("-inf")
-        self._metrics = metrics
+        self._counts = _counts(metrics)
         self._local: LocalCache[Key, Contact] = LocalCache(clock, max_entries=max_entries, ttl=ttl)
         self._look_ups: GroupCommit[Key, Contact | DirectoryUnavailable | None] = GroupCommit(
             self._look_up_keys, limit=BATCH, flushers=4
@@ -74,7 +79,7 @@ class RestContacts:
     async def known(self, tenant: str, user_id: UUID) -> Contact | None:
         key = (tenant, user_id)
         kept = self._local.peek(key)
-        self._count("miss" if kept is None else "hit")
+        self._counts[kept is not None]()
         return kept if kept is not None else await self._local.get(key, lambda: self._look_up(key))
 
     async def current(self, tenant: str, user_ids: Collection[UUID]) -> Mapping[UUID, Contact]:
@@ -93,10 +98,6 @@ class RestContacts:
             self._local.clear()
         else:
             self._local.drop(changed)
-
-    def _count(self, result: str) -> None:
-        if self._metrics is not None:
-            self._metrics.cache_requests_total.labels("contacts", result).inc()
 
     async def _look_up(self, key: Key) -> Contact | None:
         answer = await self._look_ups.submit(key)
@@ -125,14 +126,14 @@ class RestContacts:
         return await self._ask_cache(tenant, user_ids)
 
     async def _ask_service(self, tenant: str, user_ids: Sequence[UUID]) -> Mapping[UUID, Contact]:
-        query = ContactQuery.model_construct(user_ids=list(user_ids))
-        response = await self._client.post(PATH, tenant=tenant, content=query.model_dump_json().encode())
+        query = msgspec.json.encode(ContactQuery(list(user_ids)))
+        response = await self._client.post(PATH, tenant=tenant, content=query)
         if response.status_code != _OK:
             message = f"the users service answered {response.status_code}"
             raise DirectoryUnavailable(message)
         try:
-            answer = _ANSWER.model_validate_json(response.content)
-        except ValidationError as error:
+            answer = _ANSWER.decode(response.content)
+        except ValueError as error:
             message = "the users service answered something else than contacts"
             raise DirectoryUnavailable(message) from error
         return {contact.user_id: contact for contact in answer.data.contacts}
@@ -142,3 +143,15 @@ class RestContacts:
         contacts = [contact_cache.decode(tenant, value) for value in kept]
         found = {contact.user_id: contact for contact in contacts if contact is not None}
         return _Answer(found, frozenset(user_ids).difference(found))
+
+
+def _counts(metrics: Metrics | None) -> tuple[Callable[[], object], Callable[[], object]]:
+    """What counts a miss, and what counts a hit."""
+    if metrics is None:
+        return _no_count, _no_count
+    requests = metrics.cache_requests_total
+    return requests.labels("contacts", "miss").inc, requests.labels("contacts", "hit").inc
+
+
+def _no_count() -> None:
+    return None

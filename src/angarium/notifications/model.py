@@ -18,6 +18,7 @@ class NewNotification:
     """A notification that passed every check and is to be made durable.
 
     `fingerprint` is a digest of the request's meaning: the same `request_id` with another fingerprint is a conflict.
+    `test`: made with a test key, so nothing of it leaves.
     """
 
     id: UUID
@@ -43,6 +44,7 @@ class NewNotification:
     callback_url: str | None = None
     send_at: datetime | None = None
     expires_at: datetime | None = None
+    test: bool = False
 
 
 class AcceptOutcome(StrEnum):
@@ -108,6 +110,7 @@ class Claimed:
     expires_at: datetime | None
     created_at: datetime
     provider: str | None = None
+    test: bool = False
 
 
 @dataclass(frozen=True, slots=True)

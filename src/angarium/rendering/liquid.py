@@ -6,7 +6,7 @@ loops or nests is counted against `Limits`.
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import _GeneratorContextManager
+from contextlib import _GeneratorContextManager, contextmanager
 from io import StringIO
 from typing import Any, TextIO
 
@@ -25,6 +25,7 @@ from angarium.rendering import filters
 from angarium.rendering.limits import Budget, Limits, OverLimit, Timer, weigh
 from angarium.rendering.markup import find_markup
 from angarium.rendering.problems import RenderFailed, TemplateProblem
+from angarium.rendering.scope import ScopeTag
 
 MOST_CYCLES = 1_000
 _UNSAFE_TAGS = ("include", "render", "liquid", "ifchanged", "doc")
@@ -66,6 +67,17 @@ class BoundedContext(RenderContext):
         self._budget.loop(forloop.length)
         forloop.it = self._counted(forloop.it)
         return super().loop(namespace, forloop)
+
+    @contextmanager
+    def isolated(self, names: Mapping[str, object]) -> Iterator[None]:
+        """With nothing but `names` and the template's variables; what is assigned meanwhile is forgotten after."""
+        outer = self.locals, self.scope, self.counters, self._weights
+        self.locals, self.counters, self._weights = {}, {}, {"": sum(self._weights.values())}
+        self.scope = ReadOnlyChainMap(self.locals, names, self.globals, self.counters)
+        try:
+            yield
+        finally:
+            self.locals, self.scope, self.counters, self._weights = outer
 
     def get_buffer(self, buf: TextIO | None = None) -> StringIO:
         written = buf.size if isinstance(buf, LimitedStringIO) else 0
@@ -142,6 +154,7 @@ class SafeEnvironment(Environment):
             del self.tags[name]
         self.add_tag(BoundedForTag)
         self.add_tag(BoundedTablerowTag)
+        self.add_tag(ScopeTag)
         filters.register(self, self.limits)
 
     def compiled(self, source: str, field: str) -> BoundTemplate:

@@ -155,10 +155,13 @@ def notification(**changes: Any) -> NewNotification:
 
 def result(claim: Claimed, status: Status, **changes: Any) -> Result:
     """What a worker records of `claim`."""
-    event = Event(str(status), claim.created_at, {"status": str(status)})
-    return Result(
-        **({"id": claim.id, "claim_token": claim.claim_token, "status": status, "events": (event,)} | changes)
-    )
+    values: dict[str, Any] = {
+        "id": claim.id,
+        "claim_token": claim.claim_token,
+        "status": status,
+        "events": (Event(str(status), claim.created_at, {"status": str(status)}),),
+    }
+    return Result(**(values | changes))
 
 
 def letter_of(claim: Claimed) -> NewDeadLetter:

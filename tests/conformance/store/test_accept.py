@@ -44,7 +44,7 @@ async def test_what_is_accepted_is_pending_and_reads_as_it_was_given(backend: Ba
     assert (view.fallback_of, view.expires_at) == (new.fallback_of, new.expires_at)
     assert (view.template_code, view.template_version, view.locale) == ("welcome", 3, "en")
     assert view.created_at == view.updated_at == answer.created_at
-    assert view.reason is view.provider is view.sent_at is view.delivered_at is None
+    assert (view.reason, view.provider, view.sent_at, view.delivered_at) == (None, None, None, None)
 
 
 async def test_the_timeline_begins_with_the_acceptance(backend: Backend) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from angarium.contracts.statuses import Status
 from angarium.notifications.model import Claimed, NothingToDo, NotNow
+from angarium.notifications.store.port import NotificationStore
 from tests.conformance.store.backends import AT_MOST_ONCE, LEASE, SECOND, TENANT, Backend, notification, result
 
 
@@ -140,16 +141,16 @@ async def test_two_workers_claim_each_once(backend: Backend) -> None:
     ids = await backend.accept(*(notification() for _ in range(500)))
     first, second = backend.open(), backend.open()
 
-    async def work(stores: tuple[object, ...], wanted: list[UUID]) -> list[UUID]:
+    async def work(store: NotificationStore, wanted: list[UUID]) -> list[UUID]:
         taken: list[UUID] = []
         for start in range(0, 500, 50):
             batch = wanted[start : start + 50]
-            verdicts = await stores[0].claim(batch, token=uuid4(), lease=LEASE, worker="w")  # type: ignore[attr-defined]
+            verdicts = await store.claim(batch, token=uuid4(), lease=LEASE, worker="w")
             taken += [verdict.id for verdict in verdicts if isinstance(verdict, Claimed)]
         return taken
 
-    halves = await asyncio.gather(work((first,), ids), work((second,), ids[::-1]), work((second,), ids))
-    assert sorted(sum(halves, [])) == sorted(ids)
+    parts = await asyncio.gather(work(first, ids), work(second, ids[::-1]), work(second, ids))
+    assert sorted(identifier for part in parts for identifier in part) == sorted(ids)
     [row] = await backend.query("SELECT min(attempts) AS least, max(attempts) AS most FROM notifications")
     assert (row["least"], row["most"]) == (1, 1)
 

@@ -64,7 +64,7 @@ async def test_a_replay_starts_anew(backend: Backend) -> None:
     view = await backend.reader.get(TENANT, claim.id)
     assert view is not None
     assert (view.status, view.attempts, view.template_version) == (Status.PENDING, 0, 3)
-    assert view.reason is view.provider is view.provider_message_id is None
+    assert (view.reason, view.provider, view.provider_message_id) == (None, None, None)
     assert (await backend.timeline(claim.id))[-1] == "replayed"
     assert await backend.reader.letter(TENANT, letter.id) is None
     messages = await backend.store.lease_outbox(10, lease=OUTBOX_LEASE)
@@ -94,7 +94,7 @@ async def test_a_letter_is_replayed_once_however_many_ask(backend: Backend) -> N
     answers = await asyncio.gather(
         *(store.replay(letters[:: (-1) ** n], tenant=TENANT) for n, store in enumerate(stores * 2))
     )
-    assert sorted(sum(map(list, answers), [])) == sorted(letters)
+    assert sorted(letter for answer in answers for letter in answer) == sorted(letters)
     assert sorted(await backend.queued()) == sorted(identifier for identifier, _ in pairs)
     assert await backend.store.replay(letters, tenant=TENANT) == []
 

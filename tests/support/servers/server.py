@@ -36,6 +36,12 @@ class Server(ABC):
     def url(self) -> str:
         """Where it is, with its credentials."""
 
+    @property
+    def pid(self) -> int:
+        """The process that was started last; an instance may be a family of processes."""
+        assert self._process is not None, "not started"
+        return self._process.pid
+
     async def start(self) -> None:
         """Return once it answers; immediately if it already does. Thaws a frozen one."""
         await asyncio.to_thread(self.start_now)

@@ -40,6 +40,7 @@ def accepted_row(new: NewNotification) -> Row:
         new.variables,
         new.metadata,
         new.policy,
+        new.test,
         new.correlation_id,
         new.traceparent,
         msgspec.json.encode(new.fallback).decode() if new.fallback else "[]",

@@ -54,6 +54,7 @@ _SHOWN = (
     notifications.c.updated_at,
     notifications.c.sent_at,
     notifications.c.delivered_at,
+    notifications.c.test,
 )
 _SAME_NAME = tuple(
     column.name for column in _SHOWN if column.name not in {"id", "channel", "status", "reason_code", "reason_message"}

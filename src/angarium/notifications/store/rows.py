@@ -62,6 +62,7 @@ def claimed(row: Row, token: UUID) -> Claimed:
         expires_at=row["expires_at"],
         created_at=row["created_at"],
         provider=row["provider"],
+        test=bool(row["test"]),
     )
 
 

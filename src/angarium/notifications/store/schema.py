@@ -7,6 +7,7 @@ no free space is left in pages for nothing.
 
 from sqlalchemy import (
     JSON,
+    Boolean,
     CheckConstraint,
     Column,
     Index,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    false,
     text,
 )
 
@@ -78,6 +80,7 @@ notifications = Table(
     Column("updated_at", UtcDateTime(), nullable=False),
     Column("sent_at", UtcDateTime()),
     Column("delivered_at", UtcDateTime()),
+    Column("test", Boolean(), nullable=False, server_default=false()),  # by a test key: nothing leaves
     PrimaryKeyConstraint("id"),
     UniqueConstraint("request_id", "tenant", "caller"),
     CheckConstraint(f"status IN ({_STATUSES})", name="status"),
@@ -156,6 +159,15 @@ api_keys = Table(
     UniqueConstraint("key_hash"),
 )
 Index(None, api_keys.c.tenant, api_keys.c.created_at)
+
+tenants = Table(
+    "tenants",
+    metadata,
+    Column("tenant", _KEY, nullable=False),
+    Column("name", String(255), nullable=False),
+    Column("created_at", UtcDateTime(), nullable=False),
+    PrimaryKeyConstraint("tenant"),
+)
 
 audit_log = Table(
     "audit_log",

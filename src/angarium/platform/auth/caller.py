@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
+from uuid import UUID
 
 from angarium.contracts.errors import Forbidden
 from angarium.contracts.scopes import Scope
@@ -11,13 +12,15 @@ SERVICE_TOKEN_HEADER = "x-service-token"  # noqa: S105 - a header's name
 TENANT_HEADER = "x-angarium-tenant"
 CALLER_HEADER = "x-angarium-caller"
 SCOPES_HEADER = "x-angarium-scopes"
+USER_HEADER = "x-angarium-user"
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Tenant + key name (or JWT `sub`), with what it may do. `key_id` is None for tokens and services.
 
-    `rate_limit` is the key's own (`100/second`, `off`); None: the default one holds.
+    `rate_limit` is the key's own (`100/second`, `off`); None: the default one holds. `test`: nothing that it sends
+    leaves. `user_id`: a stored user who logged in and has no scopes, but may do what is their own.
     """
 
     tenant: str
@@ -25,6 +28,8 @@ class Caller:
     scopes: frozenset[Scope]
     key_id: str | None = None
     rate_limit: str | None = None
+    test: bool = False
+    user_id: UUID | None = None
 
     def require(self, scope: Scope) -> None:
         """Raise Forbidden unless this caller has `scope` (or `admin`)."""

@@ -1,23 +1,31 @@
 """Ways to authenticate, tried in order: the first that recognises what is shown decides."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
 
 from angarium.contracts.errors import Unauthorized
 from angarium.contracts.scopes import Scope
 from angarium.platform.auth.caller import Caller
 from angarium.platform.auth.credentials import credentials_of
 from angarium.platform.auth.service_token import DEFAULT_TENANT, ServiceTokens
-from angarium.platform.auth.tokens import TokenVerifier
 
 KeyLookup = Callable[[str], Awaitable[Caller | None]]
 """The caller behind an API key; None: no such key, or revoked."""
 SEEDED_KEY_NAME = "default"
 
 
+class Tokens(Protocol):
+    """Verifies bearer tokens."""
+
+    async def verify(self, token: str) -> Caller:
+        """The caller behind `token`. Raises Unauthorized, ServiceUnavailable."""
+        ...
+
+
 class ChainAuthenticator:
     """Implements `Authenticator`: service token, then API key, then bearer token."""
 
-    def __init__(self, *, service_tokens: ServiceTokens, keys: KeyLookup, tokens: TokenVerifier) -> None:
+    def __init__(self, *, service_tokens: ServiceTokens, keys: KeyLookup, tokens: Tokens) -> None:
         self._service_tokens = service_tokens
         self._keys = keys
         self._tokens = tokens

@@ -6,10 +6,18 @@ from contextlib import suppress
 from hmac import compare_digest
 from pathlib import Path
 from urllib.parse import quote, unquote
+from uuid import UUID
 
 from angarium.contracts.errors import Unauthorized
 from angarium.contracts.scopes import Scope, known_scopes
-from angarium.platform.auth.caller import CALLER_HEADER, SCOPES_HEADER, SERVICE_TOKEN_HEADER, TENANT_HEADER, Caller
+from angarium.platform.auth.caller import (
+    CALLER_HEADER,
+    SCOPES_HEADER,
+    SERVICE_TOKEN_HEADER,
+    TENANT_HEADER,
+    USER_HEADER,
+    Caller,
+)
 from angarium.platform.settings_groups import DirectorySettings
 
 DEFAULT_TENANT = "default"
@@ -38,6 +46,7 @@ class ServiceTokens:
             tenant=unquote(headers.get(TENANT_HEADER, DEFAULT_TENANT)),
             name=unquote(headers.get(CALLER_HEADER, SERVICE_NAME)),
             scopes=frozenset({Scope.ADMIN}) if scopes is None else known_scopes(scopes.split()),
+            user_id=_user(headers.get(USER_HEADER)),
         )
 
 
@@ -47,7 +56,16 @@ def caller_headers(tenant: str, caller: Caller | None) -> dict[str, str]:
     if caller is not None:
         headers[CALLER_HEADER] = quote(caller.name, safe=_VISIBLE)
         headers[SCOPES_HEADER] = " ".join(sorted(caller.scopes))
+        if caller.user_id is not None:
+            headers[USER_HEADER] = str(caller.user_id)
     return headers
+
+
+def _user(shown: str | None) -> UUID | None:
+    try:
+        return None if shown is None else UUID(shown)
+    except ValueError:
+        raise Unauthorized from None
 
 
 def service_token_of(settings: DirectorySettings) -> str:

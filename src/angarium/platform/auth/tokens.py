@@ -1,35 +1,25 @@
-"""JSON Web Tokens (RFC 7519, RFC 8725): one pinned algorithm for each configured key."""
+"""JSON Web Tokens of other issuers (RFC 7519, RFC 8725): one pinned algorithm for each configured key."""
 
 import re
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 import httpx2
 import jwt
-from jwt.types import Options
 
 from angarium.contracts.errors import Unauthorized
-from angarium.contracts.scopes import known_scopes
 from angarium.platform.auth.caller import Caller
+from angarium.platform.auth.claims import LEEWAY, NOT_GOOD, Expected, caller_of, checked_claims, require
 from angarium.platform.auth.key_set import KeySet
 from angarium.platform.auth.public_keys import PinnedKey, pinned_pem
-from angarium.platform.auth.service_token import DEFAULT_TENANT
 from angarium.platform.clock import Clock
 from angarium.platform.settings_base import wrong
 from angarium.platform.settings_groups import AuthSettings
 
-LEEWAY = timedelta(seconds=30)
+__all__ = ["LEEWAY", "MIN_SECRET_BYTES", "TokenVerifier"]
+
 MIN_SECRET_BYTES = 32
 _KEY_ID = re.compile(r"[A-Za-z0-9_.=-]{1,128}")
-_OPTIONS: Options = {
-    "require": ["exp", "aud", "iss", "sub"],
-    # times and issuer are checked here: by the injected clock, and exactly
-    "verify_exp": False,
-    "verify_nbf": False,
-    "verify_iat": False,
-    "verify_iss": False,
-}
 
 
 class TokenVerifier:
@@ -44,8 +34,7 @@ class TokenVerifier:
         self, settings: AuthSettings, clock: Clock, *, transport: httpx2.AsyncBaseTransport | None = None
     ) -> None:
         self._clock = clock
-        self._audience = settings.jwt_audience
-        self._issuer = settings.jwt_issuer
+        self._expected = Expected(settings.jwt_audience, settings.jwt_issuer)
         url = settings.jwt_jwks_url
         self._published = KeySet(url, clock, transport) if url is not None else None
         keys: list[PinnedKey] = []
@@ -67,60 +56,25 @@ class TokenVerifier:
         Raises Unauthorized, without saying what was wrong; ServiceUnavailable while the issuer's keys are not known.
         """
         try:
-            claims = await self._claims(token)
-            self._check_times(claims)
-            return _caller(claims)
-        except (jwt.PyJWTError, ValueError, TypeError, KeyError, RecursionError):
+            pinned = await self._key(jwt.get_unverified_header(token))
+            return caller_of(checked_claims(token, pinned, self._expected, self._clock))
+        except NOT_GOOD:
             raise Unauthorized from None
 
     def _require_names(self) -> None:
-        for field, value in (("jwt_audience", self._audience), ("jwt_issuer", self._issuer)):
+        for field, value in (("jwt_audience", self._expected.audience), ("jwt_issuer", self._expected.issuer)):
             if self.enabled and not value:
                 raise wrong(field, "required with a JWT key")
-
-    async def _claims(self, token: str) -> dict[str, Any]:
-        pinned = await self._key(jwt.get_unverified_header(token))
-        claims: dict[str, Any] = jwt.decode(
-            token, pinned.key, algorithms=[pinned.algorithm], audience=self._audience, options=_OPTIONS
-        )
-        _require(claims["iss"] == self._issuer)
-        return claims
 
     async def _key(self, header: Mapping[str, Any]) -> PinnedKey:
         """The key that the token's header asks for, if it is ours and of that algorithm."""
         key_id, algorithm = header.get("kid"), str(header["alg"])
-        _require("crit" not in header)
-        _require(key_id is None or _KEY_ID.fullmatch(str(key_id)) is not None)
+        require("crit" not in header)
+        require(key_id is None or _KEY_ID.fullmatch(str(key_id)) is not None)
         found = await self._published.find(str(key_id)) if self._published is not None and key_id is not None else None
         pinned = found or self._keys[algorithm]
-        _require(pinned.algorithm == algorithm)
+        require(pinned.algorithm == algorithm)
         return pinned
-
-    def _check_times(self, claims: Mapping[str, Any]) -> None:
-        """`exp`, `nbf` and `iat` (RFC 7519 §4.1) by the injected clock, with leeway."""
-        now, leeway = self._clock.now().timestamp(), LEEWAY.total_seconds()
-        _require(now < _number(claims["exp"]) + leeway)
-        for name in ("iat", "nbf"):
-            _require(name not in claims or _number(claims[name]) <= now + leeway)
-
-
-def _require(good: bool) -> None:
-    if not good:
-        message = "the token is not good"
-        raise ValueError(message)
-
-
-def _number(value: object) -> float:
-    _require(isinstance(value, int | float) and not isinstance(value, bool))
-    return float(str(value))
-
-
-def _caller(claims: Mapping[str, Any]) -> Caller:
-    subject, scope, tenant = claims["sub"], claims.get("scope", ""), claims.get("tenant", DEFAULT_TENANT)
-    _require(isinstance(subject, str) and bool(subject))
-    _require(isinstance(scope, str))
-    _require(isinstance(tenant, str) and bool(tenant))
-    return Caller(tenant=tenant, name=subject, scopes=known_scopes(scope.split()))
 
 
 def _secret(secret: str) -> PinnedKey:

@@ -181,8 +181,7 @@ class Link:
 
     def keep(self) -> None:
         """Begin to make the connection, and to make it again when it is lost."""
-        if self._closed:
-            raise BrokerUnavailable("the broker was closed")
+        self._check_open()
         if self._keeper is None:
             self._keeper = asyncio.create_task(self._keep())
 
@@ -195,6 +194,10 @@ class Link:
         dialled, self._dialled = self._dialled, None
         if dialled is not None:
             await dialled.close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise BrokerUnavailable("the broker was closed")
 
     async def _keep(self) -> None:
         failures = 0
@@ -225,8 +228,7 @@ class Link:
         try:
             if self._prepare is not None:
                 await self._prepare(dialled.connection)
-            if self._closed:
-                raise BrokerUnavailable("the broker was closed")
+            self._check_open()
         except BaseException:
             await dialled.close()
             raise

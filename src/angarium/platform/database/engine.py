@@ -16,10 +16,11 @@ from angarium.contracts.errors import SettingsError
 from angarium.platform.database.faults import DatabaseUnavailable, is_unavailable
 
 CONNECT_TIMEOUT = 5.0
-STATEMENT_TIMEOUT = 15.0
-LOCK_TIMEOUT = 5.0
-POOL_TIMEOUT = 5.0
-"""Seconds."""
+STATEMENT_TIMEOUT = 10.0
+LOCK_TIMEOUT = 4.0
+POOL_TIMEOUT = 4.0
+ANSWER_TIMEOUT = 12.0
+"""Seconds. The last: how long a server may be silent; longer than it may take for a statement."""
 
 _DRIVERS = {
     "postgresql": "postgresql+asyncpg",
@@ -94,6 +95,18 @@ async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
 
 
 @asynccontextmanager
+async def querying(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A connection for a single query that changes nothing: no BEGIN and ROLLBACK around it, which cost as much.
+
+    Raises DatabaseUnavailable when the database cannot serve.
+    """
+    with _translated():
+        async with engine.connect() as connection:
+            options = {_SQLITE_BEGIN: ""} if engine.dialect.name == "sqlite" else {"isolation_level": "AUTOCOMMIT"}
+            yield await connection.execution_options(**options)
+
+
+@asynccontextmanager
 async def writing(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """A transaction, committed when the block ends well and rolled back when it raises.
 
@@ -135,7 +148,7 @@ def _connect_args(technology: str) -> dict[str, Any]:
     if technology == "postgresql":
         return {
             "timeout": CONNECT_TIMEOUT,
-            "command_timeout": STATEMENT_TIMEOUT + LOCK_TIMEOUT,
+            "command_timeout": ANSWER_TIMEOUT,
             "server_settings": postgresql_server_settings(),
         }
     return {
@@ -170,4 +183,6 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     # A transaction that reads first and writes later fails at once if another wrote between (SQLITE_BUSY_SNAPSHOT);
     # with IMMEDIATE it waits its turn instead.
-    connection.exec_driver_sql(connection.get_execution_options().get(_SQLITE_BEGIN, "BEGIN IMMEDIATE"))
+    begin = connection.get_execution_options().get(_SQLITE_BEGIN, "BEGIN IMMEDIATE")
+    if begin:
+        connection.exec_driver_sql(begin)

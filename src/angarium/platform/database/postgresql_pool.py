@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from angarium.platform.database.engine import (
+    ANSWER_TIMEOUT,
     CONNECT_TIMEOUT,
-    LOCK_TIMEOUT,
     POOL_TIMEOUT,
-    STATEMENT_TIMEOUT,
     parse_database_url,
     postgresql_server_settings,
 )
@@ -26,12 +25,13 @@ class Record(Protocol):
 
 
 class PostgresqlPool:
-    """At most `size` connections, opened when they are needed."""
+    """At most `size` connections, opened when they are needed. `patience`: seconds that a server may be silent."""
 
-    def __init__(self, url: str, *, size: int, setting: str = "DATABASE_URL") -> None:
+    def __init__(self, url: str, *, size: int, patience: float = ANSWER_TIMEOUT, setting: str = "DATABASE_URL") -> None:
         parsed = parse_database_url(url, setting=setting)
         self._dsn = parsed.set(drivername="postgresql").render_as_string(hide_password=False)
         self._size = size
+        self._patience = patience
         self._pool: Any = None
         self._opening = asyncio.Lock()
         self._closed = False
@@ -43,7 +43,7 @@ class PostgresqlPool:
         """
         try:
             pool = self._pool or await self._open()
-            async with pool.acquire(timeout=POOL_TIMEOUT) as connection:
+            async with pool.acquire(timeout=min(POOL_TIMEOUT, self._patience)) as connection:
                 rows: Sequence[Record] = await connection.fetch(statement, *arguments)
                 return rows
         except Exception as error:
@@ -80,8 +80,8 @@ class PostgresqlPool:
             max_size=self._size,
             max_queries=10_000_000,
             max_inactive_connection_lifetime=600,
-            timeout=CONNECT_TIMEOUT,
-            command_timeout=STATEMENT_TIMEOUT + LOCK_TIMEOUT,
+            timeout=min(CONNECT_TIMEOUT, self._patience),
+            command_timeout=self._patience,
             reset=_nothing_to_reset,
             server_settings=postgresql_server_settings() | _BY_INDEX,
         )

@@ -30,7 +30,8 @@ class SqliteWriter:
         """The result of `work`, executed in the thread as one transaction; committed when this returns.
 
         Whatever `work` raises rolls all of it back and is raised here. Raises DatabaseUnavailable when the file
-        cannot serve. A caller that is cancelled gives up the result, not the transaction.
+        cannot serve. A caller that is cancelled gives up the result; a transaction that began
+        is finished.
         """
         if self._closed:
             raise DatabaseUnavailable

@@ -52,6 +52,7 @@ def admit(
         callback_url=request.callback_url,
         send_at=candidate.send_at,
         expires_at=candidate.expires_at,
+        test=origin.caller.test,
     )
 
 

@@ -107,7 +107,7 @@ class Seeding:
 async def _open_parts(
     settings: GatewaySettings, stack: AsyncExitStack, clock: Clock, logger: Logger, in_process: InProcess | None
 ) -> GatewayParts:
-    identifiers = Identifiers(clock)
+    identifiers, metrics = Identifiers(clock), Metrics()
     token = service_token_of(settings)
     engine, store = _open_database(settings, stack, clock)
     broker = open_broker(settings.broker_url, clock=clock, logger=logger)

@@ -79,4 +79,5 @@ class KeyRing:
             scopes=key.scopes,
             key_id=str(key.key_id),
             rate_limit=key.rate_limit,
+            test=key.kind == "test",
         )

@@ -26,6 +26,7 @@ from angarium.platform.lifecycle import Background
 from angarium.platform.telemetry.logging import Logger
 from angarium.platform.telemetry.metrics import Metrics
 from angarium.services.users.copies import ContactCopies
+from angarium.services.users.documents import Documents, open_documents
 from angarium.services.users.passwords import Passwords
 from angarium.services.users.people import People
 from angarium.services.users.routes.devices import devices_router
@@ -49,13 +50,14 @@ def build_app(
     clock: Clock,
     identifiers: Identifiers,
     passwords: Passwords | None = None,
+    documents: Documents | None = None,
 ) -> FastAPI:
     """The service over parts that the caller opens and closes. The schema must be there (`MIGRATIONS`).
 
     Its lifespan writes the cache's copies that were not taken at once: whoever mounts the app elsewhere enters
     `app.router.lifespan_context(app)`.
     """
-    store = UserStore(engine)
+    store = UserStore(engine, documents)
     copies = ContactCopies(store, cache, clock, logger)
     app = build_frame(
         service=SERVICE,
@@ -67,7 +69,7 @@ def build_app(
         clock=clock,
         identifiers=identifiers,
         lifespan=_lifespan(copies, clock, logger),
-        routers=[users_router(), preferences_router(), devices_router(), internal_router()],
+        routers=[internal_router(), users_router(), preferences_router(), devices_router()],
     )
     app.state.people = People(
         store=store,
@@ -88,6 +90,7 @@ async def compose(settings: UsersSettings, *, logger: Logger, metrics: Metrics) 
     engine = open_engine(
         settings.users_database_url, pool_size=settings.database_pool, setting="ANGARIUM_USERS_DATABASE_URL"
     )
+    documents = open_documents(settings.users_database_url, engine)
     cache = open_cache(settings.cache_url, clock=clock, logger=logger)
     gateway = ServiceClient(settings.gateway_url, service_token=token, name="gateway", clock=clock)
     try:
@@ -99,10 +102,12 @@ async def compose(settings: UsersSettings, *, logger: Logger, metrics: Metrics) 
             metrics=metrics,
             clock=clock,
             identifiers=Identifiers(clock),
+            documents=documents,
         )
     finally:
         await gateway.close()
         await cache.close()
+        await documents.close()
         await engine.dispose()
 
 
@@ -125,6 +130,7 @@ def _lifespan(copies: ContactCopies, clock: Clock, logger: Logger) -> Lifespan:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with Background(logger=logger, clock=clock) as background:
             background.start("contact copies", copies.run)
+            background.start("contact copies of what was read", copies.run_fill)
             yield
 
     return lifespan

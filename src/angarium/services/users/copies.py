@@ -1,21 +1,31 @@
 """Keeps the shared cache's copies of contacts as the database is."""
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from datetime import timedelta
+from itertools import islice
 from uuid import UUID
 
 from angarium.contracts.errors import Transient
-from angarium.contracts.users import Contact
 from angarium.directory import contact_cache
+from angarium.directory.contact_cache import user_of, version_of
 from angarium.platform.cache.port import Cache
 from angarium.platform.clock import Clock
+from angarium.platform.local_cache import LocalCache
 from angarium.platform.telemetry.logging import Logger
 from angarium.services.users.model import Person
+from angarium.services.users.rows import contact_document
 from angarium.services.users.store import UserStore
-from angarium.services.users.views import contact
 
 ROUNDS = 5
 MEND_BATCH = 500
+FILL_BATCH = 500
+FILL_WAITING = 10_000
+"""Contacts that may wait for being copied; what is read beyond that is copied when it is read again."""
+FILL_SECONDS = 0.05
+"""How long reads are gathered before their copies are looked after."""
+FILLED = timedelta(seconds=10)
+"""How long a copy that was found in its place is taken to be there still."""
 MEND_SECONDS = 1.0
 
 
@@ -34,6 +44,9 @@ class ContactCopies:
         self._logger = logger
         self._owed: set[UUID] = set()
         self._wanted = asyncio.Event()
+        self._read: dict[bytes, None] = {}
+        self._filled: LocalCache[bytes, UUID] = LocalCache(clock, max_entries=FILL_WAITING, ttl=FILLED)
+        self._any_read = asyncio.Event()
 
     @property
     def owed(self) -> Collection[UUID]:
@@ -42,21 +55,44 @@ class ContactCopies:
 
     async def changed(self, tenant: str, user_id: UUID, person: Person | None) -> None:
         """After the commit: replace the copy (None: the user is gone), then ring. Never raises."""
-        await self._settle({user_id}, {user_id: person} if person is not None else {})
+        await self._settle({user_id}, {user_id: contact_document(person)} if person is not None else {})
         await self._cache.announce(contact_cache.TOPIC, contact_cache.announcement(tenant, user_id))
 
-    async def fill(self, people: Mapping[UUID, Person]) -> None:
-        """Keep copies of people that were just read, where there is none or another."""
-        fresh = {contact_cache.key(person.user_id): _copy(person) for person in people.values()}
-        kept = await self._cache.get_many(list(fresh))
+    def note_read(self, documents: Iterable[bytes]) -> None:
+        """Have `fill` keep copies of these, which were just read; the reader does not wait for it."""
+        room, peek = FILL_WAITING - len(self._read), self._filled.peek
+        unsure = [document for document in documents if peek(document) is None]
+        if unsure and room > 0:
+            self._read.update(dict.fromkeys(unsure))
+            self._any_read.set()
+
+    async def fill(self) -> None:
+        """Copy what was read, where the cache has no copy or an older one."""
+        documents = list(islice(self._read, FILL_BATCH))
+        for document in documents:
+            del self._read[document]
+        batch = {user_of(document): document for document in documents}
+        kept = await self._cache.get_many(contact_cache.keys(list(batch)))
         missing = {
-            user_id: person
-            for (user_id, person), new, old in zip(people.items(), fresh.values(), kept, strict=True)
-            if new != old
+            user_id: document
+            for (user_id, document), old in zip(batch.items(), kept, strict=True)
+            if old != document and version_of(old) <= version_of(document)
         }
-        entries = {contact_cache.key(user_id): fresh[contact_cache.key(user_id)] for user_id in missing}
-        if missing and await self._cache.set_many(entries, contact_cache.LIFE):
+        if missing and not await self._cache.set_many(_entries(missing), contact_cache.LIFE):
+            return
+        for document in documents:
+            self._filled.put(document, user_of(document))
+        if missing:
             await self._recheck(missing)
+
+    async def run_fill(self) -> None:
+        """Copy what is read, until cancelled."""
+        while True:
+            await self._any_read.wait()
+            await self._clock.sleep(FILL_SECONDS)
+            self._any_read.clear()
+            while self._read:
+                await self.fill()
 
     async def run(self) -> None:
         """Write what the cache owes, until cancelled."""
@@ -74,36 +110,38 @@ class ContactCopies:
         self._owed -= owed
         await self._settle(owed, None)
 
-    async def _recheck(self, written: Mapping[UUID, Person]) -> None:
+    async def _recheck(self, written: Mapping[UUID, bytes]) -> None:
         try:
-            outdated = await self._outdated(written.keys(), written)
+            outdated = await self._outdated(written.keys(), _versions(written))
         except Transient:
             self._owe(written.keys())
         else:
             await self._settle(outdated, None)
 
-    async def _settle(self, user_ids: set[UUID], people: Mapping[UUID, Person] | None) -> None:
-        """Write the copies of `user_ids` until the database agrees; `people`: who they are, where that is known."""
+    async def _settle(self, user_ids: set[UUID], documents: Mapping[UUID, bytes] | None) -> None:
+        """Write the copies of `user_ids` until the database agrees; `documents`: theirs, where they are known."""
         try:
             for _ in range(ROUNDS):
                 if not user_ids:
                     return
-                people = people if people is not None else await self._store.get_many(user_ids)
-                if not await self._write(user_ids, people):
+                documents = documents if documents is not None else await self._load(user_ids)
+                if not await self._write(user_ids, documents):
                     break
-                user_ids, people = await self._outdated(user_ids, people), None
+                user_ids, documents = await self._outdated(user_ids, _versions(documents)), None
         except Transient as error:
             self._logger.warning("contact_copies.unchecked", error=str(error))
         self._owe(user_ids)
 
-    async def _write(self, user_ids: Collection[UUID], people: Mapping[UUID, Person]) -> bool:
-        gone = [contact_cache.key(user_id) for user_id in user_ids if user_id not in people]
-        entries = {contact_cache.key(user_id): _copy(person) for user_id, person in people.items()}
-        return await self._cache.delete(gone) and await self._cache.set_many(entries, contact_cache.LIFE)
+    async def _load(self, user_ids: Collection[UUID]) -> Mapping[UUID, bytes]:
+        people = await self._store.get_many(user_ids)
+        return {user_id: contact_document(person) for user_id, person in people.items()}
 
-    async def _outdated(self, user_ids: Collection[UUID], people: Mapping[UUID, Person]) -> set[UUID]:
+    async def _write(self, user_ids: Collection[UUID], documents: Mapping[UUID, bytes]) -> bool:
+        gone = [contact_cache.key(user_id) for user_id in user_ids if user_id not in documents]
+        return await self._cache.delete(gone) and await self._cache.set_many(_entries(documents), contact_cache.LIFE)
+
+    async def _outdated(self, user_ids: Collection[UUID], written: Mapping[UUID, int]) -> set[UUID]:
         now = await self._store.versions(user_ids)
-        written = {user_id: person.version for user_id, person in people.items()}
         return {user_id for user_id in user_ids if now.get(user_id) != written.get(user_id)}
 
     def _owe(self, user_ids: Collection[UUID]) -> None:
@@ -112,6 +150,9 @@ class ContactCopies:
             self._wanted.set()
 
 
-def _copy(person: Person) -> bytes:
-    copy: Contact = contact(person)
-    return contact_cache.encode(person.tenant, copy)
+def _entries(documents: Mapping[UUID, bytes]) -> dict[str, bytes]:
+    return {contact_cache.key(user_id): text for user_id, text in documents.items()}
+
+
+def _versions(documents: Mapping[UUID, bytes]) -> dict[UUID, int]:
+    return {user_id: version_of(text) for user_id, text in documents.items()}

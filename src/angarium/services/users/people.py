@@ -1,6 +1,6 @@
 """The use cases of the users service."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from uuid import UUID
@@ -121,11 +121,11 @@ class People:
         """Forget a device. Raises DeviceNotFound."""
         return await self._change(tenant, user_id, lambda person: without_device(person, device_id), if_match)
 
-    async def contacts(self, tenant: str, user_ids: Sequence[UUID]) -> Mapping[UUID, Person]:
-        """Those of `user_ids` that exist, for another service."""
-        people = await self._store.get_many(user_ids, tenant=tenant)
-        await self._copies.fill(people)
-        return people
+    async def contacts(self, tenant: str, user_ids: Collection[UUID]) -> Sequence[bytes]:
+        """The contact documents of those of `user_ids` that exist, for another service."""
+        documents = await self._store.contacts(tenant, set(user_ids))
+        self._copies.note_read(documents)
+        return documents
 
     async def _change(self, tenant: str, user_id: UUID, edit: Edit, if_match: str | None) -> Person:
         def checked(person: Person) -> Person:

@@ -8,7 +8,9 @@ from uuid import UUID
 import msgspec
 
 from angarium.contracts.users import Preferences
+from angarium.directory import contact_cache
 from angarium.services.users.model import Device, Person, Token
+from angarium.services.users.views import contact
 
 Row = Mapping[str, Any]
 
@@ -28,14 +30,21 @@ def person_row(person: Person) -> dict[str, Any]:
         "email_key": email_key(person.email) if person.email is not None else None,
         "phone": person.phone,
         "password_hash": person.password_hash,
-        "preferences": person.preferences.model_dump(exclude_none=True),
+        "preferences": msgspec.to_builtins(person.preferences),
         "locale": person.locale,
         "timezone": person.timezone,
         "metadata": person.metadata,
         "version": person.version,
+        "contact": contact_document(person).decode(),
+        "contact_version": person.version,
         "created_at": person.created_at,
         "updated_at": person.updated_at,
     }
+
+
+def contact_document(person: Person) -> bytes:
+    """What a send needs to know, as it is kept in the row, in the cache, and given to other services."""
+    return contact_cache.encode(person.tenant, contact(person), person.version)
 
 
 def device_row(user_id: UUID, device: Device) -> dict[str, Any]:
@@ -66,7 +75,7 @@ def to_person(row: Row, devices: Iterable[Row]) -> Person:
         email=row["email"],
         phone=row["phone"],
         password_hash=row["password_hash"],
-        preferences=Preferences.model_validate(row["preferences"]),
+        preferences=msgspec.convert(row["preferences"], Preferences),
         locale=row["locale"],
         timezone=row["timezone"],
         metadata=row["metadata"],

@@ -1,10 +1,14 @@
 """The tables of `users_db`."""
 
 from sqlalchemy import Boolean, Column, ForeignKeyConstraint, Index, Integer, String, Table, Text, Uuid
+from sqlalchemy.dialects.mysql import MEDIUMTEXT
 
 from angarium.platform.database.types import JsonDocument, UtcDateTime, new_metadata
 
 metadata = new_metadata()
+
+_DOCUMENT = Text().with_variant(MEDIUMTEXT(), "mysql", "mariadb")
+"""Fifty devices with tokens of 4 KB are more than the 64 KB of MySQL's TEXT."""
 
 users = Table(
     "users",
@@ -21,10 +25,17 @@ users = Table(
     Column("timezone", String(64)),
     Column("metadata", JsonDocument(), nullable=False),
     Column("version", Integer(), nullable=False),
+    Column("contact", _DOCUMENT),
+    Column("contact_version", Integer()),
     Column("created_at", UtcDateTime(), nullable=False),
     Column("updated_at", UtcDateTime(), nullable=False),
 )
-"""People. `email_key` is the address without its case: unique in a tenant. `version` counts every change."""
+"""People. `email_key` is the address without its case: unique in a tenant. `version` counts every change.
+
+`contact` is what other services are told of the person, devices included, written with each change: before a send
+it is read, hundreds at a time, and passed on as it is. It counts only while `contact_version` is `version`; a row
+of a process that did not know of it yet is put together from its columns instead.
+"""
 
 email_is_unique = Index("uq_users_tenant_email_key", users.c.tenant, users.c.email_key, unique=True)
 Index("ix_users_tenant_user_id", users.c.tenant, users.c.user_id)

@@ -10,17 +10,30 @@ from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, RowMapping, Select, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    RowMapping,
+    Select,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from angarium.contracts.errors import Conflict, Detail, UserNotFound
+from angarium.directory.contact_cache import user_of
 from angarium.platform.database.engine import reading, writing
+from angarium.services.users.documents import Documents, EngineDocuments
 from angarium.services.users.model import Person
-from angarium.services.users.rows import Row, device_row, email_key, person_row, to_person
+from angarium.services.users.rows import Row, contact_document, device_row, email_key, person_row, to_person
 from angarium.services.users.schema import devices, users
 
 Edit = Callable[[Person], Person]
+_PERSON = select(*(column for column in users.c if column.name not in {"contact", "contact_version", "email_key"}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +54,9 @@ class EmailTaken(Conflict):
 class UserStore:
     """People and their devices in `users_db`."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, documents: Documents | None = None) -> None:
         self._engine = engine
+        self._documents = documents or EngineDocuments(engine)
 
     async def insert(self, person: Person) -> None:
         """Keep a new person. Raises EmailTaken."""
@@ -55,17 +69,26 @@ class UserStore:
 
     async def get(self, tenant: str, user_id: UUID) -> Person:
         """The person. Raises UserNotFound, for another tenant's too."""
-        found = await self._load(select(users).where(*_one(tenant, user_id)))
+        found = await self._load(_PERSON.where(*_one(tenant, user_id)))
         if not found:
             raise UserNotFound
         return found[0]
 
     async def get_many(self, user_ids: Collection[UUID], *, tenant: str | None = None) -> Mapping[UUID, Person]:
         """Those that exist (in `tenant`, if given), by id."""
-        query = select(users).where(users.c.user_id.in_(user_ids))
+        query = _PERSON.where(users.c.user_id.in_(user_ids))
         if tenant is not None:
             query = query.where(users.c.tenant == tenant)
         return {person.user_id: person for person in await self._load(query)}
+
+    async def contacts(self, tenant: str, user_ids: Collection[UUID]) -> Sequence[bytes]:
+        """The contact documents of those that exist in `tenant`; `user_ids` are distinct."""
+        found = await self._documents.find(tenant, user_ids)
+        if len(found) == len(user_ids):
+            return found
+        missing = set(user_ids).difference(user_of(document) for document in found)
+        people = await self.get_many(missing, tenant=tenant)
+        return [*found, *(contact_document(person) for person in people.values())]
 
     async def versions(self, user_ids: Collection[UUID]) -> Mapping[UUID, int]:
         """The version at which each of those that exist stands."""
@@ -81,7 +104,7 @@ class UserStore:
         Begins after `offset` people, or right below the id `before`.
         """
         conditions = _conditions(tenant, wanted)
-        query = select(users).where(*conditions).order_by(users.c.user_id.desc()).limit(limit)
+        query = _PERSON.where(*conditions).order_by(users.c.user_id.desc()).limit(limit)
         query = query.offset(offset) if before is None else query.where(users.c.user_id < before)
         async with reading(self._engine) as connection:
             total = await connection.scalar(select(func.count()).select_from(users).where(*conditions))
@@ -132,7 +155,7 @@ def _row(mapping: RowMapping) -> Row:
 
 
 async def _lock(connection: AsyncConnection, tenant: str, user_id: UUID) -> Person:
-    found = await _load(connection, select(users).where(*_one(tenant, user_id)).with_for_update())
+    found = await _load(connection, _PERSON.where(*_one(tenant, user_id)).with_for_update())
     if not found:
         raise UserNotFound
     return found[0]

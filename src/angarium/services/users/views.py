@@ -1,5 +1,7 @@
 """A person as the API and the other services see them."""
 
+import msgspec
+
 from angarium.contracts.users import (
     Contact,
     ContactDevice,
@@ -7,6 +9,7 @@ from angarium.contracts.users import (
     Preferences,
     PreferencesView,
     PreferenceSwitches,
+    QuietHoursBody,
     UserView,
 )
 from angarium.services.users.model import Device, Person
@@ -32,12 +35,13 @@ def user_view(person: Person) -> UserView:
 
 def preferences_view(preferences: Preferences) -> PreferencesView:
     """The whole wishes."""
+    hours = preferences.quiet_hours
     return PreferencesView(
         email=preferences.email,
         push=preferences.push,
         sms=preferences.sms,
-        categories={name: switches.model_dump(exclude_none=True) for name, switches in preferences.categories.items()},
-        quiet_hours=preferences.quiet_hours,
+        categories={name: msgspec.to_builtins(switches) for name, switches in preferences.categories.items()},
+        quiet_hours=None if hours is None else QuietHoursBody(start=hours.start, end=hours.end),
     )
 
 

@@ -20,6 +20,7 @@ ACCEPTED_COLUMNS = {
     "variables": "json",
     "metadata": "jsonb",
     "policy": "text",
+    "test": "bool",
     "correlation_id": "text",
     "traceparent": "text",
     "fallback": "jsonb",

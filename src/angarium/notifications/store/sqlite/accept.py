@@ -20,7 +20,7 @@ from angarium.platform.database.types import from_microseconds
 
 _COLUMNS = (
     "id", "tenant", "caller", "request_id", "fingerprint", "channel", "user_id", "recipient", "template_code",
-    "template_version", "locale", "category", "priority", "variables", "metadata", "policy", "correlation_id",
+    "template_version", "locale", "category", "priority", "variables", "metadata", "policy", "test", "correlation_id",
     "traceparent", "fallback", "fallback_of", "callback_url", "send_at", "expires_at",
     "status", "attempts", "due_at", "sweep_at", "events", "created_at", "updated_at",
 )  # fmt: skip

@@ -8,8 +8,7 @@ from angarium.contracts.envelope import Envelope, one
 from angarium.contracts.errors import Unauthorized
 from angarium.contracts.keys import VerifyAnswer, VerifyRequest
 from angarium.platform.auth.caller import Caller
-from angarium.platform.auth.chain import KeyLookup
-from angarium.platform.auth.tokens import TokenVerifier
+from angarium.platform.auth.chain import KeyLookup, Tokens
 from angarium.platform.http.dependencies import service_only
 
 PATH = "/internal/v1/verify"
@@ -18,7 +17,7 @@ PATH = "/internal/v1/verify"
 class InternalRoutes:
     """Says who is behind a key or token."""
 
-    def __init__(self, keys: KeyLookup, tokens: TokenVerifier) -> None:
+    def __init__(self, keys: KeyLookup, tokens: Tokens) -> None:
         self._keys = keys
         self._tokens = tokens
 
@@ -34,8 +33,16 @@ class InternalRoutes:
         caller = await self._caller(body)
         if caller is None:
             raise Unauthorized
-        scopes = sorted(caller.scopes)
-        return one(VerifyAnswer(tenant=caller.tenant, name=caller.name, scopes=scopes, key_id=caller.key_id))
+        answer = VerifyAnswer(
+            tenant=caller.tenant,
+            name=caller.name,
+            scopes=sorted(caller.scopes),
+            key_id=caller.key_id,
+            rate_limit=caller.rate_limit,
+            test=caller.test,
+            user_id=caller.user_id,
+        )
+        return one(answer)
 
     async def _caller(self, body: VerifyRequest) -> Caller | None:
         if body.bearer is not None:

@@ -5,8 +5,9 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 
 from angarium.contracts.envelope import Envelope, one
-from angarium.contracts.users import Preferences, PreferencesPatch, PreferencesView
+from angarium.contracts.users import PreferencesBody, PreferencesPatch, PreferencesView
 from angarium.services.users.model import Person
+from angarium.services.users.preferences import whole
 from angarium.services.users.routes.parameters import IfMatch, Reader, UseCases, Writer, tag
 from angarium.services.users.views import preferences_view
 
@@ -24,10 +25,15 @@ def preferences_router() -> APIRouter:
 
     @router.put("")
     async def replace_preferences(
-        caller: Writer, people: UseCases, user_id: UUID, body: Preferences, response: Response, if_match: IfMatch = None
+        caller: Writer,
+        people: UseCases,
+        user_id: UUID,
+        body: PreferencesBody,
+        response: Response,
+        if_match: IfMatch = None,
     ) -> Envelope[PreferencesView]:
         """The whole wishes; what is not named takes its default."""
-        person = await people.set_preferences(caller.tenant, user_id, body, if_match)
+        person = await people.set_preferences(caller.tenant, user_id, whole(body), if_match)
         return _answer(response, person, "Preferences updated")
 
     @router.patch("")

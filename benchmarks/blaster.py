@@ -1,0 +1,71 @@
+"""An SMTP client that sends ready mails over pipelined connections, for measuring the sink.
+
+Each mail takes the two round trips that RFC 2920 asks for: MAIL, RCPT, DATA in one write, the mail with the next three
+after its 354.
+"""
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import uvloop
+
+_COMMANDS = b"MAIL FROM:<notify@angarium.example>\r\nRCPT TO:<user@example.com>\r\nDATA\r\n"
+_MAIL = b"Subject: stamp-%020d-%010d\r\n" + b"X-Header: something of the usual length\r\n" * 10 + b"\r\n" + b"text\r\n" * 60
+_END = b"\r\n.\r\n"
+
+
+class _Sender(asyncio.Protocol):
+    """Sends its share; `done` tells when."""
+
+    def __init__(self, numbers: range) -> None:
+        self._numbers = iter(numbers)
+        self._transport: asyncio.Transport | None = None
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport  # type: ignore[assignment]  # TCP gives a Transport
+
+    def data_received(self, data: bytes) -> None:
+        assert self._transport is not None
+        if data.startswith(b"220"):
+            self._transport.write(b"EHLO blaster\r\n")
+        elif b"354 " in data:
+            number = next(self._numbers)
+            self._transport.write(_MAIL % (time.monotonic_ns(), number) + _END)
+        elif b"250 2.0.0" in data and not self._left():
+            self._transport.close()
+        elif b"250 " in data and b"2.1." not in data:
+            self._transport.write(_COMMANDS)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol's signature
+        self.done.set_result(None)
+
+    def _left(self) -> int:
+        return self._numbers.__length_hint__()  # type: ignore[attr-defined]  # a range's iterator has it
+
+
+async def _blast(port: int, count: int, connections: int) -> Mapping[str, Any]:
+    loop, share = asyncio.get_running_loop(), count // connections
+    began = time.monotonic()
+    senders = []
+    for first in range(0, share * connections, share):
+        _, sender = await loop.create_connection(lambda first=first: _Sender(range(first, first + share)), "127.0.0.1", port)  # type: ignore[misc]  # the default binds
+        senders.append(sender)
+    async with asyncio.timeout(60):
+        await asyncio.gather(*(sender.done for sender in senders))
+    return {"mails": share * connections, "rate": share * connections / (time.monotonic() - began)}
+
+
+def main() -> None:
+    """Take `PORT COUNT CONNECTIONS` until standard input ends."""
+    for line in sys.stdin:
+        port, count, connections = (int(word) for word in line.split())
+        print(json.dumps(uvloop.run(_blast(port, count, connections))), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""The measurements, each of one system once: what is done to it and which figures come out."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from benchmarks.resident import Load, Sink
+from benchmarks.system import System
+
+Figures = dict[str, float]
+CLIENTS = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """How long a repeat is. Seconds, and numbers of requests."""
+
+    accept_seconds: float = 2.0
+    accept_most: int = 10_000
+    bulks: int = 10
+    worker_seconds: float = 5.0
+    latency_seconds: float = 6.0
+    latency_rate: float = 50.0
+    end_to_end_share: float = 1.0
+
+
+QUICK = Size(
+    accept_seconds=0.7, accept_most=2000, bulks=3, worker_seconds=2.0, latency_seconds=2.0, end_to_end_share=0.25
+)
+
+
+class NotDelivered(Exception):
+    """Something accepted did not reach the sink, or came twice."""
+
+
+class Measurer:
+    """Measures systems with one load generator and one sink. `server_cpu` tells what the servers used so far."""
+
+    def __init__(self, load: Load, sink: Sink, size: Size, server_cpu: Callable[[], Mapping[str, float]]) -> None:
+        self._load = load
+        self._sink = sink
+        self._size = size
+        self._server_cpu = server_cpu
+
+    def measure(self, system: System) -> Figures:
+        """Everything, in one order; the system is idle before and after."""
+        figures: Figures = {}
+        self._sink.reset()
+        if system.has_worker:
+            system.stop_worker()
+        accepted = self._accept(system, figures)
+        if system.has_worker:
+            self._worker(system, accepted, figures)
+        else:
+            self._all(accepted, system)
+        self._end_to_end(system, figures)
+        self._latency(system, figures)
+        figures |= {f"memory_{name}_mb": size for name, size in system.memory().items()}
+        return figures
+
+    def warm_up(self, system: System) -> None:
+        """What the first requests have to prepare is not measured."""
+        self._sink.reset()
+        answer = self._load.run(system.job(connections=8, count=200))
+        self._all(int(answer["accepted"]), system)
+
+    def _accept(self, system: System, figures: Figures) -> int:
+        accepted, size = 0, self._size
+        for connections in (1, CLIENTS, 1000):
+            most = size.accept_most
+            answer = self._load.run(system.job(connections=connections, count=most, seconds=size.accept_seconds))
+            accepted += int(answer["accepted"])
+            for figure in ("rate", "p50_ms", "p99_ms"):
+                figures[f"accept_{connections}_{figure}"] = answer[figure]
+        if system.target.bulk_path:
+            answer = self._load.run(system.job(connections=2, count=size.bulks, bulk=1000))
+            accepted += int(answer["accepted"])
+            figures["bulk_rate"], figures["bulk_p50_ms"] = answer["rate"], answer["p50_ms"]
+        return accepted
+
+    def _worker(self, system: System, waiting: int, figures: Figures) -> None:
+        """The worker alone, on what was accepted while it was stopped."""
+        system.start_worker()
+        first = self._sink.wait(1)
+        enough = max(1, int(waiting * (1 if system.target.bulk_path else 0.9)))
+        report = self._sink.wait_at_most(enough, self._size.worker_seconds if not system.target.bulk_path else 60.0)
+        seconds = (report["last_ns"] - first["first_ns"]) / 1e9
+        figures["worker_rate"] = (report["mails"] - 1) / seconds
+        if system.target.bulk_path:
+            self._all(waiting, system)
+            return
+        system.stop_worker()
+        system.forget_waiting()
+        system.start_worker()
+        self.warm_up(system)
+
+    def _end_to_end(self, system: System, figures: Figures) -> None:
+        count = int(system.end_to_end * self._size.end_to_end_share)
+        self._sink.reset()
+        before, servers_before = sum(system.cpu().values()), self._server_cpu()
+        answer = self._load.run(system.job(connections=CLIENTS, count=count))
+        report = self._all(int(answer["accepted"]), system)
+        used = sum(system.cpu().values()) - before
+        figures["end_to_end_rate"] = count * 1e9 / (report["last_ns"] - answer["first_ns"])
+        figures["cpu_seconds_per_1000"] = used * 1000 / count
+        for name, seconds in self._server_cpu().items():
+            figures[f"cpu_{name}_seconds_per_1000"] = (seconds - servers_before[name]) * 1000 / count
+
+    def _latency(self, system: System, figures: Figures) -> None:
+        size = self._size
+        count = int(size.latency_rate * size.latency_seconds)
+        self._sink.reset()
+        answer = self._load.run(system.job(connections=16, count=count, rate=size.latency_rate))
+        report = self._all(int(answer["accepted"]), system)
+        figures["latency_p50_ms"], figures["latency_p99_ms"] = report["p50_ms"], report["p99_ms"]
+
+    def _all(self, accepted: int, system: System) -> Mapping[str, float]:
+        report = self._sink.wait(accepted)
+        if report["different"] != accepted or report["mails"] != accepted:
+            raise NotDelivered(f"{system.name}: {accepted} accepted, at the sink {dict(report)}")
+        return report

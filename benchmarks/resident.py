@@ -1,0 +1,123 @@
+"""The load generator and the sink as this program sees them: processes that take a line and answer with a line."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from benchmarks.load import Job
+
+ROOT = Path(__file__).parent.parent
+
+
+class Resident:
+    """A module of ours, run with our own interpreter until the end of the context."""
+
+    module = ""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(  # noqa: S603 - our own command, no shell
+            [sys.executable, "-m", self.module],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            start_new_session=True,
+        )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def read(self) -> str:
+        assert self._process.stdout
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{self.module} ended")
+        return line
+
+    def write(self, line: str) -> None:
+        assert self._process.stdin
+        self._process.stdin.write(f"{line}\n")
+        self._process.stdin.flush()
+
+    def ask(self, line: str) -> Mapping[str, Any]:
+        self.write(line)
+        answer: Mapping[str, Any] = json.loads(self.read())
+        if "error" in answer:
+            raise RuntimeError(f"{self.module}: {answer['error']}")
+        return answer
+
+
+class Load(Resident):
+    """Runs one job after the other."""
+
+    module = "benchmarks.load"
+
+    def run(self, job: Job) -> Mapping[str, Any]:
+        return self.ask(json.dumps(job._asdict()))
+
+
+class Sink(Resident):
+    """Takes mails at `port`."""
+
+    module = "benchmarks.sink"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.port = int(self.read())
+
+    def reset(self) -> None:
+        self.ask("reset")
+
+    def report(self) -> Mapping[str, Any]:
+        return self.ask("report")
+
+    def wait(self, count: int, patience: float = 15.0) -> Mapping[str, Any]:
+        """Its report once `count` different mails have come, or for `patience` seconds none."""
+        return self.ask(f"wait {count} {patience}")
+
+    def wait_at_most(self, count: int, seconds: float) -> Mapping[str, Any]:
+        """Its report once `count` different mails have come, or at the latest after `seconds`."""
+        return self.ask(f"at_most {count} {seconds}")
+
+
+class Responder(Resident):
+    """An HTTP server that does nothing but answer 202: the limit of the load generator."""
+
+    module = "benchmarks.responder"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.port = int(self.read())
+
+
+class Blaster(Resident):
+    """An SMTP client that does nothing but send ready mails: the limit of the sink."""
+
+    module = "benchmarks.blaster"
+
+    def run(self, port: int, count: int, connections: int) -> Mapping[str, Any]:
+        return self.ask(f"{port} {count} {connections}")
+
+
+def python_path() -> Mapping[str, str]:
+    """The variable with which another interpreter finds this package."""
+    return {"PYTHONPATH": str(ROOT)}
+
+
+def module_command(interpreter: Path | str, module: str, *arguments: str) -> Sequence[str]:
+    """A module run by an interpreter."""
+    return [str(interpreter), "-m", module, *arguments]

@@ -1,0 +1,111 @@
+"""What the bench asks of every system that it measures."""
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+
+from benchmarks.accounting import cpu_seconds, family, resident_megabytes
+from benchmarks.load import Job
+from tests.support.servers.process import Process
+
+_READY_WITHIN = 60.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where and what to post. `item` is a body with the places of `benchmarks.body`."""
+
+    port: int
+    path: str
+    headers: Mapping[str, str]
+    item: str
+    choices: Sequence[str] = ()
+    bulk_path: str | None = None
+
+
+class System(ABC):
+    """Processes under measurement. `end_to_end` mails are what it delivers in some seconds."""
+
+    name = ""
+    title = ""
+    end_to_end = 600
+    has_worker = True
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True)
+        self.folder = folder
+        self._processes: dict[str, Process] = {}
+        self._sent = 0
+
+    @property
+    @abstractmethod
+    def target(self) -> Target:
+        """Where to post; only once started."""
+
+    @abstractmethod
+    def start(self) -> None:
+        """Start everything; return once it is ready."""
+
+    @abstractmethod
+    def start_worker(self) -> None:
+        """Start what takes from the queue; not waiting for it."""
+
+    @abstractmethod
+    def stop_worker(self) -> None:
+        """Stop it and wait for its end."""
+
+    def forget_waiting(self) -> None:
+        """Throw away what waits in the queue, if the system can; the worker is stopped meanwhile."""
+
+    def stop(self) -> None:
+        """End everything."""
+        for process in self._processes.values():
+            process.terminate()
+
+    def kill(self) -> None:
+        """End what still runs."""
+        for process in self._processes.values():
+            process.kill()
+
+    def job(self, *, connections: int, count: int, seconds: float = 3600.0, rate: float = 0.0, bulk: int = 0) -> Job:
+        """A job whose request numbers were never used before."""
+        target, start = self.target, self._sent
+        self._sent += count * max(1, bulk)
+        path = (target.bulk_path or target.path) if bulk else target.path
+        headers, choices = target.headers, target.choices
+        return Job(target.port, path, headers, target.item, choices, connections, count, seconds, rate, bulk, start)
+
+    def logs(self, size: int = 2000) -> str:
+        """The end of what each process wrote."""
+        logs = {name: self.folder / f"{name}.log" for name in self._processes}
+        return "\n".join(f"--- {self.name} {name}\n{log.read_text()[-size:]}" for name, log in logs.items())
+
+    def cpu(self) -> Mapping[str, float]:
+        """Processor seconds so far of each process that runs."""
+        return {name: cpu_seconds(family(process.pid)) for name, process in self._processes.items()}
+
+    def memory(self) -> Mapping[str, float]:
+        """Resident megabytes of each process."""
+        return {name: resident_megabytes(family(process.pid)) for name, process in self._processes.items()}
+
+    def _launch(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        self._processes[name] = Process(command, environment=environment, log=self.folder / f"{name}.log")
+
+    def _wait_for(self, name: str, url: str) -> None:
+        """Until `url` answers 200."""
+        deadline = time.monotonic() + _READY_WITHIN
+        with httpx2.Client(timeout=5, trust_env=False) as client:
+            while True:
+                try:
+                    if client.get(url).status_code == httpx2.codes.OK:
+                        return
+                except httpx2.TransportError:
+                    pass
+                self._processes[name].check()
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"{self.name}: {url} is not ready; see {self.folder}")
+                time.sleep(0.05)

@@ -1,0 +1,74 @@
+"""What a token must claim (RFC 7519 §4.1, RFC 8725), and who it says is calling."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import jwt
+from jwt.types import Options
+
+from angarium.contracts.scopes import known_scopes
+from angarium.platform.auth.caller import Caller
+from angarium.platform.auth.public_keys import PinnedKey
+from angarium.platform.auth.service_token import DEFAULT_TENANT
+from angarium.platform.clock import Clock
+
+LEEWAY = timedelta(seconds=30)
+NOT_GOOD = (jwt.PyJWTError, ValueError, TypeError, KeyError, RecursionError)
+"""What reading a token that is not good may raise."""
+_OPTIONS: Options = {
+    "require": ["exp", "aud", "iss", "sub"],
+    # times and issuer are checked here: by the injected clock, and exactly
+    "verify_exp": False,
+    "verify_nbf": False,
+    "verify_iat": False,
+    "verify_iss": False,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """Whom a token must be for, and by whom it must be."""
+
+    audience: str | None
+    issuer: str | None
+
+
+def checked_claims(token: str, pinned: PinnedKey, expected: Expected, clock: Clock) -> dict[str, Any]:
+    """The claims of a token that verifies by `pinned` and holds now. Raises one of NOT_GOOD."""
+    claims: dict[str, Any] = jwt.decode(
+        token, pinned.key, algorithms=[pinned.algorithm], audience=expected.audience, options=_OPTIONS
+    )
+    require(claims["iss"] == expected.issuer)
+    _check_times(claims, clock)
+    return claims
+
+
+def caller_of(claims: Mapping[str, Any]) -> Caller:
+    """The caller that `sub`, `scope` and `tenant` name. Raises one of NOT_GOOD."""
+    subject, scope, tenant = claims["sub"], claims.get("scope", ""), claims.get("tenant", DEFAULT_TENANT)
+    require(isinstance(subject, str) and bool(subject))
+    require(isinstance(scope, str))
+    require(isinstance(tenant, str) and bool(tenant))
+    return Caller(tenant=tenant, name=subject, scopes=known_scopes(scope.split()))
+
+
+def require(good: bool) -> None:
+    """Raise ValueError, which says nothing, unless `good`."""
+    if not good:
+        message = "the token is not good"
+        raise ValueError(message)
+
+
+def _check_times(claims: Mapping[str, Any], clock: Clock) -> None:
+    """`exp`, `nbf` and `iat` with leeway."""
+    now, leeway = clock.now().timestamp(), LEEWAY.total_seconds()
+    require(now < _number(claims["exp"]) + leeway)
+    for name in ("iat", "nbf"):
+        require(name not in claims or _number(claims[name]) <= now + leeway)
+
+
+def _number(value: object) -> float:
+    require(isinstance(value, int | float) and not isinstance(value, bool))
+    return float(str(value))

@@ -1,0 +1,95 @@
+"""The tags that authors may use beside Liquid's own, and that are resolved when a version is saved.
+
+`{% layout 'code' %}` (or `{% extends 'code' %}`), `{% block name %}…{% endblock %}` and `{% render 'code', a: b %}`,
+as Jekyll, Shopify and Django have them. They are only parsed here, so that every fault is found at its place.
+"""
+
+from collections.abc import Iterable
+from typing import TextIO
+
+from liquid.ast import BlockNode, Node
+from liquid.builtin.expressions import StringLiteral, parse_name, parse_primitive
+from liquid.builtin.tags.render_tag import RenderNode, RenderTag
+from liquid.context import RenderContext
+from liquid.exceptions import LiquidSyntaxError
+from liquid.parser import get_parser
+from liquid.stream import TokenStream
+from liquid.tag import Tag
+from liquid.token import TOKEN_EOF, TOKEN_TAG, Token
+
+from angarium.rendering.limits import Limits, Timer
+from angarium.rendering.liquid import SafeEnvironment
+
+
+class _Unrendered(Node):
+    """Stands for nothing: it is resolved before anything is rendered."""
+
+    def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
+        raise NotImplementedError
+
+
+class _AuthoredBlock(_Unrendered):
+    def __init__(self, token: Token, block: BlockNode) -> None:
+        super().__init__(token)
+        self.block = block
+
+    def children(self, static_context: RenderContext, *, include_partials: bool = True) -> Iterable[Node]:
+        yield self.block
+
+
+class BlockTag(Tag):
+    """`{% block name %}…{% endblock %}`: what a template with this layout may replace."""
+
+    name = "block"
+    end = "endblock"
+
+    def parse(self, stream: TokenStream) -> Node:
+        token = stream.eat(TOKEN_TAG)
+        inner = stream.into_inner(tag=token)
+        parse_name(self.env, inner)
+        inner.expect_eos()
+        body = get_parser(self.env).parse_block(stream, ("endblock", TOKEN_EOF))
+        stream.expect(TOKEN_TAG, value="endblock")
+        return _AuthoredBlock(token, body)
+
+
+class LayoutTag(Tag):
+    """`{% layout 'code' %}`: whose blocks this template fills."""
+
+    name = "layout"
+    block = False
+
+    def parse(self, stream: TokenStream) -> Node:
+        token = stream.eat(TOKEN_TAG)
+        inner = stream.into_inner(tag=token, eat=False)
+        code = parse_primitive(self.env, inner)
+        if not isinstance(code, StringLiteral):
+            raise LiquidSyntaxError("expected a template's code in quotes", token=code.token)
+        inner.expect_eos()
+        return _Unrendered(token)
+
+
+class ExtendsTag(LayoutTag):
+    """The same under the name that Django and Jinja have for it."""
+
+    name = "extends"
+
+
+class PartialTag(RenderTag):
+    """`{% render 'code', a: b %}`."""
+
+    def parse(self, stream: TokenStream) -> Node:
+        node = super().parse(stream)
+        if isinstance(node, RenderNode) and not isinstance(node.name, StringLiteral):
+            raise LiquidSyntaxError("expected a template's code in quotes", token=node.name.token)
+        return node
+
+
+class AuthoringEnvironment(SafeEnvironment):
+    """What authors write, to be checked only."""
+
+    def __init__(self, limits: Limits, timer: Timer, *, html: bool) -> None:
+        super().__init__(limits, timer, html=html)
+        del self.tags["scope"]
+        for tag in (BlockTag, LayoutTag, ExtendsTag, PartialTag):
+            self.add_tag(tag)

@@ -1,0 +1,122 @@
+"""Gateway, users and templates that are gone for a while."""
+
+import asyncio
+
+import pytest
+
+from tests.faults.load import Load, clean
+from tests.support.system import DistributedSystem
+from tests.support.system_verbs import new_email
+from tests.support.wait import until
+
+pytestmark = pytest.mark.distributed
+
+
+async def test_what_a_killed_gateway_had_not_published_is_published_after_its_start(system: DistributedSystem) -> None:
+    load = await Load.prepare(system)
+    await system.rabbitmq.freeze()
+    await load.send_bulk(500)
+    await system.kill("gateway")
+    await system.rabbitmq.thaw()
+    assert len(system.sink.notifications().keys() & load.ledger.accepted) == 0
+    await system.start("gateway")
+    await load.all_sent(within=40)
+    assert clean(await load.account()), await load.account()
+
+
+async def test_a_gateway_killed_in_a_burst_keeps_what_it_accepted(system: DistributedSystem) -> None:
+    load = await Load.prepare(system)
+    stop = asyncio.Event()
+    senders = [asyncio.create_task(load.insist(stop, pause=0)) for _ in range(16)]
+    await until(lambda: len(load.ledger.accepted) > 300)
+    await system.kill("gateway")
+    before = len(load.ledger.accepted)
+    await system.start("gateway")
+    await until(lambda: len(load.ledger.accepted) > before + 300)
+    stop.set()
+    await asyncio.gather(*senders)
+    await load.all_sent(within=40)
+    assert clean(await load.account()), await load.account()
+
+
+async def test_a_gateway_that_is_told_to_stop_answers_first(system: DistributedSystem) -> None:
+    load = await Load.prepare(system)
+    stop = asyncio.Event()
+    senders = [asyncio.create_task(load.insist(stop, pause=0)) for _ in range(16)]
+    await until(lambda: len(load.ledger.accepted) > 300)
+    await system.stop("gateway")
+    await system.start("gateway")
+    stop.set()
+    await asyncio.gather(*senders)
+    await load.all_sent(within=40)
+    assert clean(await load.account()), await load.account()
+
+
+async def test_without_the_users_service_the_known_are_served_and_the_unknown_told_to_wait(
+    system: DistributedSystem,
+) -> None:
+    address = new_email()
+    template = await system.create_template()
+    user, stranger = await system.create_user(email=address), await system.create_user()
+    body = {"template_code": template["code"], "variables": {"name": "Ada"}}
+    await system.deliver(user_id=user["user_id"], **body)
+    await system.redis.flush()
+    await system.deliver(user_id=user["user_id"], **body)
+    await system.kill("users")
+    await system.deliver(user_id=user["user_id"], **body)
+    refused = await system.submit(user_id=stranger["user_id"], **body)
+    assert refused.status_code == 503
+    assert int(refused.headers["Retry-After"]) >= 1
+    assert refused.json()["error"]["code"] == "service_unavailable"
+    direct = await system.client.get(f"/api/v1/users/{user['user_id']}")
+    assert direct.status_code == 503
+    await system.start("users")
+    await until(lambda: _is_accepted(system, stranger["user_id"], template["code"]), 10)
+    assert len(system.sink.to(address)) == 3
+
+
+async def _is_accepted(system: DistributedSystem, user_id: str, code: str) -> bool:
+    answer = await system.submit(user_id=user_id, template_code=code, variables={"name": "Ada"})
+    return answer.status_code == 202
+
+
+async def test_a_send_whose_preferences_nobody_knows_waits_and_burns_no_attempt(system: DistributedSystem) -> None:
+    address = new_email()
+    user, template = await system.create_user(email=address), await system.create_template()
+    body = {"user_id": user["user_id"], "template_code": template["code"], "variables": {"name": "Ada"}}
+    await system.stop("email")
+    accepted = await system.send(**body)
+    await system.kill("users")
+    await system.redis.flush()
+    await system.start("email")
+
+    async def was_claimed() -> bool:
+        return "claimed" in {event["event"] for event in await system.events(accepted["notification_id"])}
+
+    await until(was_claimed, 20)
+    found = await system.wait_for(accepted["notification_id"], "pending")
+    assert found["attempts"] == 0
+    assert system.sink.tries(address) == []
+    await system.start("users")
+    found = await system.wait_for(accepted["notification_id"], "sent", within=30)
+    assert found["attempts"] == 1
+    assert len(system.sink.to(address)) == 1
+
+
+async def test_without_the_templates_service_the_known_are_served_and_the_unknown_told_to_wait(
+    system: DistributedSystem,
+) -> None:
+    known, unknown = await system.create_template(), await system.create_template()
+    body = {"recipient": {"email": new_email()}, "variables": {"name": "Ada"}}
+    await system.deliver(template_code=known["code"], **body)
+    await system.kill("templates")
+    await system.deliver(template_code=known["code"], **body)
+    refused = await system.submit(template_code=unknown["code"], **body)
+    assert refused.status_code == 503
+    assert int(refused.headers["Retry-After"]) >= 1
+    await system.start("templates")
+
+    async def served() -> bool:
+        return (await system.submit(template_code=unknown["code"], **body)).status_code == 202
+
+    await until(served, 10)

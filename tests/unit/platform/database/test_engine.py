@@ -1,0 +1,121 @@
+"""Engines: the URL's rules, SQLite's pragmas and transactions, errors that mean "away"."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from angarium.contracts.errors import SettingsError
+from angarium.platform.database.engine import open_engine, parse_database_url, reading, writing
+from angarium.platform.database.faults import DatabaseUnavailable
+
+
+@pytest.mark.parametrize(
+    "url", ["", "nonsense", "oracle://h/x", "postgresql://h", "sqlite://", "sqlite:///:memory:", "http://h:port/x"]
+)
+def test_a_bad_url_is_an_error_that_names_the_setting(url: str) -> None:
+    with pytest.raises(SettingsError, match="USERS_DATABASE_URL"):
+        open_engine(url, setting="USERS_DATABASE_URL")
+
+
+def test_the_error_keeps_the_password_to_itself() -> None:
+    with pytest.raises(SettingsError) as error:
+        parse_database_url("oracle://me:hunter2@h/x")
+    assert "hunter2" not in str(error.value)
+
+
+@pytest.mark.parametrize("url", ["postgresql://h/x", "postgres://h/x", "postgresql+asyncpg://h/x"])
+def test_the_driver_is_ours_to_choose(url: str) -> None:
+    assert parse_database_url(url).drivername == "postgresql"
+
+
+async def test_sqlite_is_durable_strict_and_patient(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path}/new/folder/x.db")
+    async with reading(engine) as connection:
+        values = {
+            name: (await connection.exec_driver_sql(f"PRAGMA {name}")).scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        }
+    await engine.dispose()
+    assert values == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 4000}
+
+
+async def test_sqlite_transactions_that_read_first_do_not_lose_each_others_writes(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path}/x.db")
+    async with writing(engine) as connection:
+        await connection.exec_driver_sql("CREATE TABLE t (n INTEGER)")
+        await connection.exec_driver_sql("INSERT INTO t VALUES (0)")
+
+    async def add_one() -> None:
+        async with writing(engine) as connection:
+            value = (await connection.exec_driver_sql("SELECT n FROM t")).scalar()
+            await asyncio.sleep(0)
+            await connection.exec_driver_sql("UPDATE t SET n = ?", (int(value or 0) + 1,))
+
+    await asyncio.gather(*(add_one() for _ in range(20)))
+    async with reading(engine) as connection:
+        assert (await connection.exec_driver_sql("SELECT n FROM t")).scalar() == 20
+    await engine.dispose()
+
+
+async def test_a_reader_sees_one_state_beside_a_writer(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path}/x.db")
+    async with writing(engine) as connection:
+        await connection.exec_driver_sql("CREATE TABLE t (n INTEGER)")
+    async with reading(engine) as reader:
+        assert (await reader.exec_driver_sql("SELECT count(*) FROM t")).scalar() == 0
+        async with writing(engine) as writer:
+            await writer.exec_driver_sql("INSERT INTO t VALUES (1)")
+        assert (await reader.exec_driver_sql("SELECT count(*) FROM t")).scalar() == 0
+    async with reading(engine) as reader:
+        assert (await reader.exec_driver_sql("SELECT count(*) FROM t")).scalar() == 1
+    await engine.dispose()
+
+
+async def test_ddl_is_part_of_the_transaction(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path}/x.db")
+    with pytest.raises(RuntimeError):
+        async with writing(engine) as connection:
+            await connection.exec_driver_sql("CREATE TABLE t (n INTEGER)")
+            raise RuntimeError
+    async with reading(engine) as connection:
+        assert (await connection.exec_driver_sql("SELECT name FROM sqlite_master")).all() == []
+    await engine.dispose()
+
+
+async def test_a_folder_in_the_place_of_the_file_is_unavailable(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path}")
+    with pytest.raises(DatabaseUnavailable):
+        async with reading(engine):
+            pass
+    await engine.dispose()
+
+
+async def test_an_exhausted_pool_is_unavailable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("angarium.platform.database.engine.POOL_TIMEOUT", 0.05)
+    engine = open_engine(f"sqlite:///{tmp_path}/x.db", pool_size=1)
+    async with reading(engine):
+        with pytest.raises(DatabaseUnavailable):
+            async with reading(engine):
+                pass
+    await engine.dispose()
+
+
+async def test_a_wrong_statement_is_not_unavailable(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path}/x.db")
+    async with writing(engine) as connection:
+        await connection.exec_driver_sql("CREATE TABLE t (n INTEGER UNIQUE)")
+        await connection.exec_driver_sql("INSERT INTO t VALUES (1)")
+    with pytest.raises(IntegrityError):
+        async with writing(engine) as connection:
+            await connection.exec_driver_sql("INSERT INTO t VALUES (1)")
+    await engine.dispose()
+
+
+async def test_nobody_listening_is_unavailable() -> None:
+    engine = open_engine("postgresql://nobody@127.0.0.1:1/nothing")
+    with pytest.raises(DatabaseUnavailable):
+        async with reading(engine):
+            pass
+    await engine.dispose()
