@@ -1,25 +1,39 @@
 """Measures Angarium and its peers side by side and writes what came out to `benchmarks/results`."""
 
 import argparse
-import json
+import os
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.angarium import Distributed, Embedded
+from benchmarks.limits import measure_limits
 from benchmarks.measures import QUICK, Figures, Measurer, Size
-from benchmarks.peer import naive
+from benchmarks.peer import RECIPES, Peer
+from benchmarks.plot import CHARTS, chart
 from benchmarks.resident import Load, Sink
+from benchmarks.results_file import Results, conditions_here
 from benchmarks.servers import Servers, private_servers
 from benchmarks.system import System
+from benchmarks.table import page
 
-Make = Callable[[Path, int, Servers], System]
+Make = Callable[[Path, int, Servers, str | None], System]
+RESULTS = Path(__file__).parent / "results"
+
+
+def _peer(name: str) -> Make:
+    return lambda folder, port, servers, _: Peer(folder, sink_port=port, servers=servers, name=name)
+
+
 SYSTEMS: Mapping[str, Make] = {
-    "angarium": lambda folder, port, servers: Distributed(folder, sink_port=port, servers=servers),
-    "embedded": lambda folder, port, _: Embedded(folder, sink_port=port),
-    "naive": lambda folder, port, servers: naive(folder, sink_port=port, servers=servers),
+    "angarium": lambda folder, port, servers, source: Distributed(
+        folder, sink_port=port, servers=servers, source=source
+    ),
+    "embedded": lambda folder, port, _, source: Embedded(folder, sink_port=port, source=source),
+    **{name: _peer(name) for name in RECIPES},
 }
 
 
@@ -28,49 +42,85 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="two short repeats, to see that all of it runs")
     parser.add_argument("--repeats", type=int, help="how often each system is measured (5)")
     parser.add_argument("--systems", default=",".join(SYSTEMS), help="which, parted by commas (all)")
-    parser.add_argument("--name", default="latest", help="the name of the results")
+    parser.add_argument("--name", help="the name of the results (latest, or quick)")
+    parser.add_argument("--source", help="measure the product of this `src` folder instead of our own")
     return parser.parse_args()
 
 
-def _measure(systems: Sequence[System], measurer: Measurer, repeats: int) -> dict[str, list[Figures]]:
-    """Interleaved: each repeat takes all systems, beginning with another one."""
+@contextmanager
+def _explained(system: System) -> Iterator[None]:
+    """On an error show what the system's processes wrote."""
+    try:
+        yield
+    except Exception:
+        print(system.logs(), file=sys.stderr)
+        raise
+
+
+def _measure(
+    systems: Sequence[System], measurer: Measurer, repeats: int
+) -> tuple[Mapping[str, list[Figures]], list[Figures]]:
+    """Interleaved: each repeat takes the instruments and all systems, beginning with another system."""
     results: dict[str, list[Figures]] = {system.name: [] for system in systems}
+    limits = []
     for system in systems:
-        measurer.warm_up(system)
+        with _explained(system):
+            measurer.warm_up(system)
     for repeat in range(repeats):
         turn = repeat % len(systems)
+        limits.append(measure_limits(measurer.load, measurer.sink))
         for system in [*systems[turn:], *systems[:turn]]:
             began = time.monotonic()
-            try:
+            with _explained(system):
                 figures = measurer.measure(system)
-            except Exception:
-                print(system.logs(), file=sys.stderr)
-                raise
             results[system.name].append(figures)
-            shown = " ".join(f"{name}={value:.4g}" for name, value in figures.items())
-            print(f"{repeat + 1}/{repeats} {system.name} ({time.monotonic() - began:.0f} s): {shown}", flush=True)
-    return results
+            _tell(f"{repeat + 1}/{repeats} {system.name}", time.monotonic() - began, figures)
+    return results, limits
+
+
+def _tell(what: str, seconds: float, figures: Figures) -> None:
+    shown = " ".join(f"{name}={value:.4g}" for name, value in figures.items())
+    print(f"{what} ({seconds:.0f} s): {shown}", flush=True)
+
+
+def _run(names: Sequence[str], repeats: int, size: Size, source: str | None) -> Results:
+    with ExitStack() as stack:
+        folder, servers = stack.enter_context(private_servers())
+        load, sink = stack.enter_context(Load()), stack.enter_context(Sink())
+        systems = []
+        for name in names:
+            system = SYSTEMS[name](folder / name, sink.port, servers, source)
+            stack.callback(system.kill)
+            with _explained(system):
+                system.start()
+            systems.append(system)
+        figures, limits = _measure(systems, Measurer(load, sink, size, servers.cpu), repeats)
+        versions = servers.versions()
+        for system in systems:
+            system.stop()
+    when = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    titles = {system.name: system.title for system in systems}
+    return Results(titles, figures, limits, conditions_here(os.cpu_count() or 1, when, **versions))
+
+
+def _write(results: Results, folder: Path, name: str) -> None:
+    folder.mkdir(exist_ok=True)
+    results.write(folder / f"{name}.json")
+    plots = {figure: f"{name}-{figure.replace('_', '-')}.svg" for figure, _ in CHARTS}
+    for figure, title in CHARTS:
+        (folder / plots[figure]).write_text(chart(results, figure, title))
+    shown = "\n".join(f"![{title}]({plots[figure]})" for figure, title in CHARTS)
+    (folder / f"{name}.md").write_text(f"{page(results)}\n## Charts\n\n{shown}\n")
 
 
 def main() -> int:
     """Run all of it."""
     arguments = _arguments()
-    size = QUICK if arguments.quick else Size()
+    name = arguments.name or ("quick" if arguments.quick else "latest")
     repeats = arguments.repeats or (2 if arguments.quick else 5)
-    with ExitStack() as stack:
-        folder, servers = stack.enter_context(private_servers())
-        load, sink = stack.enter_context(Load()), stack.enter_context(Sink())
-        systems = []
-        for name in arguments.systems.split(","):
-            system = SYSTEMS[name](folder / name, sink.port, servers)
-            stack.callback(system.kill)
-            system.start()
-            systems.append(system)
-        results = _measure(systems, Measurer(load, sink, size, servers.cpu), repeats)
-        for system in systems:
-            system.stop()
-    Path("benchmarks/results").mkdir(exist_ok=True)
-    Path(f"benchmarks/results/{arguments.name}.json").write_text(json.dumps(results, indent=1))
+    results = _run(arguments.systems.split(","), repeats, QUICK if arguments.quick else Size(), arguments.source)
+    _write(results, RESULTS, name)
+    print(page(results))
     return 0
 
 

@@ -20,7 +20,9 @@ USERS = 1000
 TEMPLATE = {
     "code": "bench",
     "subject": "Your order {{ number }} is on its way, {{ stamp }}",
-    "content": "<h1>Hello {{ name }}</h1><p>Your order <b>{{ number }}</b> left us today.</p><p>It comes to {{ city }}.</p>",
+    "content": (
+        "<h1>Hello {{ name }}</h1><p>Your order <b>{{ number }}</b> left us today.</p><p>It comes to {{ city }}.</p>"
+    ),
 }
 ITEM = (
     f'{{"notification_type":"email","user_id":"{CHOICE}","template_code":"bench","request_id":"order-{NUMBER}",'
@@ -30,12 +32,15 @@ _ANGARIUM = str(Path(sys.executable).with_name("angarium"))
 
 
 class _Angarium(System):
-    """What both forms share."""
+    """What both forms share. `source`: the `src` folder of another working copy, to compare two versions."""
 
     gateway = ""
 
-    def __init__(self, folder: Path, *, sink_port: int, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, sink_port: int, source: str | None = None, settings: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(folder)
+        self._source = {"PYTHONPATH": source} if source else {}
         self.key = f"ang_live_{secrets.token_hex(20)}"
         self._ports = {name: free_port() for name in self.commands}
         self._users: list[str] = []
@@ -81,7 +86,7 @@ class _Angarium(System):
 
     def _environment(self, **more: str) -> Mapping[str, str]:
         variables = {f"ANGARIUM_{name}": value for name, value in {**self._settings, **more}.items()}
-        return {**variables, "PATH": os.environ.get("PATH", os.defpath), "HOME": str(self.folder)}
+        return {**variables, **self._source, "PATH": os.environ.get("PATH", os.defpath), "HOME": str(self.folder)}
 
     def _address(self, name: str) -> str:
         return f"http://127.0.0.1:{self._ports[name]}"
@@ -123,10 +128,18 @@ class Distributed(_Angarium):
     gateway = "gateway"
 
     def __init__(
-        self, folder: Path, *, sink_port: int, servers: Servers, settings: Mapping[str, str] | None = None
+        self,
+        folder: Path,
+        *,
+        sink_port: int,
+        servers: Servers,
+        source: str | None = None,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(folder, sink_port=sink_port, settings=settings)
-        self._settings |= {f"{name}_DATABASE_URL": servers.database() for name in ("NOTIFICATIONS", "USERS", "TEMPLATES")}
+        super().__init__(folder, sink_port=sink_port, source=source, settings=settings)
+        self._settings |= {
+            f"{name}_DATABASE_URL": servers.database() for name in ("NOTIFICATIONS", "USERS", "TEMPLATES")
+        }
         self._settings |= {"BROKER_URL": servers.vhost(), "CACHE_URL": servers.redis.url}
         self._settings |= {f"{name.upper()}_URL": self._address(name) for name in ("gateway", "users", "templates")}
 

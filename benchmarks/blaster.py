@@ -8,21 +8,25 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import uvloop
 
 _COMMANDS = b"MAIL FROM:<notify@angarium.example>\r\nRCPT TO:<user@example.com>\r\nDATA\r\n"
-_MAIL = b"Subject: stamp-%020d-%010d\r\n" + b"X-Header: something of the usual length\r\n" * 10 + b"\r\n" + b"text\r\n" * 60
+_MAIL = (
+    b"Subject: stamp-%020d-%010d\r\n" + b"X-Header: something of the usual length\r\n" * 10 + b"\r\n" + b"text\r\n" * 60
+)
 _END = b"\r\n.\r\n"
 
 
 class _Sender(asyncio.Protocol):
     """Sends its share; `done` tells when."""
 
-    def __init__(self, numbers: range) -> None:
-        self._numbers = iter(numbers)
+    def __init__(self, numbers: Sequence[int]) -> None:
+        self._numbers = deque(numbers)
         self._transport: asyncio.Transport | None = None
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -34,9 +38,8 @@ class _Sender(asyncio.Protocol):
         if data.startswith(b"220"):
             self._transport.write(b"EHLO blaster\r\n")
         elif b"354 " in data:
-            number = next(self._numbers)
-            self._transport.write(_MAIL % (time.monotonic_ns(), number) + _END)
-        elif b"250 2.0.0" in data and not self._left():
+            self._transport.write(_MAIL % (time.monotonic_ns(), self._numbers.popleft()) + _END)
+        elif b"250 2.0.0" in data and not self._numbers:
             self._transport.close()
         elif b"250 " in data and b"2.1." not in data:
             self._transport.write(_COMMANDS)
@@ -44,20 +47,20 @@ class _Sender(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol's signature
         self.done.set_result(None)
 
-    def _left(self) -> int:
-        return self._numbers.__length_hint__()  # type: ignore[attr-defined]  # a range's iterator has it
-
 
 async def _blast(port: int, count: int, connections: int) -> Mapping[str, Any]:
     loop, share = asyncio.get_running_loop(), count // connections
     began = time.monotonic()
-    senders = []
-    for first in range(0, share * connections, share):
-        _, sender = await loop.create_connection(lambda first=first: _Sender(range(first, first + share)), "127.0.0.1", port)  # type: ignore[misc]  # the default binds
-        senders.append(sender)
+    senders = [_Sender(range(first, first + share)) for first in range(0, share * connections, share)]
+    for sender in senders:
+        await loop.create_connection(partial(_same, sender), "127.0.0.1", port)
     async with asyncio.timeout(60):
         await asyncio.gather(*(sender.done for sender in senders))
     return {"mails": share * connections, "rate": share * connections / (time.monotonic() - began)}
+
+
+def _same(sender: _Sender) -> _Sender:
+    return sender
 
 
 def main() -> None:

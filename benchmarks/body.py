@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 
 STAMP = "{{STAMP}}"
-"""Becomes when the request began (nanoseconds of the monotonic clock) and its number: `stamp-<20 digits>-<10 digits>`."""
+"""Becomes `stamp-<20 digits>-<10 digits>`: when the request began (monotonic clock, nanoseconds) and its number."""
 NUMBER = "{{NUMBER}}"
 """Becomes the number of the request, 10 digits."""
 CHOICE = "{{CHOICE}}"
@@ -25,7 +25,8 @@ class Body:
             raise ValueError("the choices have different lengths")
         texts, places = _PLACES.split(item), _PLACES.findall(item)
         self._template = "".join(
-            text.replace("%", "%%") + {STAMP: "stamp-%(s)020d-%(n)010d", NUMBER: "%(n)010d", CHOICE: "%(c)s"}.get(place, "")
+            text.replace("%", "%%")
+            + {STAMP: "stamp-%(s)020d-%(n)010d", NUMBER: "%(n)010d", CHOICE: "%(c)s"}.get(place, "")
             for text, place in itertools.zip_longest(texts, places, fillvalue="")
         )
         self._choices = choices or ("",)

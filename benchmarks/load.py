@@ -7,9 +7,10 @@ import asyncio
 import json
 import sys
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import uvloop
 
@@ -21,8 +22,9 @@ GIVE_UP_AFTER = 60.0  # seconds without the end of a job
 _OK = frozenset({"200", "202"})
 
 
-class Job(NamedTuple):
-    """`count` requests at most, none begun after `seconds`; `rate` a second, or each when the one before is answered."""
+@dataclass(frozen=True, slots=True)
+class Job:
+    """At most `count` requests, none begun after `seconds`; `rate` a second, or each once the one before is answered."""
 
     port: int
     path: str
@@ -86,7 +88,7 @@ class Run:
             f"Content-Type: application/json\r\nContent-Length: {len(self._body.next(0))}\r\n\r\n"
         ).encode()
         self._body.rewind()
-        self._idle: deque[Connection] = deque()
+        self._idle: asyncio.Queue[Connection] = asyncio.Queue()
         self._begun = self._ended = 0
         self._latencies: list[float] = []
         self._statuses: Counter[str] = Counter()
@@ -124,13 +126,12 @@ class Run:
 
     async def _pace(self, connections: Sequence[Connection]) -> None:
         """Begin each request at its moment, answered or not the one before."""
-        self._idle.extend(connections)
+        for connection in connections:
+            self._idle.put_nowait(connection)
         start = self._loop.time()
         for number in range(min(self._job.count, int(self._job.rate * self._job.seconds))):
             await asyncio.sleep(start + number / self._job.rate - self._loop.time())
-            while not self._idle:
-                await asyncio.sleep(0.0005)
-            self._ask(self._idle.popleft())
+            self._ask(await self._idle.get())
         self._deadline = 0
         self._finish_if_done()
 
@@ -152,7 +153,7 @@ class Run:
         self._statuses[status] += 1
         self._ended += 1
         if self._job.rate:
-            self._idle.append(connection)
+            self._idle.put_nowait(connection)
             self._finish_if_done()
         else:
             self._next(connection)

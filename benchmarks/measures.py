@@ -36,15 +36,15 @@ class Measurer:
     """Measures systems with one load generator and one sink. `server_cpu` tells what the servers used so far."""
 
     def __init__(self, load: Load, sink: Sink, size: Size, server_cpu: Callable[[], Mapping[str, float]]) -> None:
-        self._load = load
-        self._sink = sink
+        self.load = load
+        self.sink = sink
         self._size = size
         self._server_cpu = server_cpu
 
     def measure(self, system: System) -> Figures:
         """Everything, in one order; the system is idle before and after."""
         figures: Figures = {}
-        self._sink.reset()
+        self.sink.reset()
         if system.has_worker:
             system.stop_worker()
         accepted = self._accept(system, figures)
@@ -59,20 +59,20 @@ class Measurer:
 
     def warm_up(self, system: System) -> None:
         """What the first requests have to prepare is not measured."""
-        self._sink.reset()
-        answer = self._load.run(system.job(connections=8, count=200))
+        self.sink.reset()
+        answer = self.load.run(system.job(connections=8, count=200))
         self._all(int(answer["accepted"]), system)
 
     def _accept(self, system: System, figures: Figures) -> int:
         accepted, size = 0, self._size
         for connections in (1, CLIENTS, 1000):
             most = size.accept_most
-            answer = self._load.run(system.job(connections=connections, count=most, seconds=size.accept_seconds))
+            answer = self.load.run(system.job(connections=connections, count=most, seconds=size.accept_seconds))
             accepted += int(answer["accepted"])
             for figure in ("rate", "p50_ms", "p99_ms"):
                 figures[f"accept_{connections}_{figure}"] = answer[figure]
         if system.target.bulk_path:
-            answer = self._load.run(system.job(connections=2, count=size.bulks, bulk=1000))
+            answer = self.load.run(system.job(connections=2, count=size.bulks, bulk=1000))
             accepted += int(answer["accepted"])
             figures["bulk_rate"], figures["bulk_p50_ms"] = answer["rate"], answer["p50_ms"]
         return accepted
@@ -80,9 +80,9 @@ class Measurer:
     def _worker(self, system: System, waiting: int, figures: Figures) -> None:
         """The worker alone, on what was accepted while it was stopped."""
         system.start_worker()
-        first = self._sink.wait(1)
+        first = self.sink.wait(1)
         enough = max(1, int(waiting * (1 if system.target.bulk_path else 0.9)))
-        report = self._sink.wait_at_most(enough, self._size.worker_seconds if not system.target.bulk_path else 60.0)
+        report = self.sink.wait_at_most(enough, self._size.worker_seconds if not system.target.bulk_path else 60.0)
         seconds = (report["last_ns"] - first["first_ns"]) / 1e9
         figures["worker_rate"] = (report["mails"] - 1) / seconds
         if system.target.bulk_path:
@@ -95,9 +95,9 @@ class Measurer:
 
     def _end_to_end(self, system: System, figures: Figures) -> None:
         count = int(system.end_to_end * self._size.end_to_end_share)
-        self._sink.reset()
+        self.sink.reset()
         before, servers_before = sum(system.cpu().values()), self._server_cpu()
-        answer = self._load.run(system.job(connections=CLIENTS, count=count))
+        answer = self.load.run(system.job(connections=CLIENTS, count=count))
         report = self._all(int(answer["accepted"]), system)
         used = sum(system.cpu().values()) - before
         figures["end_to_end_rate"] = count * 1e9 / (report["last_ns"] - answer["first_ns"])
@@ -108,13 +108,13 @@ class Measurer:
     def _latency(self, system: System, figures: Figures) -> None:
         size = self._size
         count = int(size.latency_rate * size.latency_seconds)
-        self._sink.reset()
-        answer = self._load.run(system.job(connections=16, count=count, rate=size.latency_rate))
+        self.sink.reset()
+        answer = self.load.run(system.job(connections=16, count=count, rate=size.latency_rate))
         report = self._all(int(answer["accepted"]), system)
         figures["latency_p50_ms"], figures["latency_p99_ms"] = report["p50_ms"], report["p99_ms"]
 
     def _all(self, accepted: int, system: System) -> Mapping[str, float]:
-        report = self._sink.wait(accepted)
+        report = self.sink.wait(accepted)
         if report["different"] != accepted or report["mails"] != accepted:
             raise NotDelivered(f"{system.name}: {accepted} accepted, at the sink {dict(report)}")
         return report

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.body import NUMBER, STAMP
@@ -17,24 +18,44 @@ _ITEM = (
 )
 
 
-class Peer(System):
-    """`module` has the app factory `app`; `work` are the worker's arguments after `python -m`."""
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a peer is run."""
 
-    def __init__(
-        self,
-        folder: Path,
-        *,
-        sink_port: int,
-        servers: Servers,
-        name: str,
-        title: str,
-        module: str,
-        work: Sequence[str],
-        queue: str,
-    ) -> None:
+    title: str
+    module: str
+    work: Sequence[str]
+    queue: str
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+_CELERY = ("celery", "-A", "benchmarks.peers.with_celery:celery", "worker", "--loglevel=WARNING")
+_QUIET = ("--without-gossip", "--without-mingle")
+_DRAMATIQ = ("dramatiq", "benchmarks.peers.with_dramatiq", "--processes", "2", "--threads", "8")
+_TASKIQ = ("taskiq", "worker", "benchmarks.peers.with_taskiq:broker", "--workers", "2", "--log-level", "WARNING")
+RECIPES: Mapping[str, Recipe] = {
+    "naive": Recipe("FastAPI + SQLAlchemy + aio-pika", "benchmarks.peers.naive", ("benchmarks.peers.naive",), "naive"),
+    "celery": Recipe("FastAPI + Celery", "benchmarks.peers.with_celery", (*_CELERY, *_QUIET), "celery"),
+    "celery-prefetch-1": Recipe(
+        "FastAPI + Celery, prefetch 1",
+        "benchmarks.peers.with_celery",
+        (*_CELERY, *_QUIET),
+        "celery",
+        {"PEER_PREFETCH": "1"},
+    ),
+    "dramatiq": Recipe("FastAPI + Dramatiq", "benchmarks.peers.with_dramatiq", _DRAMATIQ, "default"),
+    "taskiq": Recipe("FastAPI + Taskiq", "benchmarks.peers.with_taskiq", _TASKIQ, "taskiq"),
+}
+
+
+class Peer(System):
+    """As its recipe says: `module` has the app factory `app`; `work` are the worker's arguments after `python -m`."""
+
+    def __init__(self, folder: Path, *, sink_port: int, servers: Servers, name: str) -> None:
         super().__init__(folder)
-        self.name, self.title = name, title
-        self._module, self._work, self._queue = module, work, queue
+        recipe = RECIPES[name]
+        self.name, self.title = name, recipe.title
+        self._module, self._work, self._queue = recipe.module, recipe.work, recipe.queue
         self._servers, self._vhost, self._port = servers, servers.vhost(), free_port()
         self._variables = {
             "PEER_DATABASE_URL": servers.database(),
@@ -43,6 +64,7 @@ class Peer(System):
             "PYTHONPATH": str(ROOT),
             "PATH": os.environ.get("PATH", os.defpath),
             "HOME": str(folder),
+            **recipe.variables,
         }
 
     @property
@@ -66,17 +88,3 @@ class Peer(System):
 
     def _environment(self) -> Mapping[str, str]:
         return self._variables
-
-
-def naive(folder: Path, *, sink_port: int, servers: Servers) -> Peer:
-    """FastAPI, SQLAlchemy and aio-pika, nothing kept or batched."""
-    return Peer(
-        folder,
-        sink_port=sink_port,
-        servers=servers,
-        name="naive",
-        title="FastAPI + SQLAlchemy + aio-pika",
-        module="benchmarks.peers.naive",
-        work=["benchmarks.peers.naive"],
-        queue="naive",
-    )

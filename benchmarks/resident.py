@@ -3,7 +3,8 @@
 import json
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -67,7 +68,7 @@ class Load(Resident):
     module = "benchmarks.load"
 
     def run(self, job: Job) -> Mapping[str, Any]:
-        return self.ask(json.dumps(job._asdict()))
+        return self.ask(json.dumps(asdict(job)))
 
 
 class Sink(Resident):
@@ -111,13 +112,3 @@ class Blaster(Resident):
 
     def run(self, port: int, count: int, connections: int) -> Mapping[str, Any]:
         return self.ask(f"{port} {count} {connections}")
-
-
-def python_path() -> Mapping[str, str]:
-    """The variable with which another interpreter finds this package."""
-    return {"PYTHONPATH": str(ROOT)}
-
-
-def module_command(interpreter: Path | str, module: str, *arguments: str) -> Sequence[str]:
-    """A module run by an interpreter."""
-    return [str(interpreter), "-m", module, *arguments]

@@ -6,7 +6,10 @@ import sys
 import uvloop
 
 _BODY = b'{"success":true,"data":{"notification_id":"' + b"0" * 36 + b'"},"pad":"' + b"-" * 420 + b'"}'
-_ANSWER = b"HTTP/1.1 202 Accepted\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s" % (len(_BODY), _BODY)
+_ANSWER = b"HTTP/1.1 202 Accepted\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s" % (
+    len(_BODY),
+    _BODY,
+)
 
 
 class _Answers(asyncio.Protocol):

@@ -31,6 +31,13 @@ class Servers:
         """Empty a queue."""
         asyncio.run(self.rabbitmq.ctl("purge_queue", "-p", vhost.rpartition("/")[2], queue))
 
+    def versions(self) -> Mapping[str, str]:
+        """Which they are."""
+        return {
+            "PostgreSQL": asyncio.run(self.postgresql.sql("SHOW server_version")).split()[0],
+            "RabbitMQ": asyncio.run(self.rabbitmq.ctl("version")),
+        }
+
     def cpu(self) -> Mapping[str, float]:
         """Processor seconds so far of each."""
         servers: Mapping[str, Server] = {"postgresql": self.postgresql, "rabbitmq": self.rabbitmq, "redis": self.redis}
@@ -40,7 +47,10 @@ class Servers:
 @contextmanager
 def private_servers() -> Iterator[tuple[Path, Servers]]:
     """They and a folder for everything that the run writes, until the end of the context."""
-    with tempfile.TemporaryDirectory(prefix="angarium-bench-", ignore_cleanup_errors=True) as name, ExitStack() as stack:
+    with (
+        tempfile.TemporaryDirectory(prefix="angarium-bench-", ignore_cleanup_errors=True) as name,
+        ExitStack() as stack,
+    ):
         folder = Path(name)
         folder.chmod(0o711)
         postgresql = stack.enter_context(PostgreSQL(folder / "postgresql"))

@@ -1,7 +1,8 @@
 """The sink: an SMTP server as a process of its own that takes every mail and keeps of it when and which.
 
 Commands on standard input, one a line, each answered by one line of JSON: `reset`; `wait COUNT SECONDS` (until so many
-different mails have come, or so long none); `at_most COUNT SECONDS` (the same, or so long in all); `report`. The first line it writes is its port.
+different mails have come, or so long none); `at_most COUNT SECONDS` (until so many have come, or so long in all);
+`report`. The first line it writes is its port.
 """
 
 import asyncio

@@ -58,7 +58,7 @@ class System(ABC):
     def stop_worker(self) -> None:
         """Stop it and wait for its end."""
 
-    def forget_waiting(self) -> None:
+    def forget_waiting(self) -> None:  # noqa: B027 - not every system has to
         """Throw away what waits in the queue, if the system can; the worker is stopped meanwhile."""
 
     def stop(self) -> None:
@@ -83,6 +83,10 @@ class System(ABC):
         """The end of what each process wrote."""
         logs = {name: self.folder / f"{name}.log" for name in self._processes}
         return "\n".join(f"--- {self.name} {name}\n{log.read_text()[-size:]}" for name, log in logs.items())
+
+    def pids(self) -> Mapping[str, int]:
+        """Each process's own."""
+        return {name: process.pid for name, process in self._processes.items()}
 
     def cpu(self) -> Mapping[str, float]:
         """Processor seconds so far of each process that runs."""

@@ -6,7 +6,9 @@ from jinja2 import DictLoader, Environment, Template, select_autoescape
 
 _SOURCES = {
     "subject.txt": "Your order {{ number }} is on its way, {{ stamp }}",
-    "content.html": "<h1>Hello {{ name }}</h1><p>Your order <b>{{ number }}</b> left us today.</p><p>It comes to {{ city }}.</p>",
+    "content.html": (
+        "<h1>Hello {{ name }}</h1><p>Your order <b>{{ number }}</b> left us today.</p><p>It comes to {{ city }}.</p>"
+    ),
     "content.txt": "Hello {{ name }}\n\nYour order {{ number }} left us today.\n\nIt comes to {{ city }}.\n",
 }
 

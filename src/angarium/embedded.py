@@ -18,11 +18,14 @@ from angarium.delivery.composition import EngineParts, build_engine
 from angarium.delivery.engine import Engine
 from angarium.delivery.process import ProviderParts, keep_delivering, worker_name
 from angarium.delivery.settings import WorkerSettings
+from angarium.delivery.unsubscribing import unsubscribing_of
+from angarium.directory.preference_links import links_of
 from angarium.notifications.store.schema import MIGRATIONS as NOTIFICATIONS_MIGRATIONS
 from angarium.platform.auth.remote import RemoteAuthenticator
 from angarium.platform.database.engine import open_engine
 from angarium.platform.database.migrate import upgrade
 from angarium.platform.http.client import ServiceClient
+from angarium.platform.http.reporting import ChangeReports
 from angarium.platform.http.server import serve
 from angarium.platform.http.switchboard import Switchboard
 from angarium.platform.telemetry.logging import Logger
@@ -38,6 +41,7 @@ from angarium.services.templates.app import build_app as build_templates
 from angarium.services.templates.settings import TemplatesSettings
 from angarium.services.users.app import MIGRATIONS as USERS_MIGRATIONS
 from angarium.services.users.app import build_app as build_users
+from angarium.services.users.documents import open_documents
 from angarium.services.users.settings import UsersSettings
 
 _KITS = (email_kit, push_kit, sms_kit)
@@ -113,7 +117,7 @@ async def compose_embedded(settings: EmbeddedSettings, *, logger: Logger) -> Asy
         for name, service in (("gateway", running.gateway.app), ("users", users), ("templates", templates)):
             switchboard.put(name, service)
         await shared.store.requeue_unfinished()
-        parts = _engine_parts(shared)
+        parts = _engine_parts(shared, settings.worker)
         engines = _build_engines(settings.worker, parts, client, stack)
         app = OnePort(running.gateway.app, users=users, templates=templates)
         yield Embedded(app=app, engines=engines, parts=parts, api_key=running.api_key)
@@ -152,17 +156,26 @@ async def _build_services(
 ) -> tuple[FastAPI, FastAPI]:
     """The users and templates services, over databases of their own, started."""
     authenticator = RemoteAuthenticator(client, shared.service_token, shared.clock)
+    reports = ChangeReports(client, shared.clock, shared.identifiers, shared.logger)
     users_settings, templates_settings = settings.users, settings.templates
+    users_url = users_settings.users_database_url
+    users_engine = await _open(users_url, users_settings.database_pool, "USERS", USERS_MIGRATIONS, stack)
+    documents = open_documents(users_url, users_engine)
+    stack.push_async_callback(documents.close)
     users = build_users(
-        engine=await _open(
-            users_settings.users_database_url, users_settings.database_pool, "USERS", USERS_MIGRATIONS, stack
-        ),
+        engine=users_engine,
+        documents=documents,
+        gateway=client,
+        links=links_of(users_settings, shared.service_token, shared.clock),
+        mandatory=users_settings.mandatory_categories,
         cache=shared.cache,
         authenticator=authenticator,
         logger=shared.logger,
         metrics=shared.metrics,
         clock=shared.clock,
         identifiers=shared.identifiers,
+        limiter=shared.limiter,
+        reports=reports,
     )
     templates = build_templates(
         engine=await _open(
@@ -178,6 +191,8 @@ async def _build_services(
         metrics=shared.metrics,
         clock=shared.clock,
         identifiers=shared.identifiers,
+        limiter=shared.limiter,
+        reports=reports,
     )
     for app in (users, templates):
         await stack.enter_async_context(app.router.lifespan_context(app))
@@ -192,7 +207,7 @@ async def _open(url: str, pool_size: int, name: str, migrations: str, stack: Asy
     return engine
 
 
-def _engine_parts(shared: GatewayParts) -> EngineParts:
+def _engine_parts(shared: GatewayParts, settings: WorkerSettings) -> EngineParts:
     return EngineParts(
         store=shared.store,
         broker=shared.broker,
@@ -205,6 +220,8 @@ def _engine_parts(shared: GatewayParts) -> EngineParts:
         metrics=shared.metrics,
         logger=shared.logger,
         worker=worker_name(),
+        mandatory=frozenset(settings.mandatory_categories),
+        unsubscribing=unsubscribing_of(settings, links_of(settings, shared.service_token, shared.clock)),
     )
 
 

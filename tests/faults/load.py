@@ -1,7 +1,7 @@
 """Work for the system while something fails, and the account of it afterwards."""
 
 import asyncio
-from collections.abc import Sequence
+import logging
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -67,7 +67,9 @@ class Load:
     async def account(self) -> Account:
         """What became of all of it."""
         statuses = await self.system.listed(template_code=self.code)
-        return self.ledger.account(statuses, self.system.sink.notifications())
+        account = self.ledger.account(statuses, self.system.sink.notifications())
+        logging.getLogger(__name__).info("%s", account)  # the figures: pytest --log-cli-level=INFO
+        return account
 
     async def _accepted(self, body: Json) -> bool:
         try:
@@ -95,8 +97,3 @@ class Load:
 def clean(account: Account, *, duplicated: int = 0) -> bool:
     """Nothing lost, nothing in doubt, no more mails twice than allowed."""
     return (account.lost, account.ambiguous, account.unexpected) == (0, 0, 0) and account.duplicated <= duplicated
-
-
-def bodies_of(answers: Sequence[httpx2.Response]) -> list[Json]:
-    """What refusals said."""
-    return [answer.json() for answer in answers]

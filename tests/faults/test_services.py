@@ -39,7 +39,7 @@ async def test_a_gateway_killed_in_a_burst_keeps_what_it_accepted(system: Distri
     assert clean(await load.account()), await load.account()
 
 
-async def test_a_gateway_that_is_told_to_stop_answers_first(system: DistributedSystem) -> None:
+async def test_a_gateway_that_is_told_to_stop_loses_nothing(system: DistributedSystem) -> None:
     load = await Load.prepare(system)
     stop = asyncio.Event()
     senders = [asyncio.create_task(load.insist(stop, pause=0)) for _ in range(16)]

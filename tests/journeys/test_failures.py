@@ -11,7 +11,7 @@ from tests.support.system_verbs import Json, new_email
 from tests.support.wait import until
 
 DELAYS = [0.1, 0.2, 0.4]
-LATE = 2.0  # seconds that a retry may be late on a loaded machine; early it may never be
+LATE = 3.0  # seconds that a retry may be late on a loaded machine; early it may never be
 GREYLISTED = Step(rcpt="451 4.7.1 greylisted")
 UNKNOWN_USER = Step(rcpt="550 5.1.1 no such user")
 

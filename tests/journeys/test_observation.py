@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.support.smtp import Step
 from tests.support.system import System
-from tests.support.system_verbs import Json, new_email, new_name, new_phone
+from tests.support.system_verbs import Json, new_name, new_phone
 from tests.support.wait import until
 
 GATEWAY_METRICS = {
@@ -100,7 +100,7 @@ async def test_the_correlation_runs_through_every_log(system: System) -> None:
             (system.worker, "notification.sent"),
         }
 
-    await until(logged, 5, message=f"log lines of {correlation_id}")
+    await until(logged, 10, message=f"log lines of {correlation_id}")
     for line in _lines(system, gateway):
         assert set(line) >= {"timestamp", "level", "service", "event"}
 

@@ -305,6 +305,8 @@ class _Connection(asyncio.Protocol):
 
     async def _dribble(self, line: str, interval: float) -> None:
         for byte in f"{line}\r\n".encode():
+            if self.transport.is_closing():
+                return
             self.transport.write(bytes([byte]))
             await asyncio.sleep(interval)
 

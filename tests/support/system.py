@@ -21,6 +21,7 @@ from tests.support.system_verbs import Verbs
 ANGARIUM = Path(sys.executable).with_name("angarium")
 READY_WITHIN = 40.0
 STOPS_WITHIN = 30.0  # seconds; promised of SIGTERM
+_INHERITED = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
 RETRY_DELAYS = "100ms,200ms,400ms"
 
 
@@ -147,7 +148,7 @@ class System(Verbs):
     def _launch(self, name: str) -> None:
         variables = {**self._settings, "PORT": str(self.ports[name])}
         environment = {f"ANGARIUM_{variable}": value for variable, value in variables.items()}
-        environment |= {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(self.folder)}
+        environment |= {**_INHERITED, "HOME": str(self.folder)}
         self._processes[name] = Process(
             [str(ANGARIUM), *self.commands[name]], environment=environment, log=self.log(name)
         )
@@ -230,7 +231,7 @@ class DistributedSystem(System):
 
     def migrate(self) -> None:
         environment = {f"ANGARIUM_{variable}": value for variable, value in self._settings.items()}
-        environment["PATH"] = os.environ.get("PATH", os.defpath)
+        environment |= _INHERITED
         Process([str(ANGARIUM), "migrate"], environment=environment, log=self.folder / "migrate.log").wait()
 
     async def revive(self) -> None:

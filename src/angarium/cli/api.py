@@ -12,7 +12,11 @@ TIMEOUT = 30.0
 
 
 class CallFailed(AngariumError):
-    """The gateway refused, or did not answer"""
+    """The gateway refused, or did not answer; `code` is the error code of a refusal"""
+
+    def __init__(self, message: str, code: str | None = None) -> None:
+        self.code = code
+        super().__init__(message)
 
 
 class Api:
@@ -43,7 +47,7 @@ class Api:
         except ValueError:
             raise CallFailed(f"{self._url} answered something else than JSON") from None
         if not envelope.get("success"):
-            raise CallFailed(_refusal(envelope))
+            raise CallFailed(_refusal(envelope), (envelope.get("error") or {}).get("code"))
         return envelope
 
 

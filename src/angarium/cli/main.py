@@ -5,7 +5,7 @@ import sys
 from cyclopts import App, CycloptsError
 
 from angarium import __version__
-from angarium.cli import dead_letters, keys, notifications, processes
+from angarium.cli import dead_letters, keys, notifications, processes, templates
 from angarium.cli.api import CallFailed
 from angarium.contracts.errors import SettingsError
 
@@ -18,6 +18,7 @@ processes.register(app)
 notifications.register(app)
 app.command(keys.app)
 app.command(dead_letters.app)
+app.command(templates.app)
 
 WRONG_USAGE = 2
 FAILED = 1

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from angarium.platform.settings_groups import ProcessSettings
     from angarium.platform.telemetry.logging import Logger
 
+_BUILT_AFTER = 2.0
+"""Seconds after which a process has built what it keeps."""
 Serve = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
 
@@ -121,10 +123,11 @@ def _run(process: Serve, logger: "Logger") -> None:
     """Run `process` on uvloop until a signal stops it."""
     import uvloop
 
-    from angarium.platform.lifecycle import stop_on_signals
+    from angarium.platform.lifecycle import quiet_collector, stop_on_signals
 
     async def until_stopped() -> None:
         stop = asyncio.Event()
+        asyncio.get_running_loop().call_later(_BUILT_AFTER, quiet_collector)
         with stop_on_signals(stop, logger):
             await process(stop)
 

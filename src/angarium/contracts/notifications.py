@@ -68,6 +68,11 @@ class NotificationRequest(Body):
     callback_url: Annotated[str, StringConstraints(max_length=2048)] | None = None
     fallback: Annotated[list[Channel], Field(max_length=3)] = Field(default_factory=list)
 
+    @property
+    def owner(self) -> str | None:
+        """Whose the notification is, as the record keeps it."""
+        return None if self.user_id is None else str(self.user_id)
+
     @model_validator(mode="after")
     def _one_target(self) -> Self:
         if (self.user_id is None) == (self.recipient is None):

@@ -49,6 +49,14 @@ class TemplateCreate(TemplateVersionCreate):
     code: TemplateCode
 
 
+class VariableView(BaseModel):
+    """A variable of a template; `type` where the uses of it tell."""
+
+    name: str
+    type: Literal["string", "number", "bool", "list", "object"] | None
+    required: bool
+
+
 class TemplateView(TemplateParts):
     """`GET /templates/{code}`."""
 
@@ -65,6 +73,9 @@ class TemplateView(TemplateParts):
     delivery_policy: DeliveryPolicy
     retry_delays: list[str] | None
     translations: dict[str, dict[str, str]]
+    variables: list[VariableView] = Field(default_factory=list)
+    includes: dict[str, int] = Field(default_factory=dict)
+    """The layouts and partials that are in this version, and which version of each."""
     created_at: Timestamp
     updated_at: Timestamp
 
@@ -113,6 +124,8 @@ class CompiledTemplate(BaseModel):
     delivery_policy: DeliveryPolicy
     retry_delays: list[str] | None
     locales: dict[str, ChannelSources]
+    raw_html: bool = False
+    """Its variables are HTML already, and are not escaped: for a built-in template alone, never for a stored one."""
 
 
 class PublishedPointer(BaseModel):

@@ -194,3 +194,15 @@ class ContactAnswer(msgspec.Struct, frozen=True, gc=False):
     """The contacts that exist, in no order; an id that is missing is no user of this tenant."""
 
     contacts: Sequence[Contact]
+
+
+class ErasureRequest(Body):
+    """`POST /internal/v1/erasures` of the gateway: this user is gone (service token only)."""
+
+    user_id: UUID
+
+
+class ErasureAnswer(BaseModel):
+    """How many of the user's notifications a worker was sending: these must be erased again once it has ended."""
+
+    sending: int

@@ -17,6 +17,7 @@ from angarium.delivery.results import Results
 from angarium.delivery.routing import Router
 from angarium.delivery.sending import Sending
 from angarium.delivery.slots import Slots
+from angarium.delivery.unsubscribing import Unsubscribing
 from angarium.directory.port import Contacts, Templates
 from angarium.notifications.publisher import OutboxPublisher
 from angarium.notifications.store.port import NotificationStore
@@ -52,6 +53,8 @@ class EngineParts:
     metrics: Metrics
     logger: Logger
     worker: str
+    mandatory: frozenset[str] = frozenset()
+    unsubscribing: Unsubscribing | None = None
 
 
 def build_engine(
@@ -81,6 +84,7 @@ def build_engine(
             delays=retry_delays,
             clock=clock,
             logger=logger,
+            mandatory=parts.mandatory,
         ),
         sending=Sending(
             router=Router(kit.providers, clock),
@@ -89,6 +93,7 @@ def build_engine(
             clock=clock,
             metrics=parts.metrics,
             logger=logger,
+            unsubscribing=parts.unsubscribing,
         ),
         recorder=Recorder(
             store=store,

@@ -17,9 +17,9 @@ from angarium.delivery.preparation import Preparation
 from angarium.delivery.recording import Recorder
 from angarium.delivery.sending import Sending
 from angarium.delivery.slots import Slots
-from angarium.delivery.work import Carrier, Finished, Poison, Ready, Sorted
+from angarium.delivery.work import Carrier, Finished, Poison, Ready, Sorted, Step, Unrendered
 from angarium.notifications.letters import failed_message
-from angarium.notifications.model import Claimed, NothingToDo, NotNow, Reason, Result, Verdict
+from angarium.notifications.model import Claimed, NothingToDo, NotNow, Reason, Verdict
 from angarium.notifications.publisher import OutboxPublisher
 from angarium.notifications.store.port import NotificationStore
 from angarium.platform.broker.port import Broker, Consumer, Delivery
@@ -93,17 +93,22 @@ class Engine:
         return await stack.enter_async_context(self._broker.consume(queue, prefetch=self._prefetch))
 
     async def _lane(self, consumer: Consumer, *, urgent: bool) -> None:
-        """Take as many deliveries as there are slots, for ever."""
+        """Take as many deliveries as there are slots, for ever.
+
+        While one batch is claimed and prepared, slots come free and deliveries gather for the next: so batches grow
+        with the load, as in a group commit.
+        """
         while True:
             await self._slots.some_free(urgent=urgent)
             deliveries = await consumer.receive(max(1, self._slots.free(urgent=urgent)))
             await self._slots.take(len(deliveries), urgent=urgent)
-            self._start(self._process(deliveries, consumer))
+            await asyncio.wait([self._start(self._process(deliveries, consumer))])
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
+        return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -116,7 +121,7 @@ class Engine:
         try:
             batch, verdicts = await self._claim(deliveries, consumer)
             claimed = [verdict for verdict in verdicts if isinstance(verdict, Claimed)]
-            await self._set_aside(batch, verdicts, consumer)
+            self._start(self._set_aside(batch, verdicts, consumer))
             prepared = await self._preparation.prepare(claimed)
             for claim, step in zip(claimed, prepared, strict=True):
                 self._start(self._deliver(batch.carriers[claim.id], claim, step))
@@ -196,9 +201,10 @@ class Engine:
         for item in poison:
             self._logger.error("message.dead_lettered", channel=self._channel, reason=item.letter.reason.message)
 
-    async def _deliver(self, carrier: Carrier, claimed: Claimed, step: Ready | Result) -> None:
+    async def _deliver(self, carrier: Carrier, claimed: Claimed, step: Step) -> None:
         """Send (where that is what is left to do), record, settle."""
         with bind_correlation(claimed.correlation_id, claimed.traceparent):
+            step = await self._preparation.render(step) if isinstance(step, Unrendered) else step
             result = await self._sending.send(step) if isinstance(step, Ready) else step
             await self._recorder.finish(Finished(carrier, claimed, result))
 

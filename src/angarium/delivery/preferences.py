@@ -1,5 +1,6 @@
 """Whether a user wants this notification now. Pure: wishes and a moment in, a decision out."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -39,14 +40,16 @@ def decide(
     priority: int,
     now: datetime,
     timezone: str | None,
+    mandatory: Collection[str] = (),
 ) -> Decision:
     """The decision at `now` (aware). The channel's switch comes first, then the category's, then quiet hours.
 
-    Urgent notifications pass quiet hours; nothing passes an opt-out.
+    Urgent notifications pass quiet hours; nothing passes an opt-out, but that a mandatory category's own switch,
+    stored before it was mandatory, does not count.
     """
     if not getattr(preferences, channel):
         return OptedOut(f"{channel} is switched off")
-    switches = preferences.categories.get(category) if category else None
+    switches = preferences.categories.get(category) if category and category not in mandatory else None
     if switches is not None and getattr(switches, channel) is False:
         return OptedOut(f"{channel} is switched off for {category}")
     if preferences.quiet_hours is None or priority >= URGENT_PRIORITY:

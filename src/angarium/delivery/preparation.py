@@ -1,7 +1,7 @@
 """From a claim to something a provider can take, or to the reason why not."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from angarium.delivery.preferences import OptedOut, Quiet, decide
 from angarium.delivery.provider import Address, InvalidAddress
 from angarium.delivery.results import UNANSWERED_WAIT, Results
 from angarium.delivery.schedule import delays_of
-from angarium.delivery.work import Ready
+from angarium.delivery.work import Ready, Step, Unrendered
 from angarium.directory.port import Contacts, DirectoryUnavailable, Templates
 from angarium.notifications.model import Claimed, Reason, Result
 from angarium.platform.clock import Clock
@@ -43,6 +43,7 @@ class Preparation:
         delays: Sequence[timedelta],
         clock: Clock,
         logger: Logger,
+        mandatory: Collection[str] = (),
     ) -> None:
         self._channel = channel
         self._contacts = contacts
@@ -53,15 +54,26 @@ class Preparation:
         self._delays = delays
         self._clock = clock
         self._logger = logger
+        self._mandatory = frozenset(mandatory)
 
-    async def prepare(self, batch: Sequence[Claimed]) -> Sequence[Ready | Result]:
+    async def prepare(self, batch: Sequence[Claimed]) -> Sequence[Step]:
         """For each claim, in order: what to send, or what it ends in (or waits for) unsent."""
         contacts = await self._ask_contacts(batch)
         return [await self._guarded(claimed, contacts) for claimed in batch]
 
-    async def _guarded(
-        self, claimed: Claimed, contacts: Mapping[tuple[str, str], Contact | None] | None
-    ) -> Ready | Result:
+    async def render(self, step: Unrendered) -> Ready | Result:
+        """The rest of a preparation that is not quick; it holds up nobody else."""
+        claimed = step.claimed
+        try:
+            content = await self._renderer.patient(step.template, claimed.channel, claimed.locale, claimed.variables)
+        except RenderFailed as error:
+            return self._results.failed(claimed, Reason("render_failed", str(error)))
+        except Exception as error:
+            self._logger.exception("preparation.failed", notification_id=str(claimed.id))
+            return self._results.broken(claimed, error, self._delays)
+        return Ready(claimed, step.addresses, content, step.delays)
+
+    async def _guarded(self, claimed: Claimed, contacts: Mapping[tuple[str, str], Contact | None] | None) -> Step:
         """A notification that breaks our own code runs out of attempts, and its neighbours don't notice."""
         try:
             return await self._prepare_one(claimed, contacts)
@@ -84,9 +96,7 @@ class Preparation:
             return None
         return known
 
-    async def _prepare_one(
-        self, claimed: Claimed, contacts: Mapping[tuple[str, str], Contact | None] | None
-    ) -> Ready | Result:
+    async def _prepare_one(self, claimed: Claimed, contacts: Mapping[tuple[str, str], Contact | None] | None) -> Step:
         if claimed.channel is not self._channel:
             return self._results.deferred(claimed, _MISROUTED_WAIT)
         if claimed.expired:
@@ -108,7 +118,7 @@ class Preparation:
         template: CompiledTemplate,
         contacts: Mapping[tuple[str, str], Contact | None] | None,
         delays: Sequence[timedelta],
-    ) -> Ready | Result:
+    ) -> Step:
         if claimed.recipient is not None or claimed.user_id is None:
             return self._address(claimed, template, _addresses_of_recipient(claimed), delays)
         if contacts is None:
@@ -127,6 +137,7 @@ class Preparation:
             priority=claimed.priority,
             now=self._clock.now(),
             timezone=contact.timezone,
+            mandatory=self._mandatory,
         )
         match decision:
             case OptedOut(detail):
@@ -138,7 +149,7 @@ class Preparation:
 
     def _address(
         self, claimed: Claimed, template: CompiledTemplate, addresses: Sequence[Address], delays: Sequence[timedelta]
-    ) -> Ready | Result:
+    ) -> Step:
         if not addresses:
             return self._results.failed(claimed, Reason("no_address", f"no address for {claimed.channel}"))
         good: list[Address] = []
@@ -155,11 +166,13 @@ class Preparation:
 
     def _render(
         self, claimed: Claimed, template: CompiledTemplate, addresses: tuple[Address, ...], delays: Sequence[timedelta]
-    ) -> Ready | Result:
+    ) -> Step:
         try:
-            content = self._renderer.render(template, claimed.channel, claimed.locale, claimed.variables)
+            content = self._renderer.quick(template, claimed.channel, claimed.locale, claimed.variables)
         except RenderFailed as error:
             return self._results.failed(claimed, Reason("render_failed", str(error)))
+        if content is None:
+            return Unrendered(claimed, template, addresses, delays)
         return Ready(claimed, addresses, content, delays)
 
 

@@ -13,7 +13,10 @@ from angarium.contracts.statuses import Channel
 from angarium.delivery.composition import ChannelKit, EngineParts, build_engine
 from angarium.delivery.engine import Engine
 from angarium.delivery.settings import WorkerSettings
+from angarium.delivery.unsubscribing import unsubscribing_of
+from angarium.directory.built_in.templates import WithBuiltIn
 from angarium.directory.contacts import RestContacts
+from angarium.directory.preference_links import links_of
 from angarium.directory.templates import RestTemplates
 from angarium.notifications.store.open import open_store
 from angarium.notifications.topology import topology_of
@@ -106,13 +109,15 @@ async def _open(
             broker=broker,
             topology=topology_of(settings),
             contacts=contacts,
-            templates=templates,
+            templates=WithBuiltIn(templates),
             renderer=Renderer(),
             clock=clock,
             identifiers=identifiers,
             metrics=metrics,
             logger=logger,
             worker=worker_name(),
+            mandatory=frozenset(settings.mandatory_categories),
+            unsubscribing=unsubscribing_of(settings, links_of(settings, service_token_of(settings), clock)),
         )
         provider_parts = ProviderParts(gateway=clients["gateway"], clock=clock, identifiers=identifiers, logger=logger)
         kit = make_kit(settings, provider_parts)

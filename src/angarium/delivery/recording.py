@@ -51,7 +51,7 @@ class Recorder:
         self._clock = clock
         self._metrics = metrics
         self._logger = logger
-        self._batches: GroupCommit[Finished, bool] = GroupCommit(self._write, limit=500, flushers=2)
+        self._batches: GroupCommit[Finished, bool] = GroupCommit(self._write, limit=500, flushers=1)
 
     async def finish(self, finished: Finished) -> None:
         """Record, then settle; holds its slot until then. Returns when its slot is free again."""

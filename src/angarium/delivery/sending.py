@@ -7,6 +7,7 @@ from angarium.delivery.outcome import Ambiguous, Configuration, Outcome, outcome
 from angarium.delivery.provider import Address, Outbound, Provider
 from angarium.delivery.results import Attempt, Results
 from angarium.delivery.routing import PAUSE, Router
+from angarium.delivery.unsubscribing import Unsubscribing
 from angarium.delivery.work import Ready
 from angarium.notifications.model import Result
 from angarium.platform.clock import Clock
@@ -29,6 +30,7 @@ class Sending:
         clock: Clock,
         metrics: Metrics,
         logger: Logger,
+        unsubscribing: Unsubscribing | None = None,
     ) -> None:
         self._router = router
         self._sandbox = sandbox
@@ -36,6 +38,7 @@ class Sending:
         self._clock = clock
         self._metrics = metrics
         self._logger = logger
+        self._unsubscribing = unsubscribing
 
     async def send(self, ready: Ready) -> Result:
         """Try once. Never raises but CancelledError."""
@@ -54,7 +57,7 @@ class Sending:
 
     async def _attempt(self, provider: Provider, ready: Ready, address: Address) -> Attempt:
         at, start = self._clock.now(), self._clock.monotonic()
-        outcome = await self._guarded(provider, _outbound(ready, address))
+        outcome = await self._guarded(provider, self._outbound(ready, address))
         seconds = self._clock.monotonic() - start
         self._metrics.attempts_total.labels(provider.name, outcome_word(outcome)).inc()
         self._metrics.provider_duration_seconds.labels(provider.name).observe(seconds)
@@ -68,6 +71,20 @@ class Sending:
             self._logger.exception("provider.raised", provider=provider.name)
             return Ambiguous(f"internal error: {type(error).__name__}")
 
+    def _outbound(self, ready: Ready, address: Address) -> Outbound:
+        claimed = ready.claimed
+        return Outbound(
+            notification_id=claimed.id,
+            tenant=claimed.tenant,
+            channel=claimed.channel,
+            attempt=claimed.attempt,
+            message_key=str(claimed.id),
+            address=address,
+            content=ready.content,
+            correlation_id=claimed.correlation_id,
+            headers=self._unsubscribing.headers(claimed) if self._unsubscribing is not None else {},
+        )
+
     def _misconfigured(self, router: Router, provider: Provider, ready: Ready, attempts: list[Attempt]) -> Result:
         if router is self._sandbox:  # it only acts as if; another test must not wait for that
             return self._results.paused(ready.claimed, attempts, PAUSE)
@@ -75,17 +92,3 @@ class Sending:
         self._logger.error("provider.misconfigured", provider=provider.name, answer=attempts[-1].outcome.answer)
         another = router.choose(ready.claimed.attempt) is not None
         return self._results.paused(ready.claimed, attempts, timedelta(seconds=1) if another else PAUSE)
-
-
-def _outbound(ready: Ready, address: Address) -> Outbound:
-    claimed = ready.claimed
-    return Outbound(
-        notification_id=claimed.id,
-        tenant=claimed.tenant,
-        channel=claimed.channel,
-        attempt=claimed.attempt,
-        message_key=str(claimed.id),
-        address=address,
-        content=ready.content,
-        correlation_id=claimed.correlation_id,
-    )

@@ -5,9 +5,17 @@ from angarium.platform.settings_groups import (
     CacheSettings,
     DirectorySettings,
     NotificationsDatabaseSettings,
+    PreferenceSettings,
     ProviderSettings,
 )
 
 
-class WorkerSettings(NotificationsDatabaseSettings, BrokerSettings, CacheSettings, DirectorySettings, ProviderSettings):
+class WorkerSettings(
+    NotificationsDatabaseSettings,
+    BrokerSettings,
+    CacheSettings,
+    DirectorySettings,
+    ProviderSettings,
+    PreferenceSettings,
+):
     """What `angarium work` reads. Each channel has a default port of its own for its health."""

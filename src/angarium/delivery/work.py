@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
+from angarium.contracts.templates import CompiledTemplate
 from angarium.delivery.provider import Address
 from angarium.notifications.model import Claimed, NewDeadLetter, Result
 from angarium.platform.broker.port import Consumer, Delivery
@@ -53,3 +54,17 @@ class Finished:
     carrier: Carrier
     claimed: Claimed
     result: Result
+
+
+@dataclass(frozen=True, slots=True)
+class Unrendered:
+    """A claim whose template takes too long to be rendered on the way: its own task does it, and waits alone."""
+
+    claimed: Claimed
+    template: CompiledTemplate
+    addresses: tuple[Address, ...]
+    delays: Sequence[timedelta]
+
+
+Step = Ready | Unrendered | Result
+"""What preparation makes of a claim."""

@@ -19,6 +19,7 @@ from angarium.platform.settings_values import (
     ProviderUrls,
     RateLimit,
     RateLimitField,
+    Words,
     parse_durations,
     parse_provider_urls,
 )
@@ -101,6 +102,23 @@ class DirectorySettings(Settings):
         self.refuse_example("service_token", self.service_token)
 
 
+class PreferenceSettings(Settings):
+    """What people may switch off, and the links by which they do. `public_url`: where their browsers reach the gateway.
+
+    Without `link_secret` links are signed with a key made from the service token.
+    """
+
+    mandatory_categories: Words = ("security",)
+    public_url: str | None = None
+    link_secret: SecretStr | None = None
+
+    def refuse_unsafe(self) -> None:
+        super().refuse_unsafe()
+        self.refuse_example("link_secret", self.link_secret)
+        if self.public_url is not None and not self.public_url.startswith(("https://", "http://")):
+            raise wrong("public_url", "must begin with https:// or http://")
+
+
 class NotificationsDatabaseSettings(ProcessSettings):
     """The shared status store."""
 
@@ -109,8 +127,14 @@ class NotificationsDatabaseSettings(ProcessSettings):
     database_pool: Annotated[int, Field(ge=1, le=1000)] = 10
 
 
-class AuthSettings(Settings):
-    """Keys and tokens, and how often one may ask."""
+class RateLimitSettings(Settings):
+    """How often a key without a limit of its own may ask."""
+
+    rate_limit: RateLimitField = RateLimit.parse(DEFAULT_RATE_LIMIT)
+
+
+class AuthSettings(RateLimitSettings):
+    """Keys and tokens."""
 
     auth: Literal["on", "off"] = "on"
     api_key: SecretStr | None = None
@@ -119,7 +143,6 @@ class AuthSettings(Settings):
     jwt_jwks_url: str | None = None
     jwt_audience: str | None = None
     jwt_issuer: str | None = None
-    rate_limit: RateLimitField = RateLimit.parse(DEFAULT_RATE_LIMIT)
 
     def refuse_unsafe(self) -> None:
         super().refuse_unsafe()

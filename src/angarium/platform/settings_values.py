@@ -201,3 +201,5 @@ ProviderUrls = Annotated[tuple[ProviderUrl, ...], NoDecode, BeforeValidator(pars
 """A channel's providers; an empty list disables the channel."""
 Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(parse_networks)]
 """Address ranges by comma."""
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_list)]
+"""Words by comma."""

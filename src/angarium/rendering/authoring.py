@@ -15,7 +15,7 @@ from liquid.exceptions import LiquidSyntaxError
 from liquid.parser import get_parser
 from liquid.stream import TokenStream
 from liquid.tag import Tag
-from liquid.token import TOKEN_EOF, TOKEN_TAG, Token
+from liquid.token import TOKEN_EOF, TOKEN_EXPRESSION, TOKEN_TAG, Token
 
 from angarium.rendering.limits import Limits, Timer
 from angarium.rendering.liquid import SafeEnvironment
@@ -33,7 +33,7 @@ class _AuthoredBlock(_Unrendered):
         super().__init__(token)
         self.block = block
 
-    def children(self, static_context: RenderContext, *, include_partials: bool = True) -> Iterable[Node]:
+    def children(self, static_context: RenderContext, *, include_partials: bool = True) -> Iterable[Node]:  # noqa: ARG002 - the engine's signature
         yield self.block
 
 
@@ -50,6 +50,8 @@ class BlockTag(Tag):
         inner.expect_eos()
         body = get_parser(self.env).parse_block(stream, ("endblock", TOKEN_EOF))
         stream.expect(TOKEN_TAG, value="endblock")
+        if stream.peek.kind == TOKEN_EXPRESSION:
+            next(stream)  # `{% endblock name %}`, as Django has it
         return _AuthoredBlock(token, body)
 
 

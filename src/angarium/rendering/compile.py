@@ -14,7 +14,7 @@ from angarium.rendering.html import inline_css, make_text
 from angarium.rendering.limits import Limits, Timer
 from angarium.rendering.liquid import SafeEnvironment
 from angarium.rendering.locales import locale_chain
-from angarium.rendering.mjml import check_mjml, compile_mjml, is_document
+from angarium.rendering.mjml import check_elements, check_mjml, compile_mjml, is_document
 from angarium.rendering.problems import TemplateInvalid, TemplateProblem
 from angarium.rendering.variables import TypedVariable, typed_variables
 
@@ -26,9 +26,7 @@ MOST_CHARACTERS = 5_000_000
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """Every language's sources, the variables that they take, in the order of their first use, and the versions of
-    the layouts and partials that they were made of.
-    """
+    """Every language's sources, the variables that they take, and the layouts and partials in them by version."""
 
     locales: Mapping[str, ChannelSources]
     variables: tuple[TypedVariable, ...]
@@ -58,7 +56,7 @@ class Compiler:
         code: str = "",
         fragments: Fragments | None = None,
     ) -> Compiled:
-        """A template called `name`, made with `fragments`. What `pt-BR` leaves out comes from `pt`, then from `language`.
+        """A template called `name`, made with `fragments`; what `pt-BR` leaves out comes from `pt`, then `language`.
 
         Raises TemplateInvalid with every fault: fields as in the request, `translations.fr.subject` for a translation.
         """
@@ -103,9 +101,7 @@ def _chain(
 class _Job:
     """One template being compiled."""
 
-    def __init__(
-        self, limits: Limits, html: _Environments, plain: _Environments, assembler: Assembler
-    ) -> None:
+    def __init__(self, limits: Limits, html: _Environments, plain: _Environments, assembler: Assembler) -> None:
         self._limits = limits
         self._html = html
         self._plain = plain
@@ -122,7 +118,7 @@ class _Job:
         """The sources of one language, from the parts of `chain` by their prefix, the nearest first."""
         self._locale = locale
         whole, fields = TemplateParts(), dict.fromkeys(TemplateParts.model_fields, "")
-        for prefix, parts in reversed(chain.items()):
+        for prefix, parts in reversed(list(chain.items())):
             whole = _completed(whole, parts)
             fields.update({part: prefix + part for part in _given(parts)})
         return ChannelSources(
@@ -134,9 +130,7 @@ class _Job:
         if main is None and parts.text is None:
             return None
         self.parsed_bodies += 1
-        made = {
-            "subject": self._source(parts, "subject", fields) if parts.subject is not None else _literal(name)
-        }
+        made = {"subject": self._source(parts, "subject", fields) if parts.subject is not None else _literal(name)}
         if main is not None and (html := self._mail_html(getattr(parts, main), main, fields[main])):
             made["html"] = html
         if parts.text is not None:
@@ -165,15 +159,23 @@ class _Job:
 
     def _mail_html(self, source: str, part: str, name: str) -> str:
         def made() -> str:
+            if part == "mjml":
+                check_elements(source, name)
             flat = self._assembled(source, part, name, self._html)
-            if part == "mjml" and self._fragment and not is_document(source):
-                check_mjml(flat, name, self._limits)
-                return ""  # a piece of MJML is compiled where it is used
-            html = compile_mjml(flat, name, self._limits) if part == "mjml" else flat
-            inlined = inline_css(html, name, self._limits, keep_styles=part == "mjml")
-            return self._parsed_again(inlined, self._html.rendering, name)
+            try:
+                return self._compiled_html(flat, part, name)
+            except TemplateProblem as problem:
+                raise problem if flat == source else _composed(problem, source) from problem
 
         return self._once(("html", part, name, self._locale_of(source), source), made)
+
+    def _compiled_html(self, flat: str, part: str, name: str) -> str:
+        if part == "mjml" and self._fragment and not is_document(flat):
+            check_mjml(flat, name, self._limits)
+            return ""  # a piece of MJML is compiled where it is used
+        html = compile_mjml(flat, name, self._limits) if part == "mjml" else flat
+        inlined = inline_css(html, name, self._limits, keep_styles=part == "mjml")
+        return self._parsed_again(inlined, self._html.rendering, name)
 
     def _assembled(self, source: str, part: str, name: str, environments: _Environments) -> str:
         """`source`, checked as its author wrote it, with its layout and partials in it."""
@@ -182,7 +184,7 @@ class _Job:
         try:
             self.parsed.append(environments.rendering.compiled(flat, name))
         except TemplateProblem as problem:
-            raise TemplateProblem.at(name, f"with its layout and partials: {problem.message}", source, 0) from problem
+            raise _composed(problem, source) from problem
         return flat
 
     def _locale_of(self, source: str) -> str:
@@ -240,6 +242,11 @@ def _completed(default: TemplateParts, parts: TemplateParts) -> TemplateParts:
         if getattr(parts, general) is not None:
             merged = {k: v for k, v in merged.items() if k not in forms or getattr(parts, k) is not None}
     return TemplateParts.model_construct(None, **merged)
+
+
+def _composed(problem: TemplateProblem, source: str) -> TemplateProblem:
+    """A fault that only the whole has, with its layout and partials: it has no place in what the author wrote."""
+    return TemplateProblem.at(problem.field, f"with its layout and partials: {problem.message}", source, 0)
 
 
 def _given(parts: TemplateParts) -> dict[str, str]:

@@ -4,6 +4,7 @@ import re
 
 import css_inline
 import inscriptis
+from inscriptis.css_profiles import CSS_PROFILES
 from inscriptis.model.config import ParserConfig
 
 from angarium.rendering.limits import Limits
@@ -15,6 +16,7 @@ _STYLE = re.compile(r"<style\b", re.IGNORECASE)
 _CELL_END = re.compile(r"</t[dh]\s*>", re.IGNORECASE)
 _TABLE_PART = re.compile(r"<(/?)(?:(table|tbody|thead|tfoot|tr)|t[dh])\b([^<>]*)>", re.IGNORECASE)
 _HTML_ONLY_FILTER = re.compile(r"\s{0,20}\|\s{0,20}(?:newline_to_br|escape_once|escape)(?=\s{0,20}(?:\||-?\}\}))")
+_TWICE = re.compile(r"\[([^\[\]\n]{1,2000})\]\(\1\)")  # a link that shows its address
 _SAFE_FILTER = re.compile(r"\|\s{0,20}safe(?=\s{0,20}(?:\||-?\}\}))")
 
 
@@ -55,10 +57,10 @@ def _with_rows_in_bodies(html: str, protected: Protected) -> str:
 def make_text(html: str, field: str, limits: Limits) -> str:
     """The plain text of `html`, its Liquid kept, links behind their words."""
     protected = protect(html, field, limits, words_only=True)
-    config = ParserConfig(display_links=True)
+    config = ParserConfig(css=CSS_PROFILES["strict"], display_links=True)
     text = inscriptis.get_text(_without_tables(protected.text), config)
     lines = (line.strip() for line in text.strip().splitlines())
-    return _restored_text(protected, "\n".join(lines))
+    return _TWICE.sub(r"\1", _restored_text(protected, "\n".join(lines)))
 
 
 def _without_tables(html: str) -> str:

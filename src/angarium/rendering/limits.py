@@ -13,11 +13,11 @@ Timer = Callable[[], float]
 class Limits:
     """Bounds of one part of one template.
 
-    `seconds` is checked at every step, and a step takes a fraction of a second at worst, so that a rendering ends well
-    within two seconds.
+    `seconds` of work are what all parts of a message have together. They are checked at every step, and a step takes
+    a fraction of a second at worst, so that a rendering ends well within two seconds.
     """
 
-    seconds: float = 1.0
+    seconds: float = 0.5
     output_bytes: int = 1_000_000
     characters: int = 1_000_000  # of one value that a filter makes, however nested
     local_characters: int = 4_000_000  # of all that a template assigned
@@ -65,15 +65,19 @@ def _count(items: list[object] | tuple[object, ...] | dict[object, object] | ran
     return max(count, 0)
 
 
+class OutOfTime(OverLimit):
+    """A template takes longer than it was given"""
+
+
 class Budget:
     """Counts what one rendering spent."""
 
     __slots__ = ("_deadline", "_iterations", "_limits", "_steps", "_timer")
 
-    def __init__(self, limits: Limits, timer: Timer) -> None:
+    def __init__(self, limits: Limits, timer: Timer, deadline: float | None = None) -> None:
         self._limits = limits
         self._timer = timer
-        self._deadline = timer() + limits.seconds
+        self._deadline = timer() + limits.seconds if deadline is None else deadline
         self._steps = 0
         self._iterations = 0
 
@@ -86,7 +90,7 @@ class Budget:
     def check(self) -> None:
         """Raise OverLimit when the time is up."""
         if self._timer() > self._deadline:
-            raise OverLimit("the template takes too long")
+            raise OutOfTime("the template takes too long")
 
     def loop(self, length: int) -> None:
         """Count a loop about to run `length` times."""

@@ -22,9 +22,9 @@ from liquid.stream import TokenStream
 from liquid.utils import ReadOnlyChainMap
 
 from angarium.rendering import filters
-from angarium.rendering.limits import Budget, Limits, OverLimit, Timer, weigh
+from angarium.rendering.limits import Budget, Limits, OutOfTime, OverLimit, Timer, weigh
 from angarium.rendering.markup import find_markup
-from angarium.rendering.problems import RenderFailed, TemplateProblem
+from angarium.rendering.problems import RenderFailed, RenderTooSlow, TemplateProblem
 from angarium.rendering.scope import ScopeTag
 
 MOST_CYCLES = 1_000
@@ -36,11 +36,11 @@ class BoundedContext(RenderContext):
 
     __slots__ = ("_budget", "_weights")
 
-    def __init__(self, template: BoundTemplate, **options: Any) -> None:
+    def __init__(self, template: BoundTemplate, *, deadline: float | None = None, **options: Any) -> None:
         super().__init__(template, **options)
         environment = template.env
         assert isinstance(environment, SafeEnvironment)  # noqa: S101 - for the type checker; only it makes templates
-        self._budget = Budget(environment.limits, environment.timer)
+        self._budget = Budget(environment.limits, environment.timer, deadline)
         self._weights: dict[str, int] = {}
         # Without the engine's own `now` and `today`: they are names like any other.
         self.scope = ReadOnlyChainMap(self.locals, self.globals, self.counters)
@@ -98,6 +98,13 @@ class BoundedTemplate(BoundTemplate):
     """A parsed source whose renderings are counted."""
 
     context_class = BoundedContext
+
+    def rendered(self, variables: Mapping[str, object], deadline: float | None) -> str:
+        """The text. Raises LiquidError, and whatever a filter raises."""
+        context = BoundedContext(self, globals=self.make_globals(variables), deadline=deadline)
+        buffer = self._get_buffer()
+        self.render_with_context(context, buffer)
+        return buffer.getvalue()
 
     def _get_buffer(self) -> StringIO:
         return _buffer(self.env.output_stream_limit or 0)
@@ -195,10 +202,16 @@ class SafeEnvironment(Environment):
             self._check_filters(child, source, field)
 
 
-def render(template: BoundTemplate, variables: Mapping[str, object], part: str) -> str:
-    """The text that the full engine makes. Raises RenderFailed, and nothing else, within two seconds."""
+def render(template: BoundTemplate, variables: Mapping[str, object], part: str, deadline: float | None = None) -> str:
+    """The text that the full engine makes, until `deadline` of the environment's timer, else within its limits.
+
+    Raises RenderFailed and nothing else; RenderTooSlow when the time is up.
+    """
+    assert isinstance(template, BoundedTemplate)  # noqa: S101 - for the type checker; no other is made
     try:
-        return template.render(variables)
+        return template.rendered(variables, deadline)
+    except OutOfTime as error:
+        raise RenderTooSlow(part, _message(error)) from error
     except LiquidError as error:
         raise RenderFailed(part, _message(error)) from error
     except Exception as error:  # a filter's arithmetic, a date's parser, a recursion: all the template's own fault

@@ -17,14 +17,42 @@ _KNOWN = frozenset(
     "mj-hero mj-html-attribute mj-html-attributes mj-image mj-navbar mj-navbar-link mj-preview mj-raw mj-section "
     "mj-selector mj-social mj-social-element mj-spacer mj-style mj-table mj-text mj-title mj-wrapper".split()
 )
+_CHILDREN: dict[str, frozenset[str]] = {
+    parent: frozenset(children.split())
+    for parent, children in {
+        "mjml": "mj-head mj-body mj-raw",
+        "mj-head": "mj-attributes mj-breakpoint mj-font mj-html-attributes mj-preview mj-style mj-title mj-raw",
+        "mj-body": "mj-section mj-wrapper mj-hero mj-raw",
+        "mj-wrapper": "mj-section mj-hero mj-raw",
+        "mj-section": "mj-column mj-group mj-raw",
+        "mj-group": "mj-column mj-raw",
+        "mj-column": "mj-accordion mj-button mj-carousel mj-divider mj-image mj-navbar mj-raw mj-social mj-spacer "
+        "mj-table mj-text",
+        "mj-hero": "mj-button mj-divider mj-image mj-navbar mj-raw mj-social mj-spacer mj-table mj-text mj-accordion "
+        "mj-carousel",
+        "mj-accordion": "mj-accordion-element mj-raw",
+        "mj-accordion-element": "mj-accordion-title mj-accordion-text mj-raw",
+        "mj-carousel": "mj-carousel-image",
+        "mj-navbar": "mj-navbar-link mj-raw",
+        "mj-social": "mj-social-element mj-raw",
+        "mj-html-attributes": "mj-selector",
+        "mj-selector": "mj-html-attribute",
+    }.items()
+}
+"""What stands in what; an element that is not named here holds HTML, or names of other elements (mj-attributes)."""
 _TAG = re.compile(r"<!--.*?(?:-->|\Z)|<(mj(?:ml|-[\w-]*))\b", re.DOTALL)
+_ELEMENT = re.compile(r"<!--.*?(?:-->|\Z)|<(/?)([a-zA-Z][\w:-]*)(?:[^>\"']|\"[^\"]*\"|'[^']*')*?(/?)>", re.DOTALL)
+_DOCUMENT = re.compile(r"<mjml\b")
+
+
+def is_document(source: str) -> bool:
+    """Whether `source` is a whole mail, not a piece of one."""
+    return _DOCUMENT.search(source) is not None
 
 
 def compile_mjml(source: str, field: str, limits: Limits) -> str:
     """The HTML of `source`, its Liquid kept. Raises TemplateProblem."""
-    protected = protect(source, field, limits)
-    _check_tags(source, field)
-    _check_structure(source, protected, field)
+    protected = check_mjml(source, field, limits)
     try:
         compiled = mrml.to_html(protected.text).content
     except OSError as error:  # what mrml raises for a source that it cannot read
@@ -33,7 +61,20 @@ def compile_mjml(source: str, field: str, limits: Limits) -> str:
     return protected.restored(compiled, field)
 
 
-def _check_tags(source: str, field: str) -> None:
+def check_mjml(source: str, field: str, limits: Limits) -> Protected:
+    """`source` without its Liquid, its elements known, closed in order, and each where it may stand.
+
+    Raises TemplateProblem.
+    """
+    protected = protect(source, field, limits)
+    check_elements(source, field)
+    _check_structure(source, protected, field)
+    _check_places(source, protected, field)
+    return protected
+
+
+def check_elements(source: str, field: str) -> None:
+    """Raise TemplateProblem at an element that MJML does not have."""
     for match in _TAG.finditer(source):
         if match.group(1) is not None and match.group(1) not in _KNOWN:
             raise TemplateProblem.at(field, f"unknown MJML tag <{match.group(1)}>", source, match.start())
@@ -44,3 +85,22 @@ def _check_structure(source: str, protected: Protected, field: str) -> None:
     if fault is not None:
         index = protected.index_in(source, fault.index)
         raise TemplateProblem.at(field, f"not valid MJML: {fault.message}", source, index)
+
+
+def _check_places(source: str, protected: Protected, field: str) -> None:
+    """The compiler drops without a word what stands where it cannot."""
+    opened: list[str] = []
+    for match in _ELEMENT.finditer(protected.text):
+        closing, name, closed = match.group(1), match.group(2), match.group(3)
+        if name is None:
+            continue
+        if closing:
+            while opened and opened.pop() != name:
+                pass  # an element of HTML that needs no end
+            continue
+        parent = opened[-1] if opened else ""
+        if parent in _CHILDREN and name not in _CHILDREN[parent]:
+            index = protected.index_in(source, match.start())
+            raise TemplateProblem.at(field, f"<{name}> cannot stand in <{parent}>", source, index)
+        if not closed:
+            opened.append(name)

@@ -161,7 +161,9 @@ class _Reader:
         return page
 
     def _is_text(self, piece: str) -> bool:
-        uncommented = re.sub(r"\{%-?\s*comment\b.*?endcomment\s*-?%\}|<!--.*?-->|\{%-?\s*#.*?%\}", "", piece, flags=re.DOTALL)
+        uncommented = re.sub(
+            r"\{%-?\s*comment\b.*?endcomment\s*-?%\}|<!--.*?-->|\{%-?\s*#.*?%\}", "", piece, flags=re.DOTALL
+        )
         return bool(uncommented.strip())
 
     def _problem(self, message: str, index: int) -> TemplateProblem:

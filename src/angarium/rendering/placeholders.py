@@ -12,7 +12,12 @@ from angarium.rendering.limits import Limits
 from angarium.rendering.markup import find_markup
 from angarium.rendering.problems import TemplateProblem
 
-_HTML = re.compile(r"<!--|-->|<style\b|</style|<mj-style\b|</mj-style|<[a-zA-Z/!]|[\"'>]", re.IGNORECASE)
+_HTML = re.compile(
+    r"<!--|-->|</?(?:style|mj-style)\b|</?(?:title|mj-title|mj-preview)\b|<[a-zA-Z/!]|[\"'>]", re.IGNORECASE
+)
+_STYLES = ("style", "mj-style")
+_TEXTS = ("title", "mj-title", "mj-preview")
+"""Elements that hold text only, where a comment would be text or be lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,7 @@ class _Place:
 
     in_tag: bool = False
     in_style: bool = False
+    in_text: bool = False
     in_comment: bool = False
     quote: str = ""
 
@@ -66,8 +72,10 @@ class _Place:
             self.quote = "" if piece == self.quote else self.quote
         elif piece == "<!--":
             self.in_comment = True
-        elif piece in {"<style", "<mj-style", "</style", "</mj-style"}:
+        elif (name := piece.lstrip("</")) in _STYLES:
             self.in_style, self.in_tag = not piece.startswith("</"), True
+        elif name in _TEXTS and not self.in_style:
+            self.in_text, self.in_tag = not piece.startswith("</"), True
         elif piece.startswith("<") and not self.in_style:
             self.in_tag = True
         elif piece == ">":
@@ -77,7 +85,7 @@ class _Place:
 
     @property
     def wants_word(self) -> bool:
-        return bool(self.quote) or self.in_style or self.in_comment or self.in_tag
+        return bool(self.quote) or self.in_style or self.in_text or self.in_comment or self.in_tag
 
 
 def protect(source: str, field: str, limits: Limits, *, words_only: bool = False) -> Protected:

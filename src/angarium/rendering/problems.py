@@ -4,6 +4,7 @@ AngariumError
 ├── TemplateProblem    one fault in one part, found at save
 ├── TemplateInvalid    all the faults found at save
 └── RenderFailed       a saved template cannot be rendered with these variables; another attempt would not help
+    └── RenderTooSlow  … within the time that it was given
 """
 
 from collections.abc import Sequence
@@ -44,3 +45,7 @@ class RenderFailed(AngariumError):
         self.part = part
         self.message = message
         super().__init__(f"{part}: {message}")
+
+
+class RenderTooSlow(RenderFailed):
+    """The template takes longer than it was given"""

@@ -1,5 +1,6 @@
 """Renders a published template for one channel, language and set of variables."""
 
+import asyncio
 import re
 import time
 from collections import OrderedDict
@@ -15,12 +16,18 @@ from angarium.rendering.content import Content, EmailContent, PushContent, SmsCo
 from angarium.rendering.limits import Limits, Timer
 from angarium.rendering.liquid import SafeEnvironment, render
 from angarium.rendering.locales import nearest_locale
-from angarium.rendering.problems import RenderFailed, TemplateProblem
+from angarium.rendering.problems import RenderFailed, RenderTooSlow, TemplateProblem
 from angarium.rendering.segments import Segments, split
 
 Parsed = Mapping[str, Segments | BoundTemplate]
 Key = tuple[UUID, int, str, Channel]
 
+PATIENCE = 0.005
+"""Seconds of work that a rendering may take of the event loop's time."""
+MOST_PARSED_AT_ONCE = 20_000
+"""Effort of the sources that are parsed on the event loop, some 4 ms."""
+_CHARACTERS_OF_MARKUP = 200
+_HTML_PARTS = frozenset({"html"})
 _BREAKS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
@@ -28,16 +35,21 @@ class Renderer:
     """Keeps the parsed parts of the `max_templates` most recently used (version, language, channel).
 
     Not safe for threads. A rendering takes microseconds for plain templates and at most two seconds for hostile ones.
+    In an event loop, ask for `quick` first and for `patient` where that gives None: the loop is then held up for
+    `PATIENCE` at most, and one step of a template.
     """
 
     def __init__(
         self, limits: Limits | None = None, max_templates: int = 1_000, timer: Timer = time.thread_time
     ) -> None:
-        limits = limits or Limits()
-        self._html = SafeEnvironment(limits, timer, html=True)
-        self._plain = SafeEnvironment(limits, timer, html=False)
+        self._limits = limits or Limits()
+        self._timer = timer
+        self._html = SafeEnvironment(self._limits, timer, html=True)
+        self._plain = SafeEnvironment(self._limits, timer, html=False)
         self._max_templates = max_templates
         self._parsed: OrderedDict[Key, Parsed] = OrderedDict()
+        self._slow: OrderedDict[Key, None] = OrderedDict()
+        self._turn = asyncio.Lock()
 
     def render(
         self, template: CompiledTemplate, channel: Channel, locale: str | None, variables: Mapping[str, Any]
@@ -47,37 +59,91 @@ class Renderer:
         The template's defaults stand in for variables that are not given; without one a variable renders as nothing.
         Raises RenderFailed: another attempt would not help.
         """
-        chosen = nearest_locale(template.locales, locale, template.language)
-        parts = self._parts(template, chosen, channel)
-        given = {**template.defaults, **variables} if template.defaults else variables
-        texts = {part: _text(source, given, part) for part, source in parts.items()}
-        return _content(channel, texts)
+        key = _key(template, channel, locale)
+        parsed = self._known(key) or self._keep(key, self._parse(template, key))
+        return self._content(parsed, template, channel, variables, self._limits.seconds)
 
-    def _parts(self, template: CompiledTemplate, locale: str, channel: Channel) -> Parsed:
-        key = (template.template_id, template.version, locale, channel)
+    def quick(
+        self, template: CompiledTemplate, channel: Channel, locale: str | None, variables: Mapping[str, Any]
+    ) -> Content | None:
+        """What `render` gives; None: it takes, or once took, longer than `PATIENCE`. Raises RenderFailed."""
+        key = _key(template, channel, locale)
+        if key in self._slow:
+            return None
+        parsed = self._known(key)
+        if parsed is None:
+            if _effort(_sources(template.locales.get(key[2]), channel) or {}) > MOST_PARSED_AT_ONCE:
+                return None
+            parsed = self._keep(key, self._parse(template, key))
+        try:
+            return self._content(parsed, template, channel, variables, PATIENCE)
+        except RenderTooSlow:
+            self._remember(key)
+            return None
+
+    async def patient(
+        self, template: CompiledTemplate, channel: Channel, locale: str | None, variables: Mapping[str, Any]
+    ) -> Content:
+        """What `render` gives, made beside the event loop, one after the other. Raises RenderFailed."""
+        key = _key(template, channel, locale)
+        async with self._turn:
+            parsed = self._known(key)
+            if parsed is None:
+                parsed = self._keep(key, await asyncio.to_thread(self._parse, template, key))
+            seconds = self._limits.seconds
+            return await asyncio.to_thread(self._content, parsed, template, channel, variables, seconds)
+
+    def _content(
+        self,
+        parsed: Parsed,
+        template: CompiledTemplate,
+        channel: Channel,
+        variables: Mapping[str, Any],
+        seconds: float,
+    ) -> Content:
+        given = {**template.defaults, **variables} if template.defaults else variables
+        deadline = self._timer() + seconds
+        texts = {part: _text(source, given, part, deadline) for part, source in parsed.items()}
+        return _made(channel, texts)
+
+    def _known(self, key: Key) -> Parsed | None:
         found = self._parsed.get(key)
         if found is not None:
             self._parsed.move_to_end(key)
-            return found
-        parsed = self._parse(template, locale, channel)
+        return found
+
+    def _keep(self, key: Key, parsed: Parsed) -> Parsed:
         self._parsed[key] = parsed
         if len(self._parsed) > self._max_templates:
             self._parsed.popitem(last=False)
         return parsed
 
-    def _parse(self, template: CompiledTemplate, locale: str, channel: Channel) -> Parsed:
+    def _remember(self, key: Key) -> None:
+        """That it is slow, for as long as others don't fill the memory with theirs."""
+        self._slow[key] = None
+        if len(self._slow) > self._max_templates:
+            self._slow.popitem(last=False)
+
+    def _parse(self, template: CompiledTemplate, key: Key) -> Parsed:
+        locale, channel = key[2:]
         sources = _sources(template.locales.get(locale), channel)
         if not sources:
             raise RenderFailed(channel, f"template {template.code} has nothing for {channel}")
-        return {part: self._parsed_part(part, source) for part, source in sources.items()}
+        escaped = frozenset() if template.raw_html else _HTML_PARTS
+        return {part: self._parsed_part(part, source, html=part in escaped) for part, source in sources.items()}
 
-    def _parsed_part(self, part: str, source: str) -> Segments | BoundTemplate:
-        environment = self._html if part == "html" else self._plain
+    def _parsed_part(self, part: str, source: str, *, html: bool) -> Segments | BoundTemplate:
+        environment = self._html if html else self._plain
         try:
             parsed = environment.compiled(source, part)
         except TemplateProblem as problem:
             raise RenderFailed(part, problem.message) from problem
         return split(parsed) or parsed
+
+
+def _key(template: CompiledTemplate, channel: Channel, locale: str | None) -> Key:
+    chosen = nearest_locale(template.locales, locale, template.language)
+    return template.template_id, template.version, chosen, channel
 
 
 def _sources(sources: ChannelSources | None, channel: Channel) -> Mapping[str, str] | None:
@@ -86,11 +152,20 @@ def _sources(sources: ChannelSources | None, channel: Channel) -> Mapping[str, s
     return {Channel.EMAIL: sources.email, Channel.PUSH: sources.push, Channel.SMS: sources.sms}[channel]
 
 
-def _text(source: Segments | BoundTemplate, variables: Mapping[str, Any], part: str) -> str:
-    return source.render(variables, part) if isinstance(source, Segments) else render(source, variables, part)
+def _effort(sources: Mapping[str, str]) -> int:
+    """How long parsing takes, in characters: a tag or output costs as much as hundreds of characters of text."""
+    return sum(
+        len(source) + _CHARACTERS_OF_MARKUP * (source.count("{{") + source.count("{%")) for source in sources.values()
+    )
 
 
-def _content(channel: Channel, texts: Mapping[str, str]) -> Content:
+def _text(source: Segments | BoundTemplate, variables: Mapping[str, Any], part: str, deadline: float) -> str:
+    if isinstance(source, Segments):
+        return source.render(variables, part)
+    return render(source, variables, part, deadline)
+
+
+def _made(channel: Channel, texts: Mapping[str, str]) -> Content:
     if channel is Channel.EMAIL:
         return EmailContent(subject=_line(texts.get("subject", "")), html=texts.get("html"), text=texts.get("text"))
     if channel is Channel.PUSH:

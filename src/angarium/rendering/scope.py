@@ -34,7 +34,7 @@ class ScopeNode(Node):
         with context.isolated(given):  # type: ignore[union-attr]  # only a BoundedContext renders this
             return self.block.render(context, buffer)
 
-    def children(self, static_context: RenderContext, *, include_partials: bool = True) -> Iterable[Node]:
+    def children(self, static_context: RenderContext, *, include_partials: bool = True) -> Iterable[Node]:  # noqa: ARG002 - the engine's signature
         yield self.block
 
     def expressions(self) -> Iterable[Expression]:

@@ -1,7 +1,13 @@
 """How an SMS is encoded and how many segments it takes (3GPP TS 23.038 §6.2.1, TS 23.040 §9.2.3.24.1)."""
 
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
+
+from angarium.rendering.limits import Limits
+from angarium.rendering.liquid import SafeEnvironment, render
+from angarium.rendering.problems import RenderFailed, TemplateProblem
 
 _BASIC = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§"
@@ -38,3 +44,15 @@ def _segments(sizes: list[int], single: int, part: int) -> int:
             segments, room = segments + 1, part
         room -= size
     return segments
+
+
+def shortest_sms(source: str, defaults: Mapping[str, Any]) -> SmsSize | None:
+    """The size of a compiled source's text before any variable but its defaults is filled in.
+
+    None: it cannot be rendered so.
+    """
+    try:
+        parsed = SafeEnvironment(Limits(), time.thread_time, html=False).compiled(source, "text")
+        return measure_sms(render(parsed, defaults, "text"))
+    except (TemplateProblem, RenderFailed):
+        return None

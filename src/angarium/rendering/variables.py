@@ -12,6 +12,9 @@ from liquid.builtin.tags.unless_tag import UnlessNode
 from liquid.context import RenderContext
 from liquid.expression import Expression
 
+from angarium.rendering.scope import ScopeNode
+from angarium.rendering.variable_types import Evidence, VariableType
+
 _CONDITIONAL = (IfNode, UnlessNode, ConditionalBlockNode, CaseNode, MultiExpressionBlockNode)
 
 
@@ -38,16 +41,36 @@ def find_variables(template: BoundTemplate) -> tuple[Variable, ...]:
     return tuple(found.values())
 
 
+@dataclass(frozen=True, slots=True)
+class TypedVariable:
+    """A variable of a template: whether it must be given, and what it is, where its uses tell and agree."""
+
+    name: str
+    required: bool
+    type: VariableType | None
+
+
+def typed_variables(templates: Iterable[BoundTemplate]) -> tuple[TypedVariable, ...]:
+    """The variables of all of `templates`, in the order of their first use; required where any requires them."""
+    required: dict[str, bool] = {}
+    evidence = Evidence()
+    for template in templates:
+        for use in _Walk(template, evidence).uses:
+            required[use.name] = required.get(use.name, False) or use.required
+    return tuple(TypedVariable(name, needed, evidence.type_of(name)) for name, needed in required.items())
+
+
 def required_names(templates: Iterable[BoundTemplate]) -> list[str]:
     """The names that any of `templates` requires, in the order of their first use."""
-    return list(dict.fromkeys(v.name for template in templates for v in find_variables(template) if v.required))
+    return [variable.name for variable in typed_variables(templates) if variable.required]
 
 
 class _Walk:
     """One pass over a syntax tree, in the order of the source."""
 
-    def __init__(self, template: BoundTemplate) -> None:
+    def __init__(self, template: BoundTemplate, evidence: Evidence | None = None) -> None:
         self.uses: list[Variable] = []
+        self._evidence = evidence or Evidence()
         self._context = RenderContext(template)
         self._assigned: set[str] = set()
         for node in template.nodes:
@@ -55,14 +78,19 @@ class _Walk:
 
     def _visit(self, node: Node, local: frozenset[str], tested: frozenset[str]) -> None:
         tests = isinstance(node, _CONDITIONAL)
+        hidden = local | self._assigned
         for expression in node.expressions():
             self._read(expression, local, tested, needed=not tests)
+            self._evidence.learn(expression, hidden, tests=tests)
         self._assigned.update(str(name) for name in node.template_scope())
         if tests:
             tested |= {name for expression in node.expressions() for name, _ in _roots(expression)}
         local |= {str(name) for name in node.block_scope()}
+        outside = set(self._assigned)
         for child in node.children(self._context, include_partials=False):
             self._visit(child, local, tested)
+        if isinstance(node, ScopeNode):
+            self._assigned = outside
 
     def _read(self, expression: Expression, local: frozenset[str], tested: frozenset[str], *, needed: bool) -> None:
         defaulted = any(used.name == "default" for used in getattr(expression, "filters", None) or ())

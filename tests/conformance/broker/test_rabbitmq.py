@@ -1,5 +1,6 @@
 """What only a real server can show: missing parts of the topology, its limits, its nodes."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -226,3 +227,15 @@ async def test_a_conflict_found_after_a_reconnection_is_logged_and_not_ready(
         assert not await other.ready()
     finally:
         await other.close()
+
+
+async def test_a_broker_can_be_left_at_any_moment_of_a_failing_connection(
+    rabbitmq_url: str, topology: Topology, logger: Logger
+) -> None:
+    for moment in range(150):
+        broker = RabbitMQBroker(rabbitmq_url.replace(":guest@", ":wr0ng@"), clock=SystemClock(), logger=logger)
+        with pytest.raises(BrokerUnavailable):
+            await broker.declare(topology)
+        for _ in range(moment % 50):
+            await asyncio.sleep(0)  # the other connection is still failing
+        await asyncio.wait_for(broker.close(), 10)

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID, uuid4
 
@@ -26,7 +27,7 @@ from angarium.notifications.model import (
 from angarium.notifications.store.open import open_store
 from angarium.notifications.store.port import NotificationStore
 from angarium.notifications.store.reader import NotificationReader
-from angarium.platform.database.engine import writing
+from angarium.platform.database.engine import open_engine, writing
 from tests.support.clock import ManualClock
 
 LEASE = timedelta(seconds=20)
@@ -34,6 +35,11 @@ OUTBOX_LEASE = timedelta(seconds=10)
 SECOND = timedelta(seconds=1)
 TENANT = "acme"
 _numbers = itertools.count(1)
+_MOMENTS = {
+    "notifications": ("send_at", "expires_at", "lease_until", "due_at", "sweep_at", "created_at", "updated_at"),
+    "outbox": ("available_at",),
+    "dead_letters": ("failed_at",),
+}
 
 
 class Time(Protocol):
@@ -130,6 +136,33 @@ class Backend:
         async with writing(self.engine) as connection:
             done = await connection.execute(text(statement), shown)
             return done.mappings().all() if done.returns_rows else []
+
+
+def open_sqlite(path: Path) -> Backend:
+    """The store over a migrated file, with a clock to move."""
+    clock = ManualClock()
+
+    async def pass_time(duration: timedelta) -> None:
+        await clock.advance(duration.total_seconds())
+
+    url = f"sqlite:///{path}"
+    return Backend(url, open_engine(url), clock, pass_time)
+
+
+async def open_postgresql(url: str) -> Backend:
+    """The store over a migrated database, which is emptied."""
+    engine = open_engine(url)
+    async with writing(engine) as connection:
+        await connection.execute(text("TRUNCATE notifications, outbox, dead_letters"))
+
+    async def pass_time(duration: timedelta) -> None:
+        """Its clock cannot be moved: everything that happened or will moves back instead."""
+        async with writing(engine) as connection:
+            for table, columns in _MOMENTS.items():
+                changes = ", ".join(f"{column} = {column} - CAST(:by AS interval)" for column in columns)
+                await connection.execute(text(f"UPDATE {table} SET {changes}"), {"by": duration})  # noqa: S608 - ours
+
+    return Backend(url, engine, ManualClock(), pass_time)
 
 
 def notification(**changes: Any) -> NewNotification:

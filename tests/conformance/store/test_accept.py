@@ -109,6 +109,28 @@ async def test_the_same_key_twice_in_a_batch_is_created_once(backend: Backend) -
     assert {answer.notification_id for answer in answers} == {batch[0].id, batch[1].id}
 
 
+async def test_the_very_same_twice_in_a_batch_is_created_once(backend: Backend) -> None:
+    new = notification()
+    answers = await backend.store.accept([new, new], outbox_lease=OUTBOX_LEASE)
+    assert [answer.outcome for answer in answers] == [AcceptOutcome.CREATED, AcceptOutcome.REPLAYED]
+    assert await backend.store.outbox_pending() == 1
+
+
+async def test_the_same_requests_in_another_order_do_not_deadlock(backend: Backend) -> None:
+    stores = [backend.open() for _ in range(4)]
+    for turn in range(5):
+        keys = [f"{turn}-{number}" for number in range(200)]
+        orders = (keys, keys[::-1], keys[100:] + keys[:100], keys[::-1])
+        answers = await asyncio.gather(
+            *(
+                store.accept([notification(request_id=key) for key in order], outbox_lease=OUTBOX_LEASE)
+                for store, order in zip(stores, orders, strict=True)
+            )
+        )
+        outcomes = Counter(answer.outcome for answered in answers for answer in answered)
+        assert outcomes == {AcceptOutcome.CREATED: 200, AcceptOutcome.REPLAYED: 600}
+
+
 async def test_an_acceptance_whose_answer_was_lost_can_be_repeated(backend: Backend) -> None:
     new = notification()
     await backend.store.accept([new], outbox_lease=OUTBOX_LEASE)

@@ -6,9 +6,9 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import httpx2
+import msgspec
 import pytest
 
-from angarium.contracts.envelope import one
 from angarium.contracts.users import Contact, ContactAnswer, Preferences
 from angarium.directory import contact_cache
 from angarium.directory.contacts import RestContacts
@@ -59,7 +59,7 @@ class UsersService:
         if self.broken:
             message = "no route"
             raise httpx2.ConnectError(message)
-        return httpx2.Response(self.status, content=one(ContactAnswer(contacts=found)).model_dump_json())
+        return httpx2.Response(self.status, content=msgspec.json.encode({"data": ContactAnswer(found)}))
 
     @property
     def batches(self) -> Sequence[int]:

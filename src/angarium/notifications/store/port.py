@@ -51,7 +51,8 @@ class NotificationStore(Protocol):
         """Try to claim each (distinct ids, any order of answers): pending, retrying and due, or its lease ended.
 
         A claim counts an attempt and adds a `claimed` event. A `sending` row under `at_most_once` whose lease
-        ended becomes `unknown` and is NothingToDo.
+        ended becomes `unknown` and is NothingToDo. Repeated with the same token, after an answer that was lost, it
+        gives the same claims without counting again.
         """
         ...
 
@@ -61,6 +62,8 @@ class NotificationStore(Protocol):
 
     async def record(self, results: Sequence[Result]) -> Sequence[bool]:
         """Write each result whose claim still holds, in order; False: it was stale and nothing of it was written.
+
+        A result that stands in its row already, from a call whose answer was lost, is True again.
 
         Dead letters and outbox rows go in the same transaction; the outbox rows are leased to the caller for 10 s.
         """
@@ -80,7 +83,8 @@ class NotificationStore(Protocol):
         """Move one notification by hand (cancel, receipts) where the table allows it.
 
         Returns the status it had (the move took place if the table allows that one → `to`); None: not there.
-        A row under a living lease (`sending`) is moved by its worker alone and never here.
+        A row that is `sending` is moved by its worker alone (or the sweeper) and never here, whatever the table
+        allows. `to=PENDING` also gives it an outbox row.
         """
         ...
 

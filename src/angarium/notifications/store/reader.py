@@ -4,7 +4,7 @@ On SQLAlchemy Core, one form for every database; takes no lock, and may be given
 Every method raises DatabaseUnavailable when the database cannot serve.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import eq, ge, lt
@@ -76,6 +76,14 @@ class NotificationFilter:
     to: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class UserCounts:
+    """A user's notifications by status, and when one was last sent."""
+
+    by_status: Mapping[Status, int]
+    last_sent_at: datetime | None
+
+
 class NotificationReader:
     """Reads through `engine`, which stays its owner's."""
 
@@ -100,6 +108,19 @@ class NotificationReader:
         async with reading(self._engine) as connection:
             rows, total, following = await _BY_TIME.page(connection, query, Paging(limit, page, cursor))
         return Found([_view(row) for row in rows], total, following)
+
+    async def count_of_user(self, tenant: str, user_id: str) -> UserCounts:
+        """How many notifications of the user there are in each status."""
+        columns = notifications.c
+        latest = func.max(columns.sent_at, type_=columns.sent_at.type)
+        mine = (columns.tenant == tenant) & (columns.user_id == user_id)
+        rows = await self._rows(
+            select(columns.status, func.count().label("count"), latest.label("latest"))
+            .where(mine)
+            .group_by(columns.status)
+        )
+        moments = [row["latest"] for row in rows if row["latest"] is not None]
+        return UserCounts({Status(row["status"]): row["count"] for row in rows}, max(moments, default=None))
 
     async def letter(self, tenant: str, letter_id: UUID) -> DeadLetterView | None:
         """The dead letter, if it is on the tenant's list."""

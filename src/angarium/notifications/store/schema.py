@@ -6,6 +6,7 @@ no free space is left in pages for nothing.
 """
 
 from sqlalchemy import (
+    DDL,
     JSON,
     Boolean,
     CheckConstraint,
@@ -20,11 +21,13 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    event,
     false,
     text,
 )
 
 from angarium.contracts.statuses import Status
+from angarium.notifications.store.callback_trigger import TRIGGERS
 from angarium.platform.database.types import JsonDocument, UtcDateTime, new_metadata
 
 MIGRATIONS = "angarium.notifications.migrations"
@@ -183,3 +186,40 @@ audit_log = Table(
     PrimaryKeyConstraint("id"),
 )
 Index(None, audit_log.c.tenant, audit_log.c.at, audit_log.c.id)
+
+callbacks = Table(
+    "callbacks",
+    metadata,
+    Column("id", Uuid(), nullable=False),
+    Column("tenant", _KEY, nullable=False),
+    Column("notification_id", Uuid(), nullable=False),
+    Column("url", Text(), nullable=False),
+    Column("origin", Text(), nullable=False),  # the URL's scheme and authority: what is one host
+    Column("status", _WORD, nullable=False),  # the one that is told
+    Column("reason_code", Text()),
+    Column("reason_message", Text()),
+    Column("occurred_at", UtcDateTime(), nullable=False),
+    Column("state", _WORD, nullable=False),
+    Column("tries", Integer(), nullable=False),  # since its beginning, or its last replay
+    Column("next_at", UtcDateTime()),  # when it is due, or its lease ends; null once it has ended
+    Column("attempts", JsonDocument(), nullable=False),
+    PrimaryKeyConstraint("id"),
+)
+_DUE_SOME_TIME = text("next_at IS NOT NULL")
+Index(None, callbacks.c.next_at, postgresql_where=_DUE_SOME_TIME, sqlite_where=_DUE_SOME_TIME)
+Index(None, callbacks.c.notification_id)
+Index(None, callbacks.c.tenant, callbacks.c.occurred_at, callbacks.c.id)
+
+callback_endpoints = Table(
+    "callback_endpoints",
+    metadata,
+    Column("tenant", _KEY, nullable=False),
+    Column("endpoint_hash", String(64), nullable=False),  # SHA-256 of the URL without its query, in hex
+    Column("failing_since", UtcDateTime(), nullable=False),
+    Column("disabled_at", UtcDateTime()),
+    PrimaryKeyConstraint("tenant", "endpoint_hash"),
+)
+
+for _dialect, _statements in TRIGGERS.items():
+    for _statement in _statements:
+        event.listen(metadata, "after_create", DDL(_statement.replace("%", "%%")).execute_if(dialect=_dialect))

@@ -31,9 +31,7 @@ class OwnTokens:
     Without such a token the key is random, and the tokens are good in this process alone.
     """
 
-    def __init__(
-        self, service_token: str | None, clock: Clock, entropy: Callable[[int], bytes] = os.urandom
-    ) -> None:
+    def __init__(self, service_token: str | None, clock: Clock, entropy: Callable[[int], bytes] = os.urandom) -> None:
         secret = service_token.encode() if service_token else entropy(32)
         self._key = PinnedKey("HS256", digest(secret, _PURPOSE, sha256))
         self._clock = clock

@@ -58,22 +58,30 @@ async def answer(
     *,
     passing: tuple[type[AMQPChannelError], ...] = (),
 ) -> ResultT:
-    """What the broker answers to `call`. Raises BrokerUnavailable for whatever goes wrong but `passing`."""
+    """What the broker answers to `call`. Raises BrokerUnavailable for whatever goes wrong but `passing`.
+
+    The library confuses the ends of its own work with ours, both ways: calls on a lost connection may end in a
+    CancelledError that nobody asked for, and a cancellation that meets a failing call may come out as that failure.
+    """
+    before = _cancellations()
+    cause: BaseException
     try:
         async with asyncio.timeout(seconds):
             return await call
     except passing:
         raise
     except TimeoutError as error:
-        raise BrokerUnavailable(f"no answer within {seconds} s") from error
-    except asyncio.CancelledError as error:
-        # The library ends calls on a lost connection this way too.
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
-            raise
-        raise BrokerUnavailable("the connection was lost") from error
-    except Exception as error:  # the library raises anything from RuntimeError to bare Exception
-        raise BrokerUnavailable(f"{type(error).__name__}: {error}") from error
+        failure, cause = f"no answer within {seconds} s", error
+    except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - the library raises even bare Exception
+        failure, cause = f"{type(error).__name__}: {error}", error
+    if _cancellations() > before:
+        raise asyncio.CancelledError from cause
+    raise BrokerUnavailable(failure) from cause
+
+
+def _cancellations() -> int:
+    task = asyncio.current_task()
+    return task.cancelling() if task else 0
 
 
 async def open_channel(connection: Connection, *, confirms: bool = False, buffered_frames: int = 10) -> Channel:
@@ -201,7 +209,7 @@ class Link:
 
     async def _keep(self) -> None:
         failures = 0
-        while True:
+        while not self._closed:
             try:
                 connection = await self.connect()
             except (BrokerUnavailable, SettingsError) as error:

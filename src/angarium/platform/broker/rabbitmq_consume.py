@@ -155,7 +155,7 @@ class RabbitMQConsumer:
         await asyncio.gather(self._keeper, return_exceptions=True)
 
     async def _keep(self) -> None:
-        while True:
+        while not self._closed:
             try:
                 await self._consume(await self._link.connected())
             except BrokerUnavailable as error:

@@ -98,7 +98,14 @@ def _mysql_code(error: BaseException) -> int | None:
 
 
 def _lost_by_asyncpg(error: BaseException) -> bool:
-    if type(error).__name__ not in {"InterfaceError", "InternalClientError"}:
-        return False
-    message = str(error)
-    return any(word in message for word in _LOST_WORDS)
+    if is_confused(error):
+        return True
+    return type(error).__name__ == "InterfaceError" and any(word in str(error) for word in _LOST_WORDS)
+
+
+def is_confused(error: BaseException) -> bool:
+    """Whether asyncpg lost track of its protocol: used in the moment in which the server ended the connection.
+
+    That connection is of no more use; https://github.com/MagicStack/asyncpg/issues/1069
+    """
+    return type(error).__name__ == "InternalClientError"

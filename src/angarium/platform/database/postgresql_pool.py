@@ -6,8 +6,10 @@ connection needs no reset when it is given back.
 
 import asyncio
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any, Protocol
 
+from angarium.contracts.errors import SettingsError
 from angarium.platform.database.engine import (
     ANSWER_TIMEOUT,
     CONNECT_TIMEOUT,
@@ -15,7 +17,7 @@ from angarium.platform.database.engine import (
     parse_database_url,
     postgresql_server_settings,
 )
-from angarium.platform.database.faults import DatabaseUnavailable, is_unavailable
+from angarium.platform.database.faults import DatabaseUnavailable, is_confused, is_unavailable
 
 
 class Record(Protocol):
@@ -29,6 +31,9 @@ class PostgresqlPool:
 
     def __init__(self, url: str, *, size: int, patience: float = ANSWER_TIMEOUT, setting: str = "DATABASE_URL") -> None:
         parsed = parse_database_url(url, setting=setting)
+        if find_spec("asyncpg") is None:
+            message = f"{setting} needs a driver that is not installed: asyncpg"
+            raise SettingsError(message)
         self._dsn = parsed.set(drivername="postgresql").render_as_string(hide_password=False)
         self._size = size
         self._patience = patience
@@ -44,8 +49,7 @@ class PostgresqlPool:
         try:
             pool = self._pool or await self._open()
             async with pool.acquire(timeout=min(POOL_TIMEOUT, self._patience)) as connection:
-                rows: Sequence[Record] = await connection.fetch(statement, *arguments)
-                return rows
+                return await _fetch(connection, statement, arguments)
         except Exception as error:
             if is_unavailable(error):
                 raise DatabaseUnavailable from error
@@ -83,11 +87,11 @@ class PostgresqlPool:
             timeout=min(CONNECT_TIMEOUT, self._patience),
             command_timeout=self._patience,
             reset=_nothing_to_reset,
-            server_settings=postgresql_server_settings() | _BY_INDEX,
+            server_settings=postgresql_server_settings() | PLANNING,
         )
 
 
-_BY_INDEX = {
+PLANNING = {
     # Hot statements are planned once, often while the tables are still empty, when reading a table whole looks cheap.
     # They bound each table by its keys, so that they go by index and lock in the order of the keys, whatever the
     # tables' size; what is joined to them is hashed.
@@ -96,6 +100,16 @@ _BY_INDEX = {
     "enable_nestloop": "off",
     "enable_mergejoin": "off",
 }
+
+
+async def _fetch(connection: Any, statement: str, arguments: Sequence[object]) -> Sequence[Record]:
+    try:
+        rows: Sequence[Record] = await connection.fetch(statement, *arguments)
+    except Exception as error:
+        if is_confused(error):
+            connection.terminate()
+        raise
+    return rows
 
 
 async def _nothing_to_reset(_connection: Any) -> None:

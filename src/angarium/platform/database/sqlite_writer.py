@@ -37,6 +37,15 @@ class SqliteWriter:
             raise DatabaseUnavailable
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._transaction, work)
 
+    async def query(self, work: Callable[[sqlite3.Connection], ResultT]) -> ResultT:
+        """The result of `work`, which makes one query: it takes its turn in the thread, and no lock.
+
+        Raises DatabaseUnavailable when the file cannot serve.
+        """
+        if self._closed:
+            raise DatabaseUnavailable
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._query, work)
+
     async def close(self) -> None:
         """Finish what is under way and close the file; idempotent."""
         if not self._closed:
@@ -60,6 +69,15 @@ class SqliteWriter:
                 raise DatabaseUnavailable from error
             raise
         return result
+
+    def _query(self, work: Callable[[sqlite3.Connection], ResultT]) -> ResultT:
+        try:
+            return work(self._connected())
+        except sqlite3.Error as error:
+            if is_unavailable(error):
+                self._disconnect()
+                raise DatabaseUnavailable from error
+            raise
 
     def _connected(self) -> sqlite3.Connection:
         if self._connection is None:

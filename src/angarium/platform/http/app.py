@@ -25,8 +25,10 @@ from angarium.platform.http.middleware import (
     TrailingSlashMiddleware,
 )
 from angarium.platform.http.openapi import DocumentedApp
+from angarium.platform.http.rate_limit import RateLimitMiddleware
 from angarium.platform.http.validation import details_of
 from angarium.platform.identifiers import Identifiers
+from angarium.platform.rate_limit.limiter import RateLimiter
 from angarium.platform.telemetry.logging import Logger
 from angarium.platform.telemetry.metrics import Metrics
 
@@ -43,6 +45,7 @@ def build_app(
     authenticator: Authenticator,
     clock: Clock,
     identifiers: Identifiers,
+    limiter: RateLimiter | None = None,
     lifespan: Lifespan | None = None,
     body_limits: Mapping[str, int] | None = None,
     raw_bodies: Sequence[str] = (),
@@ -65,12 +68,15 @@ def build_app(
         routes=[*health.routes(metrics), *docs_routes(title)],
     )
     app.state.authenticator = authenticator
+    app.state.limiter = limiter
     app.state.clock = clock
     app.state.identifiers = identifiers
     app.state.logger = logger
     app.state.metrics = metrics
     _handle_errors(app, logger)
     # the last one added is the outermost
+    if limiter is not None:
+        app.add_middleware(RateLimitMiddleware)
     app.add_middleware(TrailingSlashMiddleware)
     app.add_middleware(BodyMiddleware, limits=body_limits or {}, raw=raw_bodies)
     app.add_middleware(FailureMiddleware, logger=logger)

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import Depends, Query, Request
 
@@ -10,14 +11,60 @@ from angarium.contracts.errors import Forbidden
 from angarium.contracts.scopes import Scope
 from angarium.platform.auth.caller import SERVICE_TOKEN_HEADER, Authenticator, Caller
 from angarium.platform.http.openapi import SCOPE_MARK, SERVICE_MARK
+from angarium.platform.rate_limit.limiter import RateLimiter
 
 HIGHEST_PAGE = 1_000_000
+CALLER_KEY = "angarium.caller"
+"""Where a request's ASGI scope keeps who called, once that is known."""
+STANDING_KEY = "angarium.standing"
+"""Where it keeps how the caller stands with its rate limit."""
 
 
 async def authenticated(request: Request) -> Caller:
-    """The caller, whatever it may do. Raises Unauthorized; ServiceUnavailable."""
-    authenticator: Authenticator = request.app.state.authenticator
-    return await authenticator.authenticate(request.headers)
+    """The caller, whatever it may do; the call is counted, but for services calling each other.
+
+    Raises Unauthorized; RateLimited; ServiceUnavailable.
+    """
+    state = request.app.state
+    authenticator: Authenticator = state.authenticator
+    limiter: RateLimiter | None = state.limiter
+    caller = await authenticator.authenticate(request.headers)
+    request.scope[CALLER_KEY] = caller
+    if limiter is not None and SERVICE_TOKEN_HEADER not in request.headers:
+        request.scope[STANDING_KEY] = await limiter.take(caller)
+    return caller
+
+
+def requires_or_own(scope: Scope) -> Callable[[Request], Awaitable[Caller]]:
+    """As `requires`; or a user who logged in, where the path's `user_id` is their own, to do all but erase it."""
+
+    async def caller_or_owner(request: Request) -> Caller:
+        caller = await authenticated(request)
+        if caller.user_id is None or not _is_own(request, caller.user_id):
+            caller.require(scope)
+        return caller
+
+    setattr(caller_or_owner, SCOPE_MARK, scope)
+    return caller_or_owner
+
+
+def requires_or_user(scope: Scope) -> Callable[[Request], Awaitable[Caller]]:
+    """As `requires`; or a user who logged in: the route itself must keep to what is theirs (`caller.user_id`)."""
+
+    async def caller_or_user(request: Request) -> Caller:
+        caller = await authenticated(request)
+        if caller.user_id is None:
+            caller.require(scope)
+        return caller
+
+    setattr(caller_or_user, SCOPE_MARK, scope)
+    return caller_or_user
+
+
+def _is_own(request: Request, user_id: UUID) -> bool:
+    named = request.path_params
+    whole = request.method == "DELETE" and named.keys() == {"user_id"}
+    return str(named.get("user_id", "")).lower() == str(user_id) and not whole
 
 
 def requires(scope: Scope) -> Callable[[Request], Awaitable[Caller]]:

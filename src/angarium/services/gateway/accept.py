@@ -97,7 +97,8 @@ class Acceptor:
         try:
             item.candidate = Candidate.of(request)
             now = self._parts.clock.now()
-            check_alone(item.candidate, enabled=rules.channels, allowed=rules.callback_allow, now=now)
+            allowed = rules.callback_allow if rules.callbacks else None
+            check_alone(item.candidate, enabled=rules.channels, allowed=allowed, now=now)
         except Rejected as refusal:
             item.refusal = refusal
         return item

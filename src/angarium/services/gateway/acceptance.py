@@ -14,10 +14,14 @@ from angarium.services.gateway.callback_url import Network
 
 @dataclass(frozen=True, slots=True)
 class AcceptanceRules:
-    """What a deployment allows. `outbox_lease`: how long the gateway has to publish before the relay does."""
+    """What a deployment allows. `outbox_lease`: how long the gateway has to publish before the relay does.
+
+    `callbacks`: whether there is a secret to sign them with.
+    """
 
     channels: frozenset[Channel]
     callback_allow: tuple[Network, ...] = ()
+    callbacks: bool = True
     outbox_lease: timedelta = timedelta(seconds=10)
 
 

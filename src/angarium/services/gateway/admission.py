@@ -41,7 +41,7 @@ def admit(
         locale=_locale(candidate, contact, template),
         priority=request.priority,
         correlation_id=origin.correlation_id,
-        user_id=None if request.user_id is None else str(request.user_id),
+        user_id=request.owner,
         recipient=candidate.recipient,
         category=request.category or template.category,
         variables=candidate.variables,

@@ -6,15 +6,18 @@ from dataclasses import dataclass
 from fastapi import APIRouter, FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.middleware import Middleware
+from starlette.routing import Route
 
 from angarium import __version__
 from angarium.directory.port import Contacts, Templates
+from angarium.notifications.erasure import Erasure
 from angarium.notifications.publisher import OutboxPublisher
 from angarium.notifications.relay import Relay
 from angarium.notifications.store.port import NotificationStore
 from angarium.notifications.store.reader import NotificationReader
 from angarium.notifications.sweeper import Sweeper
 from angarium.platform.auth.caller import Authenticator
+from angarium.platform.auth.own_tokens import BearerTokens, OwnTokens
 from angarium.platform.auth.tokens import TokenVerifier
 from angarium.platform.broker.port import Broker, Topology
 from angarium.platform.cache.port import Cache
@@ -24,32 +27,43 @@ from angarium.platform.http.client import ServiceClient
 from angarium.platform.http.health import Health
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.lifecycle import Background
-from angarium.platform.settings import RateLimit
+from angarium.platform.rate_limit.limiter import RateLimiter
 from angarium.platform.telemetry.logging import Logger
 from angarium.platform.telemetry.metrics import Metrics
 from angarium.services.gateway.accept import Acceptor, AcceptorParts
 from angarium.services.gateway.acceptance import AcceptanceRules
 from angarium.services.gateway.audit import AuditLog
+from angarium.services.gateway.audit_reader import AuditReader
 from angarium.services.gateway.authentication import build_authenticator
+from angarium.services.gateway.callbacks.dispatcher import CallbackDispatcher
+from angarium.services.gateway.callbacks.sending import CallbackSender
+from angarium.services.gateway.callbacks.store import CallbackStore
 from angarium.services.gateway.declaring import TopologyKeeper
 from angarium.services.gateway.gauges import Gauges
 from angarium.services.gateway.janitor import Janitor
 from angarium.services.gateway.key_ring import KeyRing
 from angarium.services.gateway.key_store import KeyStore
 from angarium.services.gateway.keys import Keys
+from angarium.services.gateway.logins import Logins
 from angarium.services.gateway.moves import Moves
 from angarium.services.gateway.prior import PriorAcceptances
-from angarium.services.gateway.rate_limit import LimitedAuthenticator, RateLimiter
 from angarium.services.gateway.replay import Replays
+from angarium.services.gateway.routes.audit import AuditRoutes
+from angarium.services.gateway.routes.b2b import B2bRoutes
+from angarium.services.gateway.routes.callbacks import CallbackRoutes
 from angarium.services.gateway.routes.dead_letters import DeadLetterRoutes
 from angarium.services.gateway.routes.delivery_reports import DeliveryReportRoutes
 from angarium.services.gateway.routes.direct import DirectPaths
+from angarium.services.gateway.routes.erasures import ErasureRoutes
 from angarium.services.gateway.routes.home import HomeRoutes
 from angarium.services.gateway.routes.internal import InternalRoutes
 from angarium.services.gateway.routes.keys import KeyRoutes
 from angarium.services.gateway.routes.notifications import NotificationRoutes
 from angarium.services.gateway.routes.proxy import ProxyRoutes
 from angarium.services.gateway.routes.sending import BULK_BYTES, BULK_PATH, SendingRoutes
+from angarium.services.gateway.routes.tenants import TenantRoutes
+from angarium.services.gateway.routes.tokens import TokenRoutes
+from angarium.services.gateway.tenants import Tenants
 
 TITLE = "Angarium gateway"
 MAILBOX_PATH = "/internal/v1/mailbox"
@@ -59,8 +73,9 @@ MAILBOX_PATH = "/internal/v1/mailbox"
 class GatewayParts:
     """What a gateway is made of. Whoever opened a part closes it; the gateway closes none.
 
-    `engine` is the notification database (keys, audit log); `mailbox` the routes of the built-in catcher, if any;
-    `rate_limit` holds for keys without one of their own.
+    `engine` is the notification database (keys, audit log); `mailbox` the routes of the built-in catcher, if any.
+    Without a `limiter` keys have only limits of their own, counted in this process.
+    Without a sender of `callbacks` they are kept, and sent by a gateway that has one.
     """
 
     store: NotificationStore
@@ -82,7 +97,8 @@ class GatewayParts:
     clock: Clock
     identifiers: Identifiers
     mailbox: Sequence[APIRouter] = ()
-    rate_limit: RateLimit | None = None
+    limiter: RateLimiter | None = None
+    callbacks: CallbackSender | None = None
 
 
 class Gateway:
@@ -90,21 +106,25 @@ class Gateway:
 
     def __init__(self, parts: GatewayParts) -> None:
         self.parts = parts
-        audit = AuditLog(parts.engine, parts.clock, parts.identifiers)
+        self.audit = audit = AuditLog(parts.engine, parts.clock, parts.identifiers, parts.logger)
         keys = KeyStore(parts.engine)
         self.publisher = OutboxPublisher(store=parts.store, broker=parts.broker, logger=parts.logger)
         self.acceptor = Acceptor(_acceptor_parts(parts, self.publisher))
         self.ring = KeyRing(keys, parts.clock, parts.logger)
         self.keys = Keys(store=keys, audit=audit, clock=parts.clock, identifiers=parts.identifiers)
+        self.tenants = Tenants(engine=parts.engine, audit=audit, clock=parts.clock, identifiers=parts.identifiers)
         self.moves = Moves(store=parts.store, clock=parts.clock, logger=parts.logger)
         self.replays = Replays(
             store=parts.store, reader=parts.reader, audit=audit, clock=parts.clock, logger=parts.logger
         )
-        authenticator = build_authenticator(
-            auth=parts.auth, service_token=parts.service_token, ring=self.ring, tokens=parts.tokens
+        self.callbacks = CallbackStore(parts.engine, parts.clock, parts.identifiers)
+        self.dispatcher = _dispatcher(parts, self.callbacks)
+        self.own_tokens = OwnTokens(parts.service_token, parts.clock)
+        self.tokens = BearerTokens(self.own_tokens, parts.tokens)
+        self.authenticator: Authenticator = build_authenticator(
+            auth=parts.auth, service_token=parts.service_token, ring=self.ring, tokens=self.tokens
         )
-        limiter = RateLimiter(parts.rate_limit, parts.clock, parts.metrics)
-        self.authenticator: Authenticator = LimitedAuthenticator(authenticator, limiter)
+        self.limiter = parts.limiter or RateLimiter(None, shared=None, clock=parts.clock, metrics=parts.metrics)
         self.app: FastAPI = self._build_app()
 
     def start(self, background: Background) -> None:
@@ -125,41 +145,61 @@ class Gateway:
             Gauges(store=store, count_letters=count, broker=broker, metrics=parts.metrics, clock=clock).run,
         )
         background.start("keys", self.ring.run)
+        background.start("audit", self.audit.run)
+        if self.dispatcher is not None:
+            background.start("callbacks", self.dispatcher.run)
 
     async def drain(self) -> None:
         """Finish what was taken in: commits, their publishing, the use of keys. Call once the server has stopped."""
         await self.acceptor.drain()
         await self.replays.close()
+        if self.dispatcher is not None:
+            await self.dispatcher.drain()
         await self.ring.note_use()
 
     def _build_app(self) -> FastAPI:
         parts = self.parts
         sending = SendingRoutes(self.acceptor).routers()
+        health = _health(parts)
         app = build_app(
             service="gateway",
             title=TITLE,
             logger=parts.logger,
             metrics=parts.metrics,
-            health=_health(parts),
+            health=health,
             authenticator=self.authenticator,
+            limiter=self.limiter,
             clock=parts.clock,
             identifiers=parts.identifiers,
             body_limits={BULK_PATH: BULK_BYTES, MAILBOX_PATH: BULK_BYTES},
             routers=(*sending, *self._routers()),
         )
+        app.router.routes.extend(_health_under_api(health, parts.metrics))
         app.user_middleware.append(Middleware(DirectPaths, routers=sending, logger=parts.logger))
         return app
 
     def _routers(self) -> Sequence[APIRouter]:
         parts = self.parts
         return (
-            NotificationRoutes(parts.reader, self.moves).router(),
+            NotificationRoutes(parts.reader, self.moves, self.audit).router(),
             DeadLetterRoutes(parts.reader, self.replays).router(),
             KeyRoutes(self.keys, self.ring).router(),
-            InternalRoutes(self.ring.caller, parts.tokens).router(),
+            TenantRoutes(self.tenants).router(),
+            TokenRoutes(self.own_tokens, Logins(parts.users_client)).router(),
+            AuditRoutes(AuditReader(parts.engine), self.audit).router(),
+            InternalRoutes(self.ring.caller, self.tokens).router(),
+            ErasureRoutes(Erasure(parts.engine, parts.clock), parts.logger).router(),
             DeliveryReportRoutes(self.moves).router(),
             *parts.mailbox,
-            ProxyRoutes(users=parts.users_client, templates=parts.templates_client).router(),
+            ProxyRoutes(users=parts.users_client, templates=parts.templates_client, audit=self.audit).router(),
+            CallbackRoutes(self.callbacks, parts.reader, self.audit).router(),
+            B2bRoutes(
+                acceptor=self.acceptor,
+                reader=parts.reader,
+                store=parts.store,
+                broker=parts.broker,
+                identifiers=parts.identifiers,
+            ).router(),
             HomeRoutes(mailbox=bool(parts.mailbox)).router(),
         )
 
@@ -177,6 +217,18 @@ def _acceptor_parts(parts: GatewayParts, publisher: OutboxPublisher) -> Acceptor
         metrics=parts.metrics,
         rules=parts.rules,
     )
+
+
+def _dispatcher(parts: GatewayParts, callbacks: CallbackStore) -> CallbackDispatcher | None:
+    if parts.callbacks is None:
+        return None
+    return CallbackDispatcher(store=callbacks, sender=parts.callbacks, clock=parts.clock, logger=parts.logger)
+
+
+def _health_under_api(health: Health, metrics: Metrics) -> Sequence[Route]:
+    """`/api/health` and `/api/ready`, where other systems look for them."""
+    routes = [route for route in health.routes(metrics) if isinstance(route, Route) and route.path != "/metrics"]
+    return [Route(f"/api{route.path}", route.endpoint, include_in_schema=False) for route in routes]
 
 
 def _health(parts: GatewayParts) -> Health:

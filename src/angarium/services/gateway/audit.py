@@ -1,17 +1,26 @@
 """Who changed what: the audit log."""
 
+import asyncio
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from angarium.contracts.errors import Transient
 from angarium.notifications.store.schema import audit_log
 from angarium.platform.auth.caller import Caller
 from angarium.platform.clock import Clock
 from angarium.platform.database.engine import writing
 from angarium.platform.identifiers import Identifiers
+from angarium.platform.telemetry.logging import Logger
+
+BACKLOG = 10_000
+"""Entries held while the database does not answer; beyond that the oldest go to the log alone."""
+RETRY_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +46,13 @@ class Entry:
 class AuditLog:
     """Writes entries, alone or in the transaction of the change they tell of."""
 
-    def __init__(self, engine: AsyncEngine, clock: Clock, identifiers: Identifiers) -> None:
+    def __init__(self, engine: AsyncEngine, clock: Clock, identifiers: Identifiers, logger: Logger) -> None:
         self._engine = engine
         self._clock = clock
         self._identifiers = identifiers
+        self._logger = logger
+        self._held: deque[Entry] = deque()
+        self._wanted = asyncio.Event()
 
     def entry(self, actor: Actor, action: str, subject: object) -> Entry:
         """An entry as of now."""
@@ -48,8 +60,55 @@ class AuditLog:
 
     async def write(self, entry: Entry) -> None:
         """Keep one entry. Raises DatabaseUnavailable."""
+        await self.write_many([entry])
+
+    async def write_many(self, entries: Sequence[Entry]) -> None:
+        """Keep entries; one that is kept already, by its id, is left as it is. Raises DatabaseUnavailable."""
         async with writing(self._engine) as connection:
-            await write_entry(connection, entry)
+            known = await _known(connection, entries)
+            for entry in entries:
+                if entry.id not in known:
+                    await write_entry(connection, entry)
+
+    async def record(self, actor: Actor, action: str, subject: object) -> None:
+        """Keep an entry of a change that has happened elsewhere: now, or as soon as the database answers again."""
+        entry = self.entry(actor, action, subject)
+        try:
+            await self.write(entry)
+        except Transient:
+            self._hold(entry)
+
+    async def run(self) -> None:
+        """Write what could not be written at once, until cancelled."""
+        while True:
+            await self._wanted.wait()
+            await self._clock.sleep(RETRY_SECONDS)
+            await self.mend()
+
+    async def mend(self) -> None:
+        """Try once to write what is held."""
+        self._wanted.clear()
+        held = list(self._held)
+        try:
+            await self.write_many(held)
+        except Transient as error:
+            self._logger.warning("audit.waits", error=type(error).__name__, entries=len(held))
+            self._wanted.set()
+            return
+        for _ in held:
+            self._held.popleft()
+
+    def _hold(self, entry: Entry) -> None:
+        if len(self._held) >= BACKLOG:
+            lost = self._held.popleft()
+            self._logger.error("audit.lost", actor=lost.actor.caller.name, action=lost.action, object=lost.subject)
+        self._held.append(entry)
+        self._wanted.set()
+
+
+async def _known(connection: AsyncConnection, entries: Sequence[Entry]) -> frozenset[UUID]:
+    query = select(audit_log.c.id).where(audit_log.c.id.in_([entry.id for entry in entries]))
+    return frozenset((await connection.scalars(query)).all())
 
 
 async def write_entry(connection: AsyncConnection, entry: Entry) -> None:

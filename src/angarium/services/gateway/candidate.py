@@ -64,17 +64,26 @@ class Candidate:
 
 
 def check_alone(
-    candidate: Candidate, *, enabled: Collection[Channel], allowed: Sequence[Network], now: datetime
+    candidate: Candidate, *, enabled: Collection[Channel], allowed: Sequence[Network] | None, now: datetime
 ) -> None:
-    """Raise ValidationFailed naming everything that is wrong whatever users and templates say."""
+    """Raise ValidationFailed naming everything that is wrong whatever users and templates say.
+
+    `allowed`: ranges to which callbacks may go by plain http; None: there are no callbacks here.
+    """
     details = [*_channel_faults(candidate.request, enabled), *_time_faults(candidate, now)]
     if candidate.request.callback_url is not None:
         try:
-            check_callback_url(candidate.request.callback_url, allowed)
+            _check_callback(candidate.request.callback_url, allowed)
         except ValidationFailed as refusal:
             details += refusal.details
     if details:
         raise ValidationFailed(details=details)
+
+
+def _check_callback(url: str, allowed: Sequence[Network] | None) -> None:
+    if allowed is None:
+        raise ValidationFailed.of("callback_url", "callbacks are not configured here (ANGARIUM_CALLBACK_SECRET)")
+    check_callback_url(url, allowed)
 
 
 def _channel_faults(request: NotificationRequest, enabled: Collection[Channel]) -> list[Detail]:

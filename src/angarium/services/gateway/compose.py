@@ -11,6 +11,7 @@ from fastapi import APIRouter
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from angarium.contracts.errors import Transient
+from angarium.directory.built_in.templates import WithBuiltIn
 from angarium.directory.contacts import RestContacts
 from angarium.directory.templates import RestTemplates
 from angarium.notifications.store.open import open_store
@@ -27,9 +28,11 @@ from angarium.platform.http.client import ServiceClient
 from angarium.platform.http.server import serve
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.lifecycle import Background
+from angarium.platform.rate_limit.opening import open_limiter
 from angarium.platform.telemetry.logging import Logger
 from angarium.platform.telemetry.metrics import Metrics
 from angarium.services.gateway.app import Gateway, GatewayParts
+from angarium.services.gateway.callbacks.opening import open_sender
 from angarium.services.gateway.mailbox.page import page_router
 from angarium.services.gateway.mailbox.routes import mailbox_router
 from angarium.services.gateway.mailbox.smtp_catcher import SmtpCatcher
@@ -116,6 +119,8 @@ async def _open_parts(
     stack.push_async_callback(cache.close)
     users = _client(settings.users_url, "users", token, stack, in_process)
     templates = _client(settings.templates_url, "templates", token, stack, in_process)
+    limiter = open_limiter(settings.rate_limit, settings.cache_url, clock=clock, logger=logger, metrics=metrics)
+    stack.push_async_callback(limiter.close)
     return GatewayParts(
         store=store,
         reader=NotificationReader(_reading_engine(settings, stack) or engine),
@@ -124,14 +129,15 @@ async def _open_parts(
         topology=topology_of(settings),
         cache=cache,
         contacts=await _listening(RestContacts(users, cache, clock, metrics=metrics), stack),
-        templates=await _listening(RestTemplates(templates, cache, clock), stack),
+        templates=WithBuiltIn(await _listening(RestTemplates(templates, cache, clock), stack)),
         users_client=users,
         templates_client=templates,
         tokens=TokenVerifier(settings, clock),
         service_token=token,
         auth=settings.auth,
-        rate_limit=settings.rate_limit,
+        limiter=limiter,
         rules=acceptance_rules(settings),
+        callbacks=open_sender(settings, stack, clock),
         logger=logger,
         metrics=metrics,
         clock=clock,

@@ -81,7 +81,7 @@ class KeyStore:
         async with writing(self._engine) as connection:
             if await _name_is_taken(connection, key):
                 return False
-            await connection.execute(insert(api_keys).values(_values(key, key_hash)))
+            await insert_key(connection, key, key_hash)
             await write_entry(connection, entry)
         return True
 
@@ -90,7 +90,7 @@ class KeyStore:
         async with writing(self._engine) as connection:
             if not await _revoke(connection, old.tenant, old.key_id, new.created_at):
                 return False
-            await connection.execute(insert(api_keys).values(_values(new, key_hash)))
+            await insert_key(connection, new, key_hash)
             await write_entry(connection, entry)
         return True
 
@@ -111,7 +111,7 @@ class KeyStore:
             await connection.execute(others.values(revoked_at=key.created_at))
             known = await connection.execute(revived.values(revoked_at=None, scopes=sorted(key.scopes), name=key.name))
             if known.rowcount == 0:
-                await connection.execute(insert(api_keys).values(_values(key, key_hash)))
+                await insert_key(connection, key, key_hash)
 
     async def touch(self, used: Mapping[UUID, datetime]) -> None:
         """Note when keys were last used; an older moment never replaces a newer one."""
@@ -120,6 +120,11 @@ class KeyStore:
                 stale = or_(api_keys.c.last_used_at.is_(None), api_keys.c.last_used_at < moment)
                 touched = update(api_keys).where(api_keys.c.key_id == key_id, stale)
                 await connection.execute(touched.values(last_used_at=moment))
+
+
+async def insert_key(connection: AsyncConnection, key: ApiKey, key_hash: str) -> None:
+    """Keep a new key within the transaction of `connection`."""
+    await connection.execute(insert(api_keys).values(_values(key, key_hash)))
 
 
 async def _name_is_taken(connection: AsyncConnection, key: ApiKey) -> bool:

@@ -32,5 +32,6 @@ class GatewaySettings(
 
 def acceptance_rules(settings: GatewaySettings) -> AcceptanceRules:
     """What the settings allow to be accepted."""
+    callbacks = settings.callback_secret is not None or not settings.production
     enabled = frozenset(channel for channel in Channel if settings.providers(channel))
-    return AcceptanceRules(channels=enabled, callback_allow=settings.callback_allow)
+    return AcceptanceRules(channels=enabled, callback_allow=settings.callback_allow, callbacks=callbacks)

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.middleware import Middleware
 
 from angarium import __version__
 from angarium.platform.auth.caller import Authenticator
@@ -16,14 +17,20 @@ from angarium.platform.cache.port import Cache
 from angarium.platform.clock import Clock, SystemClock
 from angarium.platform.database.engine import open_engine
 from angarium.platform.database.migrate import is_current
+from angarium.platform.http.app import Lifespan
 from angarium.platform.http.app import build_app as build_frame
 from angarium.platform.http.client import ServiceClient
 from angarium.platform.http.health import Health
+from angarium.platform.http.reporting import ChangeReports, ReportingMiddleware
 from angarium.platform.http.server import serve
 from angarium.platform.identifiers import Identifiers
+from angarium.platform.lifecycle import Background
+from angarium.platform.rate_limit.limiter import RateLimiter
+from angarium.platform.rate_limit.opening import open_limiter
 from angarium.platform.telemetry.logging import Logger
 from angarium.platform.telemetry.metrics import Metrics
 from angarium.rendering.compile import Compiler
+from angarium.rendering.renderer import Renderer
 from angarium.services.templates.drafting import Drafting
 from angarium.services.templates.library import Library
 from angarium.services.templates.routes.internal import internal_router
@@ -46,8 +53,13 @@ def build_app(
     clock: Clock,
     identifiers: Identifiers,
     compiler: Compiler | None = None,
+    limiter: RateLimiter | None = None,
+    reports: ChangeReports | None = None,
 ) -> FastAPI:
-    """The service over parts that the caller opens and closes. The schema must be there (`MIGRATIONS`)."""
+    """The service over parts that the caller opens and closes. The schema must be there (`MIGRATIONS`).
+
+    `limiter` counts calls by key; `reports` takes what clients change here to the audit log, from the app's lifespan.
+    """
     app = build_frame(
         service=SERVICE,
         title="Angarium templates",
@@ -57,16 +69,22 @@ def build_app(
         authenticator=authenticator,
         clock=clock,
         identifiers=identifiers,
+        limiter=limiter,
+        lifespan=_lifespan(reports, clock, logger),
         routers=[templates_router(), versions_router(), internal_router()],
     )
+    store = TemplateStore(engine)
     app.state.library = Library(
-        store=TemplateStore(engine),
-        drafting=Drafting(compiler or Compiler()),
+        store=store,
+        drafting=Drafting(compiler or Compiler(), store.fragments),
+        renderer=Renderer(),
         cache=cache,
         clock=clock,
         identifiers=identifiers,
         logger=logger,
     )
+    if reports is not None:
+        app.user_middleware.append(Middleware(ReportingMiddleware, reports=reports))
     return app
 
 
@@ -80,6 +98,8 @@ async def compose(settings: TemplatesSettings, *, logger: Logger, metrics: Metri
     )
     cache = open_cache(settings.cache_url, clock=clock, logger=logger)
     gateway = ServiceClient(settings.gateway_url, service_token=token, name="gateway", clock=clock)
+    limiter = open_limiter(settings.rate_limit, settings.cache_url, clock=clock, logger=logger, metrics=metrics)
+    identifiers = Identifiers(clock)
     try:
         yield build_app(
             engine=engine,
@@ -88,9 +108,12 @@ async def compose(settings: TemplatesSettings, *, logger: Logger, metrics: Metri
             logger=logger,
             metrics=metrics,
             clock=clock,
-            identifiers=Identifiers(clock),
+            identifiers=identifiers,
+            limiter=limiter,
+            reports=ChangeReports(gateway, clock, identifiers, logger),
         )
     finally:
+        await limiter.close()
         await gateway.close()
         await cache.close()
         await engine.dispose()
@@ -108,3 +131,16 @@ def _health(engine: AsyncEngine, cache: Cache) -> Health:
 
     checks = {"database": database, "cache": cache.ready}
     return Health(SERVICE, __version__, checks, optional=frozenset({"cache"}))
+
+
+def _lifespan(reports: ChangeReports | None, clock: Clock, logger: Logger) -> Lifespan:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with Background(logger=logger, clock=clock) as background:
+            if reports is not None:
+                background.start("audit", reports.run)
+            yield
+        if reports is not None:
+            await reports.hand_on()
+
+    return lifespan

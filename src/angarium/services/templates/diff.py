@@ -1,6 +1,7 @@
 """What changed between two versions, part by part."""
 
 import asyncio
+import json
 from collections.abc import Iterator, Mapping
 from difflib import unified_diff
 
@@ -8,10 +9,21 @@ from angarium.services.templates.model import Source, Version
 
 Changes = dict[str, str]
 MOST_LINES = 5_000
+_PROPERTIES = (
+    "name",
+    "description",
+    "channel",
+    "language",
+    "category",
+    "delivery_policy",
+    "retry_delays",
+    "defaults",
+    "includes",
+)
 
 
 async def diff_versions(old: Version, new: Version) -> Changes:
-    """A unified diff for each part that differs, by its path (`content`, `translations.fr.subject`)."""
+    """A unified diff for each part or property that differs, by its path (`content`, `translations.fr.subject`)."""
     return await asyncio.to_thread(_diff, old, new)
 
 
@@ -31,6 +43,9 @@ def _unified(before: str, after: str, names: tuple[str, str]) -> str:
 
 def _parts(source: Source) -> Iterator[tuple[str, str]]:
     yield from _named("", source.parts)
+    for name in _PROPERTIES:
+        value = getattr(source, name)
+        yield name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2, default=str)
     for locale, parts in source.translations.items():
         yield from _named(f"translations.{locale}.", parts)
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from angarium.contracts.errors import TemplateNotFound
 from angarium.contracts.templates import CompiledTemplate, PreviewRequest, TemplateCreate, TemplateVersionCreate
 from angarium.platform.auth.caller import Caller
 from angarium.platform.cache.port import Cache
@@ -11,6 +12,8 @@ from angarium.platform.clock import Clock
 from angarium.platform.http.dependencies import PageQuery
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.telemetry.logging import Logger
+from angarium.rendering.fragments import is_fragment
+from angarium.rendering.renderer import Renderer
 from angarium.services.templates.conditions import check_unchanged
 from angarium.services.templates.cursor import decode_cursor, encode_cursor
 from angarium.services.templates.diff import Changes, diff_versions
@@ -46,6 +49,7 @@ class Library:
         *,
         store: TemplateStore,
         drafting: Drafting,
+        renderer: Renderer,
         cache: Cache,
         clock: Clock,
         identifiers: Identifiers,
@@ -53,6 +57,7 @@ class Library:
     ) -> None:
         self._store = store
         self._drafting = drafting
+        self._renderer = renderer
         self._cache = cache
         self._clock = clock
         self._identifiers = identifiers
@@ -60,7 +65,7 @@ class Library:
 
     async def create(self, caller: Caller, body: TemplateCreate) -> Entry:
         """A new template, its first version published."""
-        draft = await self._drafting.draft(body.code, body, None)
+        draft = await self._drafting.draft(caller.tenant, body.code, body, None)
         template = new_template(self._identifiers.new(), caller.tenant, body.code, self._clock.now())
         entry = await self._store.create(template, draft, caller.name)
         await self._announce(entry[0], "template.published", entry[1].version)
@@ -81,7 +86,9 @@ class Library:
         return entry
 
     async def published(self, tenant: str, code: str) -> Template:
-        """The template, for the number of its published version."""
+        """The template, for the number of its published version; a layout or partial is not to be sent."""
+        if is_fragment(code):
+            raise TemplateNotFound
         return await self._store.get(tenant, code)
 
     async def compiled(self, tenant: str, code: str, version: int) -> CompiledTemplate:
@@ -94,7 +101,7 @@ class Library:
         """The next version, as a draft."""
         template = await self._store.get(caller.tenant, code)
         _, latest = await self._store.version(caller.tenant, code, template.latest_version)
-        draft = await self._drafting.draft(code, body, latest.source)
+        draft = await self._drafting.draft(caller.tenant, code, body, latest.source)
         check = partial(check_unchanged, if_match=if_match)
         return await self._store.add_draft(caller.tenant, code, draft, caller.name, self._clock.now(), check)
 
@@ -125,7 +132,8 @@ class Library:
         """A version rendered: by default the published one, for its own channel."""
         _, version = await self._store.version(tenant, code, body.version)
         compiled = await self._store.compiled(tenant, code, version.version)
-        return await render_preview(compiled, body.channel or version.source.channel, body.locale, body.variables)
+        channel = body.channel or version.source.channel
+        return await render_preview(self._renderer, compiled, channel, body.locale, body.variables)
 
     async def _announce(self, template: Template, event: str, version: int) -> None:
         await self._cache.announce(TOPIC, f"{template.tenant}:{template.code}")

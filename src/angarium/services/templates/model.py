@@ -6,10 +6,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from angarium.contracts.statuses import Channel, DeliveryPolicy
-from angarium.contracts.templates import ChannelSources, CompiledTemplate, TemplateParts, VersionStatus
+from angarium.contracts.templates import ChannelSources, CompiledTemplate, TemplateParts, VariableView, VersionStatus
+from angarium.rendering.fragments import Fragment
+from angarium.rendering.locales import locale_chain
 
 
 class Source(BaseModel):
@@ -28,10 +30,16 @@ class Source(BaseModel):
     retry_delays: list[str] | None
     parts: dict[str, str]
     translations: dict[str, dict[str, str]]
+    variables: list[VariableView] = Field(default_factory=list)
+    includes: dict[str, int] = Field(default_factory=dict)
 
     def parts_in(self, locale: str) -> Mapping[str, str]:
-        """The parts shown for a language: its own, over the default language's where it has none."""
-        return {**self.parts, **self.translations.get(locale, {})}
+        """The parts shown for a language: its own, over those of `pt` for `pt-BR`, over the default language's."""
+        chain = locale_chain(self.translations, locale, self.language)
+        shown = dict(self.parts)
+        for name in reversed(chain):
+            shown.update(self.translations.get(name, {}))
+        return shown
 
 
 class Sources(BaseModel):
@@ -77,6 +85,11 @@ class Draft:
 def given_parts(parts: TemplateParts) -> dict[str, str]:
     """The parts that are there."""
     return {name: text for name in TemplateParts.model_fields if (text := getattr(parts, name)) is not None}
+
+
+def fragment_of(version: int, source: Source) -> Fragment:
+    """A version as other templates take pieces of it."""
+    return Fragment(version, source.language, source.parts, source.translations)
 
 
 def compiled_template(template: Template, version: int, source: Source, compiled: Sources) -> CompiledTemplate:

@@ -1,6 +1,5 @@
 """Renders a version for its author's eyes."""
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,12 +15,17 @@ Preview = dict[str, str | int | None]
 
 
 async def render_preview(
-    template: CompiledTemplate, channel: Channel, locale: str | None, variables: Mapping[str, Any]
+    renderer: Renderer,
+    template: CompiledTemplate,
+    channel: Channel,
+    locale: str | None,
+    variables: Mapping[str, Any],
 ) -> Preview:
     """The content as a body. A variable that is missing shows as nothing. Raises ValidationFailed."""
-    renderer = Renderer(max_templates=1)
     try:
-        content = await asyncio.to_thread(renderer.render, template, channel, locale, variables)
+        content = renderer.quick(template, channel, locale, variables)
+        if content is None:
+            content = await renderer.patient(template, channel, locale, variables)
     except RenderFailed as failed:
         raise ValidationFailed.of(failed.part, failed.message) from failed
     return _shown(content)

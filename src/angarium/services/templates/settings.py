@@ -4,10 +4,17 @@ from typing import Annotated
 
 from pydantic import Field
 
-from angarium.platform.settings import CacheSettings, DirectorySettings, Port, ProcessSettings, sqlite_in_data_dir
+from angarium.platform.settings import (
+    CacheSettings,
+    DirectorySettings,
+    Port,
+    ProcessSettings,
+    RateLimitSettings,
+    sqlite_in_data_dir,
+)
 
 
-class TemplatesSettings(ProcessSettings, CacheSettings, DirectorySettings):
+class TemplatesSettings(ProcessSettings, CacheSettings, DirectorySettings, RateLimitSettings):
     """The templates service's settings."""
 
     port: Port = 8002

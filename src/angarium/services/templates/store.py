@@ -3,7 +3,7 @@
 Every method raises DatabaseUnavailable when the database cannot serve.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from angarium.contracts.errors import Conflict, Detail, TemplateNotFound
 from angarium.contracts.templates import CompiledTemplate
 from angarium.platform.database.engine import reading, writing
-from angarium.services.templates.model import Draft, Source, Sources, Template, Version, compiled_template
+from angarium.rendering.fragments import Fragments
+from angarium.services.templates.model import (
+    Draft,
+    Source,
+    Sources,
+    Template,
+    Version,
+    compiled_template,
+    fragment_of,
+)
 from angarium.services.templates.schema import templates, versions
 
 Check = Callable[[Template], object]
@@ -92,15 +101,23 @@ class TemplateStore:
         """
         living = (templates.c.tenant == tenant, templates.c.archived_at.is_(None))
         page = templates.c.code > after if after is not None else templates.c.code != ""
-        published = (versions.c.template_id == templates.c.template_id) & (
-            versions.c.version == templates.c.published_version
-        )
-        query = select(*_prefixed()).join_from(templates, versions, published).where(*living, page)
+        query = select(*_prefixed()).join_from(templates, versions, _is_published()).where(*living, page)
         query = query.order_by(templates.c.code).limit(limit).offset(0 if after is not None else offset)
         async with reading(self._engine) as connection:
             rows = (await connection.execute(query)).mappings().all()
             total = await connection.scalar(select(func.count()).select_from(templates).where(*living))
             return [(_to_template(row), _to_version(row, "version_")) for row in rows], total or 0
+
+    async def fragments(self, tenant: str, codes: Collection[str]) -> Fragments:
+        """The published versions of those of `codes` that are there, for others to take pieces of."""
+        query = select(templates.c.code, versions.c.version, versions.c.source).join_from(
+            templates, versions, _is_published()
+        )
+        living = (templates.c.tenant == tenant, templates.c.archived_at.is_(None))
+        query = query.where(*living, templates.c.code.in_(codes))
+        async with reading(self._engine) as connection:
+            rows = (await connection.execute(query)).all()
+            return {code: fragment_of(number, Source.model_validate_json(source)) for code, number, source in rows}
 
     async def add_draft(
         self, tenant: str, code: str, draft: Draft, created_by: str, now: datetime, check: Check
@@ -206,6 +223,10 @@ async def _write(connection: AsyncConnection, before: Template, now: datetime, *
     mine = templates.c.template_id == before.template_id
     await connection.execute(update(templates).where(mine).values(_template_row(after)))
     return after
+
+
+def _is_published() -> ColumnElement[bool]:
+    return (versions.c.template_id == templates.c.template_id) & (versions.c.version == templates.c.published_version)
 
 
 def _one(template: Template, version: int) -> tuple[ColumnElement[bool], ...]:

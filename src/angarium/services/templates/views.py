@@ -23,6 +23,8 @@ def template_view(template: Template, version: Version, locale: str | None = Non
         delivery_policy=source.delivery_policy,
         retry_delays=source.retry_delays,
         translations=source.translations,
+        variables=source.variables,
+        includes=source.includes,
         created_at=template.created_at,
         updated_at=template.updated_at,
         **source.parts_in(language),

@@ -1,13 +1,15 @@
 """Puts the users service together."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.middleware import Middleware
 
 from angarium import __version__
+from angarium.directory.preference_links import PAGE_PATH, UNSUBSCRIBE_PATH, PreferenceLinks, links_of
 from angarium.platform.auth.caller import Authenticator
 from angarium.platform.auth.development import service_token_of
 from angarium.platform.auth.remote import RemoteAuthenticator
@@ -20,17 +22,24 @@ from angarium.platform.http.app import Lifespan
 from angarium.platform.http.app import build_app as build_frame
 from angarium.platform.http.client import ServiceClient
 from angarium.platform.http.health import Health
+from angarium.platform.http.reporting import ChangeReports, ReportingMiddleware
 from angarium.platform.http.server import serve
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.lifecycle import Background
+from angarium.platform.rate_limit.limiter import RateLimiter
+from angarium.platform.rate_limit.opening import open_limiter
 from angarium.platform.telemetry.logging import Logger
 from angarium.platform.telemetry.metrics import Metrics
 from angarium.services.users.copies import ContactCopies
 from angarium.services.users.documents import Documents, open_documents
+from angarium.services.users.erasures import Erasures
+from angarium.services.users.logins import Logins, LoginThrottle
 from angarium.services.users.passwords import Passwords
 from angarium.services.users.people import People
 from angarium.services.users.routes.devices import devices_router
 from angarium.services.users.routes.internal import internal_router
+from angarium.services.users.routes.login import login_router
+from angarium.services.users.routes.page import page_router
 from angarium.services.users.routes.preferences import preferences_router
 from angarium.services.users.routes.users import users_router
 from angarium.services.users.settings import UsersSettings
@@ -51,14 +60,23 @@ def build_app(
     identifiers: Identifiers,
     passwords: Passwords | None = None,
     documents: Documents | None = None,
+    gateway: ServiceClient | None = None,
+    links: PreferenceLinks | None = None,
+    mandatory: Collection[str] = (),
+    limiter: RateLimiter | None = None,
+    reports: ChangeReports | None = None,
 ) -> FastAPI:
     """The service over parts that the caller opens and closes. The schema must be there (`MIGRATIONS`).
 
-    Its lifespan writes the cache's copies that were not taken at once: whoever mounts the app elsewhere enters
-    `app.router.lifespan_context(app)`.
+    With `links` the preference page is served; `mandatory` categories cannot be switched off.
+    `limiter` counts calls by key; `reports` takes what clients change here to the audit log.
+    Its lifespan writes the cache's copies that were not taken at once, and carries erasures to `gateway` (without one
+    they stay due): whoever mounts the app elsewhere enters `app.router.lifespan_context(app)`.
     """
     store = UserStore(engine, documents)
+    passwords = passwords or Passwords()
     copies = ContactCopies(store, cache, clock, logger)
+    erasures = Erasures(engine, gateway, clock, logger) if gateway is not None else None
     app = build_frame(
         service=SERVICE,
         title="Angarium users",
@@ -68,17 +86,33 @@ def build_app(
         authenticator=authenticator,
         clock=clock,
         identifiers=identifiers,
-        lifespan=_lifespan(copies, clock, logger),
-        routers=[internal_router(), users_router(), preferences_router(), devices_router()],
+        limiter=limiter,
+        lifespan=_lifespan(copies, erasures, reports, clock, logger),
+        routers=[
+            internal_router(),
+            login_router(),
+            users_router(),
+            preferences_router(),
+            devices_router(),
+            page_router(),
+        ],
+        raw_bodies=(PAGE_PATH, UNSUBSCRIBE_PATH),
     )
+    app.state.copies = copies
     app.state.people = People(
         store=store,
         copies=copies,
-        passwords=passwords or Passwords(),
+        passwords=passwords,
         clock=clock,
         identifiers=identifiers,
         logger=logger,
+        mandatory=mandatory,
+        erased=erasures.hurry if erasures is not None else lambda: None,
     )
+    app.state.links = links
+    app.state.logins = Logins(store=store, passwords=passwords, throttle=LoginThrottle(clock), logger=logger)
+    if reports is not None:
+        app.user_middleware.append(Middleware(ReportingMiddleware, reports=reports))
     return app
 
 
@@ -93,6 +127,8 @@ async def compose(settings: UsersSettings, *, logger: Logger, metrics: Metrics) 
     documents = open_documents(settings.users_database_url, engine)
     cache = open_cache(settings.cache_url, clock=clock, logger=logger)
     gateway = ServiceClient(settings.gateway_url, service_token=token, name="gateway", clock=clock)
+    limiter = open_limiter(settings.rate_limit, settings.cache_url, clock=clock, logger=logger, metrics=metrics)
+    identifiers = Identifiers(clock)
     try:
         yield build_app(
             engine=engine,
@@ -101,10 +137,16 @@ async def compose(settings: UsersSettings, *, logger: Logger, metrics: Metrics) 
             logger=logger,
             metrics=metrics,
             clock=clock,
-            identifiers=Identifiers(clock),
+            identifiers=identifiers,
+            limiter=limiter,
+            reports=ChangeReports(gateway, clock, identifiers, logger),
             documents=documents,
+            gateway=gateway,
+            links=links_of(settings, token, clock),
+            mandatory=settings.mandatory_categories,
         )
     finally:
+        await limiter.close()
         await gateway.close()
         await cache.close()
         await documents.close()
@@ -125,12 +167,20 @@ def _health(engine: AsyncEngine, cache: Cache) -> Health:
     return Health(SERVICE, __version__, checks, optional=frozenset({"cache"}))
 
 
-def _lifespan(copies: ContactCopies, clock: Clock, logger: Logger) -> Lifespan:
+def _lifespan(
+    copies: ContactCopies, erasures: Erasures | None, reports: ChangeReports | None, clock: Clock, logger: Logger
+) -> Lifespan:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with Background(logger=logger, clock=clock) as background:
             background.start("contact copies", copies.run)
+            if reports is not None:
+                background.start("audit", reports.run)
             background.start("contact copies of what was read", copies.run_fill)
+            if erasures is not None:
+                background.start("erasures", erasures.run)
             yield
+        if reports is not None:
+            await reports.hand_on()
 
     return lifespan

@@ -1,7 +1,7 @@
 """Keeps the shared cache's copies of contacts as the database is."""
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 from itertools import islice
 from uuid import UUID
@@ -53,6 +53,11 @@ class ContactCopies:
         """Whose change the cache has not taken yet."""
         return frozenset(self._owed)
 
+    @property
+    def unfilled(self) -> int:
+        """How many documents were read and not looked after yet."""
+        return len(self._read)
+
     async def changed(self, tenant: str, user_id: UUID, person: Person | None) -> None:
         """After the commit: replace the copy (None: the user is gone), then ring. Never raises."""
         await self._settle({user_id}, {user_id: contact_document(person)} if person is not None else {})
@@ -69,8 +74,13 @@ class ContactCopies:
     async def fill(self) -> None:
         """Copy what was read, where the cache has no copy or an older one."""
         documents = list(islice(self._read, FILL_BATCH))
-        for document in documents:
-            del self._read[document]
+        try:
+            await self._fill(documents)
+        finally:
+            for document in documents:
+                del self._read[document]
+
+    async def _fill(self, documents: Sequence[bytes]) -> None:
         batch = {user_of(document): document for document in documents}
         kept = await self._cache.get_many(contact_cache.keys(list(batch)))
         missing = {

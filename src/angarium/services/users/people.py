@@ -1,10 +1,11 @@
 """The use cases of the users service."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from uuid import UUID
 
+from angarium.contracts.statuses import Channel
 from angarium.contracts.users import DeviceCreate, Preferences, PreferencesPatch, UserCreate, UserPatch
 from angarium.platform.clock import Clock
 from angarium.platform.http.dependencies import PageQuery
@@ -17,7 +18,7 @@ from angarium.services.users.devices import checked_token, find_device, with_dev
 from angarium.services.users.edits import Stamp, amended, new_person, replaced
 from angarium.services.users.model import Device, Person
 from angarium.services.users.passwords import Passwords
-from angarium.services.users.preferences import merged
+from angarium.services.users.preferences import Choice, check_mandatory, chosen, merged, switched_off, without
 from angarium.services.users.store import Edit, Filter, UserStore
 
 
@@ -46,6 +47,8 @@ class People:
         clock: Clock,
         identifiers: Identifiers,
         logger: Logger,
+        mandatory: Collection[str] = (),
+        erased: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
         self._copies = copies
@@ -53,9 +56,12 @@ class People:
         self._clock = clock
         self._identifiers = identifiers
         self._logger = logger
+        self._mandatory = frozenset(mandatory)
+        self._erased = erased
 
     async def create(self, tenant: str, body: UserCreate) -> Person:
         """A new user."""
+        self._check(body)
         person = new_person(tenant, self._identifiers.new(), body, await self._stamp(body.password))
         await self._store.insert(person)
         await self._copies.changed(tenant, person.user_id, person)
@@ -76,31 +82,55 @@ class People:
 
     async def replace(self, tenant: str, user_id: UUID, body: UserCreate, if_match: str | None) -> Person:
         """PUT: the user becomes what `body` says."""
+        self._check(body)
         stamp = await self._stamp(body.password)
         return await self._change(tenant, user_id, lambda person: replaced(person, body, stamp), if_match)
 
     async def amend(self, tenant: str, user_id: UUID, body: UserPatch, if_match: str | None) -> Person:
         """PATCH: what `body` names changes."""
+        self._check(body)
         stamp = await self._stamp(body.password)
         return await self._change(tenant, user_id, lambda person: amended(person, body, stamp), if_match)
 
     async def remove(self, tenant: str, user_id: UUID, if_match: str | None) -> None:
         """Erase the user with everything that belongs to them."""
-        await self._store.remove(tenant, user_id, partial(check_unchanged, if_match=if_match))
+        check = partial(check_unchanged, if_match=if_match)
+        await self._store.remove(tenant, user_id, check, now=self._clock.now())
+        self._erased()
         await self._copies.changed(tenant, user_id, None)
         self._logger.info("user.deleted", user_id=str(user_id))
 
     async def set_preferences(self, tenant: str, user_id: UUID, wishes: Preferences, if_match: str | None) -> Person:
         """PUT: the whole wishes."""
+        check_mandatory(wishes.categories, self._mandatory)
         return await self._change(tenant, user_id, lambda person: _wishing(person, wishes), if_match)
 
     async def amend_preferences(
         self, tenant: str, user_id: UUID, patch: PreferencesPatch, if_match: str | None
     ) -> Person:
         """PATCH: the wishes that `patch` names."""
+        check_mandatory(patch.categories, self._mandatory)
         return await self._change(
             tenant, user_id, lambda person: _wishing(person, merged(person.preferences, patch)), if_match
         )
+
+    async def choose(self, tenant: str, user_id: UUID, choice: Choice) -> Person:
+        """What the person ticked on their preference page; categories that were not shown stay."""
+        return await self._change(
+            tenant, user_id, lambda person: _wishing(person, chosen(person.preferences, choice, self._mandatory)), None
+        )
+
+    async def unsubscribe(self, tenant: str, user_id: UUID, channel: Channel, category: str | None) -> Person:
+        """Switch the category off on the channel, or without a category the channel."""
+        check = {category: switched_off(channel)} if category is not None else {}
+        check_mandatory(check, self._mandatory)
+        return await self._change(
+            tenant, user_id, lambda person: _wishing(person, without(person.preferences, channel, category)), None
+        )
+
+    def optional(self, categories: Iterable[str]) -> list[str]:
+        """Those of `categories` that may be switched off, in order."""
+        return sorted(set(categories) - self._mandatory)
 
     async def add_device(
         self, tenant: str, user_id: UUID, body: DeviceCreate, if_match: str | None
@@ -136,6 +166,10 @@ class People:
         await self._copies.changed(tenant, user_id, person)
         self._logger.info("user.changed", user_id=str(user_id))
         return person
+
+    def _check(self, body: UserCreate | UserPatch) -> None:
+        if body.preferences is not None:
+            check_mandatory(body.preferences.categories, self._mandatory, path="preferences.")
 
     async def _stamp(self, password: str | None) -> Stamp:
         hashed = await self._passwords.hash(password) if password is not None else None

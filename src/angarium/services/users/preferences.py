@@ -1,10 +1,12 @@
 """A user's wishes and how a change to them is merged in."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 import msgspec
 
 from angarium.contracts.errors import Detail, ValidationFailed
+from angarium.contracts.statuses import Channel
 from angarium.contracts.users import (
     ChannelSwitches,
     Preferences,
@@ -15,6 +17,7 @@ from angarium.contracts.users import (
 )
 
 _SWITCHES = ("email", "push", "sms")
+_UNSET = ChannelSwitches()
 
 
 def whole(body: PreferencesBody) -> Preferences:
@@ -41,6 +44,57 @@ def merged(old: Preferences, patch: PreferencesPatch, *, path: str = "") -> Pref
     return msgspec.structs.replace(old, **changes)
 
 
+def check_mandatory(
+    categories: Mapping[str, ChannelSwitches] | Mapping[str, SwitchesBody] | None,
+    mandatory: Collection[str],
+    *,
+    path: str = "",
+) -> None:
+    """Raise ValidationFailed if a mandatory category is switched off somewhere."""
+    details = [
+        Detail(f"{path}categories.{category}.{channel}", "cannot be switched off")
+        for category, switches in (categories or {}).items()
+        if category in mandatory
+        for channel in _SWITCHES
+        if getattr(switches, channel) is False
+    ]
+    if details:
+        raise ValidationFailed(details=details)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a form was sent with: the channels that are on, and for each category that was shown those that are."""
+
+    channels: frozenset[str]
+    categories: Mapping[str, frozenset[str]]
+
+
+def chosen(old: Preferences, choice: Choice, mandatory: Collection[str]) -> Preferences:
+    """`old` as the form says; quiet hours, mandatory categories and those that were not shown stay."""
+    categories = dict(old.categories)
+    for category, channels in choice.categories.items():
+        if category not in mandatory:
+            categories[category] = ChannelSwitches(**{name: None if name in channels else False for name in _SWITCHES})
+    kept = {category: switches for category, switches in categories.items() if switches != _UNSET}
+    channels = {name: name in choice.channels for name in _SWITCHES}
+    return msgspec.structs.replace(old, categories=kept, **channels)
+
+
+def switched_off(channel: Channel) -> ChannelSwitches:
+    """One channel off."""
+    return ChannelSwitches(**{channel.value: False})
+
+
+def without(old: Preferences, channel: Channel, category: str | None) -> Preferences:
+    """`old` without the category on the channel, or without the channel."""
+    if category is None:
+        return msgspec.structs.replace(old, **{channel.value: False})
+    before = old.categories.get(category, _UNSET)
+    after = msgspec.structs.replace(before, **{channel.value: False})
+    return msgspec.structs.replace(old, categories={**old.categories, category: after})
+
+
 def _merged_categories(
     old: Mapping[str, ChannelSwitches], patch: Mapping[str, SwitchesBody] | None
 ) -> Mapping[str, ChannelSwitches]:
@@ -51,6 +105,3 @@ def _merged_categories(
         named = {name: getattr(switches, name) for name in switches.model_fields_set}
         merged_[category] = msgspec.structs.replace(old.get(category, _UNSET), **named)
     return {category: switches for category, switches in merged_.items() if switches != _UNSET}
-
-
-_UNSET = ChannelSwitches()

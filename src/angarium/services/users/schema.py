@@ -58,3 +58,15 @@ devices = Table(
 Index(
     "uq_devices_user_id_platform_token_hash", devices.c.user_id, devices.c.platform, devices.c.token_hash, unique=True
 )
+
+pending_erasures = Table(
+    "pending_erasures",
+    metadata,
+    Column("user_id", Uuid(), primary_key=True),
+    Column("tenant", String(255), nullable=False),
+    Column("created_at", UtcDateTime(), nullable=False),
+    Column("due_at", UtcDateTime(), nullable=False),
+)
+"""Users who are gone here and must still be erased elsewhere; written with their deletion, kept until it is done."""
+
+Index("ix_pending_erasures_due_at", pending_erasures.c.due_at)

@@ -4,10 +4,18 @@ from typing import Annotated
 
 from pydantic import Field
 
-from angarium.platform.settings import CacheSettings, DirectorySettings, Port, ProcessSettings, sqlite_in_data_dir
+from angarium.platform.settings import (
+    CacheSettings,
+    DirectorySettings,
+    Port,
+    PreferenceSettings,
+    ProcessSettings,
+    RateLimitSettings,
+    sqlite_in_data_dir,
+)
 
 
-class UsersSettings(ProcessSettings, CacheSettings, DirectorySettings):
+class UsersSettings(ProcessSettings, CacheSettings, DirectorySettings, RateLimitSettings, PreferenceSettings):
     """The users service's settings."""
 
     port: Port = 8001

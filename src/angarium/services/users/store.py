@@ -30,7 +30,7 @@ from angarium.platform.database.engine import reading, writing
 from angarium.services.users.documents import Documents, EngineDocuments
 from angarium.services.users.model import Person
 from angarium.services.users.rows import Row, contact_document, device_row, email_key, person_row, to_person
-from angarium.services.users.schema import devices, users
+from angarium.services.users.schema import devices, pending_erasures, users
 
 Edit = Callable[[Person], Person]
 _PERSON = select(*(column for column in users.c if column.name not in {"contact", "contact_version", "email_key"}))
@@ -128,11 +128,13 @@ class UserStore:
         except IntegrityError as error:
             raise EmailTaken from error
 
-    async def remove(self, tenant: str, user_id: UUID, check: Callable[[Person], object]) -> None:
-        """Erase the person unless `check` raises. Raises UserNotFound."""
+    async def remove(self, tenant: str, user_id: UUID, check: Callable[[Person], object], *, now: datetime) -> None:
+        """Erase the person unless `check` raises, and note that others must, too. Raises UserNotFound."""
         async with writing(self._engine) as connection:
             check(await _lock(connection, tenant, user_id))
             await connection.execute(delete(users).where(*_one(tenant, user_id)))
+            pending = {"user_id": user_id, "tenant": tenant, "created_at": now, "due_at": now}
+            await connection.execute(insert(pending_erasures).values(pending))
 
     async def _load(self, query: Select[Any]) -> list[Person]:
         async with reading(self._engine) as connection:

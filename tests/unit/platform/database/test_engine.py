@@ -1,6 +1,7 @@
 """Engines: the URL's rules, SQLite's pragmas and transactions, errors that mean "away"."""
 
 import asyncio
+import threading
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from angarium.contracts.errors import SettingsError
 from angarium.platform.database.engine import open_engine, parse_database_url, reading, writing
 from angarium.platform.database.faults import DatabaseUnavailable
+from tests.support.wait import until
 
 
 @pytest.mark.parametrize(
@@ -75,10 +77,14 @@ async def test_a_reader_sees_one_state_beside_a_writer(tmp_path: Path) -> None:
 
 async def test_ddl_is_part_of_the_transaction(tmp_path: Path) -> None:
     engine = open_engine(f"sqlite:///{tmp_path}/x.db")
-    with pytest.raises(RuntimeError):
+
+    async def change_one_s_mind() -> None:
         async with writing(engine) as connection:
             await connection.exec_driver_sql("CREATE TABLE t (n INTEGER)")
             raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await change_one_s_mind()
     async with reading(engine) as connection:
         assert (await connection.exec_driver_sql("SELECT name FROM sqlite_master")).all() == []
     await engine.dispose()
@@ -90,6 +96,8 @@ async def test_a_folder_in_the_place_of_the_file_is_unavailable(tmp_path: Path) 
         async with reading(engine):
             pass
     await engine.dispose()
+    # aiosqlite ends the thread of a connection that failed without waiting for it; it needs this loop to end well.
+    await until(lambda: not any("_connection_worker_thread" in thread.name for thread in threading.enumerate()))
 
 
 async def test_an_exhausted_pool_is_unavailable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

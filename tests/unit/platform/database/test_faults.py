@@ -47,6 +47,7 @@ _MySQLError.__module__ = "asyncmy.errors"
         asyncpg.InvalidPasswordError(),
         asyncpg.InterfaceError("cannot perform operation: connection is closed"),
         asyncpg.InterfaceError("pool is closing"),
+        asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress"),
         _sqlite(sqlite3.SQLITE_BUSY),
         _sqlite(sqlite3.SQLITE_BUSY_SNAPSHOT),
         _sqlite(sqlite3.SQLITE_FULL),

@@ -1,7 +1,9 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from angarium.delivery.provider import Address, InvalidAddress
-from angarium.services.email.address import check, check_address
+from angarium.services.email.address import _PLAIN, _PLAIN_LENGTH, _validated, check, check_address
 
 
 @pytest.mark.parametrize(
@@ -60,3 +62,8 @@ def test_what_cannot_be_sent_to(address: str) -> None:
 
 def test_the_name_stays() -> None:
     assert check_address(Address("a@EXAMPLE.com", "Ann")) == Address("a@example.com", "Ann")
+
+
+@given(st.from_regex(_PLAIN, fullmatch=True).filter(lambda address: len(address) <= _PLAIN_LENGTH))
+def test_what_is_passed_quickly_the_library_passes_unchanged(address: str) -> None:
+    assert _validated(address) == address

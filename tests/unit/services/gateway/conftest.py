@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 
 from angarium.contracts.scopes import Scope
 from angarium.contracts.statuses import Channel
+from angarium.directory.built_in.templates import WithBuiltIn
 from angarium.notifications.store.open import open_store
 from angarium.notifications.store.port import NotificationStore
 from angarium.notifications.store.reader import NotificationReader
@@ -143,7 +144,7 @@ async def build_world(stack: AsyncExitStack, url: str, broker: Broker, enabled: 
         topology=build_topology(retry_delays=()),
         cache=MemoryCache(clock),
         contacts=contacts,
-        templates=templates,
+        templates=WithBuiltIn(templates),
         users_client=_client(users, stack),
         templates_client=_client(template_service, stack),
         tokens=TokenVerifier(AuthSettings(), clock),

@@ -1,6 +1,7 @@
 """The users service over each database, without sockets."""
 
 import io
+import shutil
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,20 +10,23 @@ import httpx2
 import pytest
 from argon2 import PasswordHasher
 from fastapi import FastAPI
+from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from angarium.platform.auth.remote import RemoteAuthenticator
 from angarium.platform.cache.memory import MemoryCache
 from angarium.platform.cache.port import Cache
 from angarium.platform.clock import SystemClock
-from angarium.platform.database.engine import open_engine
+from angarium.platform.database.engine import open_engine, writing
 from angarium.platform.database.migrate import upgrade
 from angarium.platform.http.client import ServiceClient
+from angarium.platform.http.switchboard import Switchboard
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.telemetry.logging import make_logger
 from angarium.platform.telemetry.metrics import Metrics
 from angarium.services.users.app import MIGRATIONS, build_app
 from angarium.services.users.passwords import Passwords
+from angarium.services.users.schema import users as users_table
 from tests.support.servers import PostgreSQL
 
 TOKEN = "a-service-token-of-the-tests"
@@ -48,25 +52,53 @@ class Users:
         return client
 
 
+@pytest.fixture(scope="session")
+def migrated() -> dict[str, str]:
+    """URLs of databases with the whole schema, by technology: migrating takes longer than a test."""
+    return {}
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.distributed)])
-async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[AsyncEngine]:
+async def engine(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    migrated: dict[str, str],
+) -> AsyncIterator[AsyncEngine]:
     if request.param == "sqlite":
+        if "sqlite" not in migrated:
+            migrated["sqlite"] = str(tmp_path_factory.mktemp("users") / "migrated.db")
+            await _migrate(f"sqlite:///{migrated['sqlite']}")
         url = f"sqlite:///{tmp_path / 'users.db'}"
+        shutil.copyfile(migrated["sqlite"], tmp_path / "users.db")
     else:
         server: PostgreSQL = request.getfixturevalue("postgresql")
         await server.start()
-        url = await server.create_database()
+        if "postgresql" not in migrated:
+            migrated["postgresql"] = await server.create_database()
+            await _migrate(migrated["postgresql"])
+        url = migrated["postgresql"]
     opened = open_engine(url)
-    await upgrade(opened, MIGRATIONS)
+    if request.param == "postgresql":
+        async with writing(opened) as connection:
+            await connection.execute(delete(users_table))
     yield opened
     await opened.dispose()
+
+
+async def _migrate(url: str) -> None:
+    engine = open_engine(url)
+    await upgrade(engine, MIGRATIONS)
+    await engine.dispose()
 
 
 @pytest.fixture
 def build() -> Callable[[AsyncEngine, Cache], Users]:
     def build(engine: AsyncEngine, cache: Cache) -> Users:
         clock = SystemClock()
-        gateway = ServiceClient("http://127.0.0.1:1", service_token=TOKEN, name="gateway", clock=clock)
+        gateway = ServiceClient(
+            "http://gateway", service_token=TOKEN, name="gateway", transport=Switchboard().transport(), clock=clock
+        )
         log = io.StringIO()
         app = build_app(
             engine=engine,

@@ -1,5 +1,6 @@
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -130,10 +131,12 @@ async def test_asking_for_contacts_fills_the_cache(client: httpx2.AsyncClient, c
     user_id = await create(client)
     await cache.delete([f"user:preferences:{user_id}"])
     await client.post("/internal/v1/contacts", json={"user_ids": [user_id]})
-    assert await kept(cache, user_id) is not None
+    await until(partial(kept, cache, user_id))
 
 
-async def test_a_change_while_contacts_are_being_copied_wins(client: httpx2.AsyncClient, cache: ShakyCache) -> None:
+async def test_a_change_while_contacts_are_being_copied_wins(
+    client: httpx2.AsyncClient, cache: ShakyCache, users: Users
+) -> None:
     user_id = await create(client)
     await cache.delete([f"user:preferences:{user_id}"])
 
@@ -142,12 +145,17 @@ async def test_a_change_while_contacts_are_being_copied_wins(client: httpx2.Asyn
 
     cache.before_set = opt_out
     await client.post("/internal/v1/contacts", json={"user_ids": [user_id]})
+
+    await until(lambda: users.app.state.copies.unfilled == 0)
+    assert cache.before_set is None
     found = await kept(cache, user_id)
     assert found is not None
     assert found.preferences.email is False
 
 
-async def test_a_deletion_while_contacts_are_being_copied_wins(client: httpx2.AsyncClient, cache: ShakyCache) -> None:
+async def test_a_deletion_while_contacts_are_being_copied_wins(
+    client: httpx2.AsyncClient, cache: ShakyCache, users: Users
+) -> None:
     user_id = await create(client)
     await cache.delete([f"user:preferences:{user_id}"])
 
@@ -156,6 +164,8 @@ async def test_a_deletion_while_contacts_are_being_copied_wins(client: httpx2.As
 
     cache.before_set = delete
     await client.post("/internal/v1/contacts", json={"user_ids": [user_id]})
+    await until(lambda: users.app.state.copies.unfilled == 0)
+    assert cache.before_set is None
     assert await kept(cache, user_id) is None
 
 

@@ -1,6 +1,7 @@
 from typing import Any
 
 import httpx2
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -103,7 +104,7 @@ preferences = st.builds(
 def test_a_patch_that_names_everything_and_no_new_category_wins_and_repeating_it_changes_nothing(
     old: Preferences, new: Preferences
 ) -> None:
-    patch = PreferencesPatch.model_validate(new.model_dump())
+    patch = PreferencesPatch.model_validate(msgspec.to_builtins(new))
     once = merged(old, patch)
     assert (once.email, once.push, once.sms) == (new.email, new.push, new.sms)
     assert new.categories.items() <= once.categories.items()

@@ -18,8 +18,8 @@ from starlette.types import Scope as AsgiScope
 
 from angarium.contracts.errors import Rejected, ServiceUnavailable, Transient, ValidationFailed
 from angarium.contracts.scopes import Scope
-from angarium.platform.auth.caller import Authenticator, Caller
 from angarium.platform.http.answers import refuse
+from angarium.platform.http.dependencies import authenticated
 from angarium.platform.http.validation import details_of
 from angarium.platform.telemetry.logging import Logger
 
@@ -92,8 +92,7 @@ class DirectPaths:
 
 def _handler(endpoint: Callable[..., Awaitable[Response]], model: type[BaseModel], scope: Scope) -> Handler:
     async def handle(request: Request) -> Response:
-        authenticator: Authenticator = request.app.state.authenticator
-        caller: Caller = await authenticator.authenticate(request.headers)
+        caller = await authenticated(request)
         caller.require(scope)
         body = validated(model, decoded(await request.body()))
         return await endpoint(caller=caller, body=body)

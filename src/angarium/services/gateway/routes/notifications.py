@@ -1,10 +1,11 @@
 """`/api/v1/notifications`: where a notification stands, its timeline, lists, cancellation."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import AwareDatetime
 
 from angarium.contracts.envelope import Envelope, many, one
@@ -14,11 +15,15 @@ from angarium.contracts.scopes import Scope
 from angarium.contracts.statuses import Channel, Status
 from angarium.notifications.store.reader import NotificationFilter, NotificationReader
 from angarium.platform.auth.caller import Caller
-from angarium.platform.http.dependencies import Page, requires
+from angarium.platform.http.dependencies import Page, requires, requires_or_user
+from angarium.services.gateway.audit import AuditLog
 from angarium.services.gateway.moves import Moves
+from angarium.services.gateway.routes.acting import actor_of
 
 PATH = "/api/v1/notifications"
 Reader = Annotated[Caller, Depends(requires(Scope.NOTIFICATIONS_READ))]
+OwnReader = Annotated[Caller, Depends(requires_or_user(Scope.NOTIFICATIONS_READ))]
+"""Also a user who logged in, whom the route shows only what was sent to them."""
 Sender = Annotated[Caller, Depends(requires(Scope.NOTIFICATIONS_SEND))]
 Word = Annotated[str, Query(max_length=255, pattern=r"^[^\x00]*$")]
 
@@ -46,9 +51,10 @@ def _filter(
 class NotificationRoutes:
     """Reads the record; cancels."""
 
-    def __init__(self, reader: NotificationReader, moves: Moves) -> None:
+    def __init__(self, reader: NotificationReader, moves: Moves, audit: AuditLog) -> None:
         self._reader = reader
         self._moves = moves
+        self._audit = audit
 
     def router(self) -> APIRouter:
         router = APIRouter(prefix=PATH, tags=["notifications"])
@@ -64,30 +70,35 @@ class NotificationRoutes:
         return router
 
     async def find(
-        self, caller: Reader, page: Page, wanted: Annotated[NotificationFilter, Depends(_filter)]
+        self, caller: OwnReader, page: Page, wanted: Annotated[NotificationFilter, Depends(_filter)]
     ) -> Envelope[list[NotificationView]]:
-        """Notifications, newest first."""
+        """Notifications, newest first; a user who logged in sees their own."""
+        if caller.user_id is not None:
+            wanted = replace(wanted, user_id=str(caller.user_id))
         found = await self._reader.find(caller.tenant, wanted, page=page.page, limit=page.limit, cursor=page.cursor)
         return many(found.rows, total=found.total, limit=page.limit, page=page.page, next_cursor=found.next_cursor)
 
-    async def get(self, caller: Reader, notification_id: UUID) -> Envelope[NotificationView]:
+    async def get(self, caller: OwnReader, notification_id: UUID) -> Envelope[NotificationView]:
         """One notification as it stands."""
         return one(await self._view(caller, notification_id))
 
-    async def events(self, caller: Reader, notification_id: UUID) -> Envelope[list[dict[str, Any]]]:
+    async def events(self, caller: OwnReader, notification_id: UUID) -> Envelope[list[dict[str, Any]]]:
         """The timeline, oldest first."""
+        if caller.user_id is not None:
+            await self._view(caller, notification_id)
         events: Sequence[dict[str, Any]] | None = await self._reader.events(caller.tenant, notification_id)
         if events is None:
             raise NotFound
         return many(events, total=len(events), limit=max(1, len(events)), page=1)
 
-    async def cancel(self, caller: Sender, notification_id: UUID) -> Envelope[NotificationView]:
+    async def cancel(self, request: Request, caller: Sender, notification_id: UUID) -> Envelope[NotificationView]:
         """Take a notification back that is not on its way yet; else 409."""
         await self._moves.cancel(caller, notification_id)
+        await self._audit.record(actor_of(request, caller), "notification.cancelled", notification_id)
         return one(await self._view(caller, notification_id), "Notification cancelled")
 
     async def _view(self, caller: Caller, notification_id: UUID) -> NotificationView:
         view = await self._reader.get(caller.tenant, notification_id)
-        if view is None:
+        if view is None or (caller.user_id is not None and view.user_id != str(caller.user_id)):
             raise NotFound
         return view

@@ -7,13 +7,18 @@ from starlette.responses import Response
 
 from angarium.contracts.errors import NotFound, ServiceUnavailable
 from angarium.contracts.scopes import Scope
+from angarium.platform.auth.caller import Caller
+from angarium.platform.http.changes import change_of
 from angarium.platform.http.client import Forwarded, ServiceClient, ServiceDown
 from angarium.platform.http.dependencies import authenticated
+from angarium.services.gateway.audit import AuditLog
+from angarium.services.gateway.routes.acting import actor_of
 
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 _PREFIX = "/api/v1"
 _PREVIEW = "/preview"
 _NO_CONTENT = 204
+_SUCCESS = range(200, 300)
 _UP = frozenset({".", ".."})
 """Segments by which a client would leave the service's public paths: URL libraries resolve them."""
 
@@ -27,6 +32,12 @@ class Upstream:
     read: Scope
     write: Scope
     reading_posts: tuple[str, ...] = ()
+    knows_owners: bool = False
+
+    def check(self, caller: Caller, method: str, path: str) -> None:
+        """Raise Forbidden unless the caller has the scope; whether something is a user's own the service judges."""
+        if caller.user_id is None or not self.knows_owners:
+            caller.require(self.scope_for(method, path))
 
     def scope_for(self, method: str, path: str) -> Scope:
         """What a caller must be allowed: reading for GET (and for POSTs that change nothing), else writing."""
@@ -38,24 +49,26 @@ class Upstream:
 class ProxyRoutes:
     """Passes requests on with the caller's name and scopes, and answers back as they are."""
 
-    def __init__(self, *, users: ServiceClient, templates: ServiceClient) -> None:
+    def __init__(self, *, users: ServiceClient, templates: ServiceClient, audit: AuditLog) -> None:
+        self._audit = audit
         self._upstreams = (
-            Upstream("users", users, Scope.USERS_READ, Scope.USERS_WRITE),
+            Upstream("users", users, Scope.USERS_READ, Scope.USERS_WRITE, knows_owners=True),
             Upstream("templates", templates, Scope.TEMPLATES_READ, Scope.TEMPLATES_WRITE, (_PREVIEW,)),
         )
 
     def router(self) -> APIRouter:
         router = APIRouter()
         for upstream in self._upstreams:
-            passing = _Passing(upstream)
+            passing = _Passing(upstream, self._audit)
             for path in (f"{_PREFIX}/{upstream.name}", f"{_PREFIX}/{upstream.name}/{{rest:path}}"):
                 router.add_api_route(path, passing.pass_on, methods=_METHODS, include_in_schema=False)
         return router
 
 
 class _Passing:
-    def __init__(self, upstream: Upstream) -> None:
+    def __init__(self, upstream: Upstream, audit: AuditLog) -> None:
         self._upstream = upstream
+        self._audit = audit
 
     async def pass_on(self, request: Request) -> Response:
         """Authenticate, check the scope, pass on."""
@@ -63,7 +76,7 @@ class _Passing:
         path = request.scope["path"].removeprefix(_PREFIX)
         if not _UP.isdisjoint(path.split("/")):
             raise NotFound
-        caller.require(self._upstream.scope_for(request.method, path))
+        self._upstream.check(caller, request.method, path)
         try:
             answer = await self._upstream.client.forward(
                 request.method,
@@ -76,6 +89,9 @@ class _Passing:
         except ServiceDown as down:
             message = f"The {self._upstream.name} service does not answer; try again"
             raise ServiceUnavailable(message) from down
+        change = change_of(request.method, path, answer.body) if answer.status in _SUCCESS else None
+        if change is not None:
+            await self._audit.record(actor_of(request, caller), change.action, change.subject)
         return _answer(answer)
 
 

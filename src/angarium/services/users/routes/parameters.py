@@ -6,7 +6,7 @@ from fastapi import Depends, Header, Request, Response
 
 from angarium.contracts.scopes import Scope
 from angarium.platform.auth.caller import Caller
-from angarium.platform.http.dependencies import requires, service_only
+from angarium.platform.http.dependencies import requires_or_own, service_only
 from angarium.services.users.conditions import etag
 from angarium.services.users.model import Person
 from angarium.services.users.people import People
@@ -17,8 +17,9 @@ def _people(request: Request) -> People:
     return people
 
 
-Reader = Annotated[Caller, Depends(requires(Scope.USERS_READ))]
-Writer = Annotated[Caller, Depends(requires(Scope.USERS_WRITE))]
+Reader = Annotated[Caller, Depends(requires_or_own(Scope.USERS_READ))]
+Writer = Annotated[Caller, Depends(requires_or_own(Scope.USERS_WRITE))]
+"""With the scope; or the user themselves, logged in, at all below `/users/{user_id}`."""
 Service = Annotated[Caller, Depends(service_only)]
 UseCases = Annotated[People, Depends(_people)]
 IfMatch = Annotated[str | None, Header(description="The ETag that the user must still have, else 412")]

@@ -1,0 +1,21 @@
+"""What the load generator and the sink do when nothing stands between them and their simplest counterpart."""
+
+from benchmarks.angarium import ITEM
+from benchmarks.load import Job
+from benchmarks.resident import Blaster, Load, Responder, Sink
+
+_USER = "0" * 36
+_KEY = {"X-API-Key": "k" * 49}
+_MAILS = 40_000
+
+
+def measure_limits(load: Load, sink: Sink) -> dict[str, float]:
+    """The load generator against a server that only answers; the sink under a client that only sends."""
+    path = "/api/v1/notifications"
+    with Responder() as responder, Blaster() as blaster:
+        singles = load.run(Job(responder.port, path, _KEY, ITEM, [_USER], 64, 50_000))
+        bulks = load.run(Job(responder.port, path, _KEY, ITEM, [_USER], 2, 40, bulk=1000))
+        sink.reset()
+        mails = blaster.run(sink.port, _MAILS, 16)
+        assert sink.report()["different"] == _MAILS, "the sink loses mails"
+    return {"load_rate": singles["rate"], "load_bulk_rate": bulks["rate"], "sink_rate": mails["rate"]}

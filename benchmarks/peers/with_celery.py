@@ -1,0 +1,57 @@
+"""FastAPI and Celery on RabbitMQ.
+
+Tuned as Celery's user guide says under "Optimizing" and "Tasks": results ignored, late acknowledgement for idempotent
+tasks, messages kept on disk, prefetching for many short tasks (`PEER_PREFETCH`, its default for long ones is 1), no
+gossip between workers. Celery's modules are found by name, so the application stands at module level, as in its docs.
+"""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+from celery import Celery
+from celery.signals import worker_process_init
+from fastapi import FastAPI
+
+from benchmarks.peers.api import Enqueue, create_app
+from benchmarks.peers.delivery import Delivery
+from benchmarks.peers.record import PeerSettings
+
+SETTINGS = PeerSettings.load()
+celery = Celery("notifications", broker=SETTINGS.broker_url.replace("amqp://", "pyamqp://"))
+celery.conf.update(
+    task_ignore_result=True,
+    task_store_errors_even_if_ignored=False,
+    task_acks_late=True,
+    worker_prefetch_multiplier=int(os.environ.get("PEER_PREFETCH", "64")),
+    worker_concurrency=2,
+    worker_send_task_events=False,
+    broker_connection_retry_on_startup=True,
+)
+_of_process: dict[str, Delivery] = {}
+
+
+@worker_process_init.connect
+def _prepare(**_: Any) -> None:
+    _of_process["delivery"] = Delivery(SETTINGS)
+
+
+@celery.task(max_retries=5)
+def deliver(notification_id: str) -> None:
+    """Send one notification."""
+    _of_process["delivery"].deliver(notification_id)
+
+
+@asynccontextmanager
+async def _broker(_: PeerSettings) -> AsyncIterator[Enqueue]:
+    async def enqueue(notification_id: UUID) -> None:
+        deliver.delay(str(notification_id))  # writes to a socket; a thread for it costs more than it saves
+
+    yield enqueue
+
+
+def app() -> FastAPI:
+    """The API."""
+    return create_app(_broker)

@@ -1,0 +1,84 @@
+"""The checks that the templates service makes at a save, made without it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources.abc import Traversable
+
+from angarium.cli.template_files import FILES, FileProblem, UnreadableFiles, file_of, folders, read_template
+from angarium.contracts.templates import TemplateCreate
+from angarium.rendering.compile import Compiler
+from angarium.rendering.fragments import Fragment, Fragments, references
+from angarium.rendering.problems import TemplateInvalid
+from angarium.services.templates.drafting import make_draft, sources_of
+from angarium.services.templates.model import Source, given_parts
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A template that may be pushed: the request, and what the service would make of it."""
+
+    body: TemplateCreate
+    source: Source
+
+
+def read_all(root: Traversable) -> tuple[Mapping[str, TemplateCreate], Sequence[FileProblem]]:
+    """The templates below `root` by code, those first that others take pieces of; and what could not be read."""
+    found: dict[str, TemplateCreate] = {}
+    problems: list[FileProblem] = []
+    for folder in folders(root):
+        try:
+            found[folder.name] = read_template(folder)
+        except UnreadableFiles as error:
+            problems += error.problems
+    return {code: found[code] for code in _sorted(found)}, problems
+
+
+def check_all(
+    bodies: Mapping[str, TemplateCreate], elsewhere: Fragments
+) -> tuple[Mapping[str, Checked], Sequence[FileProblem]]:
+    """Each template, checked with the others and with fragments from `elsewhere`; and every fault."""
+    fragments = {**elsewhere, **{code: _fragment(body) for code, body in bodies.items()}}
+    compiler = Compiler()
+    checked: dict[str, Checked] = {}
+    problems: list[FileProblem] = []
+    for code, body in bodies.items():
+        try:
+            checked[code] = Checked(body, make_draft(compiler, code, body, fragments).source)
+        except TemplateInvalid as invalid:
+            problems += [
+                FileProblem(code, file_of(code, p.field), p.field, p.message, *_place(p.field, p.line, p.column))
+                for p in invalid.problems
+            ]
+    return checked, problems
+
+
+def named_elsewhere(bodies: Mapping[str, TemplateCreate]) -> Sequence[str]:
+    """The codes that templates name and that are not among them."""
+    named = references(source for body in bodies.values() for source in sources_of(body))
+    return [code for code in named if code not in bodies]
+
+
+def _fragment(body: TemplateCreate) -> Fragment:
+    translations = {locale: given_parts(parts) for locale, parts in body.translations.items()}
+    return Fragment(0, body.language, given_parts(body), translations)
+
+
+def _place(field: str, line: int | None, column: int | None) -> tuple[int | None, int | None]:
+    """A place in the file: none for a part that stands within a line of the description."""
+    return (line, column) if field.rpartition(".")[2] in FILES else (None, None)
+
+
+def _sorted(bodies: Mapping[str, TemplateCreate]) -> Iterable[str]:
+    """The codes, each behind those that it names; by name where it does not matter, and in a circle."""
+    done: dict[str, None] = {}
+
+    def visit(code: str, path: frozenset[str]) -> None:
+        if code in done or code in path or code not in bodies:
+            return
+        for named in sorted(references(sources_of(bodies[code]))):
+            visit(named, path | {code})
+        done[code] = None
+
+    for code in sorted(bodies):
+        visit(code, frozenset())
+    return done

@@ -1,0 +1,148 @@
+"""`angarium templates`: templates as files, checked here and published there."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import App, Parameter
+
+from angarium.cli.api import Api, CallFailed
+from angarium.cli.output import Output
+from angarium.cli.settings import ClientSettings
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+    from angarium.cli.template_checks import Checked
+    from angarium.cli.template_files import FileProblem
+    from angarium.contracts.templates import TemplateCreate
+    from angarium.rendering.fragments import Fragments
+
+_PUSHED = {"code": "code", "action": "action", "version": "version"}
+_PULLED = {"code": "code", "version": "version", "folder": "folder"}
+_FAULTS = {"file": "file", "line": "line", "column": "column", "field": "field", "message": "message"}
+_LISTED = {"code": "code", "name": "name", "channel": "channel", "version": "version", "updated": "updated_at"}
+
+app = App(name="templates", help="Templates as files, to be kept in git.")
+
+AsJson = Annotated[bool, Parameter(name="--json", negative="")]
+Flag = Annotated[bool, Parameter(negative="")]
+
+
+@app.command
+def push(
+    folder: Path | None = None, /, *, starters: Flag = False, dry_run: Flag = False, as_json: AsJson = False
+) -> None:
+    """Publish the templates of a folder; what has not changed stays as it is.
+
+    Args:
+        folder: A folder with a folder for each template.
+        starters: The starter templates that come with Angarium, instead of a folder.
+        dry_run: Only say what would change.
+        as_json: Print JSON.
+    """
+    from angarium.cli.template_checks import named_elsewhere
+    from angarium.cli.template_sync import fetch_fragments, push_one
+
+    output = Output(as_json=as_json)
+    bodies = _read(_root(folder, starters=starters), output)
+    with Api(ClientSettings.load()) as api:
+        elsewhere = fetch_fragments(api, named_elsewhere(bodies))
+        checked = _check(bodies, elsewhere, output)
+        versions = {code: fragment.version for code, fragment in elsewhere.items()}
+        rows = [push_one(api, template, versions, dry_run=dry_run) for template in checked.values()]
+    output.table(rows, _PUSHED, empty="No templates.")
+
+
+@app.command
+def pull(folder: Path, /, *codes: str, as_json: AsJson = False) -> None:
+    """Write what is published into a folder, the same for the same templates.
+
+    Args:
+        folder: Where to; made if it is not there.
+        codes: Only these templates.
+        as_json: Print JSON.
+    """
+    from angarium.cli.template_files import write_template
+    from angarium.cli.template_sync import all_published
+
+    rows = []
+    with Api(ClientSettings.load()) as api:
+        for view in all_published(api):
+            if not codes or view["code"] in codes:
+                written = write_template(folder, view)
+                rows.append({"code": view["code"], "version": view["version"], "folder": str(written)})
+    if missing := sorted(set(codes).difference(row["code"] for row in rows)):
+        raise CallFailed(f"no such template: {', '.join(missing)}")
+    Output(as_json=as_json).table(rows, _PULLED, empty="No templates.")
+
+
+@app.command
+def lint(folder: Path | None = None, /, *, starters: Flag = False, as_json: AsJson = False) -> None:
+    """Check the templates of a folder as the service would, without it.
+
+    Args:
+        folder: A folder with a folder for each template.
+        starters: The starter templates that come with Angarium, instead of a folder.
+        as_json: Print JSON.
+    """
+    output = Output(as_json=as_json)
+    bodies = _read(_root(folder, starters=starters), output)
+    checked = _check(bodies, {}, output)
+    rows: list[dict[str, Any]] = []
+    output.table(rows, _FAULTS, empty=f"{len(checked)} templates, no faults.")
+
+
+@app.command(name="list")
+def list_(*, starters: Flag = False, as_json: AsJson = False) -> None:
+    """List what is published.
+
+    Args:
+        starters: The starter templates that come with Angarium instead.
+        as_json: Print JSON.
+    """
+    output = Output(as_json=as_json)
+    if starters:
+        bodies = _read(_root(None, starters=True), output)
+        rows = [{"code": code, "name": body.name, "channel": body.channel.value} for code, body in bodies.items()]
+        output.table(rows, dict(list(_LISTED.items())[:3]), empty="No templates.")
+        return
+    from angarium.cli.template_sync import all_published
+
+    with Api(ClientSettings.load()) as api:
+        output.table(list(all_published(api)), _LISTED, empty="No templates.")
+
+
+def _root(folder: Path | None, *, starters: bool) -> "Traversable":
+    from importlib.resources import files
+
+    if (folder is None) != starters:
+        raise CallFailed("exactly one of a folder or --starters is needed")
+    if folder is None:
+        return files("angarium.services.templates").joinpath("starters")
+    if not folder.is_dir():
+        raise CallFailed(f"{folder} is no folder")
+    return folder
+
+
+def _read(root: "Traversable", output: Output) -> "Mapping[str, TemplateCreate]":
+    from angarium.cli.template_checks import read_all
+
+    bodies, problems = read_all(root)
+    _refuse(problems, output)
+    return bodies
+
+
+def _check(bodies: "Mapping[str, TemplateCreate]", elsewhere: "Fragments", output: Output) -> "Mapping[str, Checked]":
+    from angarium.cli.template_checks import check_all
+
+    checked, problems = check_all(bodies, elsewhere)
+    _refuse(problems, output)
+    return checked
+
+
+def _refuse(problems: "Sequence[FileProblem]", output: Output) -> None:
+    if problems:
+        output.table([asdict(problem) for problem in problems], _FAULTS, empty="")
+        raise CallFailed(f"{len(problems)} faults")

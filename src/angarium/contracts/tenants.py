@@ -1,0 +1,33 @@
+"""Tenants: who shares this deployment, each seeing only what is theirs."""
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import BaseModel, Field, StringConstraints
+
+from angarium.contracts.fields import Body, Timestamp
+
+TenantId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+TenantName = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$")]
+
+
+class TenantCreate(Body):
+    """`POST /api/v1/tenants`; the name defaults to the id."""
+
+    tenant: TenantId
+    name: TenantName | None = None
+
+
+class TenantView(BaseModel):
+    """`GET /api/v1/tenants`."""
+
+    tenant: str
+    name: str
+    created_at: Timestamp
+
+
+class TenantCreated(TenantView):
+    """A new tenant with its first key, which may do all within it. The only answer that ever shows the key."""
+
+    key_id: UUID
+    key: str = Field(repr=False)

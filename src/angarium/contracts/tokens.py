@@ -1,0 +1,47 @@
+"""Short-lived tokens: in exchange for an API key, or for a user's email and password."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, Field, StringConstraints
+
+from angarium.contracts.fields import Body
+from angarium.contracts.scopes import Scope
+
+Email = Annotated[str, StringConstraints(min_length=3, max_length=320)]
+Password = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
+
+
+class TokenRequest(Body):
+    """`POST /api/v1/auth/token`; `scopes`: fewer than the key has (default: all of them)."""
+
+    scopes: Annotated[list[Scope], Field(min_length=1, max_length=len(Scope))] | None = None
+
+
+class LoginRequest(Body):
+    """`POST /api/v1/auth/login`."""
+
+    email: Email = Field(repr=False)
+    password: Password = Field(repr=False)
+    tenant: Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00]*$")] = "default"
+
+
+class TokenIssued(BaseModel):
+    """A bearer token and its life in seconds (RFC 6749 §5.1)."""
+
+    access_token: str = Field(repr=False)
+    token_type: Literal["bearer"] = "bearer"  # noqa: S105 - a type's name
+    expires_in: int
+
+
+class PasswordCheck(Body):
+    """`POST /internal/v1/login` (service token only): whose email and password are these?"""
+
+    email: Email = Field(repr=False)
+    password: Password = Field(repr=False)
+
+
+class PasswordChecked(BaseModel):
+    """The user; wrong ones are a 401, too many wrong ones a 429."""
+
+    user_id: UUID

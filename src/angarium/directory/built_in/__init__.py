@@ -1,0 +1,1 @@
+"""Templates that every tenant has without making them: what the B2B surface sends with."""

@@ -1,0 +1,81 @@
+"""The tokens in links by which people without an account change what they get.
+
+A token says for whom and for what, is signed (HMAC-SHA256, RFC 2104) and holds no personal data: ids, and the
+names of channel and category. Whoever has it may see and change these preferences and nothing else.
+"""
+
+import hashlib
+import hmac
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+from uuid import UUID
+
+import msgspec
+from pydantic import SecretStr
+
+from angarium.contracts.statuses import Channel
+from angarium.platform.clock import Clock
+
+LIFE_DAYS = 400
+"""Mails are kept, and what was unwanted after a year still is."""
+PAGE_PATH = "/preferences"
+UNSUBSCRIBE_PATH = "/unsubscribe"
+_PURPOSE = b"angarium preference links 1"
+_SIGNATURE_BYTES = 20
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class PreferenceLink(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+    """Whose preferences, and what the mail was about. `expires`: days since 1970; no category: the whole channel."""
+
+    tenant: str
+    user_id: UUID
+    channel: Channel
+    category: str | None
+    expires: int
+
+
+class _SecretSettings(Protocol):
+    @property
+    def link_secret(self) -> SecretStr | None: ...
+
+
+def links_of(settings: _SecretSettings, service_token: str | None, clock: Clock) -> "PreferenceLinks | None":
+    """Links signed with `link_secret`, else with a key made from the service token; None: there is neither."""
+    secret = settings.link_secret.get_secret_value() if settings.link_secret is not None else service_token
+    return None if secret is None else PreferenceLinks(secret, clock)
+
+
+class PreferenceLinks:
+    """Makes and reads tokens with one secret."""
+
+    def __init__(self, secret: str, clock: Clock) -> None:
+        self._key = hmac.digest(secret.encode(), _PURPOSE, "sha256")
+        self._clock = clock
+
+    def token(self, tenant: str, user_id: UUID, channel: Channel, category: str | None) -> str:
+        """The same for the same on one day; good for 400 days."""
+        link = PreferenceLink(
+            tenant=tenant, user_id=user_id, channel=channel, category=category, expires=self._today() + LIFE_DAYS
+        )
+        content = msgspec.msgpack.encode(link)
+        return urlsafe_b64encode(self._signature(content) + content).decode().rstrip("=")
+
+    def read(self, token: str) -> PreferenceLink | None:
+        """What the token says; None: it is none of ours, or too old."""
+        try:
+            raw = urlsafe_b64decode(token + "=" * (-len(token) % 4))
+        except ValueError:
+            return None
+        signature, content = raw[:_SIGNATURE_BYTES], raw[_SIGNATURE_BYTES:]
+        if not hmac.compare_digest(signature, self._signature(content)):
+            return None
+        link = msgspec.msgpack.decode(content, type=PreferenceLink)
+        return link if link.expires >= self._today() else None
+
+    def _signature(self, content: bytes) -> bytes:
+        return hmac.digest(self._key, content, hashlib.sha256)[:_SIGNATURE_BYTES]
+
+    def _today(self) -> int:
+        return (self._clock.now() - _EPOCH) // timedelta(days=1)

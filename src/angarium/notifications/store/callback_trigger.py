@@ -1,0 +1,54 @@
+"""The trigger that keeps a callback for each change of status of which a caller wants to be told.
+
+In the database rather than in the statements, so that no change can be without its callback: results, moves by hand,
+the sweeper's endings, whatever comes later. Its condition is judged before anything is called, so that a notification
+without a callback URL costs nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from angarium.contracts.statuses import UNFINISHED, Status
+
+TOLD = tuple(status for status in Status if status not in UNFINISHED)
+"""The statuses that are told: `sent`, and each that ends a notification."""
+_TOLD = ", ".join(f"'{status}'" for status in TOLD)
+_COLUMNS = """id, tenant, notification_id, url, origin, status, reason_code, reason_message, occurred_at, state, tries,
+    next_at, attempts"""
+
+_POSTGRESQL = (
+    f"""
+    CREATE OR REPLACE FUNCTION keep_callback() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        INSERT INTO callbacks ({_COLUMNS})
+        VALUES (gen_random_uuid(), NEW.tenant, NEW.id, NEW.callback_url,
+            coalesce(lower(substring(NEW.callback_url from '^[^/]*//[^/?#]*')), ''), NEW.status, NEW.reason_code,
+            NEW.reason_message, NEW.updated_at, 'pending', 0, NEW.updated_at, '[]');
+        RETURN NULL;
+    END $$
+    """,  # noqa: S608 - constants of this file
+    f"""
+    CREATE TRIGGER keep_callback AFTER UPDATE OF status ON notifications FOR EACH ROW
+    WHEN (NEW.callback_url IS NOT NULL AND NEW.status <> OLD.status AND NEW.status IN ({_TOLD}))
+    EXECUTE FUNCTION keep_callback()
+    """,
+)
+_AFTER_SCHEME = "substr(NEW.callback_url, instr(NEW.callback_url, '//') + 2)"
+_SQLITE = (
+    f"""
+    CREATE TRIGGER keep_callback AFTER UPDATE OF status ON notifications FOR EACH ROW
+    WHEN NEW.callback_url IS NOT NULL AND NEW.status <> OLD.status AND NEW.status IN ({_TOLD})
+    BEGIN
+        INSERT INTO callbacks ({_COLUMNS})
+        VALUES (
+            lower(hex(randomblob(6)) || '4' || substr(hex(randomblob(2)), 2) || substr('89AB', 1 + abs(random() % 4), 1)
+                || substr(hex(randomblob(2)), 2) || hex(randomblob(6))),
+            NEW.tenant, NEW.id, NEW.callback_url,
+            lower(substr(NEW.callback_url, 1, instr(NEW.callback_url, '//') + min(
+                instr({_AFTER_SCHEME} || '/', '/'), instr({_AFTER_SCHEME} || '?', '?'),
+                instr({_AFTER_SCHEME} || '#', '#')))),
+            NEW.status, NEW.reason_code, NEW.reason_message, NEW.updated_at, 'pending', 0, NEW.updated_at, '[]');
+    END
+    """,  # noqa: S608 - constants of this file
+)
+
+TRIGGERS: Mapping[str, Sequence[str]] = {"postgresql": _POSTGRESQL, "sqlite": _SQLITE}
+"""The statements that make it, for each kind of database, once the tables are there."""

@@ -1,0 +1,95 @@
+"""The count that all processes share, on Redis (or Valkey)."""
+
+import asyncio
+from hashlib import sha256
+
+from redis.exceptions import RedisError
+
+from angarium.platform.cache.redis import open_redis
+from angarium.platform.clock import Clock
+from angarium.platform.rate_limit.port import SLOTS, Count, CounterUnavailable
+from angarium.platform.settings_values import RateLimit
+from angarium.platform.telemetry.logging import Logger
+
+_COUNT = f"""
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local limit, slot_length = tonumber(ARGV[1]), tonumber(ARGV[2])
+local admitted, wanted = tonumber(ARGV[3]), tonumber(ARGV[4])
+local slot = math.floor(now / slot_length)
+local entries = redis.call('HGETALL', KEYS[1])
+local used, oldest = 0, slot
+for index = 1, #entries, 2 do
+    local counted = tonumber(entries[index])
+    if counted < slot - {SLOTS} then
+        redis.call('HDEL', KEYS[1], entries[index])
+    else
+        used = used + tonumber(entries[index + 1])
+        oldest = math.min(oldest, counted)
+    end
+end
+local granted = math.max(0, math.min(wanted, limit - used - admitted))
+if admitted + granted > 0 then
+    redis.call('HINCRBY', KEYS[1], string.format('%d', slot), admitted + granted)
+    redis.call('PEXPIRE', KEYS[1], math.ceil(slot_length * {SLOTS + 2} / 1000))
+    used = used + admitted + granted
+end
+local wait = 0
+if used >= limit then
+    wait = math.max(0, (oldest + {SLOTS + 1}) * slot_length - now)
+end
+return {{granted, used, wait}}
+"""
+"""Judged by the clock of Redis; a hash of calls by slot. One step: nothing else runs in between."""
+_MICROSECONDS = 1_000_000
+REST_SECONDS = 1.0
+
+
+class RedisCounter:
+    """A hash for each name, which lives a little longer than its window. Implements `Counter`.
+
+    No call lasts longer than `timeout` seconds; after one that failed the next second's fail at once.
+    """
+
+    def __init__(self, url: str, *, clock: Clock, logger: Logger, timeout: float = 0.25) -> None:
+        self._client = open_redis(url, timeout)
+        self._script = self._client.register_script(_COUNT)
+        self._clock = clock
+        self._logger = logger
+        self._timeout = timeout
+        self._rest_ends = float("-inf")
+        self._failing = False
+
+    async def count(self, name: str, limit: RateLimit, *, admitted: int = 0, wanted: int = 0) -> Count:
+        if self._clock.monotonic() < self._rest_ends:
+            raise CounterUnavailable
+        slot_length = int(limit.period.total_seconds() * _MICROSECONDS / SLOTS)
+        try:
+            async with asyncio.timeout(self._timeout):
+                granted, used, wait = await self._script(
+                    keys=[_key(name, limit)], args=[limit.count, slot_length, admitted, wanted]
+                )
+        except (RedisError, OSError, TimeoutError) as error:
+            self._failed(error)
+            raise CounterUnavailable from error
+        self._answered()
+        return Count(granted, used, wait / _MICROSECONDS)
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    def _failed(self, error: Exception) -> None:
+        self._rest_ends = self._clock.monotonic() + REST_SECONDS
+        if not self._failing:
+            self._failing = True
+            self._logger.warning("rate_limit.local", error=type(error).__name__)
+
+    def _answered(self) -> None:
+        if self._failing:
+            self._failing = False
+            self._logger.info("rate_limit.shared")
+
+
+def _key(name: str, limit: RateLimit) -> str:
+    """A name may hold anything; windows of different lengths are counted apart."""
+    return f"angarium:rate:{int(limit.period.total_seconds())}:{sha256(name.encode()).hexdigest()[:32]}"

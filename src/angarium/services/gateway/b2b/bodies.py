@@ -1,0 +1,201 @@
+"""The bodies of the B2B surface. Those that come in are read in snake_case or camelCase."""
+
+from enum import StrEnum
+from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from email_validator import EmailNotValidError, validate_email
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
+from pydantic.alias_generators import to_camel
+
+from angarium.contracts.fields import Body, RequestId, TemplateCode, Timestamp, field_error
+from angarium.contracts.notifications import NotificationRequest
+from angarium.contracts.statuses import Status
+
+MOST_CHARACTERS = 200_000
+_FIRST_VISIBLE = "!"
+
+
+def _email(value: str) -> str:
+    """Refuse what is none (RFC 5322); a domain for tests or of a local network is let through to the worker's check."""
+    local, _, domain = value.rpartition("@")
+    known = f"{local}@example.com" if domain.rpartition(".")[2].lower() in {"local", "localhost"} else value
+    try:
+        validate_email(known, check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        message = "is not an email address"
+        raise ValueError(message) from None
+    return value
+
+
+def _web_link(value: str) -> str:
+    """Refuse what is no http(s) URL: `javascript:` above all."""
+    message = "must be an http or https URL"
+    if any(character < _FIRST_VISIBLE for character in value):
+        raise ValueError(message)
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        raise ValueError(message) from None
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError(message)
+    return value
+
+
+Email = Annotated[str, StringConstraints(min_length=3, max_length=320), AfterValidator(_email)]
+WebLink = Annotated[str, StringConstraints(max_length=2048), AfterValidator(_web_link)]
+Line = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f\u2028\u2029]*$")]
+Subject = Annotated[str, StringConstraints(min_length=1, max_length=998, pattern=r"^[^\x00-\x1f\x7f\u2028\u2029]*$")]
+"""One line (RFC 5322 §2.1.1): no break gets into a header."""
+UserReference = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00]*$")]
+"""Any string by which the caller knows the user."""
+Content = Annotated[str, StringConstraints(min_length=1, max_length=MOST_CHARACTERS, pattern=r"^[^\x00]*$")]
+CallbackUrl = Annotated[str, StringConstraints(max_length=2048)]
+
+
+class EitherCase(Body):
+    """A body whose fields may be written in camelCase too."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_snake_case(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        names = {to_camel(name): name for name in cls.model_fields}
+        renamed: dict[str, Any] = {}
+        for given, value in values.items():
+            name = names.get(str(given), str(given))
+            if name in renamed:
+                raise field_error(name, "is given twice")
+            renamed[name] = value
+        return renamed
+
+
+class SendRequest(EitherCase):
+    """`POST /api/notifications/send`: content as HTML in `message` or `html_content`, or a stored template.
+
+    With `template_code` the content fields are variables of that template, where `variables` lacks them.
+    """
+
+    email: Email
+    subject: Subject | None = None
+    message: Content | None = None
+    html_content: Content | None = None
+    text: Content | None = None
+    user_id: UserReference | None = None
+    template_code: TemplateCode | None = None
+    variables: dict[str, Any] = Field(default_factory=dict)
+    callback_url: CallbackUrl | None = None
+    request_id: RequestId | None = None
+
+    @model_validator(mode="after")
+    def _has_content(self) -> Self:
+        if self.template_code is not None:
+            return self
+        if self.subject is None:
+            raise field_error("subject", "required without template_code")
+        if (self.message is None) == (self.html_content is None):
+            raise field_error("message", "exactly one of message or html_content is required without template_code")
+        if self.variables:
+            raise field_error("variables", "belong to a template_code: content is sent as it is")
+        return self
+
+
+class VerificationRequest(EitherCase):
+    """`POST /api/notifications/send-verification`."""
+
+    email: Email
+    username: Line
+    verification_link: WebLink
+    user_id: UserReference | None = None
+    subject: Subject | None = None
+    callback_url: CallbackUrl | None = None
+    request_id: RequestId | None = None
+
+
+class ReferredRequest(NotificationRequest):
+    """A request for someone who is not stored, kept under the caller's own name for that person."""
+
+    reference: str | None = None
+
+    @property
+    def owner(self) -> str | None:
+        return self.reference
+
+
+class Word(StrEnum):
+    """Where a notification stands, in this surface's words."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    RETRYING = "retrying"
+    SENT = "sent"
+    FAILED = "failed"
+
+
+_WORDS = {
+    Status.SCHEDULED: Word.QUEUED,
+    Status.PENDING: Word.QUEUED,
+    Status.SENDING: Word.SENDING,
+    Status.RETRYING: Word.RETRYING,
+    Status.SENT: Word.SENT,
+    Status.DELIVERED: Word.SENT,
+}
+
+
+def word_of(status: Status) -> Word:
+    """The word for `status`; every end but sent and delivered is a failure."""
+    return _WORDS.get(status, Word.FAILED)
+
+
+class Queued(BaseModel):
+    """The 202."""
+
+    notification_id: UUID
+    status: Word
+    status_url: str
+
+
+class EmailView(BaseModel):
+    """`GET /api/notifications/{id}`. `subject` where it came with the request."""
+
+    notification_id: UUID
+    user_id: str | None
+    email: str | None
+    subject: str | None
+    status: Word
+    attempts: int
+    error: str | None
+    created_at: Timestamp
+    updated_at: Timestamp
+    sent_at: Timestamp | None
+
+
+class UserStats(BaseModel):
+    """`GET /api/notifications/user/{user_id}/stats`."""
+
+    user_id: str
+    total: int
+    queued: int
+    sending: int
+    retrying: int
+    sent: int
+    failed: int
+    last_sent_at: Timestamp | None
+
+
+class QueueLine(BaseModel):
+    """One queue."""
+
+    name: str
+    messages: int
+    consumers: int
+
+
+class QueueStats(BaseModel):
+    """`GET /api/notifications/queue/stats`."""
+
+    queues: list[QueueLine]
+    outbox_pending: int
+    dead_letters: int

@@ -1,0 +1,259 @@
+"""Callbacks in the notification database: leased, recorded, replayed. On SQLAlchemy Core, one form for every database.
+
+Leases are judged by the database's clock. Whoever changes several rows locks callbacks in the order of their ids, then
+notifications in the order of theirs.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, RowMapping, Select, delete, func, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from angarium.contracts.fields import rfc3339
+from angarium.contracts.statuses import Status
+from angarium.notifications.store.schema import callbacks, notifications
+from angarium.platform.clock import Clock
+from angarium.platform.database.engine import reading, writing
+from angarium.platform.database.types import UtcDateTime
+from angarium.platform.identifiers import Identifiers
+from angarium.services.gateway.callbacks.endpoints import Endpoints
+from angarium.services.gateway.callbacks.model import Attempted, Callback, Recorded, State, endpoint_hash
+
+LOOKED_AT = 500
+"""Due rows that one look chooses from."""
+REPLAYED_AT_ONCE = 500
+_OF_CALLBACK = tuple(column for column in callbacks.c if column.name not in {"attempts", "state", "next_at"})
+_OF_NOTIFICATION = (
+    notifications.c.request_id,
+    notifications.c.metadata,
+    notifications.c.correlation_id,
+    notifications.c.traceparent,
+)
+RoomFor = Callable[[str], int]
+"""How many more attempts an origin may have under way."""
+
+
+class CallbackStore:
+    """Works on `engine`, which stays its owner's; `clock` is the database's clock on SQLite, which has none.
+
+    Every method raises DatabaseUnavailable when the database cannot serve.
+    """
+
+    def __init__(self, engine: AsyncEngine, clock: Clock, identifiers: Identifiers) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._identifiers = identifiers
+
+    async def lease(
+        self, limit: int, *, lease: timedelta, room_for: RoomFor, crowded: Collection[str]
+    ) -> Sequence[Callback]:
+        """Up to `limit` that are due, oldest first, of each origin as many as it has room for.
+
+        Those of `crowded` origins are not looked at, so that however many they are, they hide no others.
+        """
+        async with reading(self._engine) as connection:
+            now = await self._now(connection)
+            due = (await connection.execute(_due(now, crowded))).all()
+        chosen = _chosen([(row.id, row.origin) for row in due], limit, room_for)
+        if not chosen:
+            return []
+        async with writing(self._engine) as connection:
+            now = await self._now(connection)
+            rows = (await connection.execute(_still_due(chosen, now))).mappings().all()
+            await self._forget([row["id"] for row in rows if row["request_id"] is None], connection)
+            living = [row for row in rows if row["request_id"] is not None]
+            return await self._leased(connection, living, now + lease)
+
+    async def record(self, batch: Sequence[Attempted]) -> tuple[Collection[UUID], Sequence[Attempted]]:
+        """Write attempts whose lease still holds: their callbacks, and those whose endpoint is disabled by it.
+
+        An attempt stands in its callback and in the notification's timeline.
+        """
+        async with writing(self._engine) as connection:
+            now = await self._now(connection)
+            kept = await self._held(connection, batch)
+            current = [attempted for attempted in batch if attempted.callback.id in kept]
+            for attempted in current:
+                await self._write(connection, attempted, kept[attempted.callback.id], now)
+            await self._note(connection, current, now)
+            disabled = await Endpoints(connection, now).learn(current)
+        return set(kept), disabled
+
+    async def attempts(self, tenant: str, notification_id: UUID) -> Sequence[Recorded]:
+        """Every attempt at the callbacks of a notification, oldest first."""
+        mine = (callbacks.c.tenant == tenant) & (callbacks.c.notification_id == notification_id)
+        async with reading(self._engine) as connection:
+            rows = (await connection.execute(select(callbacks).where(mine))).mappings().all()
+        found = [_recorded(row, number, one) for row in rows for number, one in enumerate(row["attempts"], 1)]
+        return sorted(found, key=lambda attempt: (attempt.at, attempt.callback_id, attempt.attempt))
+
+    async def replay(self, tenant: str, notification_id: UUID) -> int:
+        """Make every callback of a notification due now, whatever became of it; how many. Enables their endpoints."""
+        return await self._replay(tenant, callbacks.c.notification_id == notification_id)
+
+    async def replay_range(self, tenant: str, start: datetime, end: datetime) -> int:
+        """Likewise for all that tell of what happened from `start` on and before `end`."""
+        return await self._replay(tenant, callbacks.c.occurred_at >= start, callbacks.c.occurred_at < end)
+
+    async def _replay(self, tenant: str, *wanted: ColumnElement[bool]) -> int:
+        place = (callbacks.c.occurred_at, callbacks.c.id)
+        query = select(*place, callbacks.c.url).where(callbacks.c.tenant == tenant, *wanted)
+        query = query.order_by(*place).limit(REPLAYED_AT_ONCE)
+        replayed, rows = 0, await self._page(query)
+        while rows:
+            await self._make_due(tenant, rows)
+            replayed += len(rows)
+            rows = await self._page(query.where(tuple_(*place) > tuple_(rows[-1]["occurred_at"], rows[-1]["id"])))
+        return replayed
+
+    async def _page(self, query: Select[Any]) -> Sequence[RowMapping]:
+        async with reading(self._engine) as connection:
+            rows: Sequence[RowMapping] = (await connection.execute(query)).mappings().all()
+        return rows
+
+    async def _make_due(self, tenant: str, rows: Sequence[RowMapping]) -> None:
+        ids = [row["id"] for row in rows]
+        async with writing(self._engine) as connection:
+            now = await self._now(connection)
+            await connection.execute(_locked(ids))
+            due = update(callbacks).where(callbacks.c.id.in_(ids))
+            await connection.execute(due.values(state=State.PENDING, tries=0, next_at=now))
+            await Endpoints(connection, now).enable(tenant, {endpoint_hash(row["url"]) for row in rows})
+
+    async def _now(self, connection: AsyncConnection) -> datetime:
+        if self._engine.dialect.name == "sqlite":
+            return self._clock.now()
+        answer = await connection.execute(select(func.current_timestamp(type_=UtcDateTime())))
+        now: datetime = answer.scalar_one()
+        return now
+
+    async def _leased(
+        self, connection: AsyncConnection, rows: Sequence[RowMapping], until: datetime
+    ) -> Sequence[Callback]:
+        if not rows:
+            return []
+        ids = [row["id"] for row in rows]
+        await connection.execute(update(callbacks).where(callbacks.c.id.in_(ids)).values(next_at=until))
+        keys = {(row["tenant"], endpoint_hash(row["url"])) for row in rows}
+        disabled = await Endpoints(connection, until).disabled(keys)
+        return [_callback(row, until, disabled) for row in rows]
+
+    async def _forget(self, ids: Sequence[UUID], connection: AsyncConnection) -> None:
+        """Callbacks whose notification was erased."""
+        if ids:
+            await connection.execute(delete(callbacks).where(callbacks.c.id.in_(ids)))
+
+    async def _held(self, connection: AsyncConnection, batch: Sequence[Attempted]) -> Mapping[UUID, list[Any]]:
+        """The attempts so far of each callback whose lease is still the one it was attempted under."""
+        leases = {attempted.callback.id: attempted.callback.leased_until for attempted in batch}
+        rows = (await connection.execute(_locked(list(leases)))).mappings().all()
+        return {row["id"]: row["attempts"] for row in rows if row["next_at"] == leases[row["id"]]}
+
+    async def _write(self, connection: AsyncConnection, attempted: Attempted, before: list[Any], now: datetime) -> None:
+        callback, answer = attempted.callback, attempted.answer
+        next_at = None if attempted.wait is None else now + attempted.wait
+        attempt = {
+            "id": str(self._identifiers.new()),
+            "at": rfc3339(answer.at),
+            "status_code": answer.status_code,
+            "error": answer.error,
+            "duration_ms": answer.duration_ms,
+            "next_at": None if next_at is None else rfc3339(next_at),
+        }
+        await connection.execute(
+            update(callbacks)
+            .where(callbacks.c.id == callback.id)
+            .values(state=attempted.state, tries=callback.tries + 1, next_at=next_at, attempts=[*before, attempt])
+        )
+
+    async def _note(self, connection: AsyncConnection, batch: Sequence[Attempted], now: datetime) -> None:
+        """Add each attempt to the timeline of its notification."""
+        events: dict[UUID, list[dict[str, Any]]] = {}
+        for attempted in batch:
+            events.setdefault(attempted.callback.notification_id, []).append(_event(attempted, now))
+        columns = (notifications.c.id, notifications.c.events)
+        ids = sorted(events)
+        query = select(*columns).where(notifications.c.id.in_(ids)).order_by(notifications.c.id)
+        rows = (await connection.execute(query.with_for_update())).all()
+        for row in rows:
+            change = update(notifications).where(notifications.c.id == row.id)
+            await connection.execute(change.values(events=[*row.events, *events[row.id]]))
+
+
+def _due(now: datetime, crowded: Collection[str]) -> Select[Any]:
+    query = select(callbacks.c.id, callbacks.c.origin).where(callbacks.c.next_at <= now)
+    if crowded:
+        query = query.where(callbacks.c.origin.not_in(crowded))
+    return query.order_by(callbacks.c.next_at).limit(LOOKED_AT)
+
+
+def _chosen(due: Sequence[tuple[UUID, str]], limit: int, room_for: RoomFor) -> Sequence[UUID]:
+    chosen: list[UUID] = []
+    taken: Counter[str] = Counter()
+    for identifier, origin in due:
+        if len(chosen) < limit and taken[origin] < room_for(origin):
+            taken[origin] += 1
+            chosen.append(identifier)
+    return chosen
+
+
+def _still_due(ids: Sequence[UUID], now: datetime) -> Select[Any]:
+    """Those that no other gateway has taken meanwhile."""
+    beside = callbacks.outerjoin(notifications, notifications.c.id == callbacks.c.notification_id)
+    return (
+        select(*_OF_CALLBACK, *_OF_NOTIFICATION)
+        .select_from(beside)
+        .where(callbacks.c.id.in_(ids), callbacks.c.next_at <= now)
+        .order_by(callbacks.c.id)
+        .with_for_update(of=callbacks, skip_locked=True)
+    )
+
+
+def _locked(ids: Sequence[UUID]) -> Select[Any]:
+    columns = (callbacks.c.id, callbacks.c.next_at, callbacks.c.attempts)
+    return select(*columns).where(callbacks.c.id.in_(ids)).order_by(callbacks.c.id).with_for_update()
+
+
+def _callback(row: RowMapping, until: datetime, disabled: Collection[tuple[str, str]]) -> Callback:
+    values = dict(row)
+    return Callback(
+        **{**values, "status": Status(values["status"])},
+        leased_until=until,
+        disabled=(row["tenant"], endpoint_hash(row["url"])) in disabled,
+    )
+
+
+def _event(attempted: Attempted, now: datetime) -> dict[str, Any]:
+    callback, answer = attempted.callback, attempted.answer
+    event = {
+        "event": "callback",
+        "at": rfc3339(answer.at),
+        "type": callback.type,
+        "attempt": callback.tries + 1,
+        "outcome": {State.DELIVERED: "sent", State.PENDING: "retry"}.get(attempted.state, "permanent"),
+        "status_code": answer.status_code,
+        "duration_ms": answer.duration_ms,
+    }
+    if answer.error is not None:
+        event["answer"] = answer.error
+    if attempted.wait is not None:
+        event["next_at"] = rfc3339(now + attempted.wait)
+    return event
+
+
+def _recorded(row: RowMapping, number: int, attempt: Mapping[str, Any]) -> Recorded:
+    return Recorded(
+        id=UUID(attempt["id"]),
+        callback_id=row["id"],
+        status=Status(row["status"]),
+        attempt=number,
+        at=datetime.fromisoformat(attempt["at"]),
+        status_code=attempt["status_code"],
+        error=attempt["error"],
+        duration_ms=attempt["duration_ms"],
+        next_at=None if attempt["next_at"] is None else datetime.fromisoformat(attempt["next_at"]),
+    )

@@ -1,0 +1,69 @@
+"""PostgreSQL: hot statements go by index in the order of their keys, even when planned over empty tables."""
+
+import re
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from angarium.notifications.store.postgresql import accept, claim, letters, outbox, record, sweep
+from angarium.platform.database.postgresql_pool import PLANNING
+
+STATEMENTS = {
+    "prior": accept.PRIOR,
+    "claim": claim.CLAIM,
+    "give_up": claim.GIVE_UP,
+    "renew": claim.RENEW,
+    "record": record.RECORD,
+    "record_with_letters": record.RECORD_WITH_LETTERS,
+    "written_before": record.WRITTEN_BEFORE,
+    "move": record.MOVE,
+    "replay": letters.REPLAY,
+    "discard": letters.DISCARD,
+    "living_letters": letters.LIVING_LETTERS,
+    "lease_outbox": outbox.LEASE_OUTBOX,
+    "confirm_outbox": outbox.CONFIRM_OUTBOX,
+    "sweep": sweep.SWEEP,
+}
+BY_KEY = {
+    "pk_notifications": {"id"},
+    "uq_notifications_request_id_tenant_caller": {"request_id"},
+    "ix_notifications_sweep_at": {"sweep_at"},
+    "pk_outbox": {"subject"},
+    "ix_outbox_available_at": {"available_at"},
+    "pk_dead_letters": {"id"},
+}
+"""Each index with a column that its condition must bind; a scan without one reads all of it."""
+
+
+@pytest.fixture
+async def connection(migrated_postgresql: str) -> AsyncIterator[asyncpg.Connection]:
+    settings = PLANNING | {"plan_cache_mode": "force_generic_plan"}
+    opened = await asyncpg.connect(migrated_postgresql, server_settings=settings)
+    transaction = opened.transaction()
+    await transaction.start()
+    await opened.execute("TRUNCATE notifications, outbox, dead_letters")
+    yield opened
+    await transaction.rollback()
+    await opened.close()
+
+
+async def _plan(connection: asyncpg.Connection, statement: str) -> str:
+    prepared = await connection.prepare(statement)
+    values = ", ".join(["NULL"] * len(prepared.get_parameters()))
+    await connection.execute(f"PREPARE planned AS {statement}")
+    rows = await connection.fetch(f"EXPLAIN (COSTS OFF) EXECUTE planned({values})")
+    return "\n".join(row[0] for row in rows)
+
+
+@pytest.mark.distributed
+@pytest.mark.parametrize("name", STATEMENTS)
+async def test_every_table_is_reached_by_its_keys(connection: asyncpg.Connection, name: str) -> None:
+    plan = await _plan(connection, STATEMENTS[name])
+    assert not re.findall(r"Seq Scan|Bitmap|Merge Join", plan), plan
+    scans = re.findall(r"Index (?:Only )?Scan using (\w+) on .*\n\s*(Index Cond|Filter)?:? ?(.*)", plan)
+    assert scans, plan
+    for index, kind, condition in scans:
+        assert index in BY_KEY, plan
+        assert kind == "Index Cond", plan
+        assert any(column in condition for column in BY_KEY[index]), plan

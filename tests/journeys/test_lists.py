@@ -1,0 +1,93 @@
+"""Lists: filters, pages and cursors."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.support.system import System
+from tests.support.system_verbs import Json, new_email, new_name
+
+NOTIFICATIONS = "/api/v1/notifications"
+
+
+async def _five(system: System) -> tuple[Json, list[str]]:
+    user, template = await system.create_user(), await system.create_template()
+    body = {"user_id": user["user_id"], "template_code": template["code"], "variables": {"name": "Ada"}}
+    ids = [(await system.send(**body))["notification_id"] for _ in range(4)]
+    ids.append((await system.send(**body, send_at="2030-01-01T00:00:00Z"))["notification_id"])
+    for notification_id in ids[:4]:
+        await system.wait_for(notification_id, "sent")
+    return body, ids
+
+
+async def test_filters_narrow_the_list(system: System) -> None:
+    body, ids = await _five(system)
+    mine = {"template_code": body["template_code"]}
+    now = datetime.now(UTC)
+    earlier, later = (now - timedelta(hours=1)).isoformat(), (now + timedelta(hours=1)).isoformat()
+    for filters, expected in [
+        (mine, 5),
+        ({"user_id": body["user_id"]}, 5),
+        ({**mine, "status": "sent"}, 4),
+        ({**mine, "status": "scheduled"}, 1),
+        ({**mine, "notification_type": "email"}, 5),
+        ({**mine, "notification_type": "sms"}, 0),
+        ({**mine, "from": earlier, "to": later}, 5),
+        ({**mine, "from": later}, 0),
+        ({**mine, "to": earlier}, 0),
+        ({"request_id": (await system.status(ids[0]))["request_id"]}, 1),
+        ({"template_code": "';--"}, 0),
+    ]:
+        assert await system.count(**filters) == expected, filters
+
+
+async def test_pages_and_cursors_show_everything_once_newest_first(system: System) -> None:
+    body, ids = await _five(system)
+    mine = {"template_code": body["template_code"], "limit": 2}
+    paged: list[str] = []
+    for page in (1, 2, 3):
+        answer = (await system.client.get(NOTIFICATIONS, params={**mine, "page": page})).json()
+        assert (
+            answer["meta"].items()
+            >= {
+                "total": 5,
+                "limit": 2,
+                "page": page,
+                "total_pages": 3,
+                "has_next": page < 3,
+                "has_previous": page > 1,
+            }.items()
+        )
+        paged += [row["notification_id"] for row in answer["data"]]
+    assert paged == ids[::-1]
+    assert sorted(await system.listed(template_code=body["template_code"])) == sorted(ids)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "field"),
+    [
+        ({"limit": "101"}, "limit"),
+        ({"limit": "0"}, "limit"),
+        ({"page": "0"}, "page"),
+        ({"status": "lost"}, "status"),
+        ({"from": "yesterday"}, "from"),
+        ({"cursor": "nonsense"}, "cursor"),
+    ],
+)
+async def test_bad_parameters_are_named(system: System, parameters: dict[str, str], field: str) -> None:
+    answer = await system.client.get(NOTIFICATIONS, params=parameters)
+    assert answer.status_code == 400, answer.text
+    assert [detail["field"] for detail in answer.json()["error"]["details"]] == [field]
+
+
+async def test_metadata_comes_back(system: System) -> None:
+    template = await system.create_template()
+    metadata = {"order": 42, "nested": {"a": [1, None, "ü"]}}
+    accepted = await system.send(
+        recipient={"email": new_email()},
+        template_code=template["code"],
+        variables={"name": "Ada"},
+        metadata=metadata,
+        request_id=new_name("ü"),
+    )
+    assert (await system.status(accepted["notification_id"]))["metadata"] == metadata
