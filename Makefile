@@ -4,7 +4,7 @@ PYTHON = .venv/bin/python
 MAKEFLAGS += --no-builtin-rules
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run run-distributed migrate test test-fast check format clean
+.PHONY: help setup run run-distributed migrate test test-fast bench check format clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -31,6 +31,16 @@ test: setup ## Run every test but the long ones, on private servers; installs mi
 test-fast: setup ## Run the tests that need no server and no browser, in seconds
 	@$(PYTHON) -m pytest -m "not distributed and not browser"
 
+bench: setup .venv-bench/.synced ## Measure Angarium beside Celery, Dramatiq, Taskiq and a naive service, on private servers (BENCH=--quick: a smoke test)
+	@sh scripts/install-test-servers.sh
+	@$(PYTHON) -m benchmarks $(BENCH)
+
+# The peers have an environment of their own, so that they do not decide over the product's versions.
+.venv-bench/.synced: benchmarks/peers/requirements.txt
+	@.venv/bin/uv venv --quiet --clear --python $(PYTHON) .venv-bench
+	@.venv/bin/uv pip sync --quiet --require-hashes --python .venv-bench/bin/python $<
+	@touch $@
+
 check: setup ## Check style, format, types and the direction of imports
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
@@ -42,4 +52,4 @@ format: setup ## Format the code, fix what can be fixed
 	.venv/bin/ruff format
 
 clean: ## Remove everything that was made here, but the embedded data
-	rm -rf .venv .run .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	rm -rf .venv .venv-bench .run .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

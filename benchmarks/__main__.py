@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import resource
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,6 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.angarium import Distributed, Embedded
+from benchmarks.document import keep_section
+from benchmarks.goals import goals_table
 from benchmarks.limits import measure_limits
 from benchmarks.measures import QUICK, Figures, Measurer, Size
 from benchmarks.peer import RECIPES, Peer
@@ -18,7 +21,7 @@ from benchmarks.resident import Load, Sink
 from benchmarks.results_file import Results, conditions_here
 from benchmarks.servers import Servers, private_servers
 from benchmarks.system import System
-from benchmarks.table import page
+from benchmarks.table import limits_table, page, systems_table
 
 Make = Callable[[Path, int, Servers, str | None], System]
 RESULTS = Path(__file__).parent / "results"
@@ -113,13 +116,22 @@ def _write(results: Results, folder: Path, name: str) -> None:
     (folder / f"{name}.md").write_text(f"{page(results)}\n## Charts\n\n{shown}\n")
 
 
+def _allow_many_connections() -> None:
+    """Raise the number of open files, which processes inherit, to what is allowed at most."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 def main() -> int:
     """Run all of it."""
     arguments = _arguments()
+    _allow_many_connections()
     name = arguments.name or ("quick" if arguments.quick else "latest")
     repeats = arguments.repeats or (2 if arguments.quick else 5)
     results = _run(arguments.systems.split(","), repeats, QUICK if arguments.quick else Size(), arguments.source)
     _write(results, RESULTS, name)
+    if name == "latest":
+        keep_section("results", f"{goals_table(results)}\n\n{systems_table(results)}\n\n{limits_table(results)}")
     print(page(results))
     return 0
 

@@ -152,8 +152,21 @@ class Distributed(_Angarium):
         Process([_ANGARIUM, "migrate"], environment=self._environment(), log=self.folder / "migrate.log").wait()
         super().start()
 
+    @property
+    def notifications_database(self) -> str:
+        """Where the notifications are."""
+        return self._settings["NOTIFICATIONS_DATABASE_URL"]
+
     def start_worker(self) -> None:
         self._start("email")
 
     def stop_worker(self) -> None:
         self._processes["email"].terminate()
+
+    def add_worker(self) -> None:
+        port = str(free_port())
+        self._launch("email-2", [_ANGARIUM, "work", "email"], self._environment(PORT=port))
+        self._wait_for("email-2", f"http://127.0.0.1:{port}/ready")
+
+    def remove_worker(self) -> None:
+        self._processes.pop("email-2").terminate()

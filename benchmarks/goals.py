@@ -9,10 +9,10 @@ from benchmarks.statistics import shown
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """`least` of `floor` and `goal` times (or, where `lower`, at most that)."""
+    """At least `floor` and, better, `goal`; where `lower`, at most. Some have no floor."""
 
     title: str
-    floor: float
+    floor: float | None
     goal: float
     ratio: Callable[[Results], float | None]
     lower: bool = False
@@ -24,6 +24,8 @@ class Goal:
             return "not measured"
         if self._reaches(value, self.goal):
             return "goal reached"
+        if self.floor is None:
+            return "goal missed"
         return "floor held" if self._reaches(value, self.floor) else "below the floor"
 
     def _reaches(self, value: float, mark: float) -> bool:
@@ -76,7 +78,7 @@ GOALS: Sequence[Goal] = (
     ),
     Goal("embedded end to end vs Celery", 20, 35, _ratio("end_to_end_rate", "embedded", "celery")),
     Goal("10,000 connections at once, one post each: share sent", 1, 1, _median("crowd_share", "angarium")),
-    Goal("10,000 connections at once: p99", 30, 3, _median("crowd_p99_s", "angarium"), lower=True, unit=" s"),
+    Goal("10,000 connections at once: p99", None, 3, _median("crowd_p99_s", "angarium"), lower=True, unit=" s"),
     Goal("two workers vs one", 1.6, 1.9, _ratio("workers_2_rate", "angarium", "angarium", "worker_rate")),
     Goal("resident memory, gateway", 150, 90, _median("memory_gateway_mb", "angarium"), lower=True, unit=" MB"),
     Goal("resident memory, worker", 150, 90, _median("memory_email_mb", "angarium"), lower=True, unit=" MB"),
@@ -90,6 +92,7 @@ def goals_table(results: Results) -> str:
     for goal in GOALS:
         value = goal.ratio(results)
         measured = f"{shown(value)}{goal.unit}" if value is not None else "–"
-        marks = f"{goal.floor:g}{goal.unit} | {goal.goal:g}{goal.unit}"
+        floor = f"{goal.floor:g}{goal.unit}" if goal.floor is not None else "–"
+        marks = f"{floor} | {goal.goal:g}{goal.unit}"
         rows.append(f"| {goal.title} | {marks} | {measured} | {goal.verdict(value)} |")
     return "\n".join(rows)

@@ -24,7 +24,11 @@ _OK = frozenset({"200", "202"})
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """At most `count` requests, none begun after `seconds`; `rate` a second, or each once the one before is answered."""
+    """At most `count` requests, none begun after `seconds`.
+
+    `rate` a second, whether the ones before are answered or not; 0: each connection asks again once it is answered.
+    `bulk`: so many items in each; `start`: the first item's number.
+    """
 
     port: int
     path: str
@@ -47,12 +51,13 @@ class Connection(asyncio.Protocol):
         self._buffer = b""
         self._transport: asyncio.Transport | None = None
         self.began = 0
+        self.waiting = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment]  # TCP gives a Transport
 
     def ask(self, request: bytes, began: int) -> None:
-        self.began = began
+        self.began, self.waiting = began, True
         self._transport.write(request)  # type: ignore[union-attr]  # connected before any job begins
 
     def data_received(self, data: bytes) -> None:
@@ -61,6 +66,7 @@ class Connection(asyncio.Protocol):
         if head < 0 or len(self._buffer) < head + 4 + _length(self._buffer, head):
             return
         status, self._buffer = self._buffer[9:12].decode(), b""
+        self.waiting = False
         self._run.answered(self, status)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol's signature
@@ -158,9 +164,12 @@ class Run:
         else:
             self._next(connection)
 
-    def lost(self, connection: Connection) -> None:  # noqa: ARG002 - one is as good as another
-        if not self._over and not self._done.done():
-            self._done.set_exception(ConnectionError(f"a connection was closed; {dict(self._statuses)}"))
+    def lost(self, connection: Connection) -> None:
+        """Count a request whose answer will not come; a connection that had nothing to answer may close."""
+        if connection.waiting and not self._over:
+            self._statuses["closed"] += 1
+            self._ended += 1
+            self._finish_if_done()
 
     def _finish_if_done(self) -> None:
         if not self._deadline and self._ended == self._begun and not self._done.done():
@@ -168,14 +177,15 @@ class Run:
 
     def _report(self) -> Mapping[str, Any]:
         accepted = sum(count for status, count in self._statuses.items() if status in _OK) * max(1, self._job.bulk)
-        seconds = (self._last - self._first) / 1e9
+        seconds = (self._last - self._first) / 1e9 or 1e-9
+        latencies = self._latencies or [0.0]
         return {
             "accepted": accepted,
             "statuses": dict(self._statuses),
             "seconds": seconds,
             "rate": accepted / seconds,
-            "p50_ms": percentile(self._latencies, 0.5),
-            "p99_ms": percentile(self._latencies, 0.99),
+            "p50_ms": percentile(latencies, 0.5),
+            "p99_ms": percentile(latencies, 0.99),
             "first_ns": self._first,
             "last_ns": self._last,
         }

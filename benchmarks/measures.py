@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from benchmarks.load import Job
 from benchmarks.resident import Load, Sink
 from benchmarks.system import System
 
@@ -21,11 +23,16 @@ class Size:
     latency_seconds: float = 6.0
     latency_rate: float = 50.0
     end_to_end_share: float = 1.0
+    crowd: int = 10_000
 
 
 QUICK = Size(
     accept_seconds=0.7, accept_most=2000, bulks=3, worker_seconds=2.0, latency_seconds=2.0, end_to_end_share=0.25
 )
+
+
+class NotAccepted(Exception):
+    """A request was answered otherwise than with a 202, or not at all."""
 
 
 class NotDelivered(Exception):
@@ -45,59 +52,95 @@ class Measurer:
         """Everything, in one order; the system is idle before and after."""
         figures: Figures = {}
         self.sink.reset()
-        if system.has_worker:
-            system.stop_worker()
+        system.pause_worker()
         accepted = self._accept(system, figures)
-        if system.has_worker:
-            self._worker(system, accepted, figures)
-        else:
+        system.resume_worker()
+        if not system.has_worker:
             self._all(accepted, system)
+        elif system.target.bulk_path:
+            figures["worker_rate"] = self._drained(system, accepted)
+        else:
+            self._worker_for_a_while(system, accepted, figures)
         self._end_to_end(system, figures)
         self._latency(system, figures)
         figures |= {f"memory_{name}_mb": size for name, size in system.memory().items()}
+        if system.name == "angarium":
+            self._two_workers(system, figures)
+            self._crowd(system, figures)
+        return figures
+
+    def measure_delivery(self, system: System) -> Figures:
+        """Only end to end and latency."""
+        figures: Figures = {}
+        self._end_to_end(system, figures)
+        self._latency(system, figures)
         return figures
 
     def warm_up(self, system: System) -> None:
         """What the first requests have to prepare is not measured."""
         self.sink.reset()
-        answer = self.load.run(system.job(connections=8, count=200))
+        answer = self._posted(system.job(connections=8, count=200))
         self._all(int(answer["accepted"]), system)
 
     def _accept(self, system: System, figures: Figures) -> int:
         accepted, size = 0, self._size
         for connections in (1, CLIENTS, 1000):
             most = size.accept_most
-            answer = self.load.run(system.job(connections=connections, count=most, seconds=size.accept_seconds))
+            answer = self._posted(system.job(connections=connections, count=most, seconds=size.accept_seconds))
             accepted += int(answer["accepted"])
             for figure in ("rate", "p50_ms", "p99_ms"):
                 figures[f"accept_{connections}_{figure}"] = answer[figure]
         if system.target.bulk_path:
-            answer = self.load.run(system.job(connections=2, count=size.bulks, bulk=1000))
+            answer = self._posted(system.job(connections=2, count=size.bulks, bulk=1000))
             accepted += int(answer["accepted"])
             figures["bulk_rate"], figures["bulk_p50_ms"] = answer["rate"], answer["p50_ms"]
         return accepted
 
-    def _worker(self, system: System, waiting: int, figures: Figures) -> None:
-        """The worker alone, on what was accepted while it was stopped."""
-        system.start_worker()
-        first = self.sink.wait(1)
-        enough = max(1, int(waiting * (1 if system.target.bulk_path else 0.9)))
-        report = self.sink.wait_at_most(enough, self._size.worker_seconds if not system.target.bulk_path else 60.0)
-        seconds = (report["last_ns"] - first["first_ns"]) / 1e9
-        figures["worker_rate"] = (report["mails"] - 1) / seconds
-        if system.target.bulk_path:
-            self._all(waiting, system)
-            return
+    def _drained(self, system: System, waiting: int) -> float:
+        """The rate at which the worker alone delivers all that waits, from its first mail on."""
+        report = self._all(waiting, system)
+        return (report["mails"] - 1) * 1e9 / (report["last_ns"] - report["first_ns"])
+
+    def _worker_for_a_while(self, system: System, waiting: int, figures: Figures) -> None:
+        """As above, but a slow worker need not deliver all: what is left is thrown away."""
+        self.sink.wait(1)
+        report = self.sink.wait_at_most(waiting, self._size.worker_seconds)
+        figures["worker_rate"] = (report["mails"] - 1) * 1e9 / (report["last_ns"] - report["first_ns"])
         system.stop_worker()
         system.forget_waiting()
         system.start_worker()
         self.warm_up(system)
 
+    def _two_workers(self, system: System, figures: Figures) -> None:
+        system.add_worker()
+        system.pause_worker()
+        self.sink.reset()
+        waiting = self._posted(system.job(connections=2, count=self._size.bulks, bulk=1000))["accepted"]
+        system.resume_worker()
+        figures["workers_2_rate"] = self._drained(system, int(waiting))
+        system.remove_worker()
+
+    def _crowd(self, system: System, figures: Figures) -> None:
+        """Many connections at once, one post each."""
+        self.sink.reset()
+        crowd = self._size.crowd
+        answer = self.load.run(system.job(connections=crowd, count=crowd))
+        report = self._all(int(answer["accepted"]), system)
+        figures["crowd_share"] = report["different"] / crowd
+        figures["crowd_p99_s"] = answer["p99_ms"] / 1000
+
+    def _posted(self, job: Job) -> Mapping[str, Any]:
+        """The load generator's report; everything was accepted."""
+        answer = self.load.run(job)
+        if answer["accepted"] != sum(answer["statuses"].values()) * max(1, job.bulk):
+            raise NotAccepted(str(answer["statuses"]))
+        return answer
+
     def _end_to_end(self, system: System, figures: Figures) -> None:
         count = int(system.end_to_end * self._size.end_to_end_share)
         self.sink.reset()
         before, servers_before = sum(system.cpu().values()), self._server_cpu()
-        answer = self.load.run(system.job(connections=CLIENTS, count=count))
+        answer = self._posted(system.job(connections=CLIENTS, count=count))
         report = self._all(int(answer["accepted"]), system)
         used = sum(system.cpu().values()) - before
         figures["end_to_end_rate"] = count * 1e9 / (report["last_ns"] - answer["first_ns"])
@@ -109,7 +152,7 @@ class Measurer:
         size = self._size
         count = int(size.latency_rate * size.latency_seconds)
         self.sink.reset()
-        answer = self.load.run(system.job(connections=16, count=count, rate=size.latency_rate))
+        answer = self._posted(system.job(connections=16, count=count, rate=size.latency_rate))
         report = self._all(int(answer["accepted"]), system)
         figures["latency_p50_ms"], figures["latency_p99_ms"] = report["p50_ms"], report["p99_ms"]
 

@@ -54,6 +54,22 @@ class System(ABC):
     def start_worker(self) -> None:
         """Start what takes from the queue; not waiting for it."""
 
+    def pause_worker(self) -> None:
+        """Let it take nothing; its connections stay open."""
+        for name in self._workers():
+            self._processes[name].freeze()
+
+    def resume_worker(self) -> None:
+        """End the pause."""
+        for name in self._workers():
+            self._processes[name].thaw()
+
+    def add_worker(self) -> None:  # noqa: B027 - only a system that is measured with two has to
+        """Start a second worker; return once it is ready."""
+
+    def remove_worker(self) -> None:  # noqa: B027 - as above
+        """End the second worker."""
+
     @abstractmethod
     def stop_worker(self) -> None:
         """Stop it and wait for its end."""
@@ -69,6 +85,7 @@ class System(ABC):
     def kill(self) -> None:
         """End what still runs."""
         for process in self._processes.values():
+            process.thaw()
             process.kill()
 
     def job(self, *, connections: int, count: int, seconds: float = 3600.0, rate: float = 0.0, bulk: int = 0) -> Job:
@@ -95,6 +112,9 @@ class System(ABC):
     def memory(self) -> Mapping[str, float]:
         """Resident megabytes of each process."""
         return {name: resident_megabytes(family(process.pid)) for name, process in self._processes.items()}
+
+    def _workers(self) -> Sequence[str]:
+        return [name for name in self._processes if name.startswith(("worker", "email"))]
 
     def _launch(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
         self._processes[name] = Process(command, environment=environment, log=self.folder / f"{name}.log")

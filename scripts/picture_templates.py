@@ -12,7 +12,7 @@ from tests.support.browser import launch  # noqa: E402 - the path comes first
 from tests.support.starters import starter_mails  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images" / "templates"
-WIDTHS = {"wide": 720, "narrow": 360}
+PICTURES = {"wide-light": 720, "wide-dark": 720, "narrow-light": 360}
 
 
 def main() -> None:
@@ -21,17 +21,16 @@ def main() -> None:
     with sync_playwright() as playwright:
         browser = launch(playwright)
         for code, mail in starter_mails().items():
-            for scheme in ("light", "dark"):
-                for size, width in WIDTHS.items():
-                    take(browser, mail.html or "", IMAGES / f"{code}-{size}-{scheme}.png", width, scheme)
+            for name, width in PICTURES.items():
+                take(browser, mail.html or "", IMAGES / f"{code}-{name}.png", width, dark=name.endswith("dark"))
         browser.close()
 
 
-def take(browser: Browser, html: str, file: Path, width: int, scheme: str) -> None:
+def take(browser: Browser, html: str, file: Path, width: int, *, dark: bool) -> None:
     """One picture."""
     page = browser.new_page(
         viewport={"width": width, "height": 600},
-        color_scheme="dark" if scheme == "dark" else "light",
+        color_scheme="dark" if dark else "light",
         java_script_enabled=False,
         device_scale_factor=1,
     )

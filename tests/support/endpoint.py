@@ -1,6 +1,7 @@
 """An HTTP endpoint that receives callbacks, on a port of its own, and behaves as a test says."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -61,7 +62,9 @@ class Endpoint:
 
 
 @asynccontextmanager
-async def endpoint(host: str = "127.0.0.1", tls: object = None, **behaviour: object) -> AsyncIterator[Endpoint]:
+async def endpoint(
+    host: str = "127.0.0.1", tls: ssl.SSLContext | None = None, **behaviour: object
+) -> AsyncIterator[Endpoint]:
     """An endpoint that listens; what still hangs in it is cut off at the end."""
     serving: set[asyncio.Task[None]] = set()
     made = Endpoint(free_port(), **behaviour)  # type: ignore[arg-type]  # the fields above
@@ -71,7 +74,7 @@ async def endpoint(host: str = "127.0.0.1", tls: object = None, **behaviour: obj
         serving.add(task)
         task.add_done_callback(serving.discard)
 
-    server = await asyncio.start_server(connected, host, made.port, ssl=tls)  # type: ignore[arg-type]  # an SSLContext
+    server = await asyncio.start_server(connected, host, made.port, ssl=tls)
     try:
         yield made
     finally:

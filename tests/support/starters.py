@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
-from uuid import uuid5, NAMESPACE_URL
+from uuid import NAMESPACE_URL, uuid5
 
 from angarium.cli.template_checks import read_all
 from angarium.contracts.statuses import Channel

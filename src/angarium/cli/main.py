@@ -5,7 +5,7 @@ import sys
 from cyclopts import App, CycloptsError
 
 from angarium import __version__
-from angarium.cli import dead_letters, keys, notifications, processes, templates
+from angarium.cli import dead_letters, keys, notifications, processes, templates, tenants
 from angarium.cli.api import CallFailed
 from angarium.contracts.errors import SettingsError
 
@@ -17,6 +17,7 @@ app = App(
 processes.register(app)
 notifications.register(app)
 app.command(keys.app)
+app.command(tenants.app)
 app.command(dead_letters.app)
 app.command(templates.app)
 

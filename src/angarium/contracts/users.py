@@ -206,3 +206,26 @@ class ErasureAnswer(BaseModel):
     """How many of the user's notifications a worker was sending: these must be erased again once it has ended."""
 
     sending: int
+
+
+class ImportFault(BaseModel):
+    """What is wrong with one row of an import."""
+
+    line: int
+    field: str
+    message: str
+
+
+class ImportView(BaseModel):
+    """`GET /users/imports/{import_id}`: how far it is; `errors` are the first 1,000."""
+
+    import_id: UUID
+    status: Literal["running", "finished", "interrupted"]
+    total: int
+    processed: int
+    created: int
+    updated: int
+    failed: int
+    errors: list[ImportFault]
+    created_at: Timestamp
+    updated_at: Timestamp

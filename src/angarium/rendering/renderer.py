@@ -24,9 +24,9 @@ Key = tuple[UUID, int, str, Channel]
 
 PATIENCE = 0.005
 """Seconds of work that a rendering may take of the event loop's time."""
-MOST_PARSED_AT_ONCE = 20_000
+MOST_PARSED_AT_ONCE = 150_000
 """Effort of the sources that are parsed on the event loop, some 4 ms."""
-_CHARACTERS_OF_MARKUP = 200
+_CHARACTERS_OF_MARKUP = 1_000
 _HTML_PARTS = frozenset({"html"})
 _BREAKS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
@@ -153,7 +153,7 @@ def _sources(sources: ChannelSources | None, channel: Channel) -> Mapping[str, s
 
 
 def _effort(sources: Mapping[str, str]) -> int:
-    """How long parsing takes, in characters: a tag or output costs as much as hundreds of characters of text."""
+    """How long parsing takes, in characters: a tag or output costs as much as a thousand characters of text."""
     return sum(
         len(source) + _CHARACTERS_OF_MARKUP * (source.count("{{") + source.count("{%")) for source in sources.values()
     )

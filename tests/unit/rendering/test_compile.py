@@ -114,6 +114,26 @@ def test_mjml_faults_name_their_place() -> None:
     ]
 
 
+def test_mjml_in_the_wrong_place_is_refused_with_its_place() -> None:
+    section = "{% if a %}<mj-section><mj-column><p>lost</p></mj-column></mj-section>{% endif %}"
+    assert faults(mjml=f"<mjml><mj-body>\n  {section}</mj-body></mjml>") == [
+        ("mjml", "<p> cannot stand in <mj-column>", 2, 36)
+    ]
+    assert faults(mjml="<mjml><mj-body><mj-text>x</mj-text></mj-body></mjml>") == [
+        ("mjml", "<mj-text> cannot stand in <mj-body>", 1, 16)
+    ]
+
+
+def test_liquid_in_a_preview_text_survives() -> None:
+    preview = "{% if a %}{{ a }}{% endif %}"
+    page = f"<mjml><mj-head><mj-preview>{preview}</mj-preview></mj-head><mj-body></mj-body></mjml>"
+    assert preview in email(mjml=page)["html"]
+
+
+def test_a_link_that_shows_its_address_is_written_once() -> None:
+    assert email(content="<a href='{{ url }}'>{{ url }}</a>")["text"] == "{{ url }}"
+
+
 def test_every_faulty_part_is_named_once_with_line_and_column() -> None:
     assert faults({"fr": TemplateParts(subject="{{ a | nope }}")}, content="a\n {% if x %}b", subject="{{ a") == [
         ("subject", "unexpected end of template, expected '}}'", 1, 1),

@@ -126,3 +126,54 @@ def test_plain_templates_render_in_microseconds() -> None:
             renderer.render(made, Channel.EMAIL, "en", variables)
         spent.append((time.thread_time() - started) / 100)
     assert min(spent) < 50e-6
+
+
+LOOP = "{% for i in (1..9999) %}{% for j in (1..9) %}{{ i }}{% endfor %}{% endfor %}"
+
+
+async def test_what_is_quick_is_rendered_at_once() -> None:
+    made = template(text="{% if a %}{{ a }}{% endif %}")
+    assert Renderer().quick(made, Channel.SMS, None, {"a": 1}) == SmsContent("1")
+
+
+async def test_what_is_slow_is_left_to_patience_and_remembered() -> None:
+    made, renderer = template(text=LOOP + "{{ a }}"), Renderer(Limits(seconds=20))
+    assert renderer.quick(made, Channel.SMS, None, {"a": 1}) is None
+    started = time.thread_time()
+    assert renderer.quick(made, Channel.SMS, None, {"a": 1}) is None
+    assert time.thread_time() - started < 0.001
+    content = await renderer.patient(made, Channel.SMS, None, {"a": "end"})
+    assert isinstance(content, SmsContent)
+    assert content.text.endswith("end")
+
+
+async def test_a_large_source_is_not_even_parsed_on_the_way() -> None:
+    made = template(text="{{ a }}" * 3_000)
+    renderer = Renderer()
+    assert renderer.quick(made, Channel.SMS, None, {"a": 1}) is None
+    assert await renderer.patient(made, Channel.SMS, None, {"a": 1}) == SmsContent("1" * 3_000)
+    assert renderer.quick(made, Channel.SMS, None, {"a": 2}) == SmsContent("2" * 3_000)
+
+
+async def test_patience_ends_too() -> None:
+    renderer = Renderer(Limits(seconds=0.01))
+    with pytest.raises(RenderFailed, match="too long"):
+        await renderer.patient(template(text=LOOP), Channel.SMS, None, {})
+
+
+def test_all_parts_of_a_message_share_their_time() -> None:
+    ticks = iter(range(10_000))
+    renderer = Renderer(Limits(seconds=100), timer=lambda: float(next(ticks)))
+    part = "{% for i in (1..60) %}{{ i }}{% endfor %}"
+    assert renderer.render(template(text=part), Channel.SMS, None, {})
+    with pytest.raises(RenderFailed, match="too long"):
+        renderer.render(template(subject=part, html=part, text=part, version=2), Channel.EMAIL, None, {})
+
+
+def test_a_missing_part_of_a_regional_language_comes_from_the_language() -> None:
+    made = template(
+        {"pt": TemplateParts(subject="PT", content="pt"), "pt-BR": TemplateParts(content="br")},
+        subject="EN",
+        content="en",
+    )
+    assert Renderer().render(made, Channel.EMAIL, "pt-BR", {}) == EmailContent("PT", "br", "br")

@@ -1,21 +1,32 @@
-"""Messages as AMQP frames (AMQP 0-9-1 §2.3.5, §4.2), and as deliveries."""
+"""Messages as AMQP frames (AMQP 0-9-1 §2.3.5, §4.2), and as deliveries.
 
+What every message has is written directly: the library's general encoder takes five times as long. A property test
+holds the two together.
+"""
+
+from collections.abc import Mapping
 from datetime import datetime
+from struct import Struct
 
 import pamqp.frame
 from aiormq import Channel
 from aiormq.abc import DeliveredMessage
 from pamqp import commands as spec
 from pamqp.body import ContentBody
-from pamqp.header import ContentHeader
 
 from angarium.platform.broker.port import Outgoing
 from angarium.platform.broker.rabbitmq_topology import delay_exchange
 from angarium.platform.telemetry.correlation import CORRELATION_HEADER
 
-_PERSISTENT = 2
-_CONTENT_TYPE = "application/json"
 _SHORT_STRING = 255
+_HEADER_FRAME, _BODY_FRAME, _FRAME_END = 2, 3, b"\xce"
+_BASIC = 60  # the class of messages
+_FRAME = Struct(">BHI")  # type, channel, size
+_CONTENT_HEADER = Struct(">BHIHHQ")  # then class, weight, size of the body
+_HEADERS_FLAG, _CORRELATION_FLAG = 1 << 13, 1 << 10
+_ALWAYS = 1 << 15 | 1 << 12 | 1 << 7 | 1 << 6  # content type, delivery mode, message id, timestamp
+_CONTENT_TYPE = b"\x10application/json"
+_PERSISTENT = b"\x02"
 # What RabbitMQ adds to a message that it dead-lettered: passed on, it would make a cycle of an honest second wait.
 _BROKER_HEADERS = ("x-death", "x-first-death-", "x-last-death-")
 
@@ -30,8 +41,9 @@ class FrameWriter:
 
     def encode(self, message: Outgoing, now: datetime) -> bytes:
         """All frames of one publish: method, header, body in as many pieces as it takes. Raises ValueError."""
-        header = ContentHeader(properties=_properties(message, now), body_size=len(message.body))
-        return self._method(message) + pamqp.frame.marshal(header, self._number) + self._body(message.body)
+        properties = _property_bytes(message, int(now.timestamp()))
+        head = _CONTENT_HEADER.pack(_HEADER_FRAME, self._number, 12 + len(properties), _BASIC, 0, len(message.body))
+        return b"".join((self._method(message), head, properties, _FRAME_END, self._body(message.body)))
 
     def _method(self, message: Outgoing) -> bytes:
         exchange = message.exchange if message.delay is None else delay_exchange(message.delay)
@@ -43,6 +55,8 @@ class FrameWriter:
         return frame
 
     def _body(self, body: bytes) -> bytes:
+        if 0 < len(body) <= self._body_size:
+            return _FRAME.pack(_BODY_FRAME, self._number, len(body)) + body + _FRAME_END
         pieces = (body[start : start + self._body_size] for start in range(0, len(body), self._body_size))
         return b"".join(pamqp.frame.marshal(ContentBody(piece), self._number) for piece in pieces)
 
@@ -57,13 +71,34 @@ def text_headers(message: DeliveredMessage) -> dict[str, str]:
     }
 
 
-def _properties(message: Outgoing, now: datetime) -> spec.Basic.Properties:
-    correlation_id = message.headers.get(CORRELATION_HEADER)
-    return spec.Basic.Properties(
-        content_type=_CONTENT_TYPE,
-        delivery_mode=_PERSISTENT,
-        message_id=message.message_id,
-        correlation_id=correlation_id if correlation_id and len(correlation_id) <= _SHORT_STRING else None,
-        headers=dict(message.headers) or None,
-        timestamp=now,
+def _property_bytes(message: Outgoing, timestamp: int) -> bytes:
+    """Flags and properties in their order (AMQP 0-9-1 §4.2.6.1). Raises ValueError for a text that is too long."""
+    correlation_id = message.headers.get(CORRELATION_HEADER, "").encode()
+    if len(correlation_id) > _SHORT_STRING:
+        correlation_id = b""
+    flags = _ALWAYS | (_HEADERS_FLAG if message.headers else 0) | (_CORRELATION_FLAG if correlation_id else 0)
+    return b"".join(
+        (
+            flags.to_bytes(2, "big"),
+            _CONTENT_TYPE,
+            _table(message.headers) if message.headers else b"",
+            _PERSISTENT,
+            _short(correlation_id) if correlation_id else b"",
+            _short(message.message_id.encode()),
+            timestamp.to_bytes(8, "big"),
+        )
     )
+
+
+def _table(headers: Mapping[str, str]) -> bytes:
+    entries = b"".join(
+        b"".join((_short(name.encode()), b"S", len(text := value.encode()).to_bytes(4, "big"), text))
+        for name, value in headers.items()
+    )
+    return len(entries).to_bytes(4, "big") + entries
+
+
+def _short(text: bytes) -> bytes:
+    if len(text) > _SHORT_STRING:
+        raise ValueError("an id or a header's name is longer than 255 bytes")
+    return len(text).to_bytes(1, "big") + text

@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -32,6 +33,8 @@ from angarium.platform.rate_limit.limiter import RateLimiter
 from angarium.platform.telemetry.logging import Logger
 from angarium.platform.telemetry.metrics import Metrics
 
+_NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "operation_spans": False}
+"""The framework's own measurement of requests is left out: ours counts them, and each look whether it is on costs."""
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
@@ -58,6 +61,7 @@ def build_app(
     `identifiers`, `logger` and `metrics`.
     """
     app = DocumentedApp(
+        telemetry=_NO_TELEMETRY,
         title=title,
         version=__version__,
         lifespan=lifespan,

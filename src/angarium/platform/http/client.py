@@ -25,6 +25,14 @@ from angarium.platform.telemetry.correlation import (
 TIMEOUT_SECONDS = 2.0
 TAKEN_ALONG = ("content-type", "if-match", "if-none-match")
 PASSED_BACK = ("content-type", "etag", "idempotent-replayed", "location", "retry-after")
+PAGE_HEADERS = (
+    "cache-control",
+    "content-security-policy",
+    "referrer-policy",
+    "x-content-type-options",
+    "x-robots-tag",
+)
+"""What protects a page that a service made, and goes back with it."""
 _LIMITS = httpx2.Limits(max_connections=200, max_keepalive_connections=50, keepalive_expiry=30.0)
 
 
@@ -106,7 +114,7 @@ class ServiceClient:
         answer = await self._send(method, f"{path}?{query}" if query else path, sent, content=body or None)
         if not answer.headers.get("content-type", "application/json").startswith("application/json"):
             _sound(self.name, answer)
-        kept = {name: answer.headers[name] for name in PASSED_BACK if name in answer.headers}
+        kept = {name: answer.headers[name] for name in (*PASSED_BACK, *PAGE_HEADERS) if name in answer.headers}
         return Forwarded(answer.status_code, kept, answer.content)
 
     async def close(self) -> None:

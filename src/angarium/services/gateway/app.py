@@ -59,6 +59,7 @@ from angarium.services.gateway.routes.home import HomeRoutes
 from angarium.services.gateway.routes.internal import InternalRoutes
 from angarium.services.gateway.routes.keys import KeyRoutes
 from angarium.services.gateway.routes.notifications import NotificationRoutes
+from angarium.services.gateway.routes.preference_pages import FORM_PATHS, PreferencePages
 from angarium.services.gateway.routes.proxy import ProxyRoutes
 from angarium.services.gateway.routes.sending import BULK_BYTES, BULK_PATH, SendingRoutes
 from angarium.services.gateway.routes.tenants import TenantRoutes
@@ -67,6 +68,8 @@ from angarium.services.gateway.tenants import Tenants
 
 TITLE = "Angarium gateway"
 MAILBOX_PATH = "/internal/v1/mailbox"
+USERS_IMPORT_PATH = "/api/v1/users/import"
+"""Files of users; the users service reads them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +174,8 @@ class Gateway:
             limiter=self.limiter,
             clock=parts.clock,
             identifiers=parts.identifiers,
-            body_limits={BULK_PATH: BULK_BYTES, MAILBOX_PATH: BULK_BYTES},
+            body_limits={BULK_PATH: BULK_BYTES, MAILBOX_PATH: BULK_BYTES, USERS_IMPORT_PATH: BULK_BYTES},
+            raw_bodies=(*FORM_PATHS, USERS_IMPORT_PATH),
             routers=(*sending, *self._routers()),
         )
         app.router.routes.extend(_health_under_api(health, parts.metrics))
@@ -189,6 +193,7 @@ class Gateway:
             AuditRoutes(AuditReader(parts.engine), self.audit).router(),
             InternalRoutes(self.ring.caller, self.tokens).router(),
             ErasureRoutes(Erasure(parts.engine, parts.clock), parts.logger).router(),
+            PreferencePages(parts.users_client).router(),
             DeliveryReportRoutes(self.moves).router(),
             *parts.mailbox,
             ProxyRoutes(users=parts.users_client, templates=parts.templates_client, audit=self.audit).router(),

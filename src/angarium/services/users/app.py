@@ -33,10 +33,15 @@ from angarium.platform.telemetry.metrics import Metrics
 from angarium.services.users.copies import ContactCopies
 from angarium.services.users.documents import Documents, open_documents
 from angarium.services.users.erasures import Erasures
+from angarium.services.users.import_jobs import ImportJobs
+from angarium.services.users.imports import Imports
 from angarium.services.users.logins import Logins, LoginThrottle
 from angarium.services.users.passwords import Passwords
 from angarium.services.users.people import People
 from angarium.services.users.routes.devices import devices_router
+from angarium.services.users.routes.imports import BYTES as IMPORT_BYTES
+from angarium.services.users.routes.imports import PATH as IMPORT_PATH
+from angarium.services.users.routes.imports import ImportRoutes
 from angarium.services.users.routes.internal import internal_router
 from angarium.services.users.routes.login import login_router
 from angarium.services.users.routes.page import page_router
@@ -76,6 +81,16 @@ def build_app(
     store = UserStore(engine, documents)
     passwords = passwords or Passwords()
     copies = ContactCopies(store, cache, clock, logger)
+    jobs = ImportJobs(engine)
+    imports = Imports(
+        store=store,
+        jobs=jobs,
+        copies=copies,
+        clock=clock,
+        identifiers=identifiers,
+        logger=logger,
+        mandatory=mandatory,
+    )
     erasures = Erasures(engine, gateway, clock, logger) if gateway is not None else None
     app = build_frame(
         service=SERVICE,
@@ -87,16 +102,18 @@ def build_app(
         clock=clock,
         identifiers=identifiers,
         limiter=limiter,
-        lifespan=_lifespan(copies, erasures, reports, clock, logger),
+        lifespan=_lifespan(copies, erasures, imports, reports, clock, logger),
         routers=[
             internal_router(),
+            ImportRoutes(imports, jobs).router(),
             login_router(),
             users_router(),
             preferences_router(),
             devices_router(),
             page_router(),
         ],
-        raw_bodies=(PAGE_PATH, UNSUBSCRIBE_PATH),
+        body_limits={IMPORT_PATH: IMPORT_BYTES},
+        raw_bodies=(PAGE_PATH, UNSUBSCRIBE_PATH, IMPORT_PATH),
     )
     app.state.copies = copies
     app.state.people = People(
@@ -168,7 +185,12 @@ def _health(engine: AsyncEngine, cache: Cache) -> Health:
 
 
 def _lifespan(
-    copies: ContactCopies, erasures: Erasures | None, reports: ChangeReports | None, clock: Clock, logger: Logger
+    copies: ContactCopies,
+    erasures: Erasures | None,
+    imports: Imports,
+    reports: ChangeReports | None,
+    clock: Clock,
+    logger: Logger,
 ) -> Lifespan:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -180,6 +202,7 @@ def _lifespan(
             if erasures is not None:
                 background.start("erasures", erasures.run)
             yield
+            await imports.close()
         if reports is not None:
             await reports.hand_on()
 

@@ -56,14 +56,14 @@ def gone() -> str:
     return _document("<p>This link is not valid, or not any more.</p>")
 
 
-def choice(body: bytes) -> Choice:
-    """What the form was sent with. Raises ValidationFailed."""
+def choice(body: bytes, linked: str | None) -> Choice:
+    """What the form was sent with, by a link for the category `linked`. Raises ValidationFailed."""
     try:
         fields = parse_qs(body.decode(), max_num_fields=FIELDS, strict_parsing=bool(body))
     except ValueError:
         raise ValidationFailed.of("body", "must be a form") from None
     named = {name: _ticked(fields, f"category.{name}.") for name in fields.get("category", [])}
-    return Choice(_ticked(fields, ""), named)
+    return Choice(_ticked(fields, ""), named, linked)
 
 
 def _ticked(fields: Iterable[str], prefix: str) -> frozenset[str]:

@@ -64,18 +64,22 @@ def check_mandatory(
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What a form was sent with: the channels that are on, and for each category that was shown those that are."""
+    """What a form was sent with: the channels that are on, and for each category that was shown those that are.
+
+    `linked`: the category of the link; others count only if the person has them already.
+    """
 
     channels: frozenset[str]
     categories: Mapping[str, frozenset[str]]
+    linked: str | None = None
 
 
 def chosen(old: Preferences, choice: Choice, mandatory: Collection[str]) -> Preferences:
     """`old` as the form says; quiet hours, mandatory categories and those that were not shown stay."""
     categories = dict(old.categories)
-    for category, channels in choice.categories.items():
-        if category not in mandatory:
-            categories[category] = ChannelSwitches(**{name: None if name in channels else False for name in _SWITCHES})
+    for category, ticked in choice.categories.items():
+        if category not in mandatory and (category in old.categories or category == choice.linked):
+            categories[category] = ChannelSwitches(**{name: None if name in ticked else False for name in _SWITCHES})
     kept = {category: switches for category, switches in categories.items() if switches != _UNSET}
     channels = {name: name in choice.channels for name in _SWITCHES}
     return msgspec.structs.replace(old, categories=kept, **channels)

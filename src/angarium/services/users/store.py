@@ -67,6 +67,24 @@ class UserStore:
         except IntegrityError as error:
             raise EmailTaken from error
 
+    async def insert_many(self, people: Sequence[Person]) -> None:
+        """Keep new people, all of them or none. Raises EmailTaken."""
+        devices_of = [device_row(person.user_id, device) for person in people for device in person.devices]
+        try:
+            async with writing(self._engine) as connection:
+                if people:
+                    await connection.execute(insert(users), [person_row(person) for person in people])
+                if devices_of:
+                    await connection.execute(insert(devices), devices_of)
+        except IntegrityError as error:
+            raise EmailTaken from error
+
+    async def find_emails(self, tenant: str, keys: Collection[str]) -> Mapping[str, UUID]:
+        """Who has which of these emails, by `email_key`."""
+        query = select(users.c.email_key, users.c.user_id).where(users.c.tenant == tenant, users.c.email_key.in_(keys))
+        async with reading(self._engine) as connection:
+            return {row.email_key: row.user_id for row in await connection.execute(query)}
+
     async def get(self, tenant: str, user_id: UUID) -> Person:
         """The person. Raises UserNotFound, for another tenant's too."""
         found = await self._load(_PERSON.where(*_one(tenant, user_id)))

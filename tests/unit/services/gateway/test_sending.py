@@ -1,6 +1,7 @@
 """`POST /api/v1/notifications`, seen from outside."""
 
 import asyncio
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -8,10 +9,14 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
+from angarium.contracts.envelope import Envelope
 from angarium.contracts.messages import urgent_queue, work_queue
+from angarium.contracts.notifications import NotificationAccepted
 from angarium.contracts.scopes import Scope
-from angarium.contracts.statuses import Channel
+from angarium.contracts.statuses import Channel, Status
 from angarium.contracts.templates import ChannelSources
+from angarium.services.gateway.acceptance import Accepted
+from angarium.services.gateway.routes.sending import accepted_answer
 from tests.unit.services.gateway.conftest import PATH, World, error_of, fields_of
 
 
@@ -320,3 +325,17 @@ async def test_no_address_or_variable_is_logged(world: World) -> None:
     await world.send(user_id=None, recipient={"email": "canary@example.com"}, variables={"name": "canary-variable"})
     await world.send(user_id=None, recipient={"email": "canary@example.com"}, variables={})
     assert "canary" not in world.log.getvalue()
+
+
+def test_the_answer_is_what_its_model_would_write() -> None:
+    accepted = Accepted(
+        notification_id=UUID(int=7),
+        request_id='order-"42"/é',
+        status=Status.SCHEDULED,
+        correlation_id="c-1",
+        created_at=datetime(2026, 11, 20, 9, 0, 0, 120000, tzinfo=UTC),
+        replayed=False,
+    )
+    written = Envelope[NotificationAccepted].model_validate_json(accepted_answer(accepted))
+    assert json.loads(accepted_answer(accepted)) == json.loads(written.model_dump_json())
+    assert written.data.notification_id == accepted.notification_id

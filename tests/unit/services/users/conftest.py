@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from angarium.directory.preference_links import PreferenceLinks
 from angarium.platform.auth.remote import RemoteAuthenticator
 from angarium.platform.cache.memory import MemoryCache
 from angarium.platform.cache.port import Cache
@@ -108,6 +109,8 @@ def build() -> Callable[[AsyncEngine, Cache], Users]:
             metrics=Metrics(),
             clock=clock,
             identifiers=Identifiers(clock),
+            links=PreferenceLinks(TOKEN, clock),
+            mandatory=("security",),
             passwords=Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)),
         )
         return Users(app, engine, cache, log, gateway)

@@ -83,6 +83,22 @@ async def test_what_is_wrong_is_named(client: httpx2.AsyncClient, path: str, bod
     assert (await client.get(path)).json()["data"] == DEFAULTS
 
 
+@pytest.mark.parametrize("whole", [False, True])
+async def test_mandatory_categories_cannot_be_switched_off(
+    client: httpx2.AsyncClient, path: str, *, whole: bool
+) -> None:
+    off = {"categories": {"security": {"email": False}, "news": {"email": False}}}
+    answer = await (client.put if whole else client.patch)(path, json=off)
+    assert answer.status_code == 400
+    fields = [detail["field"] for detail in answer.json()["error"]["details"]]
+    assert fields == ["categories.security.email"]
+    assert (await client.get(path)).json()["data"] == DEFAULTS
+    on = {"categories": {"security": {"email": True}}}
+    assert (await client.patch(path, json=on)).status_code == 200
+    user = await client.patch(path.removesuffix("/preferences"), json={"preferences": off})
+    assert [detail["field"] for detail in user.json()["error"]["details"]] == ["preferences.categories.security.email"]
+
+
 async def test_the_three_booleans_show_in_the_user(client: httpx2.AsyncClient, path: str) -> None:
     await client.put(path, json=WHOLE)
     user = (await client.get(path.removesuffix("/preferences"))).json()["data"]

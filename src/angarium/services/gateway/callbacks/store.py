@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, RowMapping, Select, delete, func, select, tuple_, update
+from sqlalchemy import ColumnElement, RowMapping, Select, Tuple, delete, func, literal, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from angarium.contracts.fields import rfc3339
@@ -107,7 +107,7 @@ class CallbackStore:
         while rows:
             await self._make_due(tenant, rows)
             replayed += len(rows)
-            rows = await self._page(query.where(tuple_(*place) > tuple_(rows[-1]["occurred_at"], rows[-1]["id"])))
+            rows = await self._page(query.where(tuple_(*place) > _place(rows[-1])))
         return replayed
 
     async def _page(self, query: Select[Any]) -> Sequence[RowMapping]:
@@ -182,6 +182,11 @@ class CallbackStore:
         for row in rows:
             change = update(notifications).where(notifications.c.id == row.id)
             await connection.execute(change.values(events=[*row.events, *events[row.id]]))
+
+
+def _place(row: RowMapping) -> Tuple:
+    """Where `row` stands in the order of a replay."""
+    return tuple_(literal(row["occurred_at"], UtcDateTime()), literal(row["id"], callbacks.c.id.type))
 
 
 def _due(now: datetime, crowded: Collection[str]) -> Select[Any]:

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from typing import Annotated, Any
 
+import msgspec
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from angarium.contracts.envelope import Envelope, ErrorDetail, one
 from angarium.contracts.errors import Detail, Rejected, ValidationFailed
+from angarium.contracts.fields import rfc3339
 from angarium.contracts.notifications import (
     BulkAccepted,
     BulkRefusal,
@@ -33,6 +35,9 @@ REPLAYED_HEADER = "idempotent-replayed"
 _ACCEPTED = 202
 
 Sender = Annotated[Caller, Depends(requires(Scope.NOTIFICATIONS_SEND))]
+
+
+_ANSWER_HEAD, _ANSWER_TAIL = one(None, "Notification accepted").model_dump_json().encode().split(b"null", 1)
 
 
 class SendingRoutes:
@@ -67,7 +72,7 @@ class SendingRoutes:
     async def send(self, body: NotificationRequest, caller: Sender) -> Response:
         """Accept a notification. The 202 is given once the record is durable; from then on it is never lost."""
         accepted = await self._acceptor.accept(_origin(caller), body)
-        answer = one(_shown(accepted), "Notification accepted").model_dump_json().encode()
+        answer = accepted_answer(accepted)
         headers = {REPLAYED_HEADER: "true"} if accepted.replayed else None
         return JsonBytes(answer, status_code=_ACCEPTED, headers=headers)
 
@@ -90,16 +95,19 @@ def _origin(caller: Caller) -> Origin:
     return Origin(caller, current_correlation_id() or "", current_traceparent())
 
 
-def _shown(accepted: Accepted) -> NotificationAccepted:
-    return NotificationAccepted(
-        notification_id=accepted.notification_id,
-        request_id=accepted.request_id,
-        status=accepted.status,
-        delivery_status=delivery_status(accepted.status),
-        status_url=f"{PATH}/{accepted.notification_id}",
-        correlation_id=accepted.correlation_id,
-        created_at=accepted.created_at,
-    )
+def accepted_answer(accepted: Accepted) -> bytes:
+    """The body of the 202: `Envelope[NotificationAccepted]` written directly, for it is written at every acceptance."""
+    notification_id = str(accepted.notification_id)
+    data = {
+        "notification_id": notification_id,
+        "request_id": accepted.request_id,
+        "status": accepted.status,
+        "delivery_status": delivery_status(accepted.status),
+        "status_url": f"{PATH}/{notification_id}",
+        "correlation_id": accepted.correlation_id,
+        "created_at": rfc3339(accepted.created_at),
+    }
+    return _ANSWER_HEAD + msgspec.json.encode(data) + _ANSWER_TAIL
 
 
 def _items(body: BulkRequest) -> Sequence[dict[str, Any]]:

@@ -4,6 +4,8 @@ Reading never changes anything: mail scanners follow every link. There are no co
 somebody's name; whoever has the link may use it.
 """
 
+from contextlib import suppress
+
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -45,7 +47,8 @@ async def _show(request: Request, token: str) -> Response:
 async def _save(request: Request, token: str) -> Response:
     try:
         link = _link(request, token)
-        await _people(request).choose(link.tenant, link.user_id, choice(await request.body()))
+        made = choice(await request.body(), link.category)
+        await _people(request).choose(link.tenant, link.user_id, made)
     except NotFound:
         return HTMLResponse(gone(), status_code=_NOT_FOUND, headers=HEADERS)
     return RedirectResponse(f"{PAGE_PATH}/{token}?saved=1", status_code=_SEE_OTHER, headers=HEADERS)
@@ -57,10 +60,8 @@ async def _unsubscribe(request: Request, token: str) -> Response:
     if not any(mark in body for mark in _ONE_CLICK):
         raise ValidationFailed.of("List-Unsubscribe", "must be One-Click")
     link = _link(request, token)
-    try:
+    with suppress(UserNotFound):  # who is gone gets nothing more either
         await _people(request).unsubscribe(link.tenant, link.user_id, link.channel, link.category)
-    except UserNotFound:
-        pass  # who is gone gets nothing more either
     return JsonBytes(one({"unsubscribed": True}, "Unsubscribed").model_dump_json(), headers=HEADERS)
 
 

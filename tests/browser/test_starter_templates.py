@@ -1,0 +1,49 @@
+"""The starter templates as a browser shows them."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.support.browser import launch
+from tests.support.starters import EXAMPLES, starter_mails
+
+pytestmark = pytest.mark.browser
+BACKGROUND = "getComputedStyle(document.querySelector('.card > table')).backgroundColor"
+TEXT = "getComputedStyle(document.querySelector('.heading div')).color"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        yield browser
+        browser.close()
+
+
+@pytest.mark.parametrize("width", [320, 360, 720])
+@pytest.mark.parametrize("code", EXAMPLES)
+def test_nothing_overflows_and_nothing_complains(browser: Browser, code: str, width: int) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 700})
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: complaints.append(request.url))
+    page.set_content(starter_mails()[code].html or "")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert complaints == []
+    page.close()
+
+
+@pytest.mark.parametrize("code", EXAMPLES)
+def test_it_is_light_by_day_and_dark_by_night(browser: Browser, code: str) -> None:
+    seen = {}
+    for scheme in ("light", "dark"):
+        page = browser.new_page(color_scheme="dark" if scheme == "dark" else "light")
+        page.set_content(starter_mails()[code].html or "")
+        seen[scheme] = (page.evaluate(BACKGROUND), page.evaluate(TEXT))
+        page.close()
+    assert seen == {
+        "light": ("rgb(255, 255, 255)", "rgb(24, 24, 27)"),
+        "dark": ("rgb(39, 39, 42)", "rgb(250, 250, 250)"),
+    }

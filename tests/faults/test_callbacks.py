@@ -1,0 +1,76 @@
+"""One endpoint that hangs, one that leads astray and one that ails must not be felt by the others."""
+
+import asyncio
+import statistics
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from tests.support.callbacks import SHORT, Callbacks, delivering, verified
+from tests.support.endpoint import Endpoint, endpoint
+from tests.support.wait import until
+
+ENDPOINTS = 20
+EACH = 10
+TO_EACH_BAD_ONE = 40
+SLACK = 0.5
+"""Seconds beside the promised 10 %, for a machine that does other things too; an endpoint that hangs holds for 10."""
+
+
+async def test_bad_endpoints_are_not_felt_by_the_others(tmp_path: Path) -> None:
+    """The 95th percentile of the time from a status to its callback, with the bad ones and without."""
+    alone = await _measured(tmp_path / "alone", bad=False)
+    beside = await _measured(tmp_path / "beside", bad=True)
+    assert beside <= alone * 1.1 + SLACK, f"p95 {alone:.3f} s alone, {beside:.3f} s beside bad endpoints"
+
+
+async def _measured(folder: Path, *, bad: bool) -> float:
+    folder.mkdir()  # noqa: ASYNC240 - a temporary folder
+    async with AsyncExitStack() as stack:
+        callbacks = await stack.enter_async_context(delivering(folder, schedule=SHORT))
+        good = [await stack.enter_async_context(endpoint()) for _ in range(ENDPOINTS)]
+        if bad:
+            await _beside_bad_ones(stack, callbacks)
+        started = asyncio.get_running_loop().time()
+        await callbacks.end([one.url(f"/{number}") for number in range(EACH) for one in good])
+        await until(lambda: all(len(one.received) >= EACH for one in good), 30)
+        return _p95(good, started)
+
+
+async def _beside_bad_ones(stack: AsyncExitStack, callbacks: Callbacks) -> None:
+    never = asyncio.Event()
+    secret = await stack.enter_async_context(endpoint(host="127.0.0.2"))
+    hung = await stack.enter_async_context(endpoint(before=never.wait))
+    astray = await stack.enter_async_context(endpoint(status=302))
+    astray.headers["location"] = secret.url("/secret", host="127.0.0.2")
+    ailing = await stack.enter_async_context(endpoint(answers=[500] * 30))
+    bad = [hung, astray, ailing]
+    await callbacks.end([one.url() for _ in range(TO_EACH_BAD_ONE) for one in bad])
+    await until(lambda: all(one.received for one in bad), 20)
+    stack.callback(_check_the_bad_ones, secret=secret, hung=hung, ailing=ailing)
+
+
+def _check_the_bad_ones(*, secret: Endpoint, hung: Endpoint, ailing: Endpoint) -> None:
+    assert secret.received == []
+    assert len(hung.received) <= TO_EACH_BAD_ONE / 2, "a host that hangs has only so many attempts at once"
+    assert len({received.headers["webhook-id"] for received in ailing.received}) <= TO_EACH_BAD_ONE
+
+
+def _p95(good: Sequence[Endpoint], started: float) -> float:
+    received = [one for endpoint_ in good for one in endpoint_.received]
+    bodies = [verified(one) for one in received]
+    assert len({body["notification_id"] for body in bodies}) == ENDPOINTS * EACH
+    return statistics.quantiles([one.at - started for one in received], n=20)[-1]
+
+
+async def test_an_endpoint_that_ails_gets_all_of_them_once_it_is_well(tmp_path: Path) -> None:
+    async with endpoint(answers=[500, 503, 500, 500, 503]) as ailing, delivering(tmp_path, schedule=SHORT) as callbacks:
+        ids = await callbacks.end([ailing.url()] * 12)
+
+        async def all_delivered() -> bool:
+            rows = await callbacks.backend.query("SELECT count(*) AS count FROM callbacks WHERE state = 'delivered'")
+            return bool(rows[0]["count"] == len(ids))
+
+        await until(all_delivered, 30)
+    told = {verified(received)["notification_id"] for received in ailing.received}
+    assert told == {str(identifier) for identifier in ids}

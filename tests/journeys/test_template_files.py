@@ -1,0 +1,84 @@
+"""Templates as files: pushed once, pulled the same, sent."""
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.support.starters import EXAMPLES
+from tests.support.system import System
+from tests.support.system_verbs import new_email
+
+
+async def angarium(system: System, *arguments: str) -> tuple[int, Any, str]:
+    """The exit code, the JSON and the complaints of `angarium templates …`."""
+    environment = {**os.environ, "ANGARIUM_GATEWAY_URL": system.url, "ANGARIUM_API_KEY": system.api_key}
+    command = [str(Path(sys.executable).with_name("angarium")), "templates", *arguments, "--json"]
+    process = await asyncio.create_subprocess_exec(
+        *command, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    out, complaints = await process.communicate()
+    return process.returncode or 0, json.loads(out) if out else None, complaints.decode()
+
+
+def actions(rows: list[dict[str, Any]]) -> dict[str, tuple[str, int]]:
+    return {row["code"]: (row["action"], row["version"]) for row in rows}
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+async def test_templates_travel_as_files(system: System, tmp_path: Path) -> None:
+    code, rows, complaints = await angarium(system, "push", "--starters")
+    assert code == 0, complaints
+    assert set(EXAMPLES) < set(actions(rows))
+    code, rows, _ = await angarium(system, "push", "--starters")
+    assert {action for action, _ in actions(rows).values()} == {"unchanged"}
+
+    one, two = tmp_path / "one", tmp_path / "two"
+    wanted = ["_layout", "_button", "_line_items", *EXAMPLES]
+    for folder in (one, two):
+        code, _, complaints = await angarium(system, "pull", str(folder), *wanted)
+        assert code == 0, complaints
+    assert files_of(one) == files_of(two)
+    assert "order_confirmation/email.mjml" in files_of(one)
+    code, rows, _ = await angarium(system, "push", str(one))
+    assert {action for action, _ in actions(rows).values()} == {"unchanged"}
+
+    button = one / "_button" / "email.mjml"
+    button.write_text(button.read_text().replace("</mj-button>", "!</mj-button>"))
+    code, rows, complaints = await angarium(system, "push", str(one))
+    assert code == 0, complaints
+    changed = {code for code, (action, _) in actions(rows).items() if action == "updated"}
+    assert changed == {"_button", "verification", "password_reset", "order_confirmation", "receipt", "alert"}
+    code, rows, _ = await angarium(system, "push", str(one))
+    assert {action for action, _ in actions(rows).values()} == {"unchanged"}
+
+    address = new_email()
+    await system.deliver(
+        recipient={"email": address}, template_code="order_confirmation", variables=EXAMPLES["order_confirmation"]
+    )
+    [mail] = system.sink.mails_to(address)
+    html = mail.get_body(("html",))
+    assert html is not None
+    assert "See your order!" in html.get_content()
+
+
+async def test_faulty_files_are_named_and_nothing_is_pushed(system: System, tmp_path: Path) -> None:
+    folder = tmp_path / "broken_files"
+    (folder / "fr").mkdir(parents=True)
+    (folder / "template.yaml").write_text("name: Broken\nsubject: '{{ a'\n")
+    (folder / "content.html").write_text("<p>\n {{ a | nope }}</p>\n")
+    (folder / "fr" / "content.html").write_text("{% render '_nowhere' %}\n")
+    for verb in ("lint", "push"):
+        code, faults, complaints = await angarium(system, verb, str(tmp_path))
+        assert (code, "3 faults" in complaints) == (1, True)
+        assert [(f["file"], f["line"], f["column"]) for f in faults] == [
+            ("broken_files/template.yaml", None, None),
+            ("broken_files/content.html", 2, 7),
+            ("broken_files/fr/content.html", 1, 1),
+        ]
+    assert (await system.client.get("/api/v1/templates/broken_files")).status_code == 404

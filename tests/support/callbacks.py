@@ -1,0 +1,112 @@
+"""Callbacks delivered for real: a store, a dispatcher, notifications that end, and a receiver's view of it."""
+
+import io
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from standardwebhooks import Webhook
+
+from angarium.contracts.statuses import Status
+from angarium.notifications.store.schema import MIGRATIONS
+from angarium.platform.clock import SystemClock
+from angarium.platform.database.engine import open_engine
+from angarium.platform.database.migrate import upgrade
+from angarium.platform.http.guarded import GuardedClient, SystemResolver
+from angarium.platform.identifiers import Identifiers
+from angarium.platform.lifecycle import Background
+from angarium.platform.settings_values import parse_networks
+from angarium.platform.telemetry.logging import make_logger
+from angarium.services.gateway.callbacks.dispatcher import CallbackDispatcher
+from angarium.services.gateway.callbacks.schedule import SCHEDULE
+from angarium.services.gateway.callbacks.sending import CallbackSender
+from angarium.services.gateway.callbacks.signing import Signer
+from angarium.services.gateway.callbacks.store import CallbackStore
+from tests.conformance.store.backends import Backend, notification, result
+from tests.support.clock import ManualClock
+from tests.support.endpoint import Received
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+OLD_SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
+SHORT = tuple(timedelta(milliseconds=milliseconds) for milliseconds in (10, 20, 30, 40))
+
+
+@dataclass
+class Callbacks:
+    """A database whose notifications end as told, and the loop that tells their callers."""
+
+    backend: Backend
+    store: CallbackStore
+    dispatcher: CallbackDispatcher
+    log: io.StringIO = field(default_factory=io.StringIO)
+
+    async def end(self, urls: Sequence[str], status: Status = Status.SENT, **changes: Any) -> list[UUID]:
+        """A notification for each URL, all ended at once."""
+        ids = await self.backend.accept(*(notification(callback_url=url, **changes) for url in urls))
+        claims = await self.backend.claim(*ids)
+        assert all(await self.backend.store.record([result(claim, status) for claim in claims]))
+        return ids
+
+    def lines(self, event: str) -> list[dict[str, Any]]:
+        lines = [json.loads(line) for line in self.log.getvalue().splitlines()]
+        return [line for line in lines if line["event"] == event]
+
+
+@asynccontextmanager
+async def delivering(
+    folder: Path,
+    *,
+    allow: str = "127.0.0.1/32",
+    schedule: Sequence[timedelta] = SCHEDULE,
+    timeout_seconds: float = 10.0,
+    secrets: Sequence[str] = (SECRET,),
+) -> AsyncIterator[Callbacks]:
+    """Callbacks over a new SQLite file, with the loop running."""
+    clock, log = SystemClock(), io.StringIO()
+    url = f"sqlite:///{folder / 'notifications.db'}"
+    logger = make_logger("gateway", format="json", stream=log)
+    async with AsyncExitStack() as stack:
+        engine = open_engine(url)
+        await upgrade(engine, MIGRATIONS)
+        backend = Backend(url, engine, _System(), _no_time_passes)
+        stack.push_async_callback(backend.close)
+        resolver = SystemResolver()
+        stack.callback(resolver.close)
+        client = GuardedClient(resolve=resolver, allowed=parse_networks(allow))
+        stack.push_async_callback(client.close)
+        sender = CallbackSender(client, Signer(secrets), clock, timeout=timeout_seconds)
+        store = CallbackStore(engine, clock, Identifiers(clock))
+        dispatcher = CallbackDispatcher(store=store, sender=sender, clock=clock, logger=logger, schedule=schedule)
+        background = await stack.enter_async_context(Background(logger=logger, clock=clock))
+        background.start("callbacks", dispatcher.run)
+        yield Callbacks(backend, store, dispatcher, log)
+        await background.close()
+        for task in list(dispatcher._tasks):  # what a test leaves hanging
+            task.cancel()
+        await dispatcher.drain()
+
+
+def verified(received: Received, secret: str = SECRET) -> dict[str, Any]:
+    """The body, once its signature is verified as a receiver would."""
+    body: dict[str, Any] = Webhook(secret).verify(received.body, received.headers)
+    return body
+
+
+class _System(ManualClock):
+    """The machine's clock where a Backend wants one to move."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._real = SystemClock()
+
+    def now(self) -> Any:
+        return self._real.now()
+
+
+async def _no_time_passes(_: timedelta) -> None:
+    raise NotImplementedError

@@ -1,0 +1,116 @@
+"""What clients change directly at a service reaches the audit log."""
+
+import io
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx2
+import pytest
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
+
+from angarium.platform.auth.caller import Caller
+from angarium.platform.http import reporting
+from angarium.platform.http.client import ServiceClient
+from angarium.platform.http.dependencies import CALLER_KEY
+from angarium.platform.http.reporting import ChangeReports, ReportingMiddleware
+from angarium.platform.identifiers import Identifiers
+from angarium.platform.telemetry.logging import make_logger
+from tests.support.clock import ManualClock
+
+CALLER = Caller("acme", "shop", frozenset())
+
+
+class Gateway:
+    """Takes reports; remembers them."""
+
+    def __init__(self) -> None:
+        self.taken: list[dict[str, Any]] = []
+        self.status = 200
+
+    def __call__(self, request: httpx2.Request) -> httpx2.Response:
+        assert request.url.path == "/internal/v1/audit"
+        if self.status == 200:
+            self.taken += json.loads(request.content)["reports"]
+        return httpx2.Response(self.status, json={})
+
+
+@pytest.fixture
+def gateway() -> Gateway:
+    return Gateway()
+
+
+@pytest.fixture
+async def reports(gateway: Gateway) -> AsyncIterator[ChangeReports]:
+    transport = httpx2.MockTransport(gateway)
+    client = ServiceClient("http://gateway", service_token="t", name="gateway", transport=transport)
+    clock = ManualClock()
+    yield ChangeReports(client, clock, Identifiers(clock), make_logger("test", level="error", stream=io.StringIO()))
+    await client.close()
+
+
+@pytest.fixture
+async def client(reports: ChangeReports) -> AsyncIterator[httpx2.AsyncClient]:
+    """A service that does whatever it is asked; `?status=` says how that ends."""
+
+    async def service(scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        if "x-stranger" not in request.headers:
+            scope[CALLER_KEY] = CALLER
+        status = int(request.query_params.get("status", "200"))
+        await JSONResponse({"data": {"user_id": "7f9c"}}, status_code=status)(scope, receive, send)
+
+    transport = httpx2.ASGITransport(ReportingMiddleware(service, reports=reports), client=("192.0.2.7", 1))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://users") as client:
+        yield client
+
+
+async def test_a_change_is_reported_once(client: httpx2.AsyncClient, reports: ChangeReports, gateway: Gateway) -> None:
+    await client.post("/users?status=201", json={})
+    assert await reports.hand_on()
+    assert await reports.hand_on()
+    [report] = gateway.taken
+    told = {name: report[name] for name in ("tenant", "actor", "action", "object", "address")}
+    assert told == {
+        "tenant": "acme",
+        "actor": "shop",
+        "action": "user.created",
+        "object": "7f9c",
+        "address": "192.0.2.7",
+    }
+
+
+async def test_nothing_else_is_reported(client: httpx2.AsyncClient, reports: ChangeReports, gateway: Gateway) -> None:
+    await client.get("/users/7f9c")
+    await client.patch("/users/7f9c?status=409")
+    await client.patch("/users/7f9c", headers={"x-service-token": "t"})
+    await client.patch("/users/7f9c", headers={"x-stranger": "yes"})
+    await client.post("/templates/welcome/preview")
+    assert await reports.hand_on()
+    assert gateway.taken == []
+
+
+async def test_reports_wait_while_the_gateway_is_away(
+    client: httpx2.AsyncClient, reports: ChangeReports, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway.status = 503
+    for number in range(3):
+        await client.delete(f"/users/{number}")
+    assert not await reports.hand_on()
+    gateway.status = 200
+    monkeypatch.setattr(reporting, "REPORT_LIMIT", 2)
+    assert await reports.hand_on()
+    assert [report["object"] for report in gateway.taken] == ["0", "1", "2"]
+    assert len({report["id"] for report in gateway.taken}) == 3
+
+
+async def test_what_is_held_is_bounded(
+    client: httpx2.AsyncClient, reports: ChangeReports, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reporting, "BACKLOG", 2)
+    for number in range(3):
+        await client.delete(f"/users/{number}")
+    await reports.hand_on()
+    assert [report["object"] for report in gateway.taken] == ["1", "2"]

@@ -1,0 +1,145 @@
+"""Whose email and password: right, wrong, unknown, too often."""
+
+import asyncio
+import time
+from typing import Any
+from uuid import uuid4
+
+import httpx2
+import pytest
+
+from angarium.contracts.errors import RateLimited, ServiceUnavailable
+from angarium.services.users.logins import ATTEMPTS, WINDOW_SECONDS, LoginThrottle
+from angarium.services.users.passwords import WAITING, Passwords
+from tests.support.clock import ManualClock
+from tests.unit.services.users.conftest import Users
+
+LOGIN = "/internal/v1/login"
+PASSWORD = "correct horse battery"
+
+
+async def make(client: httpx2.AsyncClient, **fields: Any) -> str:
+    body = {"name": "Ann", "email": "Ann@Example.com", "password": PASSWORD, **fields}
+    answer = await client.post("/users", json=body)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["data"]["user_id"])
+
+
+async def log_in(client: httpx2.AsyncClient, email: str, password: str = PASSWORD) -> httpx2.Response:
+    return await client.post(LOGIN, json={"email": email, "password": password})
+
+
+@pytest.mark.parametrize("email", ["Ann@Example.com", "ann@EXAMPLE.com"])
+async def test_the_right_password_says_who_it_is(client: httpx2.AsyncClient, email: str) -> None:
+    user_id = await make(client)
+    answer = await log_in(client, email)
+    assert (answer.status_code, answer.json()["data"]) == (200, {"user_id": user_id})
+
+
+async def test_whatever_is_wrong_the_answer_is_the_same(client: httpx2.AsyncClient, users: Users) -> None:
+    await make(client)
+    await make(client, email="none@example.com", password=None)
+    wrong = [
+        await log_in(client, "ann@example.com", "wrong"),
+        await log_in(client, "ann@example.com", "x"),
+        await log_in(client, "nobody@example.com"),
+        await log_in(client, "none@example.com"),
+        await log_in(client, "no address"),
+        await log_in(users.client("other"), "ann@example.com"),
+    ]
+    told = []
+    for answer in wrong:
+        body = answer.json()
+        body["error"].pop("correlation_id")
+        told.append((answer.status_code, body))
+    assert told == [told[0]] * len(wrong)
+    assert told[0][0] == 401
+
+
+async def test_an_unknown_address_takes_as_long_as_a_wrong_password() -> None:
+    passwords = Passwords()
+    kept = await passwords.hash(PASSWORD)
+    await passwords.verify(None, "warm up")
+
+    async def seconds(of: str | None) -> float:
+        started = time.perf_counter()
+        assert not await passwords.verify(of, "wrong")
+        return time.perf_counter() - started
+
+    known = min([await seconds(kept) for _ in range(3)])
+    unknown = min([await seconds(None) for _ in range(3)])
+    assert 0.5 < unknown / known < 2
+
+
+async def test_too_many_wrong_passwords_close_the_address_alone(client: httpx2.AsyncClient) -> None:
+    await make(client)
+    await make(client, email="bob@example.com")
+    answers = await asyncio.gather(*(log_in(client, "ann@example.com", f"guess {n}") for n in range(ATTEMPTS + 4)))
+    assert sorted(answer.status_code for answer in answers) == [401] * ATTEMPTS + [429] * 4
+    right = await log_in(client, "ANN@example.com")
+    assert right.status_code == 429
+    assert 0 < int(right.headers["retry-after"]) <= WINDOW_SECONDS + 1
+    assert (await log_in(client, "bob@example.com")).status_code == 200
+
+
+async def test_success_forgets_the_attempts_and_so_does_time() -> None:
+    clock = ManualClock()
+    throttle = LoginThrottle(clock)
+    for _ in range(3):
+        for _ in range(ATTEMPTS):
+            throttle.begin("t", "ann")
+        throttle.succeeded("t", "ann")
+    for _ in range(ATTEMPTS):
+        throttle.begin("t", "ann")
+    with pytest.raises(RateLimited):
+        throttle.begin("t", "ann")
+    throttle.begin("other", "ann")
+    await clock.advance(WINDOW_SECONDS)
+    throttle.begin("t", "ann")
+
+
+async def test_a_flood_is_turned_away_instead_of_waiting() -> None:
+    passwords = Passwords()
+    kept = await passwords.hash(PASSWORD)
+    done = await asyncio.gather(*(passwords.verify(kept, PASSWORD) for _ in range(WAITING + 3)), return_exceptions=True)
+    assert done.count(True) == WAITING
+    assert sum(isinstance(one, ServiceUnavailable) for one in done) == 3
+
+
+async def test_only_services_may_ask(users: Users) -> None:
+    client = users.client()
+    del client.headers["x-service-token"]
+    assert (await log_in(client, "ann@example.com")).status_code == 401
+
+
+async def test_nothing_secret_is_logged(client: httpx2.AsyncClient, users: Users) -> None:
+    await make(client)
+    await log_in(client, "ann@example.com")
+    await log_in(client, "ann@example.com", "canary-password")
+    for secret in (PASSWORD, "canary-password", "example.com"):
+        assert secret not in users.log.getvalue()
+
+
+async def test_a_user_reaches_what_is_theirs_and_nothing_else(client: httpx2.AsyncClient, users: Users) -> None:
+    own, foreign = await make(client), await make(client, email="bob@example.com")
+    user = users.client(scopes="")
+    user.headers["x-angarium-user"] = own
+    device = await user.post(f"/users/{own}/devices", json={"platform": "fcm", "token": "token"})
+    assert device.status_code == 201
+    changes = (
+        ("GET", "", None),
+        ("PATCH", "", {"name": "Anna"}),
+        ("PUT", "", {"name": "Anna", "email": "ann@example.com"}),
+        ("GET", "/preferences", None),
+        ("PATCH", "/preferences", {"sms": False}),
+        ("PUT", "/preferences", {"email": False}),
+        ("GET", "/devices", None),
+        ("DELETE", f"/devices/{device.json()['data']['device_id']}", None),
+    )
+    for method, path, body in changes:
+        assert (await user.request(method, f"/users/{own}{path}", json=body)).status_code == 200, (method, path)
+        for other in (foreign, str(uuid4())):
+            refused = await user.request(method, f"/users/{other}{path}", json=body)
+            assert (refused.status_code, refused.json()["error"]["code"]) == (403, "forbidden")
+    for method, path in (("GET", "/users"), ("POST", "/users"), ("DELETE", f"/users/{own}")):
+        assert (await user.request(method, path, json={"name": "x", "email": "x@example.com"})).status_code == 403
