@@ -29,8 +29,8 @@ COUNT = 60_000
 TOP = 12
 
 STEPS: Sequence[tuple[str, tuple[str, ...]]] = (
-    ("log lines", ("/structlog/", "/telemetry/log", "/logging/")),
     ("metrics", ("/prometheus_client/", "/telemetry/metrics")),
+    ("log lines", ("/structlog/", "/telemetry/", "/logging/")),
     ("database driver", ("/asyncpg/",)),
     ("SQLAlchemy", ("/sqlalchemy/",)),
     ("HTTP client between services", ("/http/client.py", "/httpx2/", "/httpcore", "/anyio/", "/h11/")),

@@ -1,10 +1,11 @@
 """The starter templates as a browser shows them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from angarium.rendering.content import EmailContent
 from tests.support.browser import launch
 from tests.support.starters import EXAMPLES, starter_mails
 
@@ -21,26 +22,33 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="module")
+def mails() -> Mapping[str, EmailContent]:
+    return starter_mails()
+
+
 @pytest.mark.parametrize("width", [320, 360, 720])
 @pytest.mark.parametrize("code", EXAMPLES)
-def test_nothing_overflows_and_nothing_complains(browser: Browser, code: str, width: int) -> None:
+def test_nothing_overflows_and_nothing_complains(
+    browser: Browser, mails: Mapping[str, EmailContent], code: str, width: int
+) -> None:
     page = browser.new_page(viewport={"width": width, "height": 700})
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text))
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("request", lambda request: complaints.append(request.url))
-    page.set_content(starter_mails()[code].html or "")
+    page.set_content(mails[code].html or "")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert complaints == []
     page.close()
 
 
 @pytest.mark.parametrize("code", EXAMPLES)
-def test_it_is_light_by_day_and_dark_by_night(browser: Browser, code: str) -> None:
+def test_it_is_light_by_day_and_dark_by_night(browser: Browser, mails: Mapping[str, EmailContent], code: str) -> None:
     seen = {}
     for scheme in ("light", "dark"):
         page = browser.new_page(color_scheme="dark" if scheme == "dark" else "light")
-        page.set_content(starter_mails()[code].html or "")
+        page.set_content(mails[code].html or "")
         seen[scheme] = (page.evaluate(BACKGROUND), page.evaluate(TEXT))
         page.close()
     assert seen == {

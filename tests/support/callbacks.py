@@ -108,5 +108,5 @@ class _System(ManualClock):
         return self._real.now()
 
 
-async def _no_time_passes(_: timedelta) -> None:
+async def _no_time_passes(duration: timedelta) -> None:
     raise NotImplementedError

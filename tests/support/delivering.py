@@ -16,6 +16,7 @@ from angarium.contracts.users import Contact, Preferences
 from angarium.delivery.composition import ChannelKit, EngineParts, build_engine
 from angarium.delivery.outcome import Outcome, Sent
 from angarium.delivery.provider import Outbound
+from angarium.delivery.unsubscribing import Unsubscribing
 from angarium.directory.port import DirectoryUnavailable
 from angarium.notifications.messages import work_message
 from angarium.notifications.model import NewNotification
@@ -169,7 +170,13 @@ class Bench:
 
 
 @asynccontextmanager
-async def delivering(folder: Path, *, concurrency: int = 16) -> AsyncIterator[Bench]:
+async def delivering(
+    folder: Path,
+    *,
+    concurrency: int = 16,
+    mandatory: frozenset[str] = frozenset(),
+    unsubscribing: Unsubscribing | None = None,
+) -> AsyncIterator[Bench]:
     """A running engine for email on SQLite and the memory broker."""
     clock, logger = SystemClock(), make_logger("test", level="error")
     url = f"sqlite:///{folder / 'notifications.sqlite3'}"
@@ -190,6 +197,8 @@ async def delivering(folder: Path, *, concurrency: int = 16) -> AsyncIterator[Be
         metrics=Metrics(),
         logger=logger,
         worker="test:1",
+        mandatory=mandatory,
+        unsubscribing=unsubscribing,
     )
     kit = ChannelKit(Channel.EMAIL, [provider], lambda address: address)
     engine = build_engine(kit, parts, retry_delays=DELAYS, concurrency=concurrency, prefetch=64)

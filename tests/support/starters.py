@@ -66,7 +66,8 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
         "summary": "Payments fail: one in four is refused",
         "service": "payments-api",
         "since": "20 November 2026, 09:42 UTC",
-        "details": "The share of refused payments went from 1 % to 26 % within four minutes.\nThe last release was 9 minutes before.",
+        "details": "The share of refused payments went from 1 % to 26 % within four minutes.\n"
+        "The last release was 9 minutes before.",
         "facts": [{"label": "Region", "value": "eu-central"}, {"label": "On call", "value": "Grace Hopper"}],
         "url": "https://status.northwind.example/incidents/812",
     },

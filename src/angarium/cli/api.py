@@ -35,12 +35,24 @@ class Api:
         self._client.close()
 
     def call(
-        self, method: str, path: str, *, body: object = None, query: Mapping[str, Any] | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        body: object = None,
+        query: Mapping[str, Any] | None = None,
+        content: bytes | None = None,
+        content_type: str = "application/json",
     ) -> dict[str, Any]:
-        """The whole envelope of the answer. Raises CallFailed with words for a person."""
+        """The whole envelope of the answer to `body` as JSON, or to `content` as it is.
+
+        Raises CallFailed with words for a person.
+        """
         given = {name: value for name, value in (query or {}).items() if value is not None}
         try:
-            answer = self._client.request(method, path, json=body, params=given)
+            raw: dict[str, Any] = {"content": content, "headers": {"content-type": content_type}}
+            sent = {"json": body} if content is None else raw
+            answer = self._client.request(method, path, params=given, **sent)
             envelope: dict[str, Any] = answer.json()
         except httpx2.TransportError as error:
             raise CallFailed(f"{self._url} does not answer ({type(error).__name__})") from None

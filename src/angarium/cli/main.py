@@ -5,7 +5,7 @@ import sys
 from cyclopts import App, CycloptsError
 
 from angarium import __version__
-from angarium.cli import dead_letters, keys, notifications, processes, templates, tenants
+from angarium.cli import dead_letters, keys, notifications, processes, templates, tenants, users
 from angarium.cli.api import CallFailed
 from angarium.contracts.errors import SettingsError
 
@@ -20,6 +20,7 @@ app.command(keys.app)
 app.command(tenants.app)
 app.command(dead_letters.app)
 app.command(templates.app)
+app.command(users.app)
 
 WRONG_USAGE = 2
 FAILED = 1

@@ -101,7 +101,7 @@ async def _open(
         clients = _clients(settings, clock)
         for client in clients.values():
             stack.push_async_callback(client.close)
-        contacts = RestContacts(clients["users"], cache, clock)
+        contacts = RestContacts(clients["users"], cache, clock, metrics=metrics)
         templates = RestTemplates(clients["templates"], cache, clock)
         await stack.enter_async_context(templates.listening())
         parts = EngineParts(

@@ -159,7 +159,7 @@ class ProviderSettings(Settings):
     push_providers: ProviderUrls = parse_provider_urls("mailbox://")
     sms_providers: ProviderUrls = parse_provider_urls("mailbox://")
     email_from: str = "Angarium <notify@localhost>"
-    worker_concurrency: Annotated[int, Field(ge=1, le=10_000)] = 64
+    worker_concurrency: Annotated[int, Field(ge=1, le=10_000)] = 128
     worker_prefetch: Annotated[int, Field(ge=1, le=65_535)] = 256
 
     def providers(self, channel: Channel) -> tuple[ProviderUrl, ...]:

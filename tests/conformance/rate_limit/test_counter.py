@@ -6,12 +6,16 @@ from datetime import timedelta
 
 import pytest
 
+from angarium.contracts.errors import RateLimited
+from angarium.platform.auth.caller import Caller
 from angarium.platform.clock import SystemClock
+from angarium.platform.rate_limit.limiter import RateLimiter
 from angarium.platform.rate_limit.memory import MemoryCounter
 from angarium.platform.rate_limit.port import Counter, CounterUnavailable
 from angarium.platform.rate_limit.redis import RedisCounter
 from angarium.platform.settings import RateLimit
 from angarium.platform.telemetry.logging import make_logger
+from angarium.platform.telemetry.metrics import Metrics
 from tests.support.clock import ManualClock
 from tests.support.servers import Redis
 from tests.support.wait import until
@@ -121,3 +125,28 @@ async def test_a_redis_that_is_down_or_hangs_costs_one_short_wait_a_second(redis
 
     await until(counts, timeout=5)
     await counter.close()
+
+
+@pytest.mark.distributed
+async def test_a_parallel_burst_over_two_gateways_stays_within_five_percent(redis_server: Redis) -> None:
+    await redis_server.start()
+    await redis_server.flush()
+    clock, caller = SystemClock(), Caller("acme", "shop", frozenset())
+    limit = RateLimit(2000, timedelta(hours=1))
+
+    def gateway() -> RateLimiter:
+        counter = RedisCounter(redis_server.url, clock=clock, logger=LOGGER, timeout=5)
+        return RateLimiter(limit, shared=counter, clock=clock, metrics=Metrics())
+
+    async def take(gateway: RateLimiter) -> bool:
+        try:
+            await gateway.take(caller)
+        except RateLimited:
+            return False
+        return True
+
+    gateways = [gateway() for _ in range(2)]
+    gone_on = await asyncio.gather(*(take(gateways[n % 2]) for n in range(6000)))
+    assert 2000 <= sum(gone_on) <= 2100
+    for one in gateways:
+        await one.close()

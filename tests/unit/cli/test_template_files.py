@@ -32,9 +32,8 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     names = {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()}
     assert names == {"template.yaml", "content.html", "text.txt", "no/content.txt"}
     body = read_template(folder)
-    assert (body.code, body.subject, body.content, body.text) == tuple(
-        VIEW[n] for n in ("code", "subject", "content", "text")
-    )
+    for part in ("code", "subject", "content", "text"):
+        assert getattr(body, part) == VIEW[part]
     assert body.translations["no"].model_dump(exclude_none=True) == VIEW["translations"]["no"]
     assert (body.retry_delays, body.defaults, body.required_variables) == (["5s"], {"a": 1}, ["name"])
 

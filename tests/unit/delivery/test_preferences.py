@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from angarium.contracts.statuses import Channel
@@ -84,3 +84,83 @@ def test_a_deferral_ends_at_the_wished_wall_time(moment: datetime, zone: str, st
         wall = decision.until.astimezone(ZoneInfo(zone))
         skipped = wall.utcoffset() != (decision.until - timedelta(hours=1)).astimezone(ZoneInfo(zone)).utcoffset()
         assert skipped or f"{wall:%H:%M}" == end
+
+
+ZONES = ["Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "America/Sao_Paulo", "UTC"]
+switches = st.builds(
+    ChannelSwitches,
+    email=st.none() | st.booleans(),
+    push=st.none() | st.booleans(),
+    sms=st.none() | st.booleans(),
+)
+hours = st.builds(
+    QuietHours,
+    start=st.times().map(lambda t: t.strftime("%H:%M")),
+    end=st.times().map(lambda t: t.strftime("%H:%M")),
+)
+wishes = st.builds(
+    Preferences,
+    email=st.booleans(),
+    push=st.booleans(),
+    sms=st.booleans(),
+    categories=st.dictionaries(st.sampled_from(["news", "security", "tips"]), switches),
+    quiet_hours=st.none() | hours,
+)
+
+
+def _wanted(preferences: Preferences, channel: Channel, category: str | None) -> bool:
+    """By the words of the contract, written down as a table of answers."""
+    answers = [{"email": preferences.email, "push": preferences.push, "sms": preferences.sms}[channel]]
+    if category is not None and category in preferences.categories and category != "security":
+        own = preferences.categories[category]
+        answers.append({"email": own.email, "push": own.push, "sms": own.sms}[channel] is not False)
+    return all(answers)
+
+
+def _is_quiet(quiet: QuietHours, wall: str) -> bool:
+    """By the clock on the wall, as a person would look at it."""
+    if quiet.start <= quiet.end:
+        return quiet.start <= wall < quiet.end
+    return wall >= quiet.start or wall < quiet.end
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    wishes,
+    st.sampled_from(Channel),
+    st.sampled_from([None, "news", "security", "other"]),
+    st.integers(1, 10),
+    st.datetimes(datetime(2024, 1, 1), datetime(2028, 1, 1)),  # noqa: DTZ001 - made aware below
+    st.sampled_from(ZONES),
+)
+def test_the_decision_is_what_the_words_of_the_contract_say(
+    preferences: Preferences, channel: Channel, category: str | None, priority: int, moment: datetime, zone: str
+) -> None:
+    now = moment.replace(tzinfo=UTC)
+    decision = decide(
+        preferences,
+        channel=channel,
+        category=category,
+        priority=priority,
+        now=now,
+        timezone=zone,
+        mandatory=["security"],
+    )
+    quiet, wall = preferences.quiet_hours, f"{now.astimezone(ZoneInfo(zone)):%H:%M}"
+    if not _wanted(preferences, channel, category):
+        assert isinstance(decision, OptedOut)
+    elif quiet is None or priority >= 8:
+        assert decision == Allowed()
+    elif not _near_a_clock_change(now, zone):
+        assert isinstance(decision, Quiet) == _is_quiet(quiet, wall)
+    if isinstance(decision, Quiet):
+        after = decide(
+            preferences, channel=channel, category=category, priority=priority, now=decision.until, timezone=zone
+        )
+        assert not isinstance(after, Quiet)
+
+
+def _near_a_clock_change(now: datetime, zone: str) -> bool:
+    """Then the clock on the wall shows some times twice or never, and a rule by its face alone says nothing."""
+    offsets = {(now + timedelta(hours=hour)).astimezone(ZoneInfo(zone)).utcoffset() for hour in range(-26, 27)}
+    return len(offsets) > 1

@@ -201,8 +201,10 @@ def _lifespan(
             background.start("contact copies of what was read", copies.run_fill)
             if erasures is not None:
                 background.start("erasures", erasures.run)
-            yield
-            await imports.close()
+            try:
+                yield
+            finally:
+                await imports.close()
         if reports is not None:
             await reports.hand_on()
 

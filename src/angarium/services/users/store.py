@@ -3,6 +3,7 @@
 Every method raises DatabaseUnavailable when the database cannot serve.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -209,5 +210,6 @@ def _conditions(tenant: str, wanted: Filter) -> list[ColumnElement[bool]]:
         conditions.append(users.c.email_key == email_key(wanted.email))
     if wanted.search is not None:
         columns = (users.c.name, users.c.email, users.c.phone)
-        conditions.append(or_(*(column.icontains(wanted.search, autoescape=True) for column in columns)))
+        pattern = f"%{re.sub(r'([%_/])', r'/\1', wanted.search)}%"
+        conditions.append(or_(*(column.ilike(pattern, escape="/") for column in columns)))
     return conditions

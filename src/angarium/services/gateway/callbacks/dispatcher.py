@@ -26,8 +26,8 @@ LEASE = timedelta(seconds=60)
 """Longer than an attempt and its recording can take."""
 PAUSE = 0.25
 """Seconds between two looks when nothing is due."""
-DRAIN = 12.0
-"""Seconds that attempts under way have at the end of the process."""
+DRAIN = 3.0
+"""Seconds that attempts under way have at the end of the process; what is cut off is attempted again."""
 _GONE = 410
 
 

@@ -1,5 +1,6 @@
 """`/users/import` and `/users/imports/{import_id}`."""
 
+import asyncio
 from typing import Annotated
 from uuid import UUID
 
@@ -57,7 +58,8 @@ class ImportRoutes:
 
         Goes on after the answer: its progress and report are at `/users/imports/{import_id}`.
         """
-        rows = read_rows(request.headers.get("content-type", ""), await request.body())
+        content_type, body = request.headers.get("content-type", ""), await request.body()
+        rows = await asyncio.to_thread(read_rows, content_type, body)
         if not rows:
             raise ValidationFailed.of("body", "has no rows")
         job = await self._imports.start(caller.tenant, rows, upsert=upsert)

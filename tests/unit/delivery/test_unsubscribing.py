@@ -1,0 +1,55 @@
+"""Mails to stored users say how to get no more of their kind."""
+
+from email import message_from_bytes
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+
+from angarium.contracts.users import ChannelSwitches, Preferences
+from angarium.delivery.provider import Outbound
+from angarium.delivery.unsubscribing import Unsubscribing
+from angarium.directory.preference_links import PreferenceLinks
+from angarium.platform.clock import SystemClock
+from angarium.services.email.message import Sender, build_message
+from tests.support.delivering import Bench, delivering
+
+LINKS = PreferenceLinks("secret", SystemClock())
+HEADERS = Unsubscribing(LINKS, "https://n.example/", ["security"])
+
+
+async def _sent(bench: Bench, **fields: object) -> Outbound:
+    [notification_id] = await bench.accept(1, **fields)
+    await bench.ends_as(notification_id, "sent")
+    return bench.provider.received[-1]
+
+
+async def test_a_mail_to_a_stored_user_carries_the_link_that_belongs_to_it(tmp_path: Path) -> None:
+    user_id = uuid4()
+    async with delivering(tmp_path, unsubscribing=HEADERS) as bench:
+        bench.directory.add_user(user_id)
+        outbound = await _sent(bench, user_id=str(user_id), recipient=None, category="news")
+        assert (await _sent(bench, user_id=str(user_id), recipient=None, category="security")).headers == {}
+        assert (await _sent(bench, category="news")).headers == {}
+    raw = build_message(outbound, sender=Sender.parse("n@n.example"), date=SystemClock().now())
+    mail = message_from_bytes(raw)
+    assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    address = str(mail["List-Unsubscribe"])
+    assert address.startswith("<https://n.example/unsubscribe/")
+    assert address.endswith(">")
+    link = LINKS.read(address[1:-1].rpartition("/")[2])
+    assert link is not None
+    assert (link.tenant, link.user_id, link.category) == ("default", user_id, "news")
+    assert all(len(line) < 998 for line in raw.split(b"\r\n"))
+
+
+@pytest.mark.parametrize(("category", "status"), [("security", "sent"), ("news", "skipped")])
+async def test_a_stored_opt_out_of_a_mandatory_category_does_not_count(
+    tmp_path: Path, category: str, status: str
+) -> None:
+    user_id: UUID = uuid4()
+    off = ChannelSwitches(email=False)
+    async with delivering(tmp_path, mandatory=frozenset({"security"})) as bench:
+        bench.directory.add_user(user_id, preferences=Preferences(categories={"security": off, "news": off}))
+        [notification_id] = await bench.accept(user_id=str(user_id), recipient=None, category=category)
+        await bench.ends_as(notification_id, status)

@@ -1,0 +1,73 @@
+"""The templates service over each database, and those who may call it."""
+
+import io
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from angarium.contracts.errors import Unauthorized
+from angarium.contracts.scopes import Scope
+from angarium.platform.auth.caller import Caller
+from angarium.platform.auth.service_token import ServiceTokens
+from angarium.platform.cache.memory import MemoryCache
+from angarium.platform.clock import SystemClock
+from angarium.platform.database.engine import open_engine
+from angarium.platform.database.migrate import upgrade
+from angarium.platform.identifiers import Identifiers
+from angarium.platform.telemetry.logging import make_logger
+from angarium.platform.telemetry.metrics import Metrics
+from angarium.services.templates.app import MIGRATIONS, build_app
+
+KEYS: Mapping[str, Caller] = {
+    "admin": Caller("default", "admin", frozenset({Scope.ADMIN})),
+    "reader": Caller("default", "reader", frozenset({Scope.TEMPLATES_READ})),
+    "other": Caller("other", "admin", frozenset({Scope.ADMIN})),
+}
+
+
+class Keys:
+    """An authenticator that knows three keys and the service token."""
+
+    def __init__(self) -> None:
+        self._services = ServiceTokens("t" * 32)
+
+    async def authenticate(self, headers: Mapping[str, str]) -> Caller:
+        service = self._services.authenticate(headers)
+        known = service or KEYS.get(headers.get("x-api-key", ""))
+        if known is None:
+            raise Unauthorized
+        return known
+
+
+@pytest.fixture
+async def cache() -> AsyncIterator[MemoryCache]:
+    memory = MemoryCache(SystemClock())
+    yield memory
+    await memory.close()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.distributed)])
+async def client(
+    request: pytest.FixtureRequest, tmp_path: Path, cache: MemoryCache
+) -> AsyncIterator[httpx2.AsyncClient]:
+    url = f"sqlite:///{tmp_path / 'templates.db'}"
+    if request.param == "postgresql":
+        url = await request.getfixturevalue("postgresql").create_database()
+    engine = open_engine(url)
+    await upgrade(engine, MIGRATIONS)
+    clock = SystemClock()
+    app = build_app(
+        engine=engine,
+        cache=cache,
+        authenticator=Keys(),
+        logger=make_logger("templates", level="info", format="json", log_dir=None, stream=io.StringIO()),
+        metrics=Metrics(),
+        clock=clock,
+        identifiers=Identifiers(clock),
+    )
+    transport = httpx2.ASGITransport(app=app)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://t", headers={"x-api-key": "admin"}) as client:
+        yield client
+    await engine.dispose()

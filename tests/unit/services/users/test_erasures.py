@@ -1,0 +1,89 @@
+"""A deletion is carried to the gateway, however long that is away."""
+
+from collections.abc import AsyncIterator
+
+import httpx2
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from angarium.platform.database.engine import reading
+from angarium.platform.http.client import ServiceClient
+from angarium.services.users.erasures import SETTLED, Erasures
+from angarium.services.users.schema import pending_erasures
+from tests.support.clock import ManualClock
+from tests.unit.services.users.conftest import Users
+
+
+class Gateway:
+    """Answers as the script says and remembers whom it was told of."""
+
+    def __init__(self) -> None:
+        self.status, self.sending, self.down = 200, 0, False
+        self.told: list[tuple[str, bytes]] = []
+
+    async def answer(self, request: httpx2.Request) -> httpx2.Response:
+        if self.down:
+            message = "no route"
+            raise httpx2.ConnectError(message)
+        self.told.append((request.headers["x-angarium-tenant"], request.content))
+        data = {"success": True, "message": "OK", "data": {"sending": self.sending}, "error": None}
+        page = {"total": 1, "limit": 10, "page": 1, "total_pages": 1, "has_next": False, "has_previous": False}
+        return httpx2.Response(self.status, json={**data, "meta": page})
+
+
+@pytest.fixture
+def gateway() -> Gateway:
+    return Gateway()
+
+
+@pytest.fixture
+async def erasures(engine: AsyncEngine, users: Users, gateway: Gateway) -> AsyncIterator[Erasures]:
+    transport = httpx2.MockTransport(gateway.answer)
+    client = ServiceClient("http://gateway", service_token="t", name="gateway", transport=transport)
+    clock = ManualClock(users.app.state.clock.now())
+    users.app.state.manual = clock
+    yield Erasures(engine, client, clock, users.app.state.logger)
+    await client.close()
+
+
+@pytest.fixture
+async def user_id(client: httpx2.AsyncClient, erasures: Erasures, users: Users) -> str:
+    user_id: str = (await client.post("/users", json={"name": "A", "email": "a@example.com"})).json()["data"]["user_id"]
+    assert (await client.delete(f"/users/{user_id}")).status_code == 200
+    await users.app.state.manual.advance(60)
+    return user_id
+
+
+async def pending(engine: AsyncEngine) -> int:
+    async with reading(engine) as connection:
+        return await connection.scalar(select(func.count()).select_from(pending_erasures)) or 0
+
+
+async def test_told_at_once_and_once_more_when_all_has_settled(
+    erasures: Erasures, gateway: Gateway, engine: AsyncEngine, user_id: str, users: Users
+) -> None:
+    assert await erasures.run_once() in {0, 1}
+    assert gateway.told[0] == ("default", f'{{"user_id":"{user_id}"}}'.encode())
+    await users.app.state.manual.advance(SETTLED.total_seconds())
+    await erasures.run_once()
+    assert await pending(engine) == 0
+    told = len(gateway.told)
+    await erasures.run_once()
+    assert len(gateway.told) == told
+
+
+@pytest.mark.parametrize("fault", ["down", "refusing", "sending"])
+async def test_repeated_until_it_is_done(
+    erasures: Erasures, gateway: Gateway, engine: AsyncEngine, user_id: str, users: Users, fault: str
+) -> None:
+    gateway.down, gateway.status = fault == "down", 503 if fault == "refusing" else 200
+    gateway.sending = 1 if fault == "sending" else 0
+    for _ in range(3):
+        assert await erasures.run_once() == 0
+        assert await pending(engine) == 1
+        await users.app.state.manual.advance(120)
+    gateway.down, gateway.status, gateway.sending = False, 200, 0
+    assert await erasures.run_once() == 1
+    assert await pending(engine) == 0
+    assert user_id in gateway.told[-1][1].decode()

@@ -1,0 +1,147 @@
+"""Many users from one file: bad rows are reported with their lines, the others go in."""
+
+import json
+from typing import Any
+
+import httpx2
+import pytest
+
+from angarium.services.users.import_rows import read_rows
+from tests.support.wait import until
+from tests.unit.services.users.conftest import Users
+
+CSV = """name,email,phone,metadata
+Ada,ada@example.com,,"{
+""tier"": 1}"
+Bob,bob@example.com,+1 415 555 0123,
+
+Eve,not an address,,
+,nobody@example.com,,
+Ada again,ADA@example.com,,
+Zoe,,12345,
+Kim,kim@example.com,,{broken
+Tom,tom@example.com,,,extra
+"""
+
+
+async def run(client: httpx2.AsyncClient, body: str, kind: str = "text/csv", **query: str) -> Any:
+    answer = await client.post("/users/import", content=body.encode(), headers={"content-type": kind}, params=query)
+    assert answer.status_code == 202, answer.text
+    path = f"/users/imports/{answer.json()['data']['import_id']}"
+
+    async def ended() -> Any:
+        report = (await client.get(path)).json()["data"]
+        return report if report["status"] != "running" else None
+
+    return await until(ended)
+
+
+def lines(*rows: object) -> str:
+    return "\n".join(json.dumps(row) if not isinstance(row, str) else row for row in rows)
+
+
+async def listed(client: httpx2.AsyncClient) -> dict[str, Any]:
+    return {user["name"]: user for user in (await client.get("/users?limit=100")).json()["data"]}
+
+
+async def test_csv(client: httpx2.AsyncClient) -> None:
+    report = await run(client, CSV, "text/csv; charset=utf-8")
+    assert {name: report[name] for name in ("status", "total", "processed", "created", "updated", "failed")} == {
+        "status": "finished", "total": 8, "processed": 8, "created": 2, "updated": 0, "failed": 6,
+    }  # fmt: skip
+    faults = [(fault["line"], fault["field"]) for fault in report["errors"]]
+    assert faults == [(6, "email"), (7, "name"), (8, "email"), (9, "phone"), (10, "metadata"), (11, "body")]
+    people = await listed(client)
+    assert people["Ada"]["metadata"] == {"tier": 1}
+    assert people["Ada"]["phone"] is None
+
+
+async def test_json_lines(client: httpx2.AsyncClient) -> None:
+    whole = {
+        "name": "Ada",
+        "email": "ada@example.com",
+        "preferences": {"sms": False},
+        "push_token": "t",
+        "locale": "fr",
+    }
+    body = lines(
+        whole,
+        "",
+        "{",
+        [1],
+        {"name": "B", "email": "b@example.com", "password": "long enough"},
+        {"name": "C", "email": "c@example.com", "colour": "red"},
+        {"name": "D", "email": "d@example.com", "preferences": {"categories": {"security": {"email": False}}}},
+    )
+    report = await run(client, body, "application/x-ndjson")
+    assert (report["created"], report["failed"]) == (1, 5)
+    assert [(fault["line"], fault["field"]) for fault in report["errors"]] == [
+        (3, "body"), (4, "body"), (5, "password"), (6, "colour"), (7, "preferences.categories.security.email"),
+    ]  # fmt: skip
+    found = (await listed(client))["Ada"]
+    assert (found["push_token"], found["locale"], found["preferences"]["sms"]) == ("t", "fr", False)
+
+
+@pytest.mark.parametrize("upsert", [False, True])
+async def test_a_row_of_someone_who_is_there(client: httpx2.AsyncClient, *, upsert: bool) -> None:
+    body = {"name": "Old", "email": "ada@example.com", "phone": "+14155550123"}
+    user_id = (await client.post("/users", json=body)).json()["data"]["user_id"]
+    rows = lines({"email": "ADA@Example.com", "name": "New"}, {"name": "B", "email": "b@example.com"})
+    report = await run(client, rows, "application/x-ndjson", upsert=str(upsert).lower())
+    assert (report["created"], report["updated"], report["failed"]) == ((1, 1, 0) if upsert else (1, 0, 1))
+    found = (await client.get(f"/users/{user_id}")).json()["data"]
+    assert found["name"] == ("New" if upsert else "Old")
+    assert found["phone"] == "+14155550123"
+
+
+async def test_more_than_one_batch_and_the_same_file_again(client: httpx2.AsyncClient) -> None:
+    body = "name,email\n" + "".join(f"U{number},u{number}@example.com\n" for number in range(450))
+    assert (await run(client, body))["created"] == 450
+    again = await run(client, body, upsert="true")
+    assert (again["created"], again["updated"], again["failed"]) == (0, 450, 0)
+    assert (await client.get("/users")).json()["meta"]["total"] == 450
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "status"),
+    [
+        ("application/json", b"{}", 415),
+        ("text/csv", b"", 400),
+        ("text/csv", b"name,email\n", 400),
+        ("text/csv", b"name,colour\nA,red\n", 400),
+        ("text/csv", b"name,name\nA,B\n", 400),
+        ("text/csv", b"name,email\n\xff,a@example.com\n", 400),
+        ("text/csv", b'name,email\n"open,a@example.com\n', 400),
+        ("application/x-ndjson", b"\n\n", 400),
+    ],
+)
+async def test_a_file_that_is_none_is_refused_as_a_whole(
+    client: httpx2.AsyncClient, kind: str, body: bytes, status: int
+) -> None:
+    answer = await client.post("/users/import", content=body, headers={"content-type": kind})
+    assert answer.status_code == status
+    assert answer.json()["success"] is False
+
+
+async def test_no_more_than_16_mb(client: httpx2.AsyncClient) -> None:
+    answer = await client.post(
+        "/users/import", content=b" " * (16 * 1024 * 1024 + 1), headers={"content-type": "text/csv"}
+    )
+    assert answer.status_code == 413
+
+
+async def test_scopes_and_tenants(client: httpx2.AsyncClient, users: Users) -> None:
+    report = await run(client, "name,email\nA,a@example.com\n")
+    path = f"/users/imports/{report['import_id']}"
+    assert (await users.client("elsewhere").get(path)).status_code == 404
+    reader = users.client(scopes="users:read")
+    refused = await reader.post(
+        "/users/import", content=b"name,email\nB,b@example.com\n", headers={"content-type": "text/csv"}
+    )
+    assert refused.status_code == 403
+    assert (await reader.get(path)).status_code == 200
+
+
+def test_lines_are_counted_as_an_editor_does() -> None:
+    rows = read_rows("text/csv", b'\xef\xbb\xbfname,email\r\nA,a@b.c\r\n"x\r\ny",d@e.f\r\nZ,z@z.z')
+    assert [(row.line, row.fields["email"]) for row in rows] == [(2, "a@b.c"), (3, "d@e.f"), (5, "z@z.z")]
