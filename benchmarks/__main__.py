@@ -78,6 +78,10 @@ def _measure(
                 figures = measurer.measure(system)
             results[system.name].append(figures)
             _tell(f"{repeat + 1}/{repeats} {system.name}", time.monotonic() - began, figures)
+    for system in systems:
+        for figures in results[system.name] if system.has_extremes else ():
+            with _explained(system):
+                figures |= measurer.measure_extremes(system)
     return results, limits
 
 

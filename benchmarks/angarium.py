@@ -125,6 +125,7 @@ class Distributed(_Angarium):
     name = "angarium"
     title = "Angarium"
     end_to_end = 8_000
+    has_extremes = True
     gateway = "gateway"
 
     def __init__(

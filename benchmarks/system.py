@@ -34,6 +34,7 @@ class System(ABC):
     title = ""
     end_to_end = 600
     has_worker = True
+    has_extremes = False
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True)

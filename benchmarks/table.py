@@ -25,6 +25,8 @@ ROWS: Sequence[tuple[str, str]] = (
     ("· RabbitMQ besides, s", "cpu_rabbitmq_seconds_per_1000"),
     ("latency accept → DATA at 50/s, p50, ms", "latency_p50_ms"),
     ("· p99, ms", "latency_p99_ms"),
+    ("10,000 connections at once, p99, s", "crowd_p99_s"),
+    ("· gateway's memory afterwards, MB", "crowd_memory_mb"),
 )
 _LIMITS = (
     ("load generator, 64 connections, requests/s", "load_rate", "accept_64_rate"),

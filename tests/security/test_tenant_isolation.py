@@ -271,8 +271,17 @@ async def _fill(world: World) -> None:
         "key_id": key["key_id"],
         "letter_id": str(await _bury(world)),
         "message_id": await _catch(world),
+        "import_id": await _import(world),
     }
     world.absent = {name: str(uuid4()) for name in world.theirs} | {"code": "of-nobody"}
+
+
+async def _import(world: World) -> str:
+    rows = b"name,email\nCy,cy@example.com\n"
+    headers = {**world.other, "content-type": "text/csv"}
+    answer = await world.client.post("/users/import", content=rows, headers=headers)
+    assert answer.status_code == 202, answer.text
+    return str(answer.json()["data"]["import_id"])
 
 
 async def _bury(world: World) -> UUID:

@@ -11,12 +11,14 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     PlainSerializer,
     StringConstraints,
 )
 from pydantic_core import PydanticCustomError
 
 METADATA_BYTES = 4096
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
@@ -61,16 +63,16 @@ def _encode(value: dict[str, Any]) -> bytes:
     return encoded
 
 
-def _no_bool(value: object) -> object:
-    if isinstance(value, bool):
-        message = "must be a number"
+def _written(value: object) -> object:
+    if not isinstance(value, datetime) and not (isinstance(value, str) and _DATE.match(value)):
+        message = "must be a time as text (RFC 3339)"
         raise ValueError(message)  # noqa: TRY004 - pydantic turns a ValueError into the field's error
     return value
 
 
 Timestamp = Annotated[datetime, PlainSerializer(rfc3339, return_type=str)]
 """A time in an answer."""
-InstantField = Annotated[AwareDatetime, PlainSerializer(rfc3339, return_type=str)]
+InstantField = Annotated[AwareDatetime, BeforeValidator(_written), PlainSerializer(rfc3339, return_type=str)]
 """A time in a request; it must carry its offset."""
 Metadata = Annotated[dict[str, Any], AfterValidator(_small)]
 Locale = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*$", max_length=35)]
@@ -78,4 +80,7 @@ Locale = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,8}([-_][A-Za-z0-
 TemplateCode = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_.-]{1,100}$")]
 Category = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 RequestId = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00]*$")]
-StrictCount = Annotated[int, BeforeValidator(_no_bool)]
+StrictCount = Annotated[int, Field(strict=True)]
+"""A whole number that is written as one."""
+Flag = Annotated[bool, Field(strict=True)]
+"""`true` or `false`, nothing that resembles them."""

@@ -9,6 +9,7 @@ from angarium.contracts.envelope import ErrorDetail
 from angarium.contracts.fields import (
     Body,
     Category,
+    Flag,
     InstantField,
     Locale,
     Metadata,
@@ -224,7 +225,7 @@ class ReplayRequest(Body):
     """`POST /api/v1/dead-letters/replay`."""
 
     filter: DeadLetterFilter = Field(default_factory=DeadLetterFilter)
-    dry_run: bool = False
+    dry_run: Flag = False
     rate_per_second: Annotated[float, Field(gt=0, le=100_000)] | None = None
 
 

@@ -93,7 +93,7 @@ class PreviewRequest(Body):
     """`POST /templates/{code}/preview`."""
 
     variables: dict[str, Any] = Field(default_factory=dict)
-    version: Annotated[int, Field(ge=1)] | None = None
+    version: Annotated[int, Field(ge=1, strict=True)] | None = None
     locale: Locale | None = None
     channel: Channel | None = None
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 from pydantic import BaseModel, Field, StringConstraints, model_validator
 
-from angarium.contracts.fields import Body, Category, Locale, Metadata, Timestamp, field_error
+from angarium.contracts.fields import Body, Category, Flag, Locale, Metadata, Timestamp, field_error
 
 Platform = Literal["fcm", "apns", "webpush", "onesignal"]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$")]
@@ -27,17 +27,17 @@ class QuietHours(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class ChannelSwitches(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Channels on or off within a category; one that is not named follows the channel."""
 
-    email: bool | None = None
-    push: bool | None = None
-    sms: bool | None = None
+    email: Flag | None = None
+    push: Flag | None = None
+    sms: Flag | None = None
 
 
 class Preferences(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A user's whole wishes."""
 
-    email: bool = True
-    push: bool = True
-    sms: bool = True
+    email: Flag = True
+    push: Flag = True
+    sms: Flag = True
     categories: Mapping[str, ChannelSwitches] = msgspec.field(default_factory=dict)
     quiet_hours: QuietHours | None = None
 
@@ -52,17 +52,17 @@ class QuietHoursBody(Body):
 class SwitchesBody(Body):
     """A category's switches in a request."""
 
-    email: bool | None = None
-    push: bool | None = None
-    sms: bool | None = None
+    email: Flag | None = None
+    push: Flag | None = None
+    sms: Flag | None = None
 
 
 class PreferencesBody(Body):
     """`PUT /users/{user_id}/preferences`: the whole wishes; what is not named takes its default."""
 
-    email: bool = True
-    push: bool = True
-    sms: bool = True
+    email: Flag = True
+    push: Flag = True
+    sms: Flag = True
     categories: dict[Category, SwitchesBody] = Field(default_factory=dict)
     quiet_hours: QuietHoursBody | None = None
 
@@ -70,9 +70,9 @@ class PreferencesBody(Body):
 class PreferencesPatch(Body):
     """Wishes to change; what is not named stays."""
 
-    email: bool | None = None
-    push: bool | None = None
-    sms: bool | None = None
+    email: Flag | None = None
+    push: Flag | None = None
+    sms: Flag | None = None
     categories: dict[Category, SwitchesBody] | None = None
     quiet_hours: QuietHoursBody | None = None
 

@@ -165,7 +165,7 @@ def test_all_parts_of_a_message_share_their_time() -> None:
     ticks = iter(range(10_000))
     renderer = Renderer(Limits(seconds=100), timer=lambda: float(next(ticks)))
     part = "{% for i in (1..60) %}{{ i }}{% endfor %}"
-    assert renderer.render(template(text=part), Channel.SMS, None, {})
+    renderer.render(template(text=part), Channel.SMS, None, {})
     with pytest.raises(RenderFailed, match="too long"):
         renderer.render(template(subject=part, html=part, text=part, version=2), Channel.EMAIL, None, {})
 

@@ -222,4 +222,5 @@ callback_endpoints = Table(
 
 for _dialect, _statements in TRIGGERS.items():
     for _statement in _statements:
-        event.listen(metadata, "after_create", DDL(_statement.replace("%", "%%")).execute_if(dialect=_dialect))
+        _ddl = DDL(_statement.replace("%", "%%"))  # type: ignore[no-untyped-call]  # SQLAlchemy gives no types here
+        event.listen(metadata, "after_create", _ddl.execute_if(dialect=_dialect))

@@ -34,6 +34,7 @@ from angarium.services.users.rows import Row, contact_document, device_row, emai
 from angarium.services.users.schema import devices, pending_erasures, users
 
 Edit = Callable[[Person], Person]
+_WILD = re.compile(r"[%_/]")
 _PERSON = select(*(column for column in users.c if column.name not in {"contact", "contact_version", "email_key"}))
 
 
@@ -210,6 +211,6 @@ def _conditions(tenant: str, wanted: Filter) -> list[ColumnElement[bool]]:
         conditions.append(users.c.email_key == email_key(wanted.email))
     if wanted.search is not None:
         columns = (users.c.name, users.c.email, users.c.phone)
-        pattern = f"%{re.sub(r'([%_/])', r'/\1', wanted.search)}%"
+        pattern = "%" + _WILD.sub(r"/\g<0>", wanted.search) + "%"
         conditions.append(or_(*(column.ilike(pattern, escape="/") for column in columns)))
     return conditions

@@ -2,8 +2,6 @@
 
 import asyncio
 
-import pytest
-
 from angarium.contracts.scopes import Scope
 from angarium.platform.rate_limit.port import SLOTS
 from tests.unit.services.gateway.conftest import PATH, World, error_of
@@ -37,29 +35,14 @@ async def test_every_answer_says_how_the_caller_stands(world: World) -> None:
     assert 0 < int(sent.headers["ratelimit-reset"]) <= 60
 
 
-@pytest.mark.parametrize(
-    "paths",
-    [
-        (
-            PATH,
-            f"{PATH}/",
-            f"{PATH}?page=1",
-            f"/{PATH}",
-            PATH.upper(),
-            f"{PATH};x=1",
-            f"{PATH}//",
-            "/api/v1/../v1/notifications",
-        ),
-    ],
-)
-async def test_neither_an_address_nor_the_form_of_a_path_gets_around_it(world: World, paths: tuple[str, ...]) -> None:
+async def test_neither_an_address_nor_the_form_of_a_path_gets_around_it(world: World) -> None:
     made = await world.client.post(
         "/api/v1/keys", json={"name": "slow", "scopes": [Scope.NOTIFICATIONS_READ], "rate_limit": "1/hour"}
     )
     key = {"x-api-key": made.json()["data"]["key"]}
     statuses = [
         (await world.client.get(f"http://gateway{path}", headers={**key, **_from(f"10.0.0.{n}")})).status_code
-        for n, path in enumerate(paths)
+        for n, path in enumerate(PATHS)
     ]
     assert statuses.count(200) == 1
     assert set(statuses) <= {200, 404, 429}

@@ -27,7 +27,7 @@ from angarium.platform.telemetry.logging import make_logger
 from angarium.platform.telemetry.metrics import Metrics
 from angarium.services.users.app import MIGRATIONS, build_app
 from angarium.services.users.passwords import Passwords
-from angarium.services.users.schema import users as users_table
+from angarium.services.users.schema import metadata
 from tests.support.servers import PostgreSQL
 
 TOKEN = "a-service-token-of-the-tests"
@@ -82,7 +82,8 @@ async def engine(
     opened = open_engine(url)
     if request.param == "postgresql":
         async with writing(opened) as connection:
-            await connection.execute(delete(users_table))
+            for table in reversed(metadata.sorted_tables):
+                await connection.execute(delete(table))
     yield opened
     await opened.dispose()
 

@@ -36,9 +36,7 @@ class TenantRoutes:
     def router(self) -> APIRouter:
         router = APIRouter(prefix=PATH, tags=["tenants"])
         router.add_api_route("", self.page, methods=["GET"], response_model=Envelope[list[TenantView]])
-        router.add_api_route(
-            "", self.create, methods=["POST"], status_code=201, response_model=Envelope[TenantCreated]
-        )
+        router.add_api_route("", self.create, methods=["POST"], status_code=201, response_model=Envelope[TenantCreated])
         return router
 
     async def page(self, _caller: Operator, page: Page) -> Envelope[list[TenantView]]:
