@@ -81,7 +81,7 @@ def _measure(
     for system in systems:
         for figures in results[system.name] if system.has_extremes else ():
             with _explained(system):
-                figures |= measurer.measure_extremes(system)
+                figures.update(measurer.measure_extremes(system))
     return results, limits
 
 

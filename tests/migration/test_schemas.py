@@ -98,8 +98,13 @@ def _inspected(connection: Connection) -> Mapping[str, Any]:
 
 
 def _differences(connection: Connection, metadata: MetaData) -> list[Any]:
-    context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
-    return list(compare_metadata(context, metadata))
+    opts = {"compare_type": True, "compare_server_default": True, "include_object": _described_by_a_table}
+    return list(compare_metadata(MigrationContext.configure(connection, opts=opts), metadata))
+
+
+def _described_by_a_table(_item: object, name: str | None, kind: str, *_: object) -> bool:
+    """Not the index that only PostgreSQL has; that a new schema has it too the test before this one sees."""
+    return (kind, name) != ("index", "ix_users_search")
 
 
 def _without_versions(seen: Mapping[str, Any]) -> Mapping[str, Any]:

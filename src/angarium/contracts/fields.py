@@ -66,7 +66,7 @@ def _encode(value: dict[str, Any]) -> bytes:
 def _written(value: object) -> object:
     if not isinstance(value, datetime) and not (isinstance(value, str) and _DATE.match(value)):
         message = "must be a time as text (RFC 3339)"
-        raise ValueError(message)  # noqa: TRY004 - pydantic turns a ValueError into the field's error
+        raise ValueError(message)
     return value
 
 

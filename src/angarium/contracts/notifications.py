@@ -1,6 +1,6 @@
 """The bodies of the sending API."""
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, Field, StringConstraints, model_validator
@@ -186,6 +186,27 @@ class NotificationView(BaseModel):
     sent_at: Timestamp | None
     delivered_at: Timestamp | None
     test: bool = False
+
+
+class Decision(BaseModel):
+    """One check that a notification went through: its result in a word, and in words."""
+
+    check: str
+    result: str
+    detail: str
+
+
+class Why(BaseModel):
+    """`GET /api/v1/notifications/{id}/why`: why it stands where it does, in plain words."""
+
+    summary: str
+    decisions: list[Decision]
+
+
+class ResolveRequest(Body):
+    """`POST /api/v1/notifications/{id}/resolve`: an operator's word on an unknown outcome."""
+
+    as_: Annotated[Literal["sent", "failed", "retry"], Field(alias="as")]
 
 
 class DeadLetterView(BaseModel):

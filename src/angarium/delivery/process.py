@@ -92,7 +92,12 @@ async def _open(
     clock = SystemClock()
     identifiers = Identifiers(clock)
     async with AsyncExitStack() as stack:
-        store = open_store(settings.notifications_database_url, pool_size=settings.database_pool, clock=clock)
+        store = open_store(
+            settings.notifications_database_url,
+            pool_size=settings.database_pool,
+            clock=clock,
+            status_events=settings.status_events == "on",
+        )
         stack.push_async_callback(store.close)
         cache = open_cache(settings.cache_url, clock=clock, logger=logger)
         stack.push_async_callback(cache.close)

@@ -66,21 +66,27 @@ class Results:
     def failed(
         self, claimed: Claimed, reason: Reason, events: Sequence[Event] = (), provider: str | None = None
     ) -> Result:
-        """Refused for good: a dead letter, in the record and for `failed.queue`."""
+        """Refused for good: a dead letter, in the record and for `failed.queue`; none while a fallback is left.
+
+        The record itself makes the fallback, with the change.
+        """
         now = self._clock.now()
         attempts = claimed.attempt if provider else claimed.attempt - 1
-        letter = letter_of(claimed, reason, letter_id=self._identifiers.new(), attempts=attempts)
-        ended = _ending("failed", Status.FAILED, now, reason)
+        letter = None
+        ended: tuple[Event, ...] = (_ending("failed", Status.FAILED, now, reason),)
+        if not claimed.fallback:
+            letter = letter_of(claimed, reason, letter_id=self._identifiers.new(), attempts=attempts)
+            ended = (*ended, Event("dead_lettered", now))
         return Result(
             id=claimed.id,
             claim_token=claimed.claim_token,
             status=Status.FAILED,
-            events=(*events, ended, Event("dead_lettered", now)),
+            events=(*events, *ended),
             reason=reason,
             provider=provider,
             burns_attempt=provider is not None,
             dead_letter=letter,
-            outbox=(failed_message(letter, now),),
+            outbox=() if letter is None else (failed_message(letter, now),),
         )
 
     def ended(self, claimed: Claimed, status: Status, reason: Reason) -> Result:

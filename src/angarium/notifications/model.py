@@ -87,6 +87,7 @@ class Claimed:
     """The claim holds: this worker alone may send it until the lease ends. The record as it stands.
 
     `attempt` counts this attempt (1 is the first). `expired`: its `expires_at` has passed, by the database's clock.
+    `fallback`: the channels that are tried when this one fails for good.
     """
 
     id: UUID
@@ -111,6 +112,7 @@ class Claimed:
     created_at: datetime
     provider: str | None = None
     test: bool = False
+    fallback: tuple[Channel, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

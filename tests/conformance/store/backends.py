@@ -39,6 +39,7 @@ _MOMENTS = {
     "notifications": ("send_at", "expires_at", "lease_until", "due_at", "sweep_at", "created_at", "updated_at"),
     "outbox": ("available_at",),
     "dead_letters": ("failed_at",),
+    "notification_metadata": ("created_at",),
 }
 
 
@@ -153,7 +154,7 @@ async def open_postgresql(url: str) -> Backend:
     """The store over a migrated database, which is emptied."""
     engine = open_engine(url)
     async with writing(engine) as connection:
-        await connection.execute(text("TRUNCATE notifications, outbox, dead_letters"))
+        await connection.execute(text("TRUNCATE notifications, outbox, dead_letters, notification_metadata, held_reports"))
 
     async def pass_time(duration: timedelta) -> None:
         """Its clock cannot be moved: everything that happened or will moves back instead."""

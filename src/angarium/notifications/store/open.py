@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from angarium.contracts.errors import SettingsError
+from angarium.notifications.store import event_trigger
 from angarium.notifications.store.port import NotificationStore
 from angarium.notifications.store.postgresql.adapter import PostgresqlStore
 from angarium.notifications.store.sqlite.adapter import SqliteStore
@@ -14,17 +15,21 @@ from angarium.platform.database.sqlite_writer import SqliteWriter
 SETTING = "NOTIFICATIONS_DATABASE_URL"
 
 
-def open_store(url: str, *, pool_size: int, clock: Clock, setting: str = SETTING) -> NotificationStore:
+def open_store(
+    url: str, *, pool_size: int, clock: Clock, setting: str = SETTING, status_events: bool = False
+) -> NotificationStore:
     """The store behind `url`; connects at first use. The schema is brought there by `migrate.upgrade`.
 
-    `clock` is the database's clock on SQLite, which has none of its own. Raises SettingsError, which names `setting`.
+    `clock` is the database's clock on SQLite, which has none of its own. With `status_events` each change of status
+    that this store makes is put into the outbox for `notifications.events`. Raises SettingsError, naming `setting`.
     """
     parsed = parse_database_url(url, setting=setting)
     if parsed.drivername == "postgresql":
-        return PostgresqlStore(PostgresqlPool(url, size=pool_size, setting=setting))
+        session = {event_trigger.SESSION_SETTING: "on"} if status_events else {}
+        return PostgresqlStore(PostgresqlPool(url, size=pool_size, setting=setting, session=session))
     if parsed.drivername == "sqlite":
         path = Path(str(parsed.database))
         path.parent.mkdir(parents=True, exist_ok=True)
-        return SqliteStore(SqliteWriter(path), clock)
+        return SqliteStore(SqliteWriter(path, beginning=event_trigger.SQLITE_SESSION if status_events else ()), clock)
     message = f"{setting} must begin with postgresql:// or sqlite:///"
     raise SettingsError(message)

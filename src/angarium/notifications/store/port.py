@@ -78,9 +78,18 @@ class NotificationStore(Protocol):
         ...
 
     async def move(
-        self, notification_id: UUID, *, tenant: str, to: Status, event: Event, reason: Reason | None = None
+        self,
+        notification_id: UUID,
+        *,
+        tenant: str,
+        to: Status,
+        event: Event,
+        reason: Reason | None = None,
+        among: Collection[Status] | None = None,
     ) -> Status | None:
         """Move one notification by hand (cancel, receipts) where the table allows it.
+
+        With `among` only from one of these.
 
         Returns the status it had (the move took place if the table allows that one → `to`); None: not there.
         A row that is `sending` is moved by its worker alone (or the sweeper) and never here, whatever the table

@@ -5,13 +5,14 @@ Every method raises DatabaseUnavailable when the database cannot serve.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from operator import eq, ge, lt
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, RowMapping, Select, func, select
+from sqlalchemy import ColumnElement, RowMapping, Select, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from angarium.contracts.notifications import (
@@ -23,8 +24,9 @@ from angarium.contracts.notifications import (
 )
 from angarium.contracts.statuses import Channel, Status, delivery_status
 from angarium.notifications.store.paging import Found, Listing, Paging
-from angarium.notifications.store.schema import dead_letters, notifications
+from angarium.notifications.store.schema import dead_letters, notification_metadata, notifications
 from angarium.platform.database.engine import reading
+from angarium.platform.database.faults import DatabaseUnavailable
 
 _SHOWN = (
     notifications.c.id,
@@ -60,12 +62,16 @@ _SAME_NAME = tuple(
     column.name for column in _SHOWN if column.name not in {"id", "channel", "status", "reason_code", "reason_message"}
 )
 _BY_TIME = Listing(notifications.c.created_at, notifications.c.id)
+_BY_METADATA = Listing(notification_metadata.c.created_at, notification_metadata.c.id)
 _LETTERS_BY_TIME = Listing(dead_letters.c.failed_at, dead_letters.c.id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotificationFilter:
-    """Which notifications are meant; what is None does not matter. `from_` ≤ created_at < `to`."""
+    """Which notifications are meant; what is None does not matter. `from_` ≤ created_at < `to`.
+
+    `metadata`: names and values, all of which it must say; a value is compared as text, so 42 and "42" are the same.
+    """
 
     user_id: str | None = None
     status: Status | None = None
@@ -74,6 +80,7 @@ class NotificationFilter:
     request_id: str | None = None
     from_: datetime | None = None
     to: datetime | None = None
+    metadata: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,28 +92,43 @@ class UserCounts:
 
 
 class NotificationReader:
-    """Reads through `engine`, which stays its owner's."""
+    """Reads through `engine`, which stays its owner's.
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    With a `replica` one notification, its timeline and lists are read from there; from `engine` where the
+    replica cannot serve or has not yet got the row. Dead letters are not: a replayed one is off the list at once.
+    """
+
+    def __init__(self, engine: AsyncEngine, *, replica: AsyncEngine | None = None) -> None:
         self._engine = engine
+        self._replica = replica
 
     async def get(self, tenant: str, notification_id: UUID) -> NotificationView | None:
         """The notification, if the tenant has it."""
+        row = await self._nearest(select(*_SHOWN).where(_mine(tenant, notification_id)))
+        return None if row is None else _view(row)
+
+    async def get_now(self, tenant: str, notification_id: UUID) -> NotificationView | None:
+        """As `get`, never from a replica: what the caller itself has just changed."""
         row = await self._row(select(*_SHOWN).where(_mine(tenant, notification_id)))
         return None if row is None else _view(row)
 
     async def events(self, tenant: str, notification_id: UUID) -> list[dict[str, Any]] | None:
         """The timeline, oldest first; None: the tenant has no such notification."""
-        row = await self._row(select(notifications.c.events).where(_mine(tenant, notification_id)))
+        row = await self._nearest(select(notifications.c.events).where(_mine(tenant, notification_id)))
         return None if row is None else list(row["events"])
 
     async def find(
         self, tenant: str, wanted: NotificationFilter, *, page: int = 1, limit: int = 10, cursor: str | None = None
     ) -> Found[NotificationView]:
         """Those that match, newest first. Raises ValidationFailed for a cursor that is none."""
-        query = select(*_SHOWN).where(notifications.c.tenant == tenant, *_conditions(wanted))
-        async with reading(self._engine) as connection:
-            rows, total, following = await _BY_TIME.page(connection, query, Paging(limit, page, cursor))
+        listing, query = _search(tenant, wanted)
+        paging = Paging(limit, page, cursor)
+        try:
+            rows, total, following = await self._page(self._replica or self._engine, listing, query, paging)
+        except DatabaseUnavailable:
+            if self._replica is None:
+                raise
+            rows, total, following = await self._page(self._engine, listing, query, paging)
         return Found([_view(row) for row in rows], total, following)
 
     async def count_of_user(self, tenant: str, user_id: str) -> UserCounts:
@@ -167,6 +189,22 @@ class NotificationReader:
         [row] = await self._rows(select(func.count().label("letters")).select_from(dead_letters))
         return int(row["letters"])
 
+    async def _page(
+        self, engine: AsyncEngine, listing: Listing, query: Select[Any], paging: Paging
+    ) -> tuple[Sequence[Any], int, str | None]:
+        async with reading(engine) as connection:
+            return await listing.page(connection, query, paging)
+
+    async def _nearest(self, query: Select[Any]) -> RowMapping | None:
+        """The row as the replica has it; as the primary has it where the replica has none, or is away."""
+        if self._replica is not None:
+            with suppress(DatabaseUnavailable):
+                async with reading(self._replica) as connection:
+                    row: RowMapping | None = (await connection.execute(query)).mappings().first()
+                if row is not None:
+                    return row
+        return await self._row(query)
+
     async def _row(self, query: Select[Any]) -> RowMapping | None:
         rows = await self._rows(query)
         return rows[0] if rows else None
@@ -179,6 +217,35 @@ class NotificationReader:
 
 def _mine(tenant: str, notification_id: UUID) -> ColumnElement[bool]:
     return (notifications.c.id == notification_id) & (notifications.c.tenant == tenant)
+
+
+def _search(tenant: str, wanted: NotificationFilter) -> tuple[Listing, Select[Any]]:
+    """The query, in the order of the index that serves it: by metadata where that is asked for, else by time."""
+    conditions = (notifications.c.tenant == tenant, *_conditions(wanted))
+    if not wanted.metadata:
+        return _BY_TIME, select(*_SHOWN).where(*conditions)
+    first, *others = wanted.metadata
+    kept = notification_metadata.c
+    query = (
+        select(*_SHOWN)
+        .join_from(notification_metadata, notifications, notifications.c.id == kept.id)
+        .where(kept.tenant == tenant, kept.name == first[0], kept.value == first[1], *conditions)
+        .where(*(_says(tenant, name, value) for name, value in others))
+        .where(*_given((kept.created_at, ge, wanted.from_), (kept.created_at, lt, wanted.to)))
+    )
+    return _BY_METADATA, query
+
+
+def _says(tenant: str, name: str, value: str) -> ColumnElement[bool]:
+    """Whether the notification's metadata says also this: one look by key."""
+    other, first = notification_metadata.alias(), notification_metadata.c
+    return exists().where(
+        other.c.tenant == tenant,
+        other.c.name == name,
+        other.c.value == value,
+        other.c.created_at == first.created_at,
+        other.c.id == first.id,
+    )
 
 
 def _conditions(wanted: NotificationFilter) -> list[ColumnElement[bool]]:

@@ -63,6 +63,7 @@ def claimed(row: Row, token: UUID) -> Claimed:
         created_at=row["created_at"],
         provider=row["provider"],
         test=bool(row["test"]),
+        fallback=() if row["fallback"] == "[]" else tuple(map(Channel, _decode(row["fallback"]))),
     )
 
 

@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 
 from angarium.contracts.statuses import Status
-from angarium.notifications.store.callback_trigger import TRIGGERS
+from angarium.notifications.store import callback_trigger, event_trigger, fallback_trigger, metadata_trigger
 from angarium.platform.database.types import JsonDocument, UtcDateTime, new_metadata
 
 MIGRATIONS = "angarium.notifications.migrations"
@@ -220,7 +220,33 @@ callback_endpoints = Table(
     PrimaryKeyConstraint("tenant", "endpoint_hash"),
 )
 
-for _dialect, _statements in TRIGGERS.items():
-    for _statement in _statements:
-        _ddl = DDL(_statement.replace("%", "%%"))  # type: ignore[no-untyped-call]  # SQLAlchemy gives no types here
-        event.listen(metadata, "after_create", _ddl.execute_if(dialect=_dialect))
+notification_metadata = Table(
+    "notification_metadata",
+    metadata,
+    Column("tenant", _KEY, nullable=False),
+    Column("name", _KEY, nullable=False),
+    Column("value", _KEY, nullable=False),
+    Column("created_at", UtcDateTime(), nullable=False),
+    Column("id", Uuid(), nullable=False),  # the notification's
+    PrimaryKeyConstraint("tenant", "name", "value", "created_at", "id"),
+)
+"""What metadata says, in the order in which a search shows it; kept by a trigger."""
+
+held_reports = Table(
+    "held_reports",
+    metadata,
+    Column("notification_id", Uuid(), nullable=False),
+    Column("status", _WORD, nullable=False),
+    Column("tenant", _KEY, nullable=False),
+    Column("reported_by", Text(), nullable=False),
+    Column("reported_at", UtcDateTime(), nullable=False),
+    Column("error", Text()),
+    PrimaryKeyConstraint("notification_id", "status"),
+)
+"""Delivery reports that came before the send they speak of was recorded."""
+
+for _trigger in (callback_trigger, metadata_trigger, fallback_trigger, event_trigger):
+    for _dialect, _statements in _trigger.TRIGGERS.items():
+        for _statement in _statements:
+            _made: DDL = DDL(_statement.replace("%", "%%"))  # type: ignore[no-untyped-call]  # SQLAlchemy's
+            event.listen(metadata, "after_create", _made.execute_if(dialect=_dialect))

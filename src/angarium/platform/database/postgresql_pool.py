@@ -5,7 +5,7 @@ connection needs no reset when it is given back.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any, Protocol
 
@@ -27,9 +27,20 @@ class Record(Protocol):
 
 
 class PostgresqlPool:
-    """At most `size` connections, opened when they are needed. `patience`: seconds that a server may be silent."""
+    """At most `size` connections, opened when they are needed.
 
-    def __init__(self, url: str, *, size: int, patience: float = ANSWER_TIMEOUT, setting: str = "DATABASE_URL") -> None:
+    `patience`: seconds that a server may be silent. `session`: settings that each connection begins with.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        size: int,
+        patience: float = ANSWER_TIMEOUT,
+        setting: str = "DATABASE_URL",
+        session: Mapping[str, str] | None = None,
+    ) -> None:
         parsed = parse_database_url(url, setting=setting)
         if find_spec("asyncpg") is None:
             message = f"{setting} needs a driver that is not installed: asyncpg"
@@ -37,6 +48,7 @@ class PostgresqlPool:
         self._dsn = parsed.set(drivername="postgresql").render_as_string(hide_password=False)
         self._size = size
         self._patience = patience
+        self._session = dict(session or {})
         self._pool: Any = None
         self._opening = asyncio.Lock()
         self._closed = False
@@ -87,7 +99,7 @@ class PostgresqlPool:
             timeout=min(CONNECT_TIMEOUT, self._patience),
             command_timeout=self._patience,
             reset=_nothing_to_reset,
-            server_settings=postgresql_server_settings() | PLANNING,
+            server_settings=postgresql_server_settings() | PLANNING | self._session,
         )
 
 

@@ -6,7 +6,7 @@ connections would, is neither. A transaction here is a plain function: no await 
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -18,10 +18,14 @@ ResultT = TypeVar("ResultT")
 
 
 class SqliteWriter:
-    """One thread and one connection, opened at first use; connects again after a failure of the file."""
+    """One thread and one connection, opened at first use; connects again after a failure of the file.
 
-    def __init__(self, path: Path) -> None:
+    `beginning`: statements with which each connection begins.
+    """
+
+    def __init__(self, path: Path, *, beginning: Sequence[str] = ()) -> None:
         self._path = path
+        self._beginning = (*sqlite_pragmas(), *beginning)
         self._connection: sqlite3.Connection | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite-writer")
         self._closed = False
@@ -84,8 +88,8 @@ class SqliteWriter:
             connection = sqlite3.connect(self._path, isolation_level=None, cached_statements=256)
             connection.row_factory = sqlite3.Row
             try:
-                for pragma in sqlite_pragmas():
-                    connection.execute(pragma)
+                for statement in self._beginning:
+                    connection.execute(statement)
             except BaseException:
                 connection.close()
                 raise

@@ -13,6 +13,7 @@ from angarium.directory.port import Contacts, Templates
 from angarium.notifications.erasure import Erasure
 from angarium.notifications.publisher import OutboxPublisher
 from angarium.notifications.relay import Relay
+from angarium.notifications.store.held_reports import HeldReports
 from angarium.notifications.store.port import NotificationStore
 from angarium.notifications.store.reader import NotificationReader
 from angarium.notifications.sweeper import Sweeper
@@ -47,6 +48,7 @@ from angarium.services.gateway.keys import Keys
 from angarium.services.gateway.logins import Logins
 from angarium.services.gateway.moves import Moves
 from angarium.services.gateway.prior import PriorAcceptances
+from angarium.services.gateway.receipts import Receipts
 from angarium.services.gateway.replay import Replays
 from angarium.services.gateway.routes.audit import AuditRoutes
 from angarium.services.gateway.routes.b2b import B2bRoutes
@@ -117,6 +119,9 @@ class Gateway:
         self.keys = Keys(store=keys, audit=audit, clock=parts.clock, identifiers=parts.identifiers)
         self.tenants = Tenants(engine=parts.engine, audit=audit, clock=parts.clock, identifiers=parts.identifiers)
         self.moves = Moves(store=parts.store, clock=parts.clock, logger=parts.logger)
+        self.receipts = Receipts(
+            store=parts.store, held=HeldReports(parts.engine), clock=parts.clock, logger=parts.logger
+        )
         self.replays = Replays(
             store=parts.store, reader=parts.reader, audit=audit, clock=parts.clock, logger=parts.logger
         )
@@ -147,6 +152,7 @@ class Gateway:
             "gauges",
             Gauges(store=store, count_letters=count, broker=broker, metrics=parts.metrics, clock=clock).run,
         )
+        background.start("receipts", self.receipts.run)
         background.start("keys", self.ring.run)
         background.start("audit", self.audit.run)
         if self.dispatcher is not None:
@@ -194,7 +200,7 @@ class Gateway:
             InternalRoutes(self.ring.caller, self.tokens).router(),
             ErasureRoutes(Erasure(parts.engine, parts.clock), parts.logger).router(),
             PreferencePages(parts.users_client).router(),
-            DeliveryReportRoutes(self.moves).router(),
+            DeliveryReportRoutes(self.receipts).router(),
             *parts.mailbox,
             ProxyRoutes(users=parts.users_client, templates=parts.templates_client, audit=self.audit).router(),
             CallbackRoutes(self.callbacks, parts.reader, self.audit).router(),

@@ -123,7 +123,7 @@ async def _open_parts(
     stack.push_async_callback(limiter.close)
     return GatewayParts(
         store=store,
-        reader=NotificationReader(_reading_engine(settings, stack) or engine),
+        reader=NotificationReader(engine, replica=_reading_engine(settings, stack)),
         engine=engine,
         broker=broker,
         topology=topology_of(settings),
@@ -152,7 +152,7 @@ def _open_database(
     url, pool_size = settings.notifications_database_url, settings.database_pool
     engine = open_engine(url, pool_size=pool_size, setting="ANGARIUM_NOTIFICATIONS_DATABASE_URL")
     stack.push_async_callback(engine.dispose)
-    store = open_store(url, pool_size=pool_size, clock=clock)
+    store = open_store(url, pool_size=pool_size, clock=clock, status_events=settings.status_events == "on")
     stack.push_async_callback(store.close)
     return engine, store
 

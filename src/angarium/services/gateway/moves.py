@@ -1,6 +1,6 @@
-"""Moving a notification by hand: cancellations and delivery reports."""
+"""Moving a notification by hand: cancellations, and an operator's word on unknown outcomes."""
 
-from datetime import datetime
+from collections.abc import Collection
 from uuid import UUID
 
 from angarium.contracts.errors import Conflict, NotFound
@@ -27,25 +27,31 @@ class Moves:
         await self._move(caller, notification_id, Status.CANCELLED, event, reason)
         self._logger.info("notification.cancelled", notification_id=str(notification_id))
 
-    async def delivered(self, caller: Caller, notification_id: UUID, at: datetime | None) -> None:
-        """A receipt says that it arrived. Raises NotFound; Conflict unless it was sent."""
-        event = Event("delivered", at or self._clock.now(), {"status": Status.DELIVERED.value, "by": caller.name})
-        await self._move(caller, notification_id, Status.DELIVERED, event, None)
-        self._logger.info("notification.delivered", notification_id=str(notification_id))
+    async def resolve(self, caller: Caller, notification_id: UUID, to: Status) -> None:
+        """An operator's word on an `unknown` one: sent, failed, or pending (it is sent again).
 
-    async def bounced(self, caller: Caller, notification_id: UUID, at: datetime | None, error: str) -> None:
-        """A receipt says that it did not arrive. Raises NotFound; Conflict unless it was sent."""
-        event = Event("failed", at or self._clock.now(), {"status": Status.FAILED.value, "by": caller.name})
-        await self._move(caller, notification_id, Status.FAILED, event, Reason("bounced", error))
-        self._logger.info("notification.failed", notification_id=str(notification_id), reason="bounced")
+        Raises NotFound; Conflict unless it is unknown.
+        """
+        event = Event(str(to), self._clock.now(), {"status": to.value, "by": caller.name})
+        reason = Reason("resolved", f"{caller.name} found that it was not sent") if to is Status.FAILED else None
+        await self._move(caller, notification_id, to, event, reason, among=frozenset({Status.UNKNOWN}))
+        self._logger.info("notification.resolved", notification_id=str(notification_id), status=to.value)
 
     async def _move(
-        self, caller: Caller, notification_id: UUID, to: Status, event: Event, reason: Reason | None
+        self,
+        caller: Caller,
+        notification_id: UUID,
+        to: Status,
+        event: Event,
+        reason: Reason | None,
+        among: Collection[Status] | None = None,
     ) -> None:
-        old = await self._store.move(notification_id, tenant=caller.tenant, to=to, event=event, reason=reason)
+        old = await self._store.move(
+            notification_id, tenant=caller.tenant, to=to, event=event, reason=reason, among=among
+        )
         if old is None:
             raise NotFound
         # One that is being sent belongs to its worker, whatever the table allows that worker to do.
-        if old is Status.SENDING or not may_become(old, to):
+        if old is Status.SENDING or not may_become(old, to) or (among is not None and old not in among):
             message = f"A notification that is {old} cannot become {to}"
             raise Conflict(message)

@@ -1,6 +1,6 @@
 """The tables of `users_db`."""
 
-from sqlalchemy import Boolean, Column, ForeignKeyConstraint, Index, Integer, String, Table, Text, Uuid
+from sqlalchemy import DDL, Boolean, Column, ForeignKeyConstraint, Index, Integer, String, Table, Text, Uuid, event
 from sqlalchemy.dialects.mysql import MEDIUMTEXT
 
 from angarium.platform.database.types import JsonDocument, UtcDateTime, new_metadata
@@ -39,6 +39,17 @@ of a process that did not know of it yet is put together from its columns instea
 
 email_is_unique = Index("uq_users_tenant_email_key", users.c.tenant, users.c.email_key, unique=True)
 Index("ix_users_tenant_user_id", users.c.tenant, users.c.user_id)
+
+SEARCH_INDEX = """
+CREATE INDEX ix_users_search ON users USING gin (name gin_trgm_ops, email gin_trgm_ops, phone gin_trgm_ops)
+"""
+"""By trigrams, which only PostgreSQL has."""
+for _statement, _moment in (
+    ("CREATE EXTENSION IF NOT EXISTS pg_trgm", "before_create"),
+    (SEARCH_INDEX, "after_create"),
+):
+    _ddl = DDL(_statement).execute_if(dialect="postgresql")  # type: ignore[no-untyped-call]  # untyped in SQLAlchemy
+    event.listen(metadata, _moment, _ddl)
 
 devices = Table(
     "devices",

@@ -6,6 +6,17 @@ from angarium.contracts.scopes import Scope
 from angarium.platform.rate_limit.port import SLOTS
 from tests.unit.services.gateway.conftest import PATH, World, error_of
 
+PATHS = (
+    PATH,
+    f"{PATH}/",
+    f"{PATH}?page=1",
+    f"/{PATH}",
+    PATH.upper(),
+    f"{PATH};x=1",
+    f"{PATH}//",
+    "/api/v1/../v1/notifications",
+)
+
 
 async def test_a_key_with_its_own_limit_gets_a_429_with_the_headers(world: World) -> None:
     made = await world.client.post(

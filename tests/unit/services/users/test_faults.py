@@ -126,3 +126,18 @@ async def test_a_redis_that_was_frozen_during_an_opt_out_soon_has_the_new_value(
         return kept is not None and b'"email":false' in kept
 
     await until(told)
+
+
+async def test_a_redis_flushed_between_the_opt_out_and_the_send_changes_nothing(
+    client: httpx2.AsyncClient, user_id: UUID, rest: ServiceClient, redis_cache: RedisCache, redis_server: Redis
+) -> None:
+    await client.patch(f"/users/{user_id}/preferences", json={"email": False})
+    await redis_server.flush()
+    contacts = RestContacts(rest, redis_cache, ManualClock())
+    assert (await contacts.current("default", [user_id]))[user_id].preferences.email is False
+
+    async def copied_again() -> bool:
+        kept = (await redis_cache.get_many([f"user:preferences:{user_id}"]))[0]
+        return kept is not None and b'"email":false' in kept
+
+    await until(copied_again)

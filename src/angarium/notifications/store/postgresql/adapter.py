@@ -138,11 +138,19 @@ class PostgresqlStore:
         )
 
     async def move(
-        self, notification_id: UUID, *, tenant: str, to: Status, event: Event, reason: Reason | None = None
+        self,
+        notification_id: UUID,
+        *,
+        tenant: str,
+        to: Status,
+        event: Event,
+        reason: Reason | None = None,
+        among: Collection[Status] | None = None,
     ) -> Status | None:
+        sources = [old for old in recording.movable_to(to) if among is None or old in among]
         code, words = (reason.code, reason.message) if reason else (None, None)
         rows = await self._fetch(
-            recording.MOVE, notification_id, tenant, to, recording.movable_to(to), code, words, encode_events([event])
+            recording.MOVE, notification_id, tenant, to, sources, code, words, encode_events([event])
         )
         return Status(rows[0]["status"]) if rows else None
 

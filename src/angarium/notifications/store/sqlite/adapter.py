@@ -66,9 +66,16 @@ class SqliteStore:
         await self._run_at(dead.bury, letters, outbox)
 
     async def move(
-        self, notification_id: UUID, *, tenant: str, to: Status, event: Event, reason: Reason | None = None
+        self,
+        notification_id: UUID,
+        *,
+        tenant: str,
+        to: Status,
+        event: Event,
+        reason: Reason | None = None,
+        among: Collection[Status] | None = None,
     ) -> Status | None:
-        return await self._run_at(recording.move, notification_id, tenant, to, event, reason)
+        return await self._run_at(recording.move, notification_id, tenant, to, event, reason, among)
 
     async def replay(self, letter_ids: Sequence[UUID], *, tenant: str) -> Sequence[UUID]:
         return await self._run_at(dead.replay, letter_ids, tenant)

@@ -2,7 +2,7 @@
 """Results, and moves by hand, on SQLite."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -77,7 +77,7 @@ def _sweep_at(status: Status, due_at: int | None, now: int) -> int | None:
 
 def move(
     connection: sqlite3.Connection, now: int, identifier: UUID, tenant: str, to: Status, event: Event,
-    reason: Reason | None,
+    reason: Reason | None, among: Collection[Status] | None = None,
 ) -> Status | None:  # fmt: skip
     """As `NotificationStore.move`."""
     query = "SELECT status FROM notifications WHERE id = ? AND tenant = ?"
@@ -85,7 +85,7 @@ def move(
     if row is None:
         return None
     old = Status(row["status"])
-    if old is not Status.SENDING and may_become(old, to):
+    if old is not Status.SENDING and may_become(old, to) and (among is None or old in among):
         _move(connection, now, identifier, to, event, reason)
     return old
 

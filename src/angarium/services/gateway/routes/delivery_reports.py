@@ -12,7 +12,7 @@ from angarium.contracts.scopes import Scope
 from angarium.contracts.statuses import Channel
 from angarium.platform.auth.caller import Caller
 from angarium.platform.http.dependencies import requires
-from angarium.services.gateway.moves import Moves
+from angarium.services.gateway.receipts import Receipts
 
 Reporter = Annotated[Caller, Depends(requires(Scope.NOTIFICATIONS_SEND))]
 
@@ -27,10 +27,10 @@ class DeliveryReport(Body):
 
 
 class DeliveryReportRoutes:
-    """Applies reports where the table of transitions allows them; `pending` says nothing new."""
+    """Takes reports; `pending` says nothing new."""
 
-    def __init__(self, moves: Moves) -> None:
-        self._moves = moves
+    def __init__(self, receipts: Receipts) -> None:
+        self._receipts = receipts
 
     def router(self) -> APIRouter:
         router = APIRouter(prefix="/api/v1", tags=["notifications"])
@@ -45,9 +45,12 @@ class DeliveryReportRoutes:
         return router
 
     async def report(self, body: DeliveryReport, caller: Reporter) -> Envelope[DeliveryReport]:
-        """Take a delivery report."""
+        """Take a delivery report. One that comes before the send is recorded is held until it is.
+
+        The same report again changes nothing. What has ended stays as it is: 409.
+        """
         if body.status == "delivered":
-            await self._moves.delivered(caller, body.notification_id, body.timestamp)
+            await self._receipts.delivered(caller, body.notification_id, body.timestamp)
         elif body.status == "failed":
-            await self._moves.bounced(caller, body.notification_id, body.timestamp, body.error or "not delivered")
+            await self._receipts.bounced(caller, body.notification_id, body.timestamp, body.error or "not delivered")
         return one(body, "Report taken")

@@ -1,5 +1,6 @@
 """`/api/v1/notifications`: where a notification stands, its timeline, lists, cancellation."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any
@@ -9,26 +10,50 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import AwareDatetime
 
 from angarium.contracts.envelope import Envelope, many, one
-from angarium.contracts.errors import NotFound
-from angarium.contracts.notifications import NotificationView
+from angarium.contracts.errors import NotFound, ValidationFailed
+from angarium.contracts.notifications import NotificationView, ResolveRequest, Why
 from angarium.contracts.scopes import Scope
 from angarium.contracts.statuses import Channel, Status
+from angarium.notifications.store.metadata_trigger import LONGEST
 from angarium.notifications.store.reader import NotificationFilter, NotificationReader
 from angarium.platform.auth.caller import Caller
 from angarium.platform.http.dependencies import Page, requires, requires_or_user
 from angarium.services.gateway.audit import AuditLog
 from angarium.services.gateway.moves import Moves
 from angarium.services.gateway.routes.acting import actor_of
+from angarium.services.gateway.why import explain
 
 PATH = "/api/v1/notifications"
 Reader = Annotated[Caller, Depends(requires(Scope.NOTIFICATIONS_READ))]
 OwnReader = Annotated[Caller, Depends(requires_or_user(Scope.NOTIFICATIONS_READ))]
 """Also a user who logged in, whom the route shows only what was sent to them."""
 Sender = Annotated[Caller, Depends(requires(Scope.NOTIFICATIONS_SEND))]
+Operator = Annotated[Caller, Depends(requires(Scope.DEAD_LETTERS_MANAGE))]
 Word = Annotated[str, Query(max_length=255, pattern=r"^[^\x00]*$")]
 
 
+_RESOLVED = {"sent": Status.SENT, "failed": Status.FAILED, "retry": Status.PENDING}
+_METADATA = re.compile(r"metadata(?:\.([^\x00]+)|\[([^\x00\[\]]+)\])", re.DOTALL)
+_METADATA_LIMIT = 5
+
+
+def _metadata(request: Request) -> tuple[tuple[str, str], ...]:
+    """`metadata.order=42` or `metadata[order]=42`, up to five of them. Raises ValidationFailed."""
+    wanted = []
+    for name, value in request.query_params.multi_items():
+        found = _METADATA.fullmatch(name)
+        if found is None:
+            continue
+        if "\x00" in value or len(value) > LONGEST:
+            raise ValidationFailed.of(name, f"must be at most {LONGEST} characters, without NUL")
+        wanted.append((found[1] or found[2], value))
+    if len(wanted) > _METADATA_LIMIT:
+        raise ValidationFailed.of("metadata", f"at most {_METADATA_LIMIT} names at once")
+    return tuple(wanted)
+
+
 def _filter(
+    request: Request,
     user_id: Word | None = None,
     status: Status | None = None,
     notification_type: Channel | None = None,
@@ -45,7 +70,20 @@ def _filter(
         request_id=request_id,
         from_=since,
         to=until,
+        metadata=_metadata(request),
     )
+
+
+_METADATA_PARAMETER = {
+    "name": "metadata",
+    "in": "query",
+    "required": False,
+    "style": "deepObject",
+    "explode": True,
+    "schema": {"type": "object", "additionalProperties": {"type": "string", "maxLength": LONGEST}, "maxProperties": 5},
+    "description": "Names and values of the metadata, compared as text: `metadata[order]=42`, or `metadata.order=42`.",
+    "example": {"order": "42"},
+}
 
 
 class NotificationRoutes:
@@ -58,11 +96,21 @@ class NotificationRoutes:
 
     def router(self) -> APIRouter:
         router = APIRouter(prefix=PATH, tags=["notifications"])
-        router.add_api_route("", self.find, methods=["GET"], response_model=Envelope[list[NotificationView]])
+        router.add_api_route(
+            "",
+            self.find,
+            methods=["GET"],
+            response_model=Envelope[list[NotificationView]],
+            openapi_extra={"parameters": [_METADATA_PARAMETER]},
+        )
         for path in ("/{notification_id}", "/{notification_id}/status"):
             router.add_api_route(path, self.get, methods=["GET"], response_model=Envelope[NotificationView])
         router.add_api_route(
             "/{notification_id}/events", self.events, methods=["GET"], response_model=Envelope[list[dict[str, Any]]]
+        )
+        router.add_api_route("/{notification_id}/why", self.why, methods=["GET"], response_model=Envelope[Why])
+        router.add_api_route(
+            "/{notification_id}/resolve", self.resolve, methods=["POST"], response_model=Envelope[NotificationView]
         )
         router.add_api_route(
             "/{notification_id}/cancel", self.cancel, methods=["POST"], response_model=Envelope[NotificationView]
@@ -95,7 +143,27 @@ class NotificationRoutes:
         """Take a notification back that is not on its way yet; else 409."""
         await self._moves.cancel(caller, notification_id)
         await self._audit.record(actor_of(request, caller), "notification.cancelled", notification_id)
-        return one(await self._view(caller, notification_id), "Notification cancelled")
+        return one(await self._view_now(caller, notification_id), "Notification cancelled")
+
+    async def why(self, caller: OwnReader, notification_id: UUID) -> Envelope[Why]:
+        """Why it stands where it does, in plain words: every decision, and what the providers answered."""
+        view = await self._view(caller, notification_id)
+        events = await self._reader.events(caller.tenant, notification_id)
+        return one(explain(view, events or ()))
+
+    async def resolve(
+        self, request: Request, caller: Operator, notification_id: UUID, body: ResolveRequest
+    ) -> Envelope[NotificationView]:
+        """Decide on one whose outcome is `unknown`: it was sent, it failed, or it is to be sent again; else 409."""
+        await self._moves.resolve(caller, notification_id, _RESOLVED[body.as_])
+        await self._audit.record(actor_of(request, caller), f"notification.resolved_as_{body.as_}", notification_id)
+        return one(await self._view_now(caller, notification_id), "Notification resolved")
+
+    async def _view_now(self, caller: Caller, notification_id: UUID) -> NotificationView:
+        view = await self._reader.get_now(caller.tenant, notification_id)
+        if view is None:
+            raise NotFound
+        return view
 
     async def _view(self, caller: Caller, notification_id: UUID) -> NotificationView:
         view = await self._reader.get(caller.tenant, notification_id)

@@ -1,0 +1,67 @@
+"""The trigger that puts a status event into the outbox for each change of status that others may want to hear of.
+
+It works in sessions that ask for it alone: `STATUS_EVENTS` is a setting of processes, not of the database. On
+PostgreSQL a session says so by a setting of its own, judged before anything is called; on SQLite the one writer makes
+it a temporary trigger of its connection.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from angarium.contracts.messages import EVENTS_EXCHANGE
+
+SESSION_SETTING = "angarium.status_events"
+_WANTED = "NEW.status <> OLD.status AND NEW.status <> 'sending'"
+
+POSTGRESQL: Sequence[str] = (
+    f"""
+    CREATE OR REPLACE FUNCTION tell_status() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        INSERT INTO outbox (subject, kind, exchange, routing_key, body, correlation_id, available_at)
+        VALUES (gen_random_uuid(), 'status_event', '{EVENTS_EXCHANGE}', NEW.channel || '.' || NEW.status,
+            convert_to(json_build_object(
+                'schema_version', 1, 'notification_id', NEW.id, 'tenant', NEW.tenant, 'request_id', NEW.request_id,
+                'notification_type', NEW.channel, 'user_id', NEW.user_id, 'template_code', NEW.template_code,
+                'status', NEW.status, 'previous_status', OLD.status, 'attempts', NEW.attempts,
+                'provider', NEW.provider, 'reason', CASE WHEN NEW.reason_code IS NOT NULL THEN json_build_object(
+                    'code', NEW.reason_code, 'message', coalesce(NEW.reason_message, '')) END,
+                'correlation_id', NEW.correlation_id,
+                'occurred_at', to_char(NEW.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+            )::text, 'UTF8'),
+            NEW.correlation_id, NEW.updated_at);
+        RETURN NULL;
+    END $$
+    """,  # noqa: S608 - constants of this file
+    f"""
+    CREATE TRIGGER tell_status AFTER UPDATE OF status ON notifications FOR EACH ROW
+    WHEN ({_WANTED} AND current_setting('{SESSION_SETTING}', true) = 'on')
+    EXECUTE FUNCTION tell_status()
+    """,
+)
+TRIGGERS: Mapping[str, Sequence[str]] = {"postgresql": POSTGRESQL, "sqlite": ()}
+"""The statements that make it, for each kind of database, once the tables are there."""
+
+_ID = """substr(NEW.id, 1, 8) || '-' || substr(NEW.id, 9, 4) || '-' || substr(NEW.id, 13, 4) || '-'
+    || substr(NEW.id, 17, 4) || '-' || substr(NEW.id, 21)"""
+SQLITE_SESSION: Sequence[str] = (
+    f"""
+    CREATE TEMP TRIGGER tell_status AFTER UPDATE OF status ON notifications FOR EACH ROW WHEN {_WANTED}
+    BEGIN
+        INSERT INTO outbox (subject, kind, exchange, routing_key, body, correlation_id, available_at)
+        VALUES (
+            lower(hex(randomblob(6)) || '4' || substr(hex(randomblob(2)), 2) || substr('89AB', 1 + abs(random() % 4), 1)
+                || substr(hex(randomblob(2)), 2) || hex(randomblob(6))),
+            'status_event', '{EVENTS_EXCHANGE}', NEW.channel || '.' || NEW.status,
+            CAST(json_object(
+                'schema_version', 1, 'notification_id', {_ID}, 'tenant', NEW.tenant, 'request_id', NEW.request_id,
+                'notification_type', NEW.channel, 'user_id', NEW.user_id, 'template_code', NEW.template_code,
+                'status', NEW.status, 'previous_status', OLD.status, 'attempts', NEW.attempts,
+                'provider', NEW.provider, 'reason', CASE WHEN NEW.reason_code IS NOT NULL THEN json_object(
+                    'code', NEW.reason_code, 'message', coalesce(NEW.reason_message, '')) END,
+                'correlation_id', NEW.correlation_id,
+                'occurred_at', strftime('%Y-%m-%dT%H:%M:%S', NEW.updated_at / 1000000, 'unixepoch')
+                    || printf('.%06dZ', NEW.updated_at % 1000000)
+            ) AS BLOB),
+            NEW.correlation_id, NEW.updated_at);
+    END
+    """,  # noqa: S608 - constants of this file
+)
+"""What a session of SQLite begins with, where status events are on."""

@@ -1,0 +1,95 @@
+"""The trigger that goes on by the next channel when a notification with fallbacks has failed for good.
+
+In the database, so that the next notification is made by the very change that ends the one before, whatever makes it: a
+provider's refusal, retries used up, a bounce, an operator's word. Its condition is judged before anything is called: a
+notification without fallbacks costs nothing.
+
+The next one is for the same person, with the same template, variables, metadata and callback. Its `request_id` says
+which fallback of which request it is. It is unique by its `caller`, which nobody sees and to which the id
+of the one before is added.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from angarium.notifications.store.timing import PENDING_GRACE
+
+_COPIED = """tenant, fingerprint, user_id, recipient, template_code, template_version, locale, category, priority,
+    variables, metadata, policy, correlation_id, traceparent, callback_url, expires_at, test"""
+_NEW = ", ".join(f"NEW.{name.strip()}" for name in _COPIED.split(","))
+_MADE = f"""id, caller, request_id, channel, fallback, fallback_of, status, attempts, sweep_at, events, created_at,
+    updated_at, {_COPIED}"""
+_LAST = "substr(NEW.request_id, length(NEW.request_id))"
+_REQUEST_ID = f"""CASE WHEN NEW.fallback_of IS NULL THEN substr(NEW.request_id, 1, 240) || '#fallback-1'
+    ELSE substr(NEW.request_id, 1, length(NEW.request_id) - 1) || CAST(CAST({_LAST} AS INTEGER) + 1 AS TEXT) END"""
+
+_POSTGRESQL = (
+    rf"""
+    CREATE OR REPLACE FUNCTION fall_back() RETURNS trigger LANGUAGE plpgsql AS $$
+    DECLARE
+        moment timestamptz := clock_timestamp();
+        told text := to_char(moment AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
+        next_id uuid := encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid()) PLACING
+            substring(int8send((extract(epoch FROM moment) * 1000)::bigint) FROM 3) FROM 1 FOR 6), 52, 1), 53, 1),
+            'hex')::uuid;
+    BEGIN
+        INSERT INTO notifications ({_MADE})
+        VALUES (next_id, left(NEW.caller, 200) || '#' || NEW.id, {_REQUEST_ID}, NEW.fallback ->> 0, NEW.fallback - 0,
+            coalesce(NEW.fallback_of, NEW.id), 'pending', 0,
+            moment + interval '{PENDING_GRACE.total_seconds():.0f} seconds',
+            jsonb_build_array(jsonb_build_object(
+                'event', 'accepted', 'at', told, 'status', 'pending', 'fallback_of', NEW.id)),
+            moment, moment, {_NEW})
+        ON CONFLICT DO NOTHING;
+        IF FOUND THEN
+            INSERT INTO outbox (subject, kind, available_at) VALUES (next_id, 'work', moment);
+            UPDATE notifications SET events = events || jsonb_build_object(
+                'event', 'fallback', 'at', told, 'notification_id', next_id, 'notification_type', NEW.fallback ->> 0)
+            WHERE id = NEW.id;
+        END IF;
+        RETURN NULL;
+    END $$
+    """,  # noqa: S608 - constants of this file
+    """
+    CREATE TRIGGER fall_back AFTER UPDATE OF status ON notifications FOR EACH ROW
+    WHEN (NEW.status = 'failed' AND OLD.status <> 'failed' AND NEW.fallback <> '[]'::jsonb)
+    EXECUTE FUNCTION fall_back()
+    """,
+)
+_TOLD = (
+    "strftime('%Y-%m-%dT%H:%M:%S', NEW.updated_at / 1000000, 'unixepoch') || printf('.%06dZ', NEW.updated_at % 1000000)"
+)
+_SQLITE = (
+    f"""
+    CREATE TRIGGER fall_back AFTER UPDATE OF status ON notifications FOR EACH ROW
+    WHEN NEW.status = 'failed' AND OLD.status <> 'failed' AND NEW.fallback <> '[]'
+    BEGIN
+        INSERT OR IGNORE INTO notifications ({_MADE})
+        VALUES (
+            printf('%012x', NEW.updated_at / 1000) || lower('7' || substr(hex(randomblob(2)), 2)
+                || substr('89AB', 1 + abs(random() % 4), 1) || substr(hex(randomblob(2)), 2) || hex(randomblob(6))),
+            substr(NEW.caller, 1, 200) || '#' || NEW.id, {_REQUEST_ID},
+            json_extract(NEW.fallback, '$[0]'), json_remove(NEW.fallback, '$[0]'),
+            coalesce(NEW.fallback_of, NEW.id), 'pending', 0,
+            NEW.updated_at + {PENDING_GRACE.total_seconds():.0f} * 1000000,
+            json_array(json_object('event', 'accepted', 'at', {_TOLD}, 'status', 'pending', 'fallback_of',
+                substr(NEW.id, 1, 8) || '-' || substr(NEW.id, 9, 4) || '-' || substr(NEW.id, 13, 4) || '-'
+                || substr(NEW.id, 17, 4) || '-' || substr(NEW.id, 21))),
+            NEW.updated_at, NEW.updated_at, {_NEW});
+        INSERT OR IGNORE INTO outbox (subject, kind, available_at)
+        SELECT id, 'work', NEW.updated_at FROM notifications
+        WHERE request_id = {_REQUEST_ID} AND tenant = NEW.tenant
+          AND caller = substr(NEW.caller, 1, 200) || '#' || NEW.id;
+        UPDATE notifications SET events = json_insert(events, '$[#]', (
+            SELECT json_object('event', 'fallback', 'at', {_TOLD}, 'notification_id',
+                substr(next.id, 1, 8) || '-' || substr(next.id, 9, 4) || '-' || substr(next.id, 13, 4) || '-'
+                || substr(next.id, 17, 4) || '-' || substr(next.id, 21), 'notification_type', next.channel)
+            FROM notifications next
+            WHERE next.request_id = {_REQUEST_ID} AND next.tenant = NEW.tenant
+              AND next.caller = substr(NEW.caller, 1, 200) || '#' || NEW.id))
+        WHERE id = NEW.id;
+    END
+    """,  # noqa: S608 - constants of this file
+)
+
+TRIGGERS: Mapping[str, Sequence[str]] = {"postgresql": _POSTGRESQL, "sqlite": _SQLITE}
+"""The statements that make it, for each kind of database, once the tables are there."""

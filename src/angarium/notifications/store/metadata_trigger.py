@@ -1,0 +1,78 @@
+"""The trigger that keeps what metadata says where it can be searched: a row for each name and value.
+
+Apart from the notification, whose every change of status would be paid for in each index on it: these rows are
+written once. In the order of time within a name and value, so that any page of a search costs the same. The
+condition is judged before anything is called: a notification without metadata costs nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+
+LONGEST = 255
+"""Characters of a name or a value that can be searched for; what is longer is kept and shown, not found."""
+
+_POSTGRESQL = (
+    f"""
+    CREATE OR REPLACE FUNCTION keep_metadata() RETURNS trigger LANGUAGE plpgsql AS $$
+    DECLARE given record;
+    BEGIN
+        IF TG_OP <> 'INSERT' THEN
+            FOR given IN SELECT * FROM jsonb_each_text(OLD.metadata) LOOP
+                DELETE FROM notification_metadata
+                WHERE tenant = OLD.tenant AND name = given.key AND value = given.value
+                  AND created_at = OLD.created_at AND id = OLD.id;
+            END LOOP;
+        END IF;
+        IF TG_OP <> 'DELETE' THEN
+            INSERT INTO notification_metadata (tenant, name, value, created_at, id)
+            SELECT NEW.tenant, entry.key, NEW.metadata ->> entry.key, NEW.created_at, NEW.id
+            FROM jsonb_each(NEW.metadata) AS entry
+            WHERE jsonb_typeof(entry.value) IN ('string', 'number', 'boolean')
+              AND length(entry.key) <= {LONGEST} AND length(NEW.metadata ->> entry.key) <= {LONGEST}
+            ON CONFLICT DO NOTHING;
+        END IF;
+        RETURN NULL;
+    END $$
+    """,  # noqa: S608 - constants of this file
+    """
+    CREATE TRIGGER keep_metadata AFTER INSERT ON notifications FOR EACH ROW
+    WHEN (NEW.metadata <> '{}'::jsonb) EXECUTE FUNCTION keep_metadata()
+    """,
+    """
+    CREATE TRIGGER change_metadata AFTER UPDATE OF metadata ON notifications FOR EACH ROW
+    WHEN (NEW.metadata <> OLD.metadata) EXECUTE FUNCTION keep_metadata()
+    """,
+    """
+    CREATE TRIGGER drop_metadata AFTER DELETE ON notifications FOR EACH ROW
+    WHEN (OLD.metadata <> '{}'::jsonb) EXECUTE FUNCTION keep_metadata()
+    """,
+)
+_VALUE = "CASE type WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' ELSE CAST(atom AS TEXT) END"
+_KEEP = f"""
+        INSERT OR IGNORE INTO notification_metadata (tenant, name, value, created_at, id)
+        SELECT NEW.tenant, key, {_VALUE}, NEW.created_at, NEW.id FROM json_each(NEW.metadata)
+        WHERE type IN ('text', 'integer', 'real', 'true', 'false')
+          AND length(key) <= {LONGEST} AND length({_VALUE}) <= {LONGEST};
+"""  # noqa: S608 - constants of this file
+_DROP = f"""
+        DELETE FROM notification_metadata
+        WHERE tenant = OLD.tenant AND created_at = OLD.created_at AND id = OLD.id
+          AND (name, value) IN (SELECT key, {_VALUE} FROM json_each(OLD.metadata));
+"""  # noqa: S608 - constants of this file
+_SQLITE = (
+    f"""
+    CREATE TRIGGER keep_metadata AFTER INSERT ON notifications FOR EACH ROW WHEN NEW.metadata <> '{{}}'
+    BEGIN{_KEEP}    END
+    """,
+    f"""
+    CREATE TRIGGER change_metadata AFTER UPDATE OF metadata ON notifications FOR EACH ROW
+    WHEN NEW.metadata <> OLD.metadata
+    BEGIN{_DROP}{_KEEP}    END
+    """,
+    f"""
+    CREATE TRIGGER drop_metadata AFTER DELETE ON notifications FOR EACH ROW WHEN OLD.metadata <> '{{}}'
+    BEGIN{_DROP}    END
+    """,
+)
+
+TRIGGERS: Mapping[str, Sequence[str]] = {"postgresql": _POSTGRESQL, "sqlite": _SQLITE}
+"""The statements that make it, for each kind of database, once the tables are there."""

@@ -1,0 +1,110 @@
+"""Delivery reports: what became of a notification after it was sent."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from types import MappingProxyType
+from uuid import UUID
+
+from angarium.contracts.errors import Conflict, NotFound, Transient
+from angarium.contracts.statuses import UNFINISHED, Status
+from angarium.notifications.model import Event, Reason
+from angarium.notifications.store.held_reports import HeldReports, Report
+from angarium.notifications.store.port import NotificationStore
+from angarium.platform.auth.caller import Caller
+from angarium.platform.clock import Clock
+from angarium.platform.telemetry.logging import Logger
+
+BOUNCED = "bounced"
+_TOLD = {Status.DELIVERED: "notification.delivered", Status.FAILED: "notification.failed"}
+_BATCH = 200
+_PAUSE = 0.5
+_SOURCES: Mapping[Status, frozenset[Status]] = MappingProxyType(
+    {Status.DELIVERED: frozenset({Status.SENT}), Status.FAILED: frozenset({Status.SENT, Status.UNKNOWN})}
+)
+"""From where a report may move a notification."""
+
+
+class Receipts:
+    """Applies a report at once, or holds it until the send it speaks of is recorded. What has ended stays as it is.
+
+    A report says also that the provider took it: it answers the question of an `unknown` one.
+    Every method raises Transient when the store does not answer; then repeat it.
+    """
+
+    def __init__(self, *, store: NotificationStore, held: HeldReports, clock: Clock, logger: Logger) -> None:
+        self._store = store
+        self._held = held
+        self._clock = clock
+        self._logger = logger
+
+    async def delivered(self, caller: Caller, notification_id: UUID, at: datetime | None) -> None:
+        """It arrived. The same report again changes nothing. Raises NotFound; Conflict where it ended otherwise."""
+        await self._take(self._report(caller, notification_id, Status.DELIVERED, at, None))
+
+    async def bounced(self, caller: Caller, notification_id: UUID, at: datetime | None, error: str) -> None:
+        """It did not arrive; no dead letter. The same report again changes nothing. Raises NotFound; Conflict."""
+        await self._take(self._report(caller, notification_id, Status.FAILED, at, error))
+
+    async def run(self) -> None:
+        """Apply what was held, for ever."""
+        while True:
+            try:
+                full = await self.apply_held()
+            except Transient as error:
+                self._logger.warning("receipts.interrupted", error=type(error).__name__)
+                full = False
+            if not full:
+                await self._clock.sleep(_PAUSE)
+
+    async def apply_held(self) -> bool:
+        """Apply those that can be; True: there may be more. Any number may do so at once."""
+        due = await self._held.due(_BATCH)
+        for report in due:
+            await self._apply(report)
+            await self._held.forget(report)
+        return len(due) == _BATCH
+
+    def _report(
+        self, caller: Caller, notification_id: UUID, status: Status, at: datetime | None, error: str | None
+    ) -> Report:
+        return Report(
+            notification_id=notification_id,
+            tenant=caller.tenant,
+            status=status,
+            reported_by=caller.name,
+            reported_at=at or self._clock.now(),
+            error=error,
+        )
+
+    async def _take(self, report: Report) -> None:
+        old = await self._apply(report)
+        if old is None:
+            raise NotFound
+        if old in UNFINISHED:
+            await self._held.hold(report)
+            self._logger.info("receipt.held", notification_id=str(report.notification_id), report=report.status)
+        elif old is not report.status and old not in {*_SOURCES[report.status], Status.UNKNOWN}:
+            message = f"A notification that is {old} cannot become {report.status}"
+            raise Conflict(message)
+
+    async def _apply(self, report: Report) -> Status | None:
+        """The status it had; None: there is no such notification."""
+        old = await self._move(report, report.status)
+        if old is Status.UNKNOWN and report.status is Status.DELIVERED:
+            await self._move(report, Status.SENT)
+            await self._move(report, Status.DELIVERED)
+        if old in {*_SOURCES[report.status], Status.UNKNOWN}:
+            self._logger.info(_TOLD[report.status], notification_id=str(report.notification_id))
+        return old
+
+    async def _move(self, report: Report, to: Status) -> Status | None:
+        event = Event(str(to), report.reported_at, {"status": str(to), "by": report.reported_by})
+        reason = Reason(BOUNCED, report.error or "not delivered") if to is Status.FAILED else None
+        return await self._store.move(
+            report.notification_id,
+            tenant=report.tenant,
+            to=to,
+            event=event,
+            reason=reason,
+            among=_SOURCES.get(to, frozenset({Status.UNKNOWN})),
+        )
