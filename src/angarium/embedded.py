@@ -21,10 +21,10 @@ from angarium.delivery.settings import WorkerSettings
 from angarium.delivery.unsubscribing import unsubscribing_of
 from angarium.directory.preference_links import links_of
 from angarium.notifications.store.schema import MIGRATIONS as NOTIFICATIONS_MIGRATIONS
-from angarium.platform.auth.remote import RemoteAuthenticator
 from angarium.platform.database.engine import open_engine
 from angarium.platform.database.migrate import upgrade
 from angarium.platform.http.client import ServiceClient
+from angarium.platform.http.remote_authenticator import RemoteAuthenticator
 from angarium.platform.http.reporting import ChangeReports
 from angarium.platform.http.server import serve
 from angarium.platform.http.switchboard import Switchboard

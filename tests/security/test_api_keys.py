@@ -11,10 +11,10 @@ import pytest
 
 from angarium.contracts.errors import Unauthorized
 from angarium.platform.auth import keys as api_keys
-from angarium.platform.auth.remote import RemoteAuthenticator
 from angarium.platform.broker.memory import MemoryBroker
 from angarium.platform.clock import SystemClock
 from angarium.platform.http.client import ServiceClient
+from angarium.platform.http.remote_authenticator import RemoteAuthenticator
 from angarium.services.gateway import key_ring
 from angarium.services.gateway.key_store import KeyStore
 from tests.support.clock import ManualClock

@@ -157,6 +157,12 @@ class Bench:
         await self.publisher.publish([work_message(one) for one in new])
         return [one.id for one in new]
 
+    async def publish_outbox(self) -> list[UUID]:
+        """Publish what waits in the outbox, as the relay does."""
+        messages = await self.store.lease_outbox(100, lease=timedelta(seconds=10))
+        await self.publisher.publish(messages)
+        return [message.key.subject for message in messages]
+
     async def status(self, notification_id: UUID) -> str:
         view = await self.reader.get("default", notification_id)
         assert view is not None

@@ -17,7 +17,8 @@ SERVICES = {"gateway": 8000, "users": 8001, "templates": 8002, "email": 8003, "p
 WORKERS = {"email", "push", "sms"}
 STORES = {"postgres": {5432}, "rabbitmq": {5672, 15672}, "redis": {6379}, "mail": {1025, 8025}}
 VERBS = {"setup", "run", "run-distributed", "migrate", "test", "test-fast", "check", "clean"}
-UNTRACKED = {".git", ".venv", ".run", ".hypothesis", "__pycache__", "node_modules", "angarium-data", "build", "dist"}
+FOLDERS = ("src", "tests", "docs", "scripts", "deploy", "benchmarks", ".github", ".ci")
+"""Where the project's files are when git can't say, as in an unpacked archive."""
 TEXT = {"", ".css", ".html", ".js", ".json", ".mako", ".md", ".py", ".sh", ".sql", ".toml", ".txt", ".yaml", ".yml"}
 
 
@@ -25,14 +26,30 @@ def _read(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
 
 
+def _ours() -> Iterator[Path]:
+    """Every file that git tracks or would track; without git, those at the top and in the project's folders."""
+    git = shutil.which("git")
+    if git and (ROOT / ".git").exists():
+        listing = [git, "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+        done = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603 - fixed words
+        yield from (ROOT / name for name in done.stdout.split("\0") if name)
+        return
+    yield from ROOT.iterdir()
+    for folder in FOLDERS:
+        yield from (path for path in (ROOT / folder).rglob("*") if "__pycache__" not in path.parts)
+
+
 def _files() -> Iterator[Path]:
     """Every text file that belongs to the project, except the lock file, which names what it must."""
-    for folder, folders, names in os.walk(ROOT):
-        folders[:] = [name for name in folders if name not in UNTRACKED and not name.endswith("_cache")]
-        for name in names:
-            path = Path(folder, name)
-            if path.suffix in TEXT and name not in {"uv.lock", ".env"} and not name.startswith(".coverage"):
-                yield path
+    for path in _ours():
+        named = path.suffix in TEXT and path.name not in {"uv.lock", ".env"} and not path.name.startswith(".coverage")
+        if named and path.is_file() and not _binary(path):
+            yield path
+
+
+def _binary(path: Path) -> bool:
+    with path.open("rb") as file:
+        return b"\0" in file.read(8192)
 
 
 @pytest.fixture(scope="module")

@@ -69,3 +69,30 @@ class FailedMessage(msgspec.Struct, frozen=True, kw_only=True):
     failed_at: str
     schema_version: int = SCHEMA_VERSION
     payload: str | None = None
+
+
+class StatusEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What `notifications.events` is told of a change of status, under the key `{channel}.{status}`.
+
+    At least once, and in no promised order: `occurred_at` (RFC 3339) says when it was.
+    """
+
+    notification_id: str
+    tenant: str
+    request_id: str
+    notification_type: str
+    user_id: str | None
+    template_code: str
+    status: str
+    previous_status: str
+    attempts: int
+    provider: str | None
+    reason: dict[str, str] | None
+    correlation_id: str
+    occurred_at: str
+    schema_version: int = SCHEMA_VERSION
+
+
+def decode_status_event(body: bytes) -> StatusEvent:
+    """The event of a message. Raises msgspec.MsgspecError."""
+    return msgspec.json.decode(body, type=StatusEvent)

@@ -122,8 +122,7 @@ class Engine:
             batch, verdicts = await self._claim(deliveries, consumer)
             claimed = [verdict for verdict in verdicts if isinstance(verdict, Claimed)]
             self._start(self._set_aside(batch, verdicts, consumer))
-            prepared = await self._preparation.prepare(claimed)
-            for claim, step in zip(claimed, prepared, strict=True):
+            for claim, step in zip(claimed, await self._prepare(claimed, batch), strict=False):
                 self._start(self._deliver(batch.carriers[claim.id], claim, step))
                 spare -= 1
         finally:
@@ -148,6 +147,18 @@ class Engine:
                 return Sorted({}, ()), ()
             self._hold(token, [verdict for verdict in verdicts if isinstance(verdict, Claimed)])
             return batch, verdicts
+
+    async def _prepare(self, claimed: Sequence[Claimed], batch: Sorted) -> Sequence[Step]:
+        """The next step of each; none where our own code broke: then their leases end and they come again."""
+        try:
+            return await self._preparation.prepare(claimed)
+        except Exception:
+            self._logger.exception("preparation.broke", count=len(claimed))
+            for claim in claimed:
+                carrier = batch.carriers[claim.id]
+                self._leases.let_go(claim.claim_token, claim.id)
+                await carrier.consumer.release(carrier.deliveries)
+            return ()
 
     def _hold(self, token: UUID, claimed: Sequence[Claimed]) -> None:
         self._leases.hold(token, [claim.id for claim in claimed])

@@ -4,8 +4,9 @@
 assigned around it; what it assigns itself ends with it. Authors don't write it.
 """
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, TextIO
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
+from typing import Protocol, TextIO, cast
 
 from liquid.ast import BlockNode, Node
 from liquid.builtin.expressions import Identifier, KeywordArgument
@@ -16,8 +17,13 @@ from liquid.stream import TokenStream
 from liquid.tag import Tag
 from liquid.token import TOKEN_EOF, TOKEN_EXPRESSION, TOKEN_TAG, Token
 
-if TYPE_CHECKING:
-    from angarium.rendering.liquid import BoundedContext
+
+class Isolating(Protocol):
+    """What a context must be able to do for a scope."""
+
+    def isolated(self, names: Mapping[str, object]) -> AbstractContextManager[None]:
+        """With nothing but `names` and the template's variables; what is assigned meanwhile is forgotten after."""
+        ...
 
 
 class ScopeNode(Node):
@@ -29,9 +35,9 @@ class ScopeNode(Node):
         self.block = block
         self.blank = block.blank
 
-    def render_to_output(self, context: "RenderContext | BoundedContext", buffer: TextIO) -> int:
+    def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
         given = {argument.name: argument.value.evaluate(context) for argument in self.arguments}
-        with context.isolated(given):  # type: ignore[union-attr]  # only a BoundedContext renders this
+        with cast("Isolating", context).isolated(given):
             return self.block.render(context, buffer)
 
     def children(self, static_context: RenderContext, *, include_partials: bool = True) -> Iterable[Node]:  # noqa: ARG002 - the engine's signature

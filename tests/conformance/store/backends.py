@@ -154,7 +154,9 @@ async def open_postgresql(url: str) -> Backend:
     """The store over a migrated database, which is emptied."""
     engine = open_engine(url)
     async with writing(engine) as connection:
-        await connection.execute(text("TRUNCATE notifications, outbox, dead_letters, notification_metadata, held_reports"))
+        await connection.execute(
+            text("TRUNCATE notifications, outbox, dead_letters, notification_metadata, held_reports")
+        )
 
     async def pass_time(duration: timedelta) -> None:
         """Its clock cannot be moved: everything that happened or will moves back instead."""

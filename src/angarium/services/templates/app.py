@@ -11,7 +11,6 @@ from starlette.middleware import Middleware
 from angarium import __version__
 from angarium.platform.auth.caller import Authenticator
 from angarium.platform.auth.development import service_token_of
-from angarium.platform.auth.remote import RemoteAuthenticator
 from angarium.platform.cache.opening import open_cache
 from angarium.platform.cache.port import Cache
 from angarium.platform.clock import Clock, SystemClock
@@ -21,6 +20,7 @@ from angarium.platform.http.app import Lifespan
 from angarium.platform.http.app import build_app as build_frame
 from angarium.platform.http.client import ServiceClient
 from angarium.platform.http.health import Health
+from angarium.platform.http.remote_authenticator import RemoteAuthenticator
 from angarium.platform.http.reporting import ChangeReports, ReportingMiddleware
 from angarium.platform.http.server import serve
 from angarium.platform.identifiers import Identifiers
