@@ -93,9 +93,8 @@ class Directory:
         self._check()
         return self.users.get(user_id)
 
-    async def current(self, tenant: str, user_ids: Collection[UUID]) -> Mapping[UUID, Contact]:
-        self._check()
-        return {user_id: self.users[user_id] for user_id in user_ids if user_id in self.users}
+    async def current(self, tenant: str, user_ids: Collection[UUID]) -> Mapping[UUID, Contact | None]:
+        return {} if self.down else {user_id: self.users.get(user_id) for user_id in user_ids}
 
     async def published(self, tenant: str, code: str) -> CompiledTemplate | None:
         self._check()

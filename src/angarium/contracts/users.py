@@ -203,7 +203,7 @@ class ErasureRequest(Body):
 
 
 class ErasureAnswer(BaseModel):
-    """How many of the user's notifications a worker was sending: these must be erased again once it has ended."""
+    """How many sends and callbacks of the user were under way: erase again once they have ended."""
 
     sending: int
 

@@ -17,7 +17,7 @@ from angarium.delivery.preparation import Preparation
 from angarium.delivery.recording import Recorder
 from angarium.delivery.sending import Sending
 from angarium.delivery.slots import Slots
-from angarium.delivery.work import Carrier, Finished, Poison, Ready, Sorted, Step, Unrendered
+from angarium.delivery.work import Asked, Carrier, Finished, Poison, Ready, Sorted, Step, Unrendered
 from angarium.notifications.letters import failed_message
 from angarium.notifications.model import Claimed, NothingToDo, NotNow, Reason, Verdict
 from angarium.notifications.publisher import OutboxPublisher
@@ -119,22 +119,28 @@ class Engine:
         """One batch, whose slots are held: claim, prepare, and start a send for each that is ready."""
         spare = len(deliveries)
         try:
-            batch, verdicts = await self._claim(deliveries, consumer)
+            batch, verdicts, ahead = await self._claim(deliveries, consumer)
             claimed = [verdict for verdict in verdicts if isinstance(verdict, Claimed)]
             self._start(self._set_aside(batch, verdicts, consumer))
-            for claim, step in zip(claimed, await self._prepare(claimed, batch), strict=False):
+            for claim, step in zip(claimed, await self._prepare(claimed, batch, ahead), strict=False):
                 self._start(self._deliver(batch.carriers[claim.id], claim, step))
                 spare -= 1
         finally:
             await self._slots.give_back(spare)
 
-    async def _claim(self, deliveries: Sequence[Delivery], consumer: Consumer) -> tuple[Sorted, Sequence[Verdict]]:
-        """Claim what the deliveries mean; while the database is away they wait unacknowledged."""
+    async def _claim(
+        self, deliveries: Sequence[Delivery], consumer: Consumer
+    ) -> tuple[Sorted, Sequence[Verdict], Asked]:
+        """Claim what the deliveries mean; while the database is away they wait unacknowledged.
+
+        The directory is asked meanwhile: both take a journey over the network.
+        """
         token = self._identifiers.new()
         while True:
             try:
                 batch = await self._intake.sort(deliveries, consumer)
-                verdicts = await self._store.claim(batch.carriers, token=token, lease=LEASE, worker=self._worker)
+                claim = self._store.claim(batch.carriers, token=token, lease=LEASE, worker=self._worker)
+                verdicts, ahead = await asyncio.gather(claim, self._preparation.ask(batch.people))
             except Transient as error:
                 self._logger.warning("claim.waits", count=len(deliveries), error=type(error).__name__)
                 await self._clock.sleep(_AWAY_PAUSE)
@@ -144,14 +150,14 @@ class Engine:
                 self._logger.exception("claim.failed", count=len(deliveries))
                 await self._clock.sleep(_AWAY_PAUSE)
                 await consumer.release(deliveries)
-                return Sorted({}, ()), ()
+                return Sorted({}, ()), (), Asked(0.0, {})
             self._hold(token, [verdict for verdict in verdicts if isinstance(verdict, Claimed)])
-            return batch, verdicts
+            return batch, verdicts, ahead
 
-    async def _prepare(self, claimed: Sequence[Claimed], batch: Sorted) -> Sequence[Step]:
+    async def _prepare(self, claimed: Sequence[Claimed], batch: Sorted, ahead: Asked) -> Sequence[Step]:
         """The next step of each; none where our own code broke: then their leases end and they come again."""
         try:
-            return await self._preparation.prepare(claimed)
+            return await self._preparation.prepare(claimed, ahead)
         except Exception:
             self._logger.exception("preparation.broke", count=len(claimed))
             for claim in claimed:

@@ -1,13 +1,13 @@
 """Tells our work from what is none of ours."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from uuid import UUID
 
 import msgspec
 
 from angarium.contracts.messages import SCHEMA_VERSION, QueueMessage
 from angarium.contracts.statuses import Channel
-from angarium.delivery.work import Carrier, Poison, Sorted
+from angarium.delivery.work import Carrier, Person, Poison, Sorted
 from angarium.notifications.letters import foreign_letter
 from angarium.notifications.model import Reason
 from angarium.notifications.store.port import NotificationStore
@@ -40,13 +40,17 @@ class Intake:
         """Deliveries by their notification, and those that are poison. Raises StoreUnavailable."""
         found: dict[UUID, list[Delivery]] = {}
         poison: list[Poison] = []
+        people: set[Person] = set()
         for delivery in deliveries:
             try:
-                found.setdefault(await self._identify(delivery.body), []).append(delivery)
+                message = _decode(delivery.body)
+                found.setdefault(await self._identify(message), []).append(delivery)
             except _NotOursError as error:
                 poison.append(self.poison(delivery, error.reason, error.tenant))
+            else:
+                people.update(_person(message))
         carriers = {id_: Carrier(id_, tuple(same), consumer) for id_, same in found.items()}
-        return Sorted(carriers, poison)
+        return Sorted(carriers, poison, frozenset(people))
 
     def poison(self, delivery: Delivery, reason: Reason, tenant: str = "default") -> Poison:
         """`delivery` as poison for `reason`."""
@@ -55,8 +59,7 @@ class Intake:
         )
         return Poison(delivery, letter)
 
-    async def _identify(self, body: bytes) -> UUID:
-        message = _decode(body)
+    async def _identify(self, message: QueueMessage) -> UUID:
         if message.notification_id is not None:
             return _uuid(message.notification_id)
         matches = await self._store.find_by_request(message.tenant, message.request_id)
@@ -76,6 +79,15 @@ def _decode(body: bytes) -> QueueMessage:
     if message.schema_version != SCHEMA_VERSION:
         raise _NotOursError("malformed", f"unknown schema_version {message.schema_version}", message.tenant)
     return message
+
+
+def _person(message: QueueMessage) -> Iterator[Person]:
+    """The stored user that the message speaks of, if it looks like one."""
+    try:
+        if message.user_id is not None:
+            yield message.tenant, UUID(message.user_id)
+    except ValueError:
+        return
 
 
 def _uuid(text: str) -> UUID:

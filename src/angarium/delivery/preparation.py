@@ -1,7 +1,7 @@
 """From a claim to something a provider can take, or to the reason why not."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from angarium.delivery.preferences import OptedOut, Quiet, decide
 from angarium.delivery.provider import Address, InvalidAddress
 from angarium.delivery.results import UNANSWERED_WAIT, Results
 from angarium.delivery.schedule import delays_of
-from angarium.delivery.work import Ready, Step, Unrendered
+from angarium.delivery.work import Asked, People, Person, Ready, Step, Unrendered
 from angarium.directory.port import Contacts, DirectoryUnavailable, Templates
 from angarium.notifications.model import Claimed, Reason, Result
 from angarium.platform.clock import Clock
@@ -25,6 +25,8 @@ from angarium.rendering.renderer import Renderer
 CheckAddress = Callable[[Address], Address]
 """The channel's own check: the address in its canonical form, or InvalidAddress."""
 
+_FRESH = 1.0
+"""Seconds for which an answer that was asked ahead still counts as given just before the send."""
 _MISROUTED_WAIT = timedelta(seconds=1)
 
 
@@ -56,9 +58,30 @@ class Preparation:
         self._logger = logger
         self._mandatory = frozenset(mandatory)
 
-    async def prepare(self, batch: Sequence[Claimed]) -> Sequence[Step]:
-        """For each claim, in order: what to send, or what it ends in (or waits for) unsent."""
-        contacts = await self._ask_contacts(batch)
+    async def ask(self, people: Iterable[Person]) -> Asked:
+        """Their contacts as they are now; those of whom nobody can say are missing."""
+        at = self._clock.monotonic()
+        wanted: defaultdict[str, set[UUID]] = defaultdict(set)
+        for tenant, user_id in people:
+            wanted[tenant].add(user_id)
+        known: dict[Person, Contact | None] = {}
+        for tenant, ids in wanted.items():
+            try:
+                told = await self._contacts.current(tenant, ids)
+            except Transient:
+                continue
+            known.update({(tenant, user_id): contact for user_id, contact in told.items()})
+        return Asked(at, known)
+
+    async def prepare(self, batch: Sequence[Claimed], ahead: Asked) -> Sequence[Step]:
+        """For each claim, in order: what to send, or what it ends in (or waits for) unsent.
+
+        `ahead` was asked while the claim was under way; whoever is not in it is asked now, and all are if it is old.
+        """
+        people = {person for person in map(_person, batch) if person is not None}
+        fresh = ahead.contacts if self._clock.monotonic() - ahead.at < _FRESH else {}
+        missing = people - fresh.keys()
+        contacts = {**fresh, **(await self.ask(missing)).contacts} if missing else fresh
         return [await self._guarded(claimed, contacts) for claimed in batch]
 
     async def render(self, step: Unrendered) -> Ready | Result:
@@ -73,7 +96,7 @@ class Preparation:
             return self._results.broken(claimed, error, self._delays)
         return Ready(claimed, step.addresses, content, step.delays)
 
-    async def _guarded(self, claimed: Claimed, contacts: Mapping[tuple[str, str], Contact | None] | None) -> Step:
+    async def _guarded(self, claimed: Claimed, contacts: People) -> Step:
         """A notification that breaks our own code runs out of attempts, and its neighbours don't notice."""
         try:
             return await self._prepare_one(claimed, contacts)
@@ -81,22 +104,7 @@ class Preparation:
             self._logger.exception("preparation.failed", notification_id=str(claimed.id))
             return self._results.broken(claimed, error, self._delays)
 
-    async def _ask_contacts(self, batch: Sequence[Claimed]) -> Mapping[tuple[str, str], Contact | None] | None:
-        """The contact of each (tenant, user_id); None instead of all: nobody can say now."""
-        wanted: defaultdict[str, set[UUID]] = defaultdict(set)
-        for claimed in batch:
-            if claimed.recipient is None and claimed.user_id is not None:
-                wanted[claimed.tenant].add(UUID(claimed.user_id))
-        known: dict[tuple[str, str], Contact | None] = {}
-        try:
-            for tenant, ids in wanted.items():
-                found = await self._contacts.current(tenant, ids)
-                known.update({(tenant, str(id_)): found.get(id_) for id_ in ids})
-        except Transient:
-            return None
-        return known
-
-    async def _prepare_one(self, claimed: Claimed, contacts: Mapping[tuple[str, str], Contact | None] | None) -> Step:
+    async def _prepare_one(self, claimed: Claimed, contacts: People) -> Step:
         if claimed.channel is not self._channel:
             return self._results.deferred(claimed, _MISROUTED_WAIT)
         if claimed.expired:
@@ -116,14 +124,15 @@ class Preparation:
         self,
         claimed: Claimed,
         template: CompiledTemplate,
-        contacts: Mapping[tuple[str, str], Contact | None] | None,
+        contacts: People,
         delays: Sequence[timedelta],
     ) -> Step:
-        if claimed.recipient is not None or claimed.user_id is None:
+        person = _person(claimed)
+        if person is None:
             return self._address(claimed, template, _addresses_of_recipient(claimed), delays)
-        if contacts is None:
+        if person not in contacts:
             return self._results.deferred(claimed, UNANSWERED_WAIT)
-        contact = contacts[claimed.tenant, str(UUID(claimed.user_id))]
+        contact = contacts[person]
         if contact is None:
             return self._results.ended(claimed, Status.SKIPPED, Reason("user_not_found", "the user was deleted"))
         unwanted = self._unwanted(claimed, contact)
@@ -174,6 +183,13 @@ class Preparation:
         if content is None:
             return Unrendered(claimed, template, addresses, delays)
         return Ready(claimed, addresses, content, delays)
+
+
+def _person(claimed: Claimed) -> Person | None:
+    """The stored user it is for; None: someone who is not stored."""
+    if claimed.recipient is not None or claimed.user_id is None:
+        return None
+    return claimed.tenant, UUID(claimed.user_id)
 
 
 def _addresses_of(contact: Contact, channel: Channel) -> Sequence[Address]:

@@ -1,11 +1,12 @@
 """The values that pass through the engine, from a delivery to its settling."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
 from angarium.contracts.templates import CompiledTemplate
+from angarium.contracts.users import Contact
 from angarium.delivery.provider import Address
 from angarium.notifications.model import Claimed, NewDeadLetter, Result
 from angarium.platform.broker.port import Consumer, Delivery
@@ -29,12 +30,27 @@ class Poison:
     letter: NewDeadLetter
 
 
+Person = tuple[str, UUID]
+"""A stored user: tenant and id."""
+People = Mapping[Person, Contact | None]
+"""Contacts as they are now; None: there is no such user. One that is missing: nobody can say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the directory said, and when it was asked (monotonic seconds)."""
+
+    at: float
+    contacts: People
+
+
 @dataclass(frozen=True, slots=True)
 class Sorted:
-    """A batch of deliveries, sorted by what they are."""
+    """A batch of deliveries, sorted by what they are. `people`: whom the messages speak of; the record may differ."""
 
     carriers: dict[UUID, Carrier]
     poison: Sequence[Poison]
+    people: frozenset[Person] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

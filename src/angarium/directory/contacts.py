@@ -82,15 +82,14 @@ class RestContacts:
         self._counts[kept is not None]()
         return kept if kept is not None else await self._local.get(key, lambda: self._look_up(key))
 
-    async def current(self, tenant: str, user_ids: Collection[UUID]) -> Mapping[UUID, Contact]:
+    async def current(self, tenant: str, user_ids: Collection[UUID]) -> Mapping[UUID, Contact | None]:
         wanted = list(dict.fromkeys(user_ids))
-        found: dict[UUID, Contact] = {}
+        told: dict[UUID, Contact | None] = {}
         for start in range(0, len(wanted), BATCH):
-            answer = await self._ask(tenant, wanted[start : start + BATCH])
-            if answer.unknown:
-                raise DirectoryUnavailable
-            found.update(answer.found)
-        return found
+            asked = wanted[start : start + BATCH]
+            answer = await self._ask(tenant, asked)
+            told.update((user_id, answer.found.get(user_id)) for user_id in asked if user_id not in answer.unknown)
+        return told
 
     async def _changed(self, text: str) -> None:
         changed = contact_cache.announced(text)

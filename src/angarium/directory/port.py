@@ -20,10 +20,10 @@ class Contacts(Protocol):
         """The user as of a moment ago, for an acceptance; None: there is none. Raises DirectoryUnavailable."""
         ...
 
-    async def current(self, tenant: str, user_ids: Collection[UUID]) -> Mapping[UUID, Contact]:
-        """Those that exist, as they are now, for a send: asked of the service; of the cache when it is down.
+    async def current(self, tenant: str, user_ids: Collection[UUID]) -> Mapping[UUID, Contact | None]:
+        """Users as they are now, for a send: asked of the service; of the cache when it is down.
 
-        Raises DirectoryUnavailable when neither can say for one of them.
+        None: there is no such user. One that is missing in the answer: neither can say now.
         """
         ...
 

@@ -3,22 +3,37 @@
 Not a hot path: SQLAlchemy Core, one form for every database, in pieces of 500 rows.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, bindparam, delete, select, update
+from sqlalchemy import (
+    ColumnElement,
+    LargeBinary,
+    Row,
+    bindparam,
+    delete,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from angarium.contracts.fields import rfc3339
 from angarium.contracts.statuses import Status, sources_of
-from angarium.notifications.store.schema import callbacks, dead_letters, notifications, outbox
+from angarium.notifications.model import OutboxKind
+from angarium.notifications.store.schema import callbacks, dead_letters, held_reports, notifications, outbox
 from angarium.platform.clock import Clock
-from angarium.platform.database.engine import writing
+from angarium.platform.database.engine import empty_log, writing
 
 BATCH = 500
 CODE = "user_erased"
 MESSAGE = "The user was erased"
+TOLD_WITHIN = timedelta(seconds=60)
+"""How long a callback of an erased user is still tried; its URL is the caller's, who may have put anything into it."""
 _KEPT = frozenset({"event", "at", "status", "attempt", "provider", "outcome", "duration_ms", "next_at"})
 """Of an event; a provider's answer may repeat the address."""
 
@@ -42,32 +57,50 @@ _CANCEL = (
     )
 )
 
+_FORGET_URL = update(notifications).where(notifications.c.id == bindparam("b_id")).values(callback_url=None)
+
 _Found = Row[UUID, str, list[Mapping[str, Any]], str | None]
 
 
-class Erasure:
-    """Erases users from `notification_db`."""
+Elsewhere = Callable[[Sequence[UUID]], Awaitable[None]]
 
-    def __init__(self, engine: AsyncEngine, clock: Clock) -> None:
+
+class Erasure:
+    """Erases users from `notification_db`, and has `elsewhere` forget their notifications: what was caught of them."""
+
+    def __init__(self, engine: AsyncEngine, clock: Clock, *, elsewhere: Sequence[Elsewhere] = ()) -> None:
         self._engine = engine
         self._clock = clock
+        self._elsewhere = elsewhere
 
     async def erase(self, tenant: str, user_id: UUID) -> int:
         """Blank variables, metadata, addresses and answers, end what is unfinished, drop the dead letters.
 
-        Returns how many are being sent at this moment: their workers may still write an answer, so erase again
-        after that. Idempotent. The messages of what was cancelled hold variables until a worker takes them from their
-        queue, those of dead letters until the janitor does. Raises DatabaseUnavailable; then repeat it.
+        Returns how many sends and callbacks are under way at this moment: a worker may still write an answer, so erase
+        again after that. Idempotent. What identifies a record stays, as callers chose it: ids, `request_id`,
+        correlation, template. Status events that were not published yet are dropped. The messages of what was cancelled
+        hold variables until a worker takes them from their queue, those of dead letters until the janitor does.
+        Raises DatabaseUnavailable; then repeat it.
         """
-        after, sending = UUID(int=0), 0
+        await self._drop_what_quotes(str(user_id))
+        after, under_way = UUID(int=0), 0
         while True:
-            found = await self._erase_some(tenant, str(user_id), after)
-            sending += [row.status for row in found].count(Status.SENDING)
+            found, left = await self._erase_some(tenant, str(user_id), after)
+            under_way += left
             if len(found) < BATCH:
-                return sending
+                await empty_log(self._engine)
+                return under_way
             after = found[-1].id
 
-    async def _erase_some(self, tenant: str, user_id: str, after: UUID) -> Sequence[_Found]:
+    async def _drop_what_quotes(self, user_id: str) -> None:
+        """Foreign messages that were not taken, and status events: they name the user in their text alone."""
+        quoted = _contains_bytes(self._engine.dialect.name, user_id.encode())
+        async with writing(self._engine) as connection:
+            await connection.execute(delete(outbox).where(outbox.c.kind == str(OutboxKind.STATUS_EVENT), quoted))
+            letters = select(dead_letters.c.id).where(dead_letters.c.payload.contains(user_id))
+            await _drop_letters(connection, list(await connection.scalars(letters)))
+
+    async def _erase_some(self, tenant: str, user_id: str, after: UUID) -> tuple[Sequence[_Found], int]:
         mine = notifications.c
         query = (
             select(mine.id, mine.status, mine.events, mine.reason_code)
@@ -78,10 +111,15 @@ class Erasure:
         )
         async with writing(self._engine) as connection:
             found: Sequence[_Found] = (await connection.execute(query)).all()
-            if found:
-                await self._blank(connection, found)
-                await _drop(connection, found)
-            return found
+            if not found:
+                return found, 0
+            await self._blank(connection, found)
+            ids = [row.id for row in found]
+            await _drop(connection, ids)
+            untold = await self._end_callbacks(connection, ids)
+        for forget in self._elsewhere:
+            await forget(ids)
+        return found, untold + [row.status for row in found].count(Status.SENDING)
 
     async def _blank(self, connection: AsyncConnection, found: Sequence[_Found]) -> None:
         now = self._clock.now()
@@ -98,15 +136,40 @@ class Erasure:
         await connection.execute(_BLANK, rows)
         if ended:
             await connection.execute(_CANCEL, [{"b_id": id_, "b_now": now} for id_ in ended])
+        still = [{"b_id": row.id} for row in found if row.status != Status.SENDING]
+        if still:
+            await connection.execute(_FORGET_URL, still)
+
+    async def _end_callbacks(self, connection: AsyncConnection, ids: Sequence[UUID]) -> int:
+        """Drop those that are told, or have been tried for long enough; how many are left."""
+        mine = callbacks.c.notification_id.in_(ids)
+        over = or_(callbacks.c.next_at.is_(None), callbacks.c.occurred_at <= self._clock.now() - TOLD_WITHIN)
+        await connection.execute(delete(callbacks).where(mine, over))
+        await connection.execute(update(callbacks).where(mine).values(reason_message=None))
+        return await connection.scalar(select(func.count()).select_from(callbacks).where(mine)) or 0
 
 
 def _impersonal(event: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in event.items() if name in _KEPT}
 
 
-async def _drop(connection: AsyncConnection, found: Sequence[_Found]) -> None:
-    """What speaks of them elsewhere: dead letters, messages that wait to be published, reasons told to callbacks."""
-    ids = [row.id for row in found]
-    await connection.execute(delete(dead_letters).where(dead_letters.c.notification_id.in_(ids)))
+async def _drop(connection: AsyncConnection, ids: Sequence[UUID]) -> None:
+    """What speaks of them elsewhere: dead letters, messages that wait to be published, reports that came too early."""
+    letters = select(dead_letters.c.id).where(dead_letters.c.notification_id.in_(ids))
+    await _drop_letters(connection, list(await connection.scalars(letters)))
     await connection.execute(delete(outbox).where(outbox.c.subject.in_(ids)))
-    await connection.execute(update(callbacks).where(callbacks.c.notification_id.in_(ids)).values(reason_message=None))
+    await connection.execute(delete(held_reports).where(held_reports.c.notification_id.in_(ids)))
+
+
+async def _drop_letters(connection: AsyncConnection, letters: Sequence[UUID]) -> None:
+    """The letters, and what of them waits to be published; from the queue the janitor takes them."""
+    if letters:
+        await connection.execute(delete(outbox).where(outbox.c.subject.in_(letters)))
+        await connection.execute(delete(dead_letters).where(dead_letters.c.id.in_(letters)))
+
+
+def _contains_bytes(dialect: str, text: bytes) -> ColumnElement[bool]:
+    """Whether a message contains `text`; SQLite's LIKE may not look into bytes, PostgreSQL has nothing else."""
+    if dialect == "postgresql":
+        return outbox.c.body.like(literal(b"%" + text + b"%", LargeBinary()))
+    return func.instr(outbox.c.body, literal(text, LargeBinary())) > 0

@@ -30,6 +30,8 @@ _DRIVERS = {
     "mariadb": "mariadb+asyncmy",
 }
 _SQLITE_BEGIN = "angarium_sqlite_begin"
+EMPTY_LOG = "PRAGMA wal_checkpoint(TRUNCATE)"
+"""Of SQLite, outside of a transaction."""
 
 
 def parse_database_url(url: str, *, setting: str = "DATABASE_URL") -> URL:
@@ -67,6 +69,7 @@ def sqlite_pragmas() -> tuple[str, ...]:
         "PRAGMA journal_mode = WAL",
         "PRAGMA synchronous = FULL",
         "PRAGMA foreign_keys = ON",
+        "PRAGMA secure_delete = ON",  # what is erased is overwritten, not only forgotten
     )
 
 
@@ -115,6 +118,16 @@ async def writing(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     with _translated():
         async with engine.begin() as connection:
             yield connection
+
+
+async def empty_log(engine: AsyncEngine) -> None:
+    """Take what SQLite's write-ahead log holds into the file and empty it, so that nothing erased lingers there.
+
+    Readers at work put it off until the next call. Does nothing on other databases. Raises DatabaseUnavailable.
+    """
+    if engine.dialect.name == "sqlite":
+        async with querying(engine) as connection:
+            await connection.exec_driver_sql(EMPTY_LOG)
 
 
 class _translated:  # noqa: N801 - used as a statement, like contextlib.suppress

@@ -7,6 +7,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from angarium.platform.http.page_style import styled
+
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -27,7 +29,8 @@ def docs_routes(title: str) -> list[Route]:
 
 
 def _asset(name: str) -> str:
-    return (files("angarium.platform.http") / "docs_page" / name).read_text(encoding="utf-8")
+    text = (files("angarium.platform.http") / "docs_page" / name).read_text(encoding="utf-8")
+    return styled(text) if name.endswith(".css") else text
 
 
 def _route(path: str, text: str, media_type: str) -> Route:

@@ -4,11 +4,14 @@ import asyncio
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from angarium.contracts.errors import AngariumError
+from angarium.platform.http.protocol import BoundedProtocol, Patience
 from angarium.platform.http.tls import server_context
 from angarium.platform.settings_base import wrong
 from angarium.platform.settings_groups import ProcessSettings
@@ -27,16 +30,17 @@ async def serve(
     logger: Logger,
     stop: asyncio.Event,
     listening: Callable[[int], None] | None = None,
+    patience: Patience = Patience(),  # noqa: B008 - frozen
 ) -> None:
     """Serve `app` until `stop` is set, then finish what is under way, for at most 20 s.
 
-    `port` 0 takes any free one; `listening` is called with the port once requests are taken. TLS and mutual TLS as the
-    settings say. Signals are left to `platform.lifecycle`. Raises SettingsError when the address cannot be had or
+    `patience`: what a client may send, and how long it may take. `port` 0 takes any free one; `listening` is called
+    with the port once requests are taken. TLS and mutual TLS as the settings say. Signals are left to `platform.lifecycle`. Raises SettingsError when the address cannot be had or
     the certificate cannot be used; AngariumError when the app's lifespan fails at its start.
     """
     listener = bind(settings.host, port)
     try:
-        server = _Server(_config(app, settings), listening=listening, port=listener.getsockname()[1])
+        server = _Server(_config(app, settings, patience), listening=listening, port=listener.getsockname()[1])
         watcher = asyncio.create_task(_stop_when(stop, server))
         try:
             await server.serve(sockets=[listener])
@@ -92,14 +96,15 @@ async def _stop_when(stop: asyncio.Event, server: uvicorn.Server) -> None:
     server.should_exit = True
 
 
-def _config(app: ASGIApp, settings: ProcessSettings) -> uvicorn.Config:
+def _config(app: ASGIApp, settings: ProcessSettings, patience: Patience) -> uvicorn.Config:
     context = server_context(settings)
+    protocol: Any = partial(BoundedProtocol, patience=patience)  # uvicorn asks for a class, and calls it
     config = uvicorn.Config(
         app,
         log_config=None,
         access_log=False,
         lifespan="auto",
-        http="httptools",
+        http=protocol,
         ws="none",
         server_header=False,
         proxy_headers=False,

@@ -46,6 +46,7 @@ from angarium.services.gateway.key_ring import KeyRing
 from angarium.services.gateway.key_store import KeyStore
 from angarium.services.gateway.keys import Keys
 from angarium.services.gateway.logins import Logins
+from angarium.services.gateway.mailbox.store import MailboxStore
 from angarium.services.gateway.moves import Moves
 from angarium.services.gateway.prior import PriorAcceptances
 from angarium.services.gateway.receipts import Receipts
@@ -78,7 +79,8 @@ USERS_IMPORT_PATH = "/api/v1/users/import"
 class GatewayParts:
     """What a gateway is made of. Whoever opened a part closes it; the gateway closes none.
 
-    `engine` is the notification database (keys, audit log); `mailbox` the routes of the built-in catcher, if any.
+    `engine` is the notification database (keys, audit log); `mailbox` the routes of the built-in catcher, if any, and
+    `caught` what it holds.
     Without a `limiter` keys have only limits of their own, counted in this process.
     Without a sender of `callbacks` they are kept, and sent by a gateway that has one.
     """
@@ -102,6 +104,7 @@ class GatewayParts:
     clock: Clock
     identifiers: Identifiers
     mailbox: Sequence[APIRouter] = ()
+    caught: MailboxStore | None = None
     limiter: RateLimiter | None = None
     callbacks: CallbackSender | None = None
 
@@ -198,7 +201,7 @@ class Gateway:
             TokenRoutes(self.own_tokens, Logins(parts.users_client)).router(),
             AuditRoutes(AuditReader(parts.engine), self.audit).router(),
             InternalRoutes(self.ring.caller, self.tokens).router(),
-            ErasureRoutes(Erasure(parts.engine, parts.clock), parts.logger).router(),
+            ErasureRoutes(_erasure(parts), parts.logger).router(),
             PreferencePages(parts.users_client).router(),
             DeliveryReportRoutes(self.receipts).router(),
             *parts.mailbox,
@@ -213,6 +216,11 @@ class Gateway:
             ).router(),
             HomeRoutes(mailbox=bool(parts.mailbox)).router(),
         )
+
+
+def _erasure(parts: GatewayParts) -> Erasure:
+    elsewhere = (parts.caught.forget,) if parts.caught is not None else ()
+    return Erasure(parts.engine, parts.clock, elsewhere=elsewhere)
 
 
 def _acceptor_parts(parts: GatewayParts, publisher: OutboxPublisher) -> AcceptorParts:

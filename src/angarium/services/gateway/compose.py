@@ -1,13 +1,12 @@
 """One process `angarium serve gateway`: opens what the settings name, runs it, closes it in order."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 import httpx2
-from fastapi import APIRouter
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from angarium.contracts.errors import Transient
@@ -121,6 +120,7 @@ async def _open_parts(
     templates = _client(settings.templates_url, "templates", token, stack, in_process)
     limiter = open_limiter(settings.rate_limit, settings.cache_url, clock=clock, logger=logger, metrics=metrics)
     stack.push_async_callback(limiter.close)
+    caught = await _open_mailbox(settings, stack, clock, identifiers, logger, catch_smtp=in_process is not None)
     return GatewayParts(
         store=store,
         reader=NotificationReader(engine, replica=_reading_engine(settings, stack)),
@@ -142,7 +142,8 @@ async def _open_parts(
         metrics=metrics,
         clock=clock,
         identifiers=identifiers,
-        mailbox=await _mailbox(settings, stack, clock, identifiers, logger, catch_smtp=in_process is not None),
+        mailbox=(mailbox_router(caught), page_router(caught)) if caught is not None else (),
+        caught=caught,
     )
 
 
@@ -182,7 +183,7 @@ def _client(
     return client
 
 
-async def _mailbox(
+async def _open_mailbox(
     settings: GatewaySettings,
     stack: AsyncExitStack,
     clock: Clock,
@@ -190,10 +191,10 @@ async def _mailbox(
     logger: Logger,
     *,
     catch_smtp: bool,
-) -> Sequence[APIRouter]:
-    """The catcher's routes, with `catch_smtp` its SMTP server beside them; none in production."""
+) -> MailboxStore | None:
+    """What the catcher keeps, with `catch_smtp` its SMTP server before it; none in production."""
     if settings.env == "production":
-        return ()
+        return None
     store = MailboxStore(settings.data_dir, clock=clock, identifiers=identifiers)
     await store.open()
     stack.push_async_callback(store.close)
@@ -201,7 +202,7 @@ async def _mailbox(
         catcher = SmtpCatcher(store, port=settings.mailbox_smtp_port, logger=logger)
         await catcher.start()
         stack.push_async_callback(catcher.close)
-    return mailbox_router(store), page_router(store)
+    return store
 
 
 def _api_key(settings: GatewaySettings) -> str | None:

@@ -227,6 +227,7 @@ async def test_the_directory_sees_an_opt_out_at_once_and_through_an_outage(
         assert not known.preferences.email
         await users.engine.dispose()
         users.app.state.people = None  # the service is broken from here on
-        current = await contacts.current("default", [user_id])
-        assert not current[user_id].preferences.email
+        current = (await contacts.current("default", [user_id]))[user_id]
+        assert current is not None
+        assert not current.preferences.email
     await rest.close()

@@ -24,6 +24,18 @@ function typeName(schema) {
   return [schema.type || "any", schema.format && `(${schema.format})`].filter(Boolean).join(" ");
 }
 
+// As typeName, with a link to each schema that is named.
+function typeNodes(schema) {
+  if (!schema) return ["any"];
+  if (schema.$ref) {
+    const name = schema.$ref.split("/").pop();
+    return [element("a", { href: `#schema-${name}`, textContent: name })];
+  }
+  if (schema.anyOf) return schema.anyOf.flatMap((one, index) => (index ? [" | ", ...typeNodes(one)] : typeNodes(one)));
+  if (schema.type === "array") return ["list of ", ...typeNodes(schema.items)];
+  return [typeName(schema)];
+}
+
 function example(given, depth = 0) {
   const schema = resolve(given);
   if (schema.default !== undefined && schema.default !== null) return schema.default;
@@ -45,7 +57,7 @@ function fieldTable(fields, inputs) {
     if (inputs) inputs.push({ name, where, value });
     return element("tr", {},
       element("td", {}, element("code", { textContent: name }), required ? " *" : ""),
-      element("td", { textContent: type }),
+      element("td", {}, ...type),
       element("td", {}, description || "", value));
   });
   return element("table", {}, element("tbody", {}, ...rows));
@@ -54,12 +66,12 @@ function fieldTable(fields, inputs) {
 function bodyFields(schema) {
   const { properties = {}, required = [] } = resolve(schema);
   return Object.entries(properties).map(([name, field]) => (
-    { name, type: typeName(field), required: required.includes(name), description: field.description }));
+    { name, type: typeNodes(field), required: required.includes(name), description: field.description }));
 }
 
 function parametersPart(operation, inputs) {
   const fields = (operation.parameters || []).map((parameter) => ({
-    name: parameter.name, where: parameter.in, type: `${typeName(parameter.schema)}, ${parameter.in}`,
+    name: parameter.name, where: parameter.in, type: [...typeNodes(parameter.schema), `, ${parameter.in}`],
     required: parameter.required, description: parameter.description }));
   return fields.length ? [element("h3", { textContent: "Parameters" }), fieldTable(fields, inputs)] : [];
 }
@@ -67,13 +79,13 @@ function parametersPart(operation, inputs) {
 function bodyPart(schema) {
   if (!schema) return { parts: [], editor: null };
   const editor = element("textarea", { value: JSON.stringify(example(schema), null, 2), spellcheck: false, ariaLabel: "Body" });
-  return { editor, parts: [element("h3", { textContent: `Body: ${typeName(schema)}` }), fieldTable(bodyFields(schema)), editor] };
+  return { editor, parts: [element("h3", {}, "Body: ", ...typeNodes(schema)), fieldTable(bodyFields(schema)), editor] };
 }
 
 function answersPart(operation) {
   const rows = Object.entries(operation.responses || {}).map(([status, answer]) => {
     const content = answer.content && answer.content["application/json"];
-    return { name: status, type: content ? typeName(content.schema) : "", description: answer.description };
+    return { name: status, type: content ? typeNodes(content.schema) : [], description: answer.description };
   });
   return [element("h3", { textContent: "Answers" }), fieldTable(rows)];
 }
@@ -123,6 +135,15 @@ function operationPart(path, method, operation) {
       ...parametersPart(operation, inputs), ...parts, ...answersPart(operation), button, output));
 }
 
+function schemaPart(name) {
+  const fields = bodyFields(schemas[name]);
+  return element("details", { id: `schema-${name}` },
+    element("summary", {}, element("code", { textContent: name })),
+    element("div", { className: "inside" },
+      schemas[name].description ? element("p", { textContent: schemas[name].description }) : null,
+      fields.length ? fieldTable(fields) : element("p", { textContent: typeName(schemas[name]) })));
+}
+
 function groups(paths) {
   const found = new Map();
   for (const [path, item] of Object.entries(paths)) {
@@ -140,20 +161,44 @@ function filter(words) {
   for (const part of document.querySelectorAll("details")) {
     part.hidden = !part.querySelector("summary").textContent.toLowerCase().includes(words.toLowerCase());
   }
+  for (const section of document.querySelectorAll("section")) {
+    section.hidden = !section.querySelector("details:not([hidden])");
+  }
+}
+
+function section(title, parts) {
+  const id = `group-${title.replaceAll(/\W/g, "-")}`;
+  document.getElementById("groups").append(
+    element("a", { href: `#${id}` }, title, element("span", { textContent: parts.length })));
+  return element("section", {}, element("h2", { id, textContent: title }), ...parts);
+}
+
+// A link to a schema or an operation opens it.
+function openTarget() {
+  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (!target) return;
+  target.hidden = false;
+  const around = target.closest("section");
+  if (around) around.hidden = false;
+  if (target.tagName === "DETAILS") target.open = true;
+  target.scrollIntoView();
 }
 
 async function show() {
   const main = document.getElementById("operations");
   try {
-    const document_ = await (await fetch("/openapi.json")).json();
-    schemas = (document_.components || {}).schemas || {};
-    const sections = [...groups(document_.paths || {})].map(([tag, parts]) => (
-      element("section", {}, element("h2", { textContent: tag.replaceAll("_", " ") }), ...parts)));
+    const found = await (await fetch("/openapi.json")).json();
+    schemas = (found.components || {}).schemas || {};
+    const sections = [...groups(found.paths || {})].map(([tag, parts]) => section(tag.replaceAll("_", " "), parts));
+    const names = Object.keys(schemas).sort();
+    if (names.length) sections.push(section("schemas", names.map(schemaPart)));
     main.replaceChildren(...sections);
+    openTarget();
   } catch (error) {
     main.textContent = `The document cannot be shown: ${error}`;
   }
 }
 
 document.getElementById("find").addEventListener("input", (event) => filter(event.target.value));
+window.addEventListener("hashchange", openTarget);
 show();

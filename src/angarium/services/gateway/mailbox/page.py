@@ -17,11 +17,13 @@ from angarium.contracts.envelope import Envelope, many, one
 from angarium.contracts.errors import Forbidden, NotFound
 from angarium.contracts.mailbox import MailboxMessage
 from angarium.contracts.statuses import Channel
+from angarium.platform.http.page_style import styled
 from angarium.services.gateway.mailbox.routes import recipient
 from angarium.services.gateway.mailbox.store import MailboxFilter, MailboxStore
 
 _PAGE_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; frame-src 'self'; img-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; frame-src 'self'; "
+    "img-src 'self' data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _MAIL_POLICY = (
@@ -72,7 +74,10 @@ def _add_page(router: APIRouter) -> None:
     async def asset(name: str) -> Response:
         if name not in _ASSETS:
             raise NotFound
-        return Response((folder / name).read_bytes(), media_type=_ASSETS[name], headers=_secured(_PAGE_POLICY))
+        text = (folder / name).read_text("utf-8")
+        if name.endswith(".css"):
+            text = styled(text)
+        return Response(text, media_type=_ASSETS[name], headers=_secured(_PAGE_POLICY))
 
 
 def _add_data(router: APIRouter, store: MailboxStore) -> None:

@@ -14,6 +14,7 @@ from angarium.contracts.mailbox import CaughtMessage, MailboxMessage
 from angarium.contracts.statuses import Channel
 from angarium.platform.batching import GroupCommit
 from angarium.platform.clock import Clock
+from angarium.platform.database.engine import EMPTY_LOG
 from angarium.platform.database.sqlite_writer import SqliteWriter
 from angarium.platform.identifiers import Identifiers
 
@@ -113,6 +114,15 @@ class MailboxStore:
         where, parameters = which.condition()
         query = f"DELETE FROM messages{where}"  # noqa: S608 - column names are constants
         return await self._writer.run(lambda connection: connection.execute(query, parameters).rowcount)
+
+    async def forget(self, notification_ids: Sequence[UUID]) -> None:
+        """Remove what was sent for these notifications, from the write-ahead log too."""
+        wanted = [str(notification_id) for notification_id in notification_ids]
+        marks = ", ".join("?" * len(wanted))
+        query = f"DELETE FROM messages WHERE notification_id IN ({marks})"  # noqa: S608 - marks are constants
+        removed = await self._writer.run(lambda connection: connection.execute(query, wanted).rowcount)
+        if removed:
+            await self._writer.query(lambda connection: connection.execute(EMPTY_LOG).fetchall())
 
     async def close(self) -> None:
         """Finish what is under way; idempotent."""

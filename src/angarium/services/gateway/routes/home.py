@@ -6,25 +6,36 @@ from fastapi import APIRouter
 from starlette.responses import HTMLResponse
 
 from angarium import __version__
+from angarium.platform.http.page_style import styled
 
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-_LINKS = (
-    ("/docs", "API documentation", "every path, body and code"),
-    ("/health", "Health", f"version {__version__}"),
-    ("/ready", "Readiness", "database, broker and cache"),
-    ("/metrics", "Metrics", "for Prometheus"),
+_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
 )
-_MAILBOX_LINK = ("/mailbox", "Mailbox", "what was caught instead of being sent")
+_LINKS = (
+    ("/docs", "API documentation", "Every path, body and code; try them here"),
+    ("/health", "Health", "Whether this process lives"),
+    ("/ready", "Readiness", "Database, broker and cache"),
+    ("/metrics", "Metrics", "For Prometheus"),
+)
+_MAILBOX_LINK = ("/mailbox", "Mailbox", "What was caught instead of being sent")
+_CARD = '<li><a class="card" href="{}"><strong>{}</strong><span>{}</span></a></li>'
 
 
 class HomeRoutes:
     """A page without scripts or anything from elsewhere."""
 
     def __init__(self, *, mailbox: bool) -> None:
-        links = (*_LINKS[:1], _MAILBOX_LINK, *_LINKS[1:]) if mailbox else _LINKS
-        items = "\n".join(f'<li><a href="{path}">{name}</a><span>{words}</span></li>' for path, name, words in links)
+        links = (_MAILBOX_LINK, *_LINKS) if mailbox else _LINKS
+        parts = {
+            "/* shared */": styled(""),
+            "<!-- links -->": "\n".join(_CARD.format(*link) for link in links),
+            "<!-- version -->": __version__,
+        }
         page = files("angarium.services.gateway").joinpath("home.html").read_text(encoding="utf-8")
-        self._page = page.replace("<!-- links -->", items)
+        for place, text in parts.items():
+            page = page.replace(place, text)
+        self._page = page
 
     def router(self) -> APIRouter:
         router = APIRouter(include_in_schema=False)

@@ -13,7 +13,7 @@ from angarium.contracts.envelope import one
 from angarium.contracts.errors import NotFound, UserNotFound, ValidationFailed
 from angarium.directory.preference_links import PAGE_PATH, UNSUBSCRIBE_PATH, PreferenceLink, PreferenceLinks
 from angarium.platform.http.answers import JsonBytes
-from angarium.services.users.page import HEADERS, choice, gone, page
+from angarium.services.users.page import choice, gone, headers, page
 from angarium.services.users.people import People
 
 _ONE_CLICK = (b"List-Unsubscribe=One-Click", b'name="List-Unsubscribe"')
@@ -37,11 +37,11 @@ async def _show(request: Request, token: str) -> Response:
         link = _link(request, token)
         person = await people.get(link.tenant, link.user_id)
     except NotFound:
-        return HTMLResponse(gone(), status_code=_NOT_FOUND, headers=HEADERS)
+        return HTMLResponse(gone(), status_code=_NOT_FOUND, headers=headers())
     named = [*person.preferences.categories, *([link.category] if link.category is not None else [])]
     saved = request.query_params.get("saved") == "1"
     shown = page(person.preferences, people.optional(named), token=token, saved=saved)
-    return HTMLResponse(shown, headers=HEADERS)
+    return HTMLResponse(shown, headers=headers())
 
 
 async def _save(request: Request, token: str) -> Response:
@@ -50,8 +50,8 @@ async def _save(request: Request, token: str) -> Response:
         made = choice(await request.body(), link.category)
         await _people(request).choose(link.tenant, link.user_id, made)
     except NotFound:
-        return HTMLResponse(gone(), status_code=_NOT_FOUND, headers=HEADERS)
-    return RedirectResponse(f"{PAGE_PATH}/{token}?saved=1", status_code=_SEE_OTHER, headers=HEADERS)
+        return HTMLResponse(gone(), status_code=_NOT_FOUND, headers=headers())
+    return RedirectResponse(f"{PAGE_PATH}/{token}?saved=1", status_code=_SEE_OTHER, headers=headers())
 
 
 async def _unsubscribe(request: Request, token: str) -> Response:
@@ -62,7 +62,7 @@ async def _unsubscribe(request: Request, token: str) -> Response:
     link = _link(request, token)
     with suppress(UserNotFound):  # who is gone gets nothing more either
         await _people(request).unsubscribe(link.tenant, link.user_id, link.channel, link.category)
-    return JsonBytes(one({"unsubscribed": True}, "Unsubscribed").model_dump_json(), headers=HEADERS)
+    return JsonBytes(one({"unsubscribed": True}, "Unsubscribed").model_dump_json(), headers=headers())
 
 
 def _link(request: Request, token: str) -> PreferenceLink:

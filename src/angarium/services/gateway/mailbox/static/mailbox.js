@@ -3,6 +3,7 @@
 
 const REFRESH = 2000;
 const byId = (id) => document.getElementById(id);
+const NAMES = { html: "Preview", source: "HTML", text: "Text", headers: "Headers", phone: "On a phone" };
 const state = { channel: "", to: "", messages: [], chosen: null, tab: "html", seen: "" };
 
 function element(name, properties = {}, ...children) {
@@ -30,16 +31,29 @@ function entry(message) {
     element("time", { dateTime: message.received_at, textContent: new Date(message.received_at).toLocaleTimeString() }));
   const button = element("button", { type: "button", "aria-pressed": String(message.id === state.chosen) }, top,
     element("div", { className: "subject", textContent: headline(message) }));
+  button.dataset.id = message.id;
   if (message.text && message.text !== headline(message)) {
     button.append(element("div", { className: "preview", textContent: message.text.slice(0, 160) }));
   }
-  button.addEventListener("click", () => { state.chosen = message.id; drawList(); drawMessage(); });
+  button.addEventListener("click", () => choose(message.id));
   return element("li", {}, button);
 }
 
+// The list is not drawn anew for a choice: whoever uses the keyboard stays where they are.
+function choose(id) {
+  state.chosen = id;
+  for (const button of byId("messages").querySelectorAll("button")) {
+    button.setAttribute("aria-pressed", String(button.dataset.id === id));
+  }
+  byId("main").classList.toggle("open", id !== null);
+  drawMessage();
+}
+
 function drawList() {
+  const focused = document.activeElement?.dataset?.id;
   byId("messages").replaceChildren(...state.messages.map(entry));
   byId("nothing").hidden = state.messages.length > 0;
+  if (focused) byId("messages").querySelector(`[data-id="${CSS.escape(focused)}"]`)?.focus();
 }
 
 function facts(message) {
@@ -51,8 +65,16 @@ function facts(message) {
   return list;
 }
 
+function phone(message) {
+  const shown = element("div", { className: `phone ${message.channel}` });
+  if (message.title) shown.append(element("strong", { textContent: message.title }));
+  shown.append(message.text ?? "");
+  return element("div", { className: "stage" }, shown);
+}
+
 function views(message) {
   const found = {};
+  if (message.channel !== "email") return { phone: () => phone(message), ...headerView(message) };
   if (message.html !== null) {
     found.html = () => {
       const frame = element("iframe", { title: "The mail", src: `/mailbox/messages/${encodeURIComponent(message.id)}/html` });
@@ -62,11 +84,12 @@ function views(message) {
     found.source = () => element("pre", { textContent: message.html });
   }
   if (message.text !== null) found.text = () => element("pre", { textContent: message.text });
-  if (Object.keys(message.headers).length) {
-    const lines = Object.entries(message.headers).map(([name, value]) => `${name}: ${value}`);
-    found.headers = () => element("pre", { textContent: lines.join("\n") });
-  }
-  return found;
+  return { ...found, ...headerView(message) };
+}
+
+function headerView(message) {
+  const lines = Object.entries(message.headers).map(([name, value]) => `${name}: ${value}`);
+  return lines.length ? { headers: () => element("pre", { textContent: lines.join("\n") }) } : {};
 }
 
 function drawMessage() {
@@ -79,11 +102,14 @@ function drawMessage() {
   const found = views(message);
   const tab = state.tab in found ? state.tab : Object.keys(found)[0];
   const tabs = element("div", { className: "tabs" }, ...Object.keys(found).map((name) => {
-    const button = element("button", { type: "button", textContent: name, "aria-pressed": String(name === tab) });
-    button.addEventListener("click", () => { state.tab = name; drawMessage(); });
+    const button = element("button", { type: "button", textContent: NAMES[name], "aria-pressed": String(name === tab) });
+    button.addEventListener("click", () => { state.tab = name; drawMessage(); byId(`tab-${name}`).focus(); });
+    button.id = `tab-${name}`;
     return button;
   }));
-  shown.replaceChildren(element("h2", { textContent: headline(message) }), facts(message), tabs);
+  const back = element("button", { type: "button", className: "back", textContent: "‹ All messages" });
+  back.addEventListener("click", () => { choose(null); byId("messages").querySelector("button")?.focus(); });
+  shown.replaceChildren(back, element("h2", { textContent: headline(message) }), facts(message), tabs);
   if (tab) shown.append(found[tab]());
 }
 
@@ -101,7 +127,7 @@ async function refresh() {
     state.seen = seen;
     state.messages = body.data;
     drawList();
-    if (!state.messages.some((one) => one.id === state.chosen)) drawMessage();
+    if (!state.messages.some((one) => one.id === state.chosen)) choose(null);
   } catch {
     byId("state").textContent = "not reachable; trying again";
   }
@@ -114,11 +140,17 @@ byId("channels").addEventListener("click", (event) => {
   for (const other of byId("channels").children) other.setAttribute("aria-pressed", String(other === button));
   refresh();
 });
+byId("messages").addEventListener("keydown", (event) => {
+  const step = { ArrowDown: "nextElementSibling", ArrowUp: "previousElementSibling" }[event.key];
+  const next = step && event.target.closest("li")?.[step]?.querySelector("button");
+  if (!next) return;
+  event.preventDefault();
+  next.focus();
+});
 byId("to").addEventListener("change", (event) => { state.to = event.target.value.trim(); refresh(); });
 byId("empty").addEventListener("click", async () => {
   if (!confirm("Remove every caught message?")) return;
   await fetch("/mailbox/messages", { method: "DELETE" });
-  state.chosen = null;
   state.seen = "";
   await refresh();
 });

@@ -1,0 +1,122 @@
+"""The HTTP/1.1 protocol of the server, with an end to what a client may send before anything reads it, and to its time.
+
+uvicorn bounds neither: a head without an end would fill the memory, a body that trickles would hold its connection.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Literal
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from angarium.contracts.envelope import refusal
+from angarium.contracts.errors import PayloadTooLarge, Rejected, ValidationFailed
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """`head`, `body`: seconds until a request's head and body must be there; `head_bytes`: how long a head may be.
+
+    Trailers and chunk extensions (RFC 9112 §7.1) count like a head.
+    """
+
+    head: float = 10.0
+    body: float = 60.0
+    head_bytes: int = 64 * 1024
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """Answers 431 to a head that is too long, 408 to what doesn't arrive, 400 to what is no HTTP; each an envelope.
+
+    A request that arrives whole costs no timer.
+    """
+
+    def __init__(self, *args: Any, patience: Patience, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self._patience = patience
+        self._unread = 0  # bytes since the parser last handed something on
+        self._awaited: Literal["head", "body"] | None = "head"
+        self._watched: Literal["head", "body"] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        super().connection_made(transport)
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._awaited = None
+        self._watch()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._unread += len(data)
+        super().data_received(data)
+        if self._unread > self._patience.head_bytes:
+            self._refuse_head()
+        self._watch()
+
+    def on_message_begin(self) -> None:
+        self._awaited = "head"
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > self._patience.head_bytes:
+            raise self._refuse_head()  # out of the parser, which must not go on
+        self._awaited, self._unread = "body", 0
+        # the parser reports trailers as headers; a list of its own keeps them out of the request
+        self.scope["headers"] = list(self.headers)
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._unread = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._awaited, self._unread = None, 0
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """What is no HTTP gets an envelope too."""
+        self._refuse(HTTPStatus.BAD_REQUEST, ValidationFailed(msg.rstrip(".")))
+
+    def _watch(self) -> None:
+        """Have the timer run for what is awaited, from when it was first awaited."""
+        if self._watched == self._awaited:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._watched = self._awaited
+        if self._awaited is not None:
+            self._timer = self.loop.call_later(getattr(self._patience, self._awaited), self._too_slow)
+
+    def _too_slow(self) -> None:
+        if self._awaited == "head" and not self._unread:
+            self.transport.close()  # nobody asked anything
+        else:
+            self._refuse(HTTPStatus.REQUEST_TIMEOUT, ValidationFailed("The request did not arrive in time"))
+
+    def _refuse_head(self) -> Rejected:
+        error = PayloadTooLarge("The head of the request is too large")
+        self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, error)
+        return error
+
+    def _refuse(self, status: HTTPStatus, error: Rejected) -> None:
+        """Answer where that cannot be taken for the answer to another request, and close."""
+        if self.transport.is_closing():
+            return
+        if self._may_answer():
+            self.transport.write(_answer(status, error))
+        self.transport.close()
+
+    def _may_answer(self) -> bool:
+        if self._awaited == "body":
+            return not self.cycle.response_started
+        return self.cycle is None or self.cycle.response_complete
+
+
+def _answer(status: HTTPStatus, error: Rejected) -> bytes:
+    body = refusal(error, None).model_dump_json().encode()
+    head = f"content-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+    return STATUS_LINE[status] + head.encode() + body
