@@ -4,7 +4,7 @@ PYTHON = .venv/bin/python
 MAKEFLAGS += --no-builtin-rules
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run run-distributed migrate test test-fast bench check format clean
+.PHONY: help setup run run-distributed migrate test test-fast scale bench check format clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -30,6 +30,10 @@ test: setup ## Run every test but the long ones, on private servers; installs mi
 
 test-fast: setup ## Run the tests that need no server and no browser, in seconds
 	@$(PYTHON) -m pytest -m "not distributed and not browser"
+
+scale: setup ## 10,000 connections at once, one tenant's crowd before another's few, searches over a million; on private servers
+	@sh scripts/install-test-servers.sh
+	@ulimit -n $$(ulimit -Hn) && $(PYTHON) -m benchmarks.scale
 
 bench: setup .venv-bench/.synced ## Measure Angarium beside Celery, Dramatiq, Taskiq and a naive service, on private servers (BENCH=--quick: a smoke test)
 	@sh scripts/install-test-servers.sh

@@ -66,10 +66,12 @@ async def test_without_the_users_service_the_known_are_served_and_the_unknown_to
         await redis.delete(f"user:preferences:{stranger['user_id']}")
     await system.kill("users")
     await system.deliver(user_id=user["user_id"], **body)
+    before = await system.count()
     refused = await system.submit(user_id=stranger["user_id"], **body)
     assert refused.status_code == 503
     assert int(refused.headers["Retry-After"]) >= 1
     assert refused.json()["error"]["code"] == "service_unavailable"
+    assert await system.count() == before
     direct = await system.client.get(f"/api/v1/users/{user['user_id']}")
     assert direct.status_code == 503
     await system.start("users")

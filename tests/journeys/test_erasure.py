@@ -1,50 +1,87 @@
 """A user who is erased leaves nothing behind, wherever the system keeps things."""
 
-import sqlite3
-import subprocess
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-from redis.asyncio import Redis
+import pytest
 
-from tests.support.servers.binaries import find
+from tests.support.smtp_script import Step
 from tests.support.system import DistributedSystem, System
+from tests.support.system_verbs import Json, new_phone
+from tests.support.traces import holders, queued
 from tests.support.wait import until
 
+WITHIN = 60.0
+"""Seconds; 90 are promised."""
 
-def _dump(system: System) -> str:
-    """What every database holds, and every log; the mailbox stands for the world outside."""
-    kept = [system.logs()]
-    if isinstance(system, DistributedSystem):
-        for url in system.databases.values():
-            command = [find("pg_dump", "postgresql-client", ()), "--data-only", url]
-            kept.append(subprocess.run(command, capture_output=True, text=True, check=True).stdout)  # noqa: S603 - ours
-    else:
-        for path in system.data_dir.glob("*.sqlite3"):
-            if "mailbox" not in path.name:
-                connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-                kept += connection.iterdump()
-                connection.close()
-    return "\n".join(kept)
+
+async def _forgotten(system: System, words: Sequence[str]) -> None:
+    left: set[str] = set()
+
+    async def nowhere() -> bool:
+        left.clear()
+        left.update(await holders(system, words))
+        return not left
+
+    try:
+        await until(nowhere, WITHIN, interval=0.5)
+    except AssertionError as error:
+        error.add_note(f"still in {left}")
+        raise
+
+
+async def _held(system: System, word: str, places: set[str]) -> bool:
+    return places <= await holders(system, [word])
+
+
+async def _erase(system: System, user: Json) -> None:
+    gone = await system.client.delete(f"/api/v1/users/{user['user_id']}")
+    assert gone.status_code == 200, gone.text
 
 
 async def test_nothing_is_left_of_an_erased_user(system: System) -> None:
-    canary = f"canary{uuid4().hex}"
+    canary, phone = f"canary{uuid4().hex}", new_phone()
+    address = f"{canary}@example.com"
     template = await system.create_template()
-    user = await system.create_user(name=canary, email=f"{canary}@example.com", timezone="UTC")
+    sms = await system.create_template(channel="sms", subject=None, content="Hello {{ name }}")
+    user = await system.create_user(name=canary, email=address, phone=phone, timezone="UTC")
     about = {"user_id": user["user_id"], "template_code": template["code"], "variables": {"name": canary}}
-    sent = await system.send(**about, metadata={"for": canary})
-    await system.wait_for(sent["notification_id"], "sent")
+    sent = await system.deliver(**about, metadata={"for": canary})
+    system.sink.script(address, Step(rcpt=f"550 5.1.1 <{address}> is unknown"))
+    failed = await system.send(**about)
+    await system.wait_for(failed["notification_id"], "failed")
+    await system.deliver(**{**about, "template_code": sms["code"]}, notification_type="sms")
     later = await system.send(**about, send_at=(datetime.now(UTC) + timedelta(days=30)).isoformat())
-    assert canary in _dump(system)
-    gone = await system.client.delete(f"/api/v1/users/{user['user_id']}")
-    assert gone.status_code == 200, gone.text
-    await until(lambda: canary not in _dump(system), 20, interval=0.2)
+    kept_in = {"redis", "NOTIFICATIONS", "USERS"} if system.form == "distributed" else {"users.sqlite3"}
+    await until(lambda: _held(system, canary, kept_in | {"mailbox.sqlite3"}), interval=0.2)
+    await _erase(system, user)
+    await _forgotten(system, [canary, phone])
     shown = await system.wait_for(later["notification_id"], "cancelled")
     assert (shown["variables"], shown["reason"]["code"]) == ({}, "user_erased")
     kept = await system.status(sent["notification_id"])
     assert (kept["status"], kept["variables"], kept["metadata"]) == ("sent", {}, {})
     assert (await system.client.get(f"/api/v1/users/{user['user_id']}")).status_code == 404
-    if isinstance(system, DistributedSystem):
-        async with Redis.from_url(system.redis.url) as redis:
-            assert await redis.get(f"user:preferences:{user['user_id']}") is None
+
+
+@pytest.mark.parametrize(
+    "shared_system", [pytest.param("distributed", marks=pytest.mark.distributed)], indirect=True, scope="package"
+)
+async def test_what_waits_in_a_queue_goes_when_a_worker_takes_it(system: DistributedSystem) -> None:
+    canary = f"canary{uuid4().hex}"
+    template = await system.create_template()
+    user = await system.create_user(name=canary, email=f"{canary}@example.com")
+    await system.stop("email")
+    try:
+        waiting = await system.send(user_id=user["user_id"], template_code=template["code"], variables={"name": canary})
+        await until(lambda: _is_queued(system, canary))
+        await _erase(system, user)
+        await system.wait_for(waiting["notification_id"], "cancelled")
+    finally:
+        await system.start("email")
+    await _forgotten(system, [canary])
+    assert system.sink.to(f"{canary}@example.com") == []
+
+
+async def _is_queued(system: DistributedSystem, word: str) -> bool:
+    return word in await queued(system)

@@ -187,6 +187,54 @@ async def test_what_is_no_good_http_is_refused_in_an_envelope(system: EmbeddedSy
         assert (status, body["error"]["code"]) == (400, "validation_error")
 
 
+INSIDE = [
+    "/internal/v1/contacts",
+    "/internal/v1/contacts/",
+    "//internal/v1/contacts",
+    "/internal//v1/contacts",
+    "/internal%2fv1/contacts",
+    "/%69nternal/v1/contacts",
+    "/INTERNAL/v1/contacts",
+    "/internal/v1/contacts;a=b",
+    "/users/../internal/v1/contacts",
+    "/users/..%2finternal/v1/contacts",
+    "/api/v1/users/../internal/v1/contacts",
+    "/api/v1/users/./../internal/v1/contacts",
+    "/api/v1/users/%2e%2e/internal/v1/contacts",
+    "/api/v1/users/.%2e/internal/v1/contacts",
+    "/api/v1/users/%2e%2e%2finternal%2fv1%2fcontacts",
+    "/api/v1/users/%252e%252e/internal/v1/contacts",
+    "/api/v1/users/%c0%ae%c0%ae/internal/v1/contacts",
+    "/api/v1/users/..;/internal/v1/contacts",
+    "/api/v1/users//internal/v1/contacts",
+    "/api/v1/users/%5c..%5cinternal%5cv1%5ccontacts",
+    "/api/v1/users\\..\\internal\\v1\\contacts",
+    "/api/v1/users%2f..%2finternal/v1/contacts",
+    "/%61pi/v1/users/%2e%2e/internal/v1/contacts",
+    "/api/v1/users/@users/internal/v1/contacts",
+    "/api/v1/users/%0d%0ax-service-token:%20x/../internal/v1/contacts",
+    "http://users/internal/v1/contacts",
+    "/mailbox/assets/..%2f..%2fpage.py",
+    "/mailbox/assets/%2e%2e/%2e%2e/page.py",
+    "/docs/..%2f..%2fapp.py",
+    "/%2e%2e/%2e%2e/etc/passwd",
+]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_no_spelling_of_a_path_leads_inside(system: EmbeddedSystem, method: str) -> None:
+    """Written to the wire as it is: URL libraries would tidy it."""
+    body = b'{"user_ids": []}'
+    for path in INSIDE:
+        async with connected(system.ports["angarium"]) as client:
+            lines = (f"{method} {path} HTTP/1.1", "host: localhost", f"x-api-key: {system.key}")
+            more = ("content-type: application/json", f"content-length: {len(body)}")
+            await client.write("\r\n".join((*lines, *more, "", "")).encode() + body)
+            status, answer = await client.answer(SECONDS)
+        assert status in {400, 403, 404, 405}, path
+        assert answer["data"] is None, path
+
+
 @asynccontextmanager
 async def echo() -> AsyncIterator[int]:
     """A server of little patience whose app reads a body and answers with the names of the headers."""
@@ -248,6 +296,18 @@ async def test_who_trickles_is_sent_away(start: bytes, piece: bytes) -> None:
         status, body = first if first[0] != 200 else await client.answer()
         assert (status, body["error"]["code"]) == (408, "validation_error")
         assert await client.closed() == b""
+
+
+async def test_each_request_of_a_pipeline_has_its_own_time() -> None:
+    request = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n0123456789"
+    for cut in (20, len(request) - 5):
+        async with echo() as port, connected(port) as client:
+            begun = monotonic()
+            await client.write(request[:cut])
+            while monotonic() - begun < 2 * max(SHORT.head, SHORT.body):
+                await client.write(request[cut:] + request[:cut])
+                assert (await client.answer())[0] == 200
+                await asyncio.wait([asyncio.ensure_future(asyncio.Event().wait())], timeout=0.05)
 
 
 async def test_who_says_nothing_is_sent_away_and_who_asked_may_stay() -> None:

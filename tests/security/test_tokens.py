@@ -143,6 +143,12 @@ async def test_other_rsa_algorithms_are_not_pinned() -> None:
         {"sub": ...},
         {"sub": ""},
         {"tenant": ""},
+        {"tenant": "a\x00b"},
+        {"tenant": "a\r\nx-angarium-scopes: admin"},
+        {"tenant": "x" * 300},
+        {"sub": "a\x00b"},
+        {"sub": "a\nb"},
+        {"sub": "x" * 300},
     ],
 )
 async def test_a_claim_that_is_wrong_or_missing_is_refused(changes: dict[str, Any]) -> None:

@@ -16,7 +16,6 @@ from angarium.contracts.statuses import Status
 from angarium.notifications.store.schema import MIGRATIONS
 from angarium.platform.clock import SystemClock
 from angarium.platform.database.engine import open_engine
-from angarium.platform.database.migrate import upgrade
 from angarium.platform.http.guarded import GuardedClient, SystemResolver
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.lifecycle import Background
@@ -30,6 +29,7 @@ from angarium.services.gateway.callbacks.store import CallbackStore
 from tests.conformance.store.backends import Backend, notification, result
 from tests.support.clock import ManualClock
 from tests.support.endpoint import Received
+from tests.support.migrated import upgraded
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 OLD_SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
@@ -72,7 +72,7 @@ async def delivering(
     logger = make_logger("gateway", format="json", stream=log)
     async with AsyncExitStack() as stack:
         engine = open_engine(url)
-        await upgrade(engine, MIGRATIONS)
+        await upgraded(engine, MIGRATIONS)
         backend = Backend(url, engine, _System(), _no_time_passes)
         stack.push_async_callback(backend.close)
         resolver = SystemResolver()

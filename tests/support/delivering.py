@@ -30,11 +30,11 @@ from angarium.platform.broker.memory import MemoryBroker
 from angarium.platform.broker.port import Broker
 from angarium.platform.clock import SystemClock
 from angarium.platform.database.engine import open_engine
-from angarium.platform.database.migrate import upgrade
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.telemetry.logging import make_logger
 from angarium.platform.telemetry.metrics import Metrics
 from angarium.rendering.renderer import Renderer
+from tests.support.migrated import upgraded
 from tests.support.wait import until
 
 DELAYS = (timedelta(milliseconds=20), timedelta(milliseconds=40))
@@ -186,7 +186,7 @@ async def delivering(
     clock, logger = SystemClock(), make_logger("test", level="error")
     url = f"sqlite:///{folder / 'notifications.sqlite3'}"
     sql = open_engine(url, pool_size=2)
-    await upgrade(sql, MIGRATIONS)
+    await upgraded(sql, MIGRATIONS)
     store = open_store(url, pool_size=2, clock=clock)
     broker = MemoryBroker(clock)
     provider, directory, stop = ScriptedProvider(), Directory(), asyncio.Event()

@@ -12,6 +12,11 @@ from typing import Any
 import pytest
 import yaml
 
+from angarium.delivery.settings import WorkerSettings
+from angarium.services.gateway.settings import GatewaySettings
+from angarium.services.templates.settings import TemplatesSettings
+from angarium.services.users.settings import UsersSettings
+
 ROOT = Path(__file__).parents[2]
 SERVICES = {"gateway": 8000, "users": 8001, "templates": 8002, "email": 8003, "push": 8004, "sms": 8005}
 WORKERS = {"email", "push", "sms"}
@@ -226,6 +231,13 @@ class TestPages:
     def test_the_example_settings_name_only_our_variables(self) -> None:
         names = re.findall(r"^#?([A-Z_]+)=", _read(".env.example"), flags=re.MULTILINE)
         assert [name for name in names if not name.startswith("ANGARIUM_") and not name.endswith("_PASSWORD")] == []
+
+    def test_the_operators_page_names_every_setting_and_no_other(self) -> None:
+        page = _read("docs/operations.md").partition("## Settings")[2].partition("\n## ")[0]
+        rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `") or "and `" in line]
+        named = {word for row in rows for word in re.findall(r"`([A-Z_]+)`", row)}
+        kinds = (GatewaySettings, UsersSettings, TemplatesSettings, WorkerSettings)
+        assert named == {name.upper() for kind in kinds for name in kind.model_fields}
 
     def test_the_project_stands_alone(self) -> None:
         """No path of somebody's machine, no package registry by name, no page that is not here."""

@@ -9,7 +9,7 @@ from angarium.platform.settings_base import Settings, sqlite_in_data_dir
 class ClientSettings(Settings):
     """What the commands that talk to a gateway read."""
 
-    gateway_url: str = "http://localhost:8000"
+    gateway_url: str = Field(default="http://localhost:8000", repr=False)
     api_key: SecretStr | None = None
 
     def key(self) -> str:

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from angarium.contracts.fields import Body, Timestamp, field_error
 from angarium.contracts.scopes import Scope
@@ -17,6 +17,14 @@ Rate = Annotated[str, StringConstraints(pattern=r"^(off|[1-9]\d{0,8}/(second|min
 
 class KeyCreate(Body):
     """`POST /api/v1/keys`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"name": "shop", "scopes": ["notifications:send", "notifications:read"], "rate_limit": "100/second"}
+            ]
+        }
+    )
 
     name: KeyName
     scopes: Annotated[list[Scope], Field(min_length=1, max_length=len(Scope))]

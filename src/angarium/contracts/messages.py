@@ -27,6 +27,16 @@ def urgent_queue(channel: Channel) -> str:
     return f"{channel}.urgent.queue"
 
 
+def light_queue(channel: Channel) -> str:
+    """The lane of a channel for those who have few messages while others have many."""
+    return f"{channel}.light.queue"
+
+
+def light_key(channel: Channel) -> str:
+    """The key of the light lane on `notifications.direct`."""
+    return f"{channel}.light"
+
+
 def routing_key(channel: Channel, priority: int) -> str:
     """The key of a notification on `notifications.direct`: its channel, or the channel's urgent lane."""
     return f"{channel}.urgent" if priority >= URGENT_PRIORITY else str(channel)

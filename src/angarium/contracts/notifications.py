@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from angarium.contracts.envelope import ErrorDetail
 from angarium.contracts.fields import (
@@ -53,6 +53,22 @@ class Recipient(Body):
 class NotificationRequest(Body):
     """`POST /api/v1/notifications`: whom to notify, how, with which template and variables."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "notification_type": "email",
+                    "user_id": "0192d6a0-7ec9-764a-b61a-ce54ccb0749d",
+                    "template_code": "welcome",
+                    "variables": {"name": "John"},
+                    "request_id": "order-42",
+                    "metadata": {"order": 42},
+                    "fallback": ["sms"],
+                }
+            ]
+        }
+    )
+
     notification_type: Channel
     user_id: UUID | None = None
     recipient: Recipient | None = None
@@ -94,6 +110,24 @@ class BulkRequest(Body):
 
     Items are validated singly, so that a bad one is refused without its neighbours.
     """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "notification_type": "email",
+                    "template_code": "welcome",
+                    "recipients": [
+                        {
+                            "user_id": "0192d6a0-7ec9-764a-b61a-ce54ccb0749d",
+                            "variables": {"name": "John"},
+                            "request_id": "a",
+                        }
+                    ],
+                }
+            ]
+        }
+    )
 
     notifications: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=BULK_LIMIT)] | None = None
     notification_type: Channel | None = None
@@ -206,6 +240,8 @@ class Why(BaseModel):
 class ResolveRequest(Body):
     """`POST /api/v1/notifications/{id}/resolve`: an operator's word on an unknown outcome."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"as": "retry"}]})
+
     as_: Annotated[Literal["sent", "failed", "retry"], Field(alias="as")]
 
 
@@ -244,6 +280,12 @@ class DeadLetterFilter(Body):
 
 class ReplayRequest(Body):
     """`POST /api/v1/dead-letters/replay`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"filter": {"channel": "email", "reason": "retries_exhausted"}, "dry_run": True}]
+        }
+    )
 
     filter: DeadLetterFilter = Field(default_factory=DeadLetterFilter)
     dry_run: Flag = False

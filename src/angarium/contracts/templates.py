@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from angarium.contracts.fields import Body, Category, Locale, TemplateCode, Timestamp
 from angarium.contracts.statuses import Channel, DeliveryPolicy
@@ -31,6 +31,10 @@ class TemplateParts(Body):
 class TemplateVersionCreate(TemplateParts):
     """`POST /templates/{code}/versions`: a draft."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"subject": "Hello {{name}}", "content": "<p>Hello {{name}}</p>"}]}
+    )
+
     name: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None = None
     description: Annotated[str, StringConstraints(max_length=2000)] | None = None
     channel: Channel = Channel.EMAIL
@@ -45,6 +49,19 @@ class TemplateVersionCreate(TemplateParts):
 
 class TemplateCreate(TemplateVersionCreate):
     """`POST /templates`: creates the template and publishes version 1."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "code": "welcome",
+                    "subject": "Hello {{name}}",
+                    "content": "<p>Hello {{name}}</p>",
+                    "translations": {"fr": {"subject": "Bonjour {{name}}", "content": "<p>Bonjour {{name}}</p>"}},
+                }
+            ]
+        }
+    )
 
     code: TemplateCode
 
@@ -91,6 +108,8 @@ class VersionView(BaseModel):
 
 class PreviewRequest(Body):
     """`POST /templates/{code}/preview`."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"variables": {"name": "John"}, "locale": "fr"}]})
 
     variables: dict[str, Any] = Field(default_factory=dict)
     version: Annotated[int, Field(ge=1, strict=True)] | None = None

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from angarium.contracts.fields import Body, Timestamp
 
@@ -13,6 +13,8 @@ TenantName = Annotated[str, StringConstraints(min_length=1, max_length=255, patt
 
 class TenantCreate(Body):
     """`POST /api/v1/tenants`; the name defaults to the id."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"tenant": "acme", "name": "Acme"}]})
 
     tenant: TenantId
     name: TenantName | None = None

@@ -3,23 +3,31 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from angarium.contracts.fields import Body
 from angarium.contracts.scopes import Scope
 
-Email = Annotated[str, StringConstraints(min_length=3, max_length=320)]
+Email = Annotated[str, StringConstraints(min_length=3, max_length=320, pattern=r"^[^\x00]*$")]
 Password = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
 
 
 class TokenRequest(Body):
     """`POST /api/v1/auth/token`; `scopes`: fewer than the key has (default: all of them)."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"scopes": ["notifications:send"]}]})
+
     scopes: Annotated[list[Scope], Field(min_length=1, max_length=len(Scope))] | None = None
 
 
 class LoginRequest(Body):
     """`POST /api/v1/auth/login`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"email": "john@example.com", "password": "a long sentence", "tenant": "default"}]
+        }
+    )
 
     email: Email = Field(repr=False)
     password: Password = Field(repr=False)

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 import msgspec
-from pydantic import BaseModel, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from angarium.contracts.fields import Body, Category, Flag, Locale, Metadata, Timestamp, field_error
 
@@ -60,6 +60,20 @@ class SwitchesBody(Body):
 class PreferencesBody(Body):
     """`PUT /users/{user_id}/preferences`: the whole wishes; what is not named takes its default."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "email": True,
+                    "push": True,
+                    "sms": False,
+                    "categories": {"marketing": {"email": False}},
+                    "quiet_hours": {"start": "22:00", "end": "07:00"},
+                }
+            ]
+        }
+    )
+
     email: Flag = True
     push: Flag = True
     sms: Flag = True
@@ -70,6 +84,8 @@ class PreferencesBody(Body):
 class PreferencesPatch(Body):
     """Wishes to change; what is not named stays."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"sms": False}]})
+
     email: Flag | None = None
     push: Flag | None = None
     sms: Flag | None = None
@@ -79,6 +95,20 @@ class PreferencesPatch(Body):
 
 class UserCreate(Body):
     """`POST /users`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "John Doe",
+                    "email": "john@example.com",
+                    "phone": "+14155550123",
+                    "locale": "en",
+                    "timezone": "Europe/Paris",
+                }
+            ]
+        }
+    )
 
     name: Name
     email: Email | None = None
@@ -99,6 +129,10 @@ class UserCreate(Body):
 
 class UserPatch(Body):
     """`PATCH /users/{user_id}`: what is not named stays."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"phone": "+14155550123", "preferences": {"sms": False}}]}
+    )
 
     name: Name | None = None
     email: Email | None = None
@@ -147,6 +181,10 @@ class UserView(BaseModel):
 
 class DeviceCreate(Body):
     """`POST /users/{user_id}/devices`; for `webpush` the token is the browser's subscription object."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"platform": "fcm", "token": "token123", "name": "Pixel"}]}
+    )
 
     platform: Platform
     token: Token | dict[str, Any]

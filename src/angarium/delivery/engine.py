@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from angarium.contracts.errors import Transient
-from angarium.contracts.messages import urgent_queue, work_queue
+from angarium.contracts.messages import light_queue, urgent_queue, work_queue
 from angarium.contracts.statuses import Channel
 from angarium.delivery.intake import Intake
 from angarium.delivery.leases import LEASE, LeaseKeeper
@@ -81,7 +81,11 @@ class Engine:
             stack.push_async_callback(_end, [keeper])
             lanes = [
                 asyncio.create_task(self._lane(await self._open(stack, queue), urgent=urgent))
-                for queue, urgent in ((urgent_queue(self._channel), True), (work_queue(self._channel), False))
+                for queue, urgent in (
+                    (urgent_queue(self._channel), True),
+                    (light_queue(self._channel), True),
+                    (work_queue(self._channel), False),
+                )
             ]
             stopped = asyncio.create_task(stop.wait())
             await asyncio.wait([stopped, keeper, *lanes], return_when=asyncio.FIRST_COMPLETED)

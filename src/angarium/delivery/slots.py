@@ -4,7 +4,7 @@ import asyncio
 
 
 class Slots:
-    """`total` slots, of which `reserved` are for the urgent lane alone."""
+    """`total` slots, of which `reserved` are kept from the ordinary lane, for the others."""
 
     def __init__(self, total: int, *, reserved: int | None = None) -> None:
         self._free = total

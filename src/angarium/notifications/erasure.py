@@ -169,7 +169,7 @@ async def _drop_letters(connection: AsyncConnection, letters: Sequence[UUID]) ->
 
 
 def _contains_bytes(dialect: str, text: bytes) -> ColumnElement[bool]:
-    """Whether a message contains `text`; SQLite's LIKE may not look into bytes, PostgreSQL has nothing else."""
+    """Whether a message contains `text`."""
     if dialect == "postgresql":
-        return outbox.c.body.like(literal(b"%" + text + b"%", LargeBinary()))
+        return func.strpos(func.convert_from(outbox.c.body, "UTF8"), text.decode()) > 0
     return func.instr(outbox.c.body, literal(text, LargeBinary())) > 0

@@ -8,6 +8,8 @@ from angarium.contracts.messages import (
     FAILED_KEY,
     FAILED_QUEUE,
     WORK_EXCHANGE,
+    light_key,
+    light_queue,
     urgent_queue,
     work_queue,
 )
@@ -26,7 +28,11 @@ def build_topology(
     work = [
         Queue(name, (Binding(WORK_EXCHANGE, key),), ttl=message_ttl, max_length=max_length)
         for channel in Channel
-        for name, key in ((work_queue(channel), str(channel)), (urgent_queue(channel), f"{channel}.urgent"))
+        for name, key in (
+            (work_queue(channel), str(channel)),
+            (urgent_queue(channel), f"{channel}.urgent"),
+            (light_queue(channel), light_key(channel)),
+        )
     ]
     failed = Queue(FAILED_QUEUE, (Binding(WORK_EXCHANGE, FAILED_KEY),))
     return Topology(

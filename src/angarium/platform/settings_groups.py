@@ -90,9 +90,9 @@ class CacheSettings(Settings):
 class DirectorySettings(Settings):
     """Where processes find each other, and the token they show."""
 
-    gateway_url: str = "http://localhost:8000"
-    users_url: str = "http://localhost:8001"
-    templates_url: str = "http://localhost:8002"
+    gateway_url: str = Field(default="http://localhost:8000", repr=False)
+    users_url: str = Field(default="http://localhost:8001", repr=False)
+    templates_url: str = Field(default="http://localhost:8002", repr=False)
     service_token: SecretStr | None = None
 
     def refuse_unsafe(self) -> None:
@@ -140,7 +140,7 @@ class AuthSettings(RateLimitSettings):
     api_key: SecretStr | None = None
     jwt_secret: SecretStr | None = None
     jwt_public_key: str | None = Field(default=None, repr=False)
-    jwt_jwks_url: str | None = None
+    jwt_jwks_url: str | None = Field(default=None, repr=False)
     jwt_audience: str | None = None
     jwt_issuer: str | None = None
 

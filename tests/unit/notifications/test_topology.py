@@ -14,7 +14,11 @@ def test_every_channel_has_its_queue_and_its_urgent_lane() -> None:
     assert bindings == {
         name: [key]
         for channel in Channel
-        for name, key in ((f"{channel}.queue", str(channel)), (f"{channel}.urgent.queue", f"{channel}.urgent"))
+        for name, key in (
+            (f"{channel}.queue", str(channel)),
+            (f"{channel}.urgent.queue", f"{channel}.urgent"),
+            (f"{channel}.light.queue", f"{channel}.light"),
+        )
     }
 
 

@@ -67,10 +67,13 @@ class Listing:
     id: KeyedColumnElement[UUID]
 
     async def page(
-        self, connection: AsyncConnection, query: Select[Any], paging: Paging
+        self, connection: AsyncConnection, query: Select[Any], paging: Paging, counted: Select[Any] | None = None
     ) -> tuple[Sequence[Any], int, str | None]:
-        """The page's rows, the total and the next cursor of `query`, which has its conditions but no order."""
-        total: int = await connection.scalar(_counting(query))
+        """The page's rows, the total and the next cursor of `query`, which has its conditions but no order.
+
+        `counted` finds as many rows as `query`, for less.
+        """
+        total: int = await connection.scalar(_counting(query if counted is None else counted))
         ordered = query.order_by(self.at.desc(), self.id.desc()).limit(paging.limit + 1)
         if paging.cursor is None:
             ordered = ordered.offset((paging.page - 1) * paging.limit)

@@ -121,14 +121,13 @@ class NotificationReader:
         self, tenant: str, wanted: NotificationFilter, *, page: int = 1, limit: int = 10, cursor: str | None = None
     ) -> Found[NotificationView]:
         """Those that match, newest first. Raises ValidationFailed for a cursor that is none."""
-        listing, query = _search(tenant, wanted)
-        paging = Paging(limit, page, cursor)
+        search, paging = _search(tenant, wanted), Paging(limit, page, cursor)
         try:
-            rows, total, following = await self._page(self._replica or self._engine, listing, query, paging)
+            rows, total, following = await self._page(self._replica or self._engine, search, paging)
         except DatabaseUnavailable:
             if self._replica is None:
                 raise
-            rows, total, following = await self._page(self._engine, listing, query, paging)
+            rows, total, following = await self._page(self._engine, search, paging)
         return Found([_view(row) for row in rows], total, following)
 
     async def count_of_user(self, tenant: str, user_id: str) -> UserCounts:
@@ -190,10 +189,10 @@ class NotificationReader:
         return int(row["letters"])
 
     async def _page(
-        self, engine: AsyncEngine, listing: Listing, query: Select[Any], paging: Paging
+        self, engine: AsyncEngine, search: "_Search", paging: Paging
     ) -> tuple[Sequence[Any], int, str | None]:
         async with reading(engine) as connection:
-            return await listing.page(connection, query, paging)
+            return await search.listing.page(connection, search.query, paging, search.counted)
 
     async def _nearest(self, query: Select[Any]) -> RowMapping | None:
         """The row as the replica has it; as the primary has it where the replica has none, or is away."""
@@ -219,21 +218,36 @@ def _mine(tenant: str, notification_id: UUID) -> ColumnElement[bool]:
     return (notifications.c.id == notification_id) & (notifications.c.tenant == tenant)
 
 
-def _search(tenant: str, wanted: NotificationFilter) -> tuple[Listing, Select[Any]]:
-    """The query, in the order of the index that serves it: by metadata where that is asked for, else by time."""
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """A query in the order of the index that serves it; `counted` finds as many rows for less, where there is such."""
+
+    listing: Listing
+    query: Select[Any]
+    counted: Select[Any] | None = None
+
+
+def _search(tenant: str, wanted: NotificationFilter) -> _Search:
+    """By metadata where that is asked for, else by time."""
     conditions = (notifications.c.tenant == tenant, *_conditions(wanted))
     if not wanted.metadata:
-        return _BY_TIME, select(*_SHOWN).where(*conditions)
-    first, *others = wanted.metadata
+        return _Search(_BY_TIME, select(*_SHOWN).where(*conditions))
+    (name, value), *others = wanted.metadata
     kept = notification_metadata.c
+    said = (
+        kept.tenant == tenant,
+        kept.name == name,
+        kept.value == value,
+        *(_says(tenant, name, value) for name, value in others),
+        *_given((kept.created_at, ge, wanted.from_), (kept.created_at, lt, wanted.to)),
+    )
     query = (
         select(*_SHOWN)
         .join_from(notification_metadata, notifications, notifications.c.id == kept.id)
-        .where(kept.tenant == tenant, kept.name == first[0], kept.value == first[1], *conditions)
-        .where(*(_says(tenant, name, value) for name, value in others))
-        .where(*_given((kept.created_at, ge, wanted.from_), (kept.created_at, lt, wanted.to)))
+        .where(*said, *conditions)
     )
-    return _BY_METADATA, query
+    alone = wanted == NotificationFilter(metadata=wanted.metadata, from_=wanted.from_, to=wanted.to)
+    return _Search(_BY_METADATA, query, select(kept.id).where(*said) if alone else None)
 
 
 def _says(tenant: str, name: str, value: str) -> ColumnElement[bool]:

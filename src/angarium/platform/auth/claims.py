@@ -15,6 +15,7 @@ from angarium.platform.auth.service_token import DEFAULT_TENANT
 from angarium.platform.clock import Clock
 
 LEEWAY = timedelta(seconds=30)
+LONGEST_NAME = 255
 NOT_GOOD = (jwt.PyJWTError, ValueError, TypeError, KeyError, RecursionError)
 """What reading a token that is not good may raise."""
 _OPTIONS: Options = {
@@ -48,10 +49,14 @@ def checked_claims(token: str, pinned: PinnedKey, expected: Expected, clock: Clo
 def caller_of(claims: Mapping[str, Any]) -> Caller:
     """The caller that `sub`, `scope` and `tenant` name. Raises one of NOT_GOOD."""
     subject, scope, tenant = claims["sub"], claims.get("scope", ""), claims.get("tenant", DEFAULT_TENANT)
-    require(isinstance(subject, str) and bool(subject))
     require(isinstance(scope, str))
-    require(isinstance(tenant, str) and bool(tenant))
+    require(_is_name(subject) and _is_name(tenant))
     return Caller(tenant=tenant, name=subject, scopes=known_scopes(scope.split()))
+
+
+def _is_name(value: object) -> bool:
+    """Whether it is one line of text that every database can keep."""
+    return isinstance(value, str) and 0 < len(value) <= LONGEST_NAME and value.isprintable()
 
 
 def require(good: bool) -> None:

@@ -53,10 +53,12 @@ def build_app(
     body_limits: Mapping[str, int] | None = None,
     raw_bodies: Sequence[str] = (),
     routers: Sequence[APIRouter] = (),
+    more_documents: Sequence[str] = (),
 ) -> FastAPI:
     """A FastAPI app in which every answer keeps the contract: envelopes, codes, correlation, limits, plain probes.
 
-    `body_limits`: bytes by path prefix (256 KB elsewhere); `raw_bodies`: path prefixes whose bodies are not JSON.
+    `body_limits`: bytes by path prefix (256 KB elsewhere); `raw_bodies`: path prefixes whose bodies are not JSON;
+    `more_documents`: paths of OpenAPI documents that `/docs` shows beside the app's own.
     Routes are declared without a last slash; both forms are served. `app.state` holds `authenticator`, `clock`,
     `identifiers`, `logger` and `metrics`.
     """
@@ -69,7 +71,7 @@ def build_app(
         redoc_url=None,
         redirect_slashes=False,
         strict_content_type=False,
-        routes=[*health.routes(metrics), *docs_routes(title)],
+        routes=[*health.routes(metrics), *docs_routes(title, more_documents)],
     )
     app.state.authenticator = authenticator
     app.state.limiter = limiter

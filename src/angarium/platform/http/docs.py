@@ -1,5 +1,6 @@
 """The page at `/docs`: shows `/openapi.json` with our own script and style, nothing from elsewhere."""
 
+from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
 
@@ -21,9 +22,9 @@ _HEADERS = {
 _ASSETS = {"docs.js": "text/javascript", "docs.css": "text/css"}
 
 
-def docs_routes(title: str) -> list[Route]:
-    """`/docs` and its two assets, read once from the package."""
-    page = _asset("docs.html").replace("{title}", escape(title))
+def docs_routes(title: str, more: Sequence[str] = ()) -> list[Route]:
+    """`/docs` and its two assets, read once from the package. `more`: paths of further documents that it shows."""
+    page = _asset("docs.html").replace("{title}", escape(title)).replace("{more}", escape(" ".join(more)))
     routes = [_route("/docs", page, "text/html")]
     return routes + [_route(f"/docs/{name}", _asset(name), kind) for name, kind in _ASSETS.items()]
 

@@ -5,7 +5,7 @@ from time import perf_counter
 from prometheus_client import Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from angarium.contracts.errors import Rejected
+from angarium.contracts.errors import NotFound, Rejected
 from angarium.platform.http.answers import internal_error, refuse
 from angarium.platform.http.headers import header
 from angarium.platform.identifiers import Identifiers
@@ -132,13 +132,16 @@ class FailureMiddleware:
 
 
 class TrailingSlashMiddleware:
-    """Routes `/path/` as `/path`, without a redirect."""
+    """Routes `/path/` as `/path`, without a redirect; a path with a NUL, which no database takes, names nothing."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
+        if "\0" in path:
+            await refuse(NotFound())(scope, receive, send)
+            return
         if scope["type"] == "http" and len(path) > 1 and path.endswith("/"):
             scope["path"] = path[:-1]
             scope["raw_path"] = scope.get("raw_path", b"").removesuffix(b"/")

@@ -60,6 +60,8 @@ def _error_schemas() -> dict[str, Any]:
 def _correct_operation(operation: dict[str, Any], guards: list[Any]) -> None:
     responses = operation.setdefault("responses", {})
     responses.pop("422", None)
+    if operation.get("description"):  # a sentence says more than the name of a function
+        operation["summary"] = operation["description"].split("\n")[0].partition(". ")[0].removesuffix(".")
     refusals = [*_PUBLIC_REFUSALS]
     if guards:
         refusals += _SECURED_REFUSALS

@@ -36,6 +36,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().__init__(*args, **named)
         self._patience = patience
         self._unread = 0  # bytes since the parser last handed something on
+        self._asked = False  # whether a request has begun
         self._awaited: Literal["head", "body"] | None = "head"
         self._watched: Literal["head", "body"] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -57,23 +58,24 @@ class BoundedProtocol(HttpToolsProtocol):
         self._watch()
 
     def on_message_begin(self) -> None:
-        self._awaited = "head"
+        self._awaited, self._asked = "head", True
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > self._patience.head_bytes:
+        if self._unread > self._patience.head_bytes and self._head_size() > self._patience.head_bytes:
             raise self._refuse_head()  # out of the parser, which must not go on
-        self._awaited, self._unread = "body", 0
         # the parser reports trailers as headers; a list of its own keeps them out of the request
         self.scope["headers"] = list(self.headers)
         super().on_headers_complete()
+        self._awaited, self._unread = "body", 0
 
     def on_body(self, body: bytes) -> None:
         self._unread = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        self._awaited, self._unread = None, 0
+        self._awaited, self._asked, self._unread = None, False, 0
+        self._watch()  # the next request has a time of its own, also where it began in the same packet
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
@@ -92,10 +94,13 @@ class BoundedProtocol(HttpToolsProtocol):
             self._timer = self.loop.call_later(getattr(self._patience, self._awaited), self._too_slow)
 
     def _too_slow(self) -> None:
-        if self._awaited == "head" and not self._unread:
-            self.transport.close()  # nobody asked anything
-        else:
+        if self._asked:
             self._refuse(HTTPStatus.REQUEST_TIMEOUT, ValidationFailed("The request did not arrive in time"))
+        else:
+            self.transport.close()
+
+    def _head_size(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
 
     def _refuse_head(self) -> Rejected:
         error = PayloadTooLarge("The head of the request is too large")
@@ -113,7 +118,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def _may_answer(self) -> bool:
         if self._awaited == "body":
             return not self.cycle.response_started
-        return self.cycle is None or self.cycle.response_complete
+        return self.cycle is None or self.cycle.response_complete  # type: ignore[redundant-expr]  # None at first
 
 
 def _answer(status: HTTPStatus, error: Rejected) -> bytes:

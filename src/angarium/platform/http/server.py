@@ -35,8 +35,9 @@ async def serve(
     """Serve `app` until `stop` is set, then finish what is under way, for at most 20 s.
 
     `patience`: what a client may send, and how long it may take. `port` 0 takes any free one; `listening` is called
-    with the port once requests are taken. TLS and mutual TLS as the settings say. Signals are left to `platform.lifecycle`. Raises SettingsError when the address cannot be had or
-    the certificate cannot be used; AngariumError when the app's lifespan fails at its start.
+    with the port once requests are taken. TLS and mutual TLS as the settings say. Signals are left to
+    `platform.lifecycle`. Raises SettingsError when the address cannot be had or the certificate cannot be used;
+    AngariumError when the app's lifespan fails at its start.
     """
     listener = bind(settings.host, port)
     try:

@@ -66,4 +66,6 @@ def _clean_value(name: str, value: Any) -> Any:
         return clean(value)
     if isinstance(value, BaseException):
         return scrub(f"{type(value).__name__}: {value}")
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_clean_value(name, item) for item in value]
     return value

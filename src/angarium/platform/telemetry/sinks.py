@@ -4,6 +4,7 @@ A sink never raises and never grows: what a full disk or a closed stream does no
 """
 
 import os
+import re
 import weakref
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +13,9 @@ from typing import TextIO
 import msgspec
 import structlog
 from structlog.typing import EventDict
+
+_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+"""What a terminal obeys or hides by; a tab and a new line are left, as traces have them."""
 
 
 class LineFile:
@@ -71,9 +75,18 @@ class Sinks:
 
     def _show(self, event: EventDict, line: bytes) -> None:
         with suppress(OSError, ValueError):
-            shown = line.decode() if self._render is None else f"{self._render(None, '', dict(event))}\n"
+            shown = line.decode() if self._render is None else f"{self._render(None, '', _readable(event))}\n"
             self._stream.write(shown)
             self._stream.flush()
+
+
+def _readable(event: EventDict) -> EventDict:
+    """The event for a terminal, where text that came from outside must not act."""
+    return {name: _STEERING.sub(_escaped, value) if isinstance(value, str) else value for name, value in event.items()}
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode()
 
 
 def _encode(event: EventDict) -> bytes:

@@ -8,7 +8,6 @@ from angarium.contracts.errors import Detail, IdempotencyConflict, Rejected, Ser
 from angarium.contracts.notifications import NotificationRequest
 from angarium.contracts.statuses import Status
 from angarium.directory.port import Contacts, Templates
-from angarium.notifications.messages import work_message
 from angarium.notifications.model import Acceptance, AcceptOutcome, NewNotification
 from angarium.notifications.publisher import OutboxPublisher
 from angarium.notifications.store.port import NotificationStore
@@ -20,6 +19,7 @@ from angarium.platform.telemetry.metrics import Metrics
 from angarium.services.gateway.acceptance import AcceptanceRules, Accepted, FindPrior, Origin, Verdict
 from angarium.services.gateway.admission import admit, check_against_template
 from angarium.services.gateway.candidate import Candidate, check_alone
+from angarium.services.gateway.fair_lanes import FairLanes
 from angarium.services.gateway.look_up import Found, LookUp
 
 BATCH = 500
@@ -40,6 +40,7 @@ class AcceptorParts:
     logger: Logger
     metrics: Metrics
     rules: AcceptanceRules
+    lanes: FairLanes
 
 
 @dataclass(slots=True)
@@ -149,7 +150,7 @@ class Acceptor:
     def _publish(self, created: Sequence[NewNotification]) -> None:
         """Publish outside the caller's wait: what does not get through is in the outbox."""
         if created:
-            task = asyncio.create_task(self._parts.publisher.publish([work_message(new) for new in created]))
+            task = asyncio.create_task(self._parts.publisher.publish(self._parts.lanes.messages(created)))
             self._publishing.add(task)
             task.add_done_callback(self._publishing.discard)
 

@@ -40,6 +40,7 @@ from angarium.services.gateway.callbacks.dispatcher import CallbackDispatcher
 from angarium.services.gateway.callbacks.sending import CallbackSender
 from angarium.services.gateway.callbacks.store import CallbackStore
 from angarium.services.gateway.declaring import TopologyKeeper
+from angarium.services.gateway.fair_lanes import FairLanes
 from angarium.services.gateway.gauges import Gauges
 from angarium.services.gateway.janitor import Janitor
 from angarium.services.gateway.key_ring import KeyRing
@@ -57,6 +58,7 @@ from angarium.services.gateway.routes.callbacks import CallbackRoutes
 from angarium.services.gateway.routes.dead_letters import DeadLetterRoutes
 from angarium.services.gateway.routes.delivery_reports import DeliveryReportRoutes
 from angarium.services.gateway.routes.direct import DirectPaths
+from angarium.services.gateway.routes.documents import DOCUMENTS, DocumentRoutes
 from angarium.services.gateway.routes.erasures import ErasureRoutes
 from angarium.services.gateway.routes.home import HomeRoutes
 from angarium.services.gateway.routes.internal import InternalRoutes
@@ -117,7 +119,8 @@ class Gateway:
         self.audit = audit = AuditLog(parts.engine, parts.clock, parts.identifiers, parts.logger)
         keys = KeyStore(parts.engine)
         self.publisher = OutboxPublisher(store=parts.store, broker=parts.broker, logger=parts.logger)
-        self.acceptor = Acceptor(_acceptor_parts(parts, self.publisher))
+        self.lanes = FairLanes(parts.broker, parts.clock)
+        self.acceptor = Acceptor(_acceptor_parts(parts, self.publisher, self.lanes))
         self.ring = KeyRing(keys, parts.clock, parts.logger)
         self.keys = Keys(store=keys, audit=audit, clock=parts.clock, identifiers=parts.identifiers)
         self.tenants = Tenants(engine=parts.engine, audit=audit, clock=parts.clock, identifiers=parts.identifiers)
@@ -155,6 +158,7 @@ class Gateway:
             "gauges",
             Gauges(store=store, count_letters=count, broker=broker, metrics=parts.metrics, clock=clock).run,
         )
+        background.start("lanes", self.lanes.run)
         background.start("receipts", self.receipts.run)
         background.start("keys", self.ring.run)
         background.start("audit", self.audit.run)
@@ -186,6 +190,7 @@ class Gateway:
             body_limits={BULK_PATH: BULK_BYTES, MAILBOX_PATH: BULK_BYTES, USERS_IMPORT_PATH: BULK_BYTES},
             raw_bodies=(*FORM_PATHS, USERS_IMPORT_PATH),
             routers=(*sending, *self._routers()),
+            more_documents=DOCUMENTS,
         )
         app.router.routes.extend(_health_under_api(health, parts.metrics))
         app.user_middleware.append(Middleware(DirectPaths, routers=sending, logger=parts.logger))
@@ -215,6 +220,7 @@ class Gateway:
                 identifiers=parts.identifiers,
             ).router(),
             HomeRoutes(mailbox=bool(parts.mailbox)).router(),
+            DocumentRoutes(users=parts.users_client, templates=parts.templates_client).router(),
         )
 
 
@@ -223,7 +229,7 @@ def _erasure(parts: GatewayParts) -> Erasure:
     return Erasure(parts.engine, parts.clock, elsewhere=elsewhere)
 
 
-def _acceptor_parts(parts: GatewayParts, publisher: OutboxPublisher) -> AcceptorParts:
+def _acceptor_parts(parts: GatewayParts, publisher: OutboxPublisher, lanes: FairLanes) -> AcceptorParts:
     return AcceptorParts(
         store=parts.store,
         publisher=publisher,
@@ -235,6 +241,7 @@ def _acceptor_parts(parts: GatewayParts, publisher: OutboxPublisher) -> Acceptor
         logger=parts.logger,
         metrics=parts.metrics,
         rules=parts.rules,
+        lanes=lanes,
     )
 
 

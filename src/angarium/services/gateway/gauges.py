@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 
 from angarium.contracts.errors import Transient
-from angarium.contracts.messages import FAILED_QUEUE, urgent_queue, work_queue
+from angarium.contracts.messages import FAILED_QUEUE, light_queue, urgent_queue, work_queue
 from angarium.contracts.statuses import Channel
 from angarium.notifications.store.port import NotificationStore
 from angarium.platform.broker.port import Broker
@@ -12,7 +12,7 @@ from angarium.platform.telemetry.metrics import Metrics
 
 PAUSE = 5.0
 QUEUES: Sequence[str] = (
-    *(name for channel in Channel for name in (work_queue(channel), urgent_queue(channel))),
+    *(name for channel in Channel for name in (work_queue(channel), urgent_queue(channel), light_queue(channel))),
     FAILED_QUEUE,
 )
 

@@ -91,7 +91,7 @@ def build_app(
         logger=logger,
         mandatory=mandatory,
     )
-    erasures = Erasures(engine, gateway, clock, logger) if gateway is not None else None
+    erasures = Erasures(engine, gateway, clock, logger, forget=copies.forget) if gateway is not None else None
     app = build_frame(
         service=SERVICE,
         title="Angarium users",

@@ -63,6 +63,10 @@ class ContactCopies:
         await self._settle({user_id}, {user_id: contact_document(person)} if person is not None else {})
         await self._cache.announce(contact_cache.TOPIC, contact_cache.announcement(tenant, user_id))
 
+    async def forget(self, tenant: str, user_id: UUID) -> None:
+        """The user is gone: no copy stays, here or elsewhere. Never raises."""
+        await self.changed(tenant, user_id, None)
+
     def note_read(self, documents: Iterable[bytes]) -> None:
         """Have `fill` keep copies of these, which were just read; the reader does not wait for it."""
         room, peek = FILL_WAITING - len(self._read), self._filled.peek

@@ -1,7 +1,7 @@
 """Carries an erasure to where else a user has left traces: durable, repeated until it is done."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -14,7 +14,7 @@ from angarium.contracts.envelope import Envelope
 from angarium.contracts.errors import Transient
 from angarium.contracts.users import ErasureAnswer, ErasureRequest
 from angarium.platform.clock import Clock
-from angarium.platform.database.engine import querying, writing
+from angarium.platform.database.engine import empty_log, querying, writing
 from angarium.platform.http.client import ServiceClient
 from angarium.platform.telemetry.logging import Logger
 from angarium.services.users.schema import pending_erasures
@@ -43,10 +43,23 @@ class Pending:
 
 
 class Erasures:
-    """Works off `pending_erasures`. Any number may run at once: an erasure may be repeated."""
+    """Works off `pending_erasures`. Any number may run at once: an erasure may be repeated.
 
-    def __init__(self, engine: AsyncEngine, gateway: ServiceClient, clock: Clock, logger: Logger) -> None:
+    `forget` (tenant, user) takes them out of the cache: again at each pass, should a copy have come back, or the
+    process that deleted them have died while the cache was away.
+    """
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        gateway: ServiceClient,
+        clock: Clock,
+        logger: Logger,
+        *,
+        forget: Callable[[str, UUID], Awaitable[object]],
+    ) -> None:
         self._engine = engine
+        self._forget = forget
         self._gateway = gateway
         self._clock = clock
         self._logger = logger
@@ -96,6 +109,8 @@ class Erasures:
     async def _erase(self, pending: Pending) -> bool:
         """Whether that was the last pass."""
         asked = self._clock.now()
+        await self._forget(pending.tenant, pending.user_id)
+        await empty_log(self._engine)
         try:
             sending = await self._ask(pending)
         except NotErased as error:

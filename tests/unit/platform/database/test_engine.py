@@ -37,10 +37,16 @@ async def test_sqlite_is_durable_strict_and_patient(tmp_path: Path) -> None:
     async with reading(engine) as connection:
         values = {
             name: (await connection.exec_driver_sql(f"PRAGMA {name}")).scalar()
-            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout", "secure_delete")
         }
     await engine.dispose()
-    assert values == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 4000}
+    assert values == {
+        "journal_mode": "wal",
+        "synchronous": 2,
+        "foreign_keys": 1,
+        "busy_timeout": 4000,
+        "secure_delete": 1,
+    }
 
 
 async def test_sqlite_transactions_that_read_first_do_not_lose_each_others_writes(tmp_path: Path) -> None:

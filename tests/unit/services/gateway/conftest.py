@@ -28,7 +28,6 @@ from angarium.platform.broker.port import Broker
 from angarium.platform.cache.memory import MemoryCache
 from angarium.platform.clock import SystemClock
 from angarium.platform.database.engine import open_engine
-from angarium.platform.database.migrate import upgrade
 from angarium.platform.http.client import ServiceClient
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.settings import AuthSettings
@@ -36,6 +35,7 @@ from angarium.platform.telemetry.logging import Logger, make_logger
 from angarium.platform.telemetry.metrics import Metrics
 from angarium.services.gateway.acceptance import AcceptanceRules
 from angarium.services.gateway.app import Gateway, GatewayParts
+from tests.support.migrated import upgraded
 from tests.unit.services.gateway.directory import MemoryContacts, MemoryTemplates
 from tests.unit.services.gateway.upstream import Upstream
 
@@ -129,7 +129,7 @@ async def build_world(stack: AsyncExitStack, url: str, broker: Broker, enabled: 
     clock, log = SystemClock(), io.StringIO()
     engine = open_engine(url)
     stack.push_async_callback(engine.dispose)
-    await upgrade(engine, MIGRATIONS)
+    await upgraded(engine, MIGRATIONS)
     store = open_store(url, pool_size=5, clock=clock)
     stack.push_async_callback(store.close)
     reader = NotificationReader(engine)

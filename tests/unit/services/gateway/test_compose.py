@@ -12,11 +12,11 @@ from angarium.notifications.store.schema import MIGRATIONS
 from angarium.platform.auth.caller import Caller
 from angarium.platform.clock import SystemClock
 from angarium.platform.database.engine import open_engine
-from angarium.platform.database.migrate import upgrade
 from angarium.platform.telemetry.logging import make_logger
 from angarium.services.gateway.audit import Actor
 from angarium.services.gateway.compose import Running, Seeding, compose
 from angarium.services.gateway.settings import GatewaySettings
+from tests.support.migrated import upgraded
 from tests.support.wait import until
 
 
@@ -28,7 +28,7 @@ def settings(tmp_path: Path) -> GatewaySettings:
 @pytest.fixture
 async def running(settings: GatewaySettings) -> AsyncIterator[Running]:
     engine = open_engine(settings.notifications_database_url)
-    await upgrade(engine, MIGRATIONS)
+    await upgraded(engine, MIGRATIONS)
     await engine.dispose()
     async with compose(settings, logger=make_logger("gateway", format="json", stream=io.StringIO())) as composed:
         yield composed

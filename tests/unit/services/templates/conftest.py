@@ -14,11 +14,11 @@ from angarium.platform.auth.service_token import ServiceTokens
 from angarium.platform.cache.memory import MemoryCache
 from angarium.platform.clock import SystemClock
 from angarium.platform.database.engine import open_engine
-from angarium.platform.database.migrate import upgrade
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.telemetry.logging import make_logger
 from angarium.platform.telemetry.metrics import Metrics
 from angarium.services.templates.app import MIGRATIONS, build_app
+from tests.support.migrated import upgraded
 
 KEYS: Mapping[str, Caller] = {
     "admin": Caller("default", "admin", frozenset({Scope.ADMIN})),
@@ -56,7 +56,7 @@ async def client(
     if request.param == "postgresql":
         url = await request.getfixturevalue("postgresql").create_database()
     engine = open_engine(url)
-    await upgrade(engine, MIGRATIONS)
+    await upgraded(engine, MIGRATIONS)
     clock = SystemClock()
     app = build_app(
         engine=engine,

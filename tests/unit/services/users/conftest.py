@@ -18,7 +18,6 @@ from angarium.platform.cache.memory import MemoryCache
 from angarium.platform.cache.port import Cache
 from angarium.platform.clock import SystemClock
 from angarium.platform.database.engine import open_engine, writing
-from angarium.platform.database.migrate import upgrade
 from angarium.platform.http.client import ServiceClient
 from angarium.platform.http.remote_authenticator import RemoteAuthenticator
 from angarium.platform.http.switchboard import Switchboard
@@ -28,6 +27,7 @@ from angarium.platform.telemetry.metrics import Metrics
 from angarium.services.users.app import MIGRATIONS, build_app
 from angarium.services.users.passwords import Passwords
 from angarium.services.users.schema import metadata
+from tests.support.migrated import upgraded
 from tests.support.servers import PostgreSQL
 
 TOKEN = "a-service-token-of-the-tests"
@@ -90,7 +90,7 @@ async def engine(
 
 async def _migrate(url: str) -> None:
     engine = open_engine(url)
-    await upgrade(engine, MIGRATIONS)
+    await upgraded(engine, MIGRATIONS)
     await engine.dispose()
 
 

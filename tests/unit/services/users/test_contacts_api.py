@@ -15,6 +15,7 @@ from angarium.platform.cache.memory import MemoryCache
 from angarium.platform.cache.port import Cache
 from angarium.platform.clock import SystemClock
 from angarium.platform.http.client import ServiceClient
+from angarium.services.users import copies
 from tests.support.wait import until
 from tests.unit.services.users.conftest import TOKEN, Users
 
@@ -184,7 +185,10 @@ async def test_a_change_overtaken_by_another_leaves_the_later_one(
     assert found.name == "later"
 
 
-async def test_a_cache_that_comes_back_gets_what_it_missed(client: httpx2.AsyncClient, cache: ShakyCache) -> None:
+async def test_a_cache_that_comes_back_gets_what_it_missed(
+    client: httpx2.AsyncClient, cache: ShakyCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copies, "MEND_SECONDS", 0.05)
     changed, deleted = await create(client), await create(client)
     cache.down = True
     assert (await client.patch(f"/users/{changed}/preferences", json={"sms": False})).status_code == 200

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -56,25 +57,26 @@ async def test_the_same_token_again_is_the_same_device(client: httpx2.AsyncClien
     assert len(await tokens(client, path)) == 1
 
 
-@pytest.mark.parametrize(
-    ("body", "named"),
-    [
-        ({"platform": "pager", "token": "x"}, "platform"),
-        ({"platform": "fcm"}, "token"),
-        ({"platform": "fcm", "token": ""}, "token"),
-        ({"platform": "fcm", "token": "a\nb"}, "token"),
-        ({"platform": "fcm", "token": SUBSCRIPTION}, "token"),
-        ({"platform": "webpush", "token": "abc"}, "token"),
-        ({"platform": "webpush", "token": {"endpoint": "https://x"}}, "token"),
-        ({"platform": "webpush", "token": {**SUBSCRIPTION, "x": "\x00"}}, "token"),
-        ({"platform": "webpush", "token": {**SUBSCRIPTION, "x": "y" * 5000}}, "token"),
-        ({"platform": "fcm", "token": "x", "is_push_token": True}, "is_push_token"),
-    ],
-)
-async def test_what_is_wrong_is_named(client: httpx2.AsyncClient, path: str, body: dict[str, Any], named: str) -> None:
-    answer = await client.post(f"{path}/devices", json=body)
-    assert answer.status_code == 400
-    assert named in {detail["field"] for detail in answer.json()["error"]["details"]}
+WRONG: Sequence[tuple[Any, ...]] = [
+    ({"platform": "pager", "token": "x"}, "platform"),
+    ({"platform": "fcm"}, "token"),
+    ({"platform": "fcm", "token": ""}, "token"),
+    ({"platform": "fcm", "token": "a\nb"}, "token"),
+    ({"platform": "fcm", "token": SUBSCRIPTION}, "token"),
+    ({"platform": "webpush", "token": "abc"}, "token"),
+    ({"platform": "webpush", "token": {"endpoint": "https://x"}}, "token"),
+    ({"platform": "webpush", "token": {**SUBSCRIPTION, "x": "\x00"}}, "token"),
+    ({"platform": "webpush", "token": {**SUBSCRIPTION, "x": "y" * 5000}}, "token"),
+    ({"platform": "fcm", "token": "x", "is_push_token": True}, "is_push_token"),
+]
+
+
+async def test_what_is_wrong_is_named(client: httpx2.AsyncClient, path: str, subtests: pytest.Subtests) -> None:
+    for body, named in WRONG:
+        with subtests.test(body=body):
+            answer = await client.post(f"{path}/devices", json=body)
+            assert answer.status_code == 400
+            assert named in {detail["field"] for detail in answer.json()["error"]["details"]}
     assert await tokens(client, path) == []
 
 

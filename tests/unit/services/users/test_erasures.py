@@ -1,12 +1,15 @@
 """A deletion is carried to the gateway, however long that is away."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
+from uuid import UUID
 
 import httpx2
 import pytest
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from angarium.directory import contact_cache
 from angarium.platform.database.engine import reading
 from angarium.platform.http.client import ServiceClient
 from angarium.services.users.erasures import SETTLED, Erasures
@@ -43,7 +46,7 @@ async def erasures(engine: AsyncEngine, users: Users, gateway: Gateway) -> Async
     client = ServiceClient("http://gateway", service_token="t", name="gateway", transport=transport)
     clock = ManualClock(users.app.state.clock.now())
     users.app.state.manual = clock
-    yield Erasures(engine, client, clock, users.app.state.logger)
+    yield Erasures(engine, client, clock, users.app.state.logger, forget=users.app.state.copies.forget)
     await client.close()
 
 
@@ -58,6 +61,14 @@ async def user_id(client: httpx2.AsyncClient, erasures: Erasures, users: Users) 
 async def pending(engine: AsyncEngine) -> int:
     async with reading(engine) as connection:
         return await connection.scalar(select(func.count()).select_from(pending_erasures)) or 0
+
+
+async def test_a_copy_that_came_back_goes(erasures: Erasures, gateway: Gateway, users: Users, user_id: str) -> None:
+    key = contact_cache.key(UUID(user_id))
+    await users.cache.set_many({key: b"{}"}, timedelta(hours=1))
+    gateway.down = True
+    await erasures.run_once()
+    assert await users.cache.get_many([key]) == [None]
 
 
 async def test_told_at_once_and_once_more_when_all_has_settled(

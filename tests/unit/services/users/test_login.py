@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import httpx2
 import pytest
+from argon2 import PasswordHasher
 
 from angarium.contracts.errors import RateLimited, ServiceUnavailable
 from angarium.services.users.logins import ATTEMPTS, WINDOW_SECONDS, LoginThrottle
@@ -99,7 +100,7 @@ async def test_success_forgets_the_attempts_and_so_does_time() -> None:
 
 
 async def test_a_flood_is_turned_away_instead_of_waiting() -> None:
-    passwords = Passwords()
+    passwords = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
     kept = await passwords.hash(PASSWORD)
     done = await asyncio.gather(*(passwords.verify(kept, PASSWORD) for _ in range(WAITING + 3)), return_exceptions=True)
     assert done.count(True) == WAITING

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import Any
 
 import httpx2
@@ -39,47 +40,47 @@ async def test_put_sets_them_as_a_whole(client: httpx2.AsyncClient, path: str) -
     assert (await client.put(path, json={})).json()["data"] == DEFAULTS
 
 
-@pytest.mark.parametrize(
-    ("patch", "changed"),
-    [
-        ({}, {}),
-        ({"sms": False}, {"sms": False}),
-        ({"quiet_hours": None}, {"quiet_hours": None}),
-        ({"categories": None}, {"categories": {}}),
-        (
-            {"categories": {"marketing": {"push": False}}},
-            {"categories": {"marketing": {"email": False, "push": False, "sms": True}}},
-        ),
-        ({"categories": {"marketing": {"email": None}}}, {"categories": {"marketing": {"sms": True}}}),
-        ({"categories": {"marketing": {"email": None, "sms": None}}}, {"categories": {}}),
-        (
-            {"categories": {"news": {"sms": False}}},
-            {"categories": {"marketing": {"email": False, "sms": True}, "news": {"sms": False}}},
-        ),
-    ],
-)
-async def test_patch_changes_what_it_names(
-    client: httpx2.AsyncClient, path: str, patch: dict[str, Any], changed: dict[str, Any]
-) -> None:
-    await client.put(path, json=WHOLE)
-    assert (await client.patch(path, json=patch)).json()["data"] == {**WHOLE, **changed}
+PATCHES: Sequence[tuple[Any, ...]] = [
+    ({}, {}),
+    ({"sms": False}, {"sms": False}),
+    ({"quiet_hours": None}, {"quiet_hours": None}),
+    ({"categories": None}, {"categories": {}}),
+    (
+        {"categories": {"marketing": {"push": False}}},
+        {"categories": {"marketing": {"email": False, "push": False, "sms": True}}},
+    ),
+    ({"categories": {"marketing": {"email": None}}}, {"categories": {"marketing": {"sms": True}}}),
+    ({"categories": {"marketing": {"email": None, "sms": None}}}, {"categories": {}}),
+    (
+        {"categories": {"news": {"sms": False}}},
+        {"categories": {"marketing": {"email": False, "sms": True}, "news": {"sms": False}}},
+    ),
+]
 
 
-@pytest.mark.parametrize(
-    ("body", "named"),
-    [
-        ({"sms": None}, "sms"),
-        ({"sms": "perhaps"}, "sms"),
-        ({"fax": True}, "fax"),
-        ({"categories": {"a b": {}}}, "categories.a b"),
-        ({"categories": {"news": {"fax": False}}}, "categories.news.fax"),
-        ({"quiet_hours": {"start": "22:00"}}, "quiet_hours.end"),
-    ],
-)
-async def test_what_is_wrong_is_named(client: httpx2.AsyncClient, path: str, body: dict[str, Any], named: str) -> None:
-    answer = await client.patch(path, json=body)
-    assert answer.status_code == 400
-    assert named in {detail["field"] for detail in answer.json()["error"]["details"]}
+async def test_patch_changes_what_it_names(client: httpx2.AsyncClient, path: str, subtests: pytest.Subtests) -> None:
+    for patch, changed in PATCHES:
+        with subtests.test(patch=patch):
+            await client.put(path, json=WHOLE)
+            assert (await client.patch(path, json=patch)).json()["data"] == {**WHOLE, **changed}
+
+
+WRONG: Sequence[tuple[Any, ...]] = [
+    ({"sms": None}, "sms"),
+    ({"sms": "perhaps"}, "sms"),
+    ({"fax": True}, "fax"),
+    ({"categories": {"a b": {}}}, "categories.a b"),
+    ({"categories": {"news": {"fax": False}}}, "categories.news.fax"),
+    ({"quiet_hours": {"start": "22:00"}}, "quiet_hours.end"),
+]
+
+
+async def test_what_is_wrong_is_named(client: httpx2.AsyncClient, path: str, subtests: pytest.Subtests) -> None:
+    for body, named in WRONG:
+        with subtests.test(body=body):
+            answer = await client.patch(path, json=body)
+            assert answer.status_code == 400
+            assert named in {detail["field"] for detail in answer.json()["error"]["details"]}
     assert (await client.get(path)).json()["data"] == DEFAULTS
 
 

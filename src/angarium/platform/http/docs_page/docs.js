@@ -24,12 +24,17 @@ function typeName(schema) {
   return [schema.type || "any", schema.format && `(${schema.format})`].filter(Boolean).join(" ");
 }
 
+// Generic models are named Envelope_NotificationView_ in the document.
+function shownName(name) {
+  return name.replace(/^([A-Za-z]+)_(.+)_$/, "$1<$2>");
+}
+
 // As typeName, with a link to each schema that is named.
 function typeNodes(schema) {
   if (!schema) return ["any"];
   if (schema.$ref) {
     const name = schema.$ref.split("/").pop();
-    return [element("a", { href: `#schema-${name}`, textContent: name })];
+    return [element("a", { href: `#schema-${name}`, textContent: shownName(name) })];
   }
   if (schema.anyOf) return schema.anyOf.flatMap((one, index) => (index ? [" | ", ...typeNodes(one)] : typeNodes(one)));
   if (schema.type === "array") return ["list of ", ...typeNodes(schema.items)];
@@ -51,14 +56,20 @@ function example(given, depth = 0) {
   return { integer: 1, number: 1, boolean: true, null: null }[schema.type] ?? "";
 }
 
+// What stands between backticks is code.
+function words(text) {
+  return (text || "").split("`").map((part, index) => (index % 2 ? element("code", { textContent: part }) : part));
+}
+
 function fieldTable(fields, inputs) {
   const rows = fields.map(({ name, where, type, required, description }) => {
     const value = inputs ? element("input", { ariaLabel: name }) : null;
     if (inputs) inputs.push({ name, where, value });
     return element("tr", {},
-      element("td", {}, element("code", { textContent: name }), required ? " *" : ""),
+      element("td", {}, element("code", { textContent: name }),
+        required ? element("span", { className: "required", textContent: "required" }) : null),
       element("td", {}, ...type),
-      element("td", {}, description || "", value));
+      element("td", {}, ...words(description), value));
   });
   return element("table", {}, element("tbody", {}, ...rows));
 }
@@ -82,11 +93,19 @@ function bodyPart(schema) {
   return { editor, parts: [element("h3", {}, "Body: ", ...typeNodes(schema)), fieldTable(bodyFields(schema)), editor] };
 }
 
+function schemaOf(answer) {
+  return answer.content?.["application/json"]?.schema;
+}
+
 function answersPart(operation) {
-  const rows = Object.entries(operation.responses || {}).map(([status, answer]) => {
-    const content = answer.content && answer.content["application/json"];
-    return { name: status, type: content ? typeNodes(content.schema) : [], description: answer.description };
+  const answers = Object.entries(operation.responses || {});
+  const refusals = answers.filter(([, answer]) => schemaOf(answer)?.$ref?.endsWith("/ErrorEnvelope"));
+  const rows = answers.filter((one) => !refusals.includes(one)).map(([status, answer]) => {
+    const schema = schemaOf(answer);
+    return { name: status, type: schema ? typeNodes(schema) : [], description: answer.description };
   });
+  const codes = refusals.map(([status]) => status).filter((status) => status !== "default");
+  if (codes.length) rows.push({ name: codes.join(" "), type: typeNodes(schemaOf(refusals[0][1])), description: "Refusals" });
   return [element("h3", { textContent: "Answers" }), fieldTable(rows)];
 }
 
@@ -130,7 +149,7 @@ function operationPart(path, method, operation) {
       element("code", { textContent: path }),
       element("span", { textContent: operation.summary || "" })),
     element("div", { className: "inside" },
-      operation.description ? element("p", { textContent: operation.description }) : null,
+      operation.description ? element("p", {}, ...words(operation.description)) : null,
       scopes ? element("p", { className: "scope", textContent: `Scope: ${scopes.join(", ")}` }) : null,
       ...parametersPart(operation, inputs), ...parts, ...answersPart(operation), button, output));
 }
@@ -138,9 +157,9 @@ function operationPart(path, method, operation) {
 function schemaPart(name) {
   const fields = bodyFields(schemas[name]);
   return element("details", { id: `schema-${name}` },
-    element("summary", {}, element("code", { textContent: name })),
+    element("summary", {}, element("code", { textContent: shownName(name) })),
     element("div", { className: "inside" },
-      schemas[name].description ? element("p", { textContent: schemas[name].description }) : null,
+      schemas[name].description ? element("p", {}, ...words(schemas[name].description)) : null,
       fields.length ? fieldTable(fields) : element("p", { textContent: typeName(schemas[name]) })));
 }
 
@@ -166,6 +185,11 @@ function filter(words) {
   }
 }
 
+function titleOf(tag) {
+  const title = tag.replaceAll("_", " ").replace(/^b2b/i, "B2B");
+  return title[0].toUpperCase() + title.slice(1);
+}
+
 function section(title, parts) {
   const id = `group-${title.replaceAll(/\W/g, "-")}`;
   document.getElementById("groups").append(
@@ -184,14 +208,25 @@ function openTarget() {
   target.scrollIntoView();
 }
 
+// The service's own document, and those of the services behind it that answer.
+async function fetched() {
+  const more = document.body.dataset.more.split(" ").filter(Boolean);
+  const [own, ...others] = await Promise.all(["/openapi.json", ...more].map(async (path) => {
+    const answer = await fetch(path);
+    return answer.ok ? answer.json() : {};
+  }));
+  const all = [own, ...others];
+  schemas = Object.assign({}, ...all.map((one) => one.components?.schemas));
+  return { paths: Object.assign({}, ...all.map((one) => one.paths)) };
+}
+
 async function show() {
   const main = document.getElementById("operations");
   try {
-    const found = await (await fetch("/openapi.json")).json();
-    schemas = (found.components || {}).schemas || {};
-    const sections = [...groups(found.paths || {})].map(([tag, parts]) => section(tag.replaceAll("_", " "), parts));
+    const found = await fetched();
+    const sections = [...groups(found.paths || {})].map(([tag, parts]) => section(titleOf(tag), parts));
     const names = Object.keys(schemas).sort();
-    if (names.length) sections.push(section("schemas", names.map(schemaPart)));
+    if (names.length) sections.push(section("Schemas", names.map(schemaPart)));
     main.replaceChildren(...sections);
     openTarget();
   } catch (error) {
@@ -200,5 +235,6 @@ async function show() {
 }
 
 document.getElementById("find").addEventListener("input", (event) => filter(event.target.value));
+document.getElementById("controls").addEventListener("submit", (event) => event.preventDefault());
 window.addEventListener("hashchange", openTarget);
 show();

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from email_validator import EmailNotValidError, validate_email
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic.alias_generators import to_camel
 
 from angarium.contracts.fields import Body, RequestId, TemplateCode, Timestamp, field_error
@@ -78,6 +78,19 @@ class SendRequest(EitherCase):
     With `template_code` the content fields are variables of that template, where `variables` lacks them.
     """
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "email": "john@example.com",
+                    "subject": "Your order",
+                    "message": "<p>It is on its way.</p>",
+                    "user_id": "u-1",
+                }
+            ]
+        }
+    )
+
     email: Email
     subject: Subject | None = None
     message: Content | None = None
@@ -104,6 +117,18 @@ class SendRequest(EitherCase):
 
 class VerificationRequest(EitherCase):
     """`POST /api/notifications/send-verification`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "email": "john@example.com",
+                    "username": "john",
+                    "verification_link": "https://example.com/verify?token=abc",
+                }
+            ]
+        }
+    )
 
     email: Email
     username: Line

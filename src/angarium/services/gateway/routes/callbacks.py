@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from angarium.contracts.envelope import Envelope, many, one
 from angarium.contracts.errors import NotFound, ValidationFailed
@@ -40,6 +40,10 @@ class CallbackAttempt(BaseModel):
 
 class CallbackRange(Body):
     """`POST /api/v1/callbacks/replay`: callbacks of what happened from `from` on and before `to`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"from": "2026-11-20T09:00:00Z", "to": "2026-11-20T10:00:00Z"}]}
+    )
 
     from_: Annotated[InstantField, Field(alias="from")]
     to: InstantField

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
-from pydantic import StringConstraints
+from pydantic import ConfigDict, StringConstraints
 
 from angarium.contracts.envelope import Envelope, one
 from angarium.contracts.fields import Body, InstantField
@@ -19,6 +19,19 @@ Reporter = Annotated[Caller, Depends(requires(Scope.NOTIFICATIONS_SEND))]
 
 class DeliveryReport(Body):
     """What became of a notification after it was sent."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "notification_id": "0192d6a0-7ec9-764a-b61a-ce54ccb0749d",
+                    "status": "failed",
+                    "timestamp": "2026-11-20T09:00:00Z",
+                    "error": "mailbox full",
+                }
+            ]
+        }
+    )
 
     notification_id: UUID
     status: Literal["delivered", "pending", "failed"]

@@ -12,6 +12,12 @@ _POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
 )
+_HEADERS = {
+    "content-security-policy": _POLICY,
+    "x-frame-options": "DENY",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+}
 _LINKS = (
     ("/docs", "API documentation", "Every path, body and code; try them here"),
     ("/health", "Health", "Whether this process lives"),
@@ -44,4 +50,4 @@ class HomeRoutes:
 
     async def home(self) -> HTMLResponse:
         """The page."""
-        return HTMLResponse(self._page, headers={"content-security-policy": _POLICY, "x-frame-options": "DENY"})
+        return HTMLResponse(self._page, headers=_HEADERS)

@@ -90,3 +90,19 @@ async def test_it_is_there_again_after_a_restart(store: MailboxStore, tmp_path: 
     await again.open()
     assert (await again.find(MailboxFilter(), limit=10))[1] == 1
     await again.close()
+
+
+async def test_what_was_caught_of_a_notification_is_forgotten_to_the_last_byte(
+    store: MailboxStore, tmp_path: Path
+) -> None:
+    mine, other = uuid4(), uuid4()
+    caught = [
+        CaughtMessage(channel=Channel.EMAIL, to=f"{who}@x.test", subject="s", text="x" * 2000, notification_id=id_)
+        for who, id_ in (("canary", mine), ("other", other), ("none", None))
+    ]
+    await store.add("default", caught)
+    await store.forget([mine, uuid4()])
+    left, _ = await store.find(MailboxFilter(), limit=10)
+    assert {one.to for one in left} == {"other@x.test", "none@x.test"}
+    assert not any(b"canary" in file.read_bytes() for file in (tmp_path / "data").iterdir())
+    await store.forget([])

@@ -1,0 +1,106 @@
+"""Which lane a notification travels in, so that one tenant's backlog does not delay another's few.
+
+A tenant's first messages before a crowded lane go by the light lane, where nobody has many. Decided in memory, from the
+lanes' lengths as they were a moment ago: ordinary load pays a look into a dictionary.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from angarium.contracts.errors import Transient
+from angarium.contracts.messages import light_key, light_queue, work_queue
+from angarium.contracts.notifications import URGENT_PRIORITY
+from angarium.contracts.statuses import Channel
+from angarium.notifications.messages import work_message
+from angarium.notifications.model import NewNotification, OutboxMessage
+from angarium.platform.broker.port import Broker
+from angarium.platform.clock import Clock
+
+CROWDED = 500
+"""Messages waiting in a lane from which on tenants are told apart."""
+ALLOWANCE = 500
+"""Messages of a tenant, for each channel, that may pass a crowded lane."""
+REFILL = 50.0
+"""Of the allowance that come back in a second, while the light lane itself is short."""
+SHORT = 100
+LOOK = 0.25
+"""Seconds between looks at the lanes, while there is anything to see."""
+_TENANTS = 10_000
+
+
+@dataclass(slots=True)
+class _Lane:
+    """How many wait in a channel's ordinary and light lanes: as last measured, and what was published since."""
+
+    ordinary: int = 0
+    light: int = 0
+    stirred: bool = False
+
+
+@dataclass(slots=True)
+class _Allowance:
+    left: float
+    at: float
+
+
+class FairLanes:
+    """One for a process: each counts what it has published itself, and measures what all have."""
+
+    def __init__(self, broker: Broker, clock: Clock) -> None:
+        self._broker = broker
+        self._clock = clock
+        self._lanes = {channel: _Lane() for channel in Channel}
+        self._allowances: dict[tuple[str, Channel], _Allowance] = {}
+
+    def messages(self, created: Sequence[NewNotification]) -> list[OutboxMessage]:
+        """What brings each to its workers, in the lane that is its due."""
+        now = self._clock.monotonic()
+        return [self._message(new, now) for new in created]
+
+    async def run(self) -> None:
+        """Look for ever; what the broker cannot say now is as it was."""
+        while True:
+            await self._clock.sleep(LOOK)
+            await self.look()
+
+    async def look(self) -> None:
+        """Measure the lanes in which there was anything."""
+        stirred = [channel for channel, lane in self._lanes.items() if lane.stirred]
+        try:
+            stats = await self._broker.stats(
+                [name(channel) for channel in stirred for name in (work_queue, light_queue)]
+            )
+        except Transient:
+            return
+        for channel, ordinary, light in zip(stirred, stats[::2], stats[1::2], strict=True):
+            lane = self._lanes[channel]
+            lane.ordinary, lane.light = ordinary.messages, light.messages
+            lane.stirred = bool(lane.ordinary or lane.light)
+
+    def _message(self, new: NewNotification, now: float) -> OutboxMessage:
+        message = work_message(new)
+        if new.priority >= URGENT_PRIORITY:
+            return message
+        lane = self._lanes[new.channel]
+        lane.stirred = True
+        if self._take(new, lane, now) and lane.ordinary >= CROWDED:
+            lane.light += 1
+            return replace(message, routing_key=light_key(new.channel))
+        lane.ordinary += 1
+        return message
+
+    def _take(self, new: NewNotification, lane: _Lane, now: float) -> bool:
+        """Whether the tenant had something left of its allowance; one less is left."""
+        key = (new.tenant, new.channel)
+        allowance = self._allowances.get(key)
+        if allowance is None:
+            if len(self._allowances) >= _TENANTS:
+                self._allowances.clear()
+            allowance = self._allowances[key] = _Allowance(ALLOWANCE, now)
+        if lane.light < SHORT:
+            allowance.left = min(ALLOWANCE, allowance.left + (now - allowance.at) * REFILL)
+        allowance.at = now
+        if allowance.left < 1:
+            return False
+        allowance.left -= 1
+        return True

@@ -1,0 +1,114 @@
+"""One running system and one browser for all pages; whatever a page complains of fails its test."""
+
+import secrets
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx2
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.support.browser import launch
+from tests.support.smtp_sink import SmtpSink
+from tests.support.system import EmbeddedSystem, running
+
+HTML = (
+    "<h1 id='hello'>Hello {{ name }}</h1><script>document.getElementById('hello').textContent = 'ran'</script>"
+    "<img src='data:image/png;base64,AA' onerror=\"document.getElementById('hello').textContent = 'ran'\">"
+)
+TEMPLATE = {
+    "code": "parcel",
+    "subject": "A parcel for {{ name }}",
+    "html": HTML,
+    "title": "Your parcel is here",
+    "body": "{{ name }}, it waits at the door.",
+    "text": "{{ name }}: parcel at the door",
+    "category": "news",
+}
+READY_WITHIN = 20.0
+
+
+@dataclass(frozen=True)
+class Site:
+    """The gateway as a person and a program see it."""
+
+    url: str
+    client: httpx2.Client
+    user_id: str
+
+    def send(self, channel: str, target: Mapping[str, Any]) -> None:
+        """Send the template to `target`, and wait until the mailbox has it."""
+        before = self.caught(channel)["meta"]["total"]
+        body = {"notification_type": channel, "template_code": "parcel", "variables": {"name": "Ada"}, **target}
+        answer = self.client.post("/api/v1/notifications", json={**body, "request_id": secrets.token_hex(8)})
+        assert answer.status_code == 202, answer.text
+        deadline = time.monotonic() + READY_WITHIN
+        while self.caught(channel)["meta"]["total"] == before:
+            assert time.monotonic() < deadline, "nothing was caught"
+
+    def caught(self, channel: str) -> dict[str, Any]:
+        """What the mailbox has of a channel, newest first."""
+        answer: dict[str, Any] = self.client.get("/api/v1/mailbox/messages", params={"channel": channel}).json()
+        return answer
+
+    def wants_news(self) -> bool:
+        """Whether the stored user gets mails of the template's category."""
+        wishes = self.client.get(f"/api/v1/users/{self.user_id}/preferences").json()["data"]
+        return bool(wishes["email"] and wishes["categories"].get("news", {}).get("email", True))
+
+    def unsubscribe_path(self) -> str:
+        """The link in the newest mail's List-Unsubscribe, without its host."""
+        headers = self.caught("email")["data"][0]["headers"]
+        link: str = next(value for name, value in headers.items() if name.lower() == "list-unsubscribe")
+        return urlsplit(link.strip("<>")).path
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Ends with its module: Playwright's event loop runs in this thread, where no other can while it does."""
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """All channels have one message caught; the newest mail went to a stored user."""
+    settings = {"EMAIL_PROVIDERS": "mailbox://", "PUBLIC_URL": "http://localhost"}
+    with SmtpSink() as sink:
+        system = EmbeddedSystem(tmp_path_factory.mktemp("site"), sink=sink, settings=settings)
+        with (
+            running(system),
+            httpx2.Client(base_url=system.url, headers=dict(system.headers), timeout=10, trust_env=False) as client,
+        ):
+            assert client.post("/api/v1/templates", json=TEMPLATE).status_code == 201
+            made = client.post("/api/v1/users", json={"name": "Ada", "email": "ada@example.com"})
+            site = Site(system.url, client, made.json()["data"]["user_id"])
+            site.send("email", {"user_id": site.user_id})
+            site.send("push", {"recipient": {"push_token": "device-1"}})
+            site.send("sms", {"recipient": {"phone": "+14155550134"}})
+            yield site
+
+
+@pytest.fixture(params=[("light", 1200), ("dark", 360)], ids=["light-wide", "dark-narrow"])
+def page(request: pytest.FixtureRequest, browser: Browser, site: Site) -> Iterator[Page]:
+    """A page of the site. In error if it complained, asked elsewhere, or is wider than the window at the end."""
+    scheme, width = request.param
+    page = browser.new_page(base_url=site.url, color_scheme=scheme, viewport={"width": width, "height": 720})
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(f"console: {message.text}"))
+    page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
+    page.on("request", lambda asked: None if _own(asked.url, site.url) else complaints.append(f"asked {asked.url}"))
+    yield page
+    overflow = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    page.close()
+    assert overflow <= 0
+    assert [complaint for complaint in complaints if "Blocked script execution" not in complaint] == []
+
+
+def _own(url: str, site: str) -> bool:
+    return url.startswith((f"{site}/", "data:"))

@@ -1,0 +1,110 @@
+"""The pages as people meet them: on a wide screen by day, on a telephone by night."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Site
+
+pytestmark = pytest.mark.browser
+
+
+def test_every_card_of_the_home_page_leads_somewhere(page: Page) -> None:
+    page.goto("/")
+    links = [card.get_attribute("href") for card in page.locator("main a").all()]
+    assert {"/mailbox", "/docs", "/health", "/ready", "/metrics"} <= set(links)
+    for link in links:
+        answer = page.request.get(str(link))
+        assert answer.status == 200, link
+    page.get_by_role("link", name="Mailbox").click()
+    expect(page).to_have_title(re.compile("Mailbox"))
+
+
+def test_the_mailbox_shows_a_mail_and_runs_nothing_of_it(page: Page) -> None:
+    page.goto("/mailbox")
+    page.get_by_role("button", name="A parcel for Ada").click()
+    expect(page.get_by_role("heading", level=2)).to_have_text("A parcel for Ada")
+    frame = page.frame_locator("iframe")
+    expect(frame.locator("h1")).to_have_text("Hello Ada")
+    assert page.locator("iframe").get_attribute("sandbox") == ""
+    page.get_by_role("button", name="HTML").click()
+    expect(page.locator("#shown pre")).to_contain_text("Hello Ada")
+
+
+def test_the_mailbox_shows_a_push_and_an_sms_as_a_phone_does(page: Page) -> None:
+    page.goto("/mailbox")
+    page.get_by_role("button", name="Push", exact=True).click()
+    expect(page.locator("#messages li")).to_have_count(1)
+    page.locator("#messages button").click()
+    expect(page.locator(".phone.push")).to_contain_text("Ada, it waits at the door.")
+    page.get_by_role("button", name="SMS", exact=True).click()
+    sms = page.get_by_role("button", name="Ada: parcel at the door")
+    expect(sms).to_be_visible()
+    sms.click()
+    expect(page.locator(".phone.sms")).to_have_text("Ada: parcel at the door")
+
+
+def test_the_mailbox_is_used_by_keyboard_and_shows_what_arrives(page: Page, site: Site) -> None:
+    page.goto("/mailbox")
+    entries = page.locator("#messages button")
+    expect(entries.first).to_be_visible()
+    before = entries.count()
+    site.send("sms", {"recipient": {"phone": "+14155550199"}})
+    expect(entries).to_have_count(before + 1)
+    entries.first.focus()
+    page.keyboard.press("ArrowDown")
+    expect(entries.nth(1)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#messages button[aria-pressed=true]")).to_have_count(1)
+    assert page.locator("#shown h2").is_visible()
+
+
+def test_the_documentation_lists_every_operation_of_every_service(page: Page) -> None:
+    page.goto("/docs")
+    expect(page.locator("section").first).to_be_visible()
+    shown = set(page.locator("summary").all_inner_texts())
+    for path in ("/openapi.json", "/docs/users.json", "/docs/templates.json"):
+        document = page.request.get(path).json()
+        for route, item in document["paths"].items():
+            for method in item:
+                assert any(text.startswith(method.upper()) and route in text for text in shown), (method, route)
+
+
+def test_the_documentation_shows_schemas_and_finds_and_tries(page: Page, site: Site) -> None:
+    page.goto("/docs")
+    page.get_by_label("Find").fill("/api/v1/notifications/bulk")
+    operation = page.locator("details:visible")
+    expect(operation).to_have_count(1)
+    operation.locator("summary").click()
+    operation.get_by_role("link", name="BulkRequest").click()
+    schema = page.locator("[id='schema-BulkRequest']")
+    expect(schema).to_have_attribute("open", "")
+    expect(schema).to_contain_text("recipients")
+    page.get_by_label("API key").fill(site.client.headers["x-api-key"])
+    page.get_by_label("Find").fill("/api/v1/audit")
+    audit = page.locator("details:visible")
+    audit.locator("summary").click()
+    audit.get_by_role("button", name="Try it").click()
+    expect(audit.locator("pre")).to_contain_text("200")
+
+
+def test_reading_the_preference_page_changes_nothing_and_saving_does(page: Page, site: Site) -> None:
+    path = site.unsubscribe_path()
+    wanted = site.wants_news()
+    page.goto(path)
+    page.goto(path.replace("unsubscribe", "preferences"))
+    assert site.wants_news() is wanted
+    box = page.get_by_label("news: Email")
+    expect(box).to_be_checked(checked=wanted)
+    box.set_checked(not wanted)
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status")).to_have_text("Saved.")
+    expect(box).to_be_checked(checked=not wanted)
+    assert site.wants_news() is not wanted
+
+
+def test_a_link_that_is_none_says_so(page: Page) -> None:
+    answer = page.request.get("/preferences/AAAA")
+    assert answer.status == 404
+    assert "not valid" in answer.text()

@@ -1,0 +1,42 @@
+"""The commands that the README and the tour of the API print do what the pages say."""
+
+import asyncio
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.support.smtp_sink import SmtpSink
+from tests.support.system import EmbeddedSystem, running
+
+ROOT = Path(__file__).parents[2]
+WITHIN = 60.0
+FIRST_COMMAND = "make run\n"
+ID = "$(curl -s '{url}/api/v1/notifications?request_id=order-42' -H \"X-API-Key: $KEY\" | {field})"
+FIELD = 'python3 -c \'import json, sys; print(json.load(sys.stdin)["data"][0]["notification_id"])\''
+
+
+def _commands(page: str, system: EmbeddedSystem) -> str:
+    """The page's commands for this system, with what a reader fills in."""
+    text = (ROOT / page).read_text(encoding="utf-8").partition("\n## Distributed\n")[0]
+    script = "".join(re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL)).replace(FIRST_COMMAND, "")
+    script = script.replace("http://localhost:8000", system.url).replace("localhost:8000", system.url)
+    script = script.replace("export KEY=…", f"export KEY={system.key}")
+    script = script.replace("export ID=…", f"export ID={ID.format(url=system.url, field=FIELD)}")
+    return re.sub(r"^curl ", "curl -sS --fail-with-body ", script, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/api.md"])
+async def test_every_command_of_a_page_succeeds(page: str, sink: SmtpSink, tmp_path: Path) -> None:
+    bash = shutil.which("bash")
+    assert bash
+    system = EmbeddedSystem(tmp_path, sink=sink, settings={"EMAIL_PROVIDERS": "mailbox://"})
+    with running(system):
+        script = f"set -eo pipefail\n{_commands(page, system)}"
+        process = await asyncio.create_subprocess_exec(
+            bash, "-c", script, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, cwd=tmp_path
+        )
+        output, _ = await asyncio.wait_for(process.communicate(), WITHIN)
+        assert process.returncode == 0, output.decode()[-2000:]
+        assert output.count(b'"success":true') >= script.count("\ncurl ")

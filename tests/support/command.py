@@ -1,0 +1,23 @@
+"""The command line, as a person runs it against a system under test."""
+
+import asyncio
+import json
+import os
+from typing import Any
+
+from tests.support.system import ANGARIUM, System
+
+
+async def run_angarium(system: System, *arguments: str) -> tuple[int, Any, str]:
+    """The exit code, the JSON and the complaints of `angarium …arguments --json`."""
+    environment = {**os.environ, "ANGARIUM_GATEWAY_URL": system.url, "ANGARIUM_API_KEY": system.key}
+    process = await asyncio.create_subprocess_exec(
+        str(ANGARIUM),
+        *arguments,
+        "--json",
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, complaints = await process.communicate()
+    return process.returncode or 0, json.loads(out) if out else None, complaints.decode()

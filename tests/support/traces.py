@@ -1,0 +1,73 @@
+"""Everything that a running system holds, as text: where a test looks for what should be nowhere any more."""
+
+import asyncio
+import sqlite3
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+import aio_pika
+from redis.asyncio import Redis
+
+from tests.support.servers.binaries import find
+from tests.support.system import DistributedSystem, System
+
+_READERS = {
+    "string": lambda redis, key: redis.get(key),
+    "hash": lambda redis, key: redis.hgetall(key),
+    "list": lambda redis, key: redis.lrange(key, 0, -1),
+    "set": lambda redis, key: redis.smembers(key),
+    "zset": lambda redis, key: redis.zrange(key, 0, -1, withscores=True),
+    "stream": lambda redis, key: redis.xrange(key),
+}
+
+
+async def traces(system: System) -> dict[str, str]:
+    """What each place holds: logs, database files, and of the distributed form databases, cache and queues."""
+    found = {"logs": system.logs()}
+    found |= {path.name: _dump_file(path) for path in system.data_dir.glob("*.sqlite3")}
+    if isinstance(system, DistributedSystem):
+        found |= {name: await asyncio.to_thread(_dump_database, url) for name, url in system.databases.items()}
+        found["redis"] = await _dump_redis(system.redis.url)
+        found["queues"] = await queued(system)
+    return found
+
+
+async def holders(system: System, words: Iterable[str]) -> set[str]:
+    """The places that hold one of `words`."""
+    wanted = tuple(words)
+    return {place for place, text in (await traces(system)).items() if any(word in text for word in wanted)}
+
+
+async def queued(system: DistributedSystem) -> str:
+    """The bodies of all messages that wait in a queue; each goes back to its place."""
+    vhost = system.vhost.rpartition("/")[2]
+    names = (await system.rabbitmq.ctl("list_queues", "-p", vhost, "--no-table-headers", "name")).split()
+    bodies: list[bytes] = []
+    async with await aio_pika.connect(system.vhost) as connection:
+        channel = await connection.channel()
+        for name in names:
+            queue = await channel.get_queue(name, ensure=False)
+            while (message := await queue.get(fail=False)) is not None:
+                bodies.append(message.body)
+        await channel.close()
+    return "\n".join(body.decode("utf-8", "replace") for body in bodies)
+
+
+def _dump_file(path: Path) -> str:
+    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    try:
+        return "\n".join(connection.iterdump())
+    finally:
+        connection.close()
+
+
+def _dump_database(url: str) -> str:
+    command = [find("pg_dump", "postgresql-client", ()), "--data-only", url]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603 - ours
+
+
+async def _dump_redis(url: str) -> str:
+    async with Redis.from_url(url, decode_responses=True, encoding_errors="replace") as redis:
+        keys = [key async for key in redis.scan_iter(count=1000)]
+        return "\n".join([f"{key} {await _READERS[str(await redis.type(key))](redis, key)}" for key in keys])
