@@ -73,6 +73,7 @@ def test_the_documentation_lists_every_operation_of_every_service(page: Page) ->
 
 def test_the_documentation_shows_schemas_and_finds_and_tries(page: Page, site: Site) -> None:
     page.goto("/docs")
+    expect(page.locator("section").first).to_be_visible()
     page.get_by_label("Find").fill("/api/v1/notifications/bulk")
     operation = page.locator("details:visible")
     expect(operation).to_have_count(1)

@@ -12,12 +12,18 @@ from angarium.notifications.store.reader import NotificationFilter, Notification
 from angarium.platform.database.engine import open_engine
 from angarium.platform.database.faults import DatabaseUnavailable
 from tests.conformance.store.backends import SECOND, TENANT, Backend, notification, open_sqlite
+from tests.support.servers.ports import free_port
 
 
 async def _found(backend: Backend, *pairs: tuple[str, str], tenant: str = TENANT, **more: object) -> list[UUID]:
     found = await backend.reader.find(tenant, NotificationFilter(metadata=pairs, **more), limit=100)  # type: ignore[arg-type]  # a test's fields
     assert found.total == len(found.rows)
     return [view.notification_id for view in found.rows]
+
+
+def _away() -> str:
+    """A database where nobody listens."""
+    return f"postgresql://postgres@127.0.0.1:{free_port()}/none"
 
 
 async def test_values_are_compared_as_text(backend: Backend) -> None:
@@ -83,24 +89,20 @@ async def test_a_replica_that_lacks_a_row_or_is_away_is_stood_in_for(
 ) -> None:
     identifier = await backend.accepted()
     behind = Path(shutil.copy(migrated_sqlite, tmp_path / "replica.db"))
-    away = tmp_path / "away" / "none.db"
-    for path in (behind, away):
-        replica = open_engine(f"sqlite:///{path}")
-        if path is away:
-            away.parent.rmdir()
+    for url, total in ((f"sqlite:///{behind}", 0), (_away(), 1)):
+        replica = open_engine(url)
         reader = NotificationReader(backend.engine, replica=replica)
         view = await reader.get(TENANT, identifier)
         assert view is not None
         assert await reader.get_now(TENANT, identifier) == view
         assert await reader.events(TENANT, identifier) is not None
         found = await reader.find(TENANT, NotificationFilter())
-        assert found.total == (0 if path is behind else 1)
+        assert found.total == total
         await replica.dispose()
 
 
-async def test_without_a_replica_a_database_that_is_away_is_said(tmp_path: Path) -> None:
-    engine = open_engine(f"sqlite:///{tmp_path}/gone/none.db")
-    (tmp_path / "gone").rmdir()
+async def test_without_a_replica_a_database_that_is_away_is_said() -> None:
+    engine = open_engine(_away())
     with pytest.raises(DatabaseUnavailable):
         await NotificationReader(engine).find(TENANT, NotificationFilter())
     await engine.dispose()

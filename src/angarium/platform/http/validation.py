@@ -6,6 +6,8 @@ from typing import Any
 from angarium.contracts.errors import Detail
 
 _PLACES = frozenset({"body", "query", "path", "header", "cookie"})
+MOST_DETAILS = 100
+"""A body of twenty thousand wrong fields must not be answered with as many words."""
 _WORDS = {
     "missing": "required",
     "extra_forbidden": "unknown field",
@@ -19,11 +21,11 @@ _UNION_TAGS = frozenset({"str", "constrained-str", "int", "float", "bool", "dict
 
 
 def details_of(errors: Sequence[Mapping[str, Any]]) -> tuple[Detail, ...]:
-    """One detail for each error, in order; `errors` as of pydantic's or FastAPI's `errors()`.
+    """One detail for each of the first hundred errors, in order; `errors` as of pydantic's or FastAPI's `errors()`.
 
     A path is relative to the body; what concerns the body as a whole has the field `body`.
     """
-    return tuple(_detail(error) for error in errors)
+    return tuple(_detail(error) for error in errors[:MOST_DETAILS])
 
 
 def _detail(error: Mapping[str, Any]) -> Detail:

@@ -19,7 +19,9 @@ from angarium.platform.clock import Clock
 CROWDED = 500
 """Messages waiting in a lane from which on tenants are told apart."""
 ALLOWANCE = 500
-"""Messages of a tenant, for each channel, that may pass a crowded lane."""
+"""Messages that a tenant may have sent by a channel and still pass for one that sends few."""
+SPENT = ALLOWANCE // 2
+"""Who has less left is part of the crowd: what comes back to one that goes on sending does not add up to this."""
 REFILL = 50.0
 """Of the allowance that come back in a second, while the light lane itself is short."""
 SHORT = 100
@@ -90,7 +92,7 @@ class FairLanes:
         return message
 
     def _take(self, new: NewNotification, lane: _Lane, now: float) -> bool:
-        """Whether the tenant had something left of its allowance; one less is left."""
+        """Whether the tenant had enough left of its allowance; one less is left."""
         key = (new.tenant, new.channel)
         allowance = self._allowances.get(key)
         if allowance is None:
@@ -100,7 +102,6 @@ class FairLanes:
         if lane.light < SHORT:
             allowance.left = min(ALLOWANCE, allowance.left + (now - allowance.at) * REFILL)
         allowance.at = now
-        if allowance.left < 1:
-            return False
-        allowance.left -= 1
-        return True
+        enough = allowance.left > SPENT
+        allowance.left = max(0.0, allowance.left - 1)
+        return enough

@@ -228,6 +228,7 @@ async function show() {
     const names = Object.keys(schemas).sort();
     if (names.length) sections.push(section("Schemas", names.map(schemaPart)));
     main.replaceChildren(...sections);
+    filter(document.getElementById("find").value);
     openTarget();
   } catch (error) {
     main.textContent = `The document cannot be shown: ${error}`;
