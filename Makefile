@@ -4,7 +4,7 @@ PYTHON = .venv/bin/python
 MAKEFLAGS += --no-builtin-rules
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run run-distributed migrate test test-fast scale bench check format clean
+.PHONY: help setup run run-distributed migrate test test-fast faults scale bench check format clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -29,7 +29,11 @@ test: setup ## Run every test but the long ones, on private servers; installs mi
 	@$(PYTHON) -m pytest
 
 test-fast: setup ## Run the tests that need no server and no browser, in seconds
-	@$(PYTHON) -m pytest -m "not distributed and not browser"
+	@$(PYTHON) -m pytest tests/unit -m "not distributed and not browser" -n 2 --dist worksteal
+
+faults: setup ## Provoke the faults alone: kills, freezes, stopped servers; `make test` does too
+	@sh scripts/install-test-servers.sh
+	@$(PYTHON) -m pytest tests/faults --log-cli-level=INFO
 
 scale: setup ## 10,000 connections at once, one tenant's crowd before another's few, searches over a million; on private servers
 	@sh scripts/install-test-servers.sh

@@ -25,7 +25,7 @@ class _Unrendered(Node):
     """Stands for nothing: it is resolved before anything is rendered."""
 
     def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
-        raise NotImplementedError
+        raise AssertionError("resolved before anything is rendered")
 
 
 class _AuthoredBlock(_Unrendered):

@@ -23,7 +23,7 @@ _FINGERPRINT_BYTES = 32
 def _fields_of(value: object) -> Any:
     if isinstance(value, BaseModel):
         return value.__dict__
-    raise NotImplementedError
+    raise TypeError(f"{type(value).__name__} is no part of a request")
 
 
 _canonical = msgspec.json.Encoder(order="deterministic", enc_hook=_fields_of)
