@@ -28,8 +28,8 @@ test: setup ## Run every test but the long ones, on private servers; installs mi
 	@sh scripts/install-test-servers.sh
 	@$(PYTHON) -m pytest
 
-test-fast: setup ## Run the tests that need no server and no browser, in seconds
-	@$(PYTHON) -m pytest tests/unit -m "not distributed and not browser" -n 2 --dist worksteal
+test-fast: setup ## Run the quick tests: no server, no browser, in seconds
+	@$(PYTHON) -m pytest tests/unit -m "not distributed and not browser and not slow" -n 2 --dist worksteal
 
 faults: setup ## Provoke the faults alone: kills, freezes, stopped servers; `make test` does too
 	@sh scripts/install-test-servers.sh

@@ -40,6 +40,7 @@ class ChangeReports:
         self._logger = logger
         self._held: deque[dict[str, Any]] = deque()
         self._wanted = asyncio.Event()
+        self._handing_on = asyncio.Lock()
 
     def add(self, caller: Caller, action: str, subject: str, address: str | None) -> None:
         """Report a change that has just been made."""
@@ -67,15 +68,24 @@ class ChangeReports:
 
     async def hand_on(self) -> bool:
         """Try to hand on what is held; whether all of it was taken."""
-        self._wanted.clear()
-        while self._held:
-            batch = [self._held[index] for index in range(min(REPORT_LIMIT, len(self._held)))]
-            if not await self._taken(batch):
+        async with self._handing_on:
+            self._wanted.clear()
+            while self._held:
+                if not await self._hand_on_some():
+                    return False
+            return True
+
+    async def _hand_on_some(self) -> bool:
+        """Whether the oldest that are held were taken; if not they are held again, also when this is cancelled."""
+        batch = [self._held.popleft() for _ in range(min(REPORT_LIMIT, len(self._held)))]
+        taken = False
+        try:
+            taken = await self._taken(batch)
+        finally:
+            if not taken:
+                self._held.extendleft(reversed(batch))
                 self._wanted.set()
-                return False
-            for _ in batch:
-                self._held.popleft()
-        return True
+        return taken
 
     async def _taken(self, batch: list[dict[str, Any]]) -> bool:
         try:

@@ -21,6 +21,8 @@ from angarium.platform.settings import ProcessSettings
 from angarium.platform.telemetry.logging import make_logger
 from tests.support.certificates import make_certificates
 
+pytestmark = pytest.mark.slow
+
 Build = Callable[..., FastAPI]
 
 

@@ -10,6 +10,8 @@ from angarium.contracts.errors import Transient
 from angarium.contracts.scopes import Scope
 from tests.unit.services.gateway.conftest import PATH, SERVICE_TOKEN, World
 
+pytestmark = pytest.mark.slow
+
 AUDIT = "/api/v1/audit"
 REPORTS = "/internal/v1/audit"
 SERVICE = {"x-service-token": SERVICE_TOKEN}

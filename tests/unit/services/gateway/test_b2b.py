@@ -17,6 +17,8 @@ from angarium.services.gateway.b2b.bodies import Word, word_of
 from tests.unit.services.gateway.conftest import World, error_of, fields_of
 from tests.unit.services.gateway.directory import MemoryTemplates
 
+pytestmark = pytest.mark.slow
+
 SEND = "/api/notifications/send"
 VERIFY = "/api/notifications/send-verification"
 HTML = "<h1>Bill {{ not_liquid }}</h1><p>Pay <a href='https://pay.example/1'>here</a></p>{% endfor %}"

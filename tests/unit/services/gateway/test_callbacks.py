@@ -26,6 +26,8 @@ from tests.support.endpoint import endpoint
 from tests.support.wait import until
 from tests.unit.services.gateway.conftest import World, error_of, fields_of
 
+pytestmark = pytest.mark.slow
+
 SECOND = timedelta(seconds=1)
 URL = "https://hooks.example/a"
 

@@ -19,6 +19,8 @@ from angarium.services.gateway.settings import GatewaySettings
 from tests.support.migrated import upgraded
 from tests.support.wait import until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def settings(tmp_path: Path) -> GatewaySettings:

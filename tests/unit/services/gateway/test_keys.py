@@ -12,6 +12,8 @@ from angarium.notifications.store.schema import api_keys, audit_log
 from angarium.platform.database.engine import reading
 from tests.unit.services.gateway.conftest import API_KEY, PATH, SERVICE_TOKEN, World, error_of, fields_of
 
+pytestmark = pytest.mark.slow
+
 KEYS = "/api/v1/keys"
 
 

@@ -12,6 +12,8 @@ from angarium.notifications.model import Result
 from angarium.platform.auth.caller import TENANT_HEADER
 from tests.unit.services.gateway.conftest import PATH, SERVICE_TOKEN, World, error_of, fields_of
 
+pytestmark = pytest.mark.slow
+
 NOBODYS = "01a1f8a0-7ec9-764a-b61a-ce54ccb0749d"
 OTHER_TENANT = {"x-service-token": SERVICE_TOKEN, TENANT_HEADER: "other"}
 

@@ -5,6 +5,8 @@ import pytest
 from angarium.contracts.scopes import Scope
 from tests.unit.services.gateway.conftest import SERVICE_TOKEN, World, error_of
 
+pytestmark = pytest.mark.slow
+
 USERS, TEMPLATES = "/api/v1/users", "/api/v1/templates"
 
 

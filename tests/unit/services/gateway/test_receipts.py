@@ -14,6 +14,8 @@ from angarium.notifications.store.schema import held_reports
 from angarium.platform.database.engine import reading
 from tests.unit.services.gateway.conftest import PATH, World, error_of, fields_of
 
+pytestmark = pytest.mark.slow
+
 
 class Life:
     """One notification, and a worker that holds it."""

@@ -10,6 +10,8 @@ import pytest
 from angarium.contracts.scopes import Scope
 from tests.unit.services.gateway.conftest import PATH, SERVICE_TOKEN, World, error_of, fields_of
 
+pytestmark = pytest.mark.slow
+
 TOKEN, LOGIN = "/api/v1/auth/token", "/api/v1/auth/login"
 
 

@@ -19,6 +19,8 @@ from angarium.services.users import copies
 from tests.support.wait import until
 from tests.unit.services.users.conftest import TOKEN, Users
 
+pytestmark = pytest.mark.slow
+
 
 class ShakyCache(MemoryCache):
     """A cache that can be told not to answer, and to let something happen right before it takes an entry."""

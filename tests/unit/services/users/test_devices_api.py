@@ -5,6 +5,8 @@ from uuid import uuid4
 import httpx2
 import pytest
 
+pytestmark = pytest.mark.slow
+
 SUBSCRIPTION = {"endpoint": "https://push.example/1", "keys": {"p256dh": "BN", "auth": "k"}, "expirationTime": None}
 
 

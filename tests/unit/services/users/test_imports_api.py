@@ -11,6 +11,8 @@ from angarium.services.users.import_rows import read_rows
 from tests.support.wait import until
 from tests.unit.services.users.conftest import Users
 
+pytestmark = pytest.mark.slow
+
 CSV = """name,email,phone,metadata
 Ada,ada@example.com,,"{
 ""tier"": 1}"

@@ -15,6 +15,8 @@ from angarium.services.users.passwords import WAITING, Passwords
 from tests.support.clock import ManualClock
 from tests.unit.services.users.conftest import Users
 
+pytestmark = pytest.mark.slow
+
 LOGIN = "/internal/v1/login"
 PASSWORD = "correct horse battery"
 

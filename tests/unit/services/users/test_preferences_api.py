@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from angarium.contracts.users import ChannelSwitches, Preferences, PreferencesPatch
 from angarium.services.users.preferences import merged
 
+pytestmark = pytest.mark.slow
+
 WHOLE = {
     "email": False,
     "push": True,
