@@ -107,7 +107,7 @@ async def _open(
         for client in clients.values():
             stack.push_async_callback(client.close)
         contacts = RestContacts(clients["users"], cache, clock, metrics=metrics)
-        templates = RestTemplates(clients["templates"], cache, clock)
+        templates = RestTemplates(clients["templates"], cache, clock, metrics=metrics)
         await stack.enter_async_context(templates.listening())
         parts = EngineParts(
             store=store,

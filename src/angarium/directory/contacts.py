@@ -1,7 +1,7 @@
 """Users as the gateway and the workers see them: asked of the users service, of the cache when that is down."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,6 +12,7 @@ import msgspec
 from angarium.contracts.errors import Transient
 from angarium.contracts.users import Contact, ContactAnswer, ContactQuery
 from angarium.directory import contact_cache
+from angarium.directory.counting import look_up_counts
 from angarium.directory.port import DirectoryUnavailable
 from angarium.platform.batching import GroupCommit
 from angarium.platform.cache.port import Cache
@@ -66,7 +67,7 @@ class RestContacts:
         self._clock = clock
         self._rest = rest.total_seconds()
         self._rest_ends = float("-inf")
-        self._counts = _counts(metrics)
+        self._counts = look_up_counts("contacts", metrics)
         self._local: LocalCache[Key, Contact] = LocalCache(clock, max_entries=max_entries, ttl=ttl)
         self._look_ups: GroupCommit[Key, Contact | DirectoryUnavailable | None] = GroupCommit(
             self._look_up_keys, limit=BATCH, flushers=4
@@ -142,15 +143,3 @@ class RestContacts:
         contacts = [contact_cache.decode(tenant, value) for value in kept]
         found = {contact.user_id: contact for contact in contacts if contact is not None}
         return _Answer(found, frozenset(user_ids).difference(found))
-
-
-def _counts(metrics: Metrics | None) -> tuple[Callable[[], object], Callable[[], object]]:
-    """What counts a miss, and what counts a hit."""
-    if metrics is None:
-        return _no_count, _no_count
-    requests = metrics.cache_requests_total
-    return requests.labels("contacts", "miss").inc, requests.labels("contacts", "hit").inc
-
-
-def _no_count() -> None:
-    return None

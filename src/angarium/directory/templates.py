@@ -9,11 +9,13 @@ from pydantic import ValidationError
 from angarium.contracts.envelope import Envelope
 from angarium.contracts.errors import Transient
 from angarium.contracts.templates import CompiledTemplate, PublishedPointer
+from angarium.directory.counting import look_up_counts
 from angarium.directory.port import DirectoryUnavailable
 from angarium.platform.cache.port import Cache
 from angarium.platform.clock import Clock
 from angarium.platform.http.client import ServiceClient
 from angarium.platform.local_cache import LocalCache
+from angarium.platform.telemetry.metrics import Metrics
 
 TOPIC = "templates"
 """Rung with `tenant:code` when what is published under a code changes."""
@@ -44,12 +46,14 @@ class RestTemplates:
         ttl: timedelta = timedelta(seconds=2),
         rest: timedelta = timedelta(seconds=1),
         max_versions: int = 5_000,
+        metrics: Metrics | None = None,
     ) -> None:
         self._client = client
         self._cache = cache
         self._clock = clock
         self._rest = rest.total_seconds()
         self._rest_ends = float("-inf")
+        self._counts = look_up_counts("templates", metrics)
         self._versions: LocalCache[tuple[str, str, int], CompiledTemplate] = LocalCache(
             clock, max_entries=max_versions, ttl=None
         )
@@ -67,7 +71,9 @@ class RestTemplates:
 
     async def version(self, tenant: str, code: str, version: int) -> CompiledTemplate | None:
         key = (tenant, code, version)
-        return self._versions.peek(key) or await self._versions.get(key, lambda: self._find_version(*key))
+        kept = self._versions.peek(key)
+        self._counts[kept is not None]()
+        return kept if kept is not None else await self._versions.get(key, lambda: self._find_version(*key))
 
     async def _changed(self, text: str) -> None:
         tenant, _, code = text.rpartition(":")

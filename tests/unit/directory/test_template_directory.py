@@ -16,6 +16,7 @@ from angarium.directory.port import DirectoryUnavailable
 from angarium.directory.templates import RestTemplates
 from angarium.platform.cache.memory import MemoryCache
 from angarium.platform.http.client import ServiceClient
+from angarium.platform.telemetry.metrics import Metrics
 from tests.support.clock import ManualClock, settle
 
 
@@ -214,3 +215,13 @@ async def test_the_number_of_versions_kept_is_bounded(
     for number in (1, 2, 1):
         assert await small.version("default", "welcome", number) == version(number)
     assert service.asked == ["versions/1", "versions/2", "versions/1"]
+
+
+async def test_hits_and_misses_are_counted(client: ServiceClient, cache: MemoryCache, clock: ManualClock) -> None:
+    metrics = Metrics()
+    templates = RestTemplates(client, cache, clock, metrics=metrics)
+    for _ in range(3):
+        await templates.version("default", "welcome", 1)
+    counted = metrics.render().decode()
+    assert 'angarium_cache_requests_total{cache="templates",result="miss"} 1.0' in counted
+    assert 'angarium_cache_requests_total{cache="templates",result="hit"} 2.0' in counted

@@ -129,7 +129,7 @@ async def _open_parts(
         topology=topology_of(settings),
         cache=cache,
         contacts=await _listening(RestContacts(users, cache, clock, metrics=metrics), stack),
-        templates=WithBuiltIn(await _listening(RestTemplates(templates, cache, clock), stack)),
+        templates=WithBuiltIn(await _listening(RestTemplates(templates, cache, clock, metrics=metrics), stack)),
         users_client=users,
         templates_client=templates,
         tokens=TokenVerifier(settings, clock),
