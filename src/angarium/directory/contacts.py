@@ -1,8 +1,8 @@
 """Users as the gateway and the workers see them: asked of the users service, of the cache when that is down."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -15,7 +15,7 @@ from angarium.directory import contact_cache
 from angarium.directory.counting import look_up_counts
 from angarium.directory.port import DirectoryUnavailable
 from angarium.platform.batching import GroupCommit
-from angarium.platform.cache.port import Cache
+from angarium.platform.cache.port import Cache, Hears
 from angarium.platform.clock import Clock
 from angarium.platform.http.client import ServiceClient
 from angarium.platform.local_cache import LocalCache
@@ -24,6 +24,9 @@ from angarium.platform.telemetry.metrics import Metrics
 PATH = "/internal/v1/contacts"
 BATCH = 1000
 """Users in one call; what `ContactQuery` allows."""
+HEARD_TTL = timedelta(seconds=30)
+"""How long a contact is kept where a change would be announced. Less than `Erasures` waits for its last pass, should
+an announcement be lost."""
 _OK = 200
 
 Key = tuple[str, UUID]
@@ -47,8 +50,9 @@ class _Answer:
 class RestContacts:
     """Implements `directory.port.Contacts` over REST.
 
-    `known` keeps a contact for `ttl` and asks for all that are wanted at the same moment in one call. After a
-    failed call the service is left in peace for `rest`; meanwhile the shared cache speaks for it.
+    `known` keeps a contact for `ttl`, for `heard_ttl` as long as changes are being heard, and asks for all that are
+    wanted at the same moment in one call. After a failed call the service is left in peace for `rest`; meanwhile the
+    shared cache speaks for it.
     """
 
     def __init__(
@@ -58,6 +62,7 @@ class RestContacts:
         clock: Clock,
         *,
         ttl: timedelta = timedelta(seconds=2),
+        heard_ttl: timedelta = HEARD_TTL,
         rest: timedelta = timedelta(seconds=1),
         max_entries: int = 50_000,
         metrics: Metrics | None = None,
@@ -68,20 +73,32 @@ class RestContacts:
         self._rest = rest.total_seconds()
         self._rest_ends = float("-inf")
         self._counts = look_up_counts("contacts", metrics)
-        self._local: LocalCache[Key, Contact] = LocalCache(clock, max_entries=max_entries, ttl=ttl)
+        self._hears: Hears = lambda: False
+        self._lives = ttl.total_seconds(), heard_ttl.total_seconds()
+        self._local: LocalCache[Key, Contact] = LocalCache(clock, max_entries=max_entries, ttl=self._life)
         self._look_ups: GroupCommit[Key, Contact | DirectoryUnavailable | None] = GroupCommit(
             self._look_up_keys, limit=BATCH, flushers=4
         )
 
-    def listening(self) -> AbstractAsyncContextManager[None]:
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[None]:
         """While this context is open a change that is announced is known at once, not only after `ttl`."""
-        return self._cache.listen(contact_cache.TOPIC, self._changed)
+        async with self._cache.listen(contact_cache.TOPIC, self._changed) as self._hears:
+            yield
+
+    def kept(self, tenant: str, user_id: UUID) -> Contact | None:
+        kept = self._local.peek((tenant, user_id))
+        if kept is not None:
+            self._counts.hit()
+        return kept
 
     async def known(self, tenant: str, user_id: UUID) -> Contact | None:
+        kept = self.kept(tenant, user_id)
+        if kept is not None:
+            return kept
+        self._counts.miss()
         key = (tenant, user_id)
-        kept = self._local.peek(key)
-        self._counts[kept is not None]()
-        return kept if kept is not None else await self._local.get(key, lambda: self._look_up(key))
+        return await self._local.get(key, lambda: self._look_up(key))
 
     async def current(self, tenant: str, user_ids: Collection[UUID]) -> Mapping[UUID, Contact | None]:
         wanted = list(dict.fromkeys(user_ids))
@@ -91,6 +108,9 @@ class RestContacts:
             answer = await self._ask(tenant, asked)
             told.update((user_id, answer.found.get(user_id)) for user_id in asked if user_id not in answer.unknown)
         return told
+
+    def _life(self) -> float:
+        return self._lives[self._hears()]
 
     async def _changed(self, text: str) -> None:
         changed = contact_cache.announced(text)

@@ -16,6 +16,10 @@ class DirectoryUnavailable(Transient):
 class Contacts(Protocol):
     """Users."""
 
+    def kept(self, tenant: str, user_id: UUID) -> Contact | None:
+        """What `known` would give without asking anyone; None: it would have to ask."""
+        ...
+
     async def known(self, tenant: str, user_id: UUID) -> Contact | None:
         """The user as of a moment ago, for an acceptance; None: there is none. Raises DirectoryUnavailable."""
         ...
@@ -30,6 +34,14 @@ class Contacts(Protocol):
 
 class Templates(Protocol):
     """Template versions. A version never changes; which one is published does."""
+
+    def kept_published(self, tenant: str, code: str) -> CompiledTemplate | None:
+        """What `published` would give without asking anyone; None: it would have to ask."""
+        ...
+
+    def kept_version(self, tenant: str, code: str, version: int) -> CompiledTemplate | None:
+        """What `version` would give without asking anyone; None: it would have to ask."""
+        ...
 
     async def published(self, tenant: str, code: str) -> CompiledTemplate | None:
         """The published version; None: no such template, or archived. Raises DirectoryUnavailable."""

@@ -64,16 +64,28 @@ class RestTemplates:
         """While this context is open a change that is announced is known at once, not only after `ttl`."""
         return self._cache.listen(TOPIC, self._changed)
 
+    def kept_published(self, tenant: str, code: str) -> CompiledTemplate | None:
+        version = self._pointers.peek((tenant, code))
+        return None if version is None else self.kept_version(tenant, code, version)
+
+    def kept_version(self, tenant: str, code: str, version: int) -> CompiledTemplate | None:
+        kept = self._versions.peek((tenant, code, version))
+        if kept is not None:
+            self._counts.hit()
+        return kept
+
     async def published(self, tenant: str, code: str) -> CompiledTemplate | None:
         name = (tenant, code)
         version = self._pointers.peek(name) or await self._pointers.get(name, lambda: self._find_pointer(name))
         return None if version is None else await self.version(tenant, code, version)
 
     async def version(self, tenant: str, code: str, version: int) -> CompiledTemplate | None:
+        kept = self.kept_version(tenant, code, version)
+        if kept is not None:
+            return kept
+        self._counts.miss()
         key = (tenant, code, version)
-        kept = self._versions.peek(key)
-        self._counts[kept is not None]()
-        return kept if kept is not None else await self._versions.get(key, lambda: self._find_version(*key))
+        return await self._versions.get(key, lambda: self._find_version(*key))
 
     async def _changed(self, text: str) -> None:
         tenant, _, code = text.rpartition(":")

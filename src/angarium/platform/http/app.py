@@ -10,19 +10,22 @@ from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from angarium import __version__
 from angarium.contracts.errors import Rejected, ServiceUnavailable, Transient, ValidationFailed
 from angarium.platform.auth.caller import Authenticator
 from angarium.platform.clock import Clock
 from angarium.platform.http.answers import refuse, rejection_of
-from angarium.platform.http.bodies import BodyMiddleware
+from angarium.platform.http.bodies import BodyLimits, BodyMiddleware
+from angarium.platform.http.direct import DirectPaths
 from angarium.platform.http.docs import docs_routes
 from angarium.platform.http.health import Health
 from angarium.platform.http.middleware import (
     CorrelationMiddleware,
     FailureMiddleware,
     MetricsMiddleware,
+    RequestMeter,
     TrailingSlashMiddleware,
 )
 from angarium.platform.http.openapi import DocumentedApp
@@ -36,6 +39,20 @@ from angarium.platform.telemetry.metrics import Metrics
 _NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "operation_spans": False}
 """The framework's own measurement of requests is left out: ours counts them, and each look whether it is on costs."""
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+class ServiceApp(DocumentedApp):
+    """An app whose direct routes are answered before its middlewares and its router."""
+
+    direct: DirectPaths | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        route = self.direct.find(scope) if self.direct is not None else None
+        if self.direct is None or route is None:
+            await super().__call__(scope, receive, send)
+        else:
+            await self.direct.serve(route, scope, receive, send)
 
 
 def build_app(
@@ -54,7 +71,7 @@ def build_app(
     raw_bodies: Sequence[str] = (),
     routers: Sequence[APIRouter] = (),
     more_documents: Sequence[str] = (),
-) -> FastAPI:
+) -> ServiceApp:
     """A FastAPI app in which every answer keeps the contract: envelopes, codes, correlation, limits, plain probes.
 
     `body_limits`: bytes by path prefix (256 KB elsewhere); `raw_bodies`: path prefixes whose bodies are not JSON;
@@ -62,7 +79,9 @@ def build_app(
     Routes are declared without a last slash; both forms are served. `app.state` holds `authenticator`, `clock`,
     `identifiers`, `logger` and `metrics`.
     """
-    app = DocumentedApp(
+    limits_of_bodies = BodyLimits(body_limits or {})
+    meter = RequestMeter(service, metrics)
+    app = ServiceApp(
         telemetry=_NO_TELEMETRY,
         title=title,
         version=__version__,
@@ -81,15 +100,24 @@ def build_app(
     app.state.metrics = metrics
     _handle_errors(app, logger)
     # the last one added is the outermost
+    app.add_middleware(TrailingSlashMiddleware)
+    app.add_middleware(BodyMiddleware, limits=limits_of_bodies, raw=raw_bodies)
+    app.add_middleware(FailureMiddleware, logger=logger)
     if limiter is not None:
         app.add_middleware(RateLimitMiddleware)
-    app.add_middleware(TrailingSlashMiddleware)
-    app.add_middleware(BodyMiddleware, limits=body_limits or {}, raw=raw_bodies)
-    app.add_middleware(FailureMiddleware, logger=logger)
-    app.add_middleware(MetricsMiddleware, service=service, metrics=metrics)
+    app.add_middleware(MetricsMiddleware, meter=meter)
     app.add_middleware(CorrelationMiddleware, identifiers=identifiers)
     for router in routers:
         app.include_router(router)
+    app.direct = DirectPaths(
+        routers,
+        authenticator=authenticator,
+        limiter=limiter,
+        limits=limits_of_bodies,
+        meter=meter,
+        identifiers=identifiers,
+        logger=logger,
+    )
     return app
 
 

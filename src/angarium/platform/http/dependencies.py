@@ -1,11 +1,12 @@
 """What routes ask of a request: who calls, and which page."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Query, Request
+from starlette.types import Scope as AsgiScope
 
 from angarium.contracts.errors import Forbidden
 from angarium.contracts.scopes import Scope
@@ -26,12 +27,16 @@ async def authenticated(request: Request) -> Caller:
     Raises Unauthorized; RateLimited; ServiceUnavailable.
     """
     state = request.app.state
-    authenticator: Authenticator = state.authenticator
-    limiter: RateLimiter | None = state.limiter
-    caller = await authenticator.authenticate(request.headers)
-    request.scope[CALLER_KEY] = caller
-    if limiter is not None and SERVICE_TOKEN_HEADER not in request.headers:
-        request.scope[STANDING_KEY] = await limiter.take(caller)
+    return await admit(request.headers, request.scope, state.authenticator, state.limiter)
+
+
+async def admit(
+    headers: Mapping[str, str], scope: AsgiScope, authenticator: Authenticator, limiter: RateLimiter | None
+) -> Caller:
+    """As `authenticated`, of the parts of a request; who calls, and how they stand, is left in `scope`."""
+    caller = scope[CALLER_KEY] = await authenticator.authenticate(headers)
+    if limiter is not None and SERVICE_TOKEN_HEADER not in headers:
+        scope[STANDING_KEY] = await limiter.take(caller)
     return caller
 
 
@@ -88,10 +93,15 @@ async def service_only(request: Request) -> Caller:
     Raises Forbidden to a caller with a key or token of its own, Unauthorized to one without.
     """
     caller = await authenticated(request)
-    if SERVICE_TOKEN_HEADER not in request.headers:
+    only_for_services(request.headers)
+    return caller
+
+
+def only_for_services(headers: Mapping[str, str]) -> None:
+    """Raise Forbidden where a caller shows a key or token of its own."""
+    if SERVICE_TOKEN_HEADER not in headers:
         message = "This path is for services"
         raise Forbidden(message)
-    return caller
 
 
 setattr(authenticated, SCOPE_MARK, None)

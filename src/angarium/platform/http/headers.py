@@ -1,4 +1,6 @@
-"""Reading request headers straight from the ASGI scope: a few look-ups a request, too many for a mapping each."""
+"""Reading request headers straight from the ASGI scope, without a framework's mapping."""
+
+from collections.abc import Mapping
 
 from starlette.types import Scope
 
@@ -10,3 +12,8 @@ def header(scope: Scope, name: bytes) -> str | None:
             text: str = value.decode("latin-1")
             return text
     return None
+
+
+def headers_of(scope: Scope) -> Mapping[str, str]:
+    """All headers by lower-case name, as Latin-1 text; of several with one name the first."""
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(scope["headers"])}

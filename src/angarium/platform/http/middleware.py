@@ -20,7 +20,6 @@ from angarium.platform.telemetry.logging import Logger
 from angarium.platform.telemetry.metrics import Metrics
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_CLIENT_LEFT = 499
 _CORRELATION = CORRELATION_HEADER.encode()
 _TRACEPARENT = TRACEPARENT_HEADER.encode()
 
@@ -48,22 +47,43 @@ class CorrelationMiddleware:
             await self._app(scope, receive, send_with_id)
 
 
-class MetricsMiddleware:
+class RequestMeter:
     """Counts and times requests by route template; a client that left before the answer counts as 499."""
 
-    def __init__(self, app: ASGIApp, *, service: str, metrics: Metrics) -> None:
-        self._app = app
+    CLIENT_LEFT = 499
+
+    def __init__(self, service: str, metrics: Metrics) -> None:
         self._service = service
         self._metrics = metrics
         # as many as there are routes, methods and statuses
         self._instruments: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+
+    def count(self, method: str, template: str, status: int, seconds: float) -> None:
+        """One request that was answered with `status`."""
+        key = (method if method in METHODS else "OTHER", template, status)
+        instruments = self._instruments.get(key)
+        if instruments is None:
+            instruments = self._instruments[key] = (
+                self._metrics.http_requests_total.labels(self._service, *key),
+                self._metrics.http_request_duration_seconds.labels(self._service, *key[:2]),
+            )
+        instruments[0].inc()
+        instruments[1].observe(seconds)
+
+
+class MetricsMiddleware:
+    """Has every request counted by `meter`."""
+
+    def __init__(self, app: ASGIApp, *, meter: RequestMeter) -> None:
+        self._app = app
+        self._meter = meter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         started = perf_counter()
-        status = _CLIENT_LEFT
+        status = RequestMeter.CLIENT_LEFT
 
         async def send_counted(message: Message) -> None:
             nonlocal status
@@ -74,19 +94,7 @@ class MetricsMiddleware:
         try:
             await self._app(scope, receive, send_counted)
         finally:
-            self._count(scope, status, perf_counter() - started)
-
-    def _count(self, scope: Scope, status: int, seconds: float) -> None:
-        method = scope["method"] if scope["method"] in METHODS else "OTHER"
-        key = (method, route_template(scope), status)
-        instruments = self._instruments.get(key)
-        if instruments is None:
-            instruments = self._instruments[key] = (
-                self._metrics.http_requests_total.labels(self._service, *key),
-                self._metrics.http_request_duration_seconds.labels(self._service, *key[:2]),
-            )
-        instruments[0].inc()
-        instruments[1].observe(seconds)
+            self._meter.count(scope["method"], route_template(scope), status, perf_counter() - started)
 
 
 def route_template(scope: Scope) -> str:

@@ -2,8 +2,7 @@
 
 import re
 import secrets
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import ContextVar
 
 CORRELATION_HEADER = "x-correlation-id"
@@ -25,16 +24,21 @@ def current_traceparent() -> str | None:
     return _traceparent.get()
 
 
-@contextmanager
-def bind_correlation(correlation_id: str | None, traceparent: str | None = None) -> Iterator[None]:
+class bind_correlation:  # noqa: N801 - used as a statement, like the functions of contextlib
     """Make these the correlation id and trace within the block, and in tasks started there."""
-    correlation = _correlation_id.set(correlation_id)
-    trace = _traceparent.set(traceparent)
-    try:
-        yield
-    finally:
-        _correlation_id.reset(correlation)
-        _traceparent.reset(trace)
+
+    __slots__ = ("_correlation", "_tokens", "_trace")
+
+    def __init__(self, correlation_id: str | None, traceparent: str | None = None) -> None:
+        self._correlation = correlation_id
+        self._trace = traceparent
+
+    def __enter__(self) -> None:
+        self._tokens = _correlation_id.set(self._correlation), _traceparent.set(self._trace)
+
+    def __exit__(self, *_: object) -> None:
+        _correlation_id.reset(self._tokens[0])
+        _traceparent.reset(self._tokens[1])
 
 
 def new_correlation_id(given: str | None, make: Callable[[], object]) -> str:

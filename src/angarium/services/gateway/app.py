@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from fastapi import APIRouter, FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
-from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from angarium import __version__
@@ -57,7 +56,6 @@ from angarium.services.gateway.routes.b2b import B2bRoutes
 from angarium.services.gateway.routes.callbacks import CallbackRoutes
 from angarium.services.gateway.routes.dead_letters import DeadLetterRoutes
 from angarium.services.gateway.routes.delivery_reports import DeliveryReportRoutes
-from angarium.services.gateway.routes.direct import DirectPaths
 from angarium.services.gateway.routes.documents import DOCUMENTS, DocumentRoutes
 from angarium.services.gateway.routes.erasures import ErasureRoutes
 from angarium.services.gateway.routes.home import HomeRoutes
@@ -193,7 +191,6 @@ class Gateway:
             more_documents=DOCUMENTS,
         )
         app.router.routes.extend(_health_under_api(health, parts.metrics))
-        app.user_middleware.append(Middleware(DirectPaths, routers=sending, logger=parts.logger))
         return app
 
     def _routers(self) -> Sequence[APIRouter]:

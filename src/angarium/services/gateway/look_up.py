@@ -50,18 +50,35 @@ class LookUp:
         self._templates = templates
 
     async def find(self, tenant: str, requests: Sequence[NotificationRequest]) -> Found:
-        """Everything that `requests` name. A directory that does not answer is told only to those who need it."""
+        """Everything that `requests` name. A directory that does not answer is told only to those who need it.
+
+        What is kept in memory is taken without a turn of the event loop.
+        """
         users = {request.user_id for request in requests if request.user_id is not None}
-        contacts = [(user_id, self._contacts.known(tenant, user_id)) for user_id in users]
         keys = {_template_key(request) for request in requests}
-        templates = [(key, self._version(tenant, key)) for key in keys]
-        if not contacts:
-            return Found({}, await _settle(templates))
-        beside = asyncio.ensure_future(_settle(templates))
-        try:
-            return Found(await _settle(contacts), await beside)
-        finally:
-            beside.cancel()
+        contacts = {user_id: self._contacts.kept(tenant, user_id) for user_id in users}
+        templates = {key: self._kept_version(tenant, key) for key in keys}
+        if None in contacts.values() or None in templates.values():
+            return await self._ask(tenant, contacts, templates)
+        return Found(contacts, templates)
+
+    async def _ask(
+        self,
+        tenant: str,
+        contacts: Mapping[UUID, Contact | None],
+        templates: Mapping[_TemplateKey, CompiledTemplate | None],
+    ) -> Found:
+        """The same, with those that are missing."""
+        users = [(user_id, self._contacts.known(tenant, user_id)) for user_id, kept in contacts.items() if kept is None]
+        versions = [(key, self._version(tenant, key)) for key, kept in templates.items() if kept is None]
+        asked, told = await asyncio.gather(_settle(users), _settle(versions))
+        return Found({**contacts, **asked}, {**templates, **told})
+
+    def _kept_version(self, tenant: str, key: _TemplateKey) -> CompiledTemplate | None:
+        code, version = key
+        if version is None:
+            return self._templates.kept_published(tenant, code)
+        return self._templates.kept_version(tenant, code, version)
 
     async def _version(self, tenant: str, key: _TemplateKey) -> CompiledTemplate | None:
         code, version = key

@@ -33,10 +33,13 @@ class MemoryContacts:
     def remove(self, user_id: UUID, tenant: str = "default") -> None:
         del self._contacts[tenant, user_id]
 
+    def kept(self, tenant: str, user_id: UUID) -> Contact | None:
+        return None if self.down else self._contacts.get((tenant, user_id))
+
     async def known(self, tenant: str, user_id: UUID) -> Contact | None:
         if self.down:
             raise DirectoryUnavailable
-        return self._contacts.get((tenant, user_id))
+        return self.kept(tenant, user_id)
 
     async def current(self, tenant: str, user_ids: Collection[UUID]) -> Mapping[UUID, Contact]:
         found = {user_id: await self.known(tenant, user_id) for user_id in user_ids}
@@ -77,17 +80,22 @@ class MemoryTemplates:
         )
         versions.append(template)
 
+    def kept_published(self, tenant: str, code: str) -> CompiledTemplate | None:
+        return self.kept_version(tenant, code, len(self._versions.get((tenant, code), [])))
+
+    def kept_version(self, tenant: str, code: str, version: int) -> CompiledTemplate | None:
+        versions = self._versions.get((tenant, code), [])
+        return versions[version - 1] if 0 < version <= len(versions) and not self.down else None
+
     async def published(self, tenant: str, code: str) -> CompiledTemplate | None:
         if self.down:
             raise DirectoryUnavailable
-        versions = self._versions.get((tenant, code))
-        return versions[-1] if versions else None
+        return self.kept_published(tenant, code)
 
     async def version(self, tenant: str, code: str, version: int) -> CompiledTemplate | None:
         if self.down:
             raise DirectoryUnavailable
-        versions = self._versions.get((tenant, code), [])
-        return versions[version - 1] if version <= len(versions) else None
+        return self.kept_version(tenant, code, version)
 
 
 EVERY_CHANNEL = ChannelSources(

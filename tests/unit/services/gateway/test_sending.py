@@ -10,13 +10,14 @@ import msgspec
 import pytest
 
 from angarium.contracts.envelope import Envelope
+from angarium.contracts.errors import UserNotFound, ValidationFailed
 from angarium.contracts.messages import urgent_queue, work_queue
-from angarium.contracts.notifications import NotificationAccepted
+from angarium.contracts.notifications import BulkAccepted, NotificationAccepted
 from angarium.contracts.scopes import Scope
 from angarium.contracts.statuses import Channel, Status
 from angarium.contracts.templates import ChannelSources
 from angarium.services.gateway.acceptance import Accepted
-from angarium.services.gateway.routes.sending import accepted_answer
+from angarium.services.gateway.routes.accepted import accepted_answer, bulk_answer
 from tests.unit.services.gateway.conftest import PATH, World, error_of, fields_of
 
 
@@ -339,3 +340,22 @@ def test_the_answer_is_what_its_model_would_write() -> None:
     written = Envelope[NotificationAccepted].model_validate_json(accepted_answer(accepted))
     assert json.loads(accepted_answer(accepted)) == json.loads(written.model_dump_json())
     assert written.data.notification_id == accepted.notification_id
+
+
+def test_a_bulk_answer_is_what_its_model_would_write() -> None:
+    accepted = Accepted(UUID(int=7), "a", Status.PENDING, "c-1", datetime(2026, 11, 20, 9, tzinfo=UTC), replayed=True)
+    refused = ValidationFailed.of("variables.name", "required")
+    told = [accepted, refused, UserNotFound()]
+    answer = bulk_answer([{"request_id": "a"}, {"request_id": 3}, {"request_id": "c"}], told)
+    written = Envelope[BulkAccepted].model_validate_json(answer)
+    plain = written.model_dump(mode="json")
+    for result in plain["data"]["results"]:
+        if result["error"] is not None:
+            result["error"]["details"] = [_without_nulls(detail) for detail in result["error"]["details"]]
+    plain["data"]["results"] = [_without_nulls(result) for result in plain["data"]["results"]]
+    assert json.loads(answer) == plain
+    assert (written.data.accepted, written.data.rejected) == (1, 2)
+
+
+def _without_nulls(value: dict[str, Any]) -> dict[str, Any]:
+    return {name: entry for name, entry in value.items() if entry is not None}
