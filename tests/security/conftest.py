@@ -10,7 +10,7 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from angarium.embedded import EmbeddedSettings, compose_embedded
+from angarium.embedded.composition import EmbeddedSettings, compose_embedded
 from angarium.platform.telemetry.logging import make_logger
 from tests.security.whole import OPERATOR, SERVICE_TOKEN, World, fill, new_tenant
 

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import httpx2
 
 from angarium.contracts.statuses import Channel
-from angarium.embedded import Embedded
+from angarium.embedded.composition import Embedded
 from angarium.notifications.model import NewDeadLetter, Reason
 from tests.security.openapi_bodies import least
 from tests.support.wait import until

@@ -33,7 +33,7 @@ def up(*, first_notification: bool = False) -> None:
         first_notification: Send a first notification, to be seen in the mailbox.
     """
     from angarium.cli.welcome import welcome
-    from angarium.embedded import EmbeddedSettings, run_embedded
+    from angarium.embedded.composition import EmbeddedSettings, run_embedded
 
     settings = EmbeddedSettings.load()
     logger = _logger("angarium", settings.gateway)

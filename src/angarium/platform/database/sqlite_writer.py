@@ -1,7 +1,7 @@
 """The one writer of an SQLite file: a thread that runs whole transactions, one after the other.
 
 SQLite has a single write lock. Waiting for it in a queue is fair and cheap; waiting for it by polling, as several
-connections would, is neither. A transaction here is a plain function: no await can leave it open.
+connections would, is neither. Work here is a plain function: no await can leave its transaction open.
 """
 
 import asyncio
@@ -9,12 +9,17 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
+from angarium.platform.batching import GroupCommit
 from angarium.platform.database.engine import sqlite_pragmas
 from angarium.platform.database.faults import DatabaseUnavailable, is_unavailable
 
 ResultT = TypeVar("ResultT")
+Work = Callable[[sqlite3.Connection], Any]
+
+_TOGETHER = 16
+"""Works in one transaction, so that none holds the lock for long."""
 
 
 class SqliteWriter:
@@ -28,18 +33,20 @@ class SqliteWriter:
         self._beginning = (*sqlite_pragmas(), *beginning)
         self._connection: sqlite3.Connection | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite-writer")
+        self._waiting: GroupCommit[Work, Any] = GroupCommit(self._commit, limit=_TOGETHER, flushers=1)
         self._closed = False
 
     async def run(self, work: Callable[[sqlite3.Connection], ResultT]) -> ResultT:
-        """The result of `work`, executed in the thread as one transaction; committed when this returns.
+        """The result of `work`, executed in the thread in a transaction; committed when this returns.
 
-        Whatever `work` raises rolls all of it back and is raised here. Raises DatabaseUnavailable when the file
-        cannot serve. A caller that is cancelled gives up the result; a transaction that began
-        is finished.
+        What waits when the last transaction ends shares the next one, in the order of the calls. Whatever `work`
+        raises rolls all of it back and is raised here; its neighbours are then run again, each in a transaction of
+        its own, so `work` may be called twice. Raises DatabaseUnavailable when the file cannot serve. A caller that
+        is cancelled gives up the result; its work is done.
         """
         if self._closed:
             raise DatabaseUnavailable
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._transaction, work)
+        return cast("ResultT", await self._waiting.submit(work))
 
     async def query(self, work: Callable[[sqlite3.Connection], ResultT]) -> ResultT:
         """The result of `work`, which makes one query: it takes its turn in the thread, and no lock.
@@ -54,15 +61,19 @@ class SqliteWriter:
         """Finish what is under way and close the file; idempotent."""
         if not self._closed:
             self._closed = True
+            await self._waiting.drain()
             await asyncio.get_running_loop().run_in_executor(self._thread, self._disconnect)
             self._thread.shutdown(wait=False)
 
-    def _transaction(self, work: Callable[[sqlite3.Connection], ResultT]) -> ResultT:
+    async def _commit(self, works: Sequence[Work]) -> Sequence[Any]:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._transaction, works)
+
+    def _transaction(self, works: Sequence[Work]) -> Sequence[Any]:
         try:
             connection = self._connected()
             connection.execute("BEGIN IMMEDIATE")
             try:
-                result = work(connection)
+                results = [work(connection) for work in works]
                 connection.execute("COMMIT")
             except BaseException:
                 _roll_back(connection)
@@ -72,7 +83,7 @@ class SqliteWriter:
                 self._disconnect()
                 raise DatabaseUnavailable from error
             raise
-        return result
+        return results
 
     def _query(self, work: Callable[[sqlite3.Connection], ResultT]) -> ResultT:
         try:

@@ -1,14 +1,14 @@
 """The small values of the store: timelines, cursors, answers, messages."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from uuid import UUID
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from angarium.contracts.fields import rfc3339
 from angarium.contracts.messages import QueueMessage
 from angarium.contracts.statuses import Channel
 from angarium.notifications.messages import work_message
@@ -36,7 +36,7 @@ def _new(priority: int = 7) -> NewNotification:
         variables='{"b": 1.50, "a": ["ü"]}',
         expires_at=datetime(2026, 11, 20, 11, 0, tzinfo=timezone(timedelta(hours=2))),
     )
-    return replace(base, priority=priority)
+    return msgspec.structs.replace(base, priority=priority)
 
 
 def test_an_event_has_its_name_its_time_and_its_data() -> None:
@@ -81,3 +81,14 @@ def test_the_message_tells_what_a_foreign_consumer_may_want() -> None:
 @pytest.mark.parametrize(("priority", "key"), [(7, "sms"), (8, "sms.urgent"), (10, "sms.urgent")])
 def test_urgent_ones_travel_in_their_own_lane(priority: int, key: str) -> None:
     assert work_message(_new(priority=priority)).routing_key == key
+
+
+@given(st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=-3, minutes=-30))])))
+def test_the_time_of_an_event_is_the_contracts(moment: datetime) -> None:
+    assume(
+        datetime.min.replace(tzinfo=UTC) + timedelta(days=1)
+        < moment
+        < datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
+    )
+    [line] = msgspec.json.decode(encode_events([Event("e", moment)]))
+    assert line["at"] == rfc3339(moment)

@@ -43,6 +43,45 @@ async def test_all_of_it_or_nothing(writer: SqliteWriter) -> None:
     assert await writer.run(_numbers) == []
 
 
+async def test_what_waits_shares_a_transaction_in_the_order_of_the_calls(writer: SqliteWriter) -> None:
+    statements: list[str] = []
+    await writer.run(lambda c: c.set_trace_callback(statements.append))
+    numbers = [2, 1, 3]
+    await asyncio.gather(*(writer.run(lambda c, n=n: _insert(c, n)) for n in numbers))  # type: ignore[misc]
+    assert (statements.count("BEGIN IMMEDIATE"), statements.count("COMMIT")) == (1, 2)
+    assert await writer.run(_numbers) == [2, 1, 3]
+
+
+async def test_one_that_fails_takes_nobody_along(writer: SqliteWriter) -> None:
+    def fail(connection: sqlite3.Connection) -> int:
+        _insert(connection, 7)
+        raise KeyError("mine")
+
+    good = (writer.run(lambda c, n=n: _insert(c, n)) for n in (1, 2))  # type: ignore[misc]
+    told = await asyncio.gather(next(good), writer.run(fail), next(good), return_exceptions=True)
+    assert (told[0], type(told[1]), told[2]) == (1, KeyError, 1)
+    assert await writer.run(_numbers) == [1, 2]
+
+
+async def test_nobody_is_told_before_the_commit(writer: SqliteWriter, tmp_path: Path) -> None:
+    def seen() -> int:
+        with sqlite3.connect(tmp_path / "x.db") as other:
+            return int(other.execute("SELECT count(*) FROM t").fetchone()[0])
+
+    async def insert(number: int) -> int:
+        await writer.run(lambda c: _insert(c, number))
+        return seen()
+
+    assert await asyncio.gather(*map(insert, range(5))) == [5] * 5
+
+
+async def test_what_was_asked_before_the_close_is_done(writer: SqliteWriter, tmp_path: Path) -> None:
+    asked = [asyncio.create_task(writer.run(lambda c, n=n: _insert(c, n))) for n in range(40)]  # type: ignore[misc]
+    await asyncio.sleep(0)
+    await writer.close()
+    assert await asyncio.gather(*asked) == [1] * 40
+
+
 async def test_a_wrong_statement_raises_and_the_next_one_works(writer: SqliteWriter) -> None:
     with pytest.raises(sqlite3.OperationalError, match="nonsense"):
         await writer.run(lambda connection: connection.execute("nonsense").rowcount)

@@ -2,7 +2,7 @@
 """The claim on SQLite."""
 
 import sqlite3
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -22,9 +22,13 @@ FROM notifications WHERE id {AMONG}
 """
 _CLAIM = f"""
 UPDATE notifications SET
-    status = 'sending', attempts = :attempts, claim_token = :token, lease_until = :until, due_at = NULL,
-    sweep_at = :sweep_at, updated_at = :now, events = {APPEND}
-WHERE id = :id
+    status = 'sending', attempts = attempts + 1, claim_token = :token, lease_until = :until, due_at = NULL,
+    sweep_at = :sweep_at, updated_at = :now,
+    events = substr(events, 1, length(events) - 1) || :event || (attempts + 1) || :event_end
+WHERE id {AMONG}
+"""
+_CLAIM_AGAIN = f"""
+UPDATE notifications SET lease_until = :until, sweep_at = :sweep_at, updated_at = :now WHERE id {AMONG}
 """
 _GIVE_UP = f"""
 UPDATE notifications SET
@@ -43,15 +47,15 @@ def claim(
     connection: sqlite3.Connection, now: int, wanted: Collection[UUID], token: UUID, lease: timedelta, worker: str
 ) -> list[Verdict]:
     """As `NotificationStore.claim`."""
-    rows = [dict(row) for row in connection.execute(_READ, {"ids": ids(wanted), "now": now})]
-    lost = [row for row in rows if _is_lost(row, now)]
-    _give_up(connection, now, lost)
-    mine = [row for row in rows if _is_claimable(row, now) or _is_mine(row, now, token)]
-    _take(connection, now, mine, _Terms(token, now + micros(lease), worker))
-    taken = {row["id"] for row in mine}
-    left = [domain(row | {"wait": _wait(row, now)}) for row in rows if row["id"] not in taken]
-    refusals = refused([identifier for identifier in wanted if identifier.hex not in taken], left)
-    return [*(claimed(domain(row), token) for row in mine), *refusals]
+    rows = [domain(row) for row in connection.execute(_READ, {"ids": ids(wanted), "now": now})]
+    _give_up(connection, now, [row for row in rows if _is_lost(row, now)])
+    new = [row for row in rows if _is_claimable(row, now)]
+    again = [row for row in rows if _is_mine(row, now, token)]
+    _take(connection, new, again, _Terms(token, now, now + micros(lease), worker))
+    taken = {row["id"] for row in (*new, *again)}
+    left = [row | {"wait": _wait(row, now)} for row in rows if row["id"] not in taken]
+    refusals = refused([identifier for identifier in wanted if identifier not in taken], left)
+    return [*(claimed(row, token) for row in (*new, *again)), *refusals]
 
 
 def renew(
@@ -65,6 +69,7 @@ def renew(
 @dataclass(frozen=True, slots=True)
 class _Terms:
     token: UUID
+    now: int
     until: int
     worker: str
 
@@ -93,25 +98,28 @@ def _wait(row: _Row, now: int) -> timedelta:
     return timedelta(microseconds=(until or now) - now)
 
 
-def _take(connection: sqlite3.Connection, now: int, rows: Iterable[_Row], terms: _Terms) -> None:
-    changes = []
-    for row in rows:
-        events = []
-        if not _is_mine(row, now, terms.token):
-            row["attempts"] += 1
-            events = [event_now("claimed", now, attempt=row["attempts"], worker=terms.worker)]
-        changes.append(
-            {
-                "id": row["id"],
-                "attempts": row["attempts"],
-                "token": terms.token.hex,
-                "until": terms.until,
-                "sweep_at": terms.until + micros(LEASE_GRACE),
-                "now": now,
-                "appendix": appendix(events),
-            }
-        )
-    connection.executemany(_CLAIM, changes)
+def _take(connection: sqlite3.Connection, new: Sequence[_Row], again: Sequence[_Row], terms: _Terms) -> None:
+    event, event_end = _claimed_event(terms)
+    change = {
+        "token": terms.token.hex,
+        "until": terms.until,
+        "sweep_at": terms.until + micros(LEASE_GRACE),
+        "now": terms.now,
+        "event": event,
+        "event_end": event_end,
+    }
+    connection.execute(_CLAIM, change | {"ids": _ids_of(new)})
+    if again:
+        connection.execute(_CLAIM_AGAIN, change | {"ids": _ids_of(again)})
+    for row in new:
+        row["attempts"] += 1
+
+
+def _claimed_event(terms: _Terms) -> tuple[str, str]:
+    """The appendix of each claim, without the number of its attempt: what comes before that and after."""
+    text = appendix([event_now("claimed", terms.now, attempt=0, worker=terms.worker)])
+    before, name, after = text.partition('"attempt":')
+    return before + name, after.removeprefix("0")
 
 
 def _give_up(connection: sqlite3.Connection, now: int, rows: Iterable[_Row]) -> None:
@@ -119,5 +127,9 @@ def _give_up(connection: sqlite3.Connection, now: int, rows: Iterable[_Row]) -> 
     changes = []
     for row in rows:
         row["status"] = Status.UNKNOWN
-        changes.append({"id": row["id"], "now": now, "appendix": added})
+        changes.append({"id": row["id"].hex, "now": now, "appendix": added})
     connection.executemany(_GIVE_UP, changes)
+
+
+def _ids_of(rows: Iterable[_Row]) -> str:
+    return ids(row["id"] for row in rows)

@@ -11,8 +11,8 @@ from angarium.notifications.model import Event
 from angarium.notifications.store.timeline import encode_events
 from angarium.platform.database.types import from_microseconds, to_microseconds
 
-_IDS = frozenset({"id", "subject"})
-_MOMENTS = frozenset({"created_at", "expires_at"})
+_IDS = ("id", "subject")
+_MOMENTS = ("created_at", "expires_at")
 _MICROSECOND = timedelta(microseconds=1)
 
 APPEND = "substr(events, 1, length(events) - 1) || :appendix"
@@ -46,14 +46,13 @@ def event_now(kind: str, now: int, **data: object) -> Event:
     return Event(kind, from_microseconds(now), data)
 
 
-def domain(row: sqlite3.Row | dict[str, Any]) -> dict[str, Any]:
+def domain(row: sqlite3.Row) -> dict[str, Any]:
     """The row with ids and moments as Python knows them."""
-    return {name: _convert(name, row[name]) for name in row.keys()}  # noqa: SIM118 - iterating a Row gives its values
-
-
-def _convert(name: str, value: Any) -> Any:
-    if value is None:
-        return None
-    if name in _IDS:
-        return UUID(hex=value)
-    return from_microseconds(value) if name in _MOMENTS else value
+    values = dict(zip(row.keys(), row, strict=True))  # a Row itself looks each name up from the first column on
+    for name in _IDS:
+        if values.get(name) is not None:
+            values[name] = UUID(values[name])
+    for name in _MOMENTS:
+        if values.get(name) is not None:
+            values[name] = from_microseconds(values[name])
+    return values

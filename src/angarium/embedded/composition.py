@@ -20,6 +20,7 @@ from angarium.delivery.process import ProviderParts, keep_delivering, worker_nam
 from angarium.delivery.settings import WorkerSettings
 from angarium.delivery.unsubscribing import unsubscribing_of
 from angarium.directory.preference_links import links_of
+from angarium.embedded.contacts import LocalContacts
 from angarium.notifications.store.schema import MIGRATIONS as NOTIFICATIONS_MIGRATIONS
 from angarium.platform.database.engine import open_engine
 from angarium.platform.database.migrate import upgrade
@@ -117,7 +118,7 @@ async def compose_embedded(settings: EmbeddedSettings, *, logger: Logger) -> Asy
         for name, service in (("gateway", running.gateway.app), ("users", users), ("templates", templates)):
             switchboard.put(name, service)
         await shared.store.requeue_unfinished()
-        parts = _engine_parts(shared, settings.worker)
+        parts = _engine_parts(shared, settings.worker, LocalContacts(users.state.people, shared.contacts))
         engines = _build_engines(settings.worker, parts, client, stack)
         app = OnePort(running.gateway.app, users=users, templates=templates)
         yield Embedded(app=app, engines=engines, parts=parts, api_key=running.api_key)
@@ -207,12 +208,12 @@ async def _open(url: str, pool_size: int, name: str, migrations: str, stack: Asy
     return engine
 
 
-def _engine_parts(shared: GatewayParts, settings: WorkerSettings) -> EngineParts:
+def _engine_parts(shared: GatewayParts, settings: WorkerSettings, contacts: LocalContacts) -> EngineParts:
     return EngineParts(
         store=shared.store,
         broker=shared.broker,
         topology=shared.topology,
-        contacts=shared.contacts,
+        contacts=contacts,
         templates=shared.templates,
         renderer=Renderer(),
         clock=shared.clock,

@@ -1,0 +1,38 @@
+"""Users as the engines see them where the users service is in the same process."""
+
+from collections.abc import Collection, Mapping
+from uuid import UUID
+
+import msgspec
+
+from angarium.contracts.users import Contact
+from angarium.directory.port import Contacts
+from angarium.platform.database.faults import DatabaseUnavailable
+from angarium.services.users.people import People
+
+_DOCUMENT = msgspec.json.Decoder(Contact)
+
+
+class LocalContacts:
+    """Implements `directory.port.Contacts`: `current` is the service's own use case, called without a request.
+
+    While its database is away, and for what may be a moment old, `through_service` is asked.
+    """
+
+    def __init__(self, people: People, through_service: Contacts) -> None:
+        self._people = people
+        self._through_service = through_service
+
+    def kept(self, tenant: str, user_id: UUID) -> Contact | None:
+        return self._through_service.kept(tenant, user_id)
+
+    async def known(self, tenant: str, user_id: UUID) -> Contact | None:
+        return await self._through_service.known(tenant, user_id)
+
+    async def current(self, tenant: str, user_ids: Collection[UUID]) -> Mapping[UUID, Contact | None]:
+        try:
+            documents = await self._people.contacts(tenant, user_ids)
+        except DatabaseUnavailable:
+            return await self._through_service.current(tenant, user_ids)
+        found = {contact.user_id: contact for contact in map(_DOCUMENT.decode, documents)}
+        return {user_id: found.get(user_id) for user_id in user_ids}

@@ -1,0 +1,82 @@
+"""The engines' way to users within one process says the same as a request to the users service."""
+
+import io
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import NoReturn
+from uuid import UUID, uuid4
+
+import httpx2
+import pytest
+
+from angarium.directory.port import Contacts
+from angarium.embedded.composition import Embedded, EmbeddedSettings, compose_embedded
+from angarium.embedded.contacts import LocalContacts
+from angarium.platform.database.faults import DatabaseUnavailable
+from angarium.platform.telemetry.logging import make_logger
+from angarium.services.users.people import People
+
+pytestmark = pytest.mark.slow
+KEY = "ang_live_of_these_tests"
+
+
+@pytest.fixture
+async def system(tmp_path: Path) -> AsyncIterator[Embedded]:
+    settings = EmbeddedSettings.load(data_dir=tmp_path, mailbox_smtp_port=0, api_key=KEY, service_token="s" * 20)
+    logger = make_logger("test", level="error", format="json", stream=io.StringIO())
+    async with compose_embedded(settings, logger=logger) as system:
+        yield system
+
+
+@pytest.fixture
+async def client(system: Embedded) -> AsyncIterator[httpx2.AsyncClient]:
+    transport = httpx2.ASGITransport(app=system.app)
+    headers = {"x-api-key": KEY}
+    async with httpx2.AsyncClient(transport=transport, base_url="http://angarium", headers=headers) as client:
+        yield client
+
+
+def _both_ways(system: Embedded) -> tuple[LocalContacts, Contacts]:
+    local = system.parts.contacts
+    assert isinstance(local, LocalContacts)
+    return local, local._through_service
+
+
+async def _create(client: httpx2.AsyncClient, name: str) -> UUID:
+    body = {"name": name, "email": f"{name}@example.com", "push_token": "t", "preferences": {"sms": False}}
+    answer = await client.post("/api/v1/users", json=body)
+    return UUID(answer.raise_for_status().json()["data"]["user_id"])
+
+
+async def test_it_answers_as_the_service_does(system: Embedded, client: httpx2.AsyncClient) -> None:
+    local, service = _both_ways(system)
+    wanted = {await _create(client, "ada"), await _create(client, "eve"), uuid4()}
+    told = await local.current("default", wanted)
+    assert told == await service.current("default", wanted)
+    assert sorted(contact.name for contact in told.values() if contact is not None) == ["ada", "eve"]
+    assert await local.current("another", wanted) == dict.fromkeys(wanted)
+    assert await local.current("default", ()) == {}
+
+
+async def test_a_change_is_seen_at_once(system: Embedded, client: httpx2.AsyncClient) -> None:
+    local, _ = _both_ways(system)
+    user_id = await _create(client, "ada")
+    before = (await local.current("default", {user_id}))[user_id]
+    await client.put(f"/api/v1/users/{user_id}/preferences", json={"email": False})
+    after = (await local.current("default", {user_id}))[user_id]
+    assert (before and before.preferences.email, after and after.preferences.email) == (True, False)
+    assert local.kept("default", user_id) is None
+    assert await local.known("default", user_id) == after
+
+
+async def test_without_the_database_the_copies_of_the_cache_go_on(
+    system: Embedded, client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> NoReturn:
+        raise DatabaseUnavailable
+
+    local, _ = _both_ways(system)
+    user_id = await _create(client, "ada")
+    before = await local.current("default", {user_id})
+    monkeypatch.setattr(People, "contacts", away)
+    assert await local.current("default", {user_id, uuid4()}) == before
