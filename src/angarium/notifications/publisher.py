@@ -10,6 +10,9 @@ from angarium.platform.broker.port import Broker, Outgoing
 from angarium.platform.telemetry.correlation import CORRELATION_HEADER
 from angarium.platform.telemetry.logging import Logger
 
+_BURSTS = 50
+"""How many are forgotten in one statement; each is of 500 messages at most, as acceptances and leases are."""
+
 
 class OutboxPublisher:
     """Publishes in bursts. What is not confirmed stays in the outbox, where the relay finds it."""
@@ -18,7 +21,7 @@ class OutboxPublisher:
         self._broker = broker
         self._logger = logger
         self._store = store
-        self._forget = GroupCommit(self._confirm, limit=2000, flushers=1)
+        self._forget: GroupCommit[Sequence[OutboxKey], None] = GroupCommit(self._confirm, limit=_BURSTS, flushers=1)
 
     async def publish(self, messages: Sequence[OutboxMessage]) -> int:
         """How many of `messages` the broker took. Never raises: the outbox keeps the others."""
@@ -27,7 +30,8 @@ class OutboxPublisher:
         try:
             taken = await self._broker.publish([_outgoing(message) for message in messages])
             confirmed = [message.key for message, ok in zip(messages, taken, strict=True) if ok]
-            await self._forget.submit_many(confirmed)
+            if confirmed:
+                await self._forget.submit(confirmed)
         except Transient as error:
             self._logger.warning("outbox.publish_failed", count=len(messages), error=type(error).__name__)
             return 0
@@ -35,9 +39,9 @@ class OutboxPublisher:
             self._logger.warning("outbox.unconfirmed", count=len(messages) - len(confirmed))
         return len(confirmed)
 
-    async def _confirm(self, keys: Sequence[OutboxKey]) -> Sequence[None]:
-        await self._store.confirm_outbox(keys)
-        return [None] * len(keys)
+    async def _confirm(self, bursts: Sequence[Sequence[OutboxKey]]) -> Sequence[None]:
+        await self._store.confirm_outbox([key for keys in bursts for key in keys])
+        return [None] * len(bursts)
 
 
 def _outgoing(message: OutboxMessage) -> Outgoing:

@@ -6,6 +6,7 @@ import pytest
 
 from angarium.platform.broker.port import Broker, BrokerUnavailable
 from tests.conformance.broker.messages import bodies, collect, nothing_comes, numbered, outgoing, take, until_ready
+from tests.support.wait import until
 
 
 async def test_a_consumer_holds_no_more_than_its_prefetch(broker: Broker) -> None:
@@ -130,8 +131,13 @@ async def test_a_delivery_of_a_closed_consumer_cannot_be_settled(broker: Broker)
     await until_ready(broker, "email", 2)
 
 
+async def _consumed_by(broker: Broker, count: int) -> bool:
+    return (await broker.stats(["email"]))[0].consumers == count
+
+
 async def test_consumers_of_one_queue_share_it(broker: Broker) -> None:
     async with broker.consume("email", prefetch=5) as one, broker.consume("email", prefetch=5) as other:
+        await until(lambda: _consumed_by(broker, 2))
         await broker.publish([outgoing(body=b"0"), outgoing(body=b"0")])
         await asyncio.gather(take(one, 1), take(other, 1))
         assert all(await broker.publish(numbered(8)))

@@ -6,13 +6,17 @@ Guarantees every adapter gives, held by `tests/conformance/broker`:
   no queue is bound for, or that a full queue refuses, is not taken; the caller's record keeps it.
 - A delivery that is not acknowledged comes again: at once when its consumer closes, or its connection ends.
 - Delivery is at least once and may be out of order. Whoever consumes decides by the record, not by the message.
+
+Messages are Structs, which are made several times as fast as frozen dataclasses.
 """
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
+
+import msgspec
 
 from angarium.contracts.errors import SettingsError, Transient
 
@@ -58,8 +62,7 @@ class Topology:
     delays: tuple[timedelta, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(msgspec.Struct, frozen=True):
     """A message to publish.
 
     `message_id` is unique among the messages being published. With a `delay` it is delivered to
@@ -70,13 +73,12 @@ class Outgoing:
     routing_key: str
     body: bytes
     message_id: str
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     delay: timedelta | None = None
     mandatory: bool = True
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Delivery:
+class Delivery(msgspec.Struct, frozen=True, eq=False):
     """A message that was received and not yet acknowledged. `handle` belongs to the adapter."""
 
     queue: str

@@ -7,11 +7,11 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from aiormq import AMQPChannelError, Channel, Connection, ConnectionClosed, TransportFactory
-from aiormq.connection import TCPTransportFactory, TLSTransportFactory
 from yarl import URL
 
 from angarium.contracts.errors import SettingsError
 from angarium.platform.broker.port import BrokerUnavailable
+from angarium.platform.broker.rabbitmq_reading import FrameReader, Taker
 from angarium.platform.clock import Clock
 from angarium.platform.telemetry.logging import Logger
 
@@ -84,10 +84,9 @@ def _cancellations() -> int:
     return task.cancelling() if task else 0
 
 
-async def open_channel(connection: Connection, *, confirms: bool = False, buffered_frames: int = 10) -> Channel:
+async def open_channel(connection: Connection, *, confirms: bool = False) -> Channel:
     """A new channel; with `confirms` it is for publishing. Raises BrokerUnavailable."""
-    opening = connection.channel(publisher_confirms=confirms, frame_buffer_size=buffered_frames, on_return_raises=False)
-    channel = await answer(opening)
+    channel = await answer(connection.channel(publisher_confirms=confirms))
     if not isinstance(channel, Channel):
         raise TypeError(f"a connection of the library gave {type(channel).__name__}")
     return channel
@@ -102,14 +101,20 @@ async def close_channel(channel: Channel) -> None:
 
 
 class _Transport(TransportFactory):
-    """The library's transports, remembered so that one whose peer no longer reads can be dropped."""
+    """A connection's socket: it can be dropped when its peer no longer reads, and its reader has takers."""
 
-    def __init__(self, scheme: str) -> None:
-        self._factory: TransportFactory = TLSTransportFactory() if scheme == "amqps" else TCPTransportFactory()
+    def __init__(self) -> None:
+        self.reader: FrameReader | None = None
         self._writer: asyncio.StreamWriter | None = None
 
     async def create(self, url: URL, **kwargs: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        reader, self._writer = await self._factory.create(url, **kwargs)
+        """As `asyncio.open_connection`, whose documentation says to copy it for a reader of one's own."""
+        tls = await kwargs["ssl_context_provider"].get_context() if url.scheme == "amqps" else None
+        loop = asyncio.get_running_loop()
+        reader = self.reader = FrameReader(loop)
+        protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
+        transport, _ = await loop.create_connection(lambda: protocol, str(url.host), int(url.port or 0), ssl=tls)
+        self._writer = asyncio.StreamWriter(transport, protocol, reader, loop)
         return reader, self._writer
 
     def abort(self) -> None:
@@ -117,28 +122,35 @@ class _Transport(TransportFactory):
             self._writer.transport.abort()
 
 
-class _Dialled:
-    """A connection with the means to drop it."""
+class AmqpConnection(Connection):
+    """The library's connection, whose channels may take what they are sent out of its reader."""
 
     def __init__(self, node: str, name: str) -> None:
-        self._transport = _Transport(urlsplit(node).scheme)
+        self._socket = _Transport()
         self.address = _address(node)
-        self.connection = Connection(
-            node, transport_factory=self._transport, client_properties={"connection_name": name}
-        )
+        super().__init__(node, transport_factory=self._socket, client_properties={"connection_name": name})
 
-    async def open(self) -> None:
+    async def dial(self) -> None:
+        """Connect. Raises BrokerUnavailable."""
         try:
-            await answer(self.connection.connect(), _CONNECT_SECONDS)
+            await answer(self.connect(), _CONNECT_SECONDS)
         except BaseException:
-            self._transport.abort()
+            self._socket.abort()
             raise
 
-    async def close(self) -> None:
+    async def hang_up(self) -> None:
+        """Close, whether the broker answers or not; never raises."""
         try:
-            await answer(self.connection.close(ConnectionClosed(200, "closed")), _CLOSE_SECONDS)
+            await answer(self.close(ConnectionClosed(200, "closed")), _CLOSE_SECONDS)
         except BrokerUnavailable:
-            self._transport.abort()
+            self._socket.abort()
+
+    def give(self, channel: Channel, taker: Taker) -> None:
+        """Offer `taker` the frames of `channel`, before the library, as long as the channel is open."""
+        reader = self._socket.reader
+        if reader is not None:
+            reader.give(channel.number, taker)
+            channel.closing.add_done_callback(lambda _: reader.keep(channel.number, taker))
 
 
 class Link:
@@ -162,24 +174,24 @@ class Link:
         self._logger = logger
         self._prepare = prepare
         self._dialling = asyncio.Lock()
-        self._dialled: _Dialled | None = None
+        self._connection: AmqpConnection | None = None
         self._up = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
         self._closed = False
 
     @property
-    def current(self) -> Connection | None:
+    def current(self) -> AmqpConnection | None:
         """The connection, if there is one now."""
-        dialled = self._dialled
-        return dialled.connection if dialled and dialled.connection.is_opened else None
+        connection = self._connection
+        return connection if connection and connection.is_opened else None
 
-    async def connect(self) -> Connection:
+    async def connect(self) -> AmqpConnection:
         """The connection, made now if there is none. Raises BrokerUnavailable, and whatever `prepare` raises."""
         self.keep()
         async with self._dialling:
             return self.current or await self._dial()
 
-    async def connected(self) -> Connection:
+    async def connected(self) -> AmqpConnection:
         """The connection, as soon as there is one."""
         self.keep()
         while (connection := self.current) is None:
@@ -199,9 +211,9 @@ class Link:
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.gather(self._keeper, return_exceptions=True)
-        dialled, self._dialled = self._dialled, None
-        if dialled is not None:
-            await dialled.close()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.hang_up()
 
     def _check_open(self) -> None:
         if self._closed:
@@ -222,25 +234,25 @@ class Link:
             await self._clock.sleep(_BACK_OFF_SECONDS[min(failures, len(_BACK_OFF_SECONDS) - 1)])
             failures += 1
 
-    async def _dial(self) -> Connection:
+    async def _dial(self) -> AmqpConnection:
         reasons = []
         for node in self._nodes:
             try:
-                return await self._establish(_Dialled(node, self._name))
+                return await self._establish(AmqpConnection(node, self._name))
             except BrokerUnavailable as error:
                 reasons.append(f"{_address(node)}: {error}")
         raise BrokerUnavailable("; ".join(reasons))
 
-    async def _establish(self, dialled: _Dialled) -> Connection:
-        await dialled.open()
+    async def _establish(self, connection: AmqpConnection) -> AmqpConnection:
+        await connection.dial()
         try:
             if self._prepare is not None:
-                await self._prepare(dialled.connection)
+                await self._prepare(connection)
             self._check_open()
         except BaseException:
-            await dialled.close()
+            await connection.hang_up()
             raise
-        self._dialled = dialled
+        self._connection = connection
         self._up.set()
-        self._logger.info("broker.connected", link=self._name, node=dialled.address)
-        return dialled.connection
+        self._logger.info("broker.connected", link=self._name, node=connection.address)
+        return connection

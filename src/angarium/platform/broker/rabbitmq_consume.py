@@ -3,16 +3,18 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
+from typing import NamedTuple
 
 from aiormq import Channel, ChannelNotFoundEntity, Connection
-from aiormq.abc import ChannelFrame, DeliveredMessage
-from pamqp import commands as spec
+from aiormq.abc import ChannelFrame
 
 from angarium.platform.broker.port import BrokerUnavailable, Delivery
-from angarium.platform.broker.rabbitmq_connection import Link, answer, close_channel, open_channel
-from angarium.platform.broker.rabbitmq_encoding import text_headers
+from angarium.platform.broker.rabbitmq_connection import AmqpConnection, Link, answer, close_channel, open_channel
+from angarium.platform.broker.rabbitmq_decoding import ACK, NACK, Content, Delivered
+from angarium.platform.broker.rabbitmq_deliveries import Deliveries
+from angarium.platform.broker.rabbitmq_encoding import settlement
 from angarium.platform.broker.rabbitmq_topology import queue_stats
 from angarium.platform.broker.rabbitmq_writing import either, put
 from angarium.platform.clock import Clock
@@ -23,10 +25,10 @@ _CANCEL_SECONDS = 3.0
 # A quorum queue's client in the broker holds acknowledgements back while 32 commands are under way (SOFT_LIMIT in
 # rabbit_fifo_client.erl) and forgets them if the channel closes before.
 _SETTLE_SECONDS = 0.1
+_MULTIPLE, _REQUEUE = 1, 2  # flags of Basic.Ack and Basic.Nack
 
 
-@dataclass(frozen=True, slots=True)
-class _Receipt:
+class _Receipt(NamedTuple):
     subscription: "_Subscription"
     tag: int
 
@@ -52,15 +54,15 @@ class _Subscription:
         async with self._writing:
             known = {tag for tag in tags if tag in self.unsettled}
             row = self._row(known)
-            frames = [spec.Basic.Ack(delivery_tag=row[-1], multiple=True)] if row else []
-            frames += [spec.Basic.Ack(delivery_tag=tag) for tag in sorted(known.difference(row))]
+            frames = [self._settle(ACK, row[-1], _MULTIPLE)] if row else []
+            frames += [self._settle(ACK, tag) for tag in sorted(known.difference(row))]
             await self._write(frames, known)
 
     async def release(self, tags: Collection[int]) -> None:
         """Give those of `tags` that are unsettled back to the queue."""
         async with self._writing:
             known = {tag for tag in tags if tag in self.unsettled}
-            await self._write([spec.Basic.Nack(delivery_tag=tag, requeue=True) for tag in sorted(known)], known)
+            await self._write([self._settle(NACK, tag, _REQUEUE) for tag in sorted(known)], known)
 
     async def close(self) -> None:
         """Close the channel; the broker takes back what is unsettled."""
@@ -85,7 +87,10 @@ class _Subscription:
             row.append(tag)
         return row
 
-    async def _write(self, frames: Sequence[spec.Basic.Ack | spec.Basic.Nack], tags: Collection[int]) -> None:
+    def _settle(self, method: bytes, tag: int, bits: int = 0) -> bytes:
+        return settlement(self._channel.number, method, tag, bits)
+
+    async def _write(self, frames: Sequence[bytes], tags: Collection[int]) -> None:
         def then(written: bool) -> None:
             if written:
                 self._settled = True
@@ -93,7 +98,7 @@ class _Subscription:
                     del self.unsettled[tag]
 
         if frames:
-            await put(self._channel, ChannelFrame.marshall(self._channel.number, frames), then)
+            await put(self._channel, ChannelFrame(payload=b"".join(frames), should_close=False), then)
 
     def _on_cancel(self, _: object) -> None:
         if not self.cancelled.done():
@@ -165,27 +170,34 @@ class RabbitMQConsumer:
                 await self._heal()
             await self._clock.sleep(_PAUSE_SECONDS)
 
-    async def _consume(self, connection: Connection) -> None:
+    async def _consume(self, connection: AmqpConnection) -> None:
         """Receive until the subscription ends."""
-        channel = await open_channel(connection, buffered_frames=self._prefetch * 3)
+        channel = await open_channel(connection)
         subscription = self._subscription = _Subscription(channel, self._clock)
-
-        async def arrive(message: DeliveredMessage) -> None:
-            self._arrive(subscription, message)
-
+        connection.give(channel, Deliveries(partial(self._arrive, subscription)))
         try:
             await answer(channel.basic_qos(prefetch_count=self._prefetch))
-            await answer(channel.basic_consume(self._queue, arrive), passing=(ChannelNotFoundEntity,))
+            await answer(channel.basic_consume(self._queue, _taken), passing=(ChannelNotFoundEntity,))
             await self._watch(connection, subscription)
         finally:
             self._subscription = None
             self._arrived.clear()
             await subscription.close()
 
-    def _arrive(self, subscription: _Subscription, message: DeliveredMessage) -> None:
+    def _arrive(self, subscription: _Subscription, delivered: Delivered, content: Content, body: bytes) -> None:
         if subscription is self._subscription:
-            delivery = _delivery(self._queue, subscription, message)
-            self._arrived.append(delivery)
+            subscription.unsettled[delivered.tag] = None
+            self._arrived.append(
+                Delivery(
+                    queue=self._queue,
+                    routing_key=delivered.routing_key,
+                    body=body,
+                    message_id=content.message_id,
+                    headers=content.headers,
+                    redelivered=delivered.redelivered,
+                    handle=_Receipt(subscription, delivered.tag),
+                )
+            )
             self._received += 1
             self._wake.set()
 
@@ -220,15 +232,5 @@ def _tags(deliveries: Collection[Delivery], subscription: _Subscription) -> set[
     }
 
 
-def _delivery(queue: str, subscription: _Subscription, message: DeliveredMessage) -> Delivery:
-    tag = message.delivery_tag or 0
-    subscription.unsettled[tag] = None
-    return Delivery(
-        queue=queue,
-        routing_key=message.routing_key or "",
-        body=message.body,
-        message_id=message.header.properties.message_id,
-        headers=text_headers(message),
-        redelivered=bool(message.redelivered),
-        handle=_Receipt(subscription, tag),
-    )
+async def _taken(_: object) -> None:
+    """The library's callback for a delivery, of which it hears nothing."""

@@ -1,4 +1,4 @@
-"""Messages as AMQP frames (AMQP 0-9-1 §2.3.5, §4.2), and as deliveries.
+"""Messages as AMQP frames (AMQP 0-9-1 §2.3.5, §4.2).
 
 What every message has is written directly: the library's general encoder takes five times as long. A property test
 holds the two together.
@@ -10,7 +10,6 @@ from struct import Struct
 
 import pamqp.frame
 from aiormq import Channel
-from aiormq.abc import DeliveredMessage
 from pamqp import commands as spec
 from pamqp.body import ContentBody
 
@@ -27,8 +26,7 @@ _HEADERS_FLAG, _CORRELATION_FLAG = 1 << 13, 1 << 10
 _ALWAYS = 1 << 15 | 1 << 12 | 1 << 7 | 1 << 6  # content type, delivery mode, message id, timestamp
 _CONTENT_TYPE = b"\x10application/json"
 _PERSISTENT = b"\x02"
-# What RabbitMQ adds to a message that it dead-lettered: passed on, it would make a cycle of an honest second wait.
-_BROKER_HEADERS = ("x-death", "x-first-death-", "x-last-death-")
+_SETTLEMENT = Struct(">BHI4sQBB")  # type, channel, size, method, delivery tag, flags, end
 
 
 class FrameWriter:
@@ -61,14 +59,9 @@ class FrameWriter:
         return b"".join(pamqp.frame.marshal(ContentBody(piece), self._number) for piece in pieces)
 
 
-def text_headers(message: DeliveredMessage) -> dict[str, str]:
-    """The headers that a publisher gave as text, without those of the broker."""
-    headers = message.header.properties.headers or {}
-    return {
-        name: value
-        for name, value in headers.items()
-        if isinstance(value, str) and not name.startswith(_BROKER_HEADERS)
-    }
+def settlement(number: int, method: bytes, tag: int, bits: int) -> bytes:
+    """The frame of an acknowledgement, or a refusal, on channel `number`; `bits` are the method's flags."""
+    return _SETTLEMENT.pack(1, number, 13, method, tag, bits, 0xCE)
 
 
 def _property_bytes(message: Outgoing, timestamp: int) -> bytes:

@@ -1,7 +1,8 @@
 """Raw asyncpg connections for hot statements, where a query layer would cost more than the query.
 
 What runs here are single statements: each is its own transaction, and none leaves anything behind in its session, so a
-connection needs no reset when it is given back.
+connection needs no reset when it is given back. The driver's pool asks more of a connection each time than a statement
+costs.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ from angarium.platform.database.engine import (
     parse_database_url,
     postgresql_server_settings,
 )
-from angarium.platform.database.faults import DatabaseUnavailable, is_confused, is_unavailable
+from angarium.platform.database.faults import DatabaseUnavailable, is_unavailable
 
 
 class Record(Protocol):
@@ -49,8 +50,9 @@ class PostgresqlPool:
         self._size = size
         self._patience = patience
         self._session = dict(session or {})
-        self._pool: Any = None
-        self._opening = asyncio.Lock()
+        self._room = asyncio.Semaphore(size)
+        self._open: set[Any] = set()
+        self._idle: list[Any] = []
         self._closed = False
 
     async def fetch(self, statement: str, *arguments: object) -> Sequence[Record]:
@@ -59,9 +61,11 @@ class PostgresqlPool:
         A statement that is wrong, or a value that PostgreSQL refuses, raises asyncpg's own error.
         """
         try:
-            pool = self._pool or await self._open()
-            async with pool.acquire(timeout=min(POOL_TIMEOUT, self._patience)) as connection:
-                return await _fetch(connection, statement, arguments)
+            await self._enter()
+            try:
+                return await self._fetch(await self._connection(), statement, arguments)
+            finally:
+                self._room.release()
         except Exception as error:
             if is_unavailable(error):
                 raise DatabaseUnavailable from error
@@ -69,36 +73,60 @@ class PostgresqlPool:
 
     async def close(self) -> None:
         """Close every connection, at once where one does not answer; idempotent."""
-        self._closed = True
-        pool, self._pool = self._pool, None
-        if pool is None:
+        if self._closed:
             return
+        self._closed = True
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT):
-                await pool.close()
+                for _ in range(self._size):
+                    await self._room.acquire()
+                await asyncio.gather(*(connection.close() for connection in self._open))
         except TimeoutError:
-            pool.terminate()
+            for connection in self._open:
+                connection.terminate()
 
-    async def _open(self) -> Any:
-        async with self._opening:
-            if self._closed:
-                raise DatabaseUnavailable
-            if self._pool is None:
-                self._pool = await self._create()
-            return self._pool
+    async def _enter(self) -> None:
+        """Take one of the `size` places."""
+        if not self._closed and self._room.locked():
+            async with asyncio.timeout(min(POOL_TIMEOUT, self._patience)):
+                await self._room.acquire()
+        elif not self._closed:
+            await self._room.acquire()  # at once
+        else:
+            raise DatabaseUnavailable
 
-    async def _create(self) -> Any:
+    async def _connection(self) -> Any:
+        """The one that was used last; a new one if there is none."""
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.is_closed():
+                return connection
+            self._open.discard(connection)
+        connection = await self._connect()
+        self._open.add(connection)
+        return connection
+
+    async def _fetch(self, connection: Any, statement: str, arguments: Sequence[object]) -> Sequence[Record]:
+        try:
+            rows: Sequence[Record] = await connection.fetch(statement, *arguments)
+        except BaseException as error:
+            if getattr(error, "sqlstate", None) is None:
+                # Not an answer of the server: nobody knows what the connection is still busy with.
+                self._open.discard(connection)
+                connection.terminate()
+            else:
+                self._idle.append(connection)
+            raise
+        self._idle.append(connection)
+        return rows
+
+    async def _connect(self) -> Any:
         import asyncpg  # noqa: PLC0415 - an optional driver: only who uses PostgreSQL has it
 
-        return await asyncpg.create_pool(
+        return await asyncpg.connect(
             self._dsn,
-            min_size=0,
-            max_size=self._size,
-            max_queries=10_000_000,
-            max_inactive_connection_lifetime=600,
             timeout=min(CONNECT_TIMEOUT, self._patience),
             command_timeout=self._patience,
-            reset=_nothing_to_reset,
             server_settings=postgresql_server_settings() | PLANNING | self._session,
         )
 
@@ -112,17 +140,3 @@ PLANNING = {
     "enable_nestloop": "off",
     "enable_mergejoin": "off",
 }
-
-
-async def _fetch(connection: Any, statement: str, arguments: Sequence[object]) -> Sequence[Record]:
-    try:
-        rows: Sequence[Record] = await connection.fetch(statement, *arguments)
-    except Exception as error:
-        if is_confused(error):
-            connection.terminate()
-        raise
-    return rows
-
-
-async def _nothing_to_reset(_connection: Any) -> None:
-    return

@@ -6,7 +6,6 @@ from typing import Any, cast
 
 import pamqp.frame
 from aiormq import Channel
-from aiormq.abc import DeliveredMessage
 from hypothesis import given
 from hypothesis import strategies as st
 from pamqp import commands as spec
@@ -14,7 +13,8 @@ from pamqp.body import ContentBody
 from pamqp.header import ContentHeader
 
 from angarium.platform.broker.port import Outgoing
-from angarium.platform.broker.rabbitmq_encoding import FrameWriter, text_headers
+from angarium.platform.broker.rabbitmq_decoding import ACK, NACK
+from angarium.platform.broker.rabbitmq_encoding import FrameWriter, settlement
 
 _NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 _SIZE = 64
@@ -75,18 +75,9 @@ def test_a_delayed_message_goes_to_its_delay_and_is_always_mandatory() -> None:
     assert (method.exchange, method.routing_key, method.mandatory) == ("notifications.retry.1500", "k", True)
 
 
-def test_headers_of_the_broker_and_headers_that_are_no_text_are_left_out() -> None:
-    headers = {
-        "x-correlation-id": "c",
-        "x-death": "no",
-        "x-first-death-queue": "q",
-        "x-delivery-count": 3,
-        "x-mine": "y",
-    }
-    message = DeliveredMessage(
-        delivery=spec.Basic.Deliver(),
-        header=ContentHeader(properties=spec.Basic.Properties(headers=cast("Any", headers))),
-        body=b"",
-        channel=cast("Any", None),
-    )
-    assert text_headers(message) == {"x-correlation-id": "c", "x-mine": "y"}
+@given(tag=st.integers(1, 2**63 - 1), multiple=st.booleans(), requeue=st.booleans())
+def test_a_settlement_is_the_frame_that_the_library_makes(tag: int, multiple: bool, requeue: bool) -> None:
+    ack = pamqp.frame.marshal(spec.Basic.Ack(tag, multiple), 7)
+    nack = pamqp.frame.marshal(spec.Basic.Nack(tag, multiple, requeue), 7)
+    assert settlement(7, ACK, tag, int(multiple)) == ack
+    assert settlement(7, NACK, tag, int(multiple) + 2 * int(requeue)) == nack
