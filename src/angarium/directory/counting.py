@@ -1,16 +1,24 @@
 """Counts how often a copy in the process spared a question."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from angarium.platform.telemetry.metrics import Metrics
 
 
-def look_up_counts(cache: str, metrics: Metrics | None) -> tuple[Callable[[], object], Callable[[], object]]:
-    """What counts a miss, and what counts a hit, in `cache_requests_total`."""
+class Counts(NamedTuple):
+    """Counts a look-up: `hit` where a copy was at hand, `miss` where somebody had to be asked."""
+
+    hit: Callable[[], object]
+    miss: Callable[[], object]
+
+
+def look_up_counts(cache: str, metrics: Metrics | None) -> Counts:
+    """What counts in `cache_requests_total`."""
     if metrics is None:
-        return _no_count, _no_count
+        return Counts(_no_count, _no_count)
     requests = metrics.cache_requests_total
-    return requests.labels(cache, "miss").inc, requests.labels(cache, "hit").inc
+    return Counts(requests.labels(cache, "hit").inc, requests.labels(cache, "miss").inc)
 
 
 def _no_count() -> None:

@@ -11,7 +11,7 @@ from angarium.contracts.errors import Transient
 from angarium.contracts.templates import CompiledTemplate, PublishedPointer
 from angarium.directory.counting import look_up_counts
 from angarium.directory.port import DirectoryUnavailable
-from angarium.platform.cache.port import Cache
+from angarium.platform.cache.port import Cache, Hears
 from angarium.platform.clock import Clock
 from angarium.platform.http.client import ServiceClient
 from angarium.platform.local_cache import LocalCache
@@ -60,7 +60,7 @@ class RestTemplates:
         self._pointers: LocalCache[Name, int] = LocalCache(clock, max_entries=max_versions, ttl=ttl)
         self._last_pointers: LocalCache[Name, int] = LocalCache(clock, max_entries=max_versions, ttl=None)
 
-    def listening(self) -> AbstractAsyncContextManager[None]:
+    def listening(self) -> AbstractAsyncContextManager[Hears]:
         """While this context is open a change that is announced is known at once, not only after `ttl`."""
         return self._cache.listen(TOPIC, self._changed)
 

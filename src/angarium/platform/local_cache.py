@@ -15,14 +15,15 @@ ValueT = TypeVar("ValueT")
 class LocalCache(Generic[KeyT, ValueT]):
     """At most `max_entries` values, the least recently used go first; each lives for `ttl` (None: for ever).
 
+    `ttl` may be a function of seconds: what it says at the moment counts for all, also for what was kept before.
     None is an answer that is given but never kept. A value whose loading began before a `drop` of its key is
     given to those who waited for it and not kept, so nothing older than the drop survives it.
     """
 
-    def __init__(self, clock: Clock, *, max_entries: int, ttl: timedelta | None) -> None:
+    def __init__(self, clock: Clock, *, max_entries: int, ttl: timedelta | Callable[[], float] | None) -> None:
         self._clock = clock
         self._max_entries = max_entries
-        self._ttl = ttl.total_seconds() if ttl is not None else float("inf")
+        self._life = ttl if callable(ttl) else _always(ttl)
         self._entries: OrderedDict[KeyT, tuple[float, ValueT]] = OrderedDict()
         self._loading: dict[KeyT, asyncio.Task[ValueT | None]] = {}
 
@@ -34,7 +35,7 @@ class LocalCache(Generic[KeyT, ValueT]):
         entry = self._entries.get(key)
         if entry is None:
             return None
-        if self._clock.monotonic() >= entry[0]:
+        if self._clock.monotonic() - entry[0] >= self._life():
             del self._entries[key]
             return None
         self._entries.move_to_end(key)
@@ -42,7 +43,7 @@ class LocalCache(Generic[KeyT, ValueT]):
 
     def put(self, key: KeyT, value: ValueT) -> None:
         """Keep `value` from now on."""
-        self._entries[key] = (self._clock.monotonic() + self._ttl, value)
+        self._entries[key] = (self._clock.monotonic(), value)
         self._entries.move_to_end(key)
         while len(self._entries) > self._max_entries:
             self._entries.popitem(last=False)
@@ -83,6 +84,11 @@ class LocalCache(Generic[KeyT, ValueT]):
         finally:
             if self._loading.get(key) is mine:
                 del self._loading[key]
+
+
+def _always(ttl: timedelta | None) -> Callable[[], float]:
+    seconds = float("inf") if ttl is None else ttl.total_seconds()
+    return lambda: seconds
 
 
 def _retrieve(task: asyncio.Task[ValueT | None]) -> None:

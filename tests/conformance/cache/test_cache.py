@@ -80,6 +80,12 @@ async def test_rings_come_in_order_and_end_with_the_context(cache: Cache) -> Non
     assert heard == [str(number) for number in range(100)]
 
 
+async def test_who_listens_hears_until_the_context_ends(cache: Cache) -> None:
+    async with cache.listen("users", _into([])) as hears:
+        await until(hears)
+    assert not hears()
+
+
 async def test_a_listener_that_fails_hears_the_next_ring_and_the_announcer_nothing(cache: Cache) -> None:
     heard: list[str] = []
 

@@ -8,7 +8,10 @@ from datetime import timedelta
 import pytest
 
 from angarium.contracts.errors import SettingsError
-from angarium.platform.cache.redis import RedisCache
+from angarium.platform.cache import redis_listener
+from angarium.platform.cache.redis import RedisCache, channel
+from angarium.platform.cache.redis_listener import RedisListener
+from angarium.platform.clock import SystemClock
 from angarium.platform.telemetry.logging import Logger
 from tests.support.clock import ManualClock
 from tests.support.servers import Redis
@@ -112,12 +115,15 @@ async def test_a_listener_outlives_a_restart_and_is_told_that_it_may_have_missed
     async def listener(text: str) -> None:
         heard.append(text)
 
-    async with cache.listen("users", listener):
+    async with cache.listen("users", listener) as hears:
         assert await cache.announce("users", "before")
         await until(lambda: heard == ["before"])
+        assert hears()
         await server.kill()
+        await until(lambda: not hears())
         await server.start()
-        await until(lambda: "" in heard)
+        await until(hears)
+        assert "" in heard
         await until(cache.ready)
         await cache.announce("users", "after")
         await until(lambda: "after" in heard)
@@ -132,10 +138,36 @@ async def test_listening_begins_while_redis_is_down(server: Redis, cache: RedisC
         heard.append(text)
 
     started = time.monotonic()
-    async with cache.listen("users", listener):
+    async with cache.listen("users", listener) as hears:
         assert time.monotonic() - started < TIMEOUT + 0.5
+        assert not hears()
         await server.start()
-        await until(lambda: heard == [""])
+        await until(hears)
+        assert heard == [""]
+
+
+async def test_a_listener_tells_soon_that_redis_hangs(
+    server: Redis, cache: RedisCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_listener, "ANSWER", 0.2)
+    heard: list[str] = []
+
+    async def listener(text: str) -> None:
+        heard.append(text)
+
+    subscription = RedisListener(cache._client, channel("users"), listener, SystemClock(), cache._logger, silence=0.1)
+    running = asyncio.create_task(subscription.run())
+    await until(subscription.hears)
+    await server.freeze()
+    try:
+        await until(lambda: not subscription.hears())
+    finally:
+        await server.thaw()
+    await until(subscription.hears)
+    assert heard == [""]
+    running.cancel()
+    await asyncio.wait([running])
+    assert not subscription.hears()
 
 
 async def test_a_full_redis_refuses_a_write_and_still_reads(server: Redis, cache: RedisCache) -> None:

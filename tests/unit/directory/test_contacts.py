@@ -1,7 +1,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -14,6 +14,7 @@ from angarium.directory import contact_cache
 from angarium.directory.contacts import RestContacts
 from angarium.directory.port import DirectoryUnavailable
 from angarium.platform.cache.memory import MemoryCache
+from angarium.platform.cache.port import Hears, Listener
 from angarium.platform.http.client import ServiceClient
 from angarium.platform.telemetry.metrics import Metrics
 from tests.support.clock import ManualClock, settle
@@ -66,6 +67,17 @@ class UsersService:
         return [len(wanted) for _, wanted in self.calls]
 
 
+class FaintCache(MemoryCache):
+    """A cache whose rings can be lost."""
+
+    lost = False
+
+    @asynccontextmanager
+    async def listen(self, topic: str, listener: Listener) -> AsyncIterator[Hears]:
+        async with super().listen(topic, listener) as hears:
+            yield lambda: hears() and not self.lost
+
+
 @pytest.fixture
 def clock() -> ManualClock:
     return ManualClock()
@@ -77,8 +89,8 @@ def service() -> UsersService:
 
 
 @pytest.fixture
-def cache(clock: ManualClock) -> MemoryCache:
-    return MemoryCache(clock)
+def cache(clock: ManualClock) -> FaintCache:
+    return FaintCache(clock)
 
 
 @pytest.fixture
@@ -108,20 +120,72 @@ async def test_those_who_are_wanted_at_the_same_moment_are_asked_for_in_one_call
     assert service.batches == [100]
 
 
+@pytest.mark.parametrize(("lost", "life"), [(False, 30.0), (True, 2.0)])
 async def test_a_known_user_is_not_asked_for_again_until_its_life_is_over(
-    contacts: RestContacts, service: UsersService, clock: ManualClock, metrics: Metrics
+    contacts: RestContacts, service: UsersService, cache: FaintCache, clock: ManualClock, *, lost: bool, life: float
 ) -> None:
+    cache.lost = lost
     user_id = service.add()
     await contacts.known("default", user_id)
-    await clock.advance(1.9)
+    await clock.advance(life - 0.1)
     await contacts.known("default", user_id)
     assert len(service.calls) == 1
-    await clock.advance(0.2)
+    await clock.advance(0.1)
     await contacts.known("default", user_id)
     assert len(service.calls) == 2
+
+
+async def test_nothing_older_than_two_seconds_is_kept_from_when_changes_are_no_longer_heard(
+    contacts: RestContacts, service: UsersService, cache: FaintCache, clock: ManualClock
+) -> None:
+    user_id = service.add(name="old")
+    await contacts.known("default", user_id)
+    await clock.advance(2)
+    assert contacts.kept("default", user_id) is not None
+    cache.lost = True
+    assert contacts.kept("default", user_id) is None
+    service.people["default", user_id] = contact(user_id, "new")
+    found = await contacts.known("default", user_id)
+    assert found is not None
+    assert found.name == "new"
+
+
+async def test_who_does_not_listen_keeps_for_two_seconds(
+    contacts: RestContacts, service: UsersService, cache: MemoryCache, clock: ManualClock
+) -> None:
+    deaf = RestContacts(contacts._client, cache, clock)
+    user_id = service.add()
+    await deaf.known("default", user_id)
+    await clock.advance(1.9)
+    assert deaf.kept("default", user_id) is not None
+    await clock.advance(0.1)
+    assert deaf.kept("default", user_id) is None
+
+
+async def test_what_is_kept_is_what_is_known_until_a_change_is_announced(
+    contacts: RestContacts, service: UsersService, cache: MemoryCache
+) -> None:
+    user_id = service.add()
+    assert contacts.kept("default", user_id) is None
+    known = await contacts.known("default", user_id)
+    assert contacts.kept("default", user_id) == known
+    assert contacts.kept("other", user_id) is None
+    await cache.announce("users", f"default:{user_id}")
+    assert contacts.kept("default", user_id) is None
+    assert len(service.calls) == 1
+
+
+async def test_hits_and_misses_are_counted_once_each(
+    contacts: RestContacts, service: UsersService, metrics: Metrics
+) -> None:
+    user_id = service.add()
+    assert contacts.kept("default", user_id) is None
+    for _ in range(2):
+        await contacts.known("default", user_id)
+    contacts.kept("default", user_id)
     counted = metrics.render().decode()
-    assert 'angarium_cache_requests_total{cache="contacts",result="hit"} 1.0' in counted
-    assert 'angarium_cache_requests_total{cache="contacts",result="miss"} 2.0' in counted
+    assert 'angarium_cache_requests_total{cache="contacts",result="hit"} 2.0' in counted
+    assert 'angarium_cache_requests_total{cache="contacts",result="miss"} 1.0' in counted
 
 
 async def test_someone_who_is_not_there_is_asked_for_each_time(contacts: RestContacts, service: UsersService) -> None:
@@ -140,7 +204,7 @@ async def test_tenants_do_not_see_each_other(
     assert theirs is None
     await cache.set_many({contact_cache.key(user_id): contact_cache.encode("a", mine)}, HOUR)
     service.broken = True
-    await clock.advance(10)
+    await clock.advance(30)
     assert await contacts.known("a", user_id) == mine
     with pytest.raises(DirectoryUnavailable):
         await contacts.known("b", user_id)

@@ -107,6 +107,26 @@ async def test_many_at_once_ask_once(templates: RestTemplates, service: Service)
     assert service.asked == ["published", "versions/1"]
 
 
+async def test_what_is_kept_is_what_would_be_given_without_asking(
+    templates: RestTemplates, service: Service, cache: MemoryCache, clock: ManualClock
+) -> None:
+    async with templates.listening():
+        assert templates.kept_published("default", "welcome") is None
+        assert templates.kept_version("default", "welcome", 1) is None
+        await templates.published("default", "welcome")
+        asked = list(service.asked)
+        assert templates.kept_published("default", "welcome") == version(1)
+        assert templates.kept_version("default", "welcome", 1) == version(1)
+        assert templates.kept_published("other", "welcome") is None
+        await cache.announce("templates", "default:welcome")
+        assert templates.kept_published("default", "welcome") is None
+        await templates.published("default", "welcome")
+        await clock.advance(2)
+        assert templates.kept_published("default", "welcome") is None
+        assert templates.kept_version("default", "welcome", 1) == version(1)
+        assert service.asked == [*asked, "published"]
+
+
 async def test_a_version_is_fetched_once_and_the_pointer_every_two_seconds(
     templates: RestTemplates, service: Service, clock: ManualClock
 ) -> None:

@@ -61,6 +61,21 @@ async def test_a_value_is_asked_for_again_after_its_life(clock: ManualClock, cac
     assert source.asked == 2
 
 
+async def test_a_life_that_changes_counts_for_what_is_kept_already(clock: ManualClock) -> None:
+    life = 10.0
+    cache: LocalCache[str, str] = LocalCache(clock, max_entries=3, ttl=lambda: life)
+    cache.put("a", "1")
+    cache.put("b", "1")
+    await clock.advance(5)
+    assert cache.peek("a") == "1"
+    life = 2.0
+    assert cache.peek("a") is None
+    life = 10.0
+    assert cache.peek("b") == "1"
+    await clock.advance(5)
+    assert cache.peek("b") is None
+
+
 async def test_none_is_given_and_not_kept(cache: LocalCache[str, str]) -> None:
     source = Source(None)
     source.gate.set()

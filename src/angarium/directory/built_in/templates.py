@@ -24,6 +24,15 @@ class WithBuiltIn:
             template.code: template for template in (_inline(), _verification())
         }
 
+    def kept_published(self, tenant: str, code: str) -> CompiledTemplate | None:
+        return self._built_in.get(code) or self._stored.kept_published(tenant, code)
+
+    def kept_version(self, tenant: str, code: str, version: int) -> CompiledTemplate | None:
+        found = self._built_in.get(code)
+        if found is None:
+            return self._stored.kept_version(tenant, code, version)
+        return found if version == found.version else None
+
     async def published(self, tenant: str, code: str) -> CompiledTemplate | None:
         return self._built_in.get(code) or await self._stored.published(tenant, code)
 

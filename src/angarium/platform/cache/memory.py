@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from angarium.platform.cache.port import Listener
+from angarium.platform.cache.port import Hears, Listener
 from angarium.platform.clock import Clock
 
 
@@ -50,12 +50,14 @@ class MemoryCache:
         return True
 
     @asynccontextmanager
-    async def listen(self, topic: str, listener: Listener) -> AsyncIterator[None]:
+    async def listen(self, topic: str, listener: Listener) -> AsyncIterator[Hears]:
         listeners = self._listeners.setdefault(topic, [])
         listeners.append(listener)
+        open_ = True
         try:
-            yield
+            yield lambda: open_
         finally:
+            open_ = False
             listeners.remove(listener)
 
     async def ready(self) -> bool:

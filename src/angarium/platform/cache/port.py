@@ -10,6 +10,8 @@ from datetime import timedelta
 from typing import Protocol
 
 Listener = Callable[[str], Awaitable[None]]
+Hears = Callable[[], bool]
+"""Whether what is announced reaches the listener now, as far as this process can know. Cheap."""
 
 
 class Cache(Protocol):
@@ -31,11 +33,11 @@ class Cache(Protocol):
         """Ring `topic` with `text` in every process that listens now. Best effort."""
         ...
 
-    def listen(self, topic: str, listener: Listener) -> AbstractAsyncContextManager[None]:
+    def listen(self, topic: str, listener: Listener) -> AbstractAsyncContextManager[Hears]:
         """Call `listener` with each text announced on `topic` while the context is open.
 
-        Rings may be lost while the cache is away; when it comes back the listener is called with "" once,
-        which means: anything may have changed.
+        Rings may be lost while the cache is away, which the context's value tells within seconds. When the cache comes
+        back the listener is called with "" once, which means: anything may have changed; only then it hears again.
         """
         ...
 

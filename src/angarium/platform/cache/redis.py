@@ -12,7 +12,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
 from angarium.contracts.errors import SettingsError
-from angarium.platform.cache.port import Listener
+from angarium.platform.cache.port import Hears, Listener
 from angarium.platform.cache.redis_listener import RedisListener
 from angarium.platform.clock import Clock, SystemClock
 from angarium.platform.telemetry.logging import Logger
@@ -60,7 +60,7 @@ class RedisCache:
     async def announce(self, topic: str, text: str) -> bool:
         return await self._ask(lambda client: client.publish(channel(topic), text)) is not None
 
-    def listen(self, topic: str, listener: Listener) -> AbstractAsyncContextManager[None]:
+    def listen(self, topic: str, listener: Listener) -> AbstractAsyncContextManager[Hears]:
         return self._listening(RedisListener(self._client, channel(topic), listener, self._clock, self._logger))
 
     async def ready(self) -> bool:
@@ -70,11 +70,11 @@ class RedisCache:
         await self._client.aclose()
 
     @asynccontextmanager
-    async def _listening(self, subscription: RedisListener) -> AsyncIterator[None]:
+    async def _listening(self, subscription: RedisListener) -> AsyncIterator[Hears]:
         task = asyncio.create_task(subscription.run())
         try:
             await subscription.settle(self._timeout)
-            yield
+            yield subscription.hears
         finally:
             task.cancel()
             await asyncio.wait([task])

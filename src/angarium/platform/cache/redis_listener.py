@@ -34,8 +34,13 @@ class RedisListener:
         self._logger = logger
         self._silence = silence
         self._subscribed = asyncio.Event()
+        self._hears = False
         self._missed = False
         self._failures = 0
+
+    def hears(self) -> bool:
+        """Whether it is subscribed on a connection that lives: one that died in silence counts for up to 7 s."""
+        return self._hears
 
     async def settle(self, timeout: float) -> None:  # noqa: ASYNC109 - giving up the wait is no error here
         """Return once subscribed, or after `timeout` seconds; from then on nothing is missed without a ring of ""."""
@@ -48,15 +53,21 @@ class RedisListener:
         """Listen until cancelled."""
         while True:
             try:
-                async with self._client.pubsub() as pubsub:
-                    await self._subscribe(pubsub)
-                    while True:
-                        await self._next(pubsub)
+                await self._listen()
             except (RedisError, OSError, TimeoutError) as error:
                 self._logger.warning("cache.listener_lost", channel=self._channel, error=type(error).__name__)
             self._missed = True
             await self._clock.sleep(PAUSES[min(self._failures, len(PAUSES) - 1)])
             self._failures += 1
+
+    async def _listen(self) -> None:
+        try:
+            async with self._client.pubsub() as pubsub:
+                await self._subscribe(pubsub)
+                while True:
+                    await self._next(pubsub)
+        finally:
+            self._hears = False
 
     async def _subscribe(self, pubsub: PubSub) -> None:
         await pubsub.subscribe(self._channel)
@@ -66,6 +77,7 @@ class RedisListener:
         if self._missed:
             self._missed = False
             await self._ring("")
+        self._hears = True
 
     async def _next(self, pubsub: PubSub) -> None:
         message = await pubsub.get_message(timeout=self._silence)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 import httpx2
 import msgspec
@@ -13,7 +14,9 @@ import msgspec
 from angarium.contracts.errors import Transient
 from angarium.platform.auth.caller import SERVICE_TOKEN_HEADER, Caller
 from angarium.platform.auth.service_token import caller_headers
-from angarium.platform.clock import Clock
+from angarium.platform.clock import Clock, SystemClock
+from angarium.platform.http.connections import Connections
+from angarium.platform.http.exchange import Answer, ConnectionLost, Exchange, TransportExchange
 from angarium.platform.telemetry.correlation import (
     CORRELATION_HEADER,
     TRACEPARENT_HEADER,
@@ -33,7 +36,8 @@ PAGE_HEADERS = (
     "x-robots-tag",
 )
 """What protects a page that a service made, and goes back with it."""
-_LIMITS = httpx2.Limits(max_connections=200, max_keepalive_connections=50, keepalive_expiry=30.0)
+_TARGET = "%/?:@!$&'()*+,;=[]"
+"""What stands for itself in a path and query (RFC 3986 §3); what was encoded before stays as it is."""
 
 
 class ServiceDown(Transient):
@@ -66,33 +70,29 @@ class ServiceClient:
         timeout: float = TIMEOUT_SECONDS,
         transport: httpx2.AsyncBaseTransport | None = None,
         tls: ssl.SSLContext | None = None,
-        clock: Clock | None = None,  # noqa: ARG002 - taken by all clients; this one has no times of its own
+        clock: Clock | None = None,
     ) -> None:
         self.name = name
         self._own_headers = {} if service_token is None else {SERVICE_TOKEN_HEADER: service_token}
         self._timeout = timeout
-        self._client = httpx2.AsyncClient(
-            base_url=base_url,
-            timeout=timeout,
-            transport=transport,
-            limits=_LIMITS,
-            trust_env=False,
-            verify=tls if tls is not None else True,
+        self._exchange: Exchange = (
+            TransportExchange(base_url, transport)
+            if transport is not None
+            else Connections(base_url, tls=tls, patience=timeout / 2, clock=clock or SystemClock())
         )
 
-    async def get(
-        self, path: str, *, tenant: str, caller: Caller | None = None, params: Mapping[str, Any] | None = None
-    ) -> httpx2.Response:
+    async def get(self, path: str, *, tenant: str, caller: Caller | None = None) -> Answer:
         """GET `path`. Every status below 500 is returned, a 404 too. Raises ServiceDown."""
-        return _sound(self.name, await self._send("GET", path, self._headers(tenant, caller), params=params))
+        return _sound(self.name, await self._send("GET", path, self._headers(tenant, caller)))
 
     async def post(
         self, path: str, *, tenant: str, caller: Caller | None = None, json: Any = None, content: bytes | None = None
-    ) -> httpx2.Response:
+    ) -> Answer:
         """POST `content` as it is, or `json` encoded. Every status below 500 is returned. Raises ServiceDown."""
-        headers = {**self._headers(tenant, caller), "content-type": "application/json"}
+        headers = self._headers(tenant, caller)
+        headers["content-type"] = "application/json"
         body = content if content is not None else msgspec.json.encode(json)
-        return _sound(self.name, await self._send("POST", path, headers, content=body))
+        return _sound(self.name, await self._send("POST", path, headers, body))
 
     async def forward(
         self,
@@ -111,7 +111,7 @@ class ServiceClient:
         """
         sent = self._headers(caller.tenant, caller)
         sent.update({name: headers[name] for name in TAKEN_ALONG if headers is not None and name in headers})
-        answer = await self._send(method, f"{path}?{query}" if query else path, sent, content=body or None)
+        answer = await self._send(method, f"{path}?{query}" if query else path, sent, body)
         if not answer.headers.get("content-type", "application/json").startswith("application/json"):
             _sound(self.name, answer)
         kept = {name: answer.headers[name] for name in (*PASSED_BACK, *PAGE_HEADERS) if name in answer.headers}
@@ -119,7 +119,7 @@ class ServiceClient:
 
     async def close(self) -> None:
         """Close every connection; idempotent."""
-        await self._client.aclose()
+        await self._exchange.close()
 
     def _headers(self, tenant: str, caller: Caller | None) -> dict[str, str]:
         headers = {**self._own_headers, **caller_headers(tenant, caller)}
@@ -129,26 +129,27 @@ class ServiceClient:
             headers[CORRELATION_HEADER] = correlation_id
         return headers
 
-    async def _send(self, method: str, path: str, headers: Mapping[str, str], **content: Any) -> httpx2.Response:
+    async def _send(self, method: str, path: str, headers: Mapping[str, str], content: bytes = b"") -> Answer:
+        target = quote(path, safe=_TARGET)
         try:
             async with asyncio.timeout(self._timeout):
-                return await self._send_again_if_stale(method, path, headers, **content)
-        except (httpx2.TransportError, OSError) as error:
+                return await self._send_again_if_stale(method, target, headers, content)
+        except OSError as error:
             message = f"{self.name} does not answer ({type(error).__name__})"
             raise ServiceDown(message) from error
 
     async def _send_again_if_stale(
-        self, method: str, path: str, headers: Mapping[str, str], **content: Any
-    ) -> httpx2.Response:
+        self, method: str, target: str, headers: Mapping[str, str], content: bytes
+    ) -> Answer:
         try:
-            return await self._client.request(method, path, headers=headers, **content)
-        except (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError):
+            return await self._exchange.ask(method, target, headers, content)
+        except ConnectionLost:
             if method != "GET":
                 raise
-            return await self._client.request(method, path, headers=headers, **content)
+            return await self._exchange.ask(method, target, headers, content)
 
 
-def _sound(name: str, answer: httpx2.Response) -> httpx2.Response:
+def _sound(name: str, answer: Answer) -> Answer:
     if answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
         message = f"{name} answered {answer.status_code}"
         raise ServiceDown(message)

@@ -92,6 +92,16 @@ def build_app(
         mandatory=mandatory,
     )
     erasures = Erasures(engine, gateway, clock, logger, forget=copies.forget) if gateway is not None else None
+    people = People(
+        store=store,
+        copies=copies,
+        passwords=passwords,
+        clock=clock,
+        identifiers=identifiers,
+        logger=logger,
+        mandatory=mandatory,
+        erased=erasures.hurry if erasures is not None else lambda: None,
+    )
     app = build_frame(
         service=SERVICE,
         title="Angarium users",
@@ -104,7 +114,7 @@ def build_app(
         limiter=limiter,
         lifespan=_lifespan(copies, erasures, imports, reports, clock, logger),
         routers=[
-            internal_router(),
+            internal_router(people),
             ImportRoutes(imports, jobs).router(),
             login_router(),
             users_router(),
@@ -116,16 +126,7 @@ def build_app(
         raw_bodies=(PAGE_PATH, UNSUBSCRIBE_PATH, IMPORT_PATH),
     )
     app.state.copies = copies
-    app.state.people = People(
-        store=store,
-        copies=copies,
-        passwords=passwords,
-        clock=clock,
-        identifiers=identifiers,
-        logger=logger,
-        mandatory=mandatory,
-        erased=erasures.hurry if erasures is not None else lambda: None,
-    )
+    app.state.people = people
     app.state.links = links
     app.state.logins = Logins(store=store, passwords=passwords, throttle=LoginThrottle(clock), logger=logger)
     if reports is not None:

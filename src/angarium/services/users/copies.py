@@ -19,11 +19,11 @@ from angarium.services.users.store import UserStore
 
 ROUNDS = 5
 MEND_BATCH = 500
-FILL_BATCH = 500
+FILL_BATCH = 200
 FILL_WAITING = 10_000
 """Contacts that may wait for being copied; what is read beyond that is copied when it is read again."""
-FILL_SECONDS = 0.05
-"""How long reads are gathered before their copies are looked after."""
+FILL_SECONDS = 1.0
+"""How long reads are gathered before their copies are looked after, in one question to the cache."""
 FILLED = timedelta(seconds=10)
 """How long a copy that was found in its place is taken to be there still."""
 MEND_SECONDS = 1.0
@@ -34,7 +34,7 @@ class ContactCopies:
 
     Several processes write the same keys. So each looks at the database again after it wrote, and writes anew what
     was changed meanwhile: whoever writes last has seen the last commit. What the cache did not take is
-    remembered and written by `run` as soon as the cache takes it.
+    remembered and written by `run` as soon as the cache takes it; so is a ring that it did not take.
     """
 
     def __init__(self, store: UserStore, cache: Cache, clock: Clock, logger: Logger) -> None:
@@ -43,9 +43,10 @@ class ContactCopies:
         self._clock = clock
         self._logger = logger
         self._owed: set[UUID] = set()
+        self._unheard = False
         self._wanted = asyncio.Event()
         self._read: dict[bytes, None] = {}
-        self._filled: LocalCache[bytes, UUID] = LocalCache(clock, max_entries=FILL_WAITING, ttl=FILLED)
+        self._filled: LocalCache[bytes, bool] = LocalCache(clock, max_entries=FILL_WAITING, ttl=FILLED)
         self._any_read = asyncio.Event()
 
     @property
@@ -61,7 +62,7 @@ class ContactCopies:
     async def changed(self, tenant: str, user_id: UUID, person: Person | None) -> None:
         """After the commit: replace the copy (None: the user is gone), then ring. Never raises."""
         await self._settle({user_id}, {user_id: contact_document(person)} if person is not None else {})
-        await self._cache.announce(contact_cache.TOPIC, contact_cache.announcement(tenant, user_id))
+        await self._ring(contact_cache.announcement(tenant, user_id))
 
     async def forget(self, tenant: str, user_id: UUID) -> None:
         """The user is gone: no copy stays, here or elsewhere. Never raises."""
@@ -95,7 +96,7 @@ class ContactCopies:
         if missing and not await self._cache.set_many(_entries(missing), contact_cache.LIFE):
             return
         for document in documents:
-            self._filled.put(document, user_of(document))
+            self._filled.put(document, True)
         if missing:
             await self._recheck(missing)
 
@@ -113,16 +114,24 @@ class ContactCopies:
         while True:
             await self._wanted.wait()
             await self.mend()
-            if self._owed:
+            if self._owed or self._unheard:
                 await self._clock.sleep(MEND_SECONDS)
             else:
                 self._wanted.clear()
 
     async def mend(self) -> None:
-        """Try once to write what the cache did not take."""
+        """Try once to write, and to ring for, what the cache did not take."""
         owed = set(list(self._owed)[:MEND_BATCH])
         self._owed -= owed
         await self._settle(owed, None)
+        if self._unheard:
+            self._unheard = False
+            await self._ring(contact_cache.ANYONE)
+
+    async def _ring(self, text: str) -> None:
+        if not await self._cache.announce(contact_cache.TOPIC, text):
+            self._unheard = True
+            self._wanted.set()
 
     async def _recheck(self, written: Mapping[UUID, bytes]) -> None:
         try:

@@ -31,7 +31,7 @@ async def test_it_carries_who_asks_and_why() -> None:
 
     client = client_to(handler)
     with bind_correlation("c-1", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"):
-        await client.get("/users", tenant="acme", caller=CALLER, params={"page": 2})
+        await client.get("/users?page=2", tenant="acme", caller=CALLER)
     await client.close()
     (request,) = seen
     assert str(request.url) == "http://users/users?page=2"

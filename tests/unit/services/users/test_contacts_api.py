@@ -14,6 +14,7 @@ from angarium.directory.contacts import RestContacts
 from angarium.platform.cache.memory import MemoryCache
 from angarium.platform.cache.port import Cache
 from angarium.platform.clock import SystemClock
+from angarium.platform.database.faults import DatabaseUnavailable
 from angarium.platform.http.client import ServiceClient
 from angarium.services.users import copies
 from tests.support.wait import until
@@ -51,8 +52,12 @@ def cache() -> ShakyCache:
 
 @pytest.fixture
 async def users(
-    engine: AsyncEngine, cache: ShakyCache, build: Callable[[AsyncEngine, Cache], Users]
+    engine: AsyncEngine,
+    cache: ShakyCache,
+    build: Callable[[AsyncEngine, Cache], Users],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Users]:
+    monkeypatch.setattr(copies, "FILL_SECONDS", 0.05)
     users = build(engine, cache)
     async with users.app.router.lifespan_context(users.app):
         yield users
@@ -205,6 +210,24 @@ async def test_a_cache_that_comes_back_gets_what_it_missed(
     await until(mended)
 
 
+async def test_a_ring_that_the_cache_did_not_take_is_rung_later_for_everyone(
+    client: httpx2.AsyncClient, cache: ShakyCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copies, "MEND_SECONDS", 0.05)
+    rung: list[str] = []
+
+    async def listener(text: str) -> None:
+        rung.append(text)
+
+    user_id = await create(client)
+    async with cache.listen("users", listener):
+        cache.down = True
+        await client.patch(f"/users/{user_id}", json={"name": "B"})
+        assert rung == []
+        cache.down = False
+        await until(lambda: rung == [""])
+
+
 async def test_with_the_cache_down_the_service_answers_and_is_ready(
     client: httpx2.AsyncClient, cache: ShakyCache
 ) -> None:
@@ -216,8 +239,11 @@ async def test_with_the_cache_down_the_service_answers_and_is_ready(
 
 
 async def test_the_directory_sees_an_opt_out_at_once_and_through_an_outage(
-    client: httpx2.AsyncClient, users: Users, cache: ShakyCache
+    client: httpx2.AsyncClient, users: Users, cache: ShakyCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    async def broken(*_: object) -> None:
+        raise DatabaseUnavailable
+
     user_id = UUID(await create(client))
     rest = ServiceClient(
         "http://users", service_token=TOKEN, name="users", transport=httpx2.ASGITransport(app=users.app)
@@ -231,8 +257,7 @@ async def test_the_directory_sees_an_opt_out_at_once_and_through_an_outage(
         known = await contacts.known("default", user_id)
         assert known is not None
         assert not known.preferences.email
-        await users.engine.dispose()
-        users.app.state.people = None  # the service is broken from here on
+        monkeypatch.setattr(users.app.state.people, "contacts", broken)
         current = (await contacts.current("default", [user_id]))[user_id]
         assert current is not None
         assert not current.preferences.email

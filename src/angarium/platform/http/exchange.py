@@ -1,0 +1,69 @@
+"""The port to one server: a request goes, its answer comes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import httpx2
+import msgspec
+
+_SUCCESS = range(200, 300)
+
+
+class ConnectionLost(ConnectionError):
+    """The connection ended, or what came was no HTTP, before the answer was there"""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer; header names in lower case."""
+
+    status_code: int
+    headers: Mapping[str, str]
+    content: bytes
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the status is a 2xx."""
+        return self.status_code in _SUCCESS
+
+    def json(self) -> Any:
+        """The content, decoded. Raises ValueError."""
+        return msgspec.json.decode(self.content)
+
+
+class Exchange(Protocol):
+    """One server; any number of requests at once."""
+
+    async def ask(self, method: str, target: str, headers: Mapping[str, str], content: bytes) -> Answer:
+        """The answer to one request; `target` is encoded, path and query.
+
+        Raises ConnectionLost once the request may have arrived, OSError where it cannot have; ValueError, and sends
+        nothing, where a header could be taken for two. Has no end of its own: it may be cancelled.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close every connection; idempotent."""
+        ...
+
+
+class TransportExchange:
+    """Through a transport of httpx2: an `ASGITransport` reaches an app in this process."""
+
+    def __init__(self, base_url: str, transport: httpx2.AsyncBaseTransport) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._transport = transport
+
+    async def ask(self, method: str, target: str, headers: Mapping[str, str], content: bytes) -> Answer:
+        request = httpx2.Request(method, f"{self._base_url}{target}", headers=headers, content=content or None)
+        try:
+            answer = await self._transport.handle_async_request(request)
+            return Answer(answer.status_code, answer.headers, await answer.aread())
+        except (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError) as error:
+            raise ConnectionLost from error
+        except httpx2.TransportError as error:
+            raise ConnectionError from error
+
+    async def close(self) -> None:
+        await self._transport.aclose()

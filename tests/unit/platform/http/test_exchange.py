@@ -1,0 +1,52 @@
+"""A server is asked the same, whether it is in this process or behind a socket."""
+
+from typing import Any
+
+import httpx2
+import msgspec
+import pytest
+
+from angarium.platform.http.connections import Connections
+from angarium.platform.http.exchange import TransportExchange
+from angarium.platform.settings import ProcessSettings
+from tests.support.clock import ManualClock
+from tests.unit.platform.http.test_server import serving
+
+pytestmark = pytest.mark.slow
+
+
+async def echo(scope: Any, receive: Any, send: Any) -> None:
+    """Answers what it was asked."""
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body, more = body + message["body"], message.get("more_body", False)
+    names = (b"content-length", b"content-type", b"x-a")
+    seen = [scope["method"].encode(), scope["path"].encode(), scope["raw_path"], scope["query_string"], body]
+    seen += [value for name, value in sorted(scope["headers"]) if name in names]
+    answer = msgspec.json.encode([part.decode("latin-1") for part in seen])
+    head = [(b"content-length", str(len(answer)).encode()), (b"x-b", b"1"), (b"x-b", b"2")]
+    await send({"type": "http.response.start", "status": 404 if body == b"404" else 200, "headers": head})
+    await send({"type": "http.response.body", "body": answer})
+
+
+@pytest.mark.parametrize(
+    ("method", "body"),
+    [
+        ("GET", b""),
+        ("DELETE", b""),
+        *((method, body) for method in ("POST", "PUT", "PATCH") for body in (b"", b"404", b"x" * 200_000)),
+    ],
+)
+async def test_an_app_here_and_one_there_are_asked_the_same(method: str, body: bytes) -> None:
+    asked = method, "/a%2Fb/c?x=%20&y=1", {"x-a": "1", "content-type": "application/json"}, body
+    inside = TransportExchange("http://users", httpx2.ASGITransport(app=echo))
+    async with serving(echo, ProcessSettings()) as port:
+        outside = Connections(f"http://127.0.0.1:{port}", tls=None, patience=2.0, clock=ManualClock())
+        here, there = await inside.ask(*asked), await outside.ask(*asked)
+        await outside.close()
+    await inside.close()
+    assert (here.status_code, here.json()) == (there.status_code, there.json())
+    assert here.json()[:2] == [method, "/a/b/c"]
+    assert here.headers["x-b"] == there.headers["x-b"] == "1, 2"
+    assert here.is_success == (body != b"404")
