@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
@@ -89,12 +89,21 @@ class Directory:
         if self.down:
             raise DirectoryUnavailable
 
+    def kept(self, tenant: str, user_id: UUID) -> Contact | None:
+        return None if self.down else self.users.get(user_id)
+
     async def known(self, tenant: str, user_id: UUID) -> Contact | None:
         self._check()
         return self.users.get(user_id)
 
     async def current(self, tenant: str, user_ids: Collection[UUID]) -> Mapping[UUID, Contact | None]:
         return {} if self.down else {user_id: self.users.get(user_id) for user_id in user_ids}
+
+    def kept_published(self, tenant: str, code: str) -> CompiledTemplate | None:
+        return None if self.down else self.templates.get(code)
+
+    def kept_version(self, tenant: str, code: str, version: int) -> CompiledTemplate | None:
+        return None if self.down else self.templates.get(code)
 
     async def published(self, tenant: str, code: str) -> CompiledTemplate | None:
         self._check()
@@ -151,7 +160,7 @@ class Bench:
         new = []
         for _ in range(count):
             made = self.identifiers.new()
-            new.append(replace(plain, id=made, request_id=str(made), **fields))  # type: ignore[arg-type]  # a test's fields
+            new.append(msgspec.structs.replace(plain, id=made, request_id=str(made), **fields))
         await self.store.accept(new, outbox_lease=timedelta(seconds=10))
         await self.publisher.publish([work_message(one) for one in new])
         return [one.id for one in new]

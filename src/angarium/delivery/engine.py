@@ -125,7 +125,8 @@ class Engine:
         try:
             batch, verdicts, ahead = await self._claim(deliveries, consumer)
             claimed = [verdict for verdict in verdicts if isinstance(verdict, Claimed)]
-            self._start(self._set_aside(batch, verdicts, consumer))
+            if batch.poison or len(claimed) < len(verdicts):
+                self._start(self._set_aside(batch, verdicts, consumer))
             for claim, step in zip(claimed, await self._prepare(claimed, batch, ahead), strict=False):
                 self._start(self._deliver(batch.carriers[claim.id], claim, step))
                 spare -= 1
@@ -175,7 +176,7 @@ class Engine:
         for claim in claimed:
             self._logger.info(
                 "notification.claimed",
-                notification_id=str(claim.id),
+                notification_id=claim.id,
                 correlation_id=claim.correlation_id,
                 channel=claim.channel.value,
                 attempt=claim.attempt,

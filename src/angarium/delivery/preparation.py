@@ -78,11 +78,11 @@ class Preparation:
 
         `ahead` was asked while the claim was under way; whoever is not in it is asked now, and all are if it is old.
         """
-        people = {person for person in map(_person, batch) if person is not None}
+        people = [_person(claimed) for claimed in batch]
         fresh = ahead.contacts if self._clock.monotonic() - ahead.at < _FRESH else {}
-        missing = people - fresh.keys()
+        missing = {person for person in people if person is not None and person not in fresh}
         contacts = {**fresh, **(await self.ask(missing)).contacts} if missing else fresh
-        return [await self._guarded(claimed, contacts) for claimed in batch]
+        return [await self._guarded(claimed, person, contacts) for claimed, person in zip(batch, people, strict=True)]
 
     async def render(self, step: Unrendered) -> Ready | Result:
         """The rest of a preparation that is not quick; it holds up nobody else."""
@@ -96,15 +96,15 @@ class Preparation:
             return self._results.broken(claimed, error, self._delays)
         return Ready(claimed, step.addresses, content, step.delays)
 
-    async def _guarded(self, claimed: Claimed, contacts: People) -> Step:
+    async def _guarded(self, claimed: Claimed, person: Person | None, contacts: People) -> Step:
         """A notification that breaks our own code runs out of attempts, and its neighbours don't notice."""
         try:
-            return await self._prepare_one(claimed, contacts)
+            return await self._prepare_one(claimed, person, contacts)
         except Exception as error:
             self._logger.exception("preparation.failed", notification_id=str(claimed.id))
             return self._results.broken(claimed, error, self._delays)
 
-    async def _prepare_one(self, claimed: Claimed, contacts: People) -> Step:
+    async def _prepare_one(self, claimed: Claimed, person: Person | None, contacts: People) -> Step:
         if claimed.channel is not self._channel:
             return self._results.deferred(claimed, _MISROUTED_WAIT)
         if claimed.expired:
@@ -118,16 +118,16 @@ class Preparation:
             return self._results.failed(claimed, Reason("retries_exhausted", "no attempt was ever answered"))
         if template is None:
             return self._results.failed(claimed, Reason("template_not_found", "the accepted version is gone"))
-        return self._decide(claimed, template, contacts, delays)
+        return self._decide(claimed, template, person, contacts, delays)
 
     def _decide(
         self,
         claimed: Claimed,
         template: CompiledTemplate,
+        person: Person | None,
         contacts: People,
         delays: Sequence[timedelta],
     ) -> Step:
-        person = _person(claimed)
         if person is None:
             return self._address(claimed, template, _addresses_of_recipient(claimed), delays)
         if person not in contacts:

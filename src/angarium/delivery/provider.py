@@ -1,9 +1,10 @@
 """The port to a provider: one small interface for every channel, so that a new provider is one file."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID
+
+import msgspec
 
 from angarium.contracts.errors import AngariumError
 from angarium.contracts.statuses import Channel
@@ -12,8 +13,7 @@ from angarium.delivery.outcome import Outcome
 from angarium.rendering.content import Content
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(msgspec.Struct, frozen=True):
     """Where to: an email address, an E.164 number, or a push token (with its device's platform and id).
 
     `name` is the person's, for a mail's `To`. Already checked for shape.
@@ -26,8 +26,7 @@ class Address:
     subscription: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outbound:
+class Outbound(msgspec.Struct, frozen=True, kw_only=True):
     """One message for one address. `message_key` is the same on every attempt: Message-ID, idempotency key."""
 
     notification_id: UUID
@@ -38,7 +37,7 @@ class Outbound:
     address: Address
     content: Content
     correlation_id: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
 class InvalidAddress(AngariumError):

@@ -1,7 +1,7 @@
 """Writes results in batches, and settles their messages only once they are written."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from angarium.contracts.errors import Transient
 from angarium.contracts.statuses import Status
@@ -15,7 +15,7 @@ from angarium.notifications.store.port import NotificationStore
 from angarium.platform.batching import GroupCommit
 from angarium.platform.clock import Clock
 from angarium.platform.telemetry.logging import Logger
-from angarium.platform.telemetry.metrics import Metrics
+from angarium.platform.telemetry.metrics import Children, Metrics
 
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 2.0
@@ -49,7 +49,8 @@ class Recorder:
         self._leases = leases
         self._slots = slots
         self._clock = clock
-        self._metrics = metrics
+        self._ended = Children(metrics.notifications_finished_total.labels)
+        self._until_sent = Children(metrics.accept_to_sent_seconds.labels)
         self._logger = logger
         self._batches: GroupCommit[Finished, bool] = GroupCommit(self._write, limit=500, flushers=1)
 
@@ -90,8 +91,9 @@ class Recorder:
         await self._parking.park(parked)
         away = {id(carrier) for carrier, _ in parked}
         await self._ack([finished for finished in batch if id(finished.carrier) not in away])
+        now = self._clock.now()
         for finished in fresh:
-            self._tell(finished.claimed, finished.result)
+            self._tell(finished.claimed, finished.result, now)
         if len(fresh) < len(batch):
             self._logger.warning("record.stale", count=len(batch) - len(fresh))
 
@@ -102,11 +104,11 @@ class Recorder:
             deliveries = [d for f in settled if id(f.carrier.consumer) == key for d in f.carrier.deliveries]
             await consumer.ack(deliveries)
 
-    def _tell(self, claimed: Claimed, result: Result) -> None:
+    def _tell(self, claimed: Claimed, result: Result, now: datetime) -> None:
         status = result.status
         self._logger.info(
             _LOG_EVENTS[status],
-            notification_id=str(claimed.id),
+            notification_id=claimed.id,
             correlation_id=claimed.correlation_id,
             user_id=claimed.user_id,
             channel=claimed.channel,
@@ -117,7 +119,7 @@ class Recorder:
         if result.dead_letter is not None:
             self._logger.info("notification.dead_lettered", notification_id=str(claimed.id))
         if status in _ENDS:
-            self._metrics.notifications_finished_total.labels(claimed.channel, status).inc()
+            self._ended[claimed.channel, status].inc()
         if status is Status.SENT:
-            seconds = (self._clock.now() - claimed.created_at).total_seconds()
-            self._metrics.accept_to_sent_seconds.labels(claimed.channel).observe(max(0.0, seconds))
+            seconds = (now - claimed.created_at).total_seconds()
+            self._until_sent[(claimed.channel,)].observe(max(0.0, seconds))

@@ -1,9 +1,10 @@
 """What an outcome or a decision means for the record. Pure: values in, a `Result` out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+
+import msgspec
 
 from angarium.contracts.fields import rfc3339
 from angarium.contracts.statuses import DeliveryPolicy, Status
@@ -19,8 +20,7 @@ UNANSWERED_WAIT = timedelta(seconds=2)
 """How long a send waits when users or templates cannot say what it needs."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(msgspec.Struct, frozen=True):
     """One try at one address: which provider, what it answered, how long it took."""
 
     provider: str
@@ -175,7 +175,10 @@ class Results:
 
 def tidy(answer: str) -> str:
     """An answer fit for the record: one line, no control characters, at most `ANSWER_LIMIT` characters."""
-    return " ".join("".join(c if c.isprintable() else " " for c in answer[: ANSWER_LIMIT * 2]).split())[:ANSWER_LIMIT]
+    text = answer[: ANSWER_LIMIT * 2]
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else " " for c in text)
+    return " ".join(text.split())[:ANSWER_LIMIT]
 
 
 def _events(claimed: Claimed, attempts: Sequence[Attempt], next_at: datetime | None = None) -> tuple[Event, ...]:

@@ -12,7 +12,7 @@ from angarium.delivery.work import Ready
 from angarium.notifications.model import Result
 from angarium.platform.clock import Clock
 from angarium.platform.telemetry.logging import Logger
-from angarium.platform.telemetry.metrics import Metrics
+from angarium.platform.telemetry.metrics import Children, Metrics
 
 
 class Sending:
@@ -36,7 +36,8 @@ class Sending:
         self._sandbox = sandbox
         self._results = results
         self._clock = clock
-        self._metrics = metrics
+        self._attempts = Children(metrics.attempts_total.labels)
+        self._durations = Children(metrics.provider_duration_seconds.labels)
         self._logger = logger
         self._unsubscribing = unsubscribing
 
@@ -48,9 +49,10 @@ class Sending:
             return self._results.deferred(ready.claimed, PAUSE)
         if len(ready.addresses) == 1:
             attempts = [await self._attempt(provider, ready, ready.addresses[0])]
+            outcome = attempts[0].outcome
         else:
             attempts = await asyncio.gather(*(self._attempt(provider, ready, to) for to in ready.addresses))
-        outcome = strongest([attempt.outcome for attempt in attempts])
+            outcome = strongest([attempt.outcome for attempt in attempts])
         if isinstance(outcome, Configuration):
             return self._misconfigured(router, provider, ready, attempts)
         return self._results.of_attempts(ready.claimed, attempts, outcome, ready.delays)
@@ -59,8 +61,8 @@ class Sending:
         at, start = self._clock.now(), self._clock.monotonic()
         outcome = await self._guarded(provider, self._outbound(ready, address))
         seconds = self._clock.monotonic() - start
-        self._metrics.attempts_total.labels(provider.name, outcome_word(outcome)).inc()
-        self._metrics.provider_duration_seconds.labels(provider.name).observe(seconds)
+        self._attempts[provider.name, outcome_word(outcome)].inc()
+        self._durations[(provider.name,)].observe(seconds)
         return Attempt(provider.name, outcome, at, round(seconds * 1000))
 
     async def _guarded(self, provider: Provider, outbound: Outbound) -> Outcome:

@@ -1,9 +1,10 @@
 """The values that pass through the engine, from a delivery to its settling."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
+
+import msgspec
 
 from angarium.contracts.templates import CompiledTemplate
 from angarium.contracts.users import Contact
@@ -13,8 +14,7 @@ from angarium.platform.broker.port import Consumer, Delivery
 from angarium.rendering.content import Content
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Carrier:
+class Carrier(msgspec.Struct, frozen=True, eq=False):
     """The unacknowledged deliveries that speak of one notification; they are settled together."""
 
     notification_id: UUID
@@ -22,8 +22,7 @@ class Carrier:
     consumer: Consumer
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Poison:
+class Poison(msgspec.Struct, frozen=True, eq=False):
     """A delivery that is no work of ours, with the dead letter that tells so."""
 
     delivery: Delivery
@@ -36,16 +35,14 @@ People = Mapping[Person, Contact | None]
 """Contacts as they are now; None: there is no such user. One that is missing: nobody can say."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True):
     """What the directory said, and when it was asked (monotonic seconds)."""
 
     at: float
     contacts: People
 
 
-@dataclass(frozen=True, slots=True)
-class Sorted:
+class Sorted(msgspec.Struct, frozen=True):
     """A batch of deliveries, sorted by what they are. `people`: whom the messages speak of; the record may differ."""
 
     carriers: dict[UUID, Carrier]
@@ -53,8 +50,7 @@ class Sorted:
     people: frozenset[Person] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(msgspec.Struct, frozen=True):
     """Decided, addressed and rendered: only the provider is left."""
 
     claimed: Claimed
@@ -63,8 +59,7 @@ class Ready:
     delays: Sequence[timedelta]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Finished:
+class Finished(msgspec.Struct, frozen=True, eq=False):
     """A claim whose result is to be recorded, and the carrier to settle after that."""
 
     carrier: Carrier
@@ -72,8 +67,7 @@ class Finished:
     result: Result
 
 
-@dataclass(frozen=True, slots=True)
-class Unrendered:
+class Unrendered(msgspec.Struct, frozen=True):
     """A claim whose template takes too long to be rendered on the way: its own task does it, and waits alone."""
 
     claimed: Claimed

@@ -1,10 +1,15 @@
-"""The values that a notification's life is told in: what is accepted, claimed, recorded and published."""
+"""The values that a notification's life is told in: what is accepted, claimed, recorded and published.
 
-from dataclasses import dataclass, field
+Those that every notification has are Structs, which are made ten times as fast as frozen dataclasses.
+"""
+
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
+
+import msgspec
 
 from angarium.contracts.messages import WORK_EXCHANGE
 from angarium.contracts.statuses import Channel, DeliveryPolicy, Status
@@ -13,8 +18,7 @@ JsonText = str
 """A JSON document as text, already checked."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewNotification:
+class NewNotification(msgspec.Struct, frozen=True, kw_only=True):
     """A notification that passed every check and is to be made durable.
 
     `fingerprint` is a digest of the request's meaning: the same `request_id` with another fingerprint is a conflict.
@@ -65,13 +69,12 @@ class Acceptance:
     created_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True):
     """One line of the timeline. `data` holds what the kind of event adds (attempt, provider, answer, …)."""
 
     event: str
     at: datetime
-    data: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +85,7 @@ class Reason:
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claimed:
+class Claimed(msgspec.Struct, frozen=True, kw_only=True):
     """The claim holds: this worker alone may send it until the lease ends. The record as it stands.
 
     `attempt` counts this attempt (1 is the first). `expired`: its `expires_at` has passed, by the database's clock.
@@ -177,8 +179,7 @@ class NewDeadLetter:
     payload: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class Result(msgspec.Struct, frozen=True, kw_only=True):
     """What a claim led to: the state to move to and all that is to be recorded with it, in one piece.
 
     It is written only while `claim_token` still holds the row in `sending`. `wait` sets when it is due again

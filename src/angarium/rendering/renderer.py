@@ -102,7 +102,7 @@ class Renderer:
         seconds: float,
     ) -> Content:
         given = {**template.defaults, **variables} if template.defaults else variables
-        deadline = self._timer() + seconds
+        deadline = None if _all_segments(parsed) else self._timer() + seconds
         texts = {part: _text(source, given, part, deadline) for part, source in parsed.items()}
         return _made(channel, texts)
 
@@ -159,7 +159,12 @@ def _effort(sources: Mapping[str, str]) -> int:
     )
 
 
-def _text(source: Segments | BoundTemplate, variables: Mapping[str, Any], part: str, deadline: float) -> str:
+def _all_segments(parsed: Parsed) -> bool:
+    """Whether no part of it can take long, so that no time need be asked."""
+    return all(isinstance(source, Segments) for source in parsed.values())
+
+
+def _text(source: Segments | BoundTemplate, variables: Mapping[str, Any], part: str, deadline: float | None) -> str:
     if isinstance(source, Segments):
         return source.render(variables, part)
     return render(source, variables, part, deadline)

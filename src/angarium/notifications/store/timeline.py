@@ -1,10 +1,10 @@
 """The timeline of a notification as it is kept: a JSON array in its row."""
 
 from collections.abc import Iterable
+from datetime import UTC
 
 import msgspec
 
-from angarium.contracts.fields import rfc3339
 from angarium.notifications.model import Event
 
 _ENCODER = msgspec.json.Encoder()
@@ -15,5 +15,5 @@ def encode_events(events: Iterable[Event]) -> str:
 
     Raises UnicodeEncodeError or TypeError where the data is none that JSON can hold.
     """
-    lines = [{"event": event.event, "at": rfc3339(event.at), **event.data} for event in events]
+    lines = [{"event": event.event, "at": event.at.astimezone(UTC), **event.data} for event in events]
     return _ENCODER.encode(lines).decode()

@@ -9,7 +9,6 @@ from typing import Any, Final, Literal, TextIO
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
-from angarium.contracts.fields import rfc3339
 from angarium.platform.clock import Clock, SystemClock
 from angarium.platform.telemetry.correlation import current_correlation_id
 from angarium.platform.telemetry.redaction import clean
@@ -61,11 +60,10 @@ class _Line:
         self._clock = clock
 
     def __call__(self, _: WrappedLogger, method: str, event: EventDict) -> tuple[tuple[EventDict], dict[str, Any]]:
-        if event.get("exc_info"):
+        if "exc_info" in event:
             event = structlog.processors.format_exc_info(_, method, event)
-        event.pop("exc_info", None)
         line: EventDict = {
-            "timestamp": rfc3339(self._clock.now()),
+            "timestamp": self._clock.now(),
             "level": "error" if method == "exception" else method,
             "service": event.pop("service", self._service),
             "event": event.pop("event", ""),

@@ -1,6 +1,11 @@
 """Every instrument of Angarium, on a registry that is passed in."""
 
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+ChildT = TypeVar("ChildT")
 
 _REQUEST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _DELIVERY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600)
@@ -64,3 +69,15 @@ class Metrics:
     def render(self) -> bytes:
         """The exposition text (Prometheus text format 0.0.4)."""
         return generate_latest(self.registry)
+
+
+class Children(dict[tuple[str, ...], ChildT], Generic[ChildT]):
+    """The children of an instrument by the values of its labels; `labels` is asked only once for each."""
+
+    def __init__(self, labels: Callable[..., ChildT]) -> None:
+        super().__init__()
+        self._labels = labels
+
+    def __missing__(self, values: tuple[str, ...]) -> ChildT:
+        child = self[values] = self._labels(*values)
+        return child

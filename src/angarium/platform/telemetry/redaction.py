@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from typing import Any, Final
+from uuid import UUID
 
 SENSITIVE: Final = frozenset(
     {
@@ -42,6 +43,7 @@ _SHAPES: Final = (
     (re.compile(r"\bwhsec_[\w+/=-]+"), "[secret]"),
     (re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*"), "[token]"),
 )
+_HARMLESS: Final = frozenset({int, float, bool, type(None), UUID})
 _HINTS: Final = ("@", "+", "ang_", "eyJ", "whsec_")
 
 
@@ -60,6 +62,8 @@ def clean(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _clean_value(name: str, value: Any) -> Any:
+    if type(value) in _HARMLESS:
+        return value
     if isinstance(value, str):
         return scrub(value) if name in FREE_TEXT else value
     if isinstance(value, Mapping):

@@ -3,16 +3,28 @@
 A sink never raises and never grows: what a full disk or a closed stream does not take is lost.
 """
 
+import asyncio
 import os
 import re
+import threading
 import weakref
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import TextIO
+from uuid import UUID
 
 import msgspec
 import structlog
 from structlog.typing import EventDict
+
+from angarium.contracts.fields import rfc3339
+
+MOST_WAITING = 256
+"""Lines that wait for the end of a turn."""
+_CAN_WAIT = frozenset({"debug", "info"})
+_GRAVE = frozenset({"error", "critical"})
+_ENCODER = msgspec.json.Encoder(enc_hook=str)
 
 _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 """What a terminal obeys or hides by; a tab and a new line are left, as traces have them."""
@@ -49,40 +61,99 @@ def _close(descriptor: int) -> None:
 
 
 class Sinks:
-    """What the structured logger writes to: one event a call, under the level's name."""
+    """What the structured logger writes to: one event a call, under the level's name.
+
+    Lines below a warning that are logged in one turn of the event loop are written together when it ends; a warning
+    or worse, a line outside of any loop and the one that fills the memory are written at once, after those that wait.
+    What still waits when the process ends is written then.
+    """
 
     def __init__(self, stream: TextIO, log_dir: Path | None, *, pretty: bool) -> None:
-        self._stream = stream
         self._render = structlog.dev.ConsoleRenderer(colors=True) if pretty else None
-        self._combined: LineFile | None = None
         self._errors: LineFile | None = None
+        combined: LineFile | None = None
         if log_dir is not None:
             with suppress(OSError):
                 log_dir.mkdir(parents=True, exist_ok=True)
-            self._combined = LineFile(log_dir / "combined.log")
+            combined = LineFile(log_dir / "combined.log")
             self._errors = LineFile(log_dir / "error.log")
+        self._waiting = _Waiting(stream, combined)
+        self._turn: asyncio.AbstractEventLoop | None = None
+        weakref.finalize(self, self._waiting.write)
 
     def debug(self, event: EventDict) -> None:
-        """Write one event."""
+        """Write one event, at the end of this turn of the event loop at the latest."""
         line = _encode(event)
-        self._show(event, line)
-        if self._combined is not None:
-            self._combined.write(line)
-        if self._errors is not None and event["level"] in {"error", "critical"}:
+        self._waiting.add(line.decode() if self._render is None else self._readable(self._render, event), line)
+        if event["level"] not in _CAN_WAIT or len(self._waiting) >= MOST_WAITING or not self._at_end_of_turn():
+            self._waiting.write()
+        if self._errors is not None and event["level"] in _GRAVE:
             self._errors.write(line)
 
     info = warning = error = critical = exception = debug
 
-    def _show(self, event: EventDict, line: bytes) -> None:
-        with suppress(OSError, ValueError):
-            shown = line.decode() if self._render is None else f"{self._render(None, '', _readable(event))}\n"
-            self._stream.write(shown)
-            self._stream.flush()
+    def _at_end_of_turn(self) -> bool:
+        """See to it that what waits is written when this turn ends; False: there is no event loop."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return False
+        if self._turn is not loop:
+            self._turn = loop
+            loop.call_soon(self._turn_ended)
+        return True
+
+    def _turn_ended(self) -> None:
+        self._turn = None
+        self._waiting.write()
+
+    def _readable(self, render: structlog.dev.ConsoleRenderer, event: EventDict) -> str:
+        return f"{render(None, '', _readable(event))}\n"
+
+
+class _Waiting:
+    """Lines on their way to the stream and to `combined.log`, in order. Safe for threads."""
+
+    def __init__(self, stream: TextIO, combined: LineFile | None) -> None:
+        self._stream = stream
+        self._combined = combined
+        self._lines: list[tuple[str, bytes]] = []
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def add(self, shown: str, line: bytes) -> None:
+        """Keep one line, as the stream shows it and as the file has it."""
+        with self._lock:
+            self._lines.append((shown, line))
+
+    def write(self) -> None:
+        """Write what there is."""
+        with self._lock:
+            lines, self._lines = self._lines, []
+            if not lines:
+                return
+            with suppress(OSError, ValueError):
+                self._stream.write("".join([shown for shown, _ in lines]))
+                self._stream.flush()
+            if self._combined is not None:
+                self._combined.write(b"".join([line for _, line in lines]))
 
 
 def _readable(event: EventDict) -> EventDict:
     """The event for a terminal, where text that came from outside must not act."""
-    return {name: _STEERING.sub(_escaped, value) if isinstance(value, str) else value for name, value in event.items()}
+    return {
+        name: _STEERING.sub(_escaped, text) if isinstance(text := _plain(value), str) else text
+        for name, value in event.items()
+    }
+
+
+def _plain(value: object) -> object:
+    """Moments and identifiers as they are in JSON."""
+    if isinstance(value, datetime):
+        return rfc3339(value)
+    return str(value) if isinstance(value, UUID) else value
 
 
 def _escaped(found: re.Match[str]) -> str:
@@ -91,7 +162,7 @@ def _escaped(found: re.Match[str]) -> str:
 
 def _encode(event: EventDict) -> bytes:
     try:
-        return msgspec.json.encode(event, enc_hook=str) + b"\n"
+        return _ENCODER.encode(event) + b"\n"
     except (TypeError, ValueError, RecursionError):
-        plain = {name: str(value).encode("ascii", "backslashreplace").decode() for name, value in event.items()}
-        return msgspec.json.encode(plain) + b"\n"
+        plain = {name: str(_plain(value)).encode("ascii", "backslashreplace").decode() for name, value in event.items()}
+        return _ENCODER.encode(plain) + b"\n"

@@ -1,8 +1,8 @@
 """Whether an email address can be right, before anything is sent to it."""
 
 import re
-from dataclasses import replace
 
+import msgspec
 from email_validator import EmailNotValidError, validate_email
 
 from angarium.delivery.provider import Address, InvalidAddress
@@ -35,7 +35,8 @@ def check(address: str) -> str:
 
 def check_address(address: Address) -> Address:
     """`address` with its value in the form to send to. Raises InvalidAddress."""
-    return replace(address, value=check(address.value))
+    checked = check(address.value)
+    return address if checked == address.value else msgspec.structs.replace(address, value=checked)
 
 
 def _validated(address: str) -> str:

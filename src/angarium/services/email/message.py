@@ -91,4 +91,5 @@ def _part(subtype: str, text: str, boundary: str) -> bytes:
 def _date(moment: datetime) -> str:
     """RFC 5322 §3.3, whatever the locale."""
     day, month = _DAYS[moment.weekday()], _MONTHS[moment.month - 1]
-    return f"{day}, {moment.day:02d} {month} {moment:%Y %H:%M:%S} +0000"
+    time = f"{moment.hour:02d}:{moment.minute:02d}:{moment.second:02d}"
+    return f"{day}, {moment.day:02d} {month} {moment.year:04d} {time} +0000"

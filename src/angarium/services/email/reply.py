@@ -1,7 +1,8 @@
 """An SMTP server's reply, and the few words of it that may be kept."""
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 ANSWER_LENGTH = 200
 
@@ -10,8 +11,7 @@ _ADDRESS = re.compile(r"<?[^\s<>\"'(),;:]+@[^\s<>\"'(),;]+>?")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """A whole reply (RFC 5321 §4.2): its code and its text, the lines joined by spaces."""
 
     code: int

@@ -23,7 +23,7 @@ from angarium.services.gateway.fair_lanes import FairLanes
 from angarium.services.gateway.look_up import Found, LookUp
 
 BATCH = 500
-FLUSHERS = 2
+FLUSHERS = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import msgspec
+
 from angarium.contracts.errors import Rejected
 from angarium.contracts.statuses import Channel, Status
 from angarium.notifications.model import Acceptance
@@ -25,8 +27,7 @@ class AcceptanceRules:
     outbox_lease: timedelta = timedelta(seconds=10)
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True):
     """Where a request comes from."""
 
     caller: Caller
@@ -34,8 +35,7 @@ class Origin:
     traceparent: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(msgspec.Struct, frozen=True):
     """The durable record. `replayed`: the same request was accepted before, and this is its record."""
 
     notification_id: UUID

@@ -1,7 +1,6 @@
 """A request that is right as far as it alone can say: kept texts, fingerprint, no look-up yet."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Any
@@ -29,8 +28,7 @@ def _fields_of(value: object) -> Any:
 _canonical = msgspec.json.Encoder(order="deterministic", enc_hook=_fields_of)
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(msgspec.Struct, frozen=True):
     """A request with the texts the record keeps; times in UTC. `fingerprint` is a digest of its meaning."""
 
     request: NotificationRequest

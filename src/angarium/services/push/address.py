@@ -7,11 +7,12 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from angarium.delivery.provider import Address, InvalidAddress
 

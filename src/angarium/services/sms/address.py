@@ -1,9 +1,9 @@
 """Whether a phone number can be right, before anything is sent to it."""
 
 import re
-from dataclasses import replace
 
 import phonenumbers
+from msgspec.structs import replace
 
 from angarium.delivery.provider import Address, InvalidAddress
 

@@ -3,7 +3,7 @@
 import pytest
 from prometheus_client import CollectorRegistry
 
-from angarium.platform.telemetry.metrics import Metrics
+from angarium.platform.telemetry.metrics import Children, Metrics
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,12 @@ def test_counters_count_by_label() -> None:
     metrics = Metrics(CollectorRegistry())
     metrics.notifications_finished_total.labels("email", "sent").inc(2)
     assert b'angarium_notifications_finished_total{channel="email",status="sent"} 2.0' in metrics.render()
+
+
+def test_children_are_those_of_the_instrument() -> None:
+    metrics = Metrics(CollectorRegistry())
+    children = Children(metrics.attempts_total.labels)
+    for _ in range(2):
+        children["smtp", "sent"].inc()
+    metrics.attempts_total.labels("smtp", "sent").inc()
+    assert b'angarium_attempts_total{outcome="sent",provider="smtp"} 3.0' in metrics.render()

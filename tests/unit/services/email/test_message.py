@@ -5,7 +5,7 @@ from email import policy
 from email.headerregistry import Address as HeaderAddress
 from email.message import EmailMessage, MIMEPart
 from email.parser import BytesParser
-from email.utils import parsedate_to_datetime
+from email.utils import format_datetime, parsedate_to_datetime
 
 import pytest
 from hypothesis import given
@@ -74,6 +74,12 @@ def test_it_has_exactly_the_headers_it_should() -> None:
     assert mail["Message-ID"] == f"<{message.message_key}@localhost>"
     assert mail["X-Notification-ID"] == str(message.notification_id)
     assert parsedate_to_datetime(mail["Date"]) == DATE
+
+
+@given(st.datetimes(timezones=st.just(UTC)))
+def test_every_date_is_what_the_standard_library_writes(moment: datetime) -> None:
+    raw = build_message(outbound(), sender=SENDER, date=moment)
+    assert raw.startswith(f"Date: {format_datetime(moment)}\r\n".encode())
 
 
 @given(subject=subjects)

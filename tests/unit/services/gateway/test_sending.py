@@ -16,7 +16,7 @@ from angarium.contracts.notifications import BulkAccepted, NotificationAccepted
 from angarium.contracts.scopes import Scope
 from angarium.contracts.statuses import Channel, Status
 from angarium.contracts.templates import ChannelSources
-from angarium.services.gateway.acceptance import Accepted
+from angarium.services.gateway.acceptance import Accepted, Verdict
 from angarium.services.gateway.routes.accepted import accepted_answer, bulk_answer
 from tests.unit.services.gateway.conftest import PATH, World, error_of, fields_of
 
@@ -345,7 +345,7 @@ def test_the_answer_is_what_its_model_would_write() -> None:
 def test_a_bulk_answer_is_what_its_model_would_write() -> None:
     accepted = Accepted(UUID(int=7), "a", Status.PENDING, "c-1", datetime(2026, 11, 20, 9, tzinfo=UTC), replayed=True)
     refused = ValidationFailed.of("variables.name", "required")
-    told = [accepted, refused, UserNotFound()]
+    told: list[Verdict] = [accepted, refused, UserNotFound()]
     answer = bulk_answer([{"request_id": "a"}, {"request_id": 3}, {"request_id": "c"}], told)
     written = Envelope[BulkAccepted].model_validate_json(answer)
     plain = written.model_dump(mode="json")

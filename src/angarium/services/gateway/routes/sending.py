@@ -1,5 +1,6 @@
 """`POST /api/v1/notifications` and its bulk form."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -16,11 +17,13 @@ from angarium.platform.http.dependencies import requires
 from angarium.platform.http.direct import direct_route, validated
 from angarium.platform.telemetry.correlation import current_correlation_id, current_traceparent
 from angarium.services.gateway.accept import Acceptor
-from angarium.services.gateway.acceptance import Origin
+from angarium.services.gateway.acceptance import Origin, Verdict
 from angarium.services.gateway.routes.accepted import PATH, accepted_answer, bulk_answer
 
 BULK_PATH = f"{PATH}/bulk"
 BULK_BYTES = 16 * 1024 * 1024
+BULK_PART = 250
+"""Items that are examined in one go: the database takes one part while the next is examined, and others get a turn."""
 REPLAYED_HEADER = "idempotent-replayed"
 _ACCEPTED = 202
 
@@ -66,11 +69,19 @@ class SendingRoutes:
     async def send_many(self, body: BulkRequest, caller: Sender) -> Response:
         """Accept up to 1,000 notifications; a bad one is refused without its neighbours."""
         items = _items(body)
+        origin = _origin(caller)
+        parts = []
+        for start in range(0, len(items), BULK_PART):
+            parts.append(asyncio.create_task(self._accept_part(origin, items[start : start + BULK_PART])))
+            await asyncio.sleep(0)
+        verdicts = [verdict for part in await asyncio.gather(*parts) for verdict in part]
+        return JsonBytes(bulk_answer(items, verdicts), status_code=_ACCEPTED)
+
+    async def _accept_part(self, origin: Origin, items: Sequence[dict[str, Any]]) -> Sequence[Verdict]:
         requests = [_validated(item) for item in items]
         good = [request for request in requests if isinstance(request, NotificationRequest)]
-        verdicts = iter(await self._acceptor.accept_many(_origin(caller), good))
-        told = [request if isinstance(request, Rejected) else next(verdicts) for request in requests]
-        return JsonBytes(bulk_answer(items, told), status_code=_ACCEPTED)
+        verdicts = iter(await self._acceptor.accept_many(origin, good))
+        return [request if isinstance(request, Rejected) else next(verdicts) for request in requests]
 
 
 def _origin(caller: Caller) -> Origin:

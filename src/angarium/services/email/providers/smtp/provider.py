@@ -1,8 +1,9 @@
 """Sends mails through any SMTP server, over few connections that stay open."""
 
-import asyncio
-from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID
+
+import msgspec
 
 from angarium.delivery.outcome import Outcome, Permanent, Retry, Sent
 from angarium.delivery.provider import Outbound
@@ -12,6 +13,7 @@ from angarium.services.email.classify import Phase, Verdict, lost, refusal, verd
 from angarium.services.email.headers import UnsafeMessage
 from angarium.services.email.message import Sender, build_message, message_id
 from angarium.services.email.providers.smtp.connect import Server, SessionRefused, open_session
+from angarium.services.email.providers.smtp.deadline import Deadline
 from angarium.services.email.providers.smtp.pool import PoolClosed, SessionPool
 from angarium.services.email.providers.smtp.session import Answer, Envelope, Session, SessionLost
 from angarium.services.email.reply import answer
@@ -22,9 +24,8 @@ MAX_IDLE = timedelta(seconds=60)
 _UNAVAILABLE = 421
 
 
-@dataclass(frozen=True, slots=True)
-class _Letter:
-    notification_id: str
+class _Letter(msgspec.Struct, frozen=True):
+    notification_id: UUID
     message_id: str
     envelope: Envelope
     data: bytes
@@ -64,6 +65,7 @@ class SmtpProvider:
         self._clock = clock
         self._logger = logger
         self._timeout = timeout.total_seconds()
+        self._deadline = Deadline(self._timeout)
         self._pool = SessionPool(lambda: open_session(server), size=pool, max_idle=max_idle, clock=clock)
 
     async def send(self, message: Outbound) -> Outcome:
@@ -73,8 +75,7 @@ class SmtpProvider:
             return Permanent(str(error), code="invalid_message")
         progress = _Progress()
         try:
-            async with asyncio.timeout(self._timeout):
-                return await self._deliver(letter, progress)
+            return await self._deadline.bound(self._deliver(letter, progress))
         except TimeoutError:
             return lost(progress.phase, f"no answer within {self._timeout:g} s")
         except SessionRefused as refused:
@@ -95,7 +96,7 @@ class SmtpProvider:
         data = build_message(message, sender=self._sender, date=self._clock.now())
         envelope = Envelope(self._sender.address, message.address.value)
         identifier = message_id(message.message_key, self._sender)
-        return _Letter(str(message.notification_id), identifier, envelope, data.replace(b"\r\n.", b"\r\n.."))
+        return _Letter(message.notification_id, identifier, envelope, data.replace(b"\r\n.", b"\r\n.."))
 
     async def _deliver(self, letter: _Letter, progress: _Progress) -> Outcome:
         while True:

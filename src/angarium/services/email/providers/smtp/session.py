@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
+
+import msgspec
 
 from angarium.services.email.classify import Phase
 from angarium.services.email.reply import Reply
@@ -10,14 +11,16 @@ from angarium.services.email.reply import Reply
 _REPLY_BYTES = 64 * 1024
 _WHOLE_WRITE_BYTES = 64 * 1024
 _START_INPUT = 354
+_DATA = b"DATA\r\n"
+_RESET = b"RSET\r\n"
+_END = b".\r\n"
 
 
 class SessionLost(ConnectionError):
     """The server closed the connection"""
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(msgspec.Struct, frozen=True):
     """Whom the mail is from and for, as it stands in the commands."""
 
     sender: str
@@ -29,8 +32,7 @@ class Envelope:
         return not (self.sender.isascii() and self.recipient.isascii())
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """How far a transfer came: the reply that decided it and what that replied to."""
 
     phase: Phase
@@ -42,6 +44,9 @@ class Session(asyncio.Protocol):
 
     `phase` tells, at any moment, what the next reply would answer. From `Phase.FINAL` on the server may have the
     mail. `fresh`: no reply was yet read, so a loss of an old connection means that it had been closed before.
+    `size_limit`: the longest mail the server takes, in bytes (RFC 1870); 0: it does not say.
+
+    A transfer goes on in the callbacks of the transport, so that whoever waits for it is woken once, with the answer.
     """
 
     def __init__(self, transport: asyncio.Transport, extensions: dict[str, str]) -> None:
@@ -49,18 +54,25 @@ class Session(asyncio.Protocol):
         self.fresh = True
         self.uses = 0
         self.idle_since = 0.0
+        self.size_limit = _size_limit(extensions)
         self._transport = transport
         self._extensions = extensions
         self._pipelining = "pipelining" in extensions
+        self._loop = asyncio.get_running_loop()
         self._buffer = bytearray()
         self._lines: list[str] = []
         self._replies: deque[Reply] = deque()
-        self._waiter: asyncio.Future[None] | None = None
-        self._wanted = 0
-        self._writable: asyncio.Future[None] | None = None
+        self._awaited: deque[Phase] = deque()
+        self._unsaid: deque[tuple[Phase, bytes]] = deque()
+        self._message = b""
+        self._refused: Answer | None = None
+        self._taking_back = False
+        self._held = False
         self._open_transaction = False
         self._lost = False
-        self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._answer: asyncio.Future[Answer] = self._loop.create_future()
+        self._answer.cancel()  # no transfer is under way
+        self._closed: asyncio.Future[None] = self._loop.create_future()
 
     @property
     def alive(self) -> bool:
@@ -72,12 +84,6 @@ class Session(asyncio.Protocol):
         """Whether its loss says nothing of this mail: an old connection that was gone before it was used again."""
         return self.uses > 1 and self.fresh
 
-    @property
-    def size_limit(self) -> int:
-        """The longest mail the server takes, in bytes (RFC 1870); 0: it does not say."""
-        value = self._extensions.get("size", "").strip()
-        return int(value) if value.isdecimal() else 0
-
     def supports(self, extension: str) -> bool:
         """Whether the server offered `extension` (lower case)."""
         return extension in self._extensions
@@ -86,98 +92,96 @@ class Session(asyncio.Protocol):
         """Send `message` (dots stuffed, ending in CRLF). Raises SessionLost; `phase` then says what is known."""
         self.uses += 1
         self.fresh = True
-        self.phase = Phase.SESSION
-        commands = self._commands(envelope)
-        answer = await (self._pipelined(commands) if self._pipelining else self._sequential(commands))
-        if answer is not None:
-            return answer
-        return await self._content(message)
-
-    def _commands(self, envelope: Envelope) -> list[tuple[Phase, bytes]]:
-        option = " SMTPUTF8" if envelope.international else ""
-        commands = [
-            (Phase.MAIL, f"MAIL FROM:<{envelope.sender}>{option}\r\n".encode()),
-            (Phase.RCPT, f"RCPT TO:<{envelope.recipient}>\r\n".encode()),
-            (Phase.DATA, b"DATA\r\n"),
-        ]
-        if self._open_transaction:
-            commands.insert(0, (Phase.SESSION, b"RSET\r\n"))
-        self._open_transaction = True
-        return commands
-
-    async def _pipelined(self, commands: list[tuple[Phase, bytes]]) -> Answer | None:
-        """All commands in one write (RFC 2920 §3.1); the first refusal decides, None: go on with the content."""
         self.phase = Phase.MAIL
-        self._transport.write(b"".join(command for _, command in commands))
-        replies = await self._read(len(commands))
-        refused: Answer | None = None
-        for (phase, _), reply in zip(commands, replies, strict=False):
-            if refused is None and not _accepted(phase, reply):
-                refused = Answer(phase, reply)
-        if refused is None and len(replies) < len(commands):
-            raise SessionLost
-        if refused is not None and len(replies) == len(commands) and replies[-1].code == _START_INPUT:
-            await self._take_back()
-        self.phase = Phase.DATA
-        return refused
-
-    async def _sequential(self, commands: list[tuple[Phase, bytes]]) -> Answer | None:
-        for phase, command in commands:
-            self.phase = phase
-            self._transport.write(command)
-            reply = await self._read_one()
-            if not _accepted(phase, reply):
-                return Answer(phase, reply)
-        return None
-
-    async def _take_back(self) -> None:
-        """The server took DATA although it refused before: an empty mail to nobody ends it (RFC 2920 §3.1)."""
-        self._transport.write(b".\r\n")
-        await self._read(1)
-
-    async def _content(self, message: bytes) -> Answer:
-        await asyncio.sleep(0)  # a close that came along with the 354 is seen before anything can be in doubt
-        if self._lost or self._transport.is_closing():
-            raise SessionLost
-        if len(message) > _WHOLE_WRITE_BYTES:
-            self._transport.write(message)
-            await self._drained()
-            message = b""
-        self.phase = Phase.FINAL
-        self._transport.write(message + b".\r\n")
-        reply = await self._read_one()
-        self._open_transaction = False
-        return Answer(Phase.FINAL, reply)
-
-    async def _read_one(self) -> Reply:
-        replies = await self._read(1)
-        if not replies:
-            raise SessionLost
-        return replies[0]
-
-    async def _read(self, count: int) -> list[Reply]:
-        """The next `count` replies, fewer where the connection ends before."""
-        if len(self._replies) < count and not self._lost:
-            self._wanted = count
-            self._waiter = asyncio.get_running_loop().create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
-        replies = [self._replies.popleft() for _ in range(min(count, len(self._replies)))]
-        if replies:
-            self.fresh = False
-        return replies
-
-    async def _drained(self) -> None:
-        """Return once everything written has been handed to the system. Raises SessionLost."""
-        if self._transport.get_write_buffer_size() and not self._lost:
-            self._transport.set_write_buffer_limits(high=0)
-            if self._transport.get_write_buffer_size():
-                self._writable = asyncio.get_running_loop().create_future()
-                await self._writable
         if self._lost:
             raise SessionLost
+        self._answer = self._loop.create_future()
+        self._refused = None
+        self._message = message
+        self._say(envelope)
+        return await self._answer
+
+    def _say(self, envelope: Envelope) -> None:
+        """The envelope: all in one write (RFC 2920 §3.1), or one command after the other."""
+        commands = _commands(envelope)
+        if self._open_transaction:
+            commands.insert(0, (Phase.SESSION, _RESET))
+        self._open_transaction = True
+        if self._pipelining:
+            self._awaited.extend([phase for phase, _ in commands])
+            self._transport.write(b"".join([command for _, command in commands]))
+        else:
+            self._unsaid.extend(commands)
+            self._say_next()
+
+    def _say_next(self) -> None:
+        self.phase, command = self._unsaid.popleft()
+        self._awaited.append(self.phase)
+        self._transport.write(command)
+
+    def _hear(self) -> None:
+        """Take the replies that are awaited; one that is not stays, and tells that the session cannot be used."""
+        while self._replies and self._awaited and not self._answer.done():
+            self.fresh = False
+            self._replied(self._awaited.popleft(), self._replies.popleft())
+
+    def _replied(self, phase: Phase, reply: Reply) -> None:
+        """The first refusal decides, but all replies to what was said are read before anything else is done."""
+        if phase is Phase.FINAL:
+            self._open_transaction = False
+            self._answer.set_result(Answer(phase, reply))
+            return
+        if self._refused is None and not _accepted(phase, reply):
+            self._refused = Answer(phase, reply)
+        if not self._awaited:
+            self._go_on(reply)
+
+    def _go_on(self, last: Reply) -> None:
+        if self._refused is not None:
+            self._give_up(self._refused, last)
+        elif self._unsaid:
+            self._say_next()
+        else:
+            self.phase = Phase.DATA
+            # A close that came along with the 354 is seen before anything can be in doubt: one turn later.
+            self._loop.call_soon(self._loop.call_soon, self._send)
+
+    def _give_up(self, refused: Answer, last: Reply) -> None:
+        """A server that took DATA although it refused before gets an empty mail to nobody (RFC 2920 §3.1)."""
+        if last.code == _START_INPUT and refused.phase is not Phase.DATA and not self._taking_back:
+            self._taking_back = True
+            self._awaited.append(Phase.DATA)
+            self._transport.write(_END)
+            return
+        self._taking_back = False
+        self._unsaid.clear()
+        self._answer.set_result(refused)
+
+    def _send(self) -> None:
+        if self._answer.done():
+            return
+        if self._transport.is_closing():
+            self._end()
+            return
+        if len(self._message) > _WHOLE_WRITE_BYTES:
+            self._transport.write(self._message)
+            self._message = b""
+            self._held = self._unsent()
+        if not self._held:
+            self._finish()
+
+    def _unsent(self) -> bool:
+        """Whether the system has not yet taken all; then `resume_writing` tells when it has."""
+        self._transport.set_write_buffer_limits(high=0)
+        return self._transport.get_write_buffer_size() > 0
+
+    def _finish(self) -> None:
+        """The end of the mail, from which on the server may have it."""
+        self._held = False
+        self.phase = Phase.FINAL
+        self._awaited.append(Phase.FINAL)
+        self._transport.write(self._message + _END)
+        self._hear()
 
     def quit(self) -> None:
         """Say goodbye without waiting for the answer, and close."""
@@ -202,8 +206,7 @@ class Session(asyncio.Protocol):
         self._buffer = rest
         for line in lines:
             self._line(bytes(line))
-        if self._waiter is not None and len(self._replies) >= self._wanted:
-            self._wake()
+        self._hear()
 
     def _line(self, line: bytes) -> None:
         code, mark, text = line[:3], line[3:4], line[4:]
@@ -225,17 +228,31 @@ class Session(asyncio.Protocol):
             self._closed.set_result(None)
 
     def resume_writing(self) -> None:
-        if self._writable is not None and not self._writable.done():
-            self._writable.set_result(None)
+        if self._held and not self._answer.done():
+            self._finish()
 
     def _end(self) -> None:
         self._lost = True
-        self._wake()
-        self.resume_writing()
+        if self._answer.done():
+            return
+        if self._refused is not None:
+            self._answer.set_result(self._refused)
+        else:
+            self._answer.set_exception(SessionLost())
 
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+
+def _size_limit(extensions: dict[str, str]) -> int:
+    value = extensions.get("size", "").strip()
+    return int(value) if value.isdecimal() else 0
+
+
+def _commands(envelope: Envelope) -> list[tuple[Phase, bytes]]:
+    option = " SMTPUTF8" if envelope.international else ""
+    return [
+        (Phase.MAIL, f"MAIL FROM:<{envelope.sender}>{option}\r\n".encode()),
+        (Phase.RCPT, f"RCPT TO:<{envelope.recipient}>\r\n".encode()),
+        (Phase.DATA, _DATA),
+    ]
 
 
 def _accepted(phase: Phase, reply: Reply) -> bool:
