@@ -19,6 +19,7 @@ from angarium.platform.telemetry.metrics import Children, Metrics
 
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 2.0
+_GATHER_SECONDS = 0.005
 _ENDS = frozenset({Status.SENT, Status.FAILED, Status.SKIPPED, Status.EXPIRED, Status.UNKNOWN})
 _BY_MESSAGE = frozenset({Status.PENDING, Status.RETRYING})
 """States in which the message itself comes back after the wait; `scheduled` waits in the record alone."""
@@ -52,7 +53,9 @@ class Recorder:
         self._ended = Children(metrics.notifications_finished_total.labels)
         self._until_sent = Children(metrics.accept_to_sent_seconds.labels)
         self._logger = logger
-        self._batches: GroupCommit[Finished, bool] = GroupCommit(self._write, limit=500, flushers=1)
+        self._batches: GroupCommit[Finished, bool] = GroupCommit(
+            self._write, limit=500, flushers=1, gather=self._gather
+        )
 
     async def finish(self, finished: Finished) -> None:
         """Record, then settle; holds its slot until then. Returns when its slot is free again."""
@@ -64,6 +67,11 @@ class Recorder:
             await finished.carrier.consumer.release(finished.carrier.deliveries)
             self._leases.let_go(finished.claimed.claim_token, finished.claimed.id)
             await self._slots.give_back(1)
+
+    async def _gather(self, waiting: int) -> None:
+        """Let results that are about to come share a statement; nobody waits for the last ones."""
+        if self._slots.in_use > 2 * waiting:
+            await self._clock.sleep(_GATHER_SECONDS)
 
     async def _write(self, batch: Sequence[Finished]) -> Sequence[bool]:
         written = await self._patiently([finished.result for finished in batch])

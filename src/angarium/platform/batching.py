@@ -21,12 +21,20 @@ class GroupCommit(Generic[ItemT, ResultT]):
     each caller of that batch gets it; any other error makes each item flushed alone, so that a bad one fails
     without its neighbours. At most `flushers` batches are under way at once. A caller that
     is cancelled gives up its result, not its item: a flush that began is finished.
+    `gather`, if given, is awaited before each batch is taken, with the number of items that wait: who knows that more
+    are about to come can let them.
     """
 
     def __init__(
-        self, flush: Callable[[Sequence[ItemT]], Awaitable[Sequence[ResultT]]], *, limit: int = 500, flushers: int = 2
+        self,
+        flush: Callable[[Sequence[ItemT]], Awaitable[Sequence[ResultT]]],
+        *,
+        limit: int = 500,
+        flushers: int = 2,
+        gather: Callable[[int], Awaitable[None]] | None = None,
     ) -> None:
         self._flush = flush
+        self._gather = gather
         self._limit = limit
         self._idle = flushers
         self._waiting: deque[tuple[ItemT, asyncio.Future[ResultT]]] = deque()
@@ -62,6 +70,8 @@ class GroupCommit(Generic[ItemT, ResultT]):
     async def _work(self) -> None:
         try:
             while self._waiting:
+                if self._gather is not None:
+                    await self._gather(len(self._waiting))
                 count = min(self._limit, len(self._waiting))
                 await self._flush_one([self._waiting.popleft() for _ in range(count)])
         finally:
