@@ -59,8 +59,7 @@ class AcceptOutcome(StrEnum):
     CONFLICT = "conflict"  # the request_id belongs to another request
 
 
-@dataclass(frozen=True, slots=True)
-class Acceptance:
+class Acceptance(msgspec.Struct, frozen=True):
     """The durable record that answers a request; for a replay or a conflict the one that was there before."""
 
     outcome: AcceptOutcome
@@ -144,16 +143,14 @@ class OutboxKind(StrEnum):
     STATUS_EVENT = "status_event"
 
 
-@dataclass(frozen=True, slots=True)
-class OutboxKey:
+class OutboxKey(msgspec.Struct, frozen=True):
     """Names one outbox row. `subject` is the notification, or the dead letter where there is none."""
 
     subject: UUID
     kind: OutboxKind
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutboxMessage:
+class OutboxMessage(msgspec.Struct, frozen=True, kw_only=True):
     """A message that must reach the broker, kept until the broker confirms it."""
 
     key: OutboxKey

@@ -47,6 +47,23 @@ async def test_what_is_accepted_is_pending_and_reads_as_it_was_given(backend: Ba
     assert (view.reason, view.provider, view.sent_at, view.delivered_at) == (None, None, None, None)
 
 
+async def test_a_plain_one_is_kept_alike_alone_and_beside_one_that_is_special(backend: Backend) -> None:
+    alone, beside = (notification(correlation_id="c", traceparent="00-1-2-00") for _ in range(2))
+    special = notification(callback_url="https://example.com/hook", test=True)
+    await backend.store.accept([alone], outbox_lease=OUTBOX_LEASE)
+    await backend.store.accept([beside, special], outbox_lease=OUTBOX_LEASE)
+    rows = {
+        row["id"]: {name: value for name, value in row.items() if name not in _OF_ITS_OWN}
+        for row in map(dict, await backend.query("SELECT * FROM notifications"))
+    }
+    kept = {str(identifier).replace("-", ""): row for identifier, row in rows.items()}
+    assert kept[alone.id.hex] == kept[beside.id.hex]
+    assert kept[beside.id.hex] != kept[special.id.hex]
+
+
+_OF_ITS_OWN = {"id", "request_id", "created_at", "updated_at", "sweep_at", "events"}
+
+
 async def test_the_timeline_begins_with_the_acceptance(backend: Backend) -> None:
     identifier = await backend.accepted()
     [event] = await backend.reader.events(TENANT, identifier) or []

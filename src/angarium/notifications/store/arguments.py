@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from angarium.contracts.statuses import TRANSITIONS, Status
+from angarium.contracts.statuses import TRANSITIONS, DeliveryPolicy, Status
 from angarium.notifications.model import NewDeadLetter, NewNotification, OutboxKind, OutboxMessage, Result
 from angarium.notifications.store.timeline import encode_events
 
@@ -22,7 +22,7 @@ def by_key(new: NewNotification) -> tuple[str, str, str]:
 
 
 def accepted_row(new: NewNotification) -> Row:
-    """The columns of ACCEPTED_COLUMNS, JSON as text."""
+    """The columns that every acceptance brings, then those of PLAIN; JSON as text."""
     return (
         new.id,
         new.tenant,
@@ -31,24 +31,28 @@ def accepted_row(new: NewNotification) -> Row:
         new.fingerprint,
         new.channel,
         new.user_id,
-        new.recipient,
         new.template_code,
         new.template_version,
         new.locale,
         new.category,
         new.priority,
         new.variables,
+        new.correlation_id,
+        new.traceparent,
+        new.recipient,
         new.metadata,
         new.policy,
         new.test,
-        new.correlation_id,
-        new.traceparent,
         msgspec.json.encode(new.fallback).decode() if new.fallback else "[]",
         new.fallback_of,
         new.callback_url,
         new.send_at,
         new.expires_at,
     )
+
+
+PLAIN: Row = (None, "{}", DeliveryPolicy.AT_LEAST_ONCE, False, "[]", None, None, None, None)
+"""How an acceptance's row ends where it asks for nothing special."""
 
 
 def result_row(result: Result) -> Row:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, TextIO
 
 import structlog
-from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
+from structlog.typing import EventDict, FilteringBoundLogger
 
 from angarium.platform.clock import Clock, SystemClock
 from angarium.platform.telemetry.correlation import current_correlation_id
@@ -42,37 +42,46 @@ def make_logger(
     """
     out = stream if stream is not None else sys.stdout
     pretty = format == "pretty" or (format == "auto" and out.isatty())
+    lines = _Lines(service, clock or SystemClock(), Sinks(out, log_dir, pretty=pretty))
     logger: Logger = structlog.wrap_logger(
-        Sinks(out, log_dir, pretty=pretty),
-        processors=[_Line(service, clock or SystemClock())],
-        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        context_class=dict,
-        cache_logger_on_first_use=True,
+        lines, processors=(), wrapper_class=_bound_logger(_LEVELS[level]), context_class=dict
     )
     return logger.bind()
 
 
-class _Line:
-    """The one processor: orders, cleans and completes what becomes a line."""
+def _bound_logger(level: int) -> type[Logger]:
+    """structlog's filtering logger, which hands what passes to `_Lines` and not to a chain of processors."""
+    filtering = structlog.make_filtering_bound_logger(level)
+    return type("BoundLogger", (filtering,), {"_proxy_to_logger": _hand_over})
 
-    def __init__(self, service: str, clock: Clock) -> None:
+
+def _hand_over(self: Any, level: str, event: str, **fields: Any) -> None:
+    self._logger.write(level, event, {**self._context, **fields})
+
+
+class _Lines:
+    """Orders, cleans and completes what becomes a line."""
+
+    def __init__(self, service: str, clock: Clock, sinks: Sinks) -> None:
         self._service = service
-        self._clock = clock
+        self._now = clock.now
+        self._sinks = sinks
 
-    def __call__(self, _: WrappedLogger, method: str, event: EventDict) -> tuple[tuple[EventDict], dict[str, Any]]:
-        if "exc_info" in event:
-            event = structlog.processors.format_exc_info(_, method, event)
+    def write(self, level: str, event: str, fields: EventDict) -> None:
+        """Write one line; takes `fields` over."""
+        if "exc_info" in fields:
+            fields = structlog.processors.format_exc_info(self, level, fields)
         line: EventDict = {
-            "timestamp": self._clock.now(),
-            "level": "error" if method == "exception" else method,
-            "service": event.pop("service", self._service),
-            "event": event.pop("event", ""),
+            "timestamp": self._now(),
+            "level": level,
+            "service": fields.pop("service", self._service),
+            "event": event,
         }
-        correlation_id = event.pop("correlation_id", None) or current_correlation_id()
+        correlation_id = fields.pop("correlation_id", None) or current_correlation_id()
         if correlation_id is not None:
             line["correlation_id"] = correlation_id
-        line.update(clean(event))
-        return (line,), {}
+        line.update(clean(fields))
+        self._sinks.write(line)
 
 
 def adopt_standard_logging(logger: Logger) -> None:

@@ -8,6 +8,7 @@ import os
 import re
 import threading
 import weakref
+from collections import deque
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -61,7 +62,7 @@ def _close(descriptor: int) -> None:
 
 
 class Sinks:
-    """What the structured logger writes to: one event a call, under the level's name.
+    """What the structured logger writes to.
 
     Lines below a warning that are logged in one turn of the event loop are written together when it ends; a warning
     or worse, a line outside of any loop and the one that fills the memory are written at once, after those that wait.
@@ -81,16 +82,15 @@ class Sinks:
         self._turn: asyncio.AbstractEventLoop | None = None
         weakref.finalize(self, self._waiting.write)
 
-    def debug(self, event: EventDict) -> None:
+    def write(self, event: EventDict) -> None:
         """Write one event, at the end of this turn of the event loop at the latest."""
         line = _encode(event)
-        self._waiting.add(line.decode() if self._render is None else self._readable(self._render, event), line)
-        if event["level"] not in _CAN_WAIT or len(self._waiting) >= MOST_WAITING or not self._at_end_of_turn():
+        self._waiting.append((line.decode() if self._render is None else self._readable(self._render, event), line))
+        level = event["level"]
+        if level not in _CAN_WAIT or len(self._waiting) >= MOST_WAITING or not self._at_end_of_turn():
             self._waiting.write()
-        if self._errors is not None and event["level"] in _GRAVE:
+        if self._errors is not None and level in _GRAVE:
             self._errors.write(line)
-
-    info = warning = error = critical = exception = debug
 
     def _at_end_of_turn(self) -> bool:
         """See to it that what waits is written when this turn ends; False: there is no event loop."""
@@ -111,27 +111,19 @@ class Sinks:
         return f"{render(None, '', _readable(event))}\n"
 
 
-class _Waiting:
-    """Lines on their way to the stream and to `combined.log`, in order. Safe for threads."""
+class _Waiting(deque[tuple[str, bytes]]):
+    """Lines on their way, in order: as the stream shows them and as `combined.log` has them. Safe for threads."""
 
     def __init__(self, stream: TextIO, combined: LineFile | None) -> None:
+        super().__init__()
         self._stream = stream
         self._combined = combined
-        self._lines: list[tuple[str, bytes]] = []
-        self._lock = threading.Lock()
-
-    def __len__(self) -> int:
-        return len(self._lines)
-
-    def add(self, shown: str, line: bytes) -> None:
-        """Keep one line, as the stream shows it and as the file has it."""
-        with self._lock:
-            self._lines.append((shown, line))
+        self._writing = threading.Lock()
 
     def write(self) -> None:
         """Write what there is."""
-        with self._lock:
-            lines, self._lines = self._lines, []
+        with self._writing:
+            lines = [self.popleft() for _ in range(len(self))]
             if not lines:
                 return
             with suppress(OSError, ValueError):

@@ -1,6 +1,7 @@
 """The use case at the heart of the gateway: a request becomes a durable record that is on its way."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -143,6 +144,8 @@ class Acceptor:
             if acceptance.outcome is AcceptOutcome.CREATED
         ]
         self._publish([new for new, acceptance in created if acceptance.status is Status.PENDING])
+        for channel, count in Counter(new.channel for new, _ in created).items():
+            self._parts.metrics.notifications_accepted_total.labels(channel).inc(count)
         for new, acceptance in created:
             self._tell(new, acceptance)
         return acceptances
@@ -155,15 +158,14 @@ class Acceptor:
             task.add_done_callback(self._publishing.discard)
 
     def _tell(self, new: NewNotification, acceptance: Acceptance) -> None:
-        self._parts.metrics.notifications_accepted_total.labels(new.channel.value).inc()
         self._parts.logger.info(
             "notification.accepted",
-            notification_id=str(new.id),
+            notification_id=new.id,
             tenant=new.tenant,
             user_id=new.user_id,
-            channel=new.channel.value,
+            channel=new.channel,
             template_code=new.template_code,
-            status=acceptance.status.value,
+            status=acceptance.status,
             correlation_id=new.correlation_id,
         )
 

@@ -5,7 +5,9 @@ lanes' lengths as they were a moment ago: ordinary load pays a look into a dicti
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from angarium.contracts.errors import Transient
 from angarium.contracts.messages import light_key, light_queue, work_queue

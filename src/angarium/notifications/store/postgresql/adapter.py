@@ -7,6 +7,7 @@ from uuid import UUID
 from angarium.contracts.statuses import Status
 from angarium.notifications.model import (
     Acceptance,
+    AcceptOutcome,
     Event,
     NewDeadLetter,
     NewNotification,
@@ -18,7 +19,7 @@ from angarium.notifications.model import (
     Verdict,
 )
 from angarium.notifications.store import arguments
-from angarium.notifications.store.acceptances import Kept, acceptances, missing
+from angarium.notifications.store.acceptances import Kept, Key, acceptances, missing
 from angarium.notifications.store.arguments import by_key
 from angarium.notifications.store.port import StoreUnavailable
 from angarium.notifications.store.postgresql import accept as accepting
@@ -41,6 +42,7 @@ from angarium.platform.database.migrate import Revisions
 from angarium.platform.database.postgresql_pool import PostgresqlPool, Record
 
 _ATTEMPTS_TO_ACCEPT = 3
+_ORDINARY = len(accepting.ORDINARY_COLUMNS)
 _FIND_BY_REQUEST = "SELECT id FROM notifications WHERE request_id = $2 AND (tenant = $1) IS TRUE LIMIT 2"
 _SCHEMA_VERSION = "SELECT version_num FROM alembic_version"
 
@@ -58,24 +60,36 @@ class PostgresqlStore:
     async def accept(
         self, notifications: Sequence[NewNotification], *, outbox_lease: timedelta
     ) -> Sequence[Acceptance]:
-        known: dict[tuple[str, str, str], Kept] = {}
+        rows = await self._insert(sorted(notifications, key=by_key), outbox_lease)
+        if len(rows) == len(notifications) and all(row["status"] == Status.PENDING for row in rows):
+            return [
+                Acceptance(AcceptOutcome.CREATED, n.id, Status.PENDING, rows[0]["created_at"]) for n in notifications
+            ]
+        return await self._settle(notifications, _created(notifications, rows), outbox_lease)
+
+    async def _settle(
+        self, notifications: Sequence[NewNotification], known: dict[Key, Kept], outbox_lease: timedelta
+    ) -> Sequence[Acceptance]:
+        """The answers, once it is known what stands under each key."""
         for _ in range(_ATTEMPTS_TO_ACCEPT):
+            known |= await self._prior(missing(notifications, known))
             new = sorted(missing(notifications, known), key=by_key)
             if not new:
                 return acceptances(notifications, known)
-            created = {row["id"]: row for row in await self._insert(new, outbox_lease)}
-            known |= {by_key(n): kept(created[n.id], n.fingerprint) for n in new if n.id in created}
-            known |= await self._prior(missing(new, known))
+            known |= _created(new, await self._insert(new, outbox_lease))
         message = "rows were deleted while their requests were repeated"
         raise StoreUnavailable(message)
 
     async def _insert(self, new: Sequence[NewNotification], outbox_lease: timedelta) -> Sequence[Record]:
+        if not new:
+            return []
         rows = [arguments.accepted_row(n) for n in new]
-        return await self._fetch(
-            accepting.ACCEPT, *arguments.columns(rows, len(accepting.ACCEPTED_COLUMNS)), outbox_lease
-        )
+        if all(row[_ORDINARY:] == arguments.PLAIN for row in rows):
+            columns = list(zip(*rows, strict=True))[:_ORDINARY]
+            return await self._fetch(accepting.ACCEPT_PLAIN, *columns, outbox_lease)
+        return await self._fetch(accepting.ACCEPT, *zip(*rows, strict=True), outbox_lease)
 
-    async def _prior(self, taken: Sequence[NewNotification]) -> dict[tuple[str, str, str], Kept]:
+    async def _prior(self, taken: Sequence[NewNotification]) -> dict[Key, Kept]:
         if not taken:
             return {}
         rows = await self._fetch(accepting.PRIOR, *zip(*map(by_key, taken), strict=True))
@@ -200,3 +214,9 @@ class PostgresqlStore:
             return await self._pool.fetch(statement, *values)
         except DatabaseUnavailable as error:
             raise StoreUnavailable from error
+
+
+def _created(new: Sequence[NewNotification], rows: Sequence[Record]) -> dict[Key, Kept]:
+    """What `rows`, just inserted, put under the keys of `new`."""
+    created = {row["id"]: row for row in rows}
+    return {by_key(n): kept(created[n.id], n.fingerprint) for n in new if n.id in created}

@@ -19,9 +19,9 @@ from angarium.notifications.store.timing import PENDING_GRACE
 from angarium.platform.database.types import from_microseconds
 
 _COLUMNS = (
-    "id", "tenant", "caller", "request_id", "fingerprint", "channel", "user_id", "recipient", "template_code",
-    "template_version", "locale", "category", "priority", "variables", "metadata", "policy", "test", "correlation_id",
-    "traceparent", "fallback", "fallback_of", "callback_url", "send_at", "expires_at",
+    "id", "tenant", "caller", "request_id", "fingerprint", "channel", "user_id", "template_code", "template_version",
+    "locale", "category", "priority", "variables", "correlation_id", "traceparent", "recipient", "metadata", "policy",
+    "test", "fallback", "fallback_of", "callback_url", "send_at", "expires_at",
     "status", "attempts", "due_at", "sweep_at", "events", "created_at", "updated_at",
 )  # fmt: skip
 _INSERT = f"""
