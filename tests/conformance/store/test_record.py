@@ -2,7 +2,8 @@
 
 import asyncio
 from datetime import timedelta
-from uuid import uuid4
+from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -42,6 +43,28 @@ async def test_sent(backend: Backend) -> None:
     assert [event["event"] for event in shown] == ["accepted", "claimed", "attempt", "sent"]
     assert shown[2]["answer"] == "250 ok"
     assert await backend.column(claim.id, "sweep_at") is None
+
+
+async def test_sent_is_written_alike_alone_and_beside_a_failure(backend: Backend) -> None:
+    claims = [await backend.claimed(correlation_id="c") for _ in range(3)]
+    alone, beside, failing = claims
+    events = (Event("sent", alone.created_at, {"status": "sent"}),)
+    changes = {"events": events, "provider": "smtp", "provider_message_id": "<1@angarium>"}
+    assert await backend.store.record([result(alone, Status.SENT, **changes)]) == [True]
+    both = [result(beside, Status.SENT, **changes), result(failing, Status.FAILED, reason=Reason("no", "no"))]
+    assert await backend.store.record(both) == [True, True]
+    written, expected = [await _written(backend, claim.id) for claim in (alone, beside)]
+    assert written == expected
+    assert written["provider"] == "smtp"
+
+
+async def _written(backend: Backend, identifier: UUID) -> dict[str, Any]:
+    """The row without what each has of its own; of its timeline the last event."""
+    [row] = await backend.query("SELECT * FROM notifications WHERE id = :id", id=identifier)
+    own = {"id", "request_id", "claim_token", "created_at", "updated_at", "sent_at", "events"}
+    assert row["sent_at"] == row["updated_at"]
+    shown = await backend.reader.events(TENANT, identifier) or []
+    return {name: value for name, value in row.items() if name not in own} | {"last": shown[-1]}
 
 
 @pytest.mark.parametrize("status", RESULTS)

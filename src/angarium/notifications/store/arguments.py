@@ -74,6 +74,15 @@ def result_row(result: Result) -> Row:
     )
 
 
+def sent_row(result: Result) -> Row | None:
+    """The columns of SENT_COLUMNS, where there is nothing else to write."""
+    plain = result.status is Status.SENT and result.burns_attempt
+    if not plain or result.reason or result.wait or result.dead_letter or result.outbox:
+        return None
+    events = encode_events(result.events)
+    return (result.id, result.claim_token, events, result.provider, result.provider_message_id)
+
+
 def letter_row(letter: NewDeadLetter) -> Row:
     """The columns of LETTER_COLUMNS."""
     return (

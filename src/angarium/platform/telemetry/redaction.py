@@ -61,7 +61,7 @@ def clean(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: value
         # what most fields are; `_clean_value` says the same of it, for a call more
-        if type(value) in _HARMLESS or (type(value) is str and name not in FREE_TEXT)
+        if type(value) in _HARMLESS or (isinstance(value, str) and name not in FREE_TEXT)
         else _clean_value(name, value)
         for name, value in fields.items()
         if name not in SENSITIVE

@@ -9,6 +9,7 @@ import re
 import threading
 import weakref
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -64,13 +65,12 @@ def _close(descriptor: int) -> None:
 class Sinks:
     """What the structured logger writes to.
 
-    Lines below a warning that are logged in one turn of the event loop are written together when it ends; a warning
-    or worse, a line outside of any loop and the one that fills the memory are written at once, after those that wait.
-    What still waits when the process ends is written then.
+    Lines below a warning that are logged in one turn of the event loop are encoded and written together when it ends;
+    a warning or worse, a line outside of any loop and the one that fills the memory are written at once, after those
+    that wait. What still waits when the process ends is written then.
     """
 
     def __init__(self, stream: TextIO, log_dir: Path | None, *, pretty: bool) -> None:
-        self._render = structlog.dev.ConsoleRenderer(colors=True) if pretty else None
         self._errors: LineFile | None = None
         combined: LineFile | None = None
         if log_dir is not None:
@@ -78,19 +78,18 @@ class Sinks:
                 log_dir.mkdir(parents=True, exist_ok=True)
             combined = LineFile(log_dir / "combined.log")
             self._errors = LineFile(log_dir / "error.log")
-        self._waiting = _Waiting(stream, combined)
+        self._waiting = _Waiting(stream, combined, structlog.dev.ConsoleRenderer(colors=True) if pretty else None)
         self._turn: asyncio.AbstractEventLoop | None = None
         weakref.finalize(self, self._waiting.write)
 
     def write(self, event: EventDict) -> None:
-        """Write one event, at the end of this turn of the event loop at the latest."""
-        line = _encode(event)
-        self._waiting.append((line.decode() if self._render is None else self._readable(self._render, event), line))
+        """Take one event over and write it, at the end of this turn of the event loop at the latest."""
+        self._waiting.append(event)
         level = event["level"]
         if level not in _CAN_WAIT or len(self._waiting) >= MOST_WAITING or not self._at_end_of_turn():
             self._waiting.write()
         if self._errors is not None and level in _GRAVE:
-            self._errors.write(line)
+            self._errors.write(_encoded([event]))
 
     def _at_end_of_turn(self) -> bool:
         """See to it that what waits is written when this turn ends; False: there is no event loop."""
@@ -107,30 +106,40 @@ class Sinks:
         self._turn = None
         self._waiting.write()
 
-    def _readable(self, render: structlog.dev.ConsoleRenderer, event: EventDict) -> str:
-        return f"{render(None, '', _readable(event))}\n"
 
+class _Waiting(deque[EventDict]):
+    """Events on their way to the stream and to `combined.log`, in order. Safe for threads."""
 
-class _Waiting(deque[tuple[str, bytes]]):
-    """Lines on their way, in order: as the stream shows them and as `combined.log` has them. Safe for threads."""
-
-    def __init__(self, stream: TextIO, combined: LineFile | None) -> None:
+    def __init__(self, stream: TextIO, combined: LineFile | None, render: structlog.dev.ConsoleRenderer | None) -> None:
         super().__init__()
         self._stream = stream
         self._combined = combined
-        self._writing = threading.Lock()
+        self._render = render
+        self._writing = threading.RLock()  # what is freed or shown while writing may log itself
 
     def write(self) -> None:
         """Write what there is."""
         with self._writing:
-            lines = [self.popleft() for _ in range(len(self))]
-            if not lines:
+            events = [self.popleft() for _ in range(len(self))]
+            if not events:
                 return
+            lines = _encoded(events)
             with suppress(OSError, ValueError):
-                self._stream.write("".join([shown for shown, _ in lines]))
+                self._stream.write(lines.decode() if self._render is None else _shown(events, self._render))
                 self._stream.flush()
             if self._combined is not None:
-                self._combined.write(b"".join([line for _, line in lines]))
+                self._combined.write(lines)
+
+
+def _shown(events: Sequence[EventDict], render: structlog.dev.ConsoleRenderer) -> str:
+    return "".join([_shown_one(event, render) for event in events])
+
+
+def _shown_one(event: EventDict, render: structlog.dev.ConsoleRenderer) -> str:
+    try:
+        return f"{render(None, '', _readable(event))}\n"
+    except Exception:  # noqa: BLE001 - what a value's own `__repr__` raises must not cost the other lines
+        return _encoded_plainly(event).decode()
 
 
 def _readable(event: EventDict) -> EventDict:
@@ -152,9 +161,24 @@ def _escaped(found: re.Match[str]) -> str:
     return found[0].encode("unicode_escape").decode()
 
 
-def _encode(event: EventDict) -> bytes:
+def _encoded(events: Sequence[EventDict]) -> bytes:
+    """A line of JSON for each; one that JSON cannot say as it is, is said plainly."""
+    try:
+        return _ENCODER.encode_lines(events)
+    except Exception:  # noqa: BLE001 - what a value's own `__str__` raises must not cost the other lines
+        return b"".join([_encoded_plainly(event) for event in events])
+
+
+def _encoded_plainly(event: EventDict) -> bytes:
     try:
         return _ENCODER.encode(event) + b"\n"
-    except (TypeError, ValueError, RecursionError):
-        plain = {name: str(_plain(value)).encode("ascii", "backslashreplace").decode() for name, value in event.items()}
-        return _ENCODER.encode(plain) + b"\n"
+    except Exception:  # noqa: BLE001 - the same
+        return _ENCODER.encode({name: _said(value) for name, value in event.items()}) + b"\n"
+
+
+def _said(value: object) -> str:
+    try:
+        text = str(_plain(value))
+    except Exception:  # noqa: BLE001 - the same
+        text = object.__repr__(value)
+    return text.encode("ascii", "backslashreplace").decode()

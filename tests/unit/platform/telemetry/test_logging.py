@@ -1,5 +1,6 @@
 """Structured logs."""
 
+import asyncio
 import errno
 import io
 import json
@@ -9,9 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from angarium.contracts.statuses import Status
 from angarium.platform.telemetry.correlation import bind_correlation
-from angarium.platform.telemetry.logging import adopt_standard_logging, make_logger
+from angarium.platform.telemetry.logging import Format, adopt_standard_logging, make_logger
+from angarium.platform.telemetry.redaction import clean
 from tests.support.clock import ManualClock
 
 
@@ -60,6 +65,24 @@ def test_the_level_decides(stream: io.StringIO) -> None:
     assert [line["event"] for line in lines(stream)] == ["loud"]
 
 
+def test_a_bound_logger_leaves_the_one_it_came_from(stream: io.StringIO) -> None:
+    logger = make_logger("s", stream=stream)
+    logger.bind(worker="w-1").info("e", worker="w-2")
+    logger.info("e")
+    assert [line.get("worker") for line in lines(stream)] == ["w-2", None]
+
+
+@pytest.mark.parametrize("level", ["debug", "info", "warning", "error", "critical"])
+def test_a_level_by_name_by_number_and_with_values_says_the_same(level: str, stream: io.StringIO) -> None:
+    logger = make_logger("s", level="debug", stream=stream, clock=ManualClock()).bind(worker="w-1")
+    getattr(logger, level)("got 2", kept=1)
+    getattr(logger, level)("got %d", 2, kept=1)
+    logger.log(getattr(logging, level.upper()), "got 2", kept=1)
+    first, *others = stream.getvalue().splitlines()
+    assert json.loads(first)["level"] == level
+    assert others == [first, first]
+
+
 def test_an_error_carries_its_trace_on_one_line(stream: io.StringIO) -> None:
     logger = make_logger("s", stream=stream)
     try:
@@ -103,11 +126,58 @@ def test_free_text_is_scrubbed(canary: str, stream: io.StringIO) -> None:
         assert secret not in stream.getvalue()
 
 
+fields_of_any_kind = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.uuids()
+    | st.text()
+    | st.emails()
+    | st.sampled_from(Status)
+    | st.builds(ValueError, st.emails()),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["error", "email", "kept"]), inner),
+    max_leaves=5,
+)
+
+
+@given(name=st.sampled_from(["error", "reason", "kept", "status"]), value=fields_of_any_kind)
+def test_a_field_is_cleaned_like_one_in_a_list(name: str, value: object) -> None:
+    assert repr(clean({name: [value]})) == repr({name: [clean({name: value})[name]]})
+
+
 def test_what_json_cannot_say_is_said_plainly(stream: io.StringIO) -> None:
     make_logger("s", stream=stream).info("e", odd="\ud800", thing=object(), path=Path("/x"), number=float("nan"))
     (line,) = lines(stream)
     assert (line["event"], line["service"]) == ("e", "s")
     assert line["odd"] == "\\ud800"
+
+
+class Unspeakable:
+    """Raises when it is to be shown."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError
+
+
+@pytest.mark.parametrize("format_", ["json", "pretty"])
+async def test_what_cannot_be_shown_costs_no_other_line(format_: Format, stream: io.StringIO) -> None:
+    logger = make_logger("s", format=format_, stream=stream)
+    logger.info("before")
+    logger.info("unspeakable", thing=Unspeakable())
+    logger.info("after")
+    await asyncio.sleep(0)
+    shown = stream.getvalue().splitlines()
+    assert [event in line for event, line in zip(("before", "unspeakable", "after"), shown, strict=True)] == [True] * 3
+
+
+async def test_a_line_says_what_was_when_it_was_logged(stream: io.StringIO) -> None:
+    things, inner = [1], {"kept": 1}
+    make_logger("s", stream=stream).info("e", things=things, inner=inner)
+    things.append(2)
+    inner["kept"] = 2
+    await asyncio.sleep(0)
+    assert (lines(stream)[0]["things"], lines(stream)[0]["inner"]) == ([1], {"kept": 1})
 
 
 def test_a_terminal_gets_a_readable_line() -> None:

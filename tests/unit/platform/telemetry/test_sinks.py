@@ -73,6 +73,19 @@ async def test_a_thread_writes_at_once_and_keeps_the_order() -> None:
     assert stream.events() == ["loop", "thread"]
 
 
+def test_what_logs_while_it_is_written_holds_up_nothing() -> None:
+    stream = CountingStream()
+    logger = _logger(stream)
+
+    class Talkative:
+        def __str__(self) -> str:
+            logger.info("inner")
+            return "told"
+
+    logger.info("outer", thing=Talkative())
+    assert stream.events() == ["inner", "outer"]
+
+
 def test_without_an_event_loop_a_line_is_written_at_once() -> None:
     stream = CountingStream()
     _logger(stream).info("e")

@@ -123,6 +123,9 @@ class PostgresqlStore:
         return [id(result) in first and result.id in written for result in results]
 
     async def _write(self, results: Sequence[Result]) -> Sequence[Record]:
+        sent = [arguments.sent_row(result) for result in results]
+        if None not in sent:
+            return await self._fetch(recording.RECORD_SENT, *zip(*filter(None, sent), strict=True))
         rows = arguments.columns([arguments.result_row(r) for r in results], len(recording.RESULT_COLUMNS))
         letters = arguments.claimed_rows(arguments.letters_of, results)
         messages = arguments.claimed_rows(arguments.messages_of, results)
