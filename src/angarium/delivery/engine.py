@@ -178,7 +178,7 @@ class Engine:
                 "notification.claimed",
                 notification_id=claim.id,
                 correlation_id=claim.correlation_id,
-                channel=claim.channel.value,
+                channel=claim.channel,
                 attempt=claim.attempt,
             )
 

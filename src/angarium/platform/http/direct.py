@@ -165,6 +165,6 @@ async def _send(answer: Response, scope: AsgiScope, correlation_id: str, send: S
     head = [*answer.raw_headers, *(standing.raw_headers() if standing is not None else ())]
     head.append((_CORRELATION, correlation_id.encode()))
     whole = scope.get("extensions", _NONE).get(WHOLE_ANSWER)
-    if whole is None or not whole(answer.status_code, head, answer.body):
+    if whole is None or not whole(scope, answer.status_code, head, answer.body):
         await send({"type": "http.response.start", "status": answer.status_code, "headers": head})
         await send({"type": "http.response.body", "body": answer.body})

@@ -6,10 +6,10 @@ uvicorn bounds neither: a head without an end would fill the memory, a body that
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
 from http import HTTPStatus
 from typing import Any, Literal
 
+from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from angarium.contracts.envelope import refusal
@@ -18,8 +18,8 @@ from angarium.contracts.errors import PayloadTooLarge, Rejected, ValidationFaile
 WHOLE_ANSWER = "angarium.whole_answer"
 """The ASGI extension by which an app gives an answer in one piece, which costs a third of two messages.
 
-A function of status, headers (Content-Length among them) and body. False: it cannot be given so, but by messages.
-Raises ValueError where a header holds a line break.
+A function of scope, status, headers (Content-Length among them) and body. False: it cannot be given so, but by
+messages. Raises ValueError where a header holds a line break.
 """
 Headers = Iterable[tuple[bytes, bytes]]
 
@@ -59,6 +59,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._awaited = None
         self._watch()
         super().connection_lost(exc)
+        # they refer to each other and to this protocol: without an end to that they would wait for the collector
+        self.cycle = self.scope = None  # type: ignore[assignment]  # as they are before the first request
 
     def data_received(self, data: bytes) -> None:
         self._unread += len(data)
@@ -77,7 +79,7 @@ class BoundedProtocol(HttpToolsProtocol):
         # the parser reports trailers as headers; a list of its own keeps them out of the request
         self.scope["headers"] = list(self.headers)
         super().on_headers_complete()
-        self.scope["extensions"] = {WHOLE_ANSWER: partial(self._answer_whole, self.cycle)}  # type: ignore[dict-item]
+        self.scope["extensions"] = {WHOLE_ANSWER: self._answer_whole}  # type: ignore[dict-item]
         self._awaited, self._unread = "body", 0
 
     def on_body(self, body: bytes) -> None:
@@ -93,10 +95,10 @@ class BoundedProtocol(HttpToolsProtocol):
         """What is no HTTP gets an envelope too."""
         self._refuse(HTTPStatus.BAD_REQUEST, ValidationFailed(msg.rstrip(".")))
 
-    @staticmethod
-    def _answer_whole(cycle: RequestResponseCycle, status: int, headers: Headers, body: bytes) -> bool:
-        """See WHOLE_ANSWER; what `cycle` does for an answer that comes in parts."""
-        if cycle.disconnected or cycle.flow.write_paused or cycle.scope["method"] == "HEAD":
+    def _answer_whole(self, scope: Scope, status: int, headers: Headers, body: bytes) -> bool:
+        """See WHOLE_ANSWER; what the request's cycle does for an answer that comes in parts."""
+        cycle: RequestResponseCycle | None = self.cycle  # None once the connection is lost
+        if cycle is None or cycle.scope is not scope or cycle.flow.write_paused or scope["method"] == "HEAD":
             return False
         lines = [b"%b: %b\r\n" % line for line in (*cycle.default_headers, *headers)]
         if not cycle.keep_alive:

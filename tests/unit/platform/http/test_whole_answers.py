@@ -26,7 +26,7 @@ async def _app(scope: Any, receive: Any, send: Any) -> None:
     await receive()
     headers = [*HEADERS, (b"x-bad", b"a\r\nb: c")] if scope["path"] == "/split" else HEADERS
     whole = scope["extensions"][WHOLE_ANSWER]
-    if scope["path"] == "/message" or not whole(202, headers, b"body"):
+    if scope["path"] == "/message" or not whole(scope, 202, headers, b"body"):
         await send({"type": "http.response.start", "status": 202, "headers": headers})
         await send({"type": "http.response.body", "body": b"body"})
 
@@ -63,6 +63,31 @@ async def test_a_header_with_a_line_break_is_not_sent() -> None:
         said = await _said(port, REQUESTS[0].replace(b"%b", b"split"))
     assert said.startswith(b"HTTP/1.1 500")
     assert b"b: c" not in said
+
+
+async def test_a_client_that_has_left_breaks_nothing() -> None:
+    asked, left = asyncio.Event(), asyncio.Event()
+    ended: list[bool] = []
+
+    async def late(scope: Any, receive: Any, send: Any) -> None:
+        assert scope["type"] == "http"
+        asked.set()
+        await left.wait()
+        ended.append(scope["extensions"][WHOLE_ANSWER](scope, 202, HEADERS, b"body"))
+        await send({"type": "http.response.start", "status": 202, "headers": HEADERS})
+        await send({"type": "http.response.body", "body": b"body"})
+        assert (await receive())["type"] == "http.disconnect"
+        ended.append(True)
+
+    async with serving(late, ProcessSettings()) as port:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(REQUESTS[0].replace(b"%b", b"whole"))
+        await asked.wait()
+        writer.close()
+        await writer.wait_closed()
+        await asyncio.sleep(0.1)
+        left.set()
+    assert ended == [False, True]
 
 
 def _undated(answer: bytes) -> list[bytes]:

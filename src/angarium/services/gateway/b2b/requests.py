@@ -7,9 +7,6 @@ from typing import Any
 from angarium.contracts.notifications import Recipient
 from angarium.contracts.statuses import Channel
 from angarium.directory.built_in.templates import INLINE, VERIFICATION, VERIFICATION_SUBJECT
-from angarium.rendering.html import make_text
-from angarium.rendering.limits import Limits
-from angarium.rendering.problems import TemplateProblem
 from angarium.services.gateway.b2b.bodies import ReferredRequest, SendRequest, VerificationRequest
 
 
@@ -57,6 +54,11 @@ def _content(body: SendRequest) -> Mapping[str, str]:
 
 def _text_of(html: str) -> str:
     """The plain text of literal HTML; nothing where it defies reading."""
+    # Liquid and a parser of HTML, 20 MB that most gateways never need.
+    from angarium.rendering.html import make_text  # noqa: PLC0415
+    from angarium.rendering.limits import Limits  # noqa: PLC0415
+    from angarium.rendering.problems import TemplateProblem  # noqa: PLC0415
+
     try:
         return make_text(html, "html", Limits())
     except (TemplateProblem, RecursionError, ValueError):
