@@ -154,6 +154,11 @@ class Distributed(_Angarium):
         super().start()
 
     @property
+    def settings(self) -> Mapping[str, str]:
+        """What all processes are given, without the prefix."""
+        return self._settings
+
+    @property
     def notifications_database(self) -> str:
         """Where the notifications are."""
         return self._settings["NOTIFICATIONS_DATABASE_URL"]
