@@ -10,21 +10,25 @@ A service keeps its migrations in a package `…/migrations` with files `version
 
 `op` is passed in, since Alembic's global one cannot serve three databases in one process. Each database has its own
 `alembic_version`. A migration must leave a schema with which the code before it can still work, so that processes
-can be replaced one by one.
+can be replaced one by one. The files' names begin with their revisions, which sort as they follow each other.
+
+Alembic, some 12 MB, is loaded only to change a schema; whether one is current is told by the names.
 """
 
 from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from importlib.resources import as_file, files
+from typing import TYPE_CHECKING
 
-from alembic.operations import Operations
-from alembic.runtime.migration import MigrationContext, MigrationStep
-from alembic.script import Script, ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from angarium.platform.database.engine import reading, writing
+
+if TYPE_CHECKING:
+    from alembic.runtime.migration import MigrationContext, MigrationStep
+    from alembic.script import Script, ScriptDirectory
 
 Heads = tuple[str, ...]
 _LOCK = 0x616E6761  # "anga": the advisory lock under which schemas change
@@ -56,14 +60,17 @@ class Revisions:
     def __init__(self, migrations: str) -> None:
         self._migrations = migrations
         self._known: frozenset[str] = frozenset()
-        self._newest: frozenset[str] = frozenset()
 
     def satisfied_by(self, versions: Collection[str]) -> bool:
         """Whether a database whose `alembic_version` holds `versions` has all of them, or later ones than these."""
-        if not self._known:
-            with _scripts(self._migrations) as scripts:
-                self._known, self._newest = frozenset(_revisions(scripts)), frozenset(scripts.get_heads())
-        return self._newest == frozenset(versions) or not self._known.issuperset(versions)
+        self._known = self._known or named_revisions(self._migrations)
+        return set(versions) == {max(self._known, default="")} or not self._known.issuperset(versions)
+
+
+def named_revisions(migrations: str) -> frozenset[str]:
+    """The revisions of a package, by the names of its files."""
+    names = (entry.name for entry in files(f"{migrations}.versions").iterdir())
+    return frozenset(name.partition("_")[0] for name in names if name.endswith(".py") and name[0].isdigit())
 
 
 @asynccontextmanager
@@ -85,12 +92,17 @@ async def _alone(connection: AsyncConnection) -> AsyncIterator[None]:
 
 
 def _upgrade(connection: Connection, migrations: str) -> None:
+    from alembic.operations import Operations  # noqa: PLC0415 - see above
+    from alembic.runtime.migration import MigrationContext  # noqa: PLC0415
+
     with _scripts(migrations) as scripts:
         context = MigrationContext.configure(connection, opts={"fn": partial(_missing, scripts)})
         context.run_migrations(op=Operations(context))
 
 
-def _missing(scripts: ScriptDirectory, heads: Heads, _context: MigrationContext) -> list[MigrationStep]:
+def _missing(scripts: "ScriptDirectory", heads: Heads, _context: "MigrationContext") -> "list[MigrationStep]":
+    from alembic.runtime.migration import MigrationStep  # noqa: PLC0415 - see above
+
     if not _revisions(scripts).issuperset(heads):
         return []  # a later version of this code was here
     revisions: list[Script] = list(scripts.iterate_revisions("heads", heads or "base"))
@@ -98,14 +110,22 @@ def _missing(scripts: ScriptDirectory, heads: Heads, _context: MigrationContext)
 
 
 def _is_current(connection: Connection, migrations: str) -> bool:
-    return Revisions(migrations).satisfied_by(MigrationContext.configure(connection).get_current_heads())
+    return Revisions(migrations).satisfied_by(_versions(connection))
 
 
-def _revisions(scripts: ScriptDirectory) -> set[str]:
+def _versions(connection: Connection) -> list[str]:
+    if not inspect(connection).has_table("alembic_version"):
+        return []
+    return list(connection.scalars(text("SELECT version_num FROM alembic_version")))
+
+
+def _revisions(scripts: "ScriptDirectory") -> set[str]:
     return {script.revision for script in scripts.walk_revisions()}
 
 
 @contextmanager
-def _scripts(migrations: str) -> Iterator[ScriptDirectory]:
+def _scripts(migrations: str) -> "Iterator[ScriptDirectory]":
+    from alembic.script import ScriptDirectory  # noqa: PLC0415 - see above
+
     with as_file(files(migrations)) as folder:
         yield ScriptDirectory(folder)

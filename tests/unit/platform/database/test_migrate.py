@@ -1,14 +1,19 @@
 """Migrations: whole or not at all, forwards only, each database for itself."""
 
 import asyncio
+from importlib.resources import as_file, files
 from pathlib import Path
 
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from angarium.notifications.store.schema import MIGRATIONS as NOTIFICATIONS
 from angarium.platform.database.engine import open_engine, reading
-from angarium.platform.database.migrate import Revisions, is_current, upgrade
+from angarium.platform.database.migrate import Revisions, is_current, named_revisions, upgrade
+from angarium.services.templates.app import MIGRATIONS as TEMPLATES
+from angarium.services.users.app import MIGRATIONS as USERS
 
 FIRST = """
 revision, down_revision = "0001", None
@@ -96,3 +101,11 @@ def test_which_versions_satisfy(folder: Path) -> None:
     assert revisions.satisfied_by(["0003_of_a_later_release"])
     assert not revisions.satisfied_by(["0001"])
     assert not revisions.satisfied_by([])
+
+
+@pytest.mark.parametrize("migrations", [NOTIFICATIONS, USERS, TEMPLATES])
+def test_the_names_of_our_migrations_tell_what_alembic_reads_in_them(migrations: str) -> None:
+    with as_file(files(migrations)) as folder_of_them:
+        scripts = ScriptDirectory(folder_of_them)
+        assert named_revisions(migrations) == {script.revision for script in scripts.walk_revisions()}
+        assert scripts.get_heads() == [max(named_revisions(migrations))]
