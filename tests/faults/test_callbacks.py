@@ -16,8 +16,9 @@ EACH = 10
 TO_THE_HUNG_ONE = 300
 """More than a gateway has under way at once."""
 TO_THE_OTHER_BAD_ONES = 40
-SLACK = 0.5
-"""Seconds beside the promised 10 %, for a machine that does other things too; an endpoint that hangs holds for 10."""
+SLACK = 1.0
+"""Seconds beside the promised 10 %: the bad ones' repetitions are work too, and the machine does other things; an
+endpoint that hangs would hold the others for 10."""
 
 
 async def test_bad_endpoints_are_not_felt_by_the_others(tmp_path: Path) -> None:
