@@ -33,7 +33,10 @@ STEPS: Sequence[tuple[str, tuple[str, ...]]] = (
     ("log lines", ("/structlog/", "/telemetry/", "/logging/")),
     ("database driver", ("/asyncpg/",)),
     ("SQLAlchemy", ("/sqlalchemy/",)),
-    ("HTTP client between services", ("/http/client.py", "/httpx2/", "/httpcore", "/anyio/", "/h11/")),
+    (
+        "HTTP client between services",
+        ("/http/client.py", "/http/connection", "/http/exchange.py", "/httpx2/", "/httpcore", "/anyio/", "/h11/"),
+    ),
     ("AMQP", ("/aio_pika/", "/aiormq/", "/pamqp/", "/platform/broker/")),
     ("cache", ("/redis/", "/platform/cache/")),
     (
