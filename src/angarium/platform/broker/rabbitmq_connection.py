@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from aiormq import AMQPChannelError, Channel, Connection, ConnectionClosed, TransportFactory
 from yarl import URL
@@ -24,7 +24,11 @@ _CLOSE_SECONDS = 3.0
 _HEARTBEAT_SECONDS = 10
 _BACK_OFF_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)
 _STEADY_SECONDS = 5.0
-_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(:\d{1,5})?")
+_URL = re.compile(
+    r"(?P<before>amqps?://(?:[^/?#]*@)?)(?P<hosts>[^/?#@]+)(?P<path>/[^?#]*)?(?:\?(?P<query>[^#]*))?"
+)
+_HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^:\[\]\s]+)(?::(?P<port>\d{1,5}))?")
+_HIGHEST_PORT = 65535
 
 ResultT = TypeVar("ResultT")
 
@@ -39,13 +43,18 @@ def parse_nodes(url: str) -> tuple[str, ...]:
 
 
 def _hosts(url: str) -> Sequence[str]:
-    parts = urlsplit(url)
-    credentials, at, listed = parts.netloc.rpartition("@")
-    hosts = listed.split(",")
-    if parts.scheme not in {"amqp", "amqps"} or not all(_HOST.fullmatch(host) for host in hosts):
+    # Not `urlsplit`: since its fix for CVE-2024-11168 it refuses an address in brackets that follows another host.
+    match = _URL.fullmatch(url)
+    hosts = match["hosts"].split(",") if match else []
+    if match is None or not all(map(_is_host, hosts)):
         raise SettingsError("ANGARIUM_BROKER_URL must look like amqp://user:password@host:5672/vhost")
-    query = urlencode({"heartbeat": str(_HEARTBEAT_SECONDS)} | dict(parse_qsl(parts.query)))
-    return [urlunsplit((parts.scheme, f"{credentials}{at}{host}", parts.path, query, "")) for host in hosts]
+    query = urlencode({"heartbeat": str(_HEARTBEAT_SECONDS)} | dict(parse_qsl(match["query"] or "")))
+    return [f"{match['before']}{host}{match['path'] or ''}?{query}" for host in hosts]
+
+
+def _is_host(text: str) -> bool:
+    match = _HOST.fullmatch(text)
+    return match is not None and int(match["port"] or 0) <= _HIGHEST_PORT
 
 
 def _address(node: str) -> str:
