@@ -4,7 +4,7 @@ PYTHON = .venv/bin/python
 MAKEFLAGS += --no-builtin-rules
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run run-distributed migrate test test-fast faults scale bench check format clean
+.PHONY: help setup run run-distributed migrate test test-fast test-bare faults scale bench check format clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -30,6 +30,9 @@ test: setup ## Run every test but the long ones, on private servers; installs mi
 
 test-fast: setup ## Run the quick tests: no server, no browser, in seconds
 	@$(PYTHON) -m pytest tests/unit -m "not distributed and not browser and not slow" -n 2 --dist worksteal
+
+test-bare: ## As root: `make run` and `make test` on a bare Debian in a folder (SUITE=bookworm or trixie, BY=root or user)
+	@sh scripts/test_bare.sh "$(or $(SUITE),trixie)" "$(or $(BY),root)" "$(TESTS)"
 
 faults: setup ## Provoke the faults alone: kills, freezes, stopped servers; `make test` does too
 	@sh scripts/install-test-servers.sh
