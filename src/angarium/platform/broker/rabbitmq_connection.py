@@ -24,9 +24,7 @@ _CLOSE_SECONDS = 3.0
 _HEARTBEAT_SECONDS = 10
 _BACK_OFF_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)
 _STEADY_SECONDS = 5.0
-_URL = re.compile(
-    r"(?P<before>amqps?://(?:[^/?#]*@)?)(?P<hosts>[^/?#@]+)(?P<path>/[^?#]*)?(?:\?(?P<query>[^#]*))?"
-)
+_URL = re.compile(r"(?P<before>amqps?://(?:[^/?#]*@)?)(?P<hosts>[^/?#@]+)(?P<path>/[^?#]*)?(?:\?(?P<query>[^#]*))?")
 _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^:\[\]\s]+)(?::(?P<port>\d{1,5}))?")
 _HIGHEST_PORT = 65535
 

@@ -3,11 +3,14 @@
 Every wait has an end: connecting, getting a connection from the pool, a lock, a statement.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import aiosqlite
 from sqlalchemy import URL, Connection, event, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -178,10 +181,27 @@ def _open_sqlite(url: URL, pool_size: int) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=POOL_TIMEOUT,
         hide_parameters=True,
+        async_creator=partial(_connect_sqlite, str(url.database)),
     )
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
+
+
+async def _connect_sqlite(path: str, *_args: object, **_options: object) -> aiosqlite.Connection:
+    """A connection to the file at `path`; a cancelled caller leaves none open.
+
+    aiosqlite forgets the connection that its thread opens while its caller is cancelled. So the thread finishes first.
+    """
+    connection = aiosqlite.connect(path)
+    connection._thread.daemon = True  # noqa: SLF001 - as SQLAlchemy does: an engine left open must not stop the exit
+    opening = asyncio.ensure_future(connection)
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        await opening
+        await connection.close()
+        raise
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

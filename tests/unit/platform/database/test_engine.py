@@ -1,6 +1,7 @@
 """Engines: the URL's rules, SQLite's pragmas and transactions, errors that mean "away"."""
 
 import asyncio
+import gc
 import threading
 from pathlib import Path
 
@@ -47,6 +48,24 @@ async def test_sqlite_is_durable_strict_and_patient(tmp_path: Path) -> None:
         "busy_timeout": 4000,
         "secure_delete": 1,
     }
+
+
+async def test_a_cancelled_connect_leaves_no_sqlite_connection_open(tmp_path: Path) -> None:
+    """From Python 3.13 on, a connection that is collected unclosed is a warning, and so an error of this test."""
+    engine = open_engine(f"sqlite:///{tmp_path}/x.db")
+
+    async def connect() -> None:
+        async with reading(engine):
+            pass
+
+    for turns in range(6):
+        connecting = asyncio.create_task(connect())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        connecting.cancel()
+        await asyncio.gather(connecting, return_exceptions=True)
+    await engine.dispose()
+    gc.collect()
 
 
 async def test_sqlite_transactions_that_read_first_do_not_lose_each_others_writes(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -65,7 +66,7 @@ async def test_one_that_fails_takes_nobody_along(writer: SqliteWriter) -> None:
 
 async def test_nobody_is_told_before_the_commit(writer: SqliteWriter, tmp_path: Path) -> None:
     def seen() -> int:
-        with sqlite3.connect(tmp_path / "x.db") as other:
+        with closing(sqlite3.connect(tmp_path / "x.db")) as other:
             return int(other.execute("SELECT count(*) FROM t").fetchone()[0])
 
     async def insert(number: int) -> int:
