@@ -179,10 +179,23 @@ class TestImages:
         assert [name for name in names if not (ROOT / name).exists()] == []
 
     def test_continuous_integration_builds_an_image_for_each_service(self, workflow: dict[str, Any]) -> None:
-        job = workflow["jobs"]["images"]
+        assert workflow["jobs"]["images"]["uses"] == "./.github/workflows/images.yml"
+        job = yaml.safe_load(_read(".github/workflows/images.yml"))["jobs"]["image"]
         assert set(job["strategy"]["matrix"]["service"]) == set(SERVICES)
         builds = [step for step in job["steps"] if "build-push-action" in step.get("uses", "")]
         assert [step["with"]["target"] for step in builds] == ["${{ matrix.service }}"]
+
+    @pytest.mark.parametrize("path", sorted((ROOT / ".github/workflows").glob("*.yml")), ids=lambda path: path.name)
+    def test_every_action_is_pinned_to_a_commit(self, path: Path) -> None:
+        used = re.findall(r"uses: (\S+)( # v[\d.]+)?$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        assert [use for use, version in used if not use.startswith("./") and not version] == []
+        assert [use for use, _ in used if not re.fullmatch(r"\./\S+|[\w/-]+@[0-9a-f]{40}", use)] == []
+
+    def test_images_of_a_release_have_one_name_everywhere(self, compose: dict[str, Any]) -> None:
+        named = {name: service["image"] for name, service in compose["services"].items() if "build" in service}
+        assert {
+            name: f"${{ANGARIUM_IMAGES:-angarium}}/{name}:${{ANGARIUM_TAG:-latest}}" for name in SERVICES
+        }.items() <= named.items()
 
     def test_continuous_integration_runs_the_readmes_test_command(self, workflow: dict[str, Any]) -> None:
         assert any(step.get("run") == ".ci/run" for step in workflow["jobs"]["test"]["steps"])
