@@ -4,7 +4,7 @@ PYTHON = .venv/bin/python
 MAKEFLAGS += --no-builtin-rules
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run run-distributed migrate test test-fast test-bare faults scale bench check format clean
+.PHONY: help setup run run-distributed migrate test test-fast test-bare faults scale bench check audit format clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -57,6 +57,12 @@ check: setup ## Check style, format, types and the direction of imports
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+
+audit: setup ## Check the locked packages for known vulnerabilities, and the workflows for unsafe habits
+	@mkdir -p .run
+	@.venv/bin/uv export --frozen --quiet --all-extras --no-emit-project --output-file .run/locked.txt >/dev/null
+	@.venv/bin/uv tool run --quiet pip-audit==2.9.0 --require-hashes --disable-pip --requirement .run/locked.txt
+	@.venv/bin/uv tool run --quiet zizmor==1.14.2 --offline --quiet .github/workflows
 
 format: setup ## Format the code, fix what can be fixed
 	.venv/bin/ruff check --fix
