@@ -36,6 +36,7 @@ class System(Verbs):
     """The arguments of each process, the one that clients talk to first."""
     worker: ClassVar[str]
     """The process that sends mail."""
+    scheme: ClassVar[str] = "http"
 
     def __init__(self, folder: Path, *, sink: SmtpSink, settings: Mapping[str, str] | None = None) -> None:
         key = f"ang_live_{secrets.token_hex(20)}"
@@ -64,7 +65,7 @@ class System(Verbs):
 
     def address(self, name: str) -> str:
         """Where a process answers."""
-        return f"http://127.0.0.1:{self.ports[name]}"
+        return f"{self.scheme}://127.0.0.1:{self.ports[name]}"
 
     def log(self, name: str) -> Path:
         """What a process wrote, over all of its starts."""
@@ -160,7 +161,7 @@ class System(Verbs):
 
     def _wait_until_ready(self, names: Sequence[str]) -> None:
         deadline = time.monotonic() + READY_WITHIN
-        with httpx2.Client(timeout=5, trust_env=False) as client:
+        with httpx2.Client(timeout=5, trust_env=False, verify=self.trust) as client:
             for name in names:
                 while not _ok(client, f"{self.address(name)}/ready", {}):
                     self._check(name, deadline)

@@ -1,6 +1,7 @@
 """What tests say to the system: the public API's verbs, each checked for its usual answer."""
 
 import secrets
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Self
@@ -21,6 +22,8 @@ class Verbs:
         self.url = url
         self.key = key
         self._client: httpx2.AsyncClient | None = None
+        self.trust: ssl.SSLContext | bool = True
+        """How its servers are verified, where they serve TLS."""
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -38,7 +41,7 @@ class Verbs:
         """Within it `client` and all verbs can be used, in the running event loop."""
         limits = httpx2.Limits(max_connections=100, max_keepalive_connections=100)
         async with httpx2.AsyncClient(
-            base_url=self.url, headers=self.headers, timeout=30, limits=limits, trust_env=False
+            base_url=self.url, headers=self.headers, timeout=30, limits=limits, trust_env=False, verify=self.trust
         ) as client:
             self._client = client
             try:

@@ -27,6 +27,7 @@ from angarium.platform.clock import Clock, SystemClock
 from angarium.platform.http.client import ServiceClient
 from angarium.platform.http.health import Health, probe_app
 from angarium.platform.http.server import serve
+from angarium.platform.http.tls import client_context
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.telemetry.logging import Logger
 from angarium.platform.telemetry.metrics import Metrics
@@ -138,7 +139,10 @@ async def _open(
 def _clients(settings: WorkerSettings, clock: Clock) -> dict[str, ServiceClient]:
     token = service_token_of(settings)
     urls = {"users": settings.users_url, "templates": settings.templates_url, "gateway": settings.gateway_url}
-    return {name: ServiceClient(url, service_token=token, name=name, clock=clock) for name, url in urls.items()}
+    tls = client_context(settings)
+    return {
+        name: ServiceClient(url, service_token=token, name=name, tls=tls, clock=clock) for name, url in urls.items()
+    }
 
 
 def worker_name() -> str:

@@ -25,6 +25,7 @@ from angarium.platform.clock import Clock, SystemClock
 from angarium.platform.database.engine import open_engine
 from angarium.platform.http.client import ServiceClient
 from angarium.platform.http.server import serve
+from angarium.platform.http.tls import client_context
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.lifecycle import Background
 from angarium.platform.rate_limit.opening import open_limiter
@@ -116,8 +117,8 @@ async def _open_parts(
     stack.push_async_callback(broker.close)
     cache = open_cache(settings.cache_url, clock=clock, logger=logger)
     stack.push_async_callback(cache.close)
-    users = _client(settings.users_url, "users", token, stack, in_process)
-    templates = _client(settings.templates_url, "templates", token, stack, in_process)
+    users = _client(settings, settings.users_url, "users", stack, in_process)
+    templates = _client(settings, settings.templates_url, "templates", stack, in_process)
     limiter = open_limiter(settings.rate_limit, settings.cache_url, clock=clock, logger=logger, metrics=metrics)
     stack.push_async_callback(limiter.close)
     caught = await _open_mailbox(settings, stack, clock, identifiers, logger, catch_smtp=in_process is not None)
@@ -175,10 +176,12 @@ async def _listening(directory: DirectoryT, stack: AsyncExitStack) -> DirectoryT
 
 
 def _client(
-    url: str, name: str, token: str | None, stack: AsyncExitStack, in_process: InProcess | None
+    settings: GatewaySettings, url: str, name: str, stack: AsyncExitStack, in_process: InProcess | None
 ) -> ServiceClient:
     transport = in_process() if in_process is not None else None
-    client = ServiceClient(url, service_token=token, name=name, transport=transport)
+    client = ServiceClient(
+        url, service_token=service_token_of(settings), name=name, transport=transport, tls=client_context(settings)
+    )
     stack.push_async_callback(client.close)
     return client
 

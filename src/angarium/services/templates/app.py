@@ -23,6 +23,7 @@ from angarium.platform.http.health import Health
 from angarium.platform.http.remote_authenticator import RemoteAuthenticator
 from angarium.platform.http.reporting import ChangeReports, ReportingMiddleware
 from angarium.platform.http.server import serve
+from angarium.platform.http.tls import client_context
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.lifecycle import Background
 from angarium.platform.rate_limit.limiter import RateLimiter
@@ -97,7 +98,9 @@ async def compose(settings: TemplatesSettings, *, logger: Logger, metrics: Metri
         settings.templates_database_url, pool_size=settings.database_pool, setting="ANGARIUM_TEMPLATES_DATABASE_URL"
     )
     cache = open_cache(settings.cache_url, clock=clock, logger=logger)
-    gateway = ServiceClient(settings.gateway_url, service_token=token, name="gateway", clock=clock)
+    gateway = ServiceClient(
+        settings.gateway_url, service_token=token, name="gateway", tls=client_context(settings), clock=clock
+    )
     limiter = open_limiter(settings.rate_limit, settings.cache_url, clock=clock, logger=logger, metrics=metrics)
     identifiers = Identifiers(clock)
     try:
