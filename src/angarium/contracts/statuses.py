@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
+from typing import assert_never
 
 
 class Channel(StrEnum):
@@ -78,9 +79,6 @@ TRANSITIONS: Mapping[Status, frozenset[Status]] = MappingProxyType(
 UNFINISHED = frozenset({_S.SCHEDULED, _S.PENDING, _S.SENDING, _S.RETRYING})
 """States that the system itself must still move on."""
 
-_PENDING_WORDS = UNFINISHED | {_S.UNKNOWN}
-_DELIVERED_WORDS = frozenset({_S.SENT, _S.DELIVERED})
-
 
 def may_become(old: Status, new: Status) -> bool:
     """Whether the table allows `old → new`."""
@@ -94,8 +92,12 @@ def sources_of(new: Status) -> frozenset[Status]:
 
 def delivery_status(status: Status) -> DeliveryStatus:
     """The coarse word for `status`."""
-    if status in _PENDING_WORDS:
-        return DeliveryStatus.PENDING
-    if status in _DELIVERED_WORDS:
-        return DeliveryStatus.DELIVERED
-    return DeliveryStatus.FAILED
+    match status:
+        case _S.SCHEDULED | _S.PENDING | _S.SENDING | _S.RETRYING | _S.UNKNOWN:
+            return DeliveryStatus.PENDING
+        case _S.SENT | _S.DELIVERED:
+            return DeliveryStatus.DELIVERED
+        case _S.FAILED | _S.SKIPPED | _S.CANCELLED | _S.EXPIRED:
+            return DeliveryStatus.FAILED
+        case _:
+            assert_never(status)

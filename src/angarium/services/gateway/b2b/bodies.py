@@ -1,7 +1,7 @@
 """The bodies of the B2B surface. Those that come in are read in snake_case or camelCase."""
 
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, assert_never
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -159,19 +159,21 @@ class Word(StrEnum):
     FAILED = "failed"
 
 
-_WORDS = {
-    Status.SCHEDULED: Word.QUEUED,
-    Status.PENDING: Word.QUEUED,
-    Status.SENDING: Word.SENDING,
-    Status.RETRYING: Word.RETRYING,
-    Status.SENT: Word.SENT,
-    Status.DELIVERED: Word.SENT,
-}
-
-
 def word_of(status: Status) -> Word:
     """The word for `status`; every end but sent and delivered is a failure."""
-    return _WORDS.get(status, Word.FAILED)
+    match status:
+        case Status.SCHEDULED | Status.PENDING:
+            return Word.QUEUED
+        case Status.SENDING:
+            return Word.SENDING
+        case Status.RETRYING:
+            return Word.RETRYING
+        case Status.SENT | Status.DELIVERED:
+            return Word.SENT
+        case Status.FAILED | Status.SKIPPED | Status.CANCELLED | Status.EXPIRED | Status.UNKNOWN:
+            return Word.FAILED
+        case _:
+            assert_never(status)
 
 
 class Queued(BaseModel):
