@@ -1,7 +1,6 @@
 """Changes that clients make directly at a service are reported to the gateway, which keeps the audit log."""
 
-import asyncio
-from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -11,6 +10,7 @@ from angarium.contracts.errors import Transient
 from angarium.contracts.fields import rfc3339
 from angarium.platform.auth.caller import SERVICE_TOKEN_HEADER, Caller
 from angarium.platform.auth.service_token import DEFAULT_TENANT
+from angarium.platform.backlog import Backlog
 from angarium.platform.clock import Clock
 from angarium.platform.http.changes import change_of
 from angarium.platform.http.client import ServiceClient
@@ -21,8 +21,6 @@ from angarium.platform.telemetry.correlation import current_correlation_id
 from angarium.platform.telemetry.logging import Logger
 
 PATH = "/internal/v1/audit"
-BACKLOG = 10_000
-"""Reports held while the gateway does not answer; beyond that the oldest are lost, and the log says so."""
 RETRY_SECONDS = 2.0
 _CREATED = 201
 _SUCCESS = range(200, 300)
@@ -31,16 +29,19 @@ _SERVICE_TOKEN = SERVICE_TOKEN_HEADER.encode()
 
 
 class ChangeReports:
-    """Holds reports until the gateway has taken them. What is held when the process ends is tried once more."""
+    """Holds reports until the gateway has taken them. What is held when the process ends is tried once more.
+
+    When too many wait, the oldest are lost and the log says so (`platform.backlog`).
+    """
 
     def __init__(self, gateway: ServiceClient, clock: Clock, identifiers: Identifiers, logger: Logger) -> None:
         self._gateway = gateway
         self._clock = clock
         self._identifiers = identifiers
         self._logger = logger
-        self._held: deque[dict[str, Any]] = deque()
-        self._wanted = asyncio.Event()
-        self._handing_on = asyncio.Lock()
+        self._backlog: Backlog[dict[str, Any]] = Backlog(
+            self._taken, lost=self._lost, clock=clock, batch=REPORT_LIMIT, pause=RETRY_SECONDS
+        )
 
     def add(self, caller: Caller, action: str, subject: str, address: str | None) -> None:
         """Report a change that has just been made."""
@@ -54,48 +55,28 @@ class ChangeReports:
             "address": address,
             "correlation_id": current_correlation_id(),
         }
-        if len(self._held) >= BACKLOG:
-            self._logger.error("audit.lost", **self._held.popleft())
-        self._held.append(report)
-        self._wanted.set()
+        self._backlog.add(report)
 
     async def run(self) -> None:
         """Hand reports on, until cancelled."""
-        while True:
-            await self._wanted.wait()
-            if not await self.hand_on():
-                await self._clock.sleep(RETRY_SECONDS)
+        await self._backlog.run()
 
     async def hand_on(self) -> bool:
         """Try to hand on what is held; whether all of it was taken."""
-        async with self._handing_on:
-            self._wanted.clear()
-            while self._held:
-                if not await self._hand_on_some():
-                    return False
-            return True
+        return await self._backlog.flush()
 
-    async def _hand_on_some(self) -> bool:
-        """Whether the oldest that are held were taken; if not they are held again, also when this is cancelled."""
-        batch = [self._held.popleft() for _ in range(min(REPORT_LIMIT, len(self._held)))]
-        taken = False
+    async def _taken(self, batch: Sequence[dict[str, Any]]) -> bool:
         try:
-            taken = await self._taken(batch)
-        finally:
-            if not taken:
-                self._held.extendleft(reversed(batch))
-                self._wanted.set()
-        return taken
-
-    async def _taken(self, batch: list[dict[str, Any]]) -> bool:
-        try:
-            answer = await self._gateway.post(PATH, tenant=DEFAULT_TENANT, json={"reports": batch})
+            answer = await self._gateway.post(PATH, tenant=DEFAULT_TENANT, json={"reports": list(batch)})
         except Transient as error:
             self._logger.warning("audit.waits", error=type(error).__name__, reports=len(batch))
             return False
         if not answer.is_success:
-            self._logger.error("audit.refused", status=answer.status_code, reports=batch)
+            self._logger.error("audit.refused", status=answer.status_code, reports=list(batch))
         return True
+
+    def _lost(self, report: dict[str, Any]) -> None:
+        self._logger.error("audit.lost", **report)
 
 
 class ReportingMiddleware:

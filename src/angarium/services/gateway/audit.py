@@ -1,7 +1,5 @@
 """Who changed what: the audit log."""
 
-import asyncio
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,13 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from angarium.contracts.errors import Transient
 from angarium.notifications.store.schema import audit_log
 from angarium.platform.auth.caller import Caller
+from angarium.platform.backlog import Backlog
 from angarium.platform.clock import Clock
 from angarium.platform.database.engine import writing
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.telemetry.logging import Logger
 
-BACKLOG = 10_000
-"""Entries held while the database does not answer; beyond that the oldest go to the log alone."""
 RETRY_SECONDS = 1.0
 
 
@@ -51,8 +48,7 @@ class AuditLog:
         self._clock = clock
         self._identifiers = identifiers
         self._logger = logger
-        self._held: deque[Entry] = deque()
-        self._wanted = asyncio.Event()
+        self._backlog = Backlog(self._written, lost=self._lost, clock=clock, pause=RETRY_SECONDS)
 
     def entry(self, actor: Actor, action: str, subject: object) -> Entry:
         """An entry as of now."""
@@ -71,39 +67,31 @@ class AuditLog:
                     await write_entry(connection, entry)
 
     async def record(self, actor: Actor, action: str, subject: object) -> None:
-        """Keep an entry of a change that has happened elsewhere: now, or as soon as the database answers again."""
+        """Store an entry of a change that happened elsewhere: now, or as soon as the database answers again."""
         entry = self.entry(actor, action, subject)
         try:
             await self.write(entry)
         except Transient:
-            self._hold(entry)
+            self._backlog.add(entry)
 
     async def run(self) -> None:
         """Write what could not be written at once, until cancelled."""
-        while True:
-            await self._wanted.wait()
-            await self._clock.sleep(RETRY_SECONDS)
-            await self.mend()
+        await self._backlog.run()
 
-    async def mend(self) -> None:
-        """Try once to write what is held."""
-        self._wanted.clear()
-        held = list(self._held)
+    async def flush(self) -> bool:
+        """Try once to write what is held; whether all of it was written."""
+        return await self._backlog.flush()
+
+    async def _written(self, entries: Sequence[Entry]) -> bool:
         try:
-            await self.write_many(held)
+            await self.write_many(entries)
         except Transient as error:
-            self._logger.warning("audit.waits", error=type(error).__name__, entries=len(held))
-            self._wanted.set()
-            return
-        for _ in held:
-            self._held.popleft()
+            self._logger.warning("audit.waits", error=type(error).__name__, entries=len(entries))
+            return False
+        return True
 
-    def _hold(self, entry: Entry) -> None:
-        if len(self._held) >= BACKLOG:
-            lost = self._held.popleft()
-            self._logger.error("audit.lost", actor=lost.actor.caller.name, action=lost.action, object=lost.subject)
-        self._held.append(entry)
-        self._wanted.set()
+    def _lost(self, entry: Entry) -> None:
+        self._logger.error("audit.lost", actor=entry.actor.caller.name, action=entry.action, object=entry.subject)
 
 
 async def _known(connection: AsyncConnection, entries: Sequence[Entry]) -> frozenset[UUID]:

@@ -1,6 +1,5 @@
 """What clients change directly at a service reaches the audit log."""
 
-import asyncio
 import io
 import json
 from collections.abc import AsyncIterator
@@ -105,30 +104,3 @@ async def test_reports_wait_while_the_gateway_is_away(
     assert await reports.hand_on()
     assert [report["object"] for report in gateway.taken] == ["0", "1", "2"]
     assert len({report["id"] for report in gateway.taken}) == 3
-
-
-async def test_what_is_held_is_bounded(
-    client: httpx2.AsyncClient, reports: ChangeReports, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(reporting, "BACKLOG", 2)
-    for number in range(3):
-        await client.delete(f"/users/{number}")
-    await reports.hand_on()
-    assert [report["object"] for report in gateway.taken] == ["1", "2"]
-
-
-async def test_handed_on_twice_at_once_each_is_taken_once(reports: ChangeReports, gateway: Gateway) -> None:
-    for number in range(5):
-        reports.add(CALLER, "user.created", str(number), None)
-    assert all(await asyncio.gather(reports.hand_on(), reports.hand_on()))
-    assert [report["object"] for report in gateway.taken] == ["0", "1", "2", "3", "4"]
-
-
-async def test_what_was_not_taken_is_held_in_its_order(reports: ChangeReports, gateway: Gateway) -> None:
-    gateway.status = 503
-    for number in range(3):
-        reports.add(CALLER, "user.created", str(number), None)
-    assert not await reports.hand_on()
-    gateway.status = 200
-    assert await reports.hand_on()
-    assert [report["object"] for report in gateway.taken] == ["0", "1", "2"]
