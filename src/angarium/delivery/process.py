@@ -25,7 +25,7 @@ from angarium.platform.broker.opening import open_broker
 from angarium.platform.cache.opening import open_cache
 from angarium.platform.clock import Clock, SystemClock
 from angarium.platform.http.client import ServiceClient
-from angarium.platform.http.health import Health, probe_app
+from angarium.platform.http.health import Health, answers, probe_app
 from angarium.platform.http.server import serve
 from angarium.platform.http.tls import client_context
 from angarium.platform.identifiers import Identifiers
@@ -131,7 +131,7 @@ async def _open(
             raise SettingsError(f"ANGARIUM_{kit.channel.upper()}_PROVIDERS: is empty, so there is nothing to work with")
         for provider in kit.providers:
             stack.push_async_callback(provider.close)
-        checks = {"database": store.ready, "broker": broker.ready, "cache": cache.ready}
+        checks = {"database": store.problem, "broker": broker.problem, "cache": answers(cache.ready)}
         health = Health(str(kit.channel), __version__, checks, optional=frozenset({"cache"}))
         yield parts, kit, health
 

@@ -127,6 +127,7 @@ async def test_a_delayed_message_goes_to_the_first_direct_exchange_only(broker: 
 
 async def test_before_a_topology_is_declared_nothing_can_be_published(undeclared: Broker) -> None:
     assert not await undeclared.ready()
+    assert await undeclared.problem() is not None
     with pytest.raises(BrokerUnavailable):
         await undeclared.publish([outgoing()])
 
@@ -136,6 +137,8 @@ async def test_declaring_again_changes_nothing(broker: Broker, topology: Topolog
     await broker.declare(topology)
     await until_ready(broker, "email", 3)
     assert await broker.ready()
+    assert await broker.problem() is None
+    await until_ready(broker, "email", 3)  # its probe goes to no queue
 
 
 async def test_declaring_more_adds_it(broker: Broker, topology: Topology) -> None:

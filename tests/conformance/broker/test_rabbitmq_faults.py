@@ -121,6 +121,51 @@ async def test_out_of_memory_a_publish_ends_in_time_and_deliveries_go_on(broker:
     await _publish_all(broker, numbered(10))
 
 
+@pytest.mark.parametrize(
+    ("alarm", "end", "reason"),
+    [
+        (("set_vm_memory_high_watermark", "0.000001"), ("set_vm_memory_high_watermark", "0.4"), "memory alarm"),
+        (("set_disk_free_limit", "100000000000000"), ("set_disk_free_limit", "50000000"), "disk alarm"),
+    ],
+    ids=["memory", "disk"],
+)
+async def test_an_alarm_is_a_problem_with_its_reason(
+    broker: Broker, rabbitmq: RabbitMQ, alarm: tuple[str, ...], end: tuple[str, ...], reason: str
+) -> None:
+    assert await broker.problem() is None
+    await rabbitmq.ctl(*alarm)
+    try:
+        await until(lambda: _problem(broker, f"publishing is blocked: {reason}"), _RECOVERY)
+    finally:
+        await rabbitmq.ctl(*end)
+    await until(lambda: _problem(broker, None), _RECOVERY)
+
+
+async def test_missing_permissions_are_a_problem(broker: Broker, rabbitmq: RabbitMQ, rabbitmq_url: str) -> None:
+    vhost = urlsplit(rabbitmq_url).path[1:]
+    await rabbitmq.ctl("set_permissions", "-p", vhost, "guest", ".*", "", ".*")
+    try:
+        await until(lambda: _problem(broker, "it does not take what is published"), _RECOVERY)
+    finally:
+        await rabbitmq.ctl("set_permissions", "-p", vhost, "guest", ".*", ".*", ".*")
+    await until(lambda: _problem(broker, None), _RECOVERY)
+
+
+async def test_killed_or_frozen_it_is_a_problem(broker: Broker, rabbitmq: RabbitMQ) -> None:
+    await rabbitmq.freeze()
+    assert await broker.problem() is not None
+    await rabbitmq.thaw()
+    await until(lambda: _problem(broker, None), _RECOVERY)
+    await rabbitmq.kill()
+    await until(lambda: _problem(broker, "it does not answer"), _RECOVERY)
+    await rabbitmq.start()
+    await until(lambda: _problem(broker, None), _RECOVERY)
+
+
+async def _problem(broker: Broker, expected: str | None) -> bool:
+    return await broker.problem() == expected
+
+
 async def test_a_broker_that_is_out_of_memory_can_be_left(broker: Broker, rabbitmq: RabbitMQ) -> None:
     await rabbitmq.ctl("set_vm_memory_high_watermark", "0.000001")
     try:

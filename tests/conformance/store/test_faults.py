@@ -82,10 +82,10 @@ async def test_killed_it_is_unavailable_and_back_it_has_every_row(
     await postgresql.kill()
     errors = await asyncio.gather(*loads, return_exceptions=True)
     assert {type(error) for error in errors} == {StoreUnavailable}
-    assert not await store.ready()
+    assert await store.problem() is not None
     await postgresql.start()
     await _serves_again(store)
-    assert await store.ready()
+    assert await store.problem() is None
     engine = open_engine(postgresql_url)
     reader = NotificationReader(engine)
     lost = [identifier for identifier in accepted if await reader.get(TENANT, identifier) is None]
@@ -101,7 +101,7 @@ async def test_frozen_it_is_unavailable_in_time(store: PostgresqlStore, postgres
         async with asyncio.timeout(4 * PATIENCE):
             with pytest.raises(StoreUnavailable):
                 await _accept(store)
-            assert not await store.ready()
+            assert await store.problem() is not None
     finally:
         await postgresql.thaw()
     await _serves_again(store)
@@ -130,8 +130,23 @@ async def test_a_lock_that_is_held_is_waited_for_within_bounds(store: Postgresql
 async def test_read_only_it_is_unavailable(store: PostgresqlStore, postgresql: PostgreSQL, postgresql_url: str) -> None:
     name = postgresql_url.rpartition("/")[2]
     await postgresql.sql(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(StoreUnavailable, match="25006"):
         await _accept(store)
+    assert await store.problem() == "the server is read-only"
+
+
+@pytest.mark.distributed
+async def test_sessions_that_began_read_only_are_left_once_the_server_writes_again(
+    store: PostgresqlStore, postgresql: PostgreSQL, postgresql_url: str
+) -> None:
+    """As after a fail-over: the old connections stay open and read-only."""
+    name = postgresql_url.rpartition("/")[2]
+    await postgresql.sql(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+    refused = await asyncio.gather(*(_accept(store) for _ in range(3)), return_exceptions=True)
+    assert {type(error) for error in refused} == {StoreUnavailable}
+    await postgresql.sql(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
+    await _accept(store)
+    assert await store.problem() is None
 
 
 @pytest.mark.distributed
@@ -150,7 +165,7 @@ async def test_where_nobody_listens_it_is_unavailable() -> None:
     store = PostgresqlStore(PostgresqlPool("postgresql://nobody@127.0.0.1:1/nothing", size=1, patience=PATIENCE))
     with pytest.raises(StoreUnavailable):
         await store.outbox_pending()
-    assert not await store.ready()
+    assert await store.problem() is not None
     await store.close()
 
 
@@ -160,6 +175,7 @@ async def test_a_full_disk_is_unavailable_and_nothing_is_half_written(tmp_path: 
     writer = SqliteWriter(path)
     store = SqliteStore(writer, ManualClock())
     [before] = await _accept(store)
+    assert await store.problem() is None
     await writer.run(lambda connection: connection.execute("PRAGMA max_page_count = 1").fetchall())
     with pytest.raises(StoreUnavailable):
         await _accept(store, 2000)

@@ -136,8 +136,11 @@ class NotificationStore(Protocol):
         """Give every pending, retrying or sending row an outbox row: for a broker that starts empty (embedded)."""
         ...
 
-    async def ready(self) -> bool:
-        """Whether the database answers and its schema is the one this code needs."""
+    async def problem(self) -> str | None:
+        """Why the store cannot do its work now, in words that anyone may read; None when it can.
+
+        Proved by a read of the schema's version and a small write.
+        """
         ...
 
     async def close(self) -> None:

@@ -79,6 +79,11 @@ class MemoryBroker:
     async def ready(self) -> bool:
         return self._topology is not None and not self._closed
 
+    async def problem(self) -> str | None:
+        if not await self.ready():
+            return "no topology is declared"
+        return f"it holds {self._held} messages, its limit" if self._held >= self._max_messages else None
+
     async def close(self) -> None:
         self._closed = True
         for consumer in self._consumers:

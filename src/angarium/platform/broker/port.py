@@ -147,6 +147,13 @@ class Broker(Protocol):
         """Whether there is a connection and the declared topology exists, as far as is known without asking."""
         ...
 
+    async def problem(self) -> str | None:
+        """Why nothing can be published now, in words that anyone may read; None when it can.
+
+        Proved by publishing a message that no queue gets.
+        """
+        ...
+
     async def close(self) -> None:
         """Release every resource; idempotent."""
         ...

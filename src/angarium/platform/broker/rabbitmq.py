@@ -99,6 +99,17 @@ class RabbitMQBroker:
         declared = connection is not None and self._declared == (connection, self._topology)
         return declared and self._publishing.current is not None
 
+    async def problem(self) -> str | None:
+        if self._link.current is None or (publishing := self._publishing.current) is None:
+            return "it does not answer"
+        if self._topology is None or not await self.ready():
+            return "no topology is declared"
+        if publishing.blocked is None and await self._publisher.probe(self._topology):
+            return None
+        if publishing.blocked is not None:  # the broker says so in answer to a publish
+            return f"publishing is blocked: {publishing.blocked}"
+        return "it does not take what is published"
+
     async def close(self) -> None:
         self._closed = True
         await asyncio.gather(*(consumer.close() for consumer in self._consumers))

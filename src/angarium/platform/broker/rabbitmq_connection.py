@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from aiormq import AMQPChannelError, Channel, Connection, ConnectionClosed, TransportFactory
+from pamqp import commands as spec
 from yarl import URL
 
 from angarium.contracts.errors import SettingsError
@@ -27,6 +28,7 @@ _STEADY_SECONDS = 5.0
 _URL = re.compile(r"(?P<before>amqps?://(?:[^/?#]*@)?)(?P<hosts>[^/?#@]+)(?P<path>/[^?#]*)?(?:\?(?P<query>[^#]*))?")
 _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^:\[\]\s]+)(?::(?P<port>\d{1,5}))?")
 _HIGHEST_PORT = 65535
+_ALARMS = {"low on memory": "memory alarm", "low on disk": "disk alarm"}
 
 ResultT = TypeVar("ResultT")
 
@@ -135,6 +137,8 @@ class AmqpConnection(Connection):
     def __init__(self, node: str, name: str) -> None:
         self._socket = _Transport()
         self.address = _address(node)
+        self.blocked: str | None = None
+        """Why the broker takes no messages over this connection; None while it does."""
         super().__init__(node, transport_factory=self._socket, client_properties={"connection_name": name})
 
     async def dial(self) -> None:
@@ -151,6 +155,16 @@ class AmqpConnection(Connection):
             await answer(self.close(ConnectionClosed(200, "closed")), _CLOSE_SECONDS)
         except BrokerUnavailable:
             self._socket.abort()
+
+    # The library only logs these two (https://www.rabbitmq.com/docs/connection-blocked). The names are those that
+    # Python gives to its private methods.
+    async def _Connection__handle_connection_blocked(self, frame: spec.Connection.Blocked) -> None:  # noqa: N802
+        self.blocked = _ALARMS.get(str(frame.reason), str(frame.reason))
+        await super()._Connection__handle_connection_blocked(frame)  # type: ignore[misc]  # private in the library
+
+    async def _Connection__handle_connection_unblocked(self, frame: spec.Connection.Unblocked) -> None:  # noqa: N802
+        self.blocked = None
+        await super()._Connection__handle_connection_unblocked(frame)  # type: ignore[misc]  # private in the library
 
     def give(self, channel: Channel, taker: Taker) -> None:
         """Offer `taker` the frames of `channel`, before the library, as long as the channel is open."""

@@ -25,6 +25,8 @@ MAX_BODY = 16 * 1024 * 1024
 """Bytes; the default `max_message_size` of RabbitMQ 4. A larger body would close the channel under its neighbours."""
 
 _BURST = 1000
+_PROBE = "readiness"
+_PROBE_SECONDS = 1.5
 
 
 class _Outlet:
@@ -73,6 +75,7 @@ class Publisher:
         self._misrouted = misrouted
         self._opening = asyncio.Lock()
         self._outlet: _Outlet | None = None
+        self._probes = 0
 
     async def publish(self, messages: Sequence[Outgoing], topology: Topology) -> list[bool]:
         """As the port says."""
@@ -92,6 +95,25 @@ class Publisher:
         except TimeoutError:
             self._logger.warning("broker.publish_timed_out", unconfirmed=results.count(False))
         return results
+
+    async def probe(self, topology: Topology) -> bool:
+        """Whether the broker confirms a message that no queue gets, soon enough for a readiness check."""
+        self._probes += 1
+        message = Outgoing(
+            exchange=topology.direct_exchanges[0],
+            routing_key=_PROBE,
+            body=b"",
+            message_id=f"{_PROBE}-{self._probes}",
+            mandatory=False,
+        )
+        results = [False]
+        burst = Burst([message], [0], results)
+        try:
+            async with asyncio.timeout(_PROBE_SECONDS):
+                await self._send(burst)
+        except TimeoutError:
+            pass
+        return results[0]
 
     def _split(self, messages: Sequence[Outgoing], topology: Topology) -> list[Sequence[int]]:
         """Places of the messages that may be published, in bursts that hold no message id twice."""

@@ -12,11 +12,12 @@ from typing import Any
 
 import aiosqlite
 from sqlalchemy import URL, Connection, event, make_url
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from angarium.contracts.errors import SettingsError
-from angarium.platform.database.faults import DatabaseUnavailable, is_unavailable
+from angarium.platform.database.faults import DatabaseUnavailable, describe, ends_session, is_unavailable
 
 CONNECT_TIMEOUT = 5.0
 STATEMENT_TIMEOUT = 10.0
@@ -24,6 +25,8 @@ LOCK_TIMEOUT = 4.0
 POOL_TIMEOUT = 4.0
 ANSWER_TIMEOUT = 12.0
 """Seconds. The last: how long a server may be silent; longer than it may take for a statement."""
+LIFETIME = 1800.0
+"""Seconds after which a connection is replaced, so that a server that moved or was upgraded is found again."""
 
 _DRIVERS = {
     "postgresql": "postgresql+asyncpg",
@@ -61,6 +64,9 @@ def postgresql_server_settings() -> dict[str, str]:
         "statement_timeout": str(int(STATEMENT_TIMEOUT * 1000)),
         "lock_timeout": str(int(LOCK_TIMEOUT * 1000)),
         "idle_in_transaction_session_timeout": str(int(STATEMENT_TIMEOUT * 1000)),
+        "tcp_keepalives_idle": "60",  # firewalls forget connections that are silent for some minutes
+        "tcp_keepalives_interval": "10",
+        "tcp_keepalives_count": "3",
         "jit": "off",  # our statements are short; compiling them costs more than it gives
     }
 
@@ -141,23 +147,35 @@ class _translated:  # noqa: N801 - used as a statement, like contextlib.suppress
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if isinstance(error, Exception) and is_unavailable(error) and not isinstance(error, DatabaseUnavailable):
-            raise DatabaseUnavailable from error
+            raise DatabaseUnavailable(describe(error)) from error
 
 
 def _open_server(url: URL, technology: str, pool_size: int, setting: str) -> AsyncEngine:
     try:
-        return create_async_engine(
+        engine = create_async_engine(
             url,
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=POOL_TIMEOUT,
             pool_pre_ping=True,
+            pool_recycle=int(LIFETIME),
             connect_args=_connect_args(technology),
             hide_parameters=True,  # they are people's names and addresses, and errors are logged
         )
     except ImportError as error:
         message = f"{setting} needs a driver that is not installed: {error.name}"
         raise SettingsError(message) from error
+    event.listen(engine.sync_engine, "handle_error", _drop_ended_session)
+    return engine
+
+
+def _drop_ended_session(context: ExceptionContext) -> None:
+    """Make SQLAlchemy drop the connection, and the idle ones of the pool, when the session must not be used again.
+
+    It recognises by itself what is no answer of the server.
+    """
+    if ends_session(context.original_exception):
+        context.is_disconnect = True
 
 
 def _connect_args(technology: str) -> dict[str, Any]:

@@ -18,7 +18,35 @@ _STATE_CLASSES = frozenset({"08", "28", "3D", "53", "57", "58", "XX"})
 
 https://www.postgresql.org/docs/current/errcodes-appendix.html
 """
-_STATES = frozenset({"25006", "40001", "40P01", "55P03"})  # read-only, serialization, deadlock, lock not available
+_STATES = frozenset(
+    {
+        "25006",  # the transaction is read-only
+        "40001",  # serialization failure
+        "40P01",  # deadlock
+        "55P03",  # lock not available
+        "26000",  # a prepared statement is unknown: a pooler between us and the server changed the session
+        "42P05",  # …or has one of that name already
+    }
+)
+_GOOD_SESSION_STATES = frozenset({"40001", "40P01", "55P03", "57014"})
+"""Refusals of one statement (57014: its time was over); the session is as good as before."""
+_WORDS = {
+    "25006": "the server is read-only",
+    "26000": "the session changed under a prepared statement; use a pooler in session mode",
+    "28": "access is refused",
+    "3D": "the database does not exist",
+    "42P05": "the session changed under a prepared statement; use a pooler in session mode",
+    "53100": "the disk is full",
+    "53300": "the server has no connection left",
+    "57P03": "the server is starting or stopping",
+}
+_SQLITE_WORDS = {
+    sqlite3.SQLITE_BUSY: "the database is locked",
+    sqlite3.SQLITE_CANTOPEN: "the file cannot be opened",
+    sqlite3.SQLITE_FULL: "the disk is full",
+    sqlite3.SQLITE_IOERR: "the file cannot be read or written",
+    sqlite3.SQLITE_READONLY: "the file is read-only",
+}
 _SQLITE_CODES = frozenset(
     {
         sqlite3.SQLITE_BUSY,
@@ -67,6 +95,40 @@ def is_unavailable(error: BaseException) -> bool:
     return any(_speaks_of_absence(link) for link in _chain(error))
 
 
+def ends_session(error: BaseException) -> bool:
+    """Whether the server's answer `error` means that its connection must be dropped, not used again.
+
+    So it is when the server ended the session or is no longer the writer: after a fail-over the old server may go on
+    answering, read-only, for as long as it is asked.
+    """
+    state = _sqlstate(error)
+    return state is not None and state not in _GOOD_SESSION_STATES and is_unavailable(error)
+
+
+def describe(error: BaseException) -> str:
+    """What the driver says, on one line, for logs: code and first line, without the statement and its values."""
+    cause = next((link for link in _chain(error) if not isinstance(link, DBAPIError)), error)
+    first = next(iter(str(cause).splitlines()), "")
+    return " ".join(part for part in (_sqlstate(cause) or type(cause).__name__, first) if part)
+
+
+def in_words(error: BaseException) -> str:
+    """Why the database cannot serve, for an answer that anyone may read: no address, no name."""
+    for link in _chain(error):
+        state = _sqlstate(link)
+        if state is not None:
+            return _WORDS.get(state) or _WORDS.get(state[:2]) or "the server does not serve"
+        if isinstance(link, sqlite3.Error):
+            code = (getattr(link, "sqlite_errorcode", None) or 0) & 0xFF
+            return _SQLITE_WORDS.get(code, "the file cannot be used")
+    return "it does not answer"
+
+
+def _sqlstate(error: BaseException) -> str | None:
+    state = getattr(error, "sqlstate", None)
+    return state if isinstance(state, str) else None
+
+
 def _chain(error: BaseException) -> Iterator[BaseException]:
     seen: set[int] = set()
     link: BaseException | None = error
@@ -83,8 +145,8 @@ def _speaks_of_absence(error: BaseException) -> bool:
         return error.connection_invalidated
     if isinstance(error, sqlite3.Error):
         return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF in _SQLITE_CODES
-    state = getattr(error, "sqlstate", None)
-    if isinstance(state, str):
+    state = _sqlstate(error)
+    if state is not None:
         return state[:2] in _STATE_CLASSES or state in _STATES
     return _mysql_code(error) in _MYSQL_CODES or _lost_by_asyncpg(error)
 

@@ -110,10 +110,11 @@ def _missing(scripts: "ScriptDirectory", heads: Heads, _context: "MigrationConte
 
 
 def _is_current(connection: Connection, migrations: str) -> bool:
-    return Revisions(migrations).satisfied_by(_versions(connection))
+    return Revisions(migrations).satisfied_by(read_versions(connection))
 
 
-def _versions(connection: Connection) -> list[str]:
+def read_versions(connection: Connection) -> list[str]:
+    """What `alembic_version` holds; nothing where there is no schema."""
     if not inspect(connection).has_table("alembic_version"):
         return []
     return list(connection.scalars(text("SELECT version_num FROM alembic_version")))

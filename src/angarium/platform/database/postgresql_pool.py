@@ -14,11 +14,12 @@ from angarium.contracts.errors import SettingsError
 from angarium.platform.database.engine import (
     ANSWER_TIMEOUT,
     CONNECT_TIMEOUT,
+    LIFETIME,
     POOL_TIMEOUT,
     parse_database_url,
     postgresql_server_settings,
 )
-from angarium.platform.database.faults import DatabaseUnavailable, is_unavailable
+from angarium.platform.database.faults import DatabaseUnavailable, describe, ends_session, is_unavailable
 
 
 class Record(Protocol):
@@ -51,7 +52,7 @@ class PostgresqlPool:
         self._patience = patience
         self._session = dict(session or {})
         self._room = asyncio.Semaphore(size)
-        self._open: set[Any] = set()
+        self._open: dict[Any, float] = {}  # and when each was made
         self._idle: list[Any] = []
         self._closed = False
 
@@ -68,7 +69,7 @@ class PostgresqlPool:
                 self._room.release()
         except Exception as error:
             if is_unavailable(error):
-                raise DatabaseUnavailable from error
+                raise DatabaseUnavailable(describe(error)) from error
             raise
 
     async def close(self) -> None:
@@ -96,14 +97,15 @@ class PostgresqlPool:
             raise DatabaseUnavailable
 
     async def _connection(self) -> Any:
-        """The one that was used last; a new one if there is none."""
+        """The one that was used last; a new one if there is none, or that one is too old."""
+        now = asyncio.get_running_loop().time()
         while self._idle:
             connection = self._idle.pop()
-            if not connection.is_closed():
+            if not connection.is_closed() and now - self._open[connection] < LIFETIME:
                 return connection
-            self._open.discard(connection)
+            self._drop(connection)
         connection = await self._connect()
-        self._open.add(connection)
+        self._open[connection] = now
         return connection
 
     async def _fetch(self, connection: Any, statement: str, arguments: Sequence[object]) -> Sequence[Record]:
@@ -111,14 +113,25 @@ class PostgresqlPool:
             rows: Sequence[Record] = await connection.fetch(statement, *arguments)
         except BaseException as error:
             if getattr(error, "sqlstate", None) is None:
-                # Not an answer of the server: nobody knows what the connection is still busy with.
-                self._open.discard(connection)
-                connection.terminate()
+                # Not an answer of the server: what the connection is still busy with is unknown.
+                self._drop(connection)
+            elif ends_session(error):
+                self._drop(connection)
+                self.drop_idle()  # they lead to the same server
             else:
                 self._idle.append(connection)
             raise
         self._idle.append(connection)
         return rows
+
+    def drop_idle(self) -> None:
+        """Close the connections that are not in use, so that new ones find the server that serves now."""
+        while self._idle:
+            self._drop(self._idle.pop())
+
+    def _drop(self, connection: Any) -> None:
+        self._open.pop(connection, None)
+        connection.terminate()
 
     async def _connect(self) -> Any:
         import asyncpg  # noqa: PLC0415 - an optional driver: only who uses PostgreSQL has it

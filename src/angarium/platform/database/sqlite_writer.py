@@ -13,7 +13,7 @@ from typing import Any, TypeVar, cast
 
 from angarium.platform.batching import GroupCommit
 from angarium.platform.database.engine import sqlite_pragmas
-from angarium.platform.database.faults import DatabaseUnavailable, is_unavailable
+from angarium.platform.database.faults import DatabaseUnavailable, describe, is_unavailable
 
 ResultT = TypeVar("ResultT")
 Work = Callable[[sqlite3.Connection], Any]
@@ -81,7 +81,7 @@ class SqliteWriter:
         except sqlite3.Error as error:
             if is_unavailable(error):
                 self._disconnect()
-                raise DatabaseUnavailable from error
+                raise DatabaseUnavailable(describe(error)) from error
             raise
         return results
 
@@ -91,7 +91,7 @@ class SqliteWriter:
         except sqlite3.Error as error:
             if is_unavailable(error):
                 self._disconnect()
-                raise DatabaseUnavailable from error
+                raise DatabaseUnavailable(describe(error)) from error
             raise
 
     def _connected(self) -> sqlite3.Connection:

@@ -11,8 +11,10 @@ from starlette.types import ASGIApp
 
 from angarium.platform.telemetry.metrics import Metrics
 
-Check = Callable[[], Awaitable[bool]]
+Check = Callable[[], Awaitable[str | None]]
+"""Why a dependency cannot do what the process is for, in words that anyone may read; None when it can."""
 CHECK_SECONDS = 2.0
+FRESH_SECONDS = 1.0
 EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 HEALTH_PATHS = frozenset({"/health", "/ready", "/metrics"})
 
@@ -25,12 +27,16 @@ class Health:
     ) -> None:
         self.service = service
         self.version = version
-        self._checks = dict(checks)
+        self._checks = {name: _Shared(check) for name, check in checks.items()}
         self._optional = optional
 
-    async def dependencies(self) -> dict[str, bool]:
-        """Each dependency and whether it is up; asked at once, each for at most 2 s; a check that raises is down."""
-        results = await asyncio.gather(*(_bounded(check) for check in self._checks.values()))
+    async def problems(self) -> dict[str, str | None]:
+        """Each dependency and why it is down, None where it is up.
+
+        All are checked at once, each for at most 2 s; a check that raises means down. Within a second, and while a
+        check is under way, further callers get the same result.
+        """
+        results = await asyncio.gather(*(check.result() for check in self._checks.values()))
         return dict(zip(self._checks, results, strict=True))
 
     def routes(self, metrics: Metrics) -> list[BaseRoute]:
@@ -40,10 +46,13 @@ class Health:
             return JSONResponse({"status": "healthy", "service": self.service, "version": self.version})
 
         async def ready(_: Request) -> Response:
-            found = await self.dependencies()
-            good = all(up for name, up in found.items() if name not in self._optional)
-            words = {name: "up" if up else "down" for name, up in found.items()}
-            body = {"status": "ready" if good else "not_ready", "dependencies": words}
+            found = await self.problems()
+            good = all(problem is None for name, problem in found.items() if name not in self._optional)
+            body = {
+                "status": "ready" if good else "not_ready",
+                "dependencies": {name: "up" if problem is None else "down" for name, problem in found.items()},
+                "reasons": {name: problem for name, problem in found.items() if problem is not None},
+            }
             return JSONResponse(body, status_code=200 if good else 503)
 
         async def exposition(_: Request) -> Response:
@@ -56,11 +65,39 @@ class Health:
         ]
 
 
-async def _bounded(check: Check) -> bool:
-    try:
-        return await asyncio.wait_for(check(), CHECK_SECONDS)
-    except Exception:  # noqa: BLE001 - whatever is wrong, the dependency is not up
-        return False
+def answers(ready: Callable[[], Awaitable[bool]]) -> Check:
+    """The check of a dependency that only says whether it answers."""
+
+    async def check() -> str | None:
+        return None if await ready() else "it does not answer"
+
+    return check
+
+
+class _Shared:
+    """A check whose callers share what is found within a second: a proof may be a write, and pollers are many."""
+
+    def __init__(self, check: Check) -> None:
+        self._check = check
+        self._task: asyncio.Task[str | None] | None = None
+        self._found_at = 0.0
+
+    async def result(self) -> str | None:
+        now = asyncio.get_running_loop().time()
+        if self._task is None or (self._task.done() and now - self._found_at >= FRESH_SECONDS):
+            self._task = asyncio.create_task(self._bounded())
+        return await asyncio.shield(self._task)
+
+    async def _bounded(self) -> str | None:
+        try:
+            async with asyncio.timeout(CHECK_SECONDS):
+                return await self._check()
+        except TimeoutError:
+            return f"it does not answer within {CHECK_SECONDS:g} s"
+        except Exception as error:  # noqa: BLE001 - whatever is wrong, the dependency is not up
+            return f"the check failed ({type(error).__name__})"
+        finally:
+            self._found_at = asyncio.get_running_loop().time()
 
 
 def probe_app(health: Health, metrics: Metrics) -> ASGIApp:

@@ -24,7 +24,7 @@ from angarium.platform.cache.port import Cache
 from angarium.platform.clock import Clock
 from angarium.platform.http.app import build_app
 from angarium.platform.http.client import ServiceClient
-from angarium.platform.http.health import Health
+from angarium.platform.http.health import Health, answers
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.lifecycle import Background
 from angarium.platform.rate_limit.limiter import RateLimiter
@@ -256,5 +256,9 @@ def _health_under_api(health: Health, metrics: Metrics) -> Sequence[Route]:
 
 def _health(parts: GatewayParts) -> Health:
     """Without the cache the gateway works, only slower: it is shown, and does not make it unready."""
-    checks = {"database": parts.store.ready, "broker": parts.broker.ready, "cache": parts.cache.ready}
+    checks = {
+        "database": parts.store.problem,
+        "broker": parts.broker.problem,
+        "cache": answers(parts.cache.ready),
+    }
     return Health("gateway", __version__, checks, optional=frozenset({"cache"}))

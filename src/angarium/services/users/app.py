@@ -16,11 +16,11 @@ from angarium.platform.cache.opening import open_cache
 from angarium.platform.cache.port import Cache
 from angarium.platform.clock import Clock, SystemClock
 from angarium.platform.database.engine import open_engine
-from angarium.platform.database.migrate import is_current
+from angarium.platform.database.readiness import EngineReadiness
 from angarium.platform.http.app import Lifespan
 from angarium.platform.http.app import build_app as build_frame
 from angarium.platform.http.client import ServiceClient
-from angarium.platform.http.health import Health
+from angarium.platform.http.health import Health, answers
 from angarium.platform.http.remote_authenticator import RemoteAuthenticator
 from angarium.platform.http.reporting import ChangeReports, ReportingMiddleware
 from angarium.platform.http.server import serve
@@ -181,10 +181,7 @@ async def run(settings: UsersSettings, *, logger: Logger, stop: asyncio.Event) -
 
 
 def _health(engine: AsyncEngine, cache: Cache) -> Health:
-    async def database() -> bool:
-        return await is_current(engine, MIGRATIONS)
-
-    checks = {"database": database, "cache": cache.ready}
+    checks = {"database": EngineReadiness(engine, MIGRATIONS).problem, "cache": answers(cache.ready)}
     return Health(SERVICE, __version__, checks, optional=frozenset({"cache"}))
 
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from angarium.platform.database.faults import DatabaseUnavailable, is_unavailable
+from angarium.platform.database.faults import DatabaseUnavailable, describe, ends_session, in_words, is_unavailable
 
 
 def _sqlite(code: int) -> sqlite3.Error:
@@ -95,3 +95,57 @@ def test_a_chain_that_bites_its_tail_ends() -> None:
     first, second = RuntimeError(), RuntimeError()
     first.__cause__, second.__cause__ = second, first
     assert not is_unavailable(first)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        asyncpg.ReadOnlySQLTransactionError(),
+        asyncpg.AdminShutdownError(),
+        asyncpg.CannotConnectNowError(),
+        asyncpg.InvalidSQLStatementNameError(),
+        asyncpg.DuplicatePreparedStatementError(),
+        asyncpg.InternalServerError(),
+    ],
+    ids=repr,
+)
+def test_what_ends_a_session(error: Exception) -> None:
+    assert ends_session(error)
+    assert is_unavailable(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        asyncpg.LockNotAvailableError(),
+        asyncpg.DeadlockDetectedError(),
+        asyncpg.QueryCanceledError(),
+        asyncpg.UniqueViolationError(),
+        asyncpg.StringDataRightTruncationError(),
+        ValueError(),
+    ],
+    ids=repr,
+)
+def test_what_leaves_a_session_as_good_as_before(error: Exception) -> None:
+    assert not ends_session(error)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (asyncpg.ReadOnlySQLTransactionError("no"), "the server is read-only"),
+        (asyncpg.InvalidPasswordError('password of "ada"'), "access is refused"),
+        (_sqlite(sqlite3.SQLITE_FULL), "the disk is full"),
+        (_wrapped(_sqlite(sqlite3.SQLITE_FULL)), "the disk is full"),
+        (ConnectionRefusedError("10.0.0.7"), "it does not answer"),
+    ],
+    ids=repr,
+)
+def test_words_for_anyone_name_no_address_and_no_account(error: Exception, words: str) -> None:
+    assert in_words(error) == words
+
+
+def test_a_log_gets_the_code_and_the_drivers_first_line() -> None:
+    error = _wrapped(asyncpg.DiskFullError("could not extend file\nHINT: check free space"))
+    assert describe(error) == "53100 could not extend file"
+    assert "SELECT" not in describe(error)

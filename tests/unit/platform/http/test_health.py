@@ -13,22 +13,22 @@ from angarium.platform.telemetry.metrics import Metrics
 from tests.unit.platform.http.conftest import client_of
 
 
-async def up() -> bool:
-    return True
+async def up() -> None:
+    return None
 
 
-async def down() -> bool:
-    return False
+async def down() -> str:
+    return "the disk is full"
 
 
-async def broken() -> bool:
+async def broken() -> str | None:
     message = "no route"
     raise OSError(message)
 
 
-async def hung() -> bool:
+async def hung() -> str | None:
     await asyncio.Event().wait()
-    return True
+    return None
 
 
 async def get(path: str, checks: Any, **options: Any) -> httpx2.Response:
@@ -46,14 +46,48 @@ async def test_health_says_that_it_lives_whatever_is_down() -> None:
 async def test_ready_when_everything_is_up() -> None:
     answer = await get("/ready", {"database": up, "broker": up})
     assert answer.status_code == 200
-    assert answer.json() == {"status": "ready", "dependencies": {"database": "up", "broker": "up"}}
+    assert answer.json() == {"status": "ready", "dependencies": {"database": "up", "broker": "up"}, "reasons": {}}
 
 
-@pytest.mark.parametrize("check", [down, broken])
-async def test_not_ready_names_what_is_down(check: Any) -> None:
+@pytest.mark.parametrize(
+    ("check", "reason"), [(down, "the disk is full"), (broken, "the check failed (OSError)")], ids=["down", "broken"]
+)
+async def test_not_ready_names_what_is_down_and_why(check: Any, reason: str) -> None:
     answer = await get("/ready", {"database": up, "broker": check})
     assert answer.status_code == 503
-    assert answer.json() == {"status": "not_ready", "dependencies": {"database": "up", "broker": "down"}}
+    assert answer.json() == {
+        "status": "not_ready",
+        "dependencies": {"database": "up", "broker": "down"},
+        "reasons": {"broker": reason},
+    }
+
+
+async def test_pollers_share_a_check() -> None:
+    calls = 0
+
+    async def counted() -> None:
+        nonlocal calls
+        calls += 1
+        await asyncio.sleep(0)
+
+    health = Health("email", "0.1.0", {"database": counted})
+    await asyncio.gather(*(health.problems() for _ in range(20)))
+    await health.problems()
+    assert calls == 1
+
+
+async def test_a_poller_that_leaves_does_not_end_the_check_of_others() -> None:
+    gate = asyncio.Event()
+
+    async def gated() -> None:
+        await gate.wait()
+
+    health = Health("email", "0.1.0", {"database": gated})
+    leaving, staying = asyncio.create_task(health.problems()), asyncio.create_task(health.problems())
+    await asyncio.sleep(0)
+    leaving.cancel()
+    gate.set()
+    assert await staying == {"database": None}
 
 
 async def test_a_check_that_hangs_is_down(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,9 +37,10 @@ from angarium.notifications.store.rows import (
 )
 from angarium.notifications.store.schema import MIGRATIONS
 from angarium.notifications.store.timeline import encode_events
-from angarium.platform.database.faults import DatabaseUnavailable
+from angarium.platform.database.faults import DatabaseUnavailable, in_words
 from angarium.platform.database.migrate import Revisions
 from angarium.platform.database.postgresql_pool import PostgresqlPool, Record
+from angarium.platform.database.readiness import PROOF_POSTGRESQL, schema_problem
 
 _ATTEMPTS_TO_ACCEPT = 3
 _ORDINARY = len(accepting.ORDINARY_COLUMNS)
@@ -202,12 +203,16 @@ class PostgresqlStore:
         [row] = await self._fetch(sweeping.REQUEUE_UNFINISHED)
         return int(row["rows"])
 
-    async def ready(self) -> bool:
+    async def problem(self) -> str | None:
         try:
-            rows = await self._pool.fetch(_SCHEMA_VERSION)
-        except Exception:  # noqa: BLE001 - whatever it is, the store is not ready
-            return False
-        return self._revisions.satisfied_by([row["version_num"] for row in rows])
+            versions = await self._pool.fetch(_SCHEMA_VERSION)
+            [proof] = await self._pool.fetch(PROOF_POSTGRESQL)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the store does not serve
+            return in_words(error)
+        refusal: str | None = proof["problem"]
+        if refusal is not None:
+            self._pool.drop_idle()
+        return schema_problem(self._revisions, [row["version_num"] for row in versions]) or refusal
 
     async def close(self) -> None:
         await self._pool.close()
@@ -216,7 +221,7 @@ class PostgresqlStore:
         try:
             return await self._pool.fetch(statement, *values)
         except DatabaseUnavailable as error:
-            raise StoreUnavailable from error
+            raise StoreUnavailable(str(error)) from error
 
 
 def _created(new: Sequence[NewNotification], rows: Sequence[Record]) -> dict[Key, Kept]:

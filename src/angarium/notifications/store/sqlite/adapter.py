@@ -28,8 +28,9 @@ from angarium.notifications.store.sqlite import outbox as publishing
 from angarium.notifications.store.sqlite import record as recording
 from angarium.notifications.store.sqlite import sweep as sweeping
 from angarium.platform.clock import Clock
-from angarium.platform.database.faults import DatabaseUnavailable
+from angarium.platform.database.faults import DatabaseUnavailable, in_words
 from angarium.platform.database.migrate import Revisions
+from angarium.platform.database.readiness import prove_sqlite_writes, schema_problem
 from angarium.platform.database.sqlite_writer import SqliteWriter
 from angarium.platform.database.types import to_microseconds
 
@@ -101,12 +102,12 @@ class SqliteStore:
     async def requeue_unfinished(self) -> int:
         return await self._run_at(sweeping.requeue_unfinished)
 
-    async def ready(self) -> bool:
+    async def problem(self) -> str | None:
         try:
-            versions = await self._run(_versions)
-        except Exception:  # noqa: BLE001 - whatever it is, the store is not ready
-            return False
-        return self._revisions.satisfied_by(versions)
+            versions, refusal = await self._run(_proof)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the store does not serve
+            return in_words(error)
+        return schema_problem(self._revisions, versions) or refusal
 
     async def close(self) -> None:
         await self._writer.close()
@@ -117,7 +118,7 @@ class SqliteStore:
         try:
             return await self._writer.run(lambda connection: work(connection, *values, **named))
         except DatabaseUnavailable as error:
-            raise StoreUnavailable from error
+            raise StoreUnavailable(str(error)) from error
 
     async def _run_at(
         self, work: Callable[Concatenate[sqlite3.Connection, int, P], ResultT], *values: P.args, **named: P.kwargs
@@ -134,5 +135,6 @@ def _find_by_request(connection: sqlite3.Connection, tenant: str, request_id: st
     return [UUID(hex=row["id"]) for row in connection.execute(query, (tenant, request_id))]
 
 
-def _versions(connection: sqlite3.Connection) -> list[str]:
-    return [row["version_num"] for row in connection.execute("SELECT version_num FROM alembic_version")]
+def _proof(connection: sqlite3.Connection) -> tuple[list[str], str | None]:
+    versions = [row["version_num"] for row in connection.execute("SELECT version_num FROM alembic_version")]
+    return versions, prove_sqlite_writes(connection)
