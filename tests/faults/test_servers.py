@@ -1,11 +1,15 @@
 """Broker, database and cache that stop, are killed, freeze and forget."""
 
 import asyncio
+import time
+from http import HTTPStatus
+from typing import Any
 
 import pytest
 
 from tests.faults.load import Load, clean
 from tests.support.system import DistributedSystem
+from tests.support.system_verbs import new_email
 from tests.support.wait import until
 
 pytestmark = pytest.mark.distributed
@@ -73,3 +77,35 @@ async def test_without_the_cache_nothing_changes(system: DistributedSystem, faul
     assert clean(await load.account()), await load.account()
     body = {**load.body(), "request_id": user["user_id"]}
     assert (await system.submit(**body)).status_code == 409
+
+
+async def test_while_postgresql_hangs_every_request_is_refused_in_time(
+    system: DistributedSystem,
+) -> None:
+    template = (await system.create_template())["code"]
+    notification = {"template_code": template, "recipient": {"email": new_email()}, "variables": {"name": "Ada"}}
+    assert (await system.submit(**notification)).status_code == 202  # key, template and connections are there
+
+    async def timed() -> tuple[int, float, bool]:
+        started = time.monotonic()
+        answer = await system.submit(**notification)
+        return answer.status_code, time.monotonic() - started, "retry-after" in answer.headers
+
+    await system.postgresql.freeze()
+    try:
+        asked = []
+        for _ in range(20):  # 200 requests a second for 4 s
+            asked += [asyncio.create_task(timed()) for _ in range(40)]
+            await asyncio.sleep(0.2)
+        answers = await asyncio.gather(*asked)
+        ready = await system.client.get("/ready")
+    finally:
+        await system.postgresql.thaw()
+    assert {(status, told) for status, _, told in answers} == {(503, True)}
+    assert max(seconds for _, seconds, _ in answers) < 4
+    assert (ready.status_code, ready.json()["dependencies"]["database"]) == (503, "down")
+    await until(lambda: _accepts(system, notification), 30)
+
+
+async def _accepts(system: DistributedSystem, notification: dict[str, Any]) -> bool:
+    return (await system.submit(**notification)).status_code == HTTPStatus.ACCEPTED

@@ -12,6 +12,12 @@ from angarium.contracts.errors import Transient
 
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
+_Entry = tuple[ItemT, "asyncio.Future[ResultT]", float]
+"""An item, where its result goes, and when it came, by the loop's clock."""
+
+
+class Overdue(Transient):
+    """Too much waits already; try again"""
 
 
 class GroupCommit(Generic[ItemT, ResultT]):
@@ -23,6 +29,9 @@ class GroupCommit(Generic[ItemT, ResultT]):
     is cancelled gives up its result, not its item: a flush that began is finished.
     `gather`, if given, is awaited before each batch is taken, with the number of items that wait: who knows that more
     are about to come can let them.
+    `patience`, if given, bounds every wait, in seconds: when a flush takes longer, its callers and all that wait get
+    `Overdue`, and so does every new caller until that flush ends or while the oldest item has waited longer. The flush
+    goes on: an item whose caller got `Overdue` may still be flushed.
     """
 
     def __init__(
@@ -32,26 +41,32 @@ class GroupCommit(Generic[ItemT, ResultT]):
         limit: int = 500,
         flushers: int = 2,
         gather: Callable[[int], Awaitable[None]] | None = None,
+        patience: float | None = None,
     ) -> None:
         self._flush = flush
         self._gather = gather
         self._limit = limit
+        self._patience = patience
         self._idle = flushers
-        self._waiting: deque[tuple[ItemT, asyncio.Future[ResultT]]] = deque()
+        self._waiting: deque[_Entry[ItemT, ResultT]] = deque()
+        self._overdue = 0  # flushes under way that have taken longer than `patience`
         self._running: set[asyncio.Task[None]] = set()
 
     async def submit(self, item: ItemT) -> ResultT:
         """The result for `item`, once its batch is flushed."""
-        future: asyncio.Future[ResultT] = asyncio.get_running_loop().create_future()
-        self._waiting.append((item, future))
+        loop = asyncio.get_running_loop()
+        now = self._admit(loop)
+        future: asyncio.Future[ResultT] = loop.create_future()
+        self._waiting.append((item, future, now))
         self._start()
         return await future
 
     async def submit_many(self, items: Sequence[ItemT]) -> list[ResultT]:
         """The results for `items`, in order; they may be spread over several batches."""
         loop = asyncio.get_running_loop()
+        now = self._admit(loop)
         futures: list[asyncio.Future[ResultT]] = [loop.create_future() for _ in items]
-        self._waiting.extend(zip(items, futures, strict=True))
+        self._waiting.extend((item, future, now) for item, future in zip(items, futures, strict=True))
         self._start()
         return list(await asyncio.gather(*futures))
 
@@ -59,6 +74,15 @@ class GroupCommit(Generic[ItemT, ResultT]):
         """Return once nothing waits and nothing is being flushed."""
         while self._running:
             await asyncio.wait(self._running)
+
+    def _admit(self, loop: asyncio.AbstractEventLoop) -> float:
+        """The time of entry. Raises Overdue."""
+        if self._patience is None:
+            return 0.0
+        now = loop.time()
+        if self._overdue or (self._waiting and now - self._waiting[0][2] > self._patience):
+            raise Overdue
+        return now
 
     def _start(self) -> None:
         if self._idle and self._waiting:
@@ -77,18 +101,41 @@ class GroupCommit(Generic[ItemT, ResultT]):
         finally:
             self._idle += 1
 
-    async def _flush_one(self, batch: list[tuple[ItemT, asyncio.Future[ResultT]]]) -> None:
+    async def _flush_one(self, batch: list["_Entry[ItemT, ResultT]"]) -> None:
+        if self._patience is None:
+            await self._flush_batch(batch)
+            return
+        given_up = False
+
+        def give_up() -> None:
+            nonlocal given_up
+            given_up = True
+            self._overdue += 1
+            waiting = [*batch, *self._waiting]
+            self._waiting.clear()
+            for _, future, _ in waiting:
+                if not future.done():
+                    future.set_exception(Overdue())
+
+        timer = asyncio.get_running_loop().call_later(self._patience, give_up)
         try:
-            results = await self._flush([item for item, _ in batch])
+            await self._flush_batch(batch)
+        finally:
+            timer.cancel()
+            self._overdue -= given_up
+
+    async def _flush_batch(self, batch: list["_Entry[ItemT, ResultT]"]) -> None:
+        try:
+            results = await self._flush([item for item, _, _ in batch])
         except Exception as error:  # noqa: BLE001 - whatever it is belongs to the callers
             if len(batch) > 1 and not isinstance(error, Transient):
                 for entry in batch:
-                    await self._flush_one([entry])
+                    await self._flush_batch([entry])
                 return
-            for _, future in batch:
+            for _, future, _ in batch:
                 if not future.done():
                     future.set_exception(error)
             return
-        for (_, future), result in zip(batch, results, strict=True):
+        for (_, future, _), result in zip(batch, results, strict=True):
             if not future.done():
                 future.set_result(result)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 import pytest
 
 from angarium.contracts.errors import Transient
-from angarium.platform.batching import GroupCommit
+from angarium.platform.batching import GroupCommit, Overdue
 from tests.support.clock import settle
 
 
@@ -90,3 +90,39 @@ async def test_a_caller_that_leaves_takes_no_item_along() -> None:
     assert sorted(n for batch in recorded.batches for n in batch) == [1, 2]
     with pytest.raises(asyncio.CancelledError):
         await leaving
+
+
+async def test_a_flush_that_takes_too_long_releases_everyone_and_refuses_newcomers() -> None:
+    gate = asyncio.Event()
+
+    async def flush(items: Sequence[int]) -> Sequence[int]:
+        await gate.wait()
+        return items
+
+    commit = GroupCommit(flush, limit=2, flushers=1, patience=0.05)
+    waiting = [asyncio.create_task(commit.submit(n)) for n in range(5)]
+    results = await asyncio.gather(*waiting, return_exceptions=True)
+    assert {type(result) for result in results} == {Overdue}
+    with pytest.raises(Overdue):
+        await commit.submit(6)
+    with pytest.raises(Overdue):
+        await commit.submit_many([7, 8])
+    gate.set()
+    await commit.drain()
+    assert await commit.submit(9) == 9
+
+
+async def test_newcomers_are_refused_while_the_oldest_waits_too_long() -> None:
+    """Each flush is quick enough, but too much waits for the next ones."""
+
+    async def flush(items: Sequence[int]) -> Sequence[int]:
+        await asyncio.sleep(0.04)
+        return items
+
+    commit = GroupCommit(flush, limit=1, flushers=1, patience=0.06)
+    waiting = [asyncio.create_task(commit.submit(n)) for n in range(5)]
+    await asyncio.sleep(0.1)
+    with pytest.raises(Overdue):
+        await commit.submit(6)
+    assert await asyncio.gather(*waiting) == list(range(5))
+    assert await commit.submit(7) == 7

@@ -25,6 +25,8 @@ from angarium.services.gateway.look_up import Found, LookUp
 
 BATCH = 500
 FLUSHERS = 1
+PATIENCE = 2.0
+"""Seconds that an acceptance may wait for the database before it is refused with 503."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +68,7 @@ class Acceptor:
     def __init__(self, parts: AcceptorParts) -> None:
         self._parts = parts
         self._look_up = LookUp(parts.contacts, parts.templates)
-        self._commit = GroupCommit(self._flush, limit=BATCH, flushers=FLUSHERS)
+        self._commit = GroupCommit(self._flush, limit=BATCH, flushers=FLUSHERS, patience=PATIENCE)
         self._publishing: set[asyncio.Task[int]] = set()
 
     async def accept(self, origin: Origin, request: NotificationRequest) -> Accepted:
