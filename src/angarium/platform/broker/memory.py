@@ -26,7 +26,8 @@ class MemoryBroker:
 
     Deterministic: it uses nothing but `clock` and asyncio.
 
-    Holds at most `max_messages` (ready, delayed and unacknowledged together) and refuses more. A delayed or expired
+    Holds at most `max_messages` (ready, delayed and unacknowledged together) and refuses more. Dead letters do not
+    count: nothing consumes them until they are replayed, and they would fill the broker for good. A delayed or expired
     message that finds its queue full or gone stays, and is tried again every second.
     """
 
@@ -108,6 +109,7 @@ class MemoryBroker:
     def _declare_queue(self, queue: Queue) -> None:
         known = self._queue(queue.name)
         known.ttl, known.max_length, known.declared = queue.ttl, queue.max_length, True
+        known.counted = all(binding.routing_key != FAILED_KEY for binding in queue.bindings)
         for binding in queue.bindings:
             bound = self._bindings[binding.exchange].setdefault(binding.routing_key, [])
             if known not in bound:
@@ -145,7 +147,7 @@ class MemoryBroker:
         return bool(queues) or not message.mandatory
 
     def _put(self, queue: MemoryQueue, message: Outgoing) -> None:
-        self._held += 1
+        self._held += queue.counted
         copy = Message(message.routing_key, message.body, message.message_id, message.headers)
         if queue.ttl is not None:
             copy.expires_at = self._clock.monotonic() + queue.ttl.total_seconds()

@@ -46,7 +46,9 @@ class MemoryQueue:
         self.ttl: timedelta | None = None
         self.max_length: int | None = None
         self.declared = False
-        self.settled = settled
+        self.counted = True
+        """Whether its messages count towards what the broker may hold."""
+        self._settled = settled
         self._monotonic = monotonic
         self._expired = expired
         self._ready: deque[Message] = deque()
@@ -93,6 +95,11 @@ class MemoryQueue:
             if expires_at is None or expires_at > self._monotonic():
                 return
             self._expired(self._ready.popleft())
+
+    def forget(self, count: int) -> None:
+        """`count` of its messages were acknowledged."""
+        if self.counted:
+            self._settled(count)
 
     def subscribe(self, consumer: "MemoryConsumer") -> None:
         """Begin to hand messages to `consumer`."""
@@ -145,7 +152,7 @@ class MemoryConsumer:
         return [self._delivery(self._arrived.popleft()) for _ in range(min(limit, len(self._arrived)))]
 
     async def ack(self, deliveries: Collection[Delivery]) -> None:
-        self._queue.settled(len(self._settle(deliveries)))
+        self._queue.forget(len(self._settle(deliveries)))
         self._queue.dispatch()
 
     async def release(self, deliveries: Collection[Delivery]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -119,3 +120,19 @@ async def test_no_task_is_left_when_nothing_is_to_come(broker: MemoryBroker, clo
     await broker.publish([_message(delay=1), _message()])
     await clock.advance(1)
     assert asyncio.all_tasks() == before
+
+
+async def test_dead_letters_take_no_room_from_work(clock: ManualClock) -> None:
+    broker = MemoryBroker(clock, max_messages=6)
+    queues = tuple(replace(queue, max_length=None) for queue in _TOPOLOGY.queues)
+    await broker.declare(replace(_TOPOLOGY, queues=queues))
+    assert all(await broker.publish([_message("failed", str(n).encode()) for n in range(20)]))
+    assert all(await broker.publish([_message(body=str(n).encode()) for n in range(6)]))
+    assert await broker.publish([_message()]) == [False]
+    async with broker.consume("failed", prefetch=20) as consumer:
+        await consumer.ack(await consumer.receive(20))
+    assert await broker.publish([_message()]) == [False]
+    async with broker.consume("email", prefetch=1) as consumer:
+        await consumer.ack(await consumer.receive(1))
+    assert await broker.publish([_message()]) == [True]
+    await broker.close()
