@@ -15,6 +15,7 @@ from angarium.platform.broker.port import BrokerUnavailable
 from angarium.platform.broker.rabbitmq_reading import FrameReader, Taker
 from angarium.platform.clock import Clock
 from angarium.platform.telemetry.logging import Logger
+from angarium.platform.telemetry.reminder import Reminder
 
 ANSWER_SECONDS = 10.0
 """How long the broker may take for any one request but a publish."""
@@ -134,7 +135,8 @@ class _Transport(TransportFactory):
 class AmqpConnection(Connection):
     """The library's connection, whose channels may take what they are sent out of its reader."""
 
-    def __init__(self, node: str, name: str) -> None:
+    def __init__(self, node: str, name: str, logger: Logger) -> None:
+        self._logger = logger
         self._socket = _Transport()
         self.address = _address(node)
         self.blocked: str | None = None
@@ -160,10 +162,12 @@ class AmqpConnection(Connection):
     # Python gives to its private methods.
     async def _Connection__handle_connection_blocked(self, frame: spec.Connection.Blocked) -> None:  # noqa: N802
         self.blocked = _ALARMS.get(str(frame.reason), str(frame.reason))
+        self._logger.error("broker.blocked", reason=self.blocked, node=self.address)
         await super()._Connection__handle_connection_blocked(frame)  # type: ignore[misc]  # private in the library
 
     async def _Connection__handle_connection_unblocked(self, frame: spec.Connection.Unblocked) -> None:  # noqa: N802
         self.blocked = None
+        self._logger.info("broker.unblocked", node=self.address)
         await super()._Connection__handle_connection_unblocked(frame)  # type: ignore[misc]  # private in the library
 
     def give(self, channel: Channel, taker: Taker) -> None:
@@ -242,12 +246,15 @@ class Link:
 
     async def _keep(self) -> None:
         failures = 0
+        reminder = Reminder(self._clock)
         while not self._closed:
             try:
                 connection = await self.connect()
             except (BrokerUnavailable, SettingsError) as error:
-                self._logger.warning("broker.unavailable", link=self._name, error=str(error))
+                if reminder.due(str(error)):
+                    self._logger.warning("broker.unavailable", link=self._name, error=str(error))
             else:
+                reminder.clear()
                 since = self._clock.monotonic()
                 await asyncio.wait((connection.closing,))
                 self._logger.warning("broker.connection_lost", link=self._name)
@@ -259,7 +266,7 @@ class Link:
         reasons = []
         for node in self._nodes:
             try:
-                return await self._establish(AmqpConnection(node, self._name))
+                return await self._establish(AmqpConnection(node, self._name, self._logger))
             except BrokerUnavailable as error:
                 reasons.append(f"{_address(node)}: {error}")
         raise BrokerUnavailable("; ".join(reasons))
