@@ -18,7 +18,7 @@ import asyncpg
 import httpx2
 from dotenv import dotenv_values
 
-from angarium.cli.welcome import welcome
+from angarium.cli.welcome import Place, welcome
 from angarium.platform.auth.development import development_api_key
 
 _ANGARIUM = Path(sys.executable).with_name("angarium")
@@ -48,8 +48,9 @@ def _environment(given: Mapping[str, str]) -> dict[str, str]:
         "ANGARIUM_TEMPLATES_URL": "http://localhost:8002",
     }
     file = {name: value for name, value in dotenv_values(".env").items() if value}
-    environment = {**defaults, **file, **given}
-    if "ANGARIUM_API_KEY" not in environment:
+    chosen = {**file, **given}
+    environment = {name: value for name, value in defaults.items() if f"{name}_FILE" not in chosen} | chosen
+    if not environment.keys() & {"ANGARIUM_API_KEY", "ANGARIUM_API_KEY_FILE"}:
         folder = Path(environment.get("ANGARIUM_DATA_DIR", "angarium-data"))
         environment["ANGARIUM_API_KEY"] = development_api_key(folder)
     return environment
@@ -72,6 +73,8 @@ async def _create_database(url: str) -> None:
 async def _prepare(environment: Mapping[str, str]) -> None:
     for name in _DATABASES:
         variable = f"ANGARIUM_{name}_DATABASE_URL"
+        if variable not in environment:
+            continue  # given as a file: the database must be there
         try:
             await _create_database(environment[variable])
         except (OSError, asyncpg.PostgresError) as error:
@@ -98,11 +101,17 @@ async def _wait_until_ready(address: str) -> bool:
     return False
 
 
+def _api_key(environment: Mapping[str, str]) -> str:
+    key = environment.get("ANGARIUM_API_KEY")
+    return key or Path(environment["ANGARIUM_API_KEY_FILE"]).read_text(encoding="utf-8").strip()
+
+
 async def _announce(environment: Mapping[str, str]) -> None:
-    address, key = environment["ANGARIUM_GATEWAY_URL"], environment["ANGARIUM_API_KEY"]
+    address, key = environment["ANGARIUM_GATEWAY_URL"], _api_key(environment)
     templates = environment["ANGARIUM_TEMPLATES_URL"]
     if await _wait_until_ready(address) and await _wait_until_ready(templates):
-        await welcome(address, key, mailbox=True, send=True)
+        development = environment.get("ANGARIUM_ENV", "development") != "production"
+        await welcome(Place(address, mailbox=development), key if development else None, send=True)
     else:
         print(f"run-distributed: not ready after {_READY_WITHIN:.0f} s: {address}/ready tells", flush=True)
 

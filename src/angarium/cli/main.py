@@ -1,17 +1,21 @@
-"""`angarium`: the commands, and what a person sees when one fails."""
+"""The command `angarium`: its subcommands, error lines and exit codes."""
 
 import sys
+from typing import NoReturn
 
 from cyclopts import App, CycloptsError
 
 from angarium import __version__
 from angarium.cli import dead_letters, keys, notifications, processes, templates, tenants, users
-from angarium.cli.api import CallFailed
-from angarium.contracts.errors import SettingsError
+from angarium.cli.output import printable
+from angarium.contracts.errors import AngariumError, SettingsError
 
 app = App(
     name="angarium",
-    help="Self-hosted, distributed notifications.",
+    help=(
+        "Self-hosted, distributed notifications.\n\n"
+        "Exit status: 0 success, 1 failure, 2 wrong usage or a wrong setting."
+    ),
     version=__version__,
 )
 processes.register(app)
@@ -30,15 +34,30 @@ def main() -> None:
     """The entry point. Exit codes: 0 done, 1 failed, 2 a wrong setting or wrong usage."""
     try:
         app(exit_on_error=False, print_error=True)
-    except SettingsError as error:
-        _complain(str(error))
-        sys.exit(WRONG_USAGE)
-    except CallFailed as error:
-        _complain(str(error))
-        sys.exit(FAILED)
     except CycloptsError:
         sys.exit(WRONG_USAGE)
+    except BaseExceptionGroup as group:  # a process of several tasks
+        wrong_settings = _leaf(group, SettingsError)
+        if wrong_settings is None:
+            raise
+        _end(wrong_settings)
+    except AngariumError as error:
+        _end(error)
+
+
+def _leaf(group: BaseExceptionGroup[BaseException], kind: type[AngariumError]) -> AngariumError | None:
+    """The first error of `kind` in the group, at any depth."""
+    for error in group.exceptions:
+        found = _leaf(error, kind) if isinstance(error, BaseExceptionGroup) else error
+        if isinstance(found, kind):
+            return found
+    return None
+
+
+def _end(error: AngariumError) -> NoReturn:
+    _complain(str(error))
+    sys.exit(WRONG_USAGE if isinstance(error, SettingsError) else FAILED)
 
 
 def _complain(message: str) -> None:
-    sys.stderr.write(f"angarium: {message}\n")
+    sys.stderr.write(f"angarium: {printable(message)}\n")

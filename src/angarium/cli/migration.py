@@ -5,7 +5,7 @@ import sys
 from angarium.cli.settings import MigrationSettings
 from angarium.notifications.store.schema import MIGRATIONS as NOTIFICATIONS
 from angarium.platform.database.engine import open_engine
-from angarium.platform.database.migrate import upgrade
+from angarium.platform.database.migrate import database_of, upgrade
 from angarium.services.templates.app import MIGRATIONS as TEMPLATES
 from angarium.services.users.app import MIGRATIONS as USERS
 
@@ -21,7 +21,8 @@ async def migrate_all(settings: MigrationSettings) -> None:
         setting = f"ANGARIUM_{name.upper()}_DATABASE_URL"
         engine = open_engine(url, pool_size=1, setting=setting)
         try:
-            await upgrade(engine, migrations)
+            with database_of(setting):
+                await upgrade(engine, migrations)
         finally:
             await engine.dispose()
         sys.stdout.write(f"{name}: up to date\n")

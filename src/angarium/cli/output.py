@@ -1,49 +1,83 @@
-"""What the commands print: tables for people, JSON for programs."""
+"""What the commands print: tables for people, tab-separated rows for pipes, JSON for programs.
+
+Nothing is wrapped or cut, so that identifiers can be copied. Control characters in what the gateway returned, such as a
+template's name, are written as escapes.
+"""
 
 import json
+import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
+from rich.cells import cell_len
+
+from angarium.platform.telemetry.terminal import on_one_line, printable
+
+__all__ = ["Output", "printable"]
+
+_GAP = 2
 
 
 class Output:
-    """Prints to standard output; `as_json` prints the data as it is."""
+    """Prints to standard output; with `as_json` the data, unchanged."""
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
-        self._console = Console(highlight=False)
 
     def thing(self, data: Mapping[str, Any], text: str) -> None:
-        """One thing: its data, or `text`."""
+        """One object: its data, or `text`."""
         if self._as_json:
             self._json(data)
         else:
-            self._console.print(text, markup=False)
+            self._lines([printable(text)])
 
     def table(self, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], *, empty: str) -> None:
-        """A list: its rows, or a table of `columns` (heading → dotted path into a row)."""
+        """A list: its rows, or a table of `columns` (heading → dotted path into a row).
+
+        On a terminal the columns are aligned, or each row is a block of lines where the terminal is too narrow. In a
+        pipe each row is a line of cells separated by tabs, after the headings.
+        """
         if self._as_json:
             self._json(rows)
-        elif not rows:
-            self._console.print(empty, markup=False)
+            return
+        if not rows:
+            self._lines([empty])
+            return
+        cells = [[on_one_line(_text(_at(row, path))) for path in columns.values()] for row in rows]
+        if not sys.stdout.isatty():
+            self._lines("\t".join(row) for row in [list(columns), *cells])
         else:
-            self._console.print(_table(rows, columns))
+            self._lines(_aligned([list(columns), *cells], shutil.get_terminal_size().columns))
 
     def _json(self, data: object) -> None:
-        sys.stdout.write(json.dumps(data, ensure_ascii=False) + "\n")
+        self._lines([json.dumps(data, ensure_ascii=False)])
+
+    def _lines(self, lines: "Sequence[str] | Iterator[str]") -> None:
+        sys.stdout.write("".join(f"{line}\n" for line in lines))
         sys.stdout.flush()
 
 
-def _table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for heading in columns:
-        table.add_column(heading, overflow="fold")
-    for row in rows:
-        table.add_row(*(_text(_at(row, path)) for path in columns.values()))
-    return table
+def _aligned(table: Sequence[Sequence[str]], width: int) -> Iterator[str]:
+    """The lines of a table whose first row are the headings, at most `width` columns wide if possible."""
+    widths = [max(map(cell_len, column)) for column in zip(*table, strict=True)]
+    if sum(widths) + _GAP * (len(widths) - 1) > width:
+        yield from _blocks(table)
+        return
+    for row in table:
+        yield "".join(
+            cell + " " * (size + _GAP - cell_len(cell)) for cell, size in zip(row, widths, strict=True)
+        ).rstrip()
+
+
+def _blocks(table: Sequence[Sequence[str]]) -> Iterator[str]:
+    headings, *rows = table
+    size = max(map(cell_len, headings)) + _GAP
+    for number, row in enumerate(rows):
+        if number:
+            yield ""
+        for heading, cell in zip(headings, row, strict=True):
+            yield f"{heading:<{size}}{cell}".rstrip()
 
 
 def _at(row: Any, path: str) -> Any:

@@ -1,20 +1,22 @@
 """`angarium up`, `serve`, `work` and `migrate`: the processes of the system.
 
-The services are imported inside the commands: they bring the whole web framework along, which `--help` can do without.
+The services are imported inside the commands, since `--help` doesn't need the web framework.
 """
 
 import asyncio
+import os
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Literal
 
 from cyclopts import App
 
 if TYPE_CHECKING:
+    from angarium.platform.settings_base import Settings
     from angarium.platform.settings_groups import ProcessSettings
     from angarium.platform.telemetry.logging import Logger
 
 _BUILT_AFTER = 2.0
-"""Seconds after which a process has built what it keeps."""
+"""Seconds after which a process has created its long-lived objects."""
 Serve = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
 
@@ -27,19 +29,22 @@ def register(app: App) -> None:
 
 
 def up(*, first_notification: bool = False) -> None:
-    """Run everything in one process, with nothing else installed.
+    """Run everything in one process. Needs no other server.
 
     Args:
-        first_notification: Send a first notification, to be seen in the mailbox.
+        first_notification: Send a first notification to the mailbox.
     """
-    from angarium.cli.welcome import welcome
-    from angarium.embedded.composition import EmbeddedSettings, run_embedded
+    from angarium.cli.welcome import Place, welcome
+    from angarium.embedded.composition import EmbeddedSettings, Started, run_embedded
 
     settings = EmbeddedSettings.load()
+    _prepare_data_dir(settings.gateway, settings.users, settings.templates)
     logger = _logger("angarium", settings.gateway)
 
-    async def listening(address: str, api_key: str | None) -> None:
-        await welcome(address, api_key, mailbox=not settings.gateway.production, send=first_notification)
+    async def listening(started: Started) -> None:
+        development = not settings.gateway.production
+        place = Place(started.address, mailbox=development, smtp_port=started.smtp_port)
+        await welcome(place, started.api_key if development else None, send=first_notification)
 
     _run(lambda stop: run_embedded(settings, logger=logger, stop=stop, listening=listening), logger)
 
@@ -48,7 +53,7 @@ def serve(service: Literal["gateway", "users", "templates"], /) -> None:
     """Run one REST service.
 
     Args:
-        service: Which.
+        service: The service to run.
     """
     if service == "gateway":
         _serve_gateway()
@@ -62,7 +67,7 @@ def work(channel: Literal["email", "push", "sms"], /) -> None:
     """Run the worker of one channel.
 
     Args:
-        channel: Which.
+        channel: The channel to deliver.
     """
     from angarium.contracts.statuses import Channel
     from angarium.delivery.process import run_worker
@@ -72,16 +77,19 @@ def work(channel: Literal["email", "push", "sms"], /) -> None:
 
     module = {"email": email, "push": push, "sms": sms}[channel]
     settings = module.Settings.load()
+    _prepare_data_dir(settings)
     logger = _logger(channel, settings)
     _run(lambda stop: run_worker(Channel(channel), settings, module.build_kit, logger=logger, stop=stop), logger)
 
 
 def migrate() -> None:
-    """Bring every configured database to the newest schema."""
+    """Upgrade every configured database to the newest schema."""
     from angarium.cli.migration import migrate_all
     from angarium.cli.settings import MigrationSettings
 
-    asyncio.run(migrate_all(MigrationSettings.load()))
+    settings = MigrationSettings.load()
+    _prepare_data_dir(settings)
+    asyncio.run(migrate_all(settings))
 
 
 def _serve_gateway() -> None:
@@ -89,6 +97,7 @@ def _serve_gateway() -> None:
     from angarium.services.gateway.settings import GatewaySettings
 
     settings = GatewaySettings.load()
+    _prepare_data_dir(settings)
     logger = _logger("gateway", settings)
     _run(lambda stop: run(settings, logger=logger, stop=stop), logger)
 
@@ -98,6 +107,7 @@ def _serve_users() -> None:
     from angarium.services.users.settings import UsersSettings
 
     settings = UsersSettings.load()
+    _prepare_data_dir(settings)
     logger = _logger("users", settings)
     _run(lambda stop: run(settings, logger=logger, stop=stop), logger)
 
@@ -107,15 +117,30 @@ def _serve_templates() -> None:
     from angarium.services.templates.settings import TemplatesSettings
 
     settings = TemplatesSettings.load()
+    _prepare_data_dir(settings)
     logger = _logger("templates", settings)
     _run(lambda stop: run(settings, logger=logger, stop=stop), logger)
 
 
+def _prepare_data_dir(*settings: "Settings") -> None:
+    """Raise SettingsError when the process needs `DATA_DIR` and cannot write to it."""
+    from angarium.platform.folders import prepare_folder
+
+    if any(part.uses_data_dir() for part in settings):
+        prepare_folder(settings[0].data_dir, setting="ANGARIUM_DATA_DIR")
+
+
 def _logger(service: str, settings: "ProcessSettings") -> "Logger":
+    from angarium.platform.folders import prepare_folder
+    from angarium.platform.settings_sources import injected_names
     from angarium.platform.telemetry.logging import adopt_standard_logging, make_logger
 
+    if settings.log_dir is not None:
+        prepare_folder(settings.log_dir, setting="ANGARIUM_LOG_DIR")
     logger = make_logger(service, level=settings.log_level, format=settings.log_format, log_dir=settings.log_dir)
     adopt_standard_logging(logger)
+    if ignored := injected_names(os.environ):
+        logger.info("settings.ignored", names=ignored, reason="injected by Kubernetes for a Service")
     return logger
 
 

@@ -1,33 +1,39 @@
-"""Where the command line finds the gateway, and with which key."""
+"""The settings of the commands that talk to a gateway, and of `angarium migrate`."""
 
 from pydantic import Field, SecretStr
 
-from angarium.contracts.errors import SettingsError
-from angarium.platform.settings_base import Settings, sqlite_in_data_dir
+from angarium.platform.settings_base import Settings
+from angarium.platform.settings_groups import (
+    NotificationsDatabaseSettings,
+    TemplatesDatabaseSettings,
+    UsersDatabaseSettings,
+    require_http,
+)
+from angarium.platform.settings_sources import wrong
 
 
 class ClientSettings(Settings):
-    """What the commands that talk to a gateway read."""
+    """The gateway's address and the key to call it with."""
 
     gateway_url: str = Field(default="http://localhost:8000", repr=False)
     api_key: SecretStr | None = None
 
     def key(self) -> str:
-        """The key to call with: the one that is set, else the one a development gateway keeps in `DATA_DIR`.
-
-        Raises SettingsError.
-        """
+        """The configured key, else the one that a development gateway made in `DATA_DIR`. Raises SettingsError."""
         if self.api_key is not None:
             return self.api_key.get_secret_value()
         kept = self.data_dir / "api-key"
-        if kept.is_file():
-            return kept.read_text().strip()
-        raise SettingsError("ANGARIUM_API_KEY: a key is needed to talk to the gateway")
+        try:
+            return kept.read_text(encoding="ascii").strip()
+        except FileNotFoundError:
+            raise wrong("api_key", f"must be set; there is no {kept} of a development gateway") from None
+        except (OSError, UnicodeDecodeError):
+            raise wrong("api_key", f"must be set; {kept} cannot be read") from None
+
+    def refuse_unsafe(self) -> None:
+        super().refuse_unsafe()
+        require_http("gateway_url", self.gateway_url)
 
 
-class MigrationSettings(Settings):
-    """Which databases `angarium migrate` brings up to date; a SQLite file in `DATA_DIR` where nothing is said."""
-
-    notifications_database_url: str = Field(default_factory=sqlite_in_data_dir("notifications"), repr=False)
-    users_database_url: str = Field(default_factory=sqlite_in_data_dir("users"), repr=False)
-    templates_database_url: str = Field(default_factory=sqlite_in_data_dir("templates"), repr=False)
+class MigrationSettings(NotificationsDatabaseSettings, UsersDatabaseSettings, TemplatesDatabaseSettings):
+    """The databases of `angarium migrate`; SQLite files in `DATA_DIR` by default."""

@@ -1,7 +1,10 @@
-"""What `angarium up` says once it listens: the address, the key, a line to paste, and a first notification."""
+"""The banner of `angarium up`: addresses, the key, a first notification, a command to paste."""
 
 import shlex
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import httpx2
@@ -17,45 +20,67 @@ TEMPLATE = {
     "text": "Welcome, {{ name }}! This is your first notification by Angarium.",
     "category": "account",
 }
-_EXISTS = 409
+_UNSENT = frozenset({"pending", "sending", "retrying"})
 
 
-async def welcome(address: str, api_key: str | None, *, mailbox: bool, send: bool) -> None:
-    """Print where it runs; with `send`, make the template `welcome` and send it to the mailbox."""
-    if api_key is None:
-        _say(f"\nAngarium runs on {address}\n")
-        return
-    sent = await _first_notification(address, api_key) if send else None
-    lines = [f"Angarium runs on {address}", f"API key: {api_key}"]
-    if mailbox:
-        lines.append(f"Mailbox: {address}/mailbox")
-    if sent:
-        lines.append(f"A first notification is on its way: {address}{sent}")
-    if send:
-        lines += ["", "Send another:", curl(address, api_key)]
-    _say("\n" + "\n".join(lines) + "\n\nCtrl-C stops it.\n")
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a system runs. `smtp_port` is the mailbox's own, None without one."""
+
+    address: str
+    mailbox: bool
+    smtp_port: int | None = None
+
+
+async def welcome(place: Place, api_key: str | None, *, send: bool) -> None:
+    """Print the banner; with `send`, first make the template `welcome` and send it once to the mailbox."""
+    sent = send and api_key is not None and await _first_notification(place.address, api_key)
+    _say("\n".join(["", *_banner(place, api_key, sent=sent, curl_too=send), ""]))
 
 
 def curl(address: str, api_key: str) -> str:
     """A command to paste that sends the template `welcome`."""
     body = msgspec.json.encode(_request("hello-2")).decode()
-    parts = ["curl", "-s", f"{address}/api/v1/notifications", "-H", f"X-API-Key: {api_key}"]
-    return shlex.join([*parts, "-H", "Content-Type: application/json", "-d", body])
+    lines = (
+        ("curl", f"{address}/api/v1/notifications", "-H", f"X-API-Key: {api_key}"),
+        ("-H", "Content-Type: application/json"),
+        ("-d", body),
+    )
+    return " \\\n  ".join(shlex.join(line) for line in lines)
 
 
-async def _first_notification(address: str, api_key: str) -> str | None:
-    """The path of its status; None if it could not be sent."""
+def _banner(place: Place, api_key: str | None, *, sent: bool, curl_too: bool) -> Iterator[str]:
+    address = place.address
+    yield f"Angarium runs on {address}"
+    yield ""
+    yield f"  Home     {address}"
+    yield f"  Docs     {address}/docs"
+    if place.mailbox:
+        yield f"  Mailbox  {address}/mailbox"
+    if place.smtp_port is not None:
+        yield f"  SMTP     localhost:{place.smtp_port}"
+    if api_key is not None:
+        yield f"  Key      {api_key}"
+    if sent:
+        yield f"\nA first notification is on its way to the mailbox: {address}/mailbox"
+    if api_key is not None and curl_too:
+        yield f"\nSend another:\n\n{curl(address, api_key)}"
+    yield "\nPress Ctrl-C to stop.\n"
+
+
+async def _first_notification(address: str, api_key: str) -> bool:
+    """Whether a first notification is accepted now. False when it was sent at an earlier start, or cannot be."""
     headers = {"X-API-Key": api_key}
     try:
         async with httpx2.AsyncClient(base_url=address, headers=headers, timeout=10, trust_env=False) as client:
             made = await client.post("/api/v1/templates", json=TEMPLATE)
-            if made.is_error and made.status_code != _EXISTS:
-                return None
+            if made.is_error and made.status_code != HTTPStatus.CONFLICT:
+                return False
             answer = await client.post("/api/v1/notifications", json=_request("hello-1"))
             data: dict[str, Any] = answer.json()["data"] or {}
     except (httpx2.TransportError, ValueError):
-        return None
-    return data.get("status_url")
+        return False
+    return data.get("status") in _UNSENT
 
 
 def _request(request_id: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 
 from angarium import __version__
@@ -26,7 +26,7 @@ from angarium.platform.cache.opening import open_cache
 from angarium.platform.clock import Clock, SystemClock
 from angarium.platform.http.client import ServiceClient
 from angarium.platform.http.health import Health, answers, probe_app
-from angarium.platform.http.server import serve
+from angarium.platform.http.server import reserve, serve
 from angarium.platform.http.tls import client_context
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.telemetry.logging import Logger
@@ -54,6 +54,20 @@ async def run_worker(
 ) -> None:
     """Deliver `channel` until `stop` is set; then finish what is under way. Raises SettingsError."""
     metrics = Metrics()
+    with closing(reserve(settings)) as listener:
+        await _run_on(listener, channel, settings, make_kit, logger=logger, metrics=metrics, stop=stop)
+
+
+async def _run_on(
+    listener: socket.socket,
+    channel: Channel,
+    settings: WorkerSettings,
+    make_kit: KitFactory,
+    *,
+    logger: Logger,
+    metrics: Metrics,
+    stop: asyncio.Event,
+) -> None:
     async with _open(settings, make_kit, logger=logger, metrics=metrics) as (parts, kit, health):
         engine = build_engine(
             kit,
@@ -64,7 +78,8 @@ async def run_worker(
         )
         probe = probe_app(health, metrics)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(serve(probe, settings=settings, port=settings.port, logger=logger, stop=stop))
+            serving = serve(probe, settings=settings, port=settings.port, logger=logger, stop=stop, listener=listener)
+            tasks.create_task(serving)
             tasks.create_task(keep_delivering(engine, parts, stop))
 
 

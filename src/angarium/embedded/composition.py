@@ -5,9 +5,10 @@ in-process transport. Nothing is installed; a restart goes on with what was unfi
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from fastapi import FastAPI
@@ -23,11 +24,11 @@ from angarium.directory.preference_links import links_of
 from angarium.embedded.contacts import LocalContacts
 from angarium.notifications.store.schema import MIGRATIONS as NOTIFICATIONS_MIGRATIONS
 from angarium.platform.database.engine import open_engine
-from angarium.platform.database.migrate import upgrade
+from angarium.platform.database.migrate import database_of, upgrade
 from angarium.platform.http.client import ServiceClient
 from angarium.platform.http.remote_authenticator import RemoteAuthenticator
 from angarium.platform.http.reporting import ChangeReports
-from angarium.platform.http.server import serve
+from angarium.platform.http.server import reserve, serve
 from angarium.platform.http.switchboard import Switchboard
 from angarium.platform.telemetry.logging import Logger
 from angarium.rendering.renderer import Renderer
@@ -48,8 +49,18 @@ from angarium.services.users.settings import UsersSettings
 _KITS = (email_kit, push_kit, sms_kit)
 _IN_PROCESS = {"users_url": "http://users", "templates_url": "http://templates", "gateway_url": "http://gateway"}
 
-Listening = Callable[[str, str | None], Awaitable[None]]
-"""Told the address and the seeded key once requests are taken."""
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Where an embedded system listens. `smtp_port` is the mailbox's, None without one."""
+
+    address: str
+    api_key: str | None = field(repr=False)
+    smtp_port: int | None
+
+
+Listening = Callable[[Started], Coroutine[Any, Any, None]]
+"""Called once requests are accepted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +90,8 @@ class Embedded:
     app: ASGIApp
     engines: tuple[Engine, ...]
     parts: EngineParts
-    api_key: str | None
+    api_key: str | None = field(repr=False)
+    smtp_port: int | None
 
 
 async def run_embedded(
@@ -87,20 +99,37 @@ async def run_embedded(
 ) -> None:
     """Serve and deliver until `stop` is set, then finish what is under way. Raises SettingsError."""
     own = settings.gateway
+    with closing(reserve(own)) as listener:
+        await _run_on(listener, settings, logger=logger, stop=stop, listening=listening)
+
+
+async def _run_on(
+    listener: socket.socket,
+    settings: EmbeddedSettings,
+    *,
+    logger: Logger,
+    stop: asyncio.Event,
+    listening: Listening | None,
+) -> None:
+    own = settings.gateway
     async with compose_embedded(settings, logger=logger) as system, asyncio.TaskGroup() as tasks:
         for engine in system.engines:
             tasks.create_task(keep_delivering(engine, system.parts, stop))
 
         def started(port: int) -> None:
             if listening is not None:
-                tasks.create_task(_tell(listening, f"http://{own.host}:{port}", system.api_key))
+                tasks.create_task(listening(Started(own.address(port), system.api_key, system.smtp_port)))
 
-        await serve(system.app, settings=own, port=own.port, logger=logger, stop=stop, listening=started)
+        await serve(
+            system.app,
+            settings=own,
+            port=own.port,
+            logger=logger,
+            stop=stop,
+            listening=started,
+            listener=listener,
+        )
         stop.set()
-
-
-async def _tell(listening: Listening, address: str, api_key: str | None) -> None:
-    await listening(address.replace("127.0.0.1", "localhost"), api_key)
 
 
 @asynccontextmanager
@@ -121,7 +150,7 @@ async def compose_embedded(settings: EmbeddedSettings, *, logger: Logger) -> Asy
         parts = _engine_parts(shared, settings.worker, LocalContacts(users.state.people, shared.contacts))
         engines = _build_engines(settings.worker, parts, client, stack)
         app = OnePort(running.gateway.app, users=users, templates=templates)
-        yield Embedded(app=app, engines=engines, parts=parts, api_key=running.api_key)
+        yield Embedded(app=app, engines=engines, parts=parts, api_key=running.api_key, smtp_port=shared.smtp_port)
 
 
 class OnePort:
@@ -202,9 +231,11 @@ async def _build_services(
 
 async def _open(url: str, pool_size: int, name: str, migrations: str, stack: AsyncExitStack) -> AsyncEngine:
     """An engine over an up-to-date database."""
-    engine = open_engine(url, pool_size=pool_size, setting=f"ANGARIUM_{name}_DATABASE_URL")
+    setting = f"ANGARIUM_{name}_DATABASE_URL"
+    engine = open_engine(url, pool_size=pool_size, setting=setting)
     stack.push_async_callback(engine.dispose)
-    await upgrade(engine, migrations)
+    with database_of(setting):
+        await upgrade(engine, migrations)
     return engine
 
 

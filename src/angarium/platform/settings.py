@@ -14,6 +14,8 @@ from angarium.platform.settings_groups import (
     ProcessSettings,
     ProviderSettings,
     RateLimitSettings,
+    TemplatesDatabaseSettings,
+    UsersDatabaseSettings,
 )
 from angarium.platform.settings_values import (
     Duration,
@@ -45,6 +47,8 @@ __all__ = [
     "RateLimitField",
     "RateLimitSettings",
     "Settings",
+    "TemplatesDatabaseSettings",
+    "UsersDatabaseSettings",
     "parse_duration",
     "sqlite_in_data_dir",
 ]

@@ -1,11 +1,10 @@
-"""Where settings come from, and what a person is told when one is wrong.
+"""The base of every process's settings.
 
 Of the sources the first that names a setting wins: arguments, environment, `.env`, a TOML file, defaults.
 """
 
 import os
-import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -15,25 +14,30 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from angarium.contracts.errors import SettingsError
+from angarium.platform.settings_sources import (
+    CONFIG,
+    DEFAULT_CONFIG,
+    DOTENV,
+    EntriesSource,
+    dotenv_entries,
+    environment_entries,
+    refuse_unknown,
+    toml_entries,
+    variable,
+    wrong,
+)
 
-PREFIX = "ANGARIUM_"
-CONFIG_VARIABLE = "ANGARIUM_CONFIG"
-DEFAULT_CONFIG = Path("angarium.toml")
 EXAMPLE_WORDS = ("change-me", "change_me", "changeme", "example", "insecure", "placeholder", "replace-me")
+NOT_IN_PRODUCTION = "can't be used when ANGARIUM_ENV=production"
 
 Environment = Literal["development", "test", "production"]
 
 
 class Settings(BaseSettings):
-    """The base of every process's settings: frozen, prefix `ANGARIUM_`, unknown variables ignored."""
+    """Frozen. A process ignores the settings of other processes, and refuses names that no process knows."""
 
     model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
-        env_prefix=PREFIX,
-        env_file=".env",
-        env_file_encoding="utf-8",
-        frozen=True,
-        extra="ignore",
-        hide_input_in_errors=True,
+        frozen=True, extra="ignore", hide_input_in_errors=True
     )
 
     env: Environment = "development"
@@ -53,19 +57,24 @@ class Settings(BaseSettings):
 
     @property
     def production(self) -> bool:
-        """Whether people depend on this process."""
+        """Whether `ENV` is production."""
         return self.env == "production"
 
+    def uses_data_dir(self) -> bool:
+        """Whether this process writes to `DATA_DIR`: by default, where a database is a file in it. Groups add to it."""
+        fields = type(self).model_fields.keys() - self.model_fields_set
+        return any(name.endswith("_database_url") and getattr(self, name) is not None for name in fields)
+
     def refuse_unsafe(self) -> None:
-        """Raise SettingsError for what must not run with people depending on it. Groups add their own rules."""
+        """Raise SettingsError for values that production forbids or that don't fit together. Groups add rules."""
         if self.production and self.crash_at:
-            raise wrong("crash_at", "crash points are for tests, ENV is production")
+            raise wrong("crash_at", f"a crash point {NOT_IN_PRODUCTION}")
 
     def refuse_example(self, field: str, secret: SecretStr | None) -> None:
-        """Raise SettingsError when in production `secret` is one that a page shows as an example."""
+        """Raise SettingsError when `secret` is an example from the documentation and `ENV` is production."""
         word = secret.get_secret_value().lower() if secret is not None else ""
         if self.production and any(example in word for example in EXAMPLE_WORDS):
-            raise wrong(field, "is an example secret, ENV is production")
+            raise wrong(field, f"an example secret {NOT_IN_PRODUCTION}")
 
     @model_validator(mode="before")
     @classmethod
@@ -80,46 +89,30 @@ class Settings(BaseSettings):
         cls,
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the hook's signature
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the hook's signature
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Put the TOML file after the environment."""
-        return init_settings, env_settings, dotenv_settings, _TomlSource(settings_cls)
+        """The three sources of `settings_sources`, the environment first. Raises SettingsError."""
+        environment, dotenv = environment_entries(os.environ), dotenv_entries()
+        named = environment.get(CONFIG) or dotenv.get(CONFIG)
+        toml = toml_entries(named)
+        known = known_fields()
+        refuse_unknown(environment, known)
+        refuse_unknown(dotenv, known, where=f" in {DOTENV}")
+        refuse_unknown(toml, known, where=f" in {named or DEFAULT_CONFIG}")
+        return init_settings, *(EntriesSource(settings_cls, entries) for entries in (environment, dotenv, toml))
 
 
-class _TomlSource(PydanticBaseSettingsSource):
-    """The TOML file's top-level keys: variable names in either case, with or without the prefix."""
-
-    def get_field_value(
-        self,
-        field: FieldInfo,  # noqa: ARG002 - the hook's signature
-        field_name: str,
-    ) -> tuple[Any, str, bool]:
-        return None, field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        named = os.environ.get(CONFIG_VARIABLE)
-        path = Path(named) if named else DEFAULT_CONFIG
-        if not named and not path.exists():
-            return {}
-        try:
-            entries = tomllib.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise wrong("config", f"the file cannot be read ({error.strerror})") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError):
-            raise wrong("config", "the file is not TOML") from None
-        return {key.lower().removeprefix(PREFIX.lower()): value for key, value in entries.items()}
-
-
-def variable(field: str) -> str:
-    """The environment variable of a field."""
-    return f"{PREFIX}{field.upper()}"
-
-
-def wrong(field: str, why: str) -> SettingsError:
-    """The error of one setting."""
-    return SettingsError(f"{variable(field)}: {why}")
+def known_fields() -> Mapping[str, FieldInfo]:
+    """The settings of every process, by name: those of `Settings` and of the groups derived from it."""
+    fields: dict[str, FieldInfo] = {}
+    pending: list[type[Settings]] = [Settings]
+    while pending:
+        group = pending.pop()
+        fields |= group.model_fields
+        pending += group.__subclasses__()
+    return fields
 
 
 def sqlite_in_data_dir(name: str) -> Callable[[dict[str, Any]], str]:

@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr
 
 from angarium.contracts.statuses import Channel
-from angarium.platform.settings_base import Settings, sqlite_in_data_dir, wrong
+from angarium.platform.settings_base import NOT_IN_PRODUCTION, Settings, sqlite_in_data_dir
+from angarium.platform.settings_sources import wrong
 from angarium.platform.settings_values import (
     Duration,
     DurationList,
@@ -30,6 +31,13 @@ DEFAULT_RETRY_DELAYS = "1s,2s,4s,8s,16s"
 DEFAULT_RATE_LIMIT = "20000/second"
 
 
+def require_http(field: str, url: str) -> None:
+    """Raise SettingsError unless `url` begins with http:// or https:// and has a host."""
+    scheme, separator, rest = url.partition("://")
+    if scheme not in {"http", "https"} or not separator or not rest.strip("/"):
+        raise wrong(field, "must begin with http:// or https://, as in http://localhost:8000")
+
+
 class ProcessSettings(Settings):
     """What every process has. A service overrides the default of `port`."""
 
@@ -41,6 +49,13 @@ class ProcessSettings(Settings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "json", "pretty"] = "auto"
     log_dir: Path | None = None
+
+    def address(self, port: int) -> str:
+        """The URL of this process on this machine, when it listens on `port`."""
+        scheme = "http" if self.tls_cert is None else "https"
+        local = self.host in {"127.0.0.1", "0.0.0.0", "::", "::1"}  # noqa: S104 - compared, not bound
+        host = "localhost" if local else f"[{self.host}]" if ":" in self.host else self.host
+        return f"{scheme}://{host}:{port}"
 
     def refuse_unsafe(self) -> None:
         super().refuse_unsafe()
@@ -78,7 +93,7 @@ class BrokerSettings(Settings):
     def refuse_unsafe(self) -> None:
         super().refuse_unsafe()
         if self.production and "guest:guest@" in self.broker_url:
-            raise wrong("broker_url", "guest:guest is an example secret, ENV is production")
+            raise wrong("broker_url", f"guest:guest {NOT_IN_PRODUCTION}")
 
 
 class CacheSettings(Settings):
@@ -88,7 +103,7 @@ class CacheSettings(Settings):
 
 
 class DirectorySettings(Settings):
-    """Where processes find each other, and the token they show."""
+    """The addresses of the services, and the token that they show each other."""
 
     gateway_url: str = Field(default="http://localhost:8000", repr=False)
     users_url: str = Field(default="http://localhost:8001", repr=False)
@@ -98,8 +113,13 @@ class DirectorySettings(Settings):
     def refuse_unsafe(self) -> None:
         super().refuse_unsafe()
         if self.production and self.service_token is None:
-            raise wrong("service_token", "required, ENV is production")
+            raise wrong("service_token", "must be set when ANGARIUM_ENV=production")
         self.refuse_example("service_token", self.service_token)
+        for field in ("gateway_url", "users_url", "templates_url"):
+            require_http(field, getattr(self, field))
+
+    def uses_data_dir(self) -> bool:
+        return super().uses_data_dir() or (self.service_token is None and not self.production)
 
 
 class PreferenceSettings(Settings):
@@ -115,16 +135,33 @@ class PreferenceSettings(Settings):
     def refuse_unsafe(self) -> None:
         super().refuse_unsafe()
         self.refuse_example("link_secret", self.link_secret)
-        if self.public_url is not None and not self.public_url.startswith(("https://", "http://")):
-            raise wrong("public_url", "must begin with https:// or http://")
+        if self.public_url is not None:
+            require_http("public_url", self.public_url)
 
 
-class NotificationsDatabaseSettings(ProcessSettings):
+class DatabaseSettings(ProcessSettings):
+    """What every process with a database has."""
+
+    database_pool: Annotated[int, Field(ge=1, le=1000)] = 10
+
+
+class NotificationsDatabaseSettings(DatabaseSettings):
     """The shared status store."""
 
     notifications_database_url: str = Field(default_factory=sqlite_in_data_dir("notifications"), repr=False)
     notifications_read_database_url: str | None = Field(default=None, repr=False)
-    database_pool: Annotated[int, Field(ge=1, le=1000)] = 10
+
+
+class UsersDatabaseSettings(DatabaseSettings):
+    """The users service's database."""
+
+    users_database_url: str = Field(default_factory=sqlite_in_data_dir("users"), repr=False)
+
+
+class TemplatesDatabaseSettings(DatabaseSettings):
+    """The templates service's database."""
+
+    templates_database_url: str = Field(default_factory=sqlite_in_data_dir("templates"), repr=False)
 
 
 class RateLimitSettings(Settings):
@@ -147,7 +184,7 @@ class AuthSettings(RateLimitSettings):
     def refuse_unsafe(self) -> None:
         super().refuse_unsafe()
         if self.production and self.auth == "off":
-            raise wrong("auth", "off is for development, ENV is production")
+            raise wrong("auth", f"off {NOT_IN_PRODUCTION}")
         self.refuse_example("api_key", self.api_key)
         self.refuse_example("jwt_secret", self.jwt_secret)
 
@@ -155,9 +192,9 @@ class AuthSettings(RateLimitSettings):
 class ProviderSettings(Settings):
     """Each channel's providers and how hard a worker works."""
 
-    email_providers: ProviderUrls = parse_provider_urls("mailbox://")
-    push_providers: ProviderUrls = parse_provider_urls("mailbox://")
-    sms_providers: ProviderUrls = parse_provider_urls("mailbox://")
+    email_providers: ProviderUrls = Field(default=parse_provider_urls("mailbox://"), repr=False)
+    push_providers: ProviderUrls = Field(default=parse_provider_urls("mailbox://"), repr=False)
+    sms_providers: ProviderUrls = Field(default=parse_provider_urls("mailbox://"), repr=False)
     email_from: str = "Angarium <notify@localhost>"
     worker_concurrency: Annotated[int, Field(ge=1, le=10_000)] = 128
     worker_prefetch: Annotated[int, Field(ge=1, le=65_535)] = 256
@@ -174,7 +211,7 @@ class ProviderSettings(Settings):
         super().refuse_unsafe()
         for channel in Channel:
             if self.production and any(provider.scheme == "mailbox" for provider in self.providers(channel)):
-                raise wrong(f"{channel}_providers", "mailbox:// is for development, ENV is production")
+                raise wrong(f"{channel}_providers", f"mailbox:// {NOT_IN_PRODUCTION}")
 
 
 class MailboxSettings(Settings):

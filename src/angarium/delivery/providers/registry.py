@@ -7,6 +7,8 @@ from angarium.delivery.provider import Provider
 from angarium.platform.settings_values import ProviderUrl
 
 Factory = Callable[[ProviderUrl], Provider]
+_UNSUPPORTED = ("base_url", "rate", "weight")
+"""Parameters of every provider's URL that are parsed, but have no effect yet."""
 
 
 def build_providers(
@@ -20,7 +22,26 @@ def build_providers(
             known = ", ".join(f"{scheme}://" for scheme in sorted(factories))
             raise SettingsError(f"{variable}: unknown provider {url.scheme}:// (known: {known})")
         try:
+            _refuse_unsupported(url)
             providers.append(factory(url))
         except ValueError as error:
             raise SettingsError(f"{variable}: {url.scheme}:// {error}") from None
     return providers
+
+
+def without_parameters(make: Callable[[], Provider]) -> Factory:
+    """The factory of a provider whose URL takes no parameters. It raises ValueError for a URL that has one."""
+
+    def factory(url: ProviderUrl) -> Provider:
+        unknown = [*url.options, *(["timeout"] if url.timeout is not None else [])]
+        if unknown:
+            raise ValueError(f"has an unknown parameter: {min(unknown)}")
+        return make()
+
+    return factory
+
+
+def _refuse_unsupported(url: ProviderUrl) -> None:
+    given = [name for name in _UNSUPPORTED if getattr(url, name) is not None]
+    if given:
+        raise ValueError(f"does not support the parameter {given[0]} yet")

@@ -11,8 +11,9 @@ from angarium.platform.clock import Clock
 from angarium.platform.database.engine import parse_database_url
 from angarium.platform.database.postgresql_pool import PostgresqlPool
 from angarium.platform.database.sqlite_writer import SqliteWriter
+from angarium.platform.folders import prepare_folder
 
-SETTING = "NOTIFICATIONS_DATABASE_URL"
+SETTING = "ANGARIUM_NOTIFICATIONS_DATABASE_URL"
 
 
 def open_store(
@@ -29,7 +30,6 @@ def open_store(
         return PostgresqlStore(PostgresqlPool(url, size=pool_size, setting=setting, session=session))
     if parsed.drivername == "sqlite":
         path = Path(str(parsed.database))
-        path.parent.mkdir(parents=True, exist_ok=True)
+        prepare_folder(path.parent, setting=setting)
         return SqliteStore(SqliteWriter(path, beginning=event_trigger.SQLITE_SESSION if status_events else ()), clock)
-    message = f"{setting} must begin with postgresql:// or sqlite:///"
-    raise SettingsError(message)
+    raise SettingsError(f"{setting}: must begin with postgresql:// or sqlite:///")

@@ -4,6 +4,7 @@ from angarium.contracts.errors import SettingsError
 from angarium.platform.broker.memory import MemoryBroker
 from angarium.platform.broker.port import Broker
 from angarium.platform.clock import Clock
+from angarium.platform.extras import extra_for
 from angarium.platform.telemetry.logging import Logger
 
 
@@ -15,7 +16,8 @@ def open_broker(url: str, *, clock: Clock, logger: Logger) -> Broker:
     if url.startswith("memory://"):
         return MemoryBroker(clock)
     if url.startswith(("amqp://", "amqps://")):
-        from angarium.platform.broker.rabbitmq import RabbitMQBroker  # noqa: PLC0415 - an extra
+        with extra_for("ANGARIUM_BROKER_URL"):
+            from angarium.platform.broker.rabbitmq import RabbitMQBroker  # noqa: PLC0415 - an extra
 
         return RabbitMQBroker(url, clock=clock, logger=logger)
     raise SettingsError("ANGARIUM_BROKER_URL: must be memory:// or amqp(s)://user:password@host:port/vhost")

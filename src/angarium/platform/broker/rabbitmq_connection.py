@@ -48,7 +48,7 @@ def _hosts(url: str) -> Sequence[str]:
     match = _URL.fullmatch(url)
     hosts = match["hosts"].split(",") if match else []
     if match is None or not all(map(_is_host, hosts)):
-        raise SettingsError("ANGARIUM_BROKER_URL must look like amqp://user:password@host:5672/vhost")
+        raise SettingsError("ANGARIUM_BROKER_URL: must look like amqp://user:password@host:5672/vhost")
     query = urlencode({"heartbeat": str(_HEARTBEAT_SECONDS)} | dict(parse_qsl(match["query"] or "")))
     return [f"{match['before']}{host}{match['path'] or ''}?{query}" for host in hosts]
 

@@ -127,8 +127,7 @@ def open_redis(url: str, timeout: float) -> Redis:
             retry=Retry(NoBackoff(), 0),
         )
     except ValueError as error:
-        message = "CACHE_URL must be memory:// or redis(s)://host:port/database"
-        raise SettingsError(message) from error
+        raise SettingsError("ANGARIUM_CACHE_URL: must be memory:// or redis(s)://host:port/database") from error
     return Redis.from_pool(pool)
 
 

@@ -18,6 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from angarium.contracts.errors import SettingsError
 from angarium.platform.database.faults import DatabaseUnavailable, describe, ends_session, is_unavailable
+from angarium.platform.extras import missing_package
+from angarium.platform.folders import prepare_folder
 
 CONNECT_TIMEOUT = 5.0
 STATEMENT_TIMEOUT = 10.0
@@ -40,20 +42,17 @@ EMPTY_LOG = "PRAGMA wal_checkpoint(TRUNCATE)"
 """Of SQLite, outside of a transaction."""
 
 
-def parse_database_url(url: str, *, setting: str = "DATABASE_URL") -> URL:
+def parse_database_url(url: str, *, setting: str = "ANGARIUM_DATABASE_URL") -> URL:
     """`url` without a driver, as SQLAlchemy reads it. Raises SettingsError, which names `setting` and no password."""
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError) as error:
-        message = f"{setting} is no database URL"
-        raise SettingsError(message) from error
+        raise SettingsError(f"{setting}: is not a database URL") from error
     technology = parsed.drivername.partition("+")[0]
     if technology not in _DRIVERS:
-        message = f"{setting} must begin with postgresql://, sqlite:/// or mysql://"
-        raise SettingsError(message)
+        raise SettingsError(f"{setting}: must begin with postgresql://, sqlite:/// or mysql://")
     if not parsed.database or parsed.database == ":memory:":
-        message = f"{setting} must name a database (a file, for sqlite)"
-        raise SettingsError(message)
+        raise SettingsError(f"{setting}: must name a database (a file, for sqlite)")
     return parsed.set(drivername="postgresql" if technology == "postgres" else technology)
 
 
@@ -82,7 +81,7 @@ def sqlite_pragmas() -> tuple[str, ...]:
     )
 
 
-def open_engine(url: str, *, pool_size: int = 10, setting: str = "DATABASE_URL") -> AsyncEngine:
+def open_engine(url: str, *, pool_size: int = 10, setting: str = "ANGARIUM_DATABASE_URL") -> AsyncEngine:
     """An engine for `postgresql://…`, `sqlite:///path` or `mysql://…`; the driver is chosen here.
 
     Connects at first use. `setting` is the name that a SettingsError blames. Dispose of the engine at the end.
@@ -91,6 +90,7 @@ def open_engine(url: str, *, pool_size: int = 10, setting: str = "DATABASE_URL")
     parsed = parse_database_url(url, setting=setting)
     technology = parsed.drivername
     if technology == "sqlite":
+        prepare_folder(Path(str(parsed.database)).parent, setting=setting)
         return _open_sqlite(parsed, pool_size)
     return _open_server(parsed.set(drivername=_DRIVERS[technology]), technology, pool_size, setting)
 
@@ -162,9 +162,8 @@ def _open_server(url: URL, technology: str, pool_size: int, setting: str) -> Asy
             connect_args=_connect_args(technology),
             hide_parameters=True,  # they are people's names and addresses, and errors are logged
         )
-    except ImportError as error:
-        message = f"{setting} needs a driver that is not installed: {error.name}"
-        raise SettingsError(message) from error
+    except ModuleNotFoundError as error:
+        raise missing_package(error.name or technology, setting=setting) from None
     event.listen(engine.sync_engine, "handle_error", _drop_ended_session)
     return engine
 
@@ -192,7 +191,6 @@ def _connect_args(technology: str) -> dict[str, Any]:
 
 
 def _open_sqlite(url: URL, pool_size: int) -> AsyncEngine:
-    Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
     engine = create_async_engine(
         url.set(drivername=_DRIVERS["sqlite"]),
         pool_size=pool_size,

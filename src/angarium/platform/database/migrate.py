@@ -15,6 +15,7 @@ can be replaced one by one. The files' names begin with their revisions, which s
 Alembic, some 12 MB, is loaded only to change a schema; whether one is current is told by the names.
 """
 
+import sqlite3
 from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
@@ -22,9 +23,12 @@ from importlib.resources import as_file, files
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, inspect, text
+from sqlalchemy.exc import DatabaseError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from angarium.contracts.errors import SettingsError
 from angarium.platform.database.engine import reading, writing
+from angarium.platform.database.faults import DatabaseUnavailable
 
 if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext, MigrationStep
@@ -43,6 +47,22 @@ async def upgrade(engine: AsyncEngine, migrations: str) -> None:
     """
     async with writing(engine) as connection, _alone(connection):
         await connection.run_sync(_upgrade, migrations)
+
+
+@contextmanager
+def database_of(setting: str) -> Iterator[None]:
+    """Name `setting` in the errors of `upgrade`: SettingsError for a file that is not a database.
+
+    A database that does not answer stays a DatabaseUnavailable.
+    """
+    try:
+        yield
+    except DatabaseUnavailable as error:
+        raise DatabaseUnavailable(f"{setting}: the database does not answer") from error
+    except DatabaseError as error:
+        if getattr(error.orig, "sqlite_errorcode", None) != sqlite3.SQLITE_NOTADB:
+            raise
+        raise SettingsError(f"{setting}: the file is not a SQLite database") from None
 
 
 async def is_current(engine: AsyncEngine, migrations: str) -> bool:

@@ -7,10 +7,8 @@ costs.
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
 from typing import Any, Protocol
 
-from angarium.contracts.errors import SettingsError
 from angarium.platform.database.engine import (
     ANSWER_TIMEOUT,
     CONNECT_TIMEOUT,
@@ -20,6 +18,7 @@ from angarium.platform.database.engine import (
     postgresql_server_settings,
 )
 from angarium.platform.database.faults import DatabaseUnavailable, describe, ends_session, is_unavailable
+from angarium.platform.extras import require_package
 
 
 class Record(Protocol):
@@ -40,13 +39,11 @@ class PostgresqlPool:
         *,
         size: int,
         patience: float = ANSWER_TIMEOUT,
-        setting: str = "DATABASE_URL",
+        setting: str = "ANGARIUM_DATABASE_URL",
         session: Mapping[str, str] | None = None,
     ) -> None:
         parsed = parse_database_url(url, setting=setting)
-        if find_spec("asyncpg") is None:
-            message = f"{setting} needs a driver that is not installed: asyncpg"
-            raise SettingsError(message)
+        require_package("asyncpg", setting=setting)
         self._dsn = parsed.set(drivername="postgresql").render_as_string(hide_password=False)
         self._size = size
         self._patience = patience

@@ -1,6 +1,7 @@
 """The HTTP server, run inside a loop that is already running."""
 
 import asyncio
+import errno
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,8 +14,8 @@ from starlette.types import ASGIApp
 from angarium.contracts.errors import AngariumError
 from angarium.platform.http.protocol import BoundedProtocol, Patience
 from angarium.platform.http.tls import server_context
-from angarium.platform.settings_base import wrong
 from angarium.platform.settings_groups import ProcessSettings
+from angarium.platform.settings_sources import variable, wrong
 from angarium.platform.telemetry.logging import Logger
 
 GRACE_SECONDS = 20
@@ -31,15 +32,17 @@ async def serve(
     stop: asyncio.Event,
     listening: Callable[[int], None] | None = None,
     patience: Patience = Patience(),  # noqa: B008 - frozen
+    listener: socket.socket | None = None,
 ) -> None:
-    """Serve `app` until `stop` is set, then finish what is under way, for at most 20 s.
+    """Serve `app` until `stop` is set, then finish the requests under way, for at most 20 s.
 
-    `patience`: what a client may send, and how long it may take. `port` 0 takes any free one; `listening` is called
-    with the port once requests are taken. TLS and mutual TLS as the settings say. Signals are left to
-    `platform.lifecycle`. Raises SettingsError when the address cannot be had or the certificate cannot be used;
-    AngariumError when the app's lifespan fails at its start.
+    `patience` limits what a client may send and how long it may take. `port` 0 takes any free one; `listening` is
+    called with the port once requests are accepted. `listener` is the socket to use if it is bound already (`reserve`);
+    it is closed at the end. TLS and mutual TLS follow the settings. Signals are left to `platform.lifecycle`.
+    Raises SettingsError when the address or the certificate cannot be used, AngariumError when the app's lifespan
+    fails at its start.
     """
-    listener = bind(settings.host, port)
+    listener = listener or bind(settings.host, port)
     try:
         server = _Server(_config(app, settings, patience), listening=listening, port=listener.getsockname()[1])
         watcher = asyncio.create_task(_stop_when(stop, server))
@@ -48,6 +51,8 @@ async def serve(
         except SystemExit:
             message = "The application did not start"
             raise AngariumError(message) from None
+        except OSError as error:
+            raise _unusable(settings.host, port, error) from None
         finally:
             watcher.cancel()
     finally:
@@ -55,14 +60,20 @@ async def serve(
     logger.info("server.stopped", port=port)
 
 
+def reserve(settings: ProcessSettings) -> socket.socket:
+    """The bound socket of a process, to take before anything else is opened. Raises SettingsError, as `serve`."""
+    server_context(settings)
+    return bind(settings.host, settings.port)
+
+
 def bind(host: str, port: int) -> socket.socket:
-    """A socket bound to the address, for `serve`. Raises SettingsError: one line that names ANGARIUM_PORT."""
+    """A socket bound to the address, for `serve`. Raises SettingsError that names ANGARIUM_HOST or ANGARIUM_PORT."""
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[
             0
         ]
     except OSError:
-        raise wrong("host", "is no address of this machine") from None
+        raise wrong("host", f"{host} is not an address of this machine") from None
     listener = socket.socket(family, kind)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.setblocking(False)
@@ -70,8 +81,20 @@ def bind(host: str, port: int) -> socket.socket:
         listener.bind(address)
     except OSError as error:
         listener.close()
-        raise wrong("port", f"{host}:{port} cannot be had ({error.strerror})") from None
+        raise _unusable(host, port, error) from None
     return listener
+
+
+def _unusable(host: str, port: int, error: OSError) -> AngariumError:
+    match error.errno:
+        case errno.EADDRINUSE:
+            return wrong("port", f"port {port} is already in use; set {variable('port')} to another one")
+        case errno.EACCES:
+            return wrong("port", f"port {port} needs privileges; set {variable('port')} to one above 1023")
+        case errno.EADDRNOTAVAIL:
+            return wrong("host", f"{host} is not an address of this machine")
+        case _:
+            return wrong("port", f"{host}:{port} cannot be used ({error.strerror})")
 
 
 class _Server(uvicorn.Server):

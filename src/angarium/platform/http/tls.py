@@ -2,8 +2,8 @@
 
 import ssl
 
-from angarium.platform.settings_base import wrong
 from angarium.platform.settings_groups import ProcessSettings
+from angarium.platform.settings_sources import wrong
 
 
 def server_context(settings: ProcessSettings) -> ssl.SSLContext | None:

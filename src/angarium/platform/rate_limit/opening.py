@@ -1,6 +1,7 @@
 """Chooses where calls are counted by the cache's URL."""
 
 from angarium.platform.clock import Clock
+from angarium.platform.extras import extra_for
 from angarium.platform.rate_limit.limiter import RateLimiter
 from angarium.platform.rate_limit.port import Counter
 from angarium.platform.settings_values import RateLimit
@@ -21,6 +22,7 @@ def open_limiter(
 def _counter(cache_url: str, clock: Clock, logger: Logger) -> Counter | None:
     if cache_url.startswith("memory://"):
         return None
-    from angarium.platform.rate_limit.redis import RedisCounter  # noqa: PLC0415 - an extra
+    with extra_for("ANGARIUM_CACHE_URL"):
+        from angarium.platform.rate_limit.redis import RedisCounter  # noqa: PLC0415 - an extra
 
     return RedisCounter(cache_url, clock=clock, logger=logger)

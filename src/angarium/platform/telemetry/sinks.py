@@ -5,7 +5,6 @@ A sink never raises and never grows: what a full disk or a closed stream does no
 
 import asyncio
 import os
-import re
 import threading
 import weakref
 from collections import deque
@@ -21,15 +20,13 @@ import structlog
 from structlog.typing import EventDict
 
 from angarium.contracts.fields import rfc3339
+from angarium.platform.telemetry.terminal import printable
 
 MOST_WAITING = 256
 """Lines that wait for the end of a turn."""
 _CAN_WAIT = frozenset({"debug", "info"})
 _GRAVE = frozenset({"error", "critical"})
 _ENCODER = msgspec.json.Encoder(enc_hook=str)
-
-_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-"""What a terminal obeys or hides by; a tab and a new line are left, as traces have them."""
 
 
 class LineFile:
@@ -144,10 +141,7 @@ def _shown_one(event: EventDict, render: structlog.dev.ConsoleRenderer) -> str:
 
 def _readable(event: EventDict) -> EventDict:
     """The event for a terminal, where text that came from outside must not act."""
-    return {
-        name: _STEERING.sub(_escaped, text) if isinstance(text := _plain(value), str) else text
-        for name, value in event.items()
-    }
+    return {name: printable(text) if isinstance(text := _plain(value), str) else text for name, value in event.items()}
 
 
 def _plain(value: object) -> object:
@@ -155,10 +149,6 @@ def _plain(value: object) -> object:
     if isinstance(value, datetime):
         return rfc3339(value)
     return str(value) if isinstance(value, UUID) else value
-
-
-def _escaped(found: re.Match[str]) -> str:
-    return found[0].encode("unicode_escape").decode()
 
 
 def _encoded(events: Sequence[EventDict]) -> bytes:

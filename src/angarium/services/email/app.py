@@ -5,7 +5,7 @@ from angarium.delivery.composition import ChannelKit
 from angarium.delivery.process import ProviderParts
 from angarium.delivery.provider import Provider
 from angarium.delivery.providers.mailbox import MailboxProvider
-from angarium.delivery.providers.registry import Factory, build_providers
+from angarium.delivery.providers.registry import Factory, build_providers, without_parameters
 from angarium.delivery.providers.sandbox import SandboxProvider
 from angarium.delivery.settings import WorkerSettings
 from angarium.platform.settings_groups import Port
@@ -30,8 +30,8 @@ def build_kit(settings: WorkerSettings, parts: ProviderParts) -> ChannelKit:
 
     factories: dict[str, Factory] = {
         "smtp": smtp,
-        "mailbox": lambda _: MailboxProvider(parts.gateway, sender=settings.email_from),
-        "sandbox": lambda _: SandboxProvider(),
+        "mailbox": without_parameters(lambda: MailboxProvider(parts.gateway, sender=settings.email_from)),
+        "sandbox": without_parameters(SandboxProvider),
     }
     providers = build_providers(settings.email_providers, factories, variable="ANGARIUM_EMAIL_PROVIDERS")
     return ChannelKit(Channel.EMAIL, providers, check_address)

@@ -105,6 +105,7 @@ class GatewayParts:
     identifiers: Identifiers
     mailbox: Sequence[APIRouter] = ()
     caught: MailboxStore | None = None
+    smtp_port: int | None = None
     limiter: RateLimiter | None = None
     callbacks: CallbackSender | None = None
 

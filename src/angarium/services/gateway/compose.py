@@ -121,7 +121,8 @@ async def _open_parts(
     templates = _client(settings, settings.templates_url, "templates", stack, in_process)
     limiter = open_limiter(settings.rate_limit, settings.cache_url, clock=clock, logger=logger, metrics=metrics)
     stack.push_async_callback(limiter.close)
-    caught = await _open_mailbox(settings, stack, clock, identifiers, logger, catch_smtp=in_process is not None)
+    caught = await _open_mailbox(settings, stack, clock, identifiers)
+    catch_smtp = in_process is not None and settings.mailbox_smtp_port != 0
     return GatewayParts(
         store=store,
         reader=NotificationReader(engine, replica=_reading_engine(settings, stack)),
@@ -145,6 +146,7 @@ async def _open_parts(
         identifiers=identifiers,
         mailbox=(mailbox_router(caught), page_router(caught)) if caught is not None else (),
         caught=caught,
+        smtp_port=await _catch_smtp(settings, caught, stack, logger) if caught is not None and catch_smtp else None,
     )
 
 
@@ -187,25 +189,23 @@ def _client(
 
 
 async def _open_mailbox(
-    settings: GatewaySettings,
-    stack: AsyncExitStack,
-    clock: Clock,
-    identifiers: Identifiers,
-    logger: Logger,
-    *,
-    catch_smtp: bool,
+    settings: GatewaySettings, stack: AsyncExitStack, clock: Clock, identifiers: Identifiers
 ) -> MailboxStore | None:
-    """What the catcher keeps, with `catch_smtp` its SMTP server before it; none in production."""
+    """The mailbox's messages; None in production."""
     if settings.env == "production":
         return None
     store = MailboxStore(settings.data_dir, clock=clock, identifiers=identifiers)
     await store.open()
     stack.push_async_callback(store.close)
-    if catch_smtp and settings.mailbox_smtp_port:
-        catcher = SmtpCatcher(store, port=settings.mailbox_smtp_port, logger=logger)
-        await catcher.start()
-        stack.push_async_callback(catcher.close)
     return store
+
+
+async def _catch_smtp(settings: GatewaySettings, store: MailboxStore, stack: AsyncExitStack, logger: Logger) -> int:
+    """The port on which the mailbox's SMTP server listens."""
+    catcher = SmtpCatcher(store, port=settings.mailbox_smtp_port, logger=logger)
+    await catcher.start()
+    stack.push_async_callback(catcher.close)
+    return catcher.port
 
 
 def _api_key(settings: GatewaySettings) -> str | None:

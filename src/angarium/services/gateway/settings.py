@@ -1,4 +1,4 @@
-"""What the gateway can be told."""
+"""The settings of the gateway."""
 
 from angarium.contracts.statuses import Channel
 from angarium.platform.settings import (
@@ -28,6 +28,9 @@ class GatewaySettings(
     """The gateway's settings. Of the providers it only needs to know which channels have any."""
 
     port: Port = 8000
+
+    def uses_data_dir(self) -> bool:
+        return super().uses_data_dir() or not self.production
 
 
 def acceptance_rules(settings: GatewaySettings) -> AcceptanceRules:

@@ -89,7 +89,7 @@ async def test_a_taken_port_is_one_line_that_names_it(build: Build) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         logger = make_logger("things", stream=io.StringIO())
-        with pytest.raises(SettingsError, match=rf"^ANGARIUM_PORT: 127\.0\.0\.1:{port} cannot be had"):
+        with pytest.raises(SettingsError, match=rf"^ANGARIUM_PORT: port {port} is already in use"):
             await serve(build(), settings=ProcessSettings(), port=port, logger=logger, stop=asyncio.Event())
 
 

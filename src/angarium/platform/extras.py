@@ -1,0 +1,31 @@
+"""Packages that only some settings need (the extras of pyproject.toml)."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+
+from angarium.contracts.errors import SettingsError
+
+_UNPACKAGED = frozenset({"asyncmy"})
+"""Packages that are in no extra."""
+
+
+@contextmanager
+def extra_for(setting: str) -> Iterator[None]:
+    """Import an adapter inside. Raises SettingsError where a package is missing, with what to install."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise missing_package(error.name or "", setting=setting) from None
+
+
+def require_package(package: str, *, setting: str) -> None:
+    """Raise SettingsError unless `package` is installed."""
+    if find_spec(package) is None:
+        raise missing_package(package, setting=setting)
+
+
+def missing_package(package: str, *, setting: str) -> SettingsError:
+    """The error of a setting that needs `package`."""
+    install = package if package in _UNPACKAGED else "'angarium[distributed]'"
+    return SettingsError(f"{setting}: needs the package {package.partition('.')[0]}; pip install {install}")
