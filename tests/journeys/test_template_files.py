@@ -74,7 +74,7 @@ async def test_faulty_files_are_named_and_nothing_is_pushed(system: System, tmp_
     (folder / "fr" / "content.html").write_text("{% render '_nowhere' %}\n")
     for verb in ("lint", "push"):
         code, faults, complaints = await angarium(system, verb, str(tmp_path))
-        assert (code, "3 faults" in complaints) == (1, True)
+        assert (code, "3 errors" in complaints) == (1, True)
         assert [(f["file"], f["line"], f["column"]) for f in faults] == [
             ("broken_files/template.yaml", None, None),
             ("broken_files/content.html", 2, 9),

@@ -1,4 +1,4 @@
-"""The gateway as the command line calls it."""
+"""The command line's client of the gateway."""
 
 from collections.abc import Mapping
 from typing import Any, Self
@@ -12,7 +12,7 @@ TIMEOUT = 30.0
 
 
 class CallFailed(AngariumError):
-    """The gateway refused, or did not answer; `code` is the error code of a refusal"""
+    """The gateway refused the call or did not answer; `code` is the error code of its answer"""
 
     def __init__(self, message: str, code: str | None = None) -> None:
         self.code = code
@@ -55,12 +55,19 @@ class Api:
             answer = self._client.request(method, path, params=given, **sent)
             envelope: dict[str, Any] = answer.json()
         except httpx2.TransportError as error:
-            raise CallFailed(f"{self._url} does not answer ({type(error).__name__})") from None
+            raise CallFailed(_no_answer(self._url, error)) from None
         except ValueError:
-            raise CallFailed(f"{self._url} answered something else than JSON") from None
+            raise CallFailed(f"{self._url} answered, but not with JSON: is it an Angarium gateway?") from None
         if not envelope.get("success"):
             raise CallFailed(_refusal(envelope), (envelope.get("error") or {}).get("code"))
         return envelope
+
+
+def _no_answer(url: str, error: httpx2.TransportError) -> str:
+    return (
+        f"{url} does not answer ({type(error).__name__}). Is it running? "
+        "Start it with `make run`, or set ANGARIUM_GATEWAY_URL."
+    )
 
 
 def _refusal(envelope: Mapping[str, Any]) -> str:

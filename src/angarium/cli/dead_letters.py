@@ -1,4 +1,4 @@
-"""`angarium dead-letters`: look at what could not be sent, send it again, or let it go."""
+"""`angarium dead-letters`: list, replay and discard notifications that could not be sent."""
 
 from typing import Annotated, Any
 
@@ -20,7 +20,7 @@ _COLUMNS = {
 }
 _GROUPS = {"reason": "reason", "channel": "channel", "count": "count", "oldest": "oldest_at", "example": "example"}
 
-app = App(name="dead-letters", help="What could not be sent.")
+app = App(name="dead-letters", help="Notifications that could not be sent.")
 
 AsJson = Annotated[bool, Parameter(name="--json", negative="")]
 
@@ -44,9 +44,9 @@ def list_(
         reason: Only with this reason's code.
         template: Only of this template.
         older_than: Only those that failed before this time (RFC 3339).
-        by_reason: Count them by reason instead.
+        by_reason: Count by reason instead.
         page: The page, from 1.
-        limit: Letters a page, at most 100.
+        limit: Dead letters per page, at most 100.
         as_json: Print JSON.
     """
     query = {
@@ -74,22 +74,22 @@ def replay(
     rate: float | None = None,
     as_json: AsJson = False,
 ) -> None:
-    """Send dead letters again: one by its id, those that a filter finds, or --all.
+    """Send dead letters again: one by its id, those that match a filter, or --all.
 
     Args:
-        letter_id: One letter.
-        channel: Those of email, push or sms.
-        reason: Those with this reason's code.
-        template: Those of this template.
-        older_than: Those that failed before this time (RFC 3339).
+        letter_id: The id of one dead letter.
+        channel: Only email, push or sms.
+        reason: Only with this reason's code.
+        template: Only of this template.
+        older_than: Only those that failed before this time (RFC 3339).
         all_: All of them.
-        dry_run: Only count them.
-        rate: At most so many a second.
+        dry_run: Only count them; nothing is sent.
+        rate: At most this many per second.
         as_json: Print JSON.
     """
     chosen = {k: v for k, v in _filter(channel, reason, template, older_than).items() if v is not None}
     if letter_id is None and not chosen and not all_:
-        raise CallFailed("name a letter, a filter, or --all")
+        raise CallFailed("give a dead letter id, a filter, or --all")
     with Api(ClientSettings.load()) as api:
         if letter_id is not None:
             done = api.call("POST", f"{PATH}/{letter_id}/replay")["data"]
@@ -97,15 +97,16 @@ def replay(
             return
         body = {"filter": chosen, "dry_run": dry_run, "rate_per_second": rate}
         done = api.call("POST", f"{PATH}/replay", body=body)["data"]
-    Output(as_json=as_json).thing(done, f"{done['matched']} matched, {done['replayed']} on their way again.")
+    done_with = "nothing replayed (dry run)" if dry_run else f"{done['replayed']} replayed"
+    Output(as_json=as_json).thing(done, f"{done['matched']} matched; {done_with}.")
 
 
 @app.command
 def discard(letter_id: str, /, *, as_json: AsJson = False) -> None:
-    """Take one letter off the list; its notification stays failed.
+    """Remove a dead letter from the list. Its notification stays failed.
 
     Args:
-        letter_id: The letter.
+        letter_id: The id of the dead letter.
         as_json: Print JSON.
     """
     with Api(ClientSettings.load()) as api:

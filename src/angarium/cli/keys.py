@@ -1,11 +1,11 @@
-"""`angarium keys`: who may call."""
+"""`angarium keys`: the API keys of clients."""
 
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
 from angarium.cli.api import Api
-from angarium.cli.output import Output
+from angarium.cli.output import Output, secret_text
 from angarium.cli.settings import ClientSettings
 
 PATH = "/api/v1/keys"
@@ -33,19 +33,19 @@ def create(
     rate_limit: str | None = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a key; it is shown this once.
+    """Create an API key. It is shown only once.
 
     Args:
-        name: The calling service's name.
-        scope: What it may do, for one notifications:send; may be repeated.
-        kind: live, or test (nothing leaves).
-        rate_limit: Its own limit, for one 100/second.
+        name: The name of the service that uses it.
+        scope: A permission, for example notifications:send. May be repeated.
+        kind: live, or test (nothing is sent).
+        rate_limit: A limit of its own, for example 100/second.
         as_json: Print JSON.
     """
     body = {"name": name, "scopes": scope, "kind": kind, "rate_limit": rate_limit}
     with Api(ClientSettings.load()) as api:
         made = api.call("POST", PATH, body=body)["data"]
-    Output(as_json=as_json).thing(made, f"{made['key_id']}\n{made['key']}")
+    Output(as_json=as_json).thing(made, secret_text({"Key id": made["key_id"], "Key": made["key"]}))
 
 
 @app.command(name="list")
@@ -54,7 +54,7 @@ def list_(*, page: int = 1, limit: int = 50, as_json: AsJson = False) -> None:
 
     Args:
         page: The page, from 1.
-        limit: Keys a page, at most 100.
+        limit: Keys per page, at most 100.
         as_json: Print JSON.
     """
     with Api(ClientSettings.load()) as api:
@@ -64,7 +64,7 @@ def list_(*, page: int = 1, limit: int = 50, as_json: AsJson = False) -> None:
 
 @app.command
 def revoke(key_id: str, /, *, as_json: AsJson = False) -> None:
-    """Revoke a key, in force within 60 s.
+    """Revoke an API key. It stops working within 60 s.
 
     Args:
         key_id: The key's id.

@@ -1,6 +1,7 @@
 """`angarium send` and `angarium status`."""
 
 import json
+import sys
 import time
 from typing import Annotated, Any, Literal
 from uuid import uuid4
@@ -12,7 +13,10 @@ from angarium.cli.output import Output
 from angarium.cli.settings import ClientSettings
 
 _POLL = 0.5
-_UNFINISHED = {"scheduled", "pending", "sending", "retrying"}
+_UNFINISHED = frozenset({"scheduled", "pending", "sending", "retrying"})
+_SUCCEEDED = frozenset({"sent", "delivered"})
+_NOT_SUCCEEDED = 1
+"""The exit status of --watch when the notification was not sent."""
 _ADDRESS = {"email": "email", "push": "push_token", "sms": "phone"}
 
 Channel = Literal["email", "push", "sms"]
@@ -31,29 +35,34 @@ def send(
     /,
     *,
     user: str | None = None,
-    var: Annotated[list[str] | None, Parameter(help="NAME=VALUE; the value as JSON where it is JSON.")] = None,
+    var: Annotated[list[str] | None, Parameter(negative="")] = None,
     request_id: str | None = None,
     priority: int = 5,
     locale: str | None = None,
     watch: bool = False,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
-    """Send one notification: to a stored user (--user ID), or to an address.
+    """Send one notification, to an address or to a stored user (--user ID).
+
+    Exit status with --watch: 0 if it was sent or delivered, 1 if it ended in another way (failed, skipped, cancelled,
+    expired, unknown).
+
+    Example: angarium send email order_shipped ada@example.com --var name=Ada --var number=42 --watch
 
     Args:
-        channel: How it travels.
+        channel: The channel to send by.
         template: The template's code.
         to: An email address, a phone number or a push token.
         user: The id of a stored user, instead of an address.
-        var: A variable of the template; may be repeated.
-        request_id: The idempotency key; a new one if not given.
-        priority: 1 to 10; from 8 on it travels in the urgent lane.
-        locale: The language, if not the user's.
-        watch: Wait until it has ended.
+        var: A template variable as NAME=VALUE, where VALUE may be JSON. May be repeated.
+        request_id: The idempotency key. Defaults to a new one.
+        priority: 1 to 10. From 8 on it uses the urgent lane.
+        locale: The language. Defaults to the user's.
+        watch: Wait for the final status.
         as_json: Print JSON.
     """
     if (to is None) == (user is None):
-        raise CallFailed("exactly one of an address or --user is needed")
+        raise CallFailed("give exactly one of an address and --user")
     body: dict[str, Any] = {
         "notification_type": channel,
         "template_code": template,
@@ -66,7 +75,7 @@ def send(
     with Api(ClientSettings.load()) as api:
         accepted = api.call("POST", "/api/v1/notifications", body=body)["data"]
         if watch:
-            _watch(api, accepted["notification_id"], Output(as_json=as_json))
+            _follow(api, accepted["notification_id"], Output(as_json=as_json))
             return
     Output(as_json=as_json).thing(accepted, f"{accepted['notification_id']}  {accepted['status']}")
 
@@ -78,25 +87,33 @@ def status(
     watch: bool = False,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
-    """Show where a notification stands, and its timeline.
+    """Show a notification's status and timeline.
+
+    Exit status with --watch: 0 if it was sent or delivered, 1 if it ended in another way (failed, skipped, cancelled,
+    expired, unknown).
 
     Args:
-        notification_id: The id that the acceptance gave.
-        watch: Follow it until it has ended.
+        notification_id: The id of the notification.
+        watch: Wait for the final status.
         as_json: Print JSON.
     """
     output = Output(as_json=as_json)
     with Api(ClientSettings.load()) as api:
         if watch:
-            _watch(api, notification_id, output)
+            _follow(api, notification_id, output)
             return
         found = api.call("GET", f"/api/v1/notifications/{notification_id}")["data"]
         events = api.call("GET", f"/api/v1/notifications/{notification_id}/events")["data"]
     output.thing(found | {"events": events}, "\n".join([_headline(found), *map(_line, events)]))
 
 
-def _watch(api: Api, notification_id: str, output: Output) -> None:
-    """Print each new event until the notification has ended."""
+def _follow(api: Api, notification_id: str, output: Output) -> None:
+    """Print each new event until the notification has ended; exit with 1 unless it was sent or delivered."""
+    if _final_status(api, notification_id, output) not in _SUCCEEDED:
+        sys.exit(_NOT_SUCCEEDED)
+
+
+def _final_status(api: Api, notification_id: str, output: Output) -> str:
     shown = 0
     while True:
         found = api.call("GET", f"/api/v1/notifications/{notification_id}")["data"]
@@ -106,7 +123,7 @@ def _watch(api: Api, notification_id: str, output: Output) -> None:
         shown = len(events)
         if found["status"] not in _UNFINISHED:
             output.thing(found, _headline(found))
-            return
+            return str(found["status"])
         time.sleep(_POLL)
 
 
@@ -124,7 +141,7 @@ def _line(event: dict[str, Any]) -> str:
 def _variable(item: str) -> tuple[str, Any]:
     name, separator, value = item.partition("=")
     if not separator:
-        raise CallFailed(f"--var {name}: needs NAME=VALUE")
+        raise CallFailed(f"--var {name}: must be NAME=VALUE")
     try:
         return name, json.loads(value)
     except ValueError:

@@ -14,7 +14,7 @@ from rich.cells import cell_len
 
 from angarium.platform.telemetry.terminal import on_one_line, printable
 
-__all__ = ["Output", "printable"]
+__all__ = ["Output", "printable", "secret_text"]
 
 _GAP = 2
 
@@ -56,6 +56,13 @@ class Output:
     def _lines(self, lines: "Sequence[str] | Iterator[str]") -> None:
         sys.stdout.write("".join(f"{line}\n" for line in lines))
         sys.stdout.flush()
+
+
+def secret_text(fields: Mapping[str, str]) -> str:
+    """Labelled lines of a secret that was created now, the last field."""
+    size = max(map(len, fields)) + _GAP
+    lines = (f"{label:<{size}}{value}" for label, value in fields.items())
+    return "\n".join([*lines, "", "Copy the key now: it is shown only once."])
 
 
 def _aligned(table: Sequence[Sequence[str]], width: int) -> Iterator[str]:

@@ -70,7 +70,7 @@ def push_one(api: Api, checked: Checked, versions: dict[str, int], *, dry_run: b
         return _done(code, "unchanged", before["version"], versions)
     action = "created" if before is None else "updated"
     if dry_run:
-        return _done(code, action, 0 if before is None else before["version"] + 1, versions)
+        return _done(code, action, 1 if before is None else before["version"] + 1, versions)
     body = checked.body.model_dump(mode="json", exclude_none=True) | {"category": checked.body.category}
     if before is None:
         made = api.call("POST", PATH, body=body)["data"]

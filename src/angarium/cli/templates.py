@@ -1,5 +1,6 @@
-"""`angarium templates`: templates as files, checked here and published there."""
+"""`angarium templates`: templates as files, checked locally and published to the gateway."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -20,11 +21,12 @@ if TYPE_CHECKING:
     from angarium.rendering.fragments import Fragments
 
 _PUSHED = {"code": "code", "action": "action", "version": "version"}
+_PLANNED = {"created": "would be created", "updated": "would be updated", "unchanged": "unchanged"}
 _PULLED = {"code": "code", "version": "version", "folder": "folder"}
 _FAULTS = {"file": "file", "line": "line", "column": "column", "field": "field", "message": "message"}
 _LISTED = {"code": "code", "name": "name", "channel": "channel", "version": "version", "updated": "updated_at"}
 
-app = App(name="templates", help="Templates as files, to be kept in git.")
+app = App(name="templates", help="Templates as files, for use with git.")
 
 AsJson = Annotated[bool, Parameter(name="--json", negative="")]
 Flag = Annotated[bool, Parameter(negative="")]
@@ -34,12 +36,12 @@ Flag = Annotated[bool, Parameter(negative="")]
 def push(
     folder: Path | None = None, /, *, starters: Flag = False, dry_run: Flag = False, as_json: AsJson = False
 ) -> None:
-    """Publish the templates of a folder; what has not changed stays as it is.
+    """Publish the templates of a folder. Unchanged ones are left as they are.
 
     Args:
         folder: A folder with a folder for each template.
         starters: The starter templates that come with Angarium, instead of a folder.
-        dry_run: Only say what would change.
+        dry_run: Only show what would change; nothing is published.
         as_json: Print JSON.
     """
     from angarium.cli.template_checks import named_elsewhere
@@ -52,15 +54,19 @@ def push(
         checked = _check(bodies, elsewhere, output)
         versions = {code: fragment.version for code, fragment in elsewhere.items()}
         rows = [push_one(api, template, versions, dry_run=dry_run) for template in checked.values()]
+    if dry_run and not as_json:
+        rows = [row | {"action": _PLANNED[row["action"]]} for row in rows]
     output.table(rows, _PUSHED, empty="No templates.")
+    if dry_run and not as_json:
+        sys.stderr.write("Dry run: nothing was published.\n")
 
 
 @app.command
 def pull(folder: Path, /, *codes: str, as_json: AsJson = False) -> None:
-    """Write what is published into a folder, the same for the same templates.
+    """Download published templates to a folder (stable output).
 
     Args:
-        folder: Where to; made if it is not there.
+        folder: The folder, created if it is missing.
         codes: Only these templates.
         as_json: Print JSON.
     """
@@ -80,7 +86,7 @@ def pull(folder: Path, /, *codes: str, as_json: AsJson = False) -> None:
 
 @app.command
 def lint(folder: Path | None = None, /, *, starters: Flag = False, as_json: AsJson = False) -> None:
-    """Check the templates of a folder as the service would, without it.
+    """Check the templates of a folder without a server. Exits with status 1 if there are errors.
 
     Args:
         folder: A folder with a folder for each template.
@@ -91,15 +97,15 @@ def lint(folder: Path | None = None, /, *, starters: Flag = False, as_json: AsJs
     bodies = _read(_root(folder, starters=starters), output)
     checked = _check(bodies, {}, output)
     rows: list[dict[str, Any]] = []
-    output.table(rows, _FAULTS, empty=f"{len(checked)} templates, no faults.")
+    output.table(rows, _FAULTS, empty=f"{len(checked)} templates, no errors.")
 
 
 @app.command(name="list")
 def list_(*, starters: Flag = False, as_json: AsJson = False) -> None:
-    """List what is published.
+    """List published templates.
 
     Args:
-        starters: The starter templates that come with Angarium instead.
+        starters: List the starter templates that come with Angarium instead.
         as_json: Print JSON.
     """
     output = Output(as_json=as_json)
@@ -118,11 +124,11 @@ def _root(folder: Path | None, *, starters: bool) -> "Traversable":
     from importlib.resources import files
 
     if (folder is None) != starters:
-        raise CallFailed("exactly one of a folder or --starters is needed")
+        raise CallFailed("give exactly one of a folder and --starters")
     if folder is None:
         return files("angarium.services.templates").joinpath("starters")
     if not folder.is_dir():
-        raise CallFailed(f"{folder} is no folder")
+        raise CallFailed(f"{folder} is not a directory")
     return folder
 
 
@@ -145,4 +151,4 @@ def _check(bodies: "Mapping[str, TemplateCreate]", elsewhere: "Fragments", outpu
 def _refuse(problems: "Sequence[FileProblem]", output: Output) -> None:
     if problems:
         output.table([asdict(problem) for problem in problems], _FAULTS, empty="")
-        raise CallFailed(f"{len(problems)} faults")
+        raise CallFailed(f"{len(problems)} error{'' if len(problems) == 1 else 's'}")

@@ -1,11 +1,11 @@
-"""`angarium tenants`: who shares this deployment."""
+"""`angarium tenants`: the tenants that share this deployment."""
 
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
 from angarium.cli.api import Api
-from angarium.cli.output import Output
+from angarium.cli.output import Output, secret_text
 from angarium.cli.settings import ClientSettings
 
 PATH = "/api/v1/tenants"
@@ -18,16 +18,16 @@ AsJson = Annotated[bool, Parameter(name="--json", negative="")]
 
 @app.command
 def create(tenant: str, /, *, name: str | None = None, as_json: AsJson = False) -> None:
-    """Make a tenant; its first key, which may do all within it, is shown this once.
+    """Create a tenant and its first API key, which has all scopes. The key is shown only once.
 
     Args:
-        tenant: Its id: lower-case letters, digits, - and _.
-        name: What people call it.
+        tenant: The id: lower-case letters, digits, - and _.
+        name: The name to display.
         as_json: Print JSON.
     """
     with Api(ClientSettings.load()) as api:
         made = api.call("POST", PATH, body={"tenant": tenant, "name": name})["data"]
-    Output(as_json=as_json).thing(made, f"{made['tenant']}\n{made['key']}")
+    Output(as_json=as_json).thing(made, secret_text({"Tenant": made["tenant"], "Key": made["key"]}))
 
 
 @app.command(name="list")
@@ -36,7 +36,7 @@ def list_(*, page: int = 1, limit: int = 50, as_json: AsJson = False) -> None:
 
     Args:
         page: The page, from 1.
-        limit: Tenants a page, at most 100.
+        limit: Tenants per page, at most 100.
         as_json: Print JSON.
     """
     with Api(ClientSettings.load()) as api:

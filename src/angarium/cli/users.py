@@ -1,4 +1,4 @@
-"""`angarium users`: take in many at once."""
+"""`angarium users`: import users from a file."""
 
 import sys
 import time
@@ -26,13 +26,13 @@ AsJson = Annotated[bool, Parameter(name="--json", negative="")]
 
 @app.command(name="import")
 def import_(file: Path, /, *, upsert: bool = False, as_json: AsJson = False) -> None:
-    """Take in a file of users: CSV with a line of column names, or JSON lines (.ndjson, .jsonl). At most 16 MB.
+    """Import users from a CSV file with a header line, or from JSON lines (.ndjson, .jsonl). At most 16 MB.
 
-    Bad rows are listed with their lines, the others go in.
+    Invalid rows are reported with their line numbers and skipped.
 
     Args:
         file: The file.
-        upsert: Change the user who has a row's email, instead of refusing the row.
+        upsert: Update the user that has a row's email, instead of refusing the row.
         as_json: Print the report as JSON.
     """
     try:
@@ -49,7 +49,7 @@ def import_(file: Path, /, *, upsert: bool = False, as_json: AsJson = False) -> 
     if report["errors"] and not as_json:
         output.table(report["errors"], _COLUMNS, empty="")
     if report["status"] != "finished" or report["failed"]:
-        raise CallFailed(f"{report['failed']} of {report['total']} rows were not taken, the import {report['status']}")
+        raise CallFailed(f"{report['failed']} of {report['total']} rows were not imported (import {report['status']})")
 
 
 def _watch(api: Api, report: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -1,0 +1,128 @@
+"""The command line as a person or a script uses it: exit statuses, tables, secrets, errors."""
+
+import asyncio
+import os
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.support.servers.ports import free_port
+from tests.support.smtp import Step
+from tests.support.system import ANGARIUM, System
+from tests.support.system_verbs import new_email, new_name
+
+UNKNOWN_USER = Step(rcpt="550 5.1.1 no such user")
+KEY = re.compile(r"^Key +(ang_live_\S+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    status: int
+    output: str
+    complaints: str
+
+
+async def angarium(system: System, *arguments: str, **settings: str) -> Ended:
+    """Run a command in a pipe."""
+    environment = {"ANGARIUM_GATEWAY_URL": system.url, "ANGARIUM_API_KEY": system.key, "PATH": os.defpath, **settings}
+    process = await asyncio.create_subprocess_exec(
+        str(ANGARIUM),
+        *arguments,
+        env=environment,
+        cwd=system.folder,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    output, complaints = await process.communicate()
+    return Ended(process.returncode or 0, output.decode(), complaints.decode())
+
+
+async def test_watching_exits_with_the_outcome(system: System) -> None:
+    template = await system.create_template()
+    refused = new_email()
+    system.sink.script(refused, UNKNOWN_USER)
+    variables = ("--var", "name=Ada", "--watch")
+    sent = await angarium(system, "send", "email", template["code"], new_email(), *variables)
+    assert (sent.status, sent.complaints) == (0, "")
+    failed = await angarium(system, "send", "email", template["code"], refused, *variables)
+    assert (failed.status, failed.complaints) == (1, "")
+    notification_id = failed.output.splitlines()[-1].split()[0]
+    watched = await angarium(system, "status", notification_id, "--watch", "--json")
+    assert watched.status == 1
+    assert (await angarium(system, "status", notification_id)).status == 0
+
+
+async def test_watching_a_cancelled_one_fails(system: System) -> None:
+    template = await system.create_template()
+    later = await system.send(
+        recipient={"email": new_email()},
+        template_code=template["code"],
+        variables={"name": "Ada"},
+        send_at=f"{datetime.now(UTC) + timedelta(days=1):%FT%TZ}",
+    )
+    await system.client.post(f"/api/v1/notifications/{later['notification_id']}/cancel")
+    assert (await angarium(system, "status", later["notification_id"], "--watch")).status == 1
+
+
+async def test_ids_from_a_pipe_can_be_used(system: System) -> None:
+    name = new_name("shop")
+    made = await angarium(system, "keys", "create", name, "--scope", "notifications:send", "--scope", "users:read")
+    assert "it is shown only once" in made.output
+    found = KEY.search(made.output)
+    assert found is not None
+    listed = await angarium(system, "keys", "list", "--limit", "100", COLUMNS="80")
+    headings, *rows = [line.split("\t") for line in listed.output.splitlines()]
+    assert headings[:4] == ["id", "name", "kind", "scopes"]
+    [row] = [row for row in rows if row[1] == name]
+    assert len(row) == len(headings)
+    assert row[3] == "notifications:send, users:read"
+    assert (await angarium(system, "keys", "revoke", row[0])).status == 0
+
+
+async def test_a_tenants_key_is_labelled(system: System) -> None:
+    made = await angarium(system, "tenants", "create", new_name("tenant"))
+    assert KEY.search(made.output)
+    assert made.output.rstrip().endswith("Copy the key now: it is shown only once.")
+
+
+async def test_control_characters_of_others_are_not_printed(system: System) -> None:
+    template = await system.create_template(name="\x1b]0;owned\x07\x1b[2Jx\u202e")
+    listed = await angarium(system, "templates", "list")
+    assert template["code"] in listed.output
+    assert not set("\x1b\x07\u202e") & set(listed.output)
+    assert r"\x1b]0;owned\x07" in listed.output
+
+
+async def test_a_dry_run_says_that_nothing_happened(system: System) -> None:
+    template = await system.create_template()
+    refused = new_email()
+    system.sink.script(refused, UNKNOWN_USER)
+    sent = await system.send(recipient={"email": refused}, template_code=template["code"], variables={"name": "Ada"})
+    await system.wait_for(sent["notification_id"], "failed")
+    counted = await angarium(system, "dead-letters", "replay", "--template", template["code"], "--dry-run")
+    assert counted.output == "1 matched; nothing replayed (dry run).\n"
+    folder = system.folder / "dry-run" / new_name("dry")
+    folder.mkdir(parents=True)
+    (folder / "template.yaml").write_text("{}")
+    (folder / "text.txt").write_text("Hello")
+    planned = await angarium(system, "templates", "push", str(folder.parent), "--dry-run")
+    assert planned.output.splitlines()[1:] == [f"{folder.name}\twould be created\t1"]
+    assert planned.complaints == "Dry run: nothing was published.\n"
+
+
+@pytest.mark.parametrize(
+    ("url", "status", "message"),
+    [
+        ("http://localhost:{port}", 1, "does not answer (ConnectError). Is it running? Start it with `make run`, or"),
+        ("localhost:{port}", 2, "ANGARIUM_GATEWAY_URL: must begin with http:// or https://"),
+    ],
+)
+async def test_a_gateway_that_is_not_there_is_one_line(system: System, url: str, status: int, message: str) -> None:
+    ended = await angarium(system, "keys", "list", ANGARIUM_GATEWAY_URL=url.format(port=free_port()))
+    assert (ended.status, ended.output) == (status, "")
+    assert message in ended.complaints
+    assert ended.complaints.count("\n") == 1
