@@ -60,9 +60,9 @@ class Site:
         return bool(wishes["email"] and wishes["categories"].get("news", {}).get("email", True))
 
     def unsubscribe_path(self) -> str:
-        """The link in the newest mail's List-Unsubscribe, without its host."""
-        headers = self.caught("email")["data"][0]["headers"]
-        link: str = next(value for name, value in headers.items() if name.lower() == "list-unsubscribe")
+        """The link in the newest List-Unsubscribe, without its host."""
+        headers = (item for mail in self.caught("email")["data"] for item in mail["headers"].items())
+        link: str = next(value for name, value in headers if name.lower() == "list-unsubscribe")
         return urlsplit(link.strip("<>")).path
 
 

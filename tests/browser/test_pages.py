@@ -90,6 +90,37 @@ def test_the_documentation_shows_schemas_and_finds_and_tries(page: Page, site: S
     expect(audit.locator("pre")).to_contain_text("200")
 
 
+def test_the_documentations_own_example_is_sent(page: Page, site: Site) -> None:
+    page.goto("/docs")
+    page.get_by_label("API key").fill(site.client.headers["x-api-key"])
+    sending = page.locator("details", has=page.locator("summary code", has_text=re.compile("^/api/v1/notifications$")))
+    sending = sending.filter(has=page.locator(".method.post"))
+    sending.locator("summary").click()
+    sending.get_by_role("button", name="Try it").click()
+    expect(sending.locator("pre")).to_contain_text(re.compile("^202"))
+
+
+def test_the_documentation_asks_for_a_missing_part_of_a_path(page: Page) -> None:
+    page.goto("/docs")
+    page.get_by_label("Find").fill("/resolve")
+    resolving = page.locator("details:visible")
+    expect(resolving).to_have_count(1)
+    resolving.locator("summary").click()
+    resolving.get_by_role("button", name="Try it").click()
+    expect(resolving.locator("pre")).to_have_text("Fill in notification_id first.")
+
+
+def test_the_documentation_sends_a_file_of_users(page: Page, site: Site) -> None:
+    page.goto("/docs")
+    page.get_by_label("API key").fill(site.client.headers["x-api-key"])
+    page.get_by_label("Find").fill("/users/import")
+    importing = page.locator("details:visible").filter(has=page.locator(".method.post"))
+    expect(importing).to_have_count(1)
+    importing.locator("summary").click()
+    importing.get_by_role("button", name="Try it").click()
+    expect(importing.locator("pre")).to_contain_text(re.compile("^202"))
+
+
 def test_reading_the_preference_page_changes_nothing_and_saving_does(page: Page, site: Site) -> None:
     path = site.unsubscribe_path()
     wanted = site.wants_news()

@@ -58,12 +58,11 @@ class NotificationRequest(Body):
             "examples": [
                 {
                     "notification_type": "email",
-                    "user_id": "0192d6a0-7ec9-764a-b61a-ce54ccb0749d",
-                    "template_code": "welcome",
-                    "variables": {"name": "John"},
-                    "request_id": "order-42",
-                    "metadata": {"order": 42},
-                    "fallback": ["sms"],
+                    "recipient": {"email": "john@example.com", "name": "John"},
+                    "template_code": "_verification",
+                    "variables": {"username": "john", "verification_link": "https://example.com/verify?token=abc"},
+                    "request_id": "signup-42",
+                    "metadata": {"signup": 42},
                 }
             ]
         }
@@ -116,12 +115,15 @@ class BulkRequest(Body):
             "examples": [
                 {
                     "notification_type": "email",
-                    "template_code": "welcome",
+                    "template_code": "_verification",
                     "recipients": [
                         {
-                            "user_id": "0192d6a0-7ec9-764a-b61a-ce54ccb0749d",
-                            "variables": {"name": "John"},
-                            "request_id": "a",
+                            "recipient": {"email": "john@example.com"},
+                            "variables": {
+                                "username": "john",
+                                "verification_link": "https://example.com/verify?token=abc",
+                            },
+                            "request_id": "signup-43",
                         }
                     ],
                 }

@@ -54,7 +54,7 @@ class TemplateCreate(TemplateVersionCreate):
         json_schema_extra={
             "examples": [
                 {
-                    "code": "welcome",
+                    "code": "greeting",
                     "subject": "Hello {{name}}",
                     "content": "<p>Hello {{name}}</p>",
                     "translations": {"fr": {"subject": "Bonjour {{name}}", "content": "<p>Bonjour {{name}}</p>"}},

@@ -41,11 +41,15 @@ function typeNodes(schema) {
   return [typeName(schema)];
 }
 
+// The example that the document gives, else a value of each required field's type.
 function example(given, depth = 0) {
   const schema = resolve(given);
+  if (schema.examples?.length) return schema.examples[0];
+  if (schema.example !== undefined) return schema.example;
   if (schema.default !== undefined && schema.default !== null) return schema.default;
   if (schema.enum) return schema.enum[0];
-  if (schema.anyOf) return example(schema.anyOf[0], depth);
+  const choices = schema.anyOf || schema.oneOf || schema.allOf;
+  if (choices) return example(choices[0], depth);
   if (depth > 4) return null;
   if (schema.type === "object" || schema.properties) {
     const required = schema.required || [];
@@ -87,10 +91,24 @@ function parametersPart(operation, inputs) {
   return fields.length ? [element("h3", { textContent: "Parameters" }), fieldTable(fields, inputs)] : [];
 }
 
-function bodyPart(schema) {
-  if (!schema) return { parts: [], editor: null };
-  const editor = element("textarea", { value: JSON.stringify(example(schema), null, 2), spellcheck: false, ariaLabel: "Body" });
-  return { editor, parts: [element("h3", {}, "Body: ", ...typeNodes(schema)), fieldTable(bodyFields(schema)), editor] };
+// The body's media type: JSON if the operation takes it, else the first that it takes.
+function mediaType(operation) {
+  const content = operation.requestBody?.content || {};
+  return content["application/json"] ? "application/json" : Object.keys(content)[0];
+}
+
+function bodyText(type, media) {
+  const given = media.example ?? Object.values(media.examples || {})[0]?.value;
+  if (type !== "application/json") return given ?? "";
+  return JSON.stringify(given ?? example(media.schema), null, 2);
+}
+
+function bodyPart(type, media) {
+  if (!type) return { parts: [], editor: null };
+  const schema = media.schema;
+  const editor = element("textarea", { value: bodyText(type, media), spellcheck: false, ariaLabel: "Body" });
+  const kind = type === "application/json" ? typeNodes(schema) : [type];
+  return { editor, parts: [element("h3", {}, "Body: ", ...kind), fieldTable(bodyFields(schema)), editor] };
 }
 
 function schemaOf(answer) {
@@ -109,7 +127,13 @@ function answersPart(operation) {
   return [element("h3", { textContent: "Answers" }), fieldTable(rows)];
 }
 
-async function send(method, path, inputs, editor, output) {
+async function send(method, path, inputs, type, editor, output) {
+  const missing = inputs.find(({ where, value }) => where === "path" && value.value === "");
+  if (missing) {
+    output.textContent = `Fill in ${missing.name} first.`;
+    missing.value.focus();
+    return;
+  }
   const query = new URLSearchParams();
   let target = path;
   for (const { name, where, value } of inputs) {
@@ -119,7 +143,7 @@ async function send(method, path, inputs, editor, output) {
   const headers = {};
   const key = document.getElementById("key").value;
   if (key) headers["X-API-Key"] = key;
-  if (editor) headers["Content-Type"] = "application/json";
+  if (editor) headers["Content-Type"] = type;
   const search = query.toString();
   try {
     const answer = await fetch(search ? `${target}?${search}` : target,
@@ -137,11 +161,11 @@ function pretty(text) {
 
 function operationPart(path, method, operation) {
   const inputs = [];
-  const content = operation.requestBody && operation.requestBody.content["application/json"];
-  const { parts, editor } = bodyPart(content && content.schema);
+  const type = mediaType(operation);
+  const { parts, editor } = bodyPart(type, operation.requestBody?.content[type]);
   const output = element("pre", { hidden: true });
   const button = element("button", { type: "button", textContent: "Try it" });
-  button.addEventListener("click", () => { output.hidden = false; send(method, path, inputs, editor, output); });
+  button.addEventListener("click", () => { output.hidden = false; send(method, path, inputs, type, editor, output); });
   const scopes = operation["x-required-scopes"];
   return element("details", {},
     element("summary", {},

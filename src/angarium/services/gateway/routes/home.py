@@ -1,8 +1,10 @@
-"""`GET /`: what runs here and where to go on."""
+"""`GET /`: the home page, with links and a command to paste."""
 
+from html import escape
 from importlib.resources import files
 
 from fastapi import APIRouter
+from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from angarium import __version__
@@ -19,17 +21,18 @@ _HEADERS = {
     "referrer-policy": "no-referrer",
 }
 _LINKS = (
-    ("/docs", "API documentation", "Every path, body and code; try them here"),
-    ("/health", "Health", "Whether this process lives"),
-    ("/ready", "Readiness", "Database, broker and cache"),
-    ("/metrics", "Metrics", "For Prometheus"),
+    ("/docs", "API documentation", "Browse and try every endpoint"),
+    ("/health", "Health", "Liveness check"),
+    ("/ready", "Readiness", "Readiness check: database, broker and cache"),
+    ("/metrics", "Metrics", "Prometheus metrics"),
 )
-_MAILBOX_LINK = ("/mailbox", "Mailbox", "What was caught instead of being sent")
+_MAILBOX_LINK = ("/mailbox", "Mailbox", "Messages caught in development")
+_ADDRESS = "<!-- address -->"
 _CARD = '<li><a class="card" href="{}"><strong>{}</strong><span>{}</span></a></li>'
 
 
 class HomeRoutes:
-    """A page without scripts or anything from elsewhere."""
+    """A static page; it loads nothing from other servers."""
 
     def __init__(self, *, mailbox: bool) -> None:
         links = (_MAILBOX_LINK, *_LINKS) if mailbox else _LINKS
@@ -48,6 +51,7 @@ class HomeRoutes:
         router.add_api_route("/", self.home, methods=["GET"], response_class=HTMLResponse)
         return router
 
-    async def home(self) -> HTMLResponse:
-        """The page."""
-        return HTMLResponse(self._page, headers=_HEADERS)
+    async def home(self, request: Request) -> HTMLResponse:
+        """The page; its command names the address under which the browser reached it."""
+        address = escape(request.url.netloc)
+        return HTMLResponse(self._page.replace(_ADDRESS, address), headers=_HEADERS)
