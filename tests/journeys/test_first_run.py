@@ -2,6 +2,7 @@
 
 import re
 import smtplib
+import socket
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -34,6 +35,53 @@ async def test_a_first_notification_is_seen_in_the_mailbox(sink: SmtpSink, tmp_p
             emptied = await system.client.delete("/api/v1/mailbox/messages")
             assert emptied.status_code == 200
             assert await system.mailbox() == []
+
+
+async def test_the_banner_says_where_things_are_and_what_is_sent_only_once(sink: SmtpSink, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        settings = {"EMAIL_PROVIDERS": "mailbox://", "MAILBOX_SMTP_PORT": str(taken)}
+        system = EmbeddedSystem(tmp_path, sink=sink, settings=settings)
+        system.commands["angarium"] = ("up", "--first-notification")
+        with running(system):
+            first = await until(lambda: _banner(system, 1), 10)
+            address = f"http://localhost:{system.ports['angarium']}"
+            assert f"on its way to the mailbox: {address}/mailbox\n" in first
+            for line in (f"Home     {address}", f"Docs     {address}/docs", f"Key      {system.key}"):
+                assert f"  {line}\n" in first
+            port = re.search(r"^  SMTP     localhost:(\d+)$", first, re.MULTILINE)
+            assert port is not None
+            assert int(port[1]) != taken
+            async with system.connected():
+                _send_mail(int(port[1]))
+                await until(lambda: system.mailbox(to="someone@example.com"), 10)
+                await system.stop()
+                await system.start()
+            again = await until(lambda: _banner(system, 2), 10)
+            assert "on its way" not in again
+            assert "Send another:" in again
+
+
+async def test_a_banner_in_production_has_no_key(sink: SmtpSink, tmp_path: Path) -> None:
+    settings = {
+        "ENV": "production",
+        "SERVICE_TOKEN": "9f0b7c6b1f3d4d9e",
+        "PUSH_PROVIDERS": "",
+        "SMS_PROVIDERS": "",
+    }
+    system = EmbeddedSystem(tmp_path, sink=sink, settings=settings)
+    system.commands["angarium"] = ("up", "--first-notification")
+    with running(system):
+        printed = await until(lambda: _banner(system, 1), 10)
+        assert "/docs" in printed
+        assert "/mailbox" not in printed
+        assert system.key not in system.tail("angarium", 0)
+
+
+def _banner(system: EmbeddedSystem, number: int) -> str:
+    """The banner of the start with this number, from 1; empty before it is complete."""
+    parts = system.tail("angarium", 0).split("Angarium runs on ")
+    return parts[number] if len(parts) > number and "Press Ctrl-C" in parts[number] else ""
 
 
 def _send_mail(port: int) -> None:
