@@ -1,6 +1,7 @@
 """The command `angarium`: its subcommands, error lines and exit codes."""
 
 import sys
+from inspect import cleandoc
 from typing import NoReturn
 
 from cyclopts import App, CycloptsError
@@ -55,7 +56,7 @@ def _leaf(group: BaseExceptionGroup[BaseException], kind: type[AngariumError]) -
 
 
 def _end(error: AngariumError) -> NoReturn:
-    _complain(str(error))
+    _complain(str(error) or cleandoc(type(error).__doc__ or ""))
     sys.exit(WRONG_USAGE if isinstance(error, SettingsError) else FAILED)
 
 

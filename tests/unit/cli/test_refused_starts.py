@@ -74,10 +74,24 @@ def test_a_data_folder_that_cannot_be_made_is_named(command: str, tmp_path: Path
     assert line.startswith("ANGARIUM_DATA_DIR: file/data cannot be written")
 
 
+@pytest.mark.parametrize("file", ["service-token", "api-key", "callback-secret", "mailbox.sqlite3"])
+def test_a_file_of_the_data_folder_that_cannot_be_used_is_named(file: str, tmp_path: Path) -> None:
+    (tmp_path / "angarium-data" / file).mkdir(parents=True)
+    assert refusal(run("up", tmp_path, {"PORT": "0"})).startswith("ANGARIUM_DATA_DIR: ")
+
+
 def test_a_database_file_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     line = refusal(run("up", tmp_path, {"USERS_DATABASE_URL": "sqlite:///file/users.sqlite3", "PORT": "0"}))
     assert line.startswith("ANGARIUM_USERS_DATABASE_URL: file cannot be written")
+
+
+@pytest.mark.parametrize("command", ["up", "migrate"])
+def test_a_database_that_does_not_answer_is_named(command: str, tmp_path: Path) -> None:
+    settings = {"NOTIFICATIONS_DATABASE_URL": "postgresql://u:canary@127.0.0.1:1/x", "PORT": "0"}
+    ended = run(command, tmp_path, settings)
+    message = "angarium: ANGARIUM_NOTIFICATIONS_DATABASE_URL: the database does not answer\n"
+    assert (ended.returncode, ended.stderr) == (1, message)
 
 
 @pytest.mark.parametrize("command", ["up", "migrate"])

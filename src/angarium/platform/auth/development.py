@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 from pydantic import SecretStr
 
 from angarium.platform.auth.keys import new_api_key
+from angarium.platform.settings_sources import wrong
 
 
 class _TokenSettings(Protocol):
@@ -31,15 +32,22 @@ def service_token_of(settings: _TokenSettings) -> str | None:
 
 
 def development_api_key(data_dir: Path, entropy: Callable[[int], bytes] = os.urandom) -> str:
-    """The API key of this `data_dir`. Raises OSError."""
+    """The API key of this `data_dir`. Raises SettingsError."""
     return kept_secret(data_dir / "api-key", lambda: new_api_key("live", entropy))
 
 
 def kept_secret(path: Path, make: Callable[[], str]) -> str:
-    """The secret in the file `path`, made by the first that asks and readable by its owner alone. Raises OSError.
+    """The secret in the file `path`, created where it is missing and readable by its owner alone.
 
-    Any number of processes may ask at once: all get the same.
+    Concurrent callers get the same secret. Raises SettingsError, which names DATA_DIR.
     """
+    try:
+        return _kept_secret(path, make)
+    except OSError as error:
+        raise wrong("data_dir", f"{path} cannot be read or created ({error.strerror})") from None
+
+
+def _kept_secret(path: Path, make: Callable[[], str]) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}-{secrets.token_hex(8)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

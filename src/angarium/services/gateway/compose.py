@@ -29,6 +29,7 @@ from angarium.platform.http.tls import client_context
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.lifecycle import Background
 from angarium.platform.rate_limit.opening import open_limiter
+from angarium.platform.settings_sources import wrong
 from angarium.platform.telemetry.logging import Logger
 from angarium.platform.telemetry.metrics import Metrics
 from angarium.services.gateway.app import Gateway, GatewayParts
@@ -195,7 +196,10 @@ async def _open_mailbox(
     if settings.env == "production":
         return None
     store = MailboxStore(settings.data_dir, clock=clock, identifiers=identifiers)
-    await store.open()
+    try:
+        await store.open()
+    except (OSError, Transient):
+        raise wrong("data_dir", "the mailbox's file in it cannot be opened") from None
     stack.push_async_callback(store.close)
     return store
 
