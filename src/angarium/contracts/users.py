@@ -7,14 +7,14 @@ from uuid import UUID
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from angarium.contracts.fields import Body, Category, Flag, Locale, Metadata, Timestamp, field_error
+from angarium.contracts.fields import Body, Flag, Locale, Metadata, Timestamp, field_error
+from angarium.contracts.preferences import PreferencesPatch, given_user_fields, without_nulls, without_read_only
 
 Platform = Literal["fcm", "apns", "webpush", "onesignal"]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Email = Annotated[str, StringConstraints(min_length=3, max_length=320)]
 Phone = Annotated[str, StringConstraints(min_length=3, max_length=32)]
 Token = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
-TimeOfDay = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 
 
 class QuietHours(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -42,59 +42,8 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     quiet_hours: QuietHours | None = None
 
 
-class QuietHoursBody(Body):
-    """Quiet hours in a request."""
-
-    start: TimeOfDay
-    end: TimeOfDay
-
-
-class SwitchesBody(Body):
-    """A category's switches in a request."""
-
-    email: Flag | None = None
-    push: Flag | None = None
-    sms: Flag | None = None
-
-
-class PreferencesBody(Body):
-    """`PUT /users/{user_id}/preferences`: the whole wishes; what is not named takes its default."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "email": True,
-                    "push": True,
-                    "sms": False,
-                    "categories": {"marketing": {"email": False}},
-                    "quiet_hours": {"start": "22:00", "end": "07:00"},
-                }
-            ]
-        }
-    )
-
-    email: Flag = True
-    push: Flag = True
-    sms: Flag = True
-    categories: dict[Category, SwitchesBody] = Field(default_factory=dict)
-    quiet_hours: QuietHoursBody | None = None
-
-
-class PreferencesPatch(Body):
-    """Wishes to change; what is not named stays."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"sms": False}]})
-
-    email: Flag | None = None
-    push: Flag | None = None
-    sms: Flag | None = None
-    categories: dict[Category, SwitchesBody] | None = None
-    quiet_hours: QuietHoursBody | None = None
-
-
 class UserCreate(Body):
-    """`POST /users`."""
+    """`POST /users`; null is the same as not given."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -120,6 +69,11 @@ class UserCreate(Body):
     timezone: Annotated[str, StringConstraints(max_length=64)] | None = None
     metadata: Metadata = Field(default_factory=dict)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _given(cls, value: Any) -> Any:
+        return given_user_fields(value)
+
     @model_validator(mode="after")
     def _reachable(self) -> Self:
         if self.email is None and self.phone is None and self.push_token is None:
@@ -128,7 +82,7 @@ class UserCreate(Body):
 
 
 class UserPatch(Body):
-    """`PATCH /users/{user_id}`: what is not named stays."""
+    """`PATCH /users/{user_id}`: what is not named stays; read-only fields are ignored."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"phone": "+14155550123", "preferences": {"sms": False}}]}
@@ -144,6 +98,28 @@ class UserPatch(Body):
     timezone: Annotated[str, StringConstraints(max_length=64)] | None = None
     metadata: Metadata | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _writable(cls, value: Any) -> Any:
+        return without_read_only(value)
+
+
+class UserPut(UserPatch):
+    """`PUT /users/{user_id}`: what is not named stays, so the body of a GET is taken as it is.
+
+    null removes an address, the locale or the timezone. In `preferences` it changes nothing.
+    """
+
+    @model_validator(mode="before")
+    @classmethod
+    def _writable(cls, value: Any) -> Any:
+        fields = without_read_only(value)
+        if not isinstance(fields, Mapping) or "preferences" not in fields:
+            return fields
+        kept = {name: field for name, field in fields.items() if name != "preferences"}
+        wishes = without_nulls(fields["preferences"])
+        return kept if wishes is None else {**kept, "preferences": wishes}
+
 
 class PreferenceSwitches(BaseModel):
     """The three booleans shown in a user body."""
@@ -153,20 +129,11 @@ class PreferenceSwitches(BaseModel):
     sms: bool
 
 
-class PreferencesView(BaseModel):
-    """`GET /users/{user_id}/preferences`; within a category only the channels that were set."""
-
-    email: bool
-    push: bool
-    sms: bool
-    categories: dict[str, dict[str, bool]]
-    quiet_hours: QuietHoursBody | None
-
-
 class UserView(BaseModel):
-    """`GET /users/{user_id}`."""
+    """`GET /users/{user_id}`; `id` is `user_id` again."""
 
     user_id: UUID
+    id: UUID
     name: str
     email: str | None
     phone: str | None

@@ -7,7 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from angarium.contracts.errors import Detail, ValidationFailed
-from angarium.contracts.users import Preferences, PreferencesPatch, UserCreate, UserPatch
+from angarium.contracts.preferences import PreferencesPatch
+from angarium.contracts.users import Preferences, UserCreate, UserPatch
 from angarium.services.users.addresses import canonical
 from angarium.services.users.devices import with_push_token
 from angarium.services.users.model import Person
@@ -43,19 +44,11 @@ def new_person(tenant: str, user_id: UUID, body: UserCreate, stamp: Stamp) -> Pe
         created_at=stamp.now,
         updated_at=stamp.now,
     )
-    return replaced(blank, body, stamp)
-
-
-def replaced(person: Person, body: UserCreate, stamp: Stamp) -> Person:
-    """`person` as `body` says, as a whole. Raises ValidationFailed.
-
-    What a user body does not show in full is kept where it isn't named: the password, other devices, preferences.
-    """
-    return _applied(person, body.model_dump(include=set(_PLAIN)), body, stamp)
+    return _applied(blank, body.model_dump(include=set(_PLAIN)), body, stamp)
 
 
 def amended(person: Person, body: UserPatch, stamp: Stamp) -> Person:
-    """`person` with what `body` names changed; null takes an address, the locale or the timezone away.
+    """`person` with what `body` names changed; null removes an address, the locale or the timezone.
 
     Raises ValidationFailed.
     """

@@ -10,6 +10,7 @@ import msgspec
 from pydantic import ValidationError
 
 from angarium.contracts.errors import Detail, UnsupportedMediaType, ValidationFailed
+from angarium.contracts.preferences import given_user_fields
 from angarium.contracts.users import UserCreate, UserPatch
 from angarium.platform.http.validation import details_of
 
@@ -40,9 +41,9 @@ class ImportRow:
         return _validated(UserCreate, self.fields)
 
     def to_patch(self) -> UserPatch:
-        """What changes in a user who is there. Raises ValidationFailed."""
+        """What changes in an existing user; null is the same as not given. Raises ValidationFailed."""
         self._check()
-        return _validated(UserPatch, self.fields)
+        return _validated(UserPatch, given_user_fields(self.fields))
 
     def _check(self) -> None:
         if self.problem is not None:
@@ -112,7 +113,7 @@ def _csv_row(line: int, names: list[str], cells: list[str]) -> ImportRow:
     return ImportRow(line, fields)
 
 
-def _validated(body: type[BodyT], fields: Mapping[str, Any]) -> BodyT:
+def _validated(body: type[BodyT], fields: object) -> BodyT:
     try:
         return body.model_validate(fields)
     except ValidationError as error:

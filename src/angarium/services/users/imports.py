@@ -7,7 +7,8 @@ from functools import partial
 from uuid import UUID
 
 from angarium.contracts.errors import Rejected, Transient
-from angarium.contracts.users import PreferencesPatch, UserPatch
+from angarium.contracts.preferences import PreferencesPatch
+from angarium.contracts.users import UserPatch
 from angarium.platform.clock import Clock
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.telemetry.logging import Logger

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from uuid import UUID
 
+from angarium.contracts.preferences import PreferencesPatch
 from angarium.contracts.statuses import Channel
-from angarium.contracts.users import DeviceCreate, Preferences, PreferencesPatch, UserCreate, UserPatch
+from angarium.contracts.users import DeviceCreate, Preferences, UserCreate, UserPatch
 from angarium.platform.clock import Clock
 from angarium.platform.http.dependencies import PageQuery
 from angarium.platform.identifiers import Identifiers
@@ -15,7 +16,7 @@ from angarium.services.users.conditions import check_unchanged
 from angarium.services.users.copies import ContactCopies
 from angarium.services.users.cursor import decode_cursor, encode_cursor
 from angarium.services.users.devices import checked_token, find_device, with_device, without_device
-from angarium.services.users.edits import Stamp, amended, new_person, replaced
+from angarium.services.users.edits import Stamp, amended, new_person
 from angarium.services.users.model import Device, Person
 from angarium.services.users.passwords import Passwords
 from angarium.services.users.preferences import Choice, check_mandatory, chosen, merged, switched_off, without
@@ -80,14 +81,8 @@ class People:
         more = len(found) > page.limit
         return PeoplePage(people, total, encode_cursor(people[-1].user_id) if more else None)
 
-    async def replace(self, tenant: str, user_id: UUID, body: UserCreate, if_match: str | None) -> Person:
-        """PUT: the user becomes what `body` says."""
-        self._check(body)
-        stamp = await self._stamp(body.password)
-        return await self._change(tenant, user_id, lambda person: replaced(person, body, stamp), if_match)
-
     async def amend(self, tenant: str, user_id: UUID, body: UserPatch, if_match: str | None) -> Person:
-        """PATCH: what `body` names changes."""
+        """PUT and PATCH: what `body` names changes."""
         self._check(body)
         stamp = await self._stamp(body.password)
         return await self._change(tenant, user_id, lambda person: amended(person, body, stamp), if_match)
@@ -100,15 +95,10 @@ class People:
         await self._copies.changed(tenant, user_id, None)
         self._logger.info("user.deleted", user_id=str(user_id))
 
-    async def set_preferences(self, tenant: str, user_id: UUID, wishes: Preferences, if_match: str | None) -> Person:
-        """PUT: the whole wishes."""
-        check_mandatory(wishes.categories, self._mandatory)
-        return await self._change(tenant, user_id, lambda person: _wishing(person, wishes), if_match)
-
     async def amend_preferences(
         self, tenant: str, user_id: UUID, patch: PreferencesPatch, if_match: str | None
     ) -> Person:
-        """PATCH: the wishes that `patch` names."""
+        """PUT and PATCH: the preferences that `patch` names change."""
         check_mandatory(patch.categories, self._mandatory)
         return await self._change(
             tenant, user_id, lambda person: _wishing(person, merged(person.preferences, patch)), if_match

@@ -6,29 +6,18 @@ from dataclasses import dataclass
 import msgspec
 
 from angarium.contracts.errors import Detail, ValidationFailed
+from angarium.contracts.preferences import PreferencesPatch, SwitchesBody
 from angarium.contracts.statuses import Channel
-from angarium.contracts.users import (
-    ChannelSwitches,
-    Preferences,
-    PreferencesBody,
-    PreferencesPatch,
-    QuietHours,
-    SwitchesBody,
-)
+from angarium.contracts.users import ChannelSwitches, Preferences, QuietHours
 
 _SWITCHES = ("email", "push", "sms")
 _UNSET = ChannelSwitches()
 
 
-def whole(body: PreferencesBody) -> Preferences:
-    """The wishes that `body` says."""
-    return msgspec.convert(body.model_dump(), Preferences)
-
-
 def merged(old: Preferences, patch: PreferencesPatch, *, path: str = "") -> Preferences:
     """`old` with what `patch` names changed; categories are merged channel by channel (as RFC 7396 would).
 
-    null takes a category's switch, the quiet hours or all categories away; a channel is on or off, never null.
+    null removes a category's switch, a category, all categories or the quiet hours; a channel is on or off, never null.
     Raises ValidationFailed, whose fields begin with `path`.
     """
     named = patch.model_fields_set
@@ -45,7 +34,7 @@ def merged(old: Preferences, patch: PreferencesPatch, *, path: str = "") -> Pref
 
 
 def check_mandatory(
-    categories: Mapping[str, ChannelSwitches] | Mapping[str, SwitchesBody] | None,
+    categories: Mapping[str, ChannelSwitches] | Mapping[str, SwitchesBody | None] | None,
     mandatory: Collection[str],
     *,
     path: str = "",
@@ -56,7 +45,7 @@ def check_mandatory(
         for category, switches in (categories or {}).items()
         if category in mandatory
         for channel in _SWITCHES
-        if getattr(switches, channel) is False
+        if getattr(switches, channel, None) is False
     ]
     if details:
         raise ValidationFailed(details=details)
@@ -100,12 +89,15 @@ def without(old: Preferences, channel: Channel, category: str | None) -> Prefere
 
 
 def _merged_categories(
-    old: Mapping[str, ChannelSwitches], patch: Mapping[str, SwitchesBody] | None
+    old: Mapping[str, ChannelSwitches], patch: Mapping[str, SwitchesBody | None] | None
 ) -> Mapping[str, ChannelSwitches]:
     if patch is None:
         return {}
     merged_ = dict(old)
     for category, switches in patch.items():
+        if switches is None:
+            merged_.pop(category, None)
+            continue
         named = {name: getattr(switches, name) for name in switches.model_fields_set}
         merged_[category] = msgspec.structs.replace(old.get(category, _UNSET), **named)
     return {category: switches for category, switches in merged_.items() if switches != _UNSET}

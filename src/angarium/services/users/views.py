@@ -2,16 +2,8 @@
 
 import msgspec
 
-from angarium.contracts.users import (
-    Contact,
-    ContactDevice,
-    DeviceView,
-    Preferences,
-    PreferencesView,
-    PreferenceSwitches,
-    QuietHoursBody,
-    UserView,
-)
+from angarium.contracts.preferences import PreferencesView, QuietHoursBody
+from angarium.contracts.users import Contact, ContactDevice, DeviceView, Preferences, PreferenceSwitches, UserView
 from angarium.services.users.model import Device, Person
 
 
@@ -20,6 +12,7 @@ def user_view(person: Person) -> UserView:
     wishes = person.preferences
     return UserView(
         user_id=person.user_id,
+        id=person.user_id,
         name=person.name,
         email=person.email,
         phone=person.phone,

@@ -97,6 +97,29 @@ async def test_a_row_of_someone_who_is_there(client: httpx2.AsyncClient, *, upse
     assert found["phone"] == "+14155550123"
 
 
+async def test_an_upsert_leaves_what_a_row_does_not_name_or_names_as_null(client: httpx2.AsyncClient) -> None:
+    body = {"name": "Ada", "email": "ada@example.com", "phone": "+14155550123"}
+    path = f"/users/{(await client.post('/users', json=body)).json()['data']['user_id']}"
+    wishes = {
+        "email": True, "push": False, "sms": False, "categories": {"marketing": {"email": False}},
+        "quiet_hours": {"start": "22:00", "end": "07:00"},
+    }  # fmt: skip
+    await client.put(f"{path}/preferences", json=wishes)
+    nulls = {"sms": None, "categories": None, "quiet_hours": None, "email": True}
+    rows = lines(
+        {"name": "A", "email": "ada@example.com"},
+        {"name": "B", "email": "ada@example.com", "phone": None, "preferences": nulls},
+        {"email": "ada@example.com", "preferences": {"categories": {"marketing": {"push": False, "email": None}}}},
+    )
+    report = await run(client, rows, "application/x-ndjson", upsert="true")
+    assert (report["updated"], report["errors"]) == (3, [])
+    csv = await run(client, "name,email,phone\nC,ada@example.com,\n", upsert="true")
+    assert (csv["updated"], csv["errors"]) == (1, [])
+    assert (await client.get(path)).json()["data"]["phone"] == "+14155550123"
+    merged = {**wishes, "categories": {"marketing": {"email": False, "push": False}}}
+    assert (await client.get(f"{path}/preferences")).json()["data"] == merged
+
+
 async def test_more_than_one_batch_and_the_same_file_again(client: httpx2.AsyncClient) -> None:
     body = "name,email\n" + "".join(f"U{number},u{number}@example.com\n" for number in range(250))
     assert (await run(client, body))["created"] == 250

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from angarium.contracts.users import ChannelSwitches, Preferences, PreferencesPatch
+from angarium.contracts.preferences import PreferencesPatch
+from angarium.contracts.users import ChannelSwitches, Preferences
 from angarium.services.users.preferences import merged
 
 pytestmark = pytest.mark.slow
@@ -34,12 +35,55 @@ async def test_everything_is_on_until_someone_says_otherwise(client: httpx2.Asyn
     assert answer.headers["etag"] == '"1"'
 
 
-async def test_put_sets_them_as_a_whole(client: httpx2.AsyncClient, path: str) -> None:
-    answer = await client.put(path, json=WHOLE)
-    assert answer.json()["data"] == WHOLE
-    assert answer.headers["etag"] == '"2"'
-    assert (await client.get(path)).json()["data"] == WHOLE
-    assert (await client.put(path, json={})).json()["data"] == DEFAULTS
+PUTS: Sequence[tuple[Any, ...]] = [
+    ({}, {}),
+    ({"email": True, "push": True}, {"email": True}),
+    ({"preferences": {"email": True, "push": False}}, {"email": True, "push": False}),
+    ({"sms": None, "categories": None, "quiet_hours": None}, {}),
+    ({"categories": {}}, {}),
+    (
+        {"categories": {"marketing": {"push": False, "email": None}}},
+        {"categories": {"marketing": {"email": False, "push": False, "sms": True}}},
+    ),
+    ({"categories": {"marketing": None}}, {}),
+    (
+        {"categories": {"news": {"email": False}}},
+        {"categories": {"marketing": {"email": False, "sms": True}, "news": {"email": False}}},
+    ),
+    ({"user_id": "x", "id": "x", "created_at": "x", "updated_at": "x", "sms": False}, {"sms": False}),
+    ({"user_id": "x", "preferences": {"sms": False}}, {"sms": False}),
+]
+
+
+async def test_a_put_sets_what_it_names_and_what_it_does_not_name_stays(
+    client: httpx2.AsyncClient, path: str, subtests: pytest.Subtests
+) -> None:
+    for body, changed in PUTS:
+        with subtests.test(body=body):
+            await client.patch(path, json={"categories": None})
+            assert (await client.put(path, json=WHOLE)).json()["data"] == WHOLE
+            answer = await client.put(path, json=body)
+            assert answer.status_code == 200, answer.text
+            assert answer.json()["data"] == {**WHOLE, **changed}
+            assert (await client.get(path)).json()["data"] == {**WHOLE, **changed}
+
+
+async def test_a_put_of_what_get_gave_changes_nothing(client: httpx2.AsyncClient, path: str) -> None:
+    for wishes in ({}, WHOLE):
+        await client.put(path, json=wishes)
+        before = await client.get(path)
+        again = await client.put(path, json=before.json()["data"])
+        assert (again.status_code, again.json()["data"]) == (200, before.json()["data"])
+        assert again.headers["etag"] == before.headers["etag"]
+
+
+async def test_a_patch_takes_wrapped_preferences_too(client: httpx2.AsyncClient, path: str) -> None:
+    await client.put(path, json=WHOLE)
+    answer = await client.patch(path, json={"preferences": {"sms": False, "quiet_hours": None}})
+    assert answer.json()["data"] == {**WHOLE, "sms": False, "quiet_hours": None}
+    both = await client.patch(path, json={"preferences": {"sms": True}, "sms": False})
+    assert both.status_code == 400
+    assert (await client.get(path)).json()["data"]["sms"] is False
 
 
 PATCHES: Sequence[tuple[Any, ...]] = [
@@ -53,6 +97,7 @@ PATCHES: Sequence[tuple[Any, ...]] = [
     ),
     ({"categories": {"marketing": {"email": None}}}, {"categories": {"marketing": {"sms": True}}}),
     ({"categories": {"marketing": {"email": None, "sms": None}}}, {"categories": {}}),
+    ({"categories": {"marketing": None}}, {"categories": {}}),
     (
         {"categories": {"news": {"sms": False}}},
         {"categories": {"marketing": {"email": False, "sms": True}, "news": {"sms": False}}},
@@ -63,6 +108,7 @@ PATCHES: Sequence[tuple[Any, ...]] = [
 async def test_patch_changes_what_it_names(client: httpx2.AsyncClient, path: str, subtests: pytest.Subtests) -> None:
     for patch, changed in PATCHES:
         with subtests.test(patch=patch):
+            await client.patch(path, json={"categories": None})
             await client.put(path, json=WHOLE)
             assert (await client.patch(path, json=patch)).json()["data"] == {**WHOLE, **changed}
 

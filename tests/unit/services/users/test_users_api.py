@@ -84,7 +84,7 @@ WRONG: Sequence[tuple[Any, ...]] = [
     ({"metadata": {"a": "\x00"}}, {"metadata"}),
     ({"metadata": {"a": "x" * 5000}}, {"metadata"}),
     ({"metadata": [1]}, {"metadata"}),
-    ({"preferences": {"sms": None}}, {"preferences.sms"}),
+    ({"preferences": {"sms": 1}}, {"preferences.sms"}),
     ({"preferences": {"fax": True}}, {"preferences.fax"}),
     ({"preferences": {"quiet_hours": {"start": "25:00", "end": "07:00"}}}, {"preferences.quiet_hours.start"}),
     ({"tenant": "other"}, {"tenant"}),
@@ -163,25 +163,53 @@ async def test_a_malformed_id_is_named(client: httpx2.AsyncClient) -> None:
         assert fields(answer) == {"user_id"}
 
 
-async def test_put_replaces_and_keeps_what_a_body_does_not_show(client: httpx2.AsyncClient) -> None:
+async def test_a_put_sets_what_it_names_and_what_it_does_not_name_stays(client: httpx2.AsyncClient) -> None:
     user = await create(client, preferences={"sms": False, "categories": {"marketing": {"email": False}}})
     path = f"/users/{user['user_id']}"
     await client.post(f"{path}/devices", json={"platform": "apns", "token": "abc"})
-    answer = await client.put(path, json={"name": "Jane", "email": "jane@example.com"})
-    assert answer.status_code == 200
-    shown = answer.json()["data"]
-    assert (shown["name"], shown["email"], shown["phone"], shown["push_token"]) == (
-        "Jane",
-        "jane@example.com",
-        None,
-        None,
-    )
-    assert (shown["metadata"], shown["locale"], shown["timezone"]) == ({}, None, None)
-    assert shown["preferences"] == {"email": True, "push": True, "sms": False}
-    wishes = (await client.get(f"{path}/preferences")).json()["data"]
-    assert wishes["categories"] == {"marketing": {"email": False}}
+    before = (await client.get(f"{path}/preferences")).json()["data"]
+    for body, changed in (
+        ({"name": "Jane", "email": "jane@example.com"}, {"name": "Jane", "email": "jane@example.com"}),
+        ({"name": "Jo", "preferences": {"email": True, "push": True}}, {"name": "Jo"}),
+        ({"preferences": {"sms": None, "categories": None, "quiet_hours": None}}, {}),
+        ({"preferences": {"categories": {"marketing": {"push": None}}}}, {}),
+        ({"preferences": None}, {}),
+        ({"phone": None}, {"phone": None}),
+        ({"id": "x", "user_id": "x", "created_at": "x", "updated_at": "x"}, {}),
+    ):
+        answer = await client.put(path, json=body)
+        assert answer.status_code == 200, answer.text
+        user = {**user, **changed}
+        assert {**answer.json()["data"], "updated_at": user["updated_at"]} == user
+        assert (await client.get(f"{path}/preferences")).json()["data"] == before
     devices = (await client.get(f"{path}/devices")).json()["data"]
-    assert [device["token"] for device in devices] == ["abc"]
+    assert {device["token"] for device in devices} == {"token123", "abc"}
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+async def test_what_get_gave_is_taken_and_changes_nothing(client: httpx2.AsyncClient, method: str) -> None:
+    for body in (JOHN, {"name": "A", "phone": "+14155550199", "preferences": {"email": False}}):
+        created = await client.post("/users", json=body)
+        path = f"/users/{created.json()['data']['user_id']}"
+        await client.patch(f"{path}/preferences", json={"categories": {"news": {"sms": False}}})
+        before = await client.get(path)
+        again = await client.request(method, path, json=before.json()["data"])
+        assert (again.status_code, again.json()["data"]) == (200, before.json()["data"])
+        assert again.headers["etag"] == before.headers["etag"]
+
+
+async def test_null_in_a_post_is_the_same_as_not_given(client: httpx2.AsyncClient) -> None:
+    nulls = {"phone": None, "password": None, "metadata": None, "locale": None, "timezone": None, "push_token": None}
+    wishes = {"email": None, "sms": False, "categories": None, "quiet_hours": None}
+    answer = await client.post("/users", json={"name": "A", "email": "a@b.test", **nulls, "preferences": wishes})
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["data"]["preferences"] == {"email": True, "push": True, "sms": False}
+
+
+async def test_a_user_carries_its_id_under_both_names(client: httpx2.AsyncClient) -> None:
+    user = await create(client)
+    assert user["id"] == user["user_id"]
+    assert [listed["id"] for listed in (await client.get("/users")).json()["data"]] == [user["user_id"]]
 
 
 async def test_patch_changes_what_it_names(client: httpx2.AsyncClient) -> None:

@@ -5,9 +5,8 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 
 from angarium.contracts.envelope import Envelope, one
-from angarium.contracts.users import PreferencesBody, PreferencesPatch, PreferencesView
+from angarium.contracts.preferences import PreferencesAmend, PreferencesPut, PreferencesView
 from angarium.services.users.model import Person
-from angarium.services.users.preferences import whole
 from angarium.services.users.routes.parameters import IfMatch, Reader, UseCases, Writer, tag
 from angarium.services.users.views import preferences_view
 
@@ -20,7 +19,7 @@ def preferences_router() -> APIRouter:
     async def get_preferences(
         caller: Reader, people: UseCases, user_id: UUID, response: Response
     ) -> Envelope[PreferencesView]:
-        """The whole wishes."""
+        """All preferences."""
         return _answer(response, await people.get(caller.tenant, user_id), "OK")
 
     @router.put("")
@@ -28,12 +27,12 @@ def preferences_router() -> APIRouter:
         caller: Writer,
         people: UseCases,
         user_id: UUID,
-        body: PreferencesBody,
+        body: PreferencesPut,
         response: Response,
         if_match: IfMatch = None,
     ) -> Envelope[PreferencesView]:
-        """The whole wishes; what is not named takes its default."""
-        person = await people.set_preferences(caller.tenant, user_id, whole(body), if_match)
+        """Set the preferences that are named. What is not named, or null, stays."""
+        person = await people.amend_preferences(caller.tenant, user_id, body, if_match)
         return _answer(response, person, "Preferences updated")
 
     @router.patch("")
@@ -41,11 +40,11 @@ def preferences_router() -> APIRouter:
         caller: Writer,
         people: UseCases,
         user_id: UUID,
-        body: PreferencesPatch,
+        body: PreferencesAmend,
         response: Response,
         if_match: IfMatch = None,
     ) -> Envelope[PreferencesView]:
-        """The wishes that are named; categories are merged channel by channel, null takes away."""
+        """Set the preferences that are named. Categories are merged channel by channel; null removes."""
         person = await people.amend_preferences(caller.tenant, user_id, body, if_match)
         return _answer(response, person, "Preferences updated")
 

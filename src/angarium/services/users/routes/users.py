@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 
 from angarium.contracts.envelope import Envelope, many, one
-from angarium.contracts.users import UserCreate, UserPatch, UserView
+from angarium.contracts.users import UserCreate, UserPatch, UserPut, UserView
 from angarium.platform.http.dependencies import Page
 from angarium.services.users.routes.parameters import IfMatch, Reader, UseCases, Writer, tag
 from angarium.services.users.store import Filter
@@ -49,10 +49,10 @@ def _writes(router: APIRouter) -> None:
 
     @router.put("/{user_id}")
     async def replace_user(
-        caller: Writer, people: UseCases, user_id: UUID, body: UserCreate, response: Response, if_match: IfMatch = None
+        caller: Writer, people: UseCases, user_id: UUID, body: UserPut, response: Response, if_match: IfMatch = None
     ) -> Envelope[UserView]:
-        """The user as a whole. The password, preferences and registered devices stay where they aren't named."""
-        person = await people.replace(caller.tenant, user_id, body, if_match)
+        """Set what is named. What is not named stays; the body of a GET is taken as it is."""
+        person = await people.amend(caller.tenant, user_id, body, if_match)
         tag(response, person)
         return one(user_view(person), "User updated")
 
@@ -60,7 +60,7 @@ def _writes(router: APIRouter) -> None:
     async def amend_user(
         caller: Writer, people: UseCases, user_id: UUID, body: UserPatch, response: Response, if_match: IfMatch = None
     ) -> Envelope[UserView]:
-        """What is named; null takes an address, the locale or the timezone away."""
+        """Set what is named. null removes an address, the locale or the timezone."""
         person = await people.amend(caller.tenant, user_id, body, if_match)
         tag(response, person)
         return one(user_view(person), "User updated")

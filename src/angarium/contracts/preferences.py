@@ -1,0 +1,124 @@
+"""Preferences in requests and answers, and which parts of a body count as given."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
+
+from angarium.contracts.fields import Body, Category, Flag
+
+TimeOfDay = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+READ_ONLY = frozenset({"user_id", "id", "created_at", "updated_at"})
+"""Fields of a user's body that a client may send back but not change."""
+
+
+def without_read_only(value: object) -> object:
+    """A body without the read-only fields of a user."""
+    if not isinstance(value, Mapping):
+        return value
+    return {name: field for name, field in value.items() if name not in READ_ONLY}
+
+
+def without_nulls(value: object) -> object:
+    """A body without members that are null, at any depth."""
+    if not isinstance(value, Mapping):
+        return value
+    return {name: without_nulls(field) for name, field in value.items() if field is not None}
+
+
+def given_user_fields(value: object) -> object:
+    """A user's body without null fields, and without nulls in `preferences`; `metadata` may hold some."""
+    if not isinstance(value, Mapping):
+        return value
+    return {
+        name: without_nulls(field) if name == "preferences" else field
+        for name, field in value.items()
+        if field is not None
+    }
+
+
+def unwrapped_preferences(value: object) -> object:
+    """The preferences of a body, which may hold them as they are or in a member `preferences`."""
+    fields = without_read_only(value)
+    if isinstance(fields, Mapping) and fields.keys() == {"preferences"}:
+        return fields["preferences"]
+    return fields
+
+
+class QuietHoursBody(Body):
+    """Quiet hours in a request."""
+
+    start: TimeOfDay
+    end: TimeOfDay
+
+
+class SwitchesBody(Body):
+    """A category's switches in a request; one that is not named stays."""
+
+    email: Flag | None = None
+    push: Flag | None = None
+    sms: Flag | None = None
+
+
+class PreferencesPatch(Body):
+    """Preferences to change; what is not named stays.
+
+    null removes a category's switch, a category, all categories or the quiet hours: what it removed no longer refuses
+    anything. A channel is true or false, never null.
+    """
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"sms": False}]})
+
+    email: Flag | None = None
+    push: Flag | None = None
+    sms: Flag | None = None
+    categories: dict[Category, SwitchesBody | None] | None = None
+    quiet_hours: QuietHoursBody | None = None
+
+
+class PreferencesAmend(PreferencesPatch):
+    """`PATCH /users/{user_id}/preferences`: as `PreferencesPatch`.
+
+    Also taken: the same object inside `{"preferences": {…}}`, and the read-only fields of a user, which are ignored.
+    """
+
+    @model_validator(mode="before")
+    @classmethod
+    def _unwrapped(cls, value: Any) -> Any:
+        return unwrapped_preferences(value)
+
+
+class PreferencesPut(PreferencesPatch):
+    """`PUT /users/{user_id}/preferences`: what is not named, or null, stays.
+
+    Also taken: the same object inside `{"preferences": {…}}`, and the read-only fields of a user, which are ignored.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "email": True,
+                    "push": True,
+                    "sms": False,
+                    "categories": {"marketing": {"email": False}},
+                    "quiet_hours": {"start": "22:00", "end": "07:00"},
+                }
+            ]
+        }
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _unwrapped(cls, value: Any) -> Any:
+        return without_nulls(unwrapped_preferences(value))
+
+
+class PreferencesView(BaseModel):
+    """`GET /users/{user_id}/preferences`; within a category only the channels that were set."""
+
+    email: bool
+    push: bool
+    sms: bool
+    categories: dict[str, dict[str, bool]]
+    quiet_hours: QuietHoursBody | None
