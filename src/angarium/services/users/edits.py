@@ -47,6 +47,17 @@ def new_person(tenant: str, user_id: UUID, body: UserCreate, stamp: Stamp) -> Pe
     return _applied(blank, body.model_dump(include=set(_PLAIN)), body, stamp)
 
 
+def is_repeat(owner: Person, person: Person, body: UserCreate) -> bool:
+    """Whether `body`, which would make `person`, says nothing that `owner` is not already.
+
+    The password itself is not compared. Preferences that the body does not name may differ.
+    """
+    same = all(getattr(owner, name) == getattr(person, name) for name in _PLAIN)
+    has_password = owner.password_hash is not None
+    wishes = _wishes(owner.preferences, body.preferences)
+    return same and wishes == owner.preferences and has_password is (body.password is not None)
+
+
 def amended(person: Person, body: UserPatch, stamp: Stamp) -> Person:
     """`person` with what `body` names changed; null removes an address, the locale or the timezone.
 

@@ -3,46 +3,66 @@
 from collections import OrderedDict, deque
 from uuid import UUID
 
-from angarium.contracts.errors import RateLimited, Unauthorized
+from angarium.contracts.errors import RateLimited, ServiceUnavailable, Unauthorized
 from angarium.platform.clock import Clock
+from angarium.platform.database.faults import DatabaseUnavailable
 from angarium.platform.telemetry.logging import Logger
 from angarium.services.users.addresses import canonical_email
+from angarium.services.users.model import Person
 from angarium.services.users.passwords import Passwords
 from angarium.services.users.rows import email_key
 from angarium.services.users.store import Filter, UserStore
 
 ATTEMPTS = 10
 WINDOW_SECONDS = 900.0
-REMEMBERED = 10_000
 
 
 class LoginThrottle:
-    """At most 10 attempts on one address in a quarter of an hour, until one succeeds.
+    """At most 10 judged attempts on one address in a quarter of an hour, until one succeeds.
 
-    By the address alone, whether anyone has it or not, and never by where the attempts come from: that, a guesser can
-    choose. Each process counts for itself.
+    Counted by address alone, whether a user has it or not: a guesser chooses where attempts come from. An address is
+    forgotten only when its last attempt is a quarter of an hour old, so no number of others displaces it; memory is
+    bounded by how many hashes a process computes in that time. Each process counts for itself.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._attempts: OrderedDict[tuple[str, str], deque[float]] = OrderedDict()
 
+    def __len__(self) -> int:
+        """How many addresses are remembered."""
+        return len(self._attempts)
+
     def begin(self, tenant: str, key: str) -> None:
-        """Count an attempt before it is judged, so that many at once are no way around. Raises RateLimited."""
+        """Count an attempt before it is judged: concurrent ones count, too. Raises RateLimited."""
         now = self._clock.monotonic()
+        self._forget_until(now - WINDOW_SECONDS)
         attempts = self._attempts.setdefault((tenant, key), deque())
-        self._attempts.move_to_end((tenant, key))
         while attempts and attempts[0] <= now - WINDOW_SECONDS:
             attempts.popleft()
         if len(attempts) >= ATTEMPTS:
             raise RateLimited(retry_after=int(attempts[0] + WINDOW_SECONDS - now) + 1)
         attempts.append(now)
-        while len(self._attempts) > REMEMBERED:
-            self._attempts.popitem(last=False)
+        self._attempts.move_to_end((tenant, key))
+
+    def withdraw(self, tenant: str, key: str) -> None:
+        """Uncount an attempt that was not judged."""
+        attempts = self._attempts.get((tenant, key))
+        if attempts:
+            attempts.pop()
+        if not attempts:
+            self.succeeded(tenant, key)
 
     def succeeded(self, tenant: str, key: str) -> None:
         """Forget the attempts on this address."""
         self._attempts.pop((tenant, key), None)
+
+    def _forget_until(self, moment: float) -> None:
+        while self._attempts:
+            oldest = next(iter(self._attempts))
+            if self._attempts[oldest] and self._attempts[oldest][-1] > moment:
+                return
+            del self._attempts[oldest]
 
 
 class Logins:
@@ -62,14 +82,22 @@ class Logins:
         email = _canonical(email)
         key = email_key(email)
         self._throttle.begin(tenant, key)
-        people, _ = await self._store.find(tenant, Filter(email=email), limit=1)
-        kept = people[0].password_hash if people else None
-        if not await self._passwords.verify(kept, password):
+        try:
+            person = await self._judge(tenant, email, password)
+        except (ServiceUnavailable, DatabaseUnavailable):
+            self._throttle.withdraw(tenant, key)
+            raise
+        if person is None:
             self._logger.info("login.refused", tenant=tenant)
             raise Unauthorized
         self._throttle.succeeded(tenant, key)
-        self._logger.info("login.succeeded", tenant=tenant, user_id=str(people[0].user_id))
-        return people[0].user_id
+        self._logger.info("login.succeeded", tenant=tenant, user_id=str(person.user_id))
+        return person.user_id
+
+    async def _judge(self, tenant: str, email: str, password: str) -> Person | None:
+        people, _ = await self._store.find(tenant, Filter(email=email), limit=1)
+        kept = people[0].password_hash if people else None
+        return people[0] if await self._passwords.verify(kept, password) else None
 
 
 def _canonical(email: str) -> str:

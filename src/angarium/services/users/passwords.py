@@ -1,51 +1,82 @@
 """Passwords as argon2id hashes (RFC 9106), made beside the event loop."""
 
 import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from angarium.contracts.errors import ServiceUnavailable
 
+AnswerT = TypeVar("AnswerT")
 AT_ONCE = 2
-"""Hashes made at the same time; each takes 64 MiB."""
+"""Hashes computed at the same time; each takes 64 MiB and about 0.2 s of one core."""
 WAITING = 16
-"""Passwords checked or waiting for it at a time: a caller gives up after two seconds."""
+"""Calls that may wait for a free slot."""
+PATIENCE = 1.0
+"""Seconds that a call waits for a slot; with the hash itself that is less than callers wait for an answer."""
+
+
+def _default_hasher() -> PasswordHasher:
+    """One lane for each hash: more lanes would take the cores that answer other requests."""
+    return PasswordHasher(parallelism=1)
 
 
 class Passwords:
-    """Hashes passwords, and checks them."""
+    """Hashes passwords, and checks them.
 
-    def __init__(self, hasher: PasswordHasher | None = None) -> None:
-        self._hasher = hasher or PasswordHasher()
+    Both raise ServiceUnavailable, before any work is done, when too many calls wait or none of the slots is free in
+    time.
+    """
+
+    def __init__(self, hasher: PasswordHasher | None = None, *, patience: float = PATIENCE) -> None:
+        self._hasher = hasher or _default_hasher()
+        self._patience = patience
+        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="argon2")
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._waiting = 0
-        self._nobodys: str | None = None
+        self._placeholder: str | None = None
 
     async def hash(self, password: str) -> str:
-        """The hash to keep, with its salt and parameters."""
-        async with self._slots:
-            return await asyncio.to_thread(self._hasher.hash, password)
+        """The hash to store, with its salt and parameters. Raises ServiceUnavailable."""
+        return await self._in_a_slot(lambda: self._hasher.hash(password))
 
     async def verify(self, kept: str | None, password: str) -> bool:
-        """Whether `kept` is the hash of `password`; as long as that takes even where nothing is kept.
+        """Whether `kept` is the hash of `password`; takes as long where nothing is stored.
 
-        Raises ServiceUnavailable when too many are waiting already.
+        Raises ServiceUnavailable.
         """
+        return await self._in_a_slot(lambda: self._verify(kept, password))
+
+    async def _in_a_slot(self, work: Callable[[], AnswerT]) -> AnswerT:
+        await self._take_slot()
+        running = asyncio.get_running_loop().run_in_executor(self._threads, work)
+        running.add_done_callback(lambda _: self._slots.release())
+        return await asyncio.shield(running)  # a caller that leaves frees the slot only once the thread is done
+
+    async def _take_slot(self) -> None:
         if self._waiting >= WAITING:
-            raise ServiceUnavailable(retry_after=1)
+            raise _busy()
         self._waiting += 1
         try:
-            async with self._slots:
-                return await asyncio.to_thread(self._verify, kept, password)
+            async with asyncio.timeout(self._patience):
+                await self._slots.acquire()
+        except TimeoutError:
+            raise _busy() from None
         finally:
             self._waiting -= 1
 
     def _verify(self, kept: str | None, password: str) -> bool:
-        if self._nobodys is None:
-            self._nobodys = self._hasher.hash("")
+        if self._placeholder is None:
+            self._placeholder = self._hasher.hash("")
         try:
-            self._hasher.verify(kept or self._nobodys, password)
+            self._hasher.verify(kept or self._placeholder, password)
         except (VerificationError, InvalidHashError):
             return False
         return kept is not None
+
+
+def _busy() -> ServiceUnavailable:
+    return ServiceUnavailable("Too many passwords are being checked; try again", retry_after=1)

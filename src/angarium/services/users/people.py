@@ -16,11 +16,11 @@ from angarium.services.users.conditions import check_unchanged
 from angarium.services.users.copies import ContactCopies
 from angarium.services.users.cursor import decode_cursor, encode_cursor
 from angarium.services.users.devices import checked_token, find_device, with_device, without_device
-from angarium.services.users.edits import Stamp, amended, new_person
+from angarium.services.users.edits import Stamp, amended, is_repeat, new_person
 from angarium.services.users.model import Device, Person
 from angarium.services.users.passwords import Passwords
 from angarium.services.users.preferences import Choice, check_mandatory, chosen, merged, switched_off, without
-from angarium.services.users.store import Edit, Filter, UserStore
+from angarium.services.users.store import Edit, EmailTaken, Filter, UserStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +60,41 @@ class People:
         self._mandatory = frozenset(mandatory)
         self._erased = erased
 
-    async def create(self, tenant: str, body: UserCreate) -> Person:
-        """A new user."""
+    async def create(self, tenant: str, body: UserCreate) -> tuple[Person, bool]:
+        """A new user and True; or the user that this very body made before, and False.
+
+        So a client whose call was cut off repeats it. Raises EmailTaken where the email belongs to another user, or to
+        this one with other values; ServiceUnavailable, before anything is done, where no password can be hashed now.
+        """
         self._check(body)
-        person = new_person(tenant, self._identifiers.new(), body, await self._stamp(body.password))
-        await self._store.insert(person)
+        person = new_person(tenant, self._identifiers.new(), body, Stamp(self._identifiers.new(), self._clock.now()))
+        owner = await self._owner(person)
+        if owner is None:
+            hashed = await self._passwords.hash(body.password) if body.password is not None else None
+            person = replace(person, password_hash=hashed)
+            try:
+                await self._store.insert(person)
+            except EmailTaken:
+                owner = await self._owner(person)
+        if owner is not None:
+            return await self._repeated(owner, person, body), False
         await self._copies.changed(tenant, person.user_id, person)
         self._logger.info("user.created", user_id=str(person.user_id))
-        return person
+        return person, True
+
+    async def _owner(self, person: Person) -> Person | None:
+        """The user with the email of `person`."""
+        if person.email is None:
+            return None
+        found, _ = await self._store.find(person.tenant, Filter(email=person.email), limit=1)
+        return found[0] if found else None
+
+    async def _repeated(self, owner: Person, person: Person, body: UserCreate) -> Person:
+        if not is_repeat(owner, person, body):
+            raise EmailTaken
+        if body.password is not None and not await self._passwords.verify(owner.password_hash, body.password):
+            raise EmailTaken
+        return owner
 
     async def get(self, tenant: str, user_id: UUID) -> Person:
         """The user."""

@@ -1,6 +1,7 @@
 """Whose email and password: right, wrong, unknown, too often."""
 
 import asyncio
+import threading
 import time
 from typing import Any
 from uuid import uuid4
@@ -11,8 +12,9 @@ from argon2 import PasswordHasher
 
 from angarium.contracts.errors import RateLimited, ServiceUnavailable
 from angarium.services.users.logins import ATTEMPTS, WINDOW_SECONDS, LoginThrottle
-from angarium.services.users.passwords import WAITING, Passwords
+from angarium.services.users.passwords import AT_ONCE, WAITING, Passwords
 from tests.support.clock import ManualClock
+from tests.support.wait import until
 from tests.unit.services.users.conftest import Users
 
 pytestmark = pytest.mark.slow
@@ -101,12 +103,119 @@ async def test_success_forgets_the_attempts_and_so_does_time() -> None:
     throttle.begin("t", "ann")
 
 
+async def test_many_other_addresses_do_not_displace_a_limited_one() -> None:
+    clock = ManualClock()
+    throttle = LoginThrottle(clock)
+    for _ in range(ATTEMPTS):
+        throttle.begin("t", "victim")
+    for number in range(20_000):
+        throttle.begin("t", f"other-{number}")
+    with pytest.raises(RateLimited):
+        throttle.begin("t", "victim")
+    await clock.advance(WINDOW_SECONDS)
+    throttle.begin("t", "victim")
+    assert len(throttle) == 1
+
+
+class Stuck(PasswordHasher):
+    """Hashes only once it may."""
+
+    def __init__(self) -> None:
+        super().__init__(time_cost=1, memory_cost=8, parallelism=1)
+        self.free = threading.Event()
+        self.hashed = 0
+
+    def hash(self, password: str | bytes, *, salt: bytes | None = None) -> str:
+        assert self.free.wait(30)
+        self.hashed += 1
+        return super().hash(password, salt=salt)
+
+
 async def test_a_flood_is_turned_away_instead_of_waiting() -> None:
-    passwords = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
-    kept = await passwords.hash(PASSWORD)
-    done = await asyncio.gather(*(passwords.verify(kept, PASSWORD) for _ in range(WAITING + 3)), return_exceptions=True)
-    assert done.count(True) == WAITING
-    assert sum(isinstance(one, ServiceUnavailable) for one in done) == 3
+    hasher = Stuck()
+    passwords = Passwords(hasher)
+    calls = [asyncio.create_task(passwords.hash(PASSWORD)) for _ in range(AT_ONCE + WAITING + 3)]
+    refused = [call for call in calls[-3:] if isinstance(await asyncio.wait_for(_error(call), 5), ServiceUnavailable)]
+    assert len(refused) == 3
+    hasher.free.set()
+    assert all(isinstance(done, str) for done in await asyncio.gather(*calls[:-3]))
+    assert hasher.hashed == AT_ONCE + WAITING
+
+
+async def test_a_call_that_finds_no_slot_in_time_is_refused_and_never_hashed() -> None:
+    hasher = Stuck()
+    passwords = Passwords(hasher, patience=0.01)
+    calls = [asyncio.create_task(passwords.hash(PASSWORD)) for _ in range(AT_ONCE + 3)]
+    for call in calls[AT_ONCE:]:
+        error = await _error(call)
+        assert isinstance(error, ServiceUnavailable)
+        assert error.retry_after == 1
+    hasher.free.set()
+    await asyncio.gather(*calls[:AT_ONCE])
+    assert hasher.hashed == AT_ONCE
+
+
+async def test_a_caller_that_leaves_frees_no_slot_while_its_hash_is_computed() -> None:
+    hasher = Stuck()
+    passwords = Passwords(hasher, patience=0.01)
+    calls = [asyncio.create_task(passwords.hash(PASSWORD)) for _ in range(AT_ONCE)]
+    await asyncio.sleep(0)
+    for call in calls:
+        call.cancel()
+    await asyncio.wait(calls)
+    with pytest.raises(ServiceUnavailable):
+        await passwords.hash(PASSWORD)
+    hasher.free.set()
+
+    async def free_again() -> bool:
+        try:
+            return bool(await passwords.hash(PASSWORD))
+        except ServiceUnavailable:
+            return False
+
+    await until(free_again)
+
+
+async def test_an_attempt_that_was_not_judged_does_not_count(client: httpx2.AsyncClient, users: Users) -> None:
+    await make(client)
+    hasher = Stuck()
+    users.app.state.logins._passwords = Passwords(hasher, patience=0.001)
+    taken = [asyncio.create_task(log_in(client, f"x{n}@example.com")) for n in range(AT_ONCE)]
+    await until(users.app.state.logins._passwords._slots.locked)
+    for _ in range(ATTEMPTS + 1):
+        answer = await log_in(client, "ann@example.com")
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    hasher.free.set()
+    await asyncio.gather(*taken)
+    answer = await log_in(client, "ann@example.com", "wrong")
+    assert answer.status_code == 401
+
+
+async def test_with_all_slots_taken_a_user_with_a_password_is_refused_before_anything_is_done(
+    client: httpx2.AsyncClient, users: Users
+) -> None:
+    user_id = await make(client)
+    hasher = Stuck()
+    users.app.state.people._passwords = Passwords(hasher, patience=0.05)
+    bodies = [{"name": "B", "email": f"b{n}@example.com", "password": PASSWORD} for n in range(AT_ONCE + 3)]
+    calls = [asyncio.create_task(client.post("/users", json=body)) for body in bodies]
+    await until(lambda: sum(call.done() for call in calls) == 3)
+    changed = await client.patch(f"/users/{user_id}", json={"name": "C", "password": PASSWORD + "2"})
+    assert (changed.status_code, changed.headers["retry-after"]) == (503, "1")
+    listed = (await client.get("/users")).json()["data"]  # while the slots are taken
+    assert [user["name"] for user in listed] == ["Ann"]
+    hasher.free.set()
+    answers = await asyncio.gather(*calls)
+    statuses = [answer.status_code for answer in answers]
+    assert sorted(statuses) == [201] * AT_ONCE + [503] * 3
+    repeated = [await client.post("/users", json=body) for body in bodies]
+    assert [answer.status_code for answer in repeated] == [200 if status == 201 else 201 for status in statuses]
+    assert (await client.get("/users")).json()["meta"]["total"] == len(bodies) + 1
+
+
+async def _error(call: asyncio.Task[str]) -> BaseException | None:
+    await asyncio.wait([call])
+    return call.exception()
 
 
 async def test_only_services_may_ask(users: Users) -> None:

@@ -122,9 +122,62 @@ async def test_an_email_is_one_users_whatever_its_case(client: httpx2.AsyncClien
     assert (await users.client("elsewhere").post("/users", json=taken)).status_code == 201
 
 
-async def test_of_many_who_take_one_email_at_once_one_gets_it(client: httpx2.AsyncClient) -> None:
-    answers = await asyncio.gather(*(client.post("/users", json=JOHN) for _ in range(8)))
+@pytest.mark.parametrize("password", [None, "correct horse battery"])
+async def test_concurrent_creates_with_one_body_yield_one_user(
+    client: httpx2.AsyncClient, password: str | None
+) -> None:
+    body = {**JOHN, "password": password}
+    answers = await asyncio.gather(*(client.post("/users", json=body) for _ in range(8)))
+    assert sorted(answer.status_code for answer in answers) == [200] * 7 + [201]
+    assert len({answer.json()["data"]["user_id"] for answer in answers}) == 1
+    assert len((await client.get("/users")).json()["data"]) == 1
+
+
+async def test_concurrent_creates_with_one_email_and_other_values_yield_one_user(client: httpx2.AsyncClient) -> None:
+    answers = await asyncio.gather(*(client.post("/users", json={**JOHN, "name": f"J{n}"}) for n in range(8)))
     assert sorted(answer.status_code for answer in answers) == [201] + [409] * 7
+
+
+async def test_the_same_body_again_gives_the_same_user_unchanged(client: httpx2.AsyncClient) -> None:
+    body = {**JOHN, "password": "correct horse battery", "preferences": {"sms": False}}
+    first = await client.post("/users", json=body)
+    path = f"/users/{first.json()['data']['user_id']}"
+    await client.patch(f"{path}/preferences", json={"email": False, "categories": {"news": {"push": False}}})
+    await client.post(f"{path}/devices", json={"platform": "apns", "token": "abc"})
+    before = await client.get(path)
+    again = await client.post("/users", json=body)
+    assert (again.status_code, again.json()["data"]) == (200, before.json()["data"])
+    assert again.headers["etag"] == before.headers["etag"]
+    wishes = (await client.get(f"{path}/preferences")).json()["data"]
+    assert (wishes["email"], wishes["categories"]) == (False, {"news": {"push": False}})
+
+
+OTHER_BODIES: Sequence[dict[str, Any]] = [
+    {"name": "Jane"},
+    {"phone": "+14155550124"},
+    {"phone": None},
+    {"push_token": "other"},
+    {"push_token": None},
+    {"locale": "fr"},
+    {"timezone": None},
+    {"metadata": {}},
+    {"preferences": {"sms": True}},
+    {"preferences": {"categories": {"news": {"email": False}}}},
+    {"password": "incorrect horse"},
+    {"password": None},
+]
+
+
+async def test_another_body_with_the_same_email_is_a_conflict(
+    client: httpx2.AsyncClient, subtests: pytest.Subtests
+) -> None:
+    user = await create(client, password="correct horse battery")
+    for changes in OTHER_BODIES:
+        with subtests.test(changes=changes):
+            answer = await client.post("/users", json={**JOHN, "password": "correct horse battery", **changes})
+            assert (answer.status_code, answer.json()["error"]["code"]) == (409, "conflict")
+            assert fields(answer) == {"email"}
+    assert (await client.get(f"/users/{user['user_id']}")).json()["data"] == user
 
 
 async def test_the_email_of_a_deleted_user_is_free(client: httpx2.AsyncClient) -> None:

@@ -18,6 +18,8 @@ _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 _PREFIX = "/api/v1"
 _PREVIEW = "/preview"
 _NO_CONTENT = 204
+_WRITE_PATIENCE = 10.0
+"""Seconds for a change: giving up early would answer 503 for what is done a moment later."""
 _SUCCESS = range(200, 300)
 _UP = frozenset({".", ".."})
 """Segments by which a client would leave the service's public paths: URL libraries resolve them."""
@@ -85,6 +87,7 @@ class _Passing:
                 query=request.scope["query_string"].decode("latin-1"),
                 body=await request.body(),
                 headers=request.headers,
+                patience=_WRITE_PATIENCE if request.method != "GET" else None,
             )
         except ServiceDown as down:
             message = f"The {self._upstream.name} service does not answer; try again"

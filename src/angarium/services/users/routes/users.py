@@ -1,5 +1,6 @@
 """`/users`."""
 
+from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
 
@@ -40,12 +41,21 @@ def users_router() -> APIRouter:
 
 
 def _writes(router: APIRouter) -> None:
-    @router.post("", status_code=201)
+    @router.post(
+        "",
+        status_code=HTTPStatus.CREATED,
+        responses={200: {"description": "The user exists: the same body made it before", "model": Envelope[UserView]}},
+    )
     async def create_user(caller: Writer, people: UseCases, body: UserCreate, response: Response) -> Envelope[UserView]:
-        """A new user. 409 `conflict` when the email belongs to another."""
-        person = await people.create(caller.tenant, body)
+        """A new user. The same body again gives the same user, with 200.
+
+        409 `conflict` when the email belongs to a user with other values. 503 `service_unavailable`, and nothing is
+        done, when too many passwords are being hashed.
+        """
+        person, new = await people.create(caller.tenant, body)
         tag(response, person)
-        return one(user_view(person), "User created")
+        response.status_code = HTTPStatus.CREATED if new else HTTPStatus.OK
+        return one(user_view(person), "User created" if new else "User exists")
 
     @router.put("/{user_id}")
     async def replace_user(
