@@ -64,6 +64,29 @@ async def test_one_template_for_many_people(system: System) -> None:
     ]
 
 
+async def test_an_item_of_a_megabyte_is_refused_singly_in_both_forms(system: System) -> None:
+    template = await system.create_template()
+    large, fits = {"name": "Ada", "x": "a" * 1_100_000}, {"name": "Ada", "x": "a" * 250_000}
+    addresses = [new_email(), new_email()]
+    items = [
+        {"recipient": {"email": new_email()}, "variables": large, "request_id": new_name("large")},
+        {"recipient": {"email": addresses[0]}, "variables": fits, "request_id": new_name("fits")},
+        {"recipient": {"email": addresses[1]}, "variables": {"name": "Ada"}, "request_id": new_name("small")},
+    ]
+    whole = {"notification_type": "email", "template_code": template["code"]}
+    short = await system.client.post(BULK, json={**whole, "recipients": items})
+    full = await system.client.post(BULK, json={"notifications": [{**whole, **item} for item in items]})
+    for answer in (short, full):
+        assert answer.status_code == 202, answer.text
+        refused, *accepted = answer.json()["data"]["results"]
+        assert refused["error"]["code"] == "payload_too_large"
+        assert refused["error"]["details"][0]["field"] == "variables"
+        for result in accepted:
+            await system.wait_for(result["notification_id"], "sent")
+    for address in addresses:
+        assert len(system.sink.to(address)) == 1
+
+
 async def test_a_thousand_are_taken_and_one_more_is_too_many(system: System) -> None:
     template = await system.create_template()
     items = [

@@ -74,14 +74,20 @@ async def test_what_waits_in_a_queue_goes_when_a_worker_takes_it(system: Distrib
     await system.stop("email")
     try:
         waiting = await system.send(user_id=user["user_id"], template_code=template["code"], variables={"name": canary})
-        await until(lambda: _is_queued(system, canary))
+        await until(lambda: _is_queued(system, waiting["notification_id"]))
+        assert canary not in await queued(system)
         await _erase(system, user)
         await system.wait_for(waiting["notification_id"], "cancelled")
     finally:
         await system.start("email")
     await _forgotten(system, [canary])
+    await until(lambda: _is_taken(system, waiting["notification_id"]))
     assert system.sink.to(f"{canary}@example.com") == []
 
 
 async def _is_queued(system: DistributedSystem, word: str) -> bool:
     return word in await queued(system)
+
+
+async def _is_taken(system: DistributedSystem, word: str) -> bool:
+    return word not in await queued(system)

@@ -43,16 +43,17 @@ def routing_key(channel: Channel, priority: int) -> str:
 
 
 class QueueMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
-    """One unit of work. The record in the database is the truth; the message says that there is work.
+    """One unit of work: a pointer to the record, which holds everything else.
 
     A foreign message may carry `user_id`, `template_code`, `variables` and `request_id` only; it is
-    matched to its notification by `request_id` within `tenant`.
+    matched to its notification by `request_id` within `tenant`. `variables` must be an object and is
+    not read. Our own messages have none; those of older versions do.
     """
 
     request_id: str
     user_id: str | None = None
     template_code: str | None = None
-    variables: dict[str, Any] = {}
+    variables: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
     schema_version: int = SCHEMA_VERSION
     notification_id: str | None = None
     tenant: str = "default"

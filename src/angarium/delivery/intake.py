@@ -15,8 +15,6 @@ from angarium.platform.broker.port import Consumer, Delivery
 from angarium.platform.identifiers import Identifiers
 
 _DECODER = msgspec.json.Decoder(QueueMessage)
-_MESSAGE_LIMIT = 1_048_576
-"""Bytes; what is larger is none of ours and not even parsed."""
 
 
 class _NotOursError(Exception):
@@ -70,8 +68,6 @@ class Intake:
 
 
 def _decode(body: bytes) -> QueueMessage:
-    if len(body) > _MESSAGE_LIMIT:
-        raise _NotOursError("malformed", f"message of {len(body)} bytes")
     try:
         message = _DECODER.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

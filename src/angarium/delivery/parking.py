@@ -13,8 +13,6 @@ from angarium.platform.clock import Clock
 from angarium.platform.telemetry.logging import Logger
 
 _REFUSED_PAUSE = 1.0
-HELD_WITH_VARIABLES = timedelta(seconds=60)
-"""A message that waits longer waits without them: no queue may keep for hours what an erasure took from the record."""
 
 
 class Parking:
@@ -51,12 +49,12 @@ class Parking:
 
     def _delayed(self, carrier: Carrier, wait: timedelta) -> Outgoing:
         delivery = carrier.deliveries[0]
-        delay = next_delay(wait, self._delays)
         return Outgoing(
             exchange=WORK_EXCHANGE,
             routing_key=delivery.routing_key,
-            body=delivery.body if delay <= HELD_WITH_VARIABLES else without_variables(delivery.body),
+            # Delay queues hold messages for hours; an erasure must find no variables there.
+            body=without_variables(delivery.body),
             message_id=str(carrier.notification_id),
             headers=delivery.headers,
-            delay=delay,
+            delay=next_delay(wait, self._delays),
         )

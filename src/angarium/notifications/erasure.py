@@ -78,8 +78,8 @@ class Erasure:
 
         Returns how many sends and callbacks are under way at this moment: a worker may still write an answer, so erase
         again after that. Idempotent. What identifies a record stays, as callers chose it: ids, `request_id`,
-        correlation, template. Status events that were not published yet are dropped. The messages of what was cancelled
-        hold variables until a worker takes them from their queue, those of dead letters until the janitor does.
+        correlation, template. Status events that were not published yet are dropped. Messages of what was cancelled
+        wait in their queues with the user's id, until a worker takes them.
         Raises DatabaseUnavailable; then repeat it.
         """
         await self._drop_what_quotes(str(user_id))

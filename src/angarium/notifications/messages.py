@@ -1,7 +1,7 @@
-"""The queue message of a notification: a pointer to its record, with what a foreign consumer may want to read."""
+"""The queue message of a notification: a pointer to its record."""
 
 from datetime import datetime
-from typing import Any, Protocol, cast
+from typing import Protocol
 from uuid import UUID
 
 import msgspec
@@ -9,16 +9,13 @@ import msgspec
 from angarium.contracts.fields import rfc3339
 from angarium.contracts.messages import WORK_EXCHANGE, QueueMessage, routing_key
 from angarium.contracts.statuses import Channel
-from angarium.notifications.model import JsonText, OutboxKey, OutboxKind, OutboxMessage
+from angarium.notifications.model import OutboxKey, OutboxKind, OutboxMessage
 
 _ENCODER = msgspec.json.Encoder()
 
 
 class Work(Protocol):
-    """What a queue message tells of a notification: a NewNotification, or a row of the store.
-
-    `variables` is a JSON document as text.
-    """
+    """The fields of a queue message: a NewNotification, or a row of the store."""
 
     @property
     def id(self) -> UUID: ...
@@ -39,8 +36,6 @@ class Work(Protocol):
     @property
     def priority(self) -> int: ...
     @property
-    def variables(self) -> JsonText: ...
-    @property
     def correlation_id(self) -> str: ...
     @property
     def expires_at(self) -> datetime | None: ...
@@ -52,8 +47,6 @@ def work_message(work: Work) -> OutboxMessage:
         request_id=work.request_id,
         user_id=work.user_id,
         template_code=work.template_code,
-        # Encoded as it stands: a Raw is a document already, which need not be decoded first.
-        variables=cast("dict[str, Any]", msgspec.Raw(work.variables.encode())),
         notification_id=str(work.id),
         tenant=work.tenant,
         notification_type=work.channel,
@@ -73,5 +66,7 @@ def work_message(work: Work) -> OutboxMessage:
 
 
 def without_variables(body: bytes) -> bytes:
-    """The message `body` (a JSON object) with no variables: whoever takes it has them from the record."""
-    return _ENCODER.encode(msgspec.json.decode(body, type=dict[str, msgspec.Raw]) | {"variables": {}})
+    """`body`, a JSON object, without the member `variables`, which foreign messages may have."""
+    members = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+    members.pop("variables", None)
+    return _ENCODER.encode(members)

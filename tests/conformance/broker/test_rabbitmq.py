@@ -12,7 +12,6 @@ import pytest
 
 from angarium.platform.broker.port import Broker, BrokerUnavailable, Topology
 from angarium.platform.broker.rabbitmq import RabbitMQBroker
-from angarium.platform.broker.rabbitmq_publish import MAX_BODY
 from angarium.platform.clock import SystemClock
 from angarium.platform.telemetry.logging import Logger
 from tests.conformance.broker.conftest import SHORT
@@ -153,12 +152,6 @@ async def test_a_delayed_message_that_finds_its_queue_full_is_kept(broker: Broke
     async with broker.consume("small", prefetch=100) as consumer:
         while 99 not in bodies(arrived := await take(consumer, 1)):
             await consumer.ack(arrived)
-
-
-async def test_a_body_that_the_server_would_refuse_does_not_harm_its_neighbours(broker: Broker, log: StringIO) -> None:
-    large = outgoing(body=b"x" * (MAX_BODY + 1))
-    assert await broker.publish([outgoing(), large, outgoing()]) == [True, False, True]
-    assert "broker.unpublishable" in log.getvalue()
 
 
 async def test_messages_are_persistent_json_with_their_correlation(

@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import msgspec
 import pytest
@@ -195,6 +195,20 @@ async def test_a_foreign_message_is_matched_by_its_request_id(tmp_path: Path) ->
         await bench.broker.publish([Outgoing(WORK_EXCHANGE, "email", body, "foreign")])
         await bench.ends_as(made, "sent")
         assert [o.attempt for o in bench.provider.received] == [1, 2]
+
+
+@pytest.mark.parametrize("carried", [{}, {"variables": {"name": "Ada"}}, {"variables": {"x": "a" * 1_100_000}}])
+async def test_messages_of_every_version_bring_their_notification(tmp_path: Path, carried: dict[str, object]) -> None:
+    async with delivering(tmp_path) as bench:
+        [made] = await bench.accept(variables=msgspec.json.encode({"name": "Ann", "x": "a" * 1_100_000}).decode())
+        await bench.broker.publish([Outgoing(WORK_EXCHANGE, "email", _message_of(made, carried), "older")])
+        await bench.ends_as(made, "sent")
+        assert not (await bench.reader.letters("default", DeadLetterFilter())).rows
+
+
+def _message_of(notification_id: UUID, carried: dict[str, object]) -> bytes:
+    pointer = {"schema_version": 1, "notification_id": str(notification_id), "request_id": str(notification_id)}
+    return msgspec.json.encode({**pointer, "tenant": "default", "template_code": "welcome", **carried})
 
 
 async def test_a_template_that_breaks_rendering_runs_out_of_attempts(tmp_path: Path) -> None:

@@ -93,7 +93,6 @@ class _WorkRow:
     template_version: int
     locale: str
     priority: int
-    variables: str
     correlation_id: str
     expires_at: datetime | None
 
@@ -122,7 +121,6 @@ def _work(row: Row) -> _WorkRow:
         template_version=row["template_version"],
         locale=row["locale"],
         priority=row["priority"],
-        variables=row["variables"],
         correlation_id=row["correlation_id"],
         expires_at=row["expires_at"],
     )

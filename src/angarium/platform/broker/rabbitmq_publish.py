@@ -21,9 +21,6 @@ from angarium.platform.broker.routing import check_delay
 from angarium.platform.clock import Clock
 from angarium.platform.telemetry.logging import Logger
 
-MAX_BODY = 16 * 1024 * 1024
-"""Bytes; the default `max_message_size` of RabbitMQ 4. A larger body would close the channel under its neighbours."""
-
 _BURST = 1000
 _PROBE = "readiness"
 _PROBE_SECONDS = 1.5
@@ -123,11 +120,11 @@ class Publisher:
         for index, message in enumerate(messages):
             if message.delay is not None:
                 check_delay(message, topology)
-            if message.exchange in exchanges and len(message.body) <= MAX_BODY:
+            if message.exchange in exchanges:
                 layers[seen[message.message_id]].append(index)
                 seen[message.message_id] += 1
             else:
-                self._logger.error("broker.unpublishable", exchange=message.exchange, size=len(message.body))
+                self._logger.error("broker.unpublishable", exchange=message.exchange)
         return [layer[start : start + _BURST] for layer in layers.values() for start in range(0, len(layer), _BURST)]
 
     async def _send(self, burst: Burst) -> None:

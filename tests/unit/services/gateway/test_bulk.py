@@ -92,6 +92,34 @@ async def test_a_bulk_may_be_larger_than_other_bodies(world: World) -> None:
     assert (answer.status_code, error_of(answer)["code"]) == (413, "payload_too_large")
 
 
+async def test_an_item_beyond_256_kb_is_refused_singly(world: World) -> None:
+    fits, large = {"name": "Ada", "x": "a" * 250_000}, {"name": "Ada", "x": "a" * 262_144}
+    items = [
+        world.body(request_id="a", variables=large),
+        world.body(request_id="b", variables=fits),
+        world.body(request_id="c", colour="a" * 262_144),
+        world.body(request_id="d", variables={"name": "Ada", "x": "é" * 131_072}),
+    ]
+    data = (await world.client.post(BULK, json={"notifications": items})).json()["data"]
+    assert (data["accepted"], data["rejected"]) == (1, 3)
+    assert data["results"][1]["status"] == "pending"
+    errors = [data["results"][index]["error"] for index in (0, 2, 3)]
+    assert [error["code"] for error in errors] == ["payload_too_large"] * 3
+    assert [error["details"][0]["field"] for error in errors] == ["variables", "colour", "variables"]
+    assert "at most 262144" in errors[0]["details"][0]["message"]
+
+
+async def test_a_recipient_beyond_256_kb_is_refused_singly(world: World) -> None:
+    recipients = [
+        {"user_id": str(world.user_id), "variables": {"name": "a" * 1_100_000}, "request_id": "a"},
+        {"user_id": str(world.user_id), "variables": {"name": "Ada"}, "request_id": "b"},
+    ]
+    whole = {"notification_type": "email", "template_code": "welcome", "recipients": recipients}
+    refused, accepted = (await world.client.post(BULK, json=whole)).json()["data"]["results"]
+    assert (refused["request_id"], refused["error"]["code"]) == ("a", "payload_too_large")
+    assert accepted["status"] == "pending"
+
+
 async def test_a_directory_that_is_down_refuses_only_those_who_need_it(world: World) -> None:
     world.contacts.down = True
     items = [world.body(request_id="a"), world.body(request_id="b", user_id=None, recipient={"email": "a@b.example"})]

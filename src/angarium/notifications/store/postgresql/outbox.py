@@ -22,7 +22,7 @@ WITH due AS MATERIALIZED (
         due.available_at
 )
 SELECT leased.*, n.id, n.tenant, n.request_id, n.channel, n.user_id, n.template_code, n.template_version, n.locale,
-    n.priority, n.variables, n.correlation_id, n.expires_at
+    n.priority, n.correlation_id, n.expires_at
 FROM leased LEFT JOIN notifications n
     ON leased.kind = 'work' AND n.id = leased.subject AND n.id = ANY(ARRAY(SELECT subject FROM leased))
 ORDER BY leased.available_at

@@ -24,7 +24,7 @@ ON CONFLICT (subject, kind) DO UPDATE SET
 _DUE = """
 SELECT o.subject, o.kind, o.exchange, o.routing_key, o.body, o.correlation_id AS message_correlation_id,
     n.id, n.tenant, n.request_id, n.channel, n.user_id, n.template_code, n.template_version, n.locale, n.priority,
-    n.variables, n.correlation_id, n.expires_at
+    n.correlation_id, n.expires_at
 FROM outbox o LEFT JOIN notifications n ON o.kind = 'work' AND n.id = o.subject
 WHERE o.available_at <= ? ORDER BY o.available_at LIMIT ?
 """

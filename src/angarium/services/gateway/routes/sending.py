@@ -4,15 +4,17 @@ import asyncio
 from collections.abc import Sequence
 from typing import Annotated, Any
 
+import msgspec
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from angarium.contracts.envelope import Envelope
-from angarium.contracts.errors import Rejected, ValidationFailed
+from angarium.contracts.errors import Detail, PayloadTooLarge, Rejected, ValidationFailed
 from angarium.contracts.notifications import BulkAccepted, BulkRequest, NotificationAccepted, NotificationRequest
 from angarium.contracts.scopes import Scope
 from angarium.platform.auth.caller import Caller
 from angarium.platform.http.answers import JsonBytes
+from angarium.platform.http.bodies import DEFAULT_BODY_LIMIT
 from angarium.platform.http.dependencies import requires
 from angarium.platform.http.direct import direct_route, validated
 from angarium.platform.telemetry.correlation import current_correlation_id, current_traceparent
@@ -22,11 +24,14 @@ from angarium.services.gateway.routes.accepted import PATH, accepted_answer, bul
 
 BULK_PATH = f"{PATH}/bulk"
 BULK_BYTES = 16 * 1024 * 1024
+ITEM_BYTES = DEFAULT_BODY_LIMIT
+"""Of one item of a bulk, merged with what the bulk says for all: as compact JSON in UTF-8."""
 BULK_PART = 250
 """Items that are examined in one go: the database takes one part while the next is examined, and others get a turn."""
 REPLAYED_HEADER = "idempotent-replayed"
 _ACCEPTED = 202
 
+_encode = msgspec.json.Encoder().encode
 Sender = Annotated[Caller, Depends(requires(Scope.NOTIFICATIONS_SEND))]
 
 
@@ -98,6 +103,16 @@ def _items(body: BulkRequest) -> Sequence[dict[str, Any]]:
 
 def _validated(item: dict[str, Any]) -> NotificationRequest | Rejected:
     try:
+        _check_size(item)
         return validated(NotificationRequest, item)
-    except ValidationFailed as refusal:
+    except (PayloadTooLarge, ValidationFailed) as refusal:
         return refusal
+
+
+def _check_size(item: dict[str, Any]) -> None:
+    """Raise PayloadTooLarge naming the largest field of an item that is larger than `ITEM_BYTES`."""
+    size = len(_encode(item))
+    if size > ITEM_BYTES:
+        largest = max(item, key=lambda name: len(_encode(item[name])))
+        message = f"the item is {size} bytes of JSON; at most {ITEM_BYTES} are accepted"
+        raise PayloadTooLarge(details=[Detail(largest, message)])
