@@ -36,6 +36,82 @@ async def test_a_missing_variable_is_named(system: System) -> None:
     assert all(template["code"] in detail["message"] for detail in error["details"])
 
 
+PHONES = {"phone": "+14155550134", "push_token": "token123", "email": "ada@example.com"}
+
+
+@pytest.mark.parametrize(("channel", "fallback"), [("sms", []), ("push", []), ("email", ["push", "sms"])])
+async def test_a_mail_alone_is_never_sent_to_a_phone(system: System, channel: str, fallback: list[str]) -> None:
+    code = (await system.create_template())["code"]
+    body = {"notification_type": channel, "recipient": PHONES, "template_code": code, "variables": {"name": "Ada"}}
+    answer = await system.submit(**body, fallback=fallback)
+    error = _error(answer, 400, "validation_error")
+    told = {detail["field"]: detail["message"] for detail in error["details"]}
+    if fallback:
+        assert told == {f"fallback.{at}": f"template {code} has no {one} part" for at, one in enumerate(fallback)}
+    else:
+        assert told == {"template_code": f"template {code} has no {channel} part"}
+    items = [{**body, "fallback": fallback, "request_id": new_name("phone")}]
+    bulk = await system.client.post(f"{NOTIFICATIONS}/bulk", json={"notifications": items})
+    [result] = bulk.json()["data"]["results"]
+    assert {detail["field"]: detail["message"] for detail in result["error"]["details"]} == told
+
+
+async def test_the_preview_of_a_channel_without_a_part(system: System) -> None:
+    code = (await system.create_template())["code"]
+    for channel in ("sms", "push"):
+        answer = await system.client.post(f"/api/v1/templates/{code}/preview", json={"channel": channel})
+        [detail] = _error(answer, 400, "validation_error")["details"]
+        assert (detail["field"], detail["message"]) == ("channel", f"template {code} has no {channel} part")
+
+
+async def test_an_sms_template_cannot_serve_the_email_surface(system: System) -> None:
+    code = (await system.create_template(channel="sms", subject=None, content="Hi {{ name }}"))["code"]
+    body = {"email": new_email(), "template_code": code, "variables": {"name": "Ada"}}
+    answer = await system.client.post("/api/notifications/send", json=body)
+    [detail] = _error(answer, 400, "validation_error")["details"]
+    assert detail["message"] == f"template {code} has no email part"
+
+
+async def test_variables_of_other_channels_are_not_required(system: System) -> None:
+    parts = {"subject": "S", "content": "<p>{{ html_only }}</p>", "text": "Code {{ code }}"}
+    template = await system.create_template(**parts)
+    assert template["required_variables"] == ["html_only", "code"]
+    sms = {"notification_type": "sms", "recipient": PHONES, "template_code": template["code"]}
+    found = await system.deliver(**sms, variables={"code": 7})
+    caught = await system.mailbox(channel="sms")
+    [message] = [one for one in caught if one["notification_id"] == found["notification_id"]]
+    assert message["text"] == "Code 7"
+    missing = await system.submit(**{**sms, "notification_type": "email"}, variables={"code": 7}, fallback=["sms"])
+    assert _fields(_error(missing, 400, "validation_error")) == {"variables.html_only"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"channel": "push", "subject": "S", "html": "<p>h</p>", "text": "t"},
+        {"channel": "sms", "body": "b", "html": "<p>h</p>"},
+        {"channel": "email", "title": "T"},
+    ],
+)
+async def test_a_template_without_a_part_for_its_own_channel(system: System, body: Json) -> None:
+    answer = await system.client.post("/api/v1/templates", json={"code": new_name("own"), **body})
+    assert _fields(_error(answer, 400, "validation_error")) == {"content"}
+
+
+async def test_the_body_of_a_mail_counts_as_its_content(system: System) -> None:
+    made = await system.client.post(
+        "/api/v1/templates", json={"code": new_name("body"), "channel": "email", "body": "<p>{{ name }}</p>"}
+    )
+    assert (made.status_code, made.json()["data"]["content"]) == (201, "<p>{{ name }}</p>"), made.text
+    address = new_email()
+    code = made.json()["data"]["code"]
+    await system.deliver(recipient={"email": address}, template_code=code, variables={"name": "Ada"})
+    [mail] = system.sink.mails_to(address)
+    html = mail.get_body(("html",))
+    assert html is not None
+    assert "<p>Ada</p>" in html.get_content()
+
+
 async def test_an_unknown_user(system: System) -> None:
     template = await system.create_template()
     answer = await system.submit(user_id=str(uuid4()), template_code=template["code"], variables={"name": "Ada"})

@@ -93,7 +93,7 @@ async def failing_sends(system: EmbeddedSystem, sink: SmtpSink, user_id: str) ->
     refusal = f"550 5.1.1 <{EMAIL}> {PHONE}: no such user"
     sink.script(EMAIL, Step(rcpt=f"451 4.7.1 <{EMAIL}> greylisted"), Step(rcpt=refusal), Step(rcpt=refusal))
     template = await system.create_template(content="<p>{{ name }}{{ 1 | divided_by: zero }}</p>", subject="{{ name }}")
-    plain = await system.create_template()
+    plain = await system.create_template(text="Hello {{ name }}")
     ids = []
     for code, extra in (
         (plain["code"], {"callback_url": f"http://127.0.0.1:9/{CANARY}?token={SECRET}", "metadata": {"m": CANARY}}),

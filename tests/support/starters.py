@@ -11,9 +11,9 @@ from angarium.contracts.templates import CompiledTemplate
 from angarium.rendering.compile import Compiler
 from angarium.rendering.content import EmailContent
 from angarium.rendering.fragments import Fragment
+from angarium.rendering.parts import given_parts
 from angarium.rendering.renderer import Renderer
 from angarium.services.templates.drafting import make_draft
-from angarium.services.templates.model import given_parts
 
 EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "verification": {

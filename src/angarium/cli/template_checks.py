@@ -8,9 +8,10 @@ from angarium.cli.template_files import FILES, FileProblem, UnreadableFiles, fil
 from angarium.contracts.templates import TemplateCreate
 from angarium.rendering.compile import Compiler
 from angarium.rendering.fragments import Fragment, Fragments, references
+from angarium.rendering.parts import given_parts
 from angarium.rendering.problems import TemplateInvalid
 from angarium.services.templates.drafting import make_draft, sources_of
-from angarium.services.templates.model import Source, given_parts
+from angarium.services.templates.model import Source
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """The bodies of the templates service, and what other services ask it."""
 
+from collections.abc import Collection, Sequence
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -15,7 +16,10 @@ VersionStatus = Literal["draft", "published", "superseded"]
 
 
 class TemplateParts(Body):
-    """Liquid sources. `content` is every channel's main body; the specific names win over it."""
+    """Liquid sources. `content` is the main part of the template's own channel; the specific names win over it.
+
+    For a mail `content` is `html`, for a push `body`, for an SMS `text`.
+    """
 
     subject: Source | None = None
     content: Source | None = None
@@ -143,8 +147,22 @@ class CompiledTemplate(BaseModel):
     delivery_policy: DeliveryPolicy
     retry_delays: list[str] | None
     locales: dict[str, ChannelSources]
+    channel_variables: dict[Channel, list[str]] | None = None
+    """Those of `required_variables` that each channel needs; None: every channel needs them all."""
     raw_html: bool = False
     """Its variables are HTML already, and are not escaped: for a built-in template alone, never for a stored one."""
+
+    def serves(self, channel: Channel) -> bool:
+        """Whether there is something to send by `channel`."""
+        sources = self.locales.get(self.language)
+        return sources is not None and getattr(sources, channel) is not None
+
+    def required_for(self, channels: Collection[Channel]) -> Sequence[str]:
+        """The variables that at least one of `channels` needs, in the order of `required_variables`."""
+        if self.channel_variables is None:
+            return self.required_variables
+        needed = {name for channel in channels for name in self.channel_variables.get(channel, ())}
+        return [name for name in self.required_variables if name in needed]
 
 
 class PublishedPointer(BaseModel):

@@ -147,4 +147,4 @@ class RestTemplates:
 
 
 def _key(tenant: str, code: str, version: int) -> str:
-    return f"template:{tenant}:{code}:{version}"
+    return f"template.2:{tenant}:{code}:{version}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from liquid import BoundTemplate
 
+from angarium.contracts.statuses import Channel
 from angarium.contracts.templates import ChannelSources, TemplateParts
 from angarium.rendering.assembly import Assembler
 from angarium.rendering.authoring import AuthoringEnvironment
@@ -15,6 +16,7 @@ from angarium.rendering.limits import Limits, Timer
 from angarium.rendering.liquid import SafeEnvironment
 from angarium.rendering.locales import locale_chain
 from angarium.rendering.mjml import check_elements, check_mjml, compile_mjml, is_document
+from angarium.rendering.parts import MAIN_PARTS, Part, main_part, parts_of
 from angarium.rendering.problems import TemplateInvalid, TemplateProblem
 from angarium.rendering.variables import TypedVariable, typed_variables
 
@@ -53,15 +55,17 @@ class Compiler:
         parts: TemplateParts,
         translations: Mapping[str, TemplateParts],
         *,
+        channel: Channel = Channel.EMAIL,
         code: str = "",
         fragments: Fragments | None = None,
     ) -> Compiled:
         """A template called `name`, made with `fragments`; what `pt-BR` leaves out comes from `pt`, then `language`.
 
+        `content` is the main part of `channel`, which must have one.
         Raises TemplateInvalid with every fault: fields as in the request, `translations.fr.subject` for a translation.
         """
         assembler = Assembler(code, fragments or {}, self._limits)
-        job = _Job(self._limits, self._html, self._plain, assembler)
+        job = _Job(self._limits, self._html, self._plain, assembler, channel)
         locales = {language: job.language(name, language, {"": parts})}
         for locale in translations:
             if locale.lower() == language.lower():
@@ -71,8 +75,9 @@ class Compiler:
             if job.characters > MOST_CHARACTERS:
                 job.problems.append(TemplateProblem("translations", f"are larger than {MOST_CHARACTERS} characters"))
                 break
-        if not job.problems and not job.parsed_bodies:
-            job.problems.append(TemplateProblem("content", "content, or a part of a channel, is required"))
+        if getattr(locales[language], channel) is None:
+            names = " or ".join(dict.fromkeys(reversed(MAIN_PARTS[channel])))
+            job.problems.append(TemplateProblem("content", f"required: a template for {channel} needs {names}"))
         if job.problems:
             raise TemplateInvalid(job.problems)
         return Compiled(locales, typed_variables(job.parsed), assembler.used)
@@ -101,8 +106,11 @@ def _chain(
 class _Job:
     """One template being compiled."""
 
-    def __init__(self, limits: Limits, html: _Environments, plain: _Environments, assembler: Assembler) -> None:
+    def __init__(
+        self, limits: Limits, html: _Environments, plain: _Environments, assembler: Assembler, own: Channel
+    ) -> None:
         self._limits = limits
+        self._own = own
         self._html = html
         self._plain = plain
         self._assembler = assembler
@@ -110,52 +118,53 @@ class _Job:
         self._locale = ""
         self.problems: list[TemplateProblem] = []
         self.parsed: list[BoundTemplate] = []
-        self.parsed_bodies = 0
         self.characters = 0
         self._made: dict[tuple[str, ...], str] = {}
 
     def language(self, name: str, locale: str, chain: Mapping[str, TemplateParts]) -> ChannelSources:
         """The sources of one language, from the parts of `chain` by their prefix, the nearest first."""
         self._locale = locale
-        whole, fields = TemplateParts(), dict.fromkeys(TemplateParts.model_fields, "")
-        for prefix, parts in reversed(list(chain.items())):
-            whole = _completed(whole, parts)
-            fields.update({part: prefix + part for part in _given(parts)})
+        self._check_unused(chain)
         return ChannelSources(
-            email=self._email(name, whole, fields), push=self._push(whole, fields), sms=self._sms(whole, fields)
+            email=self._email(name, parts_of(Channel.EMAIL, self._own, chain)),
+            push=self._push(parts_of(Channel.PUSH, self._own, chain)),
+            sms=self._sms(parts_of(Channel.SMS, self._own, chain)),
         )
 
-    def _email(self, name: str, parts: TemplateParts, fields: Mapping[str, str]) -> dict[str, str] | None:
-        main = _first(parts, "mjml", "html", "content")
-        if main is None and parts.text is None:
+    def _check_unused(self, chain: Mapping[str, TemplateParts]) -> None:
+        """Check a `content` that a more specific part wins over: other templates may include it."""
+        prefix, nearest = next(iter(chain.items()))
+        if nearest.content is None or main_part(self._own, parts_of(self._own, self._own, chain)) == "content":
+            return
+        environments = self._html if self._own is Channel.EMAIL else self._plain
+        try:
+            environments.authoring.compiled(nearest.content, f"{prefix}content")
+        except TemplateProblem as problem:
+            self._blame(problem)
+
+    def _email(self, name: str, parts: Mapping[str, Part]) -> dict[str, str] | None:
+        main = main_part(Channel.EMAIL, parts)
+        if main is None and "text" not in parts:
             return None
-        self.parsed_bodies += 1
-        made = {"subject": self._source(parts, "subject", fields) if parts.subject is not None else _literal(name)}
-        if main is not None and (html := self._mail_html(getattr(parts, main), main, fields[main])):
+        made = {"subject": self._source(parts, "subject") if "subject" in parts else _literal(name)}
+        if main is not None and (html := self._mail_html(parts[main].source, main, parts[main].field)):
             made["html"] = html
-        if parts.text is not None:
-            made["text"] = self._source(parts, "text", fields)
-        elif "html" in made and (text := self._made_text(made["html"], fields[str(main)])):
+        if "text" in parts:
+            made["text"] = self._source(parts, "text")
+        elif main is not None and "html" in made and (text := self._made_text(made["html"], parts[main].field)):
             made["text"] = text
         return made
 
-    def _push(self, parts: TemplateParts, fields: Mapping[str, str]) -> dict[str, str] | None:
-        main = _first(parts, "body", "content")
+    def _push(self, parts: Mapping[str, Part]) -> dict[str, str] | None:
+        main = main_part(Channel.PUSH, parts)
         if main is None:
             return None
-        self.parsed_bodies += 1
-        made = {"body": self._source(parts, main, fields)}
-        for part in ("title", "image", "link"):
-            if getattr(parts, part) is not None:
-                made[part] = self._source(parts, part, fields)
-        return made
+        others = [name for name in ("title", "image", "link") if name in parts]
+        return {"body": self._source(parts, main), **{name: self._source(parts, name) for name in others}}
 
-    def _sms(self, parts: TemplateParts, fields: Mapping[str, str]) -> dict[str, str] | None:
-        main = _first(parts, "text", "content")
-        if main is None:
-            return None
-        self.parsed_bodies += 1
-        return {"text": self._source(parts, main, fields)}
+    def _sms(self, parts: Mapping[str, Part]) -> dict[str, str] | None:
+        main = main_part(Channel.SMS, parts)
+        return None if main is None else {"text": self._source(parts, main)}
 
     def _mail_html(self, source: str, part: str, name: str) -> str:
         def made() -> str:
@@ -200,10 +209,10 @@ class _Job:
 
         return self._once(("text", field, html), made)
 
-    def _source(self, parts: TemplateParts, part: str, fields: Mapping[str, str]) -> str:
-        source, name = getattr(parts, part), fields[part]
-        key = ("plain", name, self._locale_of(source), source)
-        return self._once(key, lambda: self._assembled(source, part, name, self._plain))
+    def _source(self, parts: Mapping[str, Part], name: str) -> str:
+        source, field = parts[name].source, parts[name].field
+        key = ("plain", field, self._locale_of(source), source)
+        return self._once(key, lambda: self._assembled(source, name, field, self._plain))
 
     def _parsed_again(self, source: str, environment: SafeEnvironment, field: str) -> str:
         """What a tool made must be a template still."""
@@ -231,30 +240,9 @@ class _Job:
             self.problems.append(problem)
 
 
-def _completed(default: TemplateParts, parts: TemplateParts) -> TemplateParts:
-    """`parts` with what they leave out; a translated main body replaces every form that the default's had."""
-    merged = {**_given(default), **_given(parts)}
-    for general, forms in (
-        ("content", ("html", "mjml", "text", "body")),
-        ("html", ("mjml", "text")),
-        ("mjml", ("html", "text")),
-    ):
-        if getattr(parts, general) is not None:
-            merged = {k: v for k, v in merged.items() if k not in forms or getattr(parts, k) is not None}
-    return TemplateParts.model_construct(None, **merged)
-
-
 def _composed(problem: TemplateProblem, source: str) -> TemplateProblem:
     """A fault that only the whole has, with its layout and partials: it has no place in what the author wrote."""
     return TemplateProblem.at(problem.field, f"with its layout and partials: {problem.message}", source, 0)
-
-
-def _given(parts: TemplateParts) -> dict[str, str]:
-    return {name: value for name in TemplateParts.model_fields if (value := getattr(parts, name)) is not None}
-
-
-def _first(parts: TemplateParts, *names: str) -> str | None:
-    return next((name for name in names if getattr(parts, name) is not None), None)
 
 
 def _literal(text: str) -> str:

@@ -128,7 +128,7 @@ class Renderer:
         locale, channel = key[2:]
         sources = _sources(template.locales.get(locale), channel)
         if not sources:
-            raise RenderFailed(channel, f"template {template.code} has nothing for {channel}")
+            raise RenderFailed(channel, f"template {template.code} has no {channel} part")
         escaped = frozenset() if template.raw_html else _HTML_PARTS
         return {part: self._parsed_part(part, source, html=part in escaped) for part, source in sources.items()}
 

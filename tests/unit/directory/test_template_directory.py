@@ -201,9 +201,9 @@ async def test_what_cannot_be_read_in_the_cache_is_not_there(
     templates: RestTemplates, service: Service, cache: MemoryCache, kept: bytes
 ) -> None:
     await templates.version("default", "welcome", 2)
-    copy = (await cache.get_many(["template:default:welcome:2"]))[0]
+    copy = (await cache.get_many(["template.2:default:welcome:2"]))[0]
     assert copy is not None
-    await cache.set_many({"template:default:welcome:1": kept or copy}, timedelta(hours=1))
+    await cache.set_many({"template.2:default:welcome:1": kept or copy}, timedelta(hours=1))
     service.away = True
     with pytest.raises(DirectoryUnavailable):
         await templates.version("default", "welcome", 1)

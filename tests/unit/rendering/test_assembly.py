@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from angarium.contracts.statuses import Channel
 from angarium.contracts.templates import TemplateParts
 from angarium.rendering.compile import Compiled, Compiler
 from angarium.rendering.fragments import Fragment, references
@@ -38,7 +39,7 @@ FRAGMENTS = {
 
 def compiled(content: str, code: str = "own", **translations: TemplateParts) -> Compiled:
     parts = TemplateParts(content=content)
-    return COMPILER.compile("n", "en", parts, translations, code=code, fragments=FRAGMENTS)
+    return COMPILER.compile("n", "en", parts, translations, channel=Channel.PUSH, code=code, fragments=FRAGMENTS)
 
 
 def flat(content: str) -> str:

@@ -2,17 +2,20 @@
 
 import pytest
 
+from angarium.contracts.statuses import Channel
 from angarium.contracts.templates import ChannelSources, TemplateParts
 from angarium.rendering.compile import Compiled, Compiler
 from angarium.rendering.problems import TemplateInvalid
 
 
-def compiled(translations: dict[str, TemplateParts] | None = None, /, **parts: str) -> Compiled:
-    return Compiler().compile("Welcome", "en", TemplateParts.model_validate(parts), translations or {})
+def compiled(
+    translations: dict[str, TemplateParts] | None = None, own: Channel = Channel.EMAIL, /, **parts: str
+) -> Compiled:
+    return Compiler().compile("Welcome", "en", TemplateParts.model_validate(parts), translations or {}, channel=own)
 
 
-def sources(**parts: str) -> ChannelSources:
-    return compiled({}, **parts).locales["en"]
+def sources(own: Channel = Channel.EMAIL, /, **parts: str) -> ChannelSources:
+    return compiled({}, own, **parts).locales["en"]
 
 
 def email(**parts: str) -> dict[str, str]:
@@ -29,11 +32,46 @@ def faults(
     return [(p.field, p.message, p.line, p.column) for p in caught.value.problems]
 
 
-def test_content_is_every_channels_main_body() -> None:
-    made = sources(content="Hi {{ name }}", subject="S")
-    assert made.email == {"subject": "S", "html": "Hi {{ name }}", "text": "Hi {{ name }}"}
-    assert made.push == {"body": "Hi {{ name }}"}
-    assert made.sms == {"text": "Hi {{ name }}"}
+def test_content_is_the_main_part_of_the_own_channel_alone() -> None:
+    parts = {"content": "Hi {{ name }}", "subject": "S"}
+    email = {"subject": "S", "html": "Hi {{ name }}", "text": "Hi {{ name }}"}
+    assert sources(**parts) == ChannelSources(email=email)
+    assert sources(Channel.PUSH, **parts) == ChannelSources(push={"body": "Hi {{ name }}"})
+    assert sources(Channel.SMS, **parts) == ChannelSources(sms={"text": "Hi {{ name }}"})
+
+
+def test_a_given_text_serves_the_mail_and_the_sms_but_a_made_one_only_the_mail() -> None:
+    made = sources(content="<p>h</p>", text="t")
+    assert (made.email, made.sms) == ({"subject": "Welcome", "html": "<p>h</p>", "text": "t"}, {"text": "t"})
+    assert sources(content="<p>h</p>").sms is None
+
+
+def test_a_translated_mail_takes_no_text_from_the_phones() -> None:
+    french = TemplateParts(content="<p>F</p>")
+    made = compiled({"fr": french}, content="<p>E</p>", text="E", title="T", body="B").locales["fr"]
+    assert made.email == {"subject": "Welcome", "html": "<p>F</p>", "text": "F"}
+    assert (made.push, made.sms) == ({"body": "B", "title": "T"}, {"text": "E"})
+
+
+@pytest.mark.parametrize(
+    ("own", "parts", "names"),
+    [
+        (Channel.EMAIL, {"title": "T", "body": "B"}, "content or html or mjml"),
+        (Channel.PUSH, {"subject": "S", "html": "h", "text": "t"}, "content or body"),
+        (Channel.SMS, {"html": "h", "body": "b"}, "content or text"),
+    ],
+)
+def test_a_template_without_a_part_for_its_own_channel_is_refused(
+    own: Channel, parts: dict[str, str], names: str
+) -> None:
+    with pytest.raises(TemplateInvalid) as caught:
+        compiled({}, own, **parts)
+    [problem] = caught.value.problems
+    assert (problem.field, problem.message) == ("content", f"required: a template for {own} needs {names}")
+
+
+def test_a_content_that_a_specific_part_replaces_is_checked_all_the_same() -> None:
+    assert faults(html="<p>h</p>", content="{% if %}")[0][0] == "content"
 
 
 def test_specific_names_win() -> None:
@@ -46,11 +84,7 @@ def test_specific_names_win() -> None:
 def test_a_channel_without_a_main_part_is_absent() -> None:
     assert sources(text="t").push is None
     assert sources(html="<p>h</p>").sms is None
-    assert sources(body="b").email is None
-
-
-def test_without_any_body_it_is_refused() -> None:
-    assert faults(subject="S") == [("content", "content, or a part of a channel, is required", None, None)]
+    assert sources(Channel.PUSH, body="b").email is None
 
 
 def test_css_is_inlined_and_media_queries_stay() -> None:
@@ -183,5 +217,5 @@ def test_required_variables_are_found_in_all_parts_and_languages() -> None:
 
 
 def test_text_that_only_looks_like_html_stays_a_template() -> None:
-    made = sources(content="5 <{{ a }}> {% if b %}<{% endif %} 7")
+    made = sources(Channel.SMS, content="5 <{{ a }}> {% if b %}<{% endif %} 7")
     assert made.sms == {"text": "5 <{{ a }}> {% if b %}<{% endif %} 7"}

@@ -22,7 +22,8 @@ def template(
     defaults: dict[str, Any] | None = None,
     **parts: str,
 ) -> CompiledTemplate:
-    made = Compiler().compile("Welcome", "en", TemplateParts(**parts), translations or {})
+    channel = Channel.PUSH if "body" in parts else Channel.EMAIL
+    made = Compiler().compile("Welcome", "en", TemplateParts(**parts), translations or {}, channel=channel)
     return CompiledTemplate(
         template_id=UUID(int=1),
         tenant="default",
@@ -91,7 +92,7 @@ def test_defaults_stand_in_for_what_is_not_given() -> None:
 
 
 def test_a_channel_that_the_template_has_not_fails_for_good() -> None:
-    with pytest.raises(RenderFailed, match="nothing for push"):
+    with pytest.raises(RenderFailed, match="template welcome has no push part"):
         Renderer().render(template(text="x"), Channel.PUSH, None, {})
 
 

@@ -4,7 +4,6 @@ from typing import Any
 from uuid import UUID
 
 from angarium.contracts.errors import Detail, ValidationFailed
-from angarium.contracts.statuses import Channel
 from angarium.contracts.templates import CompiledTemplate
 from angarium.contracts.users import Contact
 from angarium.notifications.model import NewNotification
@@ -14,7 +13,7 @@ from angarium.services.gateway.candidate import Candidate
 
 def check_against_template(candidate: Candidate, template: CompiledTemplate) -> None:
     """Raise ValidationFailed naming every channel without a part and every required variable that is missing."""
-    details = [*_channel_faults(candidate, template), *_variable_faults(candidate.request.variables, template)]
+    details = [*_channel_faults(candidate, template), *_variable_faults(candidate, template)]
     if details:
         raise ValidationFailed(details=details)
 
@@ -65,21 +64,17 @@ def _locale(candidate: Candidate, contact: Contact | None, template: CompiledTem
 def _channel_faults(candidate: Candidate, template: CompiledTemplate) -> list[Detail]:
     faults = []
     for position, channel in enumerate(candidate.channels):
-        if not _serves(template, channel):
+        if not template.serves(channel):
             field = "template_code" if position == 0 else f"fallback.{position - 1}"
-            faults.append(Detail(field, f"template {template.code} has no content for {channel}"))
+            faults.append(Detail(field, f"template {template.code} has no {channel} part"))
     return faults
 
 
-def _serves(template: CompiledTemplate, channel: Channel) -> bool:
-    sources = template.locales.get(template.language)
-    return sources is not None and getattr(sources, channel.value) is not None
-
-
-def _variable_faults(variables: dict[str, Any], template: CompiledTemplate) -> list[Detail]:
+def _variable_faults(candidate: Candidate, template: CompiledTemplate) -> list[Detail]:
+    variables = candidate.request.variables
     return [
         Detail(f"variables.{name}", f"required by template {template.code}")
-        for name in template.required_variables
+        for name in template.required_for(candidate.channels)
         if name not in template.defaults and _value(variables, name) is None
     ]
 

@@ -2,15 +2,18 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from typing import TypeVar
 
 from angarium.contracts.errors import Detail, ValidationFailed
 from angarium.contracts.statuses import Channel
 from angarium.contracts.templates import TemplateParts, TemplateVersionCreate, VariableView
 from angarium.rendering.compile import Compiled, Compiler
 from angarium.rendering.fragments import Fragment, Fragments, references
+from angarium.rendering.parts import given_parts, main_part
 from angarium.rendering.problems import TemplateInvalid, TemplateProblem
+from angarium.rendering.requirements import required_by_channel
 from angarium.rendering.sms import shortest_sms
-from angarium.services.templates.model import Draft, Source, Sources, given_parts
+from angarium.services.templates.model import Draft, Source, Sources
 
 MOST_TRANSLATIONS = 200
 MOST_FRAGMENTS = 100
@@ -18,6 +21,7 @@ MOST_SEGMENTS = 10
 """Of an SMS; what providers take at most."""
 _INHERITED = ("description", "channel", "language", "category", "delivery_policy", "retry_delays")
 
+PartsT = TypeVar("PartsT", bound=TemplateParts)
 FindFragments = Callable[[str, Collection[str]], Awaitable[Fragments]]
 """What is published under some of a tenant's codes."""
 
@@ -62,10 +66,31 @@ def make_draft(compiler: Compiler, code: str, body: TemplateVersionCreate, fragm
     if len(body.translations) > MOST_TRANSLATIONS:
         raise TemplateInvalid([TemplateProblem("translations", f"may be at most {MOST_TRANSLATIONS}")])
     name = body.name or code
-    compiled = compiler.compile(name, body.language, body, body.translations, code=code, fragments=fragments)
+    body = _with_content(body)
+    compiled = compiler.compile(
+        name, body.language, body, body.translations, channel=body.channel, code=code, fragments=fragments
+    )
     if body.channel is Channel.SMS:
         _refuse_long_sms(body, compiled)
-    return Draft(source=_source(name, body, compiled), compiled=Sources(locales=dict(compiled.locales)))
+    source = _source(name, body, compiled)
+    required = required_by_channel(compiled.locales, source.required_variables)
+    return Draft(source=source, compiled=Sources(locales=dict(compiled.locales), required=required))
+
+
+def _with_content(body: TemplateVersionCreate) -> TemplateVersionCreate:
+    """`body` with `body` as `content` where a mail has no other main part, as other systems' clients name it."""
+    if body.channel is not Channel.EMAIL or main_part(Channel.EMAIL, given_parts(body)) is not None:
+        return body
+    if body.body is None:
+        return body
+    translations = {locale: _content_from_body(parts) for locale, parts in body.translations.items()}
+    return _content_from_body(body).model_copy(update={"translations": translations})
+
+
+def _content_from_body(parts: PartsT) -> PartsT:
+    if main_part(Channel.EMAIL, given_parts(parts)) is not None or parts.body is None:
+        return parts
+    return parts.model_copy(update={"content": parts.body, "body": None})
 
 
 def sources_of(body: TemplateVersionCreate) -> Iterator[str]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from angarium.contracts.errors import TemplateNotFound
+from angarium.contracts.errors import TemplateNotFound, ValidationFailed
 from angarium.contracts.templates import CompiledTemplate, PreviewRequest, TemplateCreate, TemplateVersionCreate
 from angarium.platform.auth.caller import Caller
 from angarium.platform.cache.port import Cache
@@ -133,6 +133,8 @@ class Library:
         _, version = await self._store.version(tenant, code, body.version)
         compiled = await self._store.compiled(tenant, code, version.version)
         channel = body.channel or version.source.channel
+        if not compiled.serves(channel):
+            raise ValidationFailed.of("channel", f"template {code} has no {channel} part")
         return await render_preview(self._renderer, compiled, channel, body.locale, body.variables)
 
     async def _announce(self, template: Template, event: str, version: int) -> None:

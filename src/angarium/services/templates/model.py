@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from angarium.contracts.statuses import Channel, DeliveryPolicy
-from angarium.contracts.templates import ChannelSources, CompiledTemplate, TemplateParts, VariableView, VersionStatus
+from angarium.contracts.templates import ChannelSources, CompiledTemplate, VariableView, VersionStatus
 from angarium.rendering.fragments import Fragment
 from angarium.rendering.locales import locale_chain
 
@@ -43,9 +43,13 @@ class Source(BaseModel):
 
 
 class Sources(BaseModel):
-    """A version's compiled sources by language."""
+    """A version's compiled sources by language, and the required variables of each channel.
+
+    `required` is None where `content` was compiled for every channel, as older versions of Angarium did.
+    """
 
     locales: dict[str, ChannelSources]
+    required: dict[Channel, list[str]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,11 +86,6 @@ class Draft:
     compiled: Sources
 
 
-def given_parts(parts: TemplateParts) -> dict[str, str]:
-    """The parts that are there."""
-    return {name: text for name in TemplateParts.model_fields if (text := getattr(parts, name)) is not None}
-
-
 def fragment_of(version: int, source: Source) -> Fragment:
     """A version as other templates take pieces of it."""
     return Fragment(version, source.language, source.parts, source.translations)
@@ -106,4 +105,5 @@ def compiled_template(template: Template, version: int, source: Source, compiled
         delivery_policy=source.delivery_policy,
         retry_delays=source.retry_delays,
         locales=compiled.locales,
+        channel_variables=compiled.required,
     )

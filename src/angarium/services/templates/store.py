@@ -3,6 +3,7 @@
 Every method raises DatabaseUnavailable when the database cannot serve.
 """
 
+import asyncio
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -26,6 +27,7 @@ from angarium.services.templates.model import (
     compiled_template,
     fragment_of,
 )
+from angarium.services.templates.older import read_older
 from angarium.services.templates.schema import templates, versions
 
 Check = Callable[[Template], object]
@@ -79,8 +81,10 @@ class TemplateStore:
             if template is None:
                 raise TemplateNotFound
             row = await _version_row(connection, template, version)
-            sources = Sources.model_validate_json(row["compiled"])
-            return compiled_template(template, version, Source.model_validate_json(row["source"]), sources)
+        source, sources = Source.model_validate_json(row["source"]), Sources.model_validate_json(row["compiled"])
+        if sources.required is None:
+            sources = await asyncio.to_thread(read_older, source, sources)
+        return compiled_template(template, version, source, sources)
 
     async def versions(self, tenant: str, code: str, *, limit: int, offset: int) -> tuple[Sequence[Version], int]:
         """A page of a template's versions, newest first, and how many there are. Raises TemplateNotFound."""

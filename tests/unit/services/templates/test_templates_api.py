@@ -132,14 +132,48 @@ async def test_languages(client: httpx2.AsyncClient) -> None:
 
 
 async def test_preview(client: httpx2.AsyncClient) -> None:
-    await created(client, title="T", translations={"fr": {"subject": "Bonjour {{name}}"}})
+    await created(client, title="T", body="B {{name}}", text="S {{name}}", translations={"fr": {"content": "<p>F</p>"}})
     url, variables = "/templates/welcome/preview", {"name": "<J>"}
     email = (await client.post(url, json={"variables": variables, "locale": "fr"})).json()["data"]
-    assert email == {"subject": "Bonjour <J>", "html": "<p>Hello &lt;J&gt;</p>", "text": "Hello <J>"}
-    push = (await client.post(url, json={"variables": variables, "channel": "push"})).json()["data"]
-    assert push == {"title": "T", "body": "<p>Hello <J></p>", "image": None, "link": None}
-    sms = (await client.post(url, json={"variables": variables, "channel": "sms"})).json()["data"]
-    assert sms == {"text": "<p>Hello <J></p>", "segments": 1, "encoding": "GSM-7"}
+    assert email == {"subject": "Hello <J>", "html": "<p>F</p>", "text": "F"}
+    for locale in ("en", "fr"):
+        body = {"variables": variables, "locale": locale}
+        push = (await client.post(url, json={**body, "channel": "push"})).json()["data"]
+        assert push == {"title": "T", "body": "B <J>", "image": None, "link": None}
+        sms = (await client.post(url, json={**body, "channel": "sms"})).json()["data"]
+        assert sms == {"text": "S <J>", "segments": 1, "encoding": "GSM-7"}
+
+
+@pytest.mark.parametrize("channel", ["push", "sms"])
+async def test_a_preview_of_a_channel_without_a_part_is_refused(client: httpx2.AsyncClient, channel: str) -> None:
+    await created(client)
+    answer = await client.post("/templates/welcome/preview", json={"variables": {"name": "J"}, "channel": channel})
+    assert answer.status_code == 400
+    [detail] = answer.json()["error"]["details"]
+    assert (detail["field"], detail["message"]) == ("channel", f"template welcome has no {channel} part")
+
+
+async def test_the_body_of_a_mail_without_content_is_stored_as_content(client: httpx2.AsyncClient) -> None:
+    body = {"code": "other", "channel": "email", "body": "<p>A</p>", "translations": {"fr": {"body": "<p>F</p>"}}}
+    answer = await client.post("/templates", json=body)
+    assert answer.status_code == 201, answer.text
+    made = answer.json()["data"]
+    assert (made["content"], made["body"], made["translations"]) == ("<p>A</p>", None, {"fr": {"content": "<p>F</p>"}})
+    french = (await client.post("/templates/other/preview", json={"locale": "fr"})).json()["data"]
+    assert french["html"] == "<p>F</p>"
+    both = await client.post("/templates", json={**body, "code": "both", "html": "<p>H</p>"})
+    assert (both.json()["data"]["body"], both.json()["data"]["content"]) == ("<p>A</p>", None)
+
+
+async def test_each_channel_requires_only_its_own_variables(client: httpx2.AsyncClient) -> None:
+    parts = {"content": "<p>{{ name }} {{ url }}</p>", "text": "{{ code }}", "body": "{% if url %}x{% endif %}"}
+    await created(client, subject="S", required_variables=None, title="{{ name }}", **parts)
+    compiled = await client.get("/internal/v1/templates/welcome/versions/1", headers=SERVICE)
+    needed = compiled.json()["data"]["channel_variables"]
+    assert needed == {"email": ["name", "url", "code"], "push": ["name"], "sms": ["code"]}
+    await created(client, code="listed", content="<p>{{ a }}</p>", text="t", required_variables=["a", "unused"])
+    compiled = await client.get("/internal/v1/templates/listed/versions/1", headers=SERVICE)
+    assert compiled.json()["data"]["channel_variables"] == {"email": ["a", "unused"], "sms": ["unused"]}
 
 
 async def test_a_preview_that_fails_says_why(client: httpx2.AsyncClient) -> None:

@@ -1,0 +1,73 @@
+"""Which parts of a template serve which channel, over the languages that it falls back to."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TypeVar
+
+from angarium.contracts.statuses import Channel
+from angarium.contracts.templates import TemplateParts
+
+ValueT = TypeVar("ValueT")
+
+MAIN_PARTS: Mapping[Channel, tuple[str, ...]] = MappingProxyType(
+    {
+        Channel.EMAIL: ("mjml", "html", "content"),
+        Channel.PUSH: ("body", "content"),
+        Channel.SMS: ("text", "content"),
+    }
+)
+"""The names of a channel's main part, the most specific first."""
+_OTHER_PARTS: Mapping[Channel, tuple[str, ...]] = MappingProxyType(
+    {Channel.EMAIL: ("subject", "text"), Channel.PUSH: ("title", "image", "link"), Channel.SMS: ()}
+)
+_REPLACED = (
+    ("content", ("html", "mjml", "text", "body")),
+    ("html", ("mjml", "text")),
+    ("mjml", ("html", "text")),
+)
+"""What a translated main part replaces, which would be in another language."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A Liquid source and the field of the request that it comes from."""
+
+    source: str
+    field: str
+
+
+def given_parts(parts: TemplateParts) -> dict[str, str]:
+    """The parts that are present, by name."""
+    return {name: text for name in TemplateParts.model_fields if (text := getattr(parts, name)) is not None}
+
+
+def parts_of(channel: Channel, own: Channel, chain: Mapping[str, TemplateParts]) -> dict[str, Part]:
+    """The parts that serve `channel`, in a template whose own channel is `own`.
+
+    `content` is the main part of the own channel only: HTML written for a mail is no text for a phone.
+    `chain`: the parts of each language by the prefix of their fields, the nearest language first.
+    """
+    names = {*MAIN_PARTS[channel], *_OTHER_PARTS[channel]} - ({"content"} if channel is not own else set())
+    languages = [
+        {name: Part(source, prefix + name) for name, source in given_parts(parts).items() if name in names}
+        for prefix, parts in chain.items()
+    ]
+    return merged(reversed(languages))
+
+
+def merged(languages: Iterable[Mapping[str, ValueT]]) -> dict[str, ValueT]:
+    """Parts by name, each from the last of `languages` that has it.
+
+    A translated main part replaces every form of the main part before it.
+    """
+    whole: dict[str, ValueT] = {}
+    for given in languages:
+        replaced = {form for general, forms in _REPLACED if general in given for form in forms}
+        whole = {**{name: part for name, part in whole.items() if name not in replaced}, **given}
+    return whole
+
+
+def main_part(channel: Channel, parts: Mapping[str, object]) -> str | None:
+    """The name of the main part of `channel` among `parts`."""
+    return next((name for name in MAIN_PARTS[channel] if name in parts), None)
