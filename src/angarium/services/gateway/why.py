@@ -1,6 +1,7 @@
 """Why a notification stands where it does, in plain words: read from its record and its timeline, nothing else."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from angarium.contracts.fields import rfc3339
@@ -10,6 +11,8 @@ from angarium.contracts.statuses import Status
 Timeline = Sequence[Mapping[str, Any]]
 
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+_TEENS = range(11, 14)
+_ENDINGS: Mapping[int, str] = {1: "st", 2: "nd", 3: "rd"}
 _BEFORE_THE_ADDRESS = frozenset({"opted_out", "quiet_hours", "user_not_found", "template_not_found", "cancelled"})
 _OF_THE_ADDRESS = frozenset({"no_address", "invalid_address", "suppressed"})
 _NOT_SENT: Mapping[str, str] = {
@@ -20,6 +23,7 @@ _NOT_SENT: Mapping[str, str] = {
     "invalid_address": "Not sent, since the address cannot be right: {message}.",
     "suppressed": "Not sent, since the address is on the suppression list: {message}.",
     "template_not_found": "Not sent, since the template's version is gone.",
+    "empty_message": "Not sent, since its text is empty: {message}.",
     "render_failed": "Not sent, since the template could not be rendered: {message}.",
 }
 
@@ -63,7 +67,7 @@ def _summary(view: NotificationView, events: Timeline) -> str:  # noqa: PLR0911 
 
 def _ended(view: NotificationView, events: Timeline) -> str:  # noqa: PLR0911 - one for each way to end
     code = view.reason.code if view.reason else str(view.status)
-    message = view.reason.message if view.reason else ""
+    message = view.reason.message.rstrip(". ") if view.reason else ""
     if view.status is Status.EXPIRED:
         return "Not sent, since its time had passed."
     if view.status is Status.CANCELLED and code != "user_erased":
@@ -116,7 +120,7 @@ def _schedule(view: NotificationView, events: Timeline) -> Decision | None:
     if view.send_at is None:
         return None
     released = bool(_named(events, "published") or _named(events, "claimed"))
-    asked = f"Asked for at {rfc3339(view.send_at)}."
+    asked = f"Asked for at {_moment(rfc3339(view.send_at))}."
     return Decision(check="schedule", result="released" if released else "waiting", detail=asked)
 
 
@@ -124,14 +128,14 @@ def _expiry(view: NotificationView) -> Decision | None:
     if view.expires_at is None:
         return None
     result = "expired" if view.status is Status.EXPIRED else "in_time" if view.sent_at else "open"
-    return Decision(check="expiry", result=result, detail=f"Not to be sent after {rfc3339(view.expires_at)}.")
+    return Decision(check="expiry", result=result, detail=f"Not to be sent after {_moment(rfc3339(view.expires_at))}.")
 
 
 def _preferences(view: NotificationView, events: Timeline) -> Decision:
     if view.user_id is None or view.recipient is not None:
         return _decision("preferences", "not_asked", "There is no stored user to ask.")
     if view.reason is not None and view.reason.code in {"opted_out", "user_not_found"}:
-        return _decision("preferences", view.reason.code, f"{view.reason.message.capitalize()}.")
+        return _decision("preferences", view.reason.code, f"{_capitalised(view.reason.message)}.")
     if _was_addressed(view, events):
         about = f"{view.notification_type} for {view.category}" if view.category else str(view.notification_type)
         return _decision("preferences", "allowed", f"Asked just before the send: {about} was on.")
@@ -143,8 +147,7 @@ def _quiet_hours(view: NotificationView, events: Timeline) -> Decision | None:
         return None
     deferrals = [event for event in _named(events, "scheduled") if event.get("reason") == "quiet_hours"]
     if deferrals:
-        until = deferrals[-1].get("next_at")
-        return _decision("quiet_hours", "deferred", f"It was quiet for the user, until {until}.")
+        return _decision("quiet_hours", "deferred", f"It was quiet for the user{_until(deferrals)}.")
     if view.priority >= URGENT_PRIORITY:
         return _decision("quiet_hours", "passed", f"Priority {view.priority} is urgent and passes them.")
     if _was_addressed(view, events):
@@ -154,7 +157,7 @@ def _quiet_hours(view: NotificationView, events: Timeline) -> Decision | None:
 
 def _address(view: NotificationView, events: Timeline) -> Decision | None:
     if view.reason is not None and view.reason.code in _OF_THE_ADDRESS:
-        return _decision("address", view.reason.code, f"{view.reason.message.capitalize()}.")
+        return _decision("address", view.reason.code, f"{_capitalised(view.reason.message)}.")
     if not _was_addressed(view, events):
         return None
     return _decision("address", "found", f"There was a good address for {view.notification_type}.")
@@ -165,7 +168,7 @@ def _attempts(events: Timeline) -> Sequence[Decision]:
         Decision(
             check="provider",
             result=str(event.get("outcome")),
-            detail=f"{_ordinal(event['attempt']).capitalize()} attempt by {event.get('provider')}"
+            detail=f"{_capitalised(_ordinal(event['attempt']))} attempt by {event.get('provider')}"
             + (f": {event['answer']}" if event.get("answer") else "")
             + (f" ({event['duration_ms']} ms)." if "duration_ms" in event else "."),
         )
@@ -186,7 +189,7 @@ def _operator(events: Timeline) -> Decision | None:
     replays = _named(events, "replayed")
     if not replays:
         return None
-    return _decision("replay", "replayed", f"An operator sent it again at {replays[-1]['at']}.")
+    return _decision("replay", "replayed", f"An operator sent it again at {_moment(replays[-1]['at'])}.")
 
 
 def _receipt(events: Timeline) -> Decision | None:
@@ -194,7 +197,7 @@ def _receipt(events: Timeline) -> Decision | None:
     if not reports:
         return None
     last = reports[-1]
-    return _decision("receipt", last["event"], f"Reported by {last['by']} at {last['at']}.")
+    return _decision("receipt", last["event"], f"Reported by {last['by']} at {_moment(last['at'])}.")
 
 
 def _fallback(view: NotificationView, events: Timeline) -> Decision | None:
@@ -226,11 +229,24 @@ def _named(events: Timeline, name: str) -> Sequence[Mapping[str, Any]]:
 
 def _until(events: Timeline) -> str:
     moments = [event["next_at"] for event in events if event.get("next_at")]
-    return f" until {moments[-1]}" if moments else ""
+    return f" until {_moment(moments[-1])}" if moments else ""
+
+
+def _moment(text: str) -> str:
+    """An RFC 3339 time in UTC as `2026-11-20 09:00:02 UTC`."""
+    return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _capitalised(message: str) -> str:
+    """`message` as a sentence without its full stop; the rest of its letters stay as they are."""
+    return f"{message[:1].upper()}{message[1:]}".rstrip(". ")
 
 
 def _ordinal(number: int) -> str:
-    return _ORDINALS[number - 1] if 0 < number <= len(_ORDINALS) else f"{number}th"
+    if 0 < number <= len(_ORDINALS):
+        return _ORDINALS[number - 1]
+    ending = "th" if number % 100 in _TEENS else _ENDINGS.get(number % 10, "th")
+    return f"{number}{ending}"
 
 
 def _count(number: int, word: str, words: str | None = None) -> str:

@@ -58,7 +58,7 @@ def _because(code: str, message: str) -> dict[str, str]:
         (
             _view(Status.RETRYING),
             [ACCEPTED, GREYLISTED],
-            "Waits for its second attempt until 2026-11-20T09:00:02Z; the first was answered: 451 greylisted.",
+            "Waits for its second attempt until 2026-11-20 09:00:02 UTC; the first was answered: 451 greylisted.",
         ),
         (
             _view(Status.FAILED, attempts=6, reason=_because("retries_exhausted", "421 later")),
@@ -125,7 +125,7 @@ def test_quiet_hours_defer_and_urgent_ones_pass() -> None:
     }
     view = _view(Status.SCHEDULED, attempts=0, reason=_because("quiet_hours", "quiet until 06:00Z"))
     why = explain(view, [ACCEPTED, until])
-    assert why.summary == "Waits until 2026-11-21T06:00:00Z, since it is quiet for the user until then."
+    assert why.summary == "Waits until 2026-11-21 06:00:00 UTC, since it is quiet for the user until then."
     assert _results(view, [ACCEPTED, until])["quiet_hours"] == "deferred"
     assert _results(_view(Status.PENDING, priority=9), [ACCEPTED])["quiet_hours"] == "passed"
 
@@ -157,9 +157,9 @@ def test_ends_name_the_decision_that_made_them() -> None:
 def test_reports_replays_schedules_and_fallbacks_are_told() -> None:
     events = [
         ACCEPTED,
-        {"event": "published", "at": "x", "status": "pending"},
-        {"event": "replayed", "at": "y", "status": "pending"},
-        {"event": "delivered", "at": "z", "status": "delivered", "by": "shop"},
+        {"event": "published", "at": "2026-11-20T09:00:00Z", "status": "pending"},
+        {"event": "replayed", "at": "2026-11-20T09:00:00Z", "status": "pending"},
+        {"event": "delivered", "at": "2026-11-20T09:00:00Z", "status": "delivered", "by": "shop"},
     ]
     found = _results(_view(Status.DELIVERED, send_at=AT, sent_at=AT, expires_at=AT, fallback_of=UUID(int=2)), events)
     assert (found["schedule"], found["replay"], found["receipt"], found["origin"], found["expiry"]) == (
@@ -172,3 +172,38 @@ def test_every_status_has_words_even_without_a_timeline(status: Status) -> None:
     why = explain(_view(status, attempts=0, provider=None), [])
     assert why.summary.endswith(".")
     assert why.decisions
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "detail"),
+    [
+        ("invalid_address", "not an international phone number (E.164)", "Not an international phone number (E.164)."),
+        ("no_address", "no address for SMS", "No address for SMS."),
+        ("opted_out", "email is switched off for DE-Marketing.", "Email is switched off for DE-Marketing."),
+    ],
+)
+def test_a_reason_keeps_its_capitals(code: str, message: str, detail: str) -> None:
+    why = explain(_view(Status.FAILED, attempts=0, reason=_because(code, message)), [ACCEPTED])
+    assert detail in [decision.detail for decision in why.decisions]
+
+
+@pytest.mark.parametrize("status", Status)
+def test_no_sentence_holds_a_raw_time(status: Status) -> None:
+    raw = "2026-11-20T09:00:02.123456Z"
+    events = [
+        ACCEPTED,
+        {"event": "scheduled", "at": raw, "status": "scheduled", "reason": "quiet_hours", "next_at": raw},
+        {"event": "replayed", "at": raw, "status": "pending"},
+        _attempt(12, "retry", "451", next_at=raw),
+        {"event": "delivered", "at": raw, "status": "delivered", "by": "relay"},
+    ]
+    at = datetime.fromisoformat(raw)
+    why = explain(_view(status, attempts=21, send_at=at, expires_at=at, sent_at=at), events)
+    words = " ".join([why.summary, *(decision.detail for decision in why.decisions)])
+    assert "T09:00" not in words
+    assert ".123456" not in words
+    assert "2026-11-20 09:00:02 UTC" in words
+
+
+def test_high_ordinals_are_english() -> None:
+    assert explain(_view(Status.SENDING, attempts=21), [ACCEPTED]).summary == "Is being sent, on its 21st attempt."
