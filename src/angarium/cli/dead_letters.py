@@ -88,14 +88,15 @@ def replay(
         as_json: Print JSON.
     """
     chosen = {k: v for k, v in _filter(channel, reason, template, older_than).items() if v is not None}
-    if letter_id is None and not chosen and not all_:
+    if (letter_id is not None) + bool(chosen) + all_ != 1:
         raise CallFailed("give a dead letter id, a filter, or --all")
     with Api(ClientSettings.load()) as api:
         if letter_id is not None:
             done = api.call("POST", f"{PATH}/{letter_id}/replay")["data"]
             Output(as_json=as_json).thing(done, f"Replayed {letter_id}.")
             return
-        body = {"filter": chosen, "dry_run": dry_run, "rate_per_second": rate}
+        which = {"filter": chosen} if chosen else {"all": True}
+        body = {**which, "dry_run": dry_run, "rate_per_second": rate}
         done = api.call("POST", f"{PATH}/replay", body=body)["data"]
     done_with = "nothing replayed (dry run)" if dry_run else f"{done['replayed']} replayed"
     Output(as_json=as_json).thing(done, f"{done['matched']} matched; {done_with}.")

@@ -275,13 +275,18 @@ class DeadLetterFilter(Body):
     """Which dead letters are meant; nothing set means all."""
 
     channel: Channel | None = None
-    reason: str | None = None
-    template_code: str | None = None
+    reason: Text | None = None
+    template_code: Text | None = None
     older_than: InstantField | None = None
+
+    @property
+    def empty(self) -> bool:
+        """Whether it lets everything through."""
+        return all(value is None for value in self.__dict__.values())
 
 
 class ReplayRequest(Body):
-    """`POST /api/v1/dead-letters/replay`."""
+    """`POST /api/v1/dead-letters/replay`: those that a filter finds, or all by `{"all": true}`."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -289,9 +294,22 @@ class ReplayRequest(Body):
         }
     )
 
-    filter: DeadLetterFilter = Field(default_factory=DeadLetterFilter)
+    filter: DeadLetterFilter | None = None
+    all: Flag = False
     dry_run: Flag = False
     rate_per_second: Annotated[float, Field(gt=0, le=100_000)] | None = None
+
+    @property
+    def wanted(self) -> DeadLetterFilter:
+        """Which dead letters are meant."""
+        return self.filter or DeadLetterFilter()
+
+    @model_validator(mode="after")
+    def _says_which(self) -> Self:
+        if self.all is not self.wanted.empty:
+            required = "required: a filter, or all: true for every dead letter"
+            raise field_error("filter", "must be left out with all: true" if self.all else required)
+        return self
 
 
 class ReplayResult(BaseModel):

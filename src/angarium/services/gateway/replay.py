@@ -45,10 +45,10 @@ class Replays:
         `replayed` counts those on their way when this returns. A paced replay that takes longer than a caller
         waits goes on in this process; what the end of the process cuts off stays on the list.
         """
-        letters = await self._reader.matching_letters(actor.caller.tenant, request.filter)
+        letters = await self._reader.matching_letters(actor.caller.tenant, request.wanted)
         if request.dry_run or not letters:
             return ReplayResult(matched=len(letters), replayed=0, dry_run=request.dry_run)
-        await self._audit.write(self._audit.entry(actor, "dead_letters.replayed", _words(request.filter)))
+        await self._audit.write(self._audit.entry(actor, "dead_letters.replayed", _words(request.wanted)))
         prompt = _prompt_part(len(letters), request.rate_per_second)
         replayed = await self._pace(actor, letters[:prompt], request.rate_per_second)
         if prompt < len(letters):

@@ -15,7 +15,7 @@ from angarium.platform.broker.port import Outgoing
 from angarium.platform.clock import SystemClock
 from angarium.platform.telemetry.logging import make_logger
 from angarium.services.gateway.janitor import Janitor
-from tests.unit.services.gateway.conftest import PATH, World, error_of
+from tests.unit.services.gateway.conftest import PATH, World, error_of, fields_of
 
 LETTERS = "/api/v1/dead-letters"
 LEASE = timedelta(seconds=20)
@@ -125,6 +125,37 @@ async def test_many_are_replayed_by_filter(world: World) -> None:
     real = await world.client.post(f"{LETTERS}/replay", json={**body, "rate_per_second": 100})
     assert real.json()["data"] == {"matched": 5, "replayed": 5, "dry_run": False}
     assert [letter["notification_id"] for letter in await letters(world)] == [kept]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"filter": {}},
+        {"filter": None},
+        {"filter": {"channel": None, "reason": None, "template_code": None, "older_than": None}},
+        {"dry_run": True},
+        {"rate_per_second": 10},
+        {"all": False},
+        {"all": True, "filter": {"channel": "email"}},
+        {"filter": {"reason": "a\x00b"}},
+    ],
+)
+async def test_everything_is_replayed_only_when_it_is_said(world: World, body: dict[str, Any]) -> None:
+    await fail(world, "a")
+    answer = await world.client.post(f"{LETTERS}/replay", json=body)
+    assert answer.status_code == 400
+    assert fields_of(answer)[0].startswith("filter")
+    assert len(await letters(world)) == 1
+
+
+@pytest.mark.parametrize("body", [{"all": True}, {"all": True, "filter": {}}, {"all": True, "filter": None}])
+async def test_all_replays_everything(world: World, body: dict[str, Any]) -> None:
+    await fail(world, "a")
+    counted = await world.client.post(f"{LETTERS}/replay", json={**body, "dry_run": True})
+    assert counted.json()["data"] == {"matched": 1, "replayed": 0, "dry_run": True}
+    real = await world.client.post(f"{LETTERS}/replay", json=body)
+    assert real.json()["data"] == {"matched": 1, "replayed": 1, "dry_run": False}
 
 
 async def test_a_discarded_letter_leaves_the_list_and_stays_failed(world: World) -> None:
