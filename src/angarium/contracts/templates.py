@@ -1,6 +1,6 @@
 """The bodies of the templates service, and what other services ask it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -163,6 +163,21 @@ class CompiledTemplate(BaseModel):
             return self.required_variables
         needed = {name for channel in channels for name in self.channel_variables.get(channel, ())}
         return [name for name in self.required_variables if name in needed]
+
+    def missing(self, variables: Mapping[str, Any], channels: Collection[Channel]) -> list[str]:
+        """The required variables of `channels` that `variables` lacks, or has as null, and that have no default."""
+        wanted = self.required_for(channels)
+        return [name for name in wanted if name not in self.defaults and _value(variables, name) is None]
+
+
+def _value(variables: Mapping[str, Any], name: str) -> Any:
+    """The value under `name`, or under its dotted path; None where there is none."""
+    if name in variables or "." not in name:
+        return variables.get(name)
+    value: Any = variables
+    for part in name.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    return value
 
 
 class PublishedPointer(BaseModel):

@@ -1,6 +1,5 @@
 """Whether user and template allow a candidate, and the record it becomes."""
 
-from typing import Any
 from uuid import UUID
 
 from angarium.contracts.errors import Detail, ValidationFailed
@@ -71,19 +70,5 @@ def _channel_faults(candidate: Candidate, template: CompiledTemplate) -> list[De
 
 
 def _variable_faults(candidate: Candidate, template: CompiledTemplate) -> list[Detail]:
-    variables = candidate.request.variables
-    return [
-        Detail(f"variables.{name}", f"required by template {template.code}")
-        for name in template.required_for(candidate.channels)
-        if name not in template.defaults and _value(variables, name) is None
-    ]
-
-
-def _value(variables: dict[str, Any], name: str) -> Any:
-    """The value under `name`, or under its dotted path; None where there is none."""
-    if name in variables or "." not in name:
-        return variables.get(name)
-    value: Any = variables
-    for part in name.split("."):
-        value = value.get(part) if isinstance(value, dict) else None
-    return value
+    missing = template.missing(candidate.request.variables, candidate.channels)
+    return [Detail(f"variables.{name}", f"required by template {template.code}") for name in missing]

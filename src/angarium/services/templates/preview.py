@@ -11,7 +11,7 @@ from angarium.rendering.problems import RenderFailed
 from angarium.rendering.renderer import Renderer
 from angarium.rendering.sms import measure_sms
 
-Preview = dict[str, str | int | None]
+Preview = dict[str, str | int | list[str] | None]
 
 
 async def render_preview(
@@ -21,14 +21,17 @@ async def render_preview(
     locale: str | None,
     variables: Mapping[str, Any],
 ) -> Preview:
-    """The content as a body. A variable that is missing shows as nothing. Raises ValidationFailed."""
+    """The content as a body, with the required variables that are missing and show as nothing.
+
+    Raises ValidationFailed.
+    """
     try:
         content = renderer.quick(template, channel, locale, variables)
         if content is None:
             content = await renderer.patient(template, channel, locale, variables)
     except RenderFailed as failed:
         raise ValidationFailed.of(failed.part, failed.message) from failed
-    return _shown(content)
+    return {**_shown(content), "missing_variables": template.missing(variables, (channel,))}
 
 
 def _shown(content: Content) -> Preview:

@@ -96,7 +96,7 @@ async def test_an_sms_beyond_ten_segments_is_refused(client: httpx2.AsyncClient)
     fits = await client.post("/templates", json={**body, "text": LONG[1:]})
     assert fits.status_code == 201, fits.text
     preview = await client.post("/templates/long/preview", json={})
-    assert preview.json()["data"] == {"text": LONG[1:], "segments": 10, "encoding": "GSM-7"}
+    assert preview.json()["data"] == {"text": LONG[1:], "segments": 10, "encoding": "GSM-7", "missing_variables": []}
     translated = {**body, "code": "b", "text": "x", "translations": {"de": {"text": "ш" * 671}}}
     answer = await client.post("/templates", json=translated)
     assert [detail["field"] for detail in answer.json()["error"]["details"]] == ["translations.de.text"]

@@ -135,13 +135,23 @@ async def test_preview(client: httpx2.AsyncClient) -> None:
     await created(client, title="T", body="B {{name}}", text="S {{name}}", translations={"fr": {"content": "<p>F</p>"}})
     url, variables = "/templates/welcome/preview", {"name": "<J>"}
     email = (await client.post(url, json={"variables": variables, "locale": "fr"})).json()["data"]
-    assert email == {"subject": "Hello <J>", "html": "<p>F</p>", "text": "F"}
+    assert email == {"subject": "Hello <J>", "html": "<p>F</p>", "text": "F", "missing_variables": []}
     for locale in ("en", "fr"):
         body = {"variables": variables, "locale": locale}
         push = (await client.post(url, json={**body, "channel": "push"})).json()["data"]
-        assert push == {"title": "T", "body": "B <J>", "image": None, "link": None}
+        assert push == {"title": "T", "body": "B <J>", "image": None, "link": None, "missing_variables": []}
         sms = (await client.post(url, json={**body, "channel": "sms"})).json()["data"]
-        assert sms == {"text": "S <J>", "segments": 1, "encoding": "GSM-7"}
+        assert sms == {"text": "S <J>", "segments": 1, "encoding": "GSM-7", "missing_variables": []}
+
+
+async def test_a_preview_lists_the_variables_that_are_missing(client: httpx2.AsyncClient) -> None:
+    parts = {"subject": "S", "content": "{{ a }}{{ b }}{{ c }}", "text": "{{ d }}", "defaults": {"c": 1}}
+    await client.post("/templates", json={"code": "gaps", **parts})
+    body = {"variables": {"a": 1, "b": None}}
+    shown = (await client.post("/templates/gaps/preview", json=body)).json()["data"]
+    assert shown["missing_variables"] == ["b", "d"]
+    sms = (await client.post("/templates/gaps/preview", json={**body, "channel": "sms"})).json()["data"]
+    assert sms["missing_variables"] == ["d"]
 
 
 @pytest.mark.parametrize("channel", ["push", "sms"])
