@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from angarium.contracts.statuses import TRANSITIONS, Status
+from angarium.contracts.statuses import TRANSITIONS, Channel, Status
 from angarium.notifications.model import Event, Reason
 from tests.conformance.store.backends import LEASE, SECOND, TENANT, Backend, result
 
@@ -48,6 +48,18 @@ async def test_what_is_not_there_has_no_status(backend: Backend) -> None:
     assert await _move(backend, uuid4(), Status.CANCELLED) is None
     assert await _move(backend, identifier, Status.CANCELLED, tenant="other") is None
     assert await backend.status(identifier) is Status.PENDING
+
+
+async def test_one_of_another_channel_is_not_there(backend: Backend) -> None:
+    identifier = await backend.ended(Status.SENT)
+    event = Event("delivered", backend.clock.now(), {"status": "delivered"})
+    for channel, old, now in (
+        (Channel.SMS, None, Status.SENT),
+        (Channel.EMAIL, Status.SENT, Status.DELIVERED),
+    ):
+        moved = await backend.store.move(identifier, tenant=TENANT, to=Status.DELIVERED, event=event, channel=channel)
+        assert moved is old
+        assert await backend.status(identifier) is now
 
 
 async def test_one_being_sent_belongs_to_its_worker_even_when_its_lease_has_ended(backend: Backend) -> None:

@@ -14,7 +14,7 @@ from typing import Protocol
 from uuid import UUID
 
 from angarium.contracts.errors import Transient
-from angarium.contracts.statuses import Status
+from angarium.contracts.statuses import Channel, Status
 from angarium.notifications.model import (
     Acceptance,
     Event,
@@ -86,10 +86,11 @@ class NotificationStore(Protocol):
         event: Event,
         reason: Reason | None = None,
         among: Collection[Status] | None = None,
+        channel: Channel | None = None,
     ) -> Status | None:
         """Move one notification by hand (cancel, receipts) where the table allows it.
 
-        With `among` only from one of these.
+        With `among` only from one of these. With `channel` a notification of another channel is not there.
 
         Returns the status it had (the move took place if the table allows that one → `to`); None: not there.
         A row that is `sending` is moved by its worker alone (or the sweeper) and never here, whatever the table

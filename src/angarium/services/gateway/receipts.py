@@ -1,12 +1,12 @@
 """Delivery reports: what became of a notification after it was sent."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from types import MappingProxyType
 from uuid import UUID
 
 from angarium.contracts.errors import Conflict, NotFound, Transient
-from angarium.contracts.statuses import UNFINISHED, Status
+from angarium.contracts.statuses import UNFINISHED, Channel, Status
 from angarium.notifications.model import Event, Reason
 from angarium.notifications.store.held_reports import HeldReports, Report
 from angarium.notifications.store.port import NotificationStore
@@ -37,13 +37,24 @@ class Receipts:
         self._clock = clock
         self._logger = logger
 
-    async def delivered(self, caller: Caller, notification_id: UUID, at: datetime | None) -> None:
-        """It arrived. The same report again changes nothing. Raises NotFound; Conflict where it ended otherwise."""
-        await self._take(self._report(caller, notification_id, Status.DELIVERED, at, None))
+    async def delivered(self, caller: Caller, channel: Channel, notification_id: UUID, at: datetime | None) -> None:
+        """It arrived. The same report again changes nothing.
 
-    async def bounced(self, caller: Caller, notification_id: UUID, at: datetime | None, error: str) -> None:
-        """It did not arrive; no dead letter. The same report again changes nothing. Raises NotFound; Conflict."""
-        await self._take(self._report(caller, notification_id, Status.FAILED, at, error))
+        Raises NotFound, also for a notification of another channel; Conflict where it ended otherwise.
+        """
+        await self._take(self._report(caller, notification_id, Status.DELIVERED, at, None), channel)
+
+    async def bounced(
+        self, caller: Caller, channel: Channel, notification_id: UUID, at: datetime | None, error: str
+    ) -> None:
+        """It did not arrive; no dead letter. The same report again changes nothing. Raises as `delivered` does."""
+        await self._take(self._report(caller, notification_id, Status.FAILED, at, error), channel)
+
+    async def pending(self, caller: Caller, channel: Channel, notification_id: UUID) -> None:
+        """Nothing new. Raises NotFound as `delivered` does."""
+        report = self._report(caller, notification_id, Status.DELIVERED, None, None)
+        if await self._move(report, Status.DELIVERED, channel, among=frozenset()) is None:
+            raise NotFound
 
     async def run(self) -> None:
         """Apply what was held, for ever."""
@@ -76,8 +87,8 @@ class Receipts:
             error=error,
         )
 
-    async def _take(self, report: Report) -> None:
-        old = await self._apply(report)
+    async def _take(self, report: Report, channel: Channel) -> None:
+        old = await self._apply(report, channel)
         if old is None:
             raise NotFound
         if old in UNFINISHED:
@@ -87,9 +98,9 @@ class Receipts:
             message = f"A notification that is {old} cannot become {report.status}"
             raise Conflict(message)
 
-    async def _apply(self, report: Report) -> Status | None:
-        """The status it had; None: there is no such notification."""
-        old = await self._move(report, report.status)
+    async def _apply(self, report: Report, channel: Channel | None = None) -> Status | None:
+        """The status it had; None: there is no such notification (of `channel`)."""
+        old = await self._move(report, report.status, channel)
         if old is Status.UNKNOWN and report.status is Status.DELIVERED:
             await self._move(report, Status.SENT)
             await self._move(report, Status.DELIVERED)
@@ -97,7 +108,9 @@ class Receipts:
             self._logger.info(_TOLD[report.status], notification_id=str(report.notification_id))
         return old
 
-    async def _move(self, report: Report, to: Status) -> Status | None:
+    async def _move(
+        self, report: Report, to: Status, channel: Channel | None = None, *, among: Collection[Status] | None = None
+    ) -> Status | None:
         event = Event(str(to), report.reported_at, {"status": str(to), "by": report.reported_by})
         reason = Reason(BOUNCED, report.error or "not delivered") if to is Status.FAILED else None
         return await self._store.move(
@@ -106,5 +119,6 @@ class Receipts:
             to=to,
             event=event,
             reason=reason,
-            among=_SOURCES.get(to, frozenset({Status.UNKNOWN})),
+            among=_SOURCES.get(to, frozenset({Status.UNKNOWN})) if among is None else among,
+            channel=channel,
         )

@@ -64,6 +64,19 @@ async def life(world: World) -> Life:
     return Life(world, (await world.send()).json()["data"]["notification_id"])
 
 
+@pytest.mark.parametrize("channel", ["push", "sms"])
+@pytest.mark.parametrize("report", ["delivered", "failed", "pending"])
+async def test_a_report_on_the_path_of_another_channel_is_a_404(life: Life, channel: str, report: str) -> None:
+    path, body = f"/api/v1/{channel}/status", {"notification_id": life.id, "status": report}
+    early = await life.world.client.post(path, json=body)
+    assert (early.status_code, error_of(early)["code"]) == (404, "not_found")
+    assert await life.held() == 0
+    await life.ends(Status.SENT)
+    assert (await life.world.client.post(path, json=body)).status_code == 404
+    assert (await life.view())["status"] == "sent"
+    assert await life.report(report) == 200
+
+
 async def test_a_report_before_the_send_is_recorded_is_held_and_applied_once(life: Life) -> None:
     await life.claim()
     for _ in range(2):

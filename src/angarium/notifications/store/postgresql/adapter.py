@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from angarium.contracts.statuses import Status
+from angarium.contracts.statuses import Channel, Status
 from angarium.notifications.model import (
     Acceptance,
     AcceptOutcome,
@@ -164,11 +164,12 @@ class PostgresqlStore:
         event: Event,
         reason: Reason | None = None,
         among: Collection[Status] | None = None,
+        channel: Channel | None = None,
     ) -> Status | None:
         sources = [old for old in recording.movable_to(to) if among is None or old in among]
         code, words = (reason.code, reason.message) if reason else (None, None)
         rows = await self._fetch(
-            recording.MOVE, notification_id, tenant, to, sources, code, words, encode_events([event])
+            recording.MOVE, notification_id, tenant, to, sources, code, words, encode_events([event]), channel
         )
         return Status(rows[0]["status"]) if rows else None
 

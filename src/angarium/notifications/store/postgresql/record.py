@@ -116,7 +116,8 @@ WHERE n.id = ANY($1::uuid[]) AND (n.claim_token = r.claim_token AND n.status = r
 
 MOVE = f"""
 WITH old AS (
-    SELECT id, status FROM notifications WHERE id = $1 AND (tenant = $2) IS TRUE FOR NO KEY UPDATE
+    SELECT id, status FROM notifications
+    WHERE id = $1 AND (tenant = $2 AND ($8::text IS NULL OR channel = $8::text)) IS TRUE FOR NO KEY UPDATE
 ), moved AS (
     UPDATE notifications n SET
         status = $3::text, due_at = NULL, lease_until = NULL,

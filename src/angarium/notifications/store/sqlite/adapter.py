@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Concatenate, ParamSpec, TypeVar
 from uuid import UUID
 
-from angarium.contracts.statuses import Status
+from angarium.contracts.statuses import Channel, Status
 from angarium.notifications.model import (
     Acceptance,
     Event,
@@ -75,8 +75,9 @@ class SqliteStore:
         event: Event,
         reason: Reason | None = None,
         among: Collection[Status] | None = None,
+        channel: Channel | None = None,
     ) -> Status | None:
-        return await self._run_at(recording.move, notification_id, tenant, to, event, reason, among)
+        return await self._run_at(recording.move, notification_id, tenant, to, event, reason, among, channel)
 
     async def replay(self, letter_ids: Sequence[UUID], *, tenant: str) -> Sequence[UUID]:
         return await self._run_at(dead.replay, letter_ids, tenant)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
-from angarium.contracts.statuses import Status, may_become
+from angarium.contracts.statuses import Channel, Status, may_become
 from angarium.notifications.model import Event, Reason, Result
 from angarium.notifications.store.arguments import first_of_each, result_row
 from angarium.notifications.store.sqlite.letters import keep_letters
@@ -77,12 +77,12 @@ def _sweep_at(status: Status, due_at: int | None, now: int) -> int | None:
 
 def move(
     connection: sqlite3.Connection, now: int, identifier: UUID, tenant: str, to: Status, event: Event,
-    reason: Reason | None, among: Collection[Status] | None = None,
+    reason: Reason | None, among: Collection[Status] | None = None, channel: Channel | None = None,
 ) -> Status | None:  # fmt: skip
     """As `NotificationStore.move`."""
-    query = "SELECT status FROM notifications WHERE id = ? AND tenant = ?"
+    query = "SELECT status, channel FROM notifications WHERE id = ? AND tenant = ?"
     row = connection.execute(query, (identifier.hex, tenant)).fetchone()
-    if row is None:
+    if row is None or (channel is not None and row["channel"] != channel):
         return None
     old = Status(row["status"])
     if old is not Status.SENDING and may_become(old, to) and (among is None or old in among):

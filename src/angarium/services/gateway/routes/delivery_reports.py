@@ -1,6 +1,7 @@
 """`POST /api/v1/{channel}/status`: delivery reports from trusted services."""
 
-from typing import Annotated, Literal
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Literal, assert_never
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
@@ -39,8 +40,11 @@ class DeliveryReport(Body):
     error: Annotated[str, StringConstraints(max_length=1000, pattern=r"^[^\x00]*$")] | None = None
 
 
+Endpoint = Callable[..., Awaitable[Envelope[DeliveryReport]]]
+
+
 class DeliveryReportRoutes:
-    """Takes reports; `pending` says nothing new."""
+    """Takes reports, each on the path of its notification's channel; `pending` says nothing new."""
 
     def __init__(self, receipts: Receipts) -> None:
         self._receipts = receipts
@@ -50,20 +54,33 @@ class DeliveryReportRoutes:
         for channel in Channel:
             router.add_api_route(
                 f"/{channel}/status",
-                self.report,
+                self._reporting(channel),
                 methods=["POST"],
                 response_model=Envelope[DeliveryReport],
                 name=f"report_{channel}",
             )
         return router
 
-    async def report(self, body: DeliveryReport, caller: Reporter) -> Envelope[DeliveryReport]:
-        """Take a delivery report. One that comes before the send is recorded is held until it is.
+    def _reporting(self, channel: Channel) -> Endpoint:
+        async def report(body: DeliveryReport, caller: Reporter) -> Envelope[DeliveryReport]:
+            """Take a delivery report. One that comes before the send is recorded is held until it is.
 
-        The same report again changes nothing. What has ended stays as it is: 409.
-        """
-        if body.status == "delivered":
-            await self._receipts.delivered(caller, body.notification_id, body.timestamp)
-        elif body.status == "failed":
-            await self._receipts.bounced(caller, body.notification_id, body.timestamp, body.error or "not delivered")
-        return one(body, "Report taken")
+            The same report again changes nothing. What has ended stays as it is: 409. A notification of another
+            channel is a 404.
+            """
+            await self._take(channel, body, caller)
+            return one(body, "Report taken")
+
+        return report
+
+    async def _take(self, channel: Channel, body: DeliveryReport, caller: Caller) -> None:
+        match body.status:
+            case "delivered":
+                await self._receipts.delivered(caller, channel, body.notification_id, body.timestamp)
+            case "failed":
+                error = body.error or "not delivered"
+                await self._receipts.bounced(caller, channel, body.notification_id, body.timestamp, error)
+            case "pending":
+                await self._receipts.pending(caller, channel, body.notification_id)
+            case _:
+                assert_never(body.status)
