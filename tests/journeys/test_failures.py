@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.smtp import Step
 from tests.support.system import DistributedSystem, System
-from tests.support.system_verbs import Json, new_email
+from tests.support.system_verbs import Json, new_email, new_name
 from tests.support.wait import until
 
 DELAYS = [0.1, 0.2, 0.4]
@@ -166,6 +166,24 @@ async def test_without_an_address_it_fails(system: System) -> None:
     )
     found = await system.wait_for(accepted["notification_id"], "failed")
     assert found["reason"]["code"] == "no_address"
+
+
+@pytest.mark.parametrize(
+    ("channel", "parts"),
+    [
+        ("sms", {"text": "{% if x %}Hello{% endif %}"}),
+        ("push", {"body": " {{ x }}"}),
+        ("email", {"content": "<p>{{ x }}</p>"}),
+    ],
+)
+async def test_an_empty_message_is_not_sent(system: System, channel: str, parts: Json) -> None:
+    body = {"code": new_name("empty"), "channel": channel, "required_variables": [], **parts}
+    made = await system.client.post("/api/v1/templates", json=body)
+    assert made.status_code == 201, made.text
+    recipient = {"email": new_email(), "phone": "+14155550134", "push_token": "token123"}
+    accepted = await system.send(notification_type=channel, recipient=recipient, template_code=body["code"])
+    found = await system.wait_for(accepted["notification_id"], "failed")
+    assert found["reason"]["code"] == "empty_message"
 
 
 @pytest.mark.parametrize(

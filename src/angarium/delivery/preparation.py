@@ -19,6 +19,7 @@ from angarium.directory.port import Contacts, DirectoryUnavailable, Templates
 from angarium.notifications.model import Claimed, Reason, Result
 from angarium.platform.clock import Clock
 from angarium.platform.telemetry.logging import Logger
+from angarium.rendering.content import Content, is_blank
 from angarium.rendering.problems import RenderFailed
 from angarium.rendering.renderer import Renderer
 
@@ -94,7 +95,7 @@ class Preparation:
         except Exception as error:
             self._logger.exception("preparation.failed", notification_id=str(claimed.id))
             return self._results.broken(claimed, error, self._delays)
-        return Ready(claimed, step.addresses, content, step.delays)
+        return self._ready(step, content)
 
     async def _guarded(self, claimed: Claimed, person: Person | None, contacts: People) -> Step:
         """A notification that breaks our own code runs out of attempts, and its neighbours don't notice."""
@@ -176,13 +177,20 @@ class Preparation:
     def _render(
         self, claimed: Claimed, template: CompiledTemplate, addresses: tuple[Address, ...], delays: Sequence[timedelta]
     ) -> Step:
+        step = Unrendered(claimed, template, addresses, delays)
         try:
             content = self._renderer.quick(template, claimed.channel, claimed.locale, claimed.variables)
         except RenderFailed as error:
             return self._results.failed(claimed, Reason("render_failed", str(error)))
         if content is None:
-            return Unrendered(claimed, template, addresses, delays)
-        return Ready(claimed, addresses, content, delays)
+            return step
+        return self._ready(step, content)
+
+    def _ready(self, step: Unrendered, content: Content) -> Ready | Result:
+        if is_blank(content):
+            reason = Reason("empty_message", f"the {step.claimed.channel} part rendered to an empty message")
+            return self._results.failed(step.claimed, reason)
+        return Ready(step.claimed, step.addresses, content, step.delays)
 
 
 def _person(claimed: Claimed) -> Person | None:

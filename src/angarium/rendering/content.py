@@ -1,6 +1,10 @@
 """What rendering makes: the content of one message, for one channel."""
 
+import re
+import unicodedata
 from dataclasses import dataclass
+from html import unescape
+from typing import assert_never
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +34,44 @@ class SmsContent:
 
 
 Content = EmailContent | PushContent | SmsContent
+
+_UNSEEN = (("<!--", "-->"), ("<head", "</head>"), ("<style", "</style>"), ("<script", "</script>"))
+"""Where HTML begins and ends that shows nothing by itself."""
+_PICTURE = re.compile(r"<(?:img|svg|picture|video|object|embed|hr)\b|\bbackground")
+_TAG = re.compile(r"<[^<>]*>")
+_INVISIBLE = frozenset(("Zs", "Zl", "Zp", "Cc", "Cf"))
+"""Unicode categories of characters that show nothing."""
+
+
+def is_blank(content: Content) -> bool:
+    """Whether `content` shows neither text nor a picture to its reader."""
+    match content:
+        case SmsContent(text):
+            return _blank(text)
+        case PushContent(title, body):
+            return _blank(title) and _blank(body)
+        case EmailContent():
+            return _blank(content.text) and _blank_html(content.html or "")
+        case _:
+            assert_never(content)
+
+
+def _blank(text: str | None) -> bool:
+    return text is None or all(unicodedata.category(character) in _INVISIBLE for character in text)
+
+
+def _blank_html(html: str) -> bool:
+    shown = html.lower()
+    for begin, end in _UNSEEN:
+        shown = _without(shown, begin, end)
+    return not _PICTURE.search(shown) and _blank(unescape(_TAG.sub("", shown)))
+
+
+def _without(text: str, begin: str, end: str) -> str:
+    """`text` without what stands between `begin` and `end`. Linear, unlike a lazy pattern over hostile HTML."""
+    kept, at = [], 0
+    while (start := text.find(begin, at)) >= 0:
+        kept.append(text[at:start])
+        stop = text.find(end, start)
+        at = len(text) if stop < 0 else stop + len(end)
+    return "".join([*kept, text[at:]])

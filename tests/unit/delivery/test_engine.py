@@ -222,6 +222,23 @@ async def test_a_template_that_breaks_rendering_runs_out_of_attempts(tmp_path: P
         assert not bench.provider.received
 
 
+@pytest.mark.parametrize("mail", [{"subject": "S", "html": "<p>{{ x }}</p>"}, {"subject": "S", "text": " {{ x }}\n"}])
+async def test_what_renders_to_nothing_fails_with_a_reason_of_its_own(tmp_path: Path, mail: dict[str, str]) -> None:
+    async with delivering(tmp_path) as bench:
+        sources = TEMPLATE.locales["en"].model_copy(update={"email": mail})
+        bench.directory.templates["welcome"] = TEMPLATE.model_copy(
+            update={"locales": {"en": sources}, "template_id": uuid4()}
+        )
+        [made] = await bench.accept()
+        await bench.ends_as(made, "failed")
+        view = await bench.reader.get("default", made)
+        assert view is not None
+        assert view.reason is not None
+        assert (view.reason.code, view.attempts) == ("empty_message", 0)
+        assert not bench.provider.received
+        assert len((await bench.reader.letters("default", DeadLetterFilter())).rows) == 1
+
+
 async def test_a_stop_lets_sends_under_way_finish(tmp_path: Path) -> None:
     async with delivering(tmp_path) as bench:
         bench.provider.gate = asyncio.Event()
