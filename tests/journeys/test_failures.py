@@ -194,11 +194,14 @@ async def test_an_empty_message_is_not_sent(system: System, channel: str, parts:
         ("push", {"push_token": "not a token!"}),
     ],
 )
-async def test_a_bad_address_fails_with_the_reason(system: System, channel: str, recipient: Json) -> None:
+async def test_a_bad_address_is_refused_at_acceptance(system: System, channel: str, recipient: Json) -> None:
     template = await system.create_template(channel=channel)
-    accepted = await system.send(
-        notification_type=channel, recipient=recipient, template_code=template["code"], variables={"name": "Ada"}
-    )
-    found = await system.wait_for(accepted["notification_id"], "failed")
-    assert found["reason"]["code"] == "invalid_address"
-    assert await system.dead_letter(accepted["notification_id"]) is not None
+    body = {"notification_type": channel, "template_code": template["code"], "variables": {"name": "Ada"}}
+    answer = await system.submit(**body, recipient=recipient)
+    assert answer.status_code == 400, answer.text
+    [detail] = answer.json()["error"]["details"]
+    assert detail["field"] == f"recipient.{next(iter(recipient))}"
+    item = {**body, "recipient": recipient, "request_id": new_name("bad")}
+    bulk = await system.client.post("/api/v1/notifications/bulk", json={"notifications": [item]})
+    [result] = bulk.json()["data"]["results"]
+    assert result["error"]["details"][0]["field"] == detail["field"]

@@ -1,6 +1,7 @@
 """Field types that several bodies share, each with its rule and its source."""
 
 import re
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -26,6 +27,14 @@ class Body(BaseModel):
     """A request body: a field that is not declared is an error that names it."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=False)
+
+    @classmethod
+    def further_faults(cls, content: Mapping[str, Any]) -> Iterable[tuple[str, str]]:  # noqa: ARG003 - for subclasses
+        """Field and message of faults that are found only in a body whose fields are all right.
+
+        Asked for a body with other faults, so that its sender learns of all of them at once.
+        """
+        return ()
 
 
 def field_error(field: str, message: str) -> PydanticCustomError:

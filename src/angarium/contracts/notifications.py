@@ -1,10 +1,14 @@
 """The bodies of the sending API."""
 
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from angarium.contracts.addresses import email_address, phone_number
 from angarium.contracts.envelope import ErrorDetail
 from angarium.contracts.fields import (
     Body,
@@ -19,6 +23,7 @@ from angarium.contracts.fields import (
     Timestamp,
     field_error,
 )
+from angarium.contracts.push_tokens import push_token
 from angarium.contracts.statuses import Channel, DeliveryStatus, Status
 
 BULK_LIMIT = 1000
@@ -26,6 +31,9 @@ URGENT_PRIORITY = 8
 """From this priority on a notification travels in the urgent lane."""
 DEFAULT_PRIORITY = 5
 ADDRESS_FIELD = {Channel.EMAIL: "email", Channel.PUSH: "push_token", Channel.SMS: "phone"}
+
+_CHANNELS = tuple(Channel)
+_ONE_TARGET = "exactly one of user_id or recipient is required"
 
 Text = Annotated[str, StringConstraints(max_length=255, pattern=r"^[^\x00]*$")]
 
@@ -48,6 +56,22 @@ class Recipient(Body):
     def address(self, channel: Channel) -> str | None:
         """The address by which `channel` reaches this recipient."""
         return {Channel.EMAIL: self.email, Channel.PUSH: self.push_token, Channel.SMS: self.phone}[channel]
+
+
+_ADDRESS_RULES: Mapping[str, Callable[[str], object]] = MappingProxyType(
+    {"email": email_address, "phone": phone_number, "push_token": partial(push_token, "fcm")}
+)
+
+
+def address_faults(recipient: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The name of each address in `recipient` that cannot be right, and why."""
+    for name, rule in _ADDRESS_RULES.items():
+        value = recipient.get(name)
+        if isinstance(value, str):
+            try:
+                rule(value)
+            except ValueError as error:
+                yield name, str(error)
 
 
 class NotificationRequest(Body):
@@ -89,10 +113,22 @@ class NotificationRequest(Body):
         """Whose the notification is, as the record keeps it."""
         return None if self.user_id is None else str(self.user_id)
 
+    @classmethod
+    def further_faults(cls, content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        user_id, recipient = content.get("user_id"), content.get("recipient")
+        if (user_id is None) == (recipient is None):
+            yield "user_id", _ONE_TARGET
+        if isinstance(recipient, Mapping):
+            yield from ((f"recipient.{name}", message) for name, message in address_faults(recipient))
+            fallback = content.get("fallback")
+            for channel in (content.get("notification_type"), *(fallback if isinstance(fallback, list) else ())):
+                if channel in _CHANNELS and recipient.get(ADDRESS_FIELD[Channel(channel)]) is None:
+                    yield f"recipient.{ADDRESS_FIELD[Channel(channel)]}", f"required to notify by {channel}"
+
     @model_validator(mode="after")
     def _one_target(self) -> Self:
         if (self.user_id is None) == (self.recipient is None):
-            raise field_error("user_id", "exactly one of user_id or recipient is required")
+            raise field_error("user_id", _ONE_TARGET)
         return self
 
     @model_validator(mode="after")

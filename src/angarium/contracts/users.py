@@ -5,15 +5,17 @@ from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from angarium.contracts.addresses import canonical_email, known_timezone, phone_number
 from angarium.contracts.fields import Body, Flag, Locale, Metadata, Timestamp, field_error
 from angarium.contracts.preferences import PreferencesPatch, given_user_fields, without_nulls, without_read_only
 
 Platform = Literal["fcm", "apns", "webpush", "onesignal"]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$")]
-Email = Annotated[str, StringConstraints(min_length=3, max_length=320)]
-Phone = Annotated[str, StringConstraints(min_length=3, max_length=32)]
+Email = Annotated[str, StringConstraints(max_length=320), AfterValidator(canonical_email)]
+Phone = Annotated[str, StringConstraints(max_length=32), AfterValidator(phone_number)]
+Timezone = Annotated[str, StringConstraints(max_length=64), AfterValidator(known_timezone)]
 Token = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
 
 
@@ -66,7 +68,7 @@ class UserCreate(Body):
     password: Annotated[str, StringConstraints(min_length=8, max_length=1024)] | None = Field(default=None, repr=False)
     preferences: PreferencesPatch | None = None
     locale: Locale | None = None
-    timezone: Annotated[str, StringConstraints(max_length=64)] | None = None
+    timezone: Timezone | None = None
     metadata: Metadata = Field(default_factory=dict)
 
     @model_validator(mode="before")
@@ -95,7 +97,7 @@ class UserPatch(Body):
     password: Annotated[str, StringConstraints(min_length=8, max_length=1024)] | None = Field(default=None, repr=False)
     preferences: PreferencesPatch | None = None
     locale: Locale | None = None
-    timezone: Annotated[str, StringConstraints(max_length=64)] | None = None
+    timezone: Timezone | None = None
     metadata: Metadata | None = None
 
     @model_validator(mode="before")

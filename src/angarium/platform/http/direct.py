@@ -16,7 +16,8 @@ from starlette.responses import Response
 from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
 
-from angarium.contracts.errors import Rejected, ServiceUnavailable, Transient, ValidationFailed
+from angarium.contracts.errors import Detail, Rejected, ServiceUnavailable, Transient, ValidationFailed
+from angarium.contracts.fields import Body
 from angarium.contracts.scopes import Scope
 from angarium.platform.auth.caller import Authenticator, Caller
 from angarium.platform.http.answers import internal_error, refuse
@@ -88,7 +89,16 @@ def validated(model: type[BodyT], content: object) -> BodyT:
         return model.model_validate(content)
     except ValidationError as error:
         errors = error.errors(include_url=False)
-        raise ValidationFailed(details=details_of([{**one, "loc": ("body", *one["loc"])} for one in errors])) from None
+        details = details_of([{**one, "loc": ("body", *one["loc"])} for one in errors])
+        raise ValidationFailed(details=[*details, *_further(model, content, details)]) from None
+
+
+def _further(model: type[BaseModel], content: object, known: Sequence[Detail]) -> Sequence[Detail]:
+    """What else is wrong with `content`, in fields that `known` does not name."""
+    if not issubclass(model, Body) or not isinstance(content, Mapping):
+        return ()
+    named = {detail.field for detail in known}
+    return [Detail(field, message) for field, message in model.further_faults(content) if field not in named]
 
 
 class DirectPaths:

@@ -9,13 +9,15 @@ import msgspec
 from pydantic import BaseModel
 
 from angarium.contracts.errors import Detail, ValidationFailed
-from angarium.contracts.notifications import NotificationRequest
+from angarium.contracts.notifications import NotificationRequest, address_faults
 from angarium.contracts.statuses import Channel
 from angarium.services.gateway.callback_url import Network, check_callback_url
 from angarium.services.gateway.json_text import json_text
 
 FURTHEST = timedelta(days=3653)
 """How far ahead a time may lie: ten years, so that no date arithmetic in any database overflows."""
+LATEST_START = timedelta(seconds=60)
+"""How far in the past `send_at` may lie, in whole seconds: clocks differ, and a call takes its time."""
 _FINGERPRINT_BYTES = 32
 
 
@@ -68,7 +70,11 @@ def check_alone(
 
     `allowed`: ranges to which callbacks may go by plain http; None: there are no callbacks here.
     """
-    details = [*_channel_faults(candidate.request, enabled), *_time_faults(candidate, now)]
+    details = [
+        *_channel_faults(candidate.request, enabled),
+        *_address_faults(candidate.request),
+        *_time_faults(candidate, now),
+    ]
     if candidate.request.callback_url is not None:
         try:
             _check_callback(candidate.request.callback_url, allowed)
@@ -98,6 +104,13 @@ def _channel_faults(request: NotificationRequest, enabled: Collection[Channel]) 
     return faults
 
 
+def _address_faults(request: NotificationRequest) -> list[Detail]:
+    if request.recipient is None:
+        return []
+    faults = address_faults(request.recipient.__dict__)
+    return [Detail(f"recipient.{name}", message) for name, message in faults]
+
+
 def _time_faults(candidate: Candidate, now: datetime) -> list[Detail]:
     send_at, expires_at = candidate.send_at, candidate.expires_at
     faults = [
@@ -105,6 +118,8 @@ def _time_faults(candidate: Candidate, now: datetime) -> list[Detail]:
         for field, moment in (("send_at", send_at), ("expires_at", expires_at))
         if moment is not None and moment - now > FURTHEST
     ]
+    if send_at is not None and now - send_at >= LATEST_START + timedelta(seconds=1):
+        faults.append(Detail("send_at", "must not lie in the past"))
     if expires_at is not None and expires_at <= now:
         faults.append(Detail("expires_at", "must lie ahead"))
     elif expires_at is not None and send_at is not None and expires_at <= send_at:

@@ -1,36 +1,17 @@
-"""Whether a push token can be right for its platform, before anything is sent to it.
-
-Services treat tokens as opaque and change their length at will, so only what they promise is checked.
-"""
-
-import base64
-import binascii
-import re
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
-from typing import Any
-from urllib.parse import urlsplit
-from uuid import UUID
+"""Whether a push token can be right for its platform, before anything is sent to it."""
 
 from msgspec.structs import replace
 
+from angarium.contracts.push_tokens import Token, push_token
 from angarium.delivery.provider import Address, InvalidAddress
-
-Token = str | Mapping[str, Any]
-
-_FCM = re.compile(r"[A-Za-z0-9_:.\-]{1,4096}")
-_APNS = re.compile(r"(?:[0-9a-fA-F]{2}){8,100}")
-_P256DH_BYTES = 65
-_AUTH_BYTES = 16
-_ENDPOINT_LENGTH = 2048
 
 
 def check(platform: str, token: Token) -> Token:
     """The form of `token` to send to. Raises InvalidAddress."""
-    rule = _CHECKS.get(platform)
-    if rule is None:
-        raise InvalidAddress("a device of an unknown platform")
-    return rule(token)
+    try:
+        return push_token(platform, token)
+    except ValueError as error:
+        raise InvalidAddress(str(error)) from error
 
 
 def check_address(address: Address) -> Address:
@@ -41,77 +22,3 @@ def check_address(address: Address) -> Address:
     if isinstance(token, str):
         return replace(address, value=token)
     return replace(address, subscription=token)
-
-
-def _text(token: Token) -> str:
-    if not isinstance(token, str):
-        raise InvalidAddress("a push token of this platform is a string")
-    return token
-
-
-def _fcm(token: Token) -> str:
-    """A registration token: URL-safe characters and `:`, of a length that may change (Firebase documentation)."""
-    text = _text(token)
-    if not _FCM.fullmatch(text):
-        raise InvalidAddress("not an FCM registration token")
-    return text
-
-
-def _apns(token: Token) -> str:
-    """A device token: hexadecimal, of variable length (Apple: "don't hard-code their size")."""
-    text = _text(token)
-    if not _APNS.fullmatch(text):
-        raise InvalidAddress("not an APNs device token (hexadecimal)")
-    return text.lower()
-
-
-def _onesignal(token: Token) -> str:
-    """A subscription id: a UUID."""
-    try:
-        return str(UUID(_text(token)))
-    except ValueError as error:
-        raise InvalidAddress("not a OneSignal subscription id (UUID)") from error
-
-
-def _webpush(token: Token) -> Mapping[str, Any]:
-    """A browser's subscription: https endpoint, P-256 point and 16-byte secret (Push API §8; RFC 8291 §2.1, §3.2)."""
-    if not isinstance(token, Mapping):
-        raise InvalidAddress("a web push token is the browser's subscription object")
-    keys = token.get("keys")
-    if not isinstance(keys, Mapping):
-        raise InvalidAddress("the subscription has no keys")
-    _endpoint(token.get("endpoint"))
-    point = _decoded(keys.get("p256dh"), "p256dh")
-    if len(point) != _P256DH_BYTES or point[0] != 4:  # noqa: PLR2004 - the mark of an uncompressed point (SEC 1 §2.3.3)
-        raise InvalidAddress("the subscription's p256dh is not an uncompressed P-256 point")
-    if len(_decoded(keys.get("auth"), "auth")) != _AUTH_BYTES:
-        raise InvalidAddress("the subscription's auth secret is not 16 bytes")
-    return token
-
-
-def _endpoint(value: object) -> None:
-    if not isinstance(value, str) or len(value) > _ENDPOINT_LENGTH or not value.isascii() or not value.isprintable():
-        raise InvalidAddress("the subscription has no endpoint")
-    try:
-        parts = urlsplit(value)
-        host = parts.hostname
-    except ValueError as error:
-        raise InvalidAddress("the subscription's endpoint is not a URL") from error
-    if parts.scheme != "https" or not host or parts.username is not None or parts.password is not None:
-        raise InvalidAddress("the subscription's endpoint is not an https URL")
-
-
-def _decoded(value: object, name: str) -> bytes:
-    """base64url with or without padding, as browsers differ."""
-    if isinstance(value, str):
-        text = value.rstrip("=").replace("+", "-").replace("/", "_")
-        try:
-            return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        except (binascii.Error, ValueError):
-            pass
-    raise InvalidAddress(f"the subscription's {name} is not base64url")
-
-
-_CHECKS: Mapping[str, Callable[[Token], Token]] = MappingProxyType(
-    {"fcm": _fcm, "apns": _apns, "webpush": _webpush, "onesignal": _onesignal}
-)

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from uuid import UUID
 
+from angarium.contracts.addresses import canonical_email
 from angarium.contracts.errors import Rejected, Transient
 from angarium.contracts.preferences import PreferencesPatch
 from angarium.contracts.users import UserPatch
 from angarium.platform.clock import Clock
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.telemetry.logging import Logger
-from angarium.services.users.addresses import canonical_email
 from angarium.services.users.copies import ContactCopies
 from angarium.services.users.edits import Stamp, amended, new_person
 from angarium.services.users.import_jobs import ImportJob, ImportJobs

@@ -3,11 +3,11 @@
 from collections import OrderedDict, deque
 from uuid import UUID
 
+from angarium.contracts.addresses import canonical_email
 from angarium.contracts.errors import RateLimited, ServiceUnavailable, Unauthorized
 from angarium.platform.clock import Clock
 from angarium.platform.database.faults import DatabaseUnavailable
 from angarium.platform.telemetry.logging import Logger
-from angarium.services.users.addresses import canonical_email
 from angarium.services.users.model import Person
 from angarium.services.users.passwords import Passwords
 from angarium.services.users.rows import email_key

@@ -2,8 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from angarium.contracts.addresses import _PLAIN, _PLAIN_LENGTH, _sent_as, _validated
 from angarium.delivery.provider import Address, InvalidAddress
-from angarium.services.email.address import _PLAIN, _PLAIN_LENGTH, _validated, check, check_address
+from angarium.services.email.address import check, check_address
 
 
 @pytest.mark.parametrize(
@@ -66,4 +67,4 @@ def test_the_name_stays() -> None:
 
 @given(st.from_regex(_PLAIN, fullmatch=True).filter(lambda address: len(address) <= _PLAIN_LENGTH))
 def test_what_is_passed_quickly_the_library_passes_unchanged(address: str) -> None:
-    assert _validated(address) == address
+    assert _sent_as(_validated(address)) == address

@@ -28,6 +28,12 @@ def faults(one: Candidate, enabled: frozenset[Channel] = frozenset(Channel)) -> 
     return [detail.field for detail in refused.value.details]
 
 
+def test_send_at_may_lie_a_minute_in_the_past() -> None:
+    barely = candidate(send_at=(NOW - timedelta(seconds=60)).isoformat())
+    check_alone(barely, enabled=frozenset(Channel), allowed=(), now=NOW)
+    assert faults(candidate(send_at=(NOW - timedelta(seconds=61)).isoformat())) == ["send_at"]
+
+
 def test_the_order_of_keys_does_not_change_the_fingerprint() -> None:
     turned = {"items": [{"b": 2, "a": 1}], "name": "John"}
     assert candidate(variables=turned).fingerprint == candidate().fingerprint

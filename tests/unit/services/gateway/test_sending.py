@@ -18,6 +18,7 @@ from angarium.contracts.statuses import Channel, Status
 from angarium.contracts.templates import ChannelSources
 from angarium.services.gateway.acceptance import Accepted, Verdict
 from angarium.services.gateway.routes.accepted import accepted_answer, bulk_answer
+from tests.support.wait import until
 from tests.unit.services.gateway.conftest import PATH, World, error_of, fields_of
 
 
@@ -191,6 +192,12 @@ async def test_a_replay_wins_over_an_expiry_that_has_passed_and_a_directory_that
         ({"user_id": None, "recipient": {"name": "x"}}, "recipient.email"),
         ({"user_id": None, "recipient": {"phone": "+14155550123"}}, "recipient.email"),
         ({"user_id": None, "recipient": {"email": "a@example.com", "role": "x"}}, "recipient.role"),
+        ({"user_id": None, "recipient": {"email": "not an email"}}, "recipient.email"),
+        ({"user_id": None, "recipient": {"email": " a@shop.example"}}, "recipient.email"),
+        ({"user_id": None, "recipient": {"email": "Ann <a@shop.example>"}}, "recipient.email"),
+        ({"user_id": None, "recipient": {"email": "a@shop.example", "phone": "030 1234"}}, "recipient.phone"),
+        ({"user_id": None, "recipient": {"email": "a@shop.example", "phone": "+1555"}}, "recipient.phone"),
+        ({"user_id": None, "recipient": {"email": "a@shop.example", "push_token": "a b"}}, "recipient.push_token"),
         ({"template_code": None}, "template_code"),
         ({"template_code": "Not A Code"}, "template_code"),
         ({"request_id": None}, "request_id"),
@@ -211,6 +218,7 @@ async def test_a_replay_wins_over_an_expiry_that_has_passed_and_a_directory_that
         ({"send_at": "tomorrow"}, "send_at"),
         ({"send_at": "2026-11-20T09:00:00"}, "send_at"),
         ({"expires_at": "2020-01-01T00:00:00Z"}, "expires_at"),
+        ({"send_at": "2020-01-01T00:00:00Z"}, "send_at"),
         ({"callback_url": "http://example.com"}, "callback_url"),
         ({"callback_url": "nonsense"}, "callback_url"),
         ({"fallback": ["email"]}, "fallback.0"),
@@ -359,3 +367,40 @@ def test_a_bulk_answer_is_what_its_model_would_write() -> None:
 
 def _without_nulls(value: dict[str, Any]) -> dict[str, Any]:
     return {name: entry for name, entry in value.items() if entry is not None}
+
+
+async def test_all_faults_are_named_at_once(world: World) -> None:
+    body = {
+        "notification_type": "fax",
+        "recipient": {"email": "not an email", "phone": "030 1234", "push_token": "a b"},
+        "user_id": str(world.user_id),
+        "priority": "high",
+        "colour": "red",
+    }
+    fields = {
+        "notification_type", "recipient.email", "recipient.phone", "recipient.push_token", "user_id", "priority",
+        "template_code", "request_id", "colour",
+    }  # fmt: skip
+    assert set(fields_of(await world.client.post(PATH, json=body))) == fields
+    bulk = await world.client.post(f"{PATH}/bulk", json={"notifications": [body]})
+    [result] = bulk.json()["data"]["results"]
+    assert {detail["field"] for detail in result["error"]["details"]} == fields
+
+
+async def test_a_missing_address_is_named_beside_other_faults(world: World) -> None:
+    answer = await world.send(user_id=None, recipient={"phone": "+14155550134"}, priority=0, fallback=["push"])
+    assert set(fields_of(answer)) == {"recipient.email", "recipient.push_token", "priority"}
+
+
+async def test_what_was_accepted_is_replayed_when_its_times_have_passed(world: World) -> None:
+    soon = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
+    first = await world.send(expires_at=soon)
+    assert first.status_code == 202, first.text
+
+    async def refused() -> bool:
+        return (await world.send(expires_at=soon, request_id=str(uuid4()))).status_code == 400
+
+    await until(refused)
+    again = await world.send(expires_at=soon)
+    assert (again.status_code, again.headers["idempotent-replayed"]) == (202, "true")
+    assert again.json()["data"]["notification_id"] == first.json()["data"]["notification_id"]

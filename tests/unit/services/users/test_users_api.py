@@ -56,6 +56,21 @@ async def test_a_user_is_created_and_shown(client: httpx2.AsyncClient) -> None:
     assert again.json()["data"] == body["data"]
 
 
+async def test_all_faults_are_named_at_once(client: httpx2.AsyncClient) -> None:
+    bad = {"name": "Ada", "email": "x", "phone": "030 1234", "locale": "not a locale", "timezone": "Mars/Olympus"}
+    answer = await client.post("/users", json={**bad, "colour": "red"})
+    assert answer.status_code == 400
+    named = {detail["field"] for detail in answer.json()["error"]["details"]}
+    assert named == {"email", "phone", "locale", "timezone", "colour"}
+
+
+@pytest.mark.parametrize("address", ["a@localhost", "a@Office.local", "a@sandbox.test"])
+async def test_addresses_that_can_be_sent_to_can_be_stored(client: httpx2.AsyncClient, address: str) -> None:
+    answer = await client.post("/users", json={"name": "Ada", "email": address})
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["data"]["email"] == f"a@{address[2:].lower()}"
+
+
 @pytest.mark.parametrize("address", ["email", "phone", "push_token"])
 async def test_one_address_suffices(client: httpx2.AsyncClient, address: str) -> None:
     answer = await client.post("/users", json={"name": "A", address: JOHN[address]})

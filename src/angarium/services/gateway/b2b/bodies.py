@@ -5,10 +5,10 @@ from typing import Annotated, Any, Self, assert_never
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic.alias_generators import to_camel
 
+from angarium.contracts.addresses import email_address
 from angarium.contracts.fields import Body, RequestId, TemplateCode, Timestamp, field_error
 from angarium.contracts.notifications import NotificationRequest
 from angarium.contracts.statuses import Status
@@ -18,14 +18,7 @@ _FIRST_VISIBLE = "!"
 
 
 def _email(value: str) -> str:
-    """Refuse what is none (RFC 5322); a domain for tests or of a local network is let through to the worker's check."""
-    local, _, domain = value.rpartition("@")
-    known = f"{local}@example.com" if domain.rpartition(".")[2].lower() in {"local", "localhost"} else value
-    try:
-        validate_email(known, check_deliverability=False, test_environment=True)
-    except EmailNotValidError:
-        message = "is not an email address"
-        raise ValueError(message) from None
+    email_address(value)
     return value
 
 
