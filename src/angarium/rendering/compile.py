@@ -23,7 +23,14 @@ from angarium.rendering.variables import TypedVariable, typed_variables
 MOST_COMPILED_CHARACTERS = 1_000_000
 """Of one part."""
 MOST_CHARACTERS = 5_000_000
-"""Of all parts of all languages."""
+"""Of all parts of all languages, as compiled; also of all sources that are put together on the way."""
+
+Working = Callable[[str], None]
+"""Called with a field before each piece of work on it. What it raises ends the compilation."""
+
+
+def ignore(_: str) -> None:
+    """A `Working` that does nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +48,7 @@ class Compiled:
 
 
 class Compiler:
-    """Checks and compiles templates. CPU-bound: up to some hundred milliseconds for the largest; run it in a thread."""
+    """Checks and compiles templates. CPU-bound, and native code reads what authors write: run it in a child process."""
 
     def __init__(self, limits: Limits | None = None, timer: Timer = time.thread_time) -> None:
         self._limits = limits or Limits()
@@ -58,6 +65,7 @@ class Compiler:
         channel: Channel = Channel.EMAIL,
         code: str = "",
         fragments: Fragments | None = None,
+        working: Working = ignore,
     ) -> Compiled:
         """A template called `name`, made with `fragments`; what `pt-BR` leaves out comes from `pt`, then `language`.
 
@@ -65,7 +73,7 @@ class Compiler:
         Raises TemplateInvalid with every fault: fields as in the request, `translations.fr.subject` for a translation.
         """
         assembler = Assembler(code, fragments or {}, self._limits)
-        job = _Job(self._limits, self._html, self._plain, assembler, channel)
+        job = _Job(self._limits, self._html, self._plain, assembler, channel, working)
         locales = {language: job.language(name, language, {"": parts})}
         for locale in translations:
             if locale.lower() == language.lower():
@@ -107,10 +115,17 @@ class _Job:
     """One template being compiled."""
 
     def __init__(
-        self, limits: Limits, html: _Environments, plain: _Environments, assembler: Assembler, own: Channel
+        self,
+        limits: Limits,
+        html: _Environments,
+        plain: _Environments,
+        assembler: Assembler,
+        own: Channel,
+        working: Working,
     ) -> None:
         self._limits = limits
         self._own = own
+        self._working = working
         self._html = html
         self._plain = plain
         self._assembler = assembler
@@ -119,6 +134,7 @@ class _Job:
         self.problems: list[TemplateProblem] = []
         self.parsed: list[BoundTemplate] = []
         self.characters = 0
+        self._assembled_characters = 0
         self._made: dict[tuple[str, ...], str] = {}
 
     def language(self, name: str, locale: str, chain: Mapping[str, TemplateParts]) -> ChannelSources:
@@ -176,7 +192,7 @@ class _Job:
             except TemplateProblem as problem:
                 raise problem if flat == source else _composed(problem, source) from problem
 
-        return self._once(("html", part, name, self._locale_of(source), source), made)
+        return self._once(name, ("html", part, name, self._locale_of(source), source), made)
 
     def _compiled_html(self, flat: str, part: str, name: str) -> str:
         if part == "mjml" and self._fragment and not is_document(flat):
@@ -190,6 +206,10 @@ class _Job:
         """`source`, checked as its author wrote it, with its layout and partials in it."""
         environments.authoring.compiled(source, name)
         flat = self._assembler.assemble(source, part=part, name=name, locale=self._locale)
+        self._assembled_characters += len(flat)  # also of what turns out to be faulty
+        if self._assembled_characters > MOST_CHARACTERS:
+            message = f"with its layouts and partials the template is larger than {MOST_CHARACTERS} characters"
+            raise TemplateInvalid([*self.problems, TemplateProblem(name, message)])
         try:
             self.parsed.append(environments.rendering.compiled(flat, name))
         except TemplateProblem as problem:
@@ -207,12 +227,12 @@ class _Job:
             except TemplateProblem:
                 return ""  # HTML and Liquid are interwoven too closely: the mail goes without this part
 
-        return self._once(("text", field, html), made)
+        return self._once(field, ("text", field, html), made)
 
     def _source(self, parts: Mapping[str, Part], name: str) -> str:
         source, field = parts[name].source, parts[name].field
         key = ("plain", field, self._locale_of(source), source)
-        return self._once(key, lambda: self._assembled(source, name, field, self._plain))
+        return self._once(field, key, lambda: self._assembled(source, name, field, self._plain))
 
     def _parsed_again(self, source: str, environment: SafeEnvironment, field: str) -> str:
         """What a tool made must be a template still."""
@@ -224,9 +244,10 @@ class _Job:
             raise TemplateProblem(field, f"Liquid and HTML are interwoven too closely: {problem.message}") from problem
         return source
 
-    def _once(self, key: tuple[str, ...], make: Callable[[], str]) -> str:
+    def _once(self, field: str, key: tuple[str, ...], make: Callable[[], str]) -> str:
         """What `make` gives; a part that translations share is made once."""
         if key not in self._made:
+            self._working(field)
             try:
                 self._made[key] = make()
             except TemplateProblem as problem:

@@ -1,6 +1,9 @@
 """MJML (mjml.io) to HTML, once, when a version is published."""
 
 import re
+from collections import Counter
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import mrml
 
@@ -40,8 +43,17 @@ _CHILDREN: dict[str, frozenset[str]] = {
     }.items()
 }
 """What stands in what; an element that is not named here holds HTML, or names of other elements (mj-attributes)."""
+MOST_ELEMENTS = 2_000
+"""MJML elements of one document; the largest honest mails have a few hundred."""
+MOST_ATTRIBUTES = 100
+"""Of one element."""
+_MOST: Mapping[str, int] = MappingProxyType(
+    {"mj-carousel-image": 50, "mj-accordion-element": 200, "mj-navbar-link": 200, "mj-social-element": 200}
+)
+"""Of one kind in one document. Carousels are quadratic: the compiler writes CSS for each pair of images."""
 _TAG = re.compile(r"<!--.*?(?:-->|\Z)|<(mj(?:ml|-[\w-]*))\b", re.DOTALL)
 _ELEMENT = re.compile(r"<!--.*?(?:-->|\Z)|<(/?)([a-zA-Z][\w:-]*)(?:[^>\"']|\"[^\"]*\"|'[^']*')*?(/?)>", re.DOTALL)
+_ATTRIBUTE = re.compile(r"\"[^\"]*\"|'[^']*'|\s([^\s=\"'<>/]+)")
 _DOCUMENT = re.compile(r"<mjml\b")
 
 
@@ -77,6 +89,7 @@ def check_mjml(source: str, field: str, limits: Limits) -> Protected:
     protected = protect(source, field, limits)
     check_elements(source, field)
     _check_structure(source, protected, field)
+    _check_sizes(source, protected, field)
     _check_places(source, protected, field)
     return protected
 
@@ -86,6 +99,32 @@ def check_elements(source: str, field: str) -> None:
     for match in _TAG.finditer(source):
         if match.group(1) is not None and match.group(1) not in _KNOWN:
             raise TemplateProblem.at(field, f"unknown MJML tag <{match.group(1)}>", source, match.start())
+
+
+def _check_sizes(source: str, protected: Protected, field: str) -> None:
+    """Refuse what the compiler takes long for, before it sees it."""
+    counts: Counter[str] = Counter()
+    for match in _ELEMENT.finditer(protected.text):
+        closing, name = match.group(1), match.group(2)
+        if name is None or closing:
+            continue
+        message = _excess(name, counts, sum(map(bool, _ATTRIBUTE.findall(match.group()))))
+        if message is not None:
+            raise TemplateProblem.at(field, message, source, protected.index_in(source, match.start()))
+
+
+def _excess(name: str, counts: Counter[str], attributes: int) -> str | None:
+    """What is too much about one more element called `name`; None: nothing is."""
+    if attributes > MOST_ATTRIBUTES:
+        return f"<{name}> has more than {MOST_ATTRIBUTES} attributes"
+    if not name.startswith("mj"):
+        return None
+    counts[name] += 1
+    if counts[name] > _MOST.get(name, MOST_ELEMENTS):
+        return f"there are more than {_MOST.get(name, MOST_ELEMENTS)} <{name}>"
+    if counts.total() > MOST_ELEMENTS:
+        return f"there are more than {MOST_ELEMENTS} MJML elements"
+    return None
 
 
 def _check_structure(source: str, protected: Protected, field: str) -> None:

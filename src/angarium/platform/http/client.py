@@ -103,18 +103,17 @@ class ServiceClient:
         query: str = "",
         body: bytes = b"",
         headers: Mapping[str, str] | None = None,
-        patience: float | None = None,
+        seconds: float | None = None,
     ) -> Forwarded:
         """Pass a client's request on in `caller`'s name, and the answer back.
 
-        `patience`: seconds for this call, where it may take longer than others.
-
         Of `headers` (lower-case names) only Content-Type, If-Match and If-None-Match go along. A refusal or fault in
-        JSON is an answer like any other. Raises ServiceDown when there is none.
+        JSON is an answer like any other. Raises ServiceDown when there is none within `seconds`, by default the
+        client's own time.
         """
         sent = self._headers(caller.tenant, caller)
         sent.update({name: headers[name] for name in TAKEN_ALONG if headers is not None and name in headers})
-        answer = await self._send(method, f"{path}?{query}" if query else path, sent, body, patience)
+        answer = await self._send(method, f"{path}?{query}" if query else path, sent, body, seconds)
         if not answer.headers.get("content-type", "application/json").startswith("application/json"):
             _sound(self.name, answer)
         kept = {name: answer.headers[name] for name in (*PASSED_BACK, *PAGE_HEADERS) if name in answer.headers}
@@ -133,16 +132,11 @@ class ServiceClient:
         return headers
 
     async def _send(
-        self,
-        method: str,
-        path: str,
-        headers: Mapping[str, str],
-        content: bytes = b"",
-        patience: float | None = None,
+        self, method: str, path: str, headers: Mapping[str, str], content: bytes = b"", seconds: float | None = None
     ) -> Answer:
         target = quote(path, safe=_TARGET)
         try:
-            async with asyncio.timeout(patience or self._timeout):
+            async with asyncio.timeout(seconds or self._timeout):
                 return await self._send_again_if_stale(method, target, headers, content)
         except OSError as error:
             message = f"{self.name} does not answer ({type(error).__name__})"

@@ -35,6 +35,7 @@ from angarium.services.gateway.acceptance import AcceptanceRules
 from angarium.services.gateway.audit import AuditLog
 from angarium.services.gateway.audit_reader import AuditReader
 from angarium.services.gateway.authentication import build_authenticator
+from angarium.services.gateway.b2b.plain_text import PlainTexts
 from angarium.services.gateway.callbacks.dispatcher import CallbackDispatcher
 from angarium.services.gateway.callbacks.sending import CallbackSender
 from angarium.services.gateway.callbacks.store import CallbackStore
@@ -132,6 +133,7 @@ class Gateway:
         )
         self.callbacks = CallbackStore(parts.engine, parts.clock, parts.identifiers)
         self.dispatcher = _dispatcher(parts, self.callbacks)
+        self.plain_texts = PlainTexts(parts.clock)
         self.own_tokens = OwnTokens(parts.service_token, parts.clock)
         self.tokens = BearerTokens(self.own_tokens, parts.tokens)
         self.authenticator: Authenticator = build_authenticator(
@@ -166,6 +168,7 @@ class Gateway:
 
     async def drain(self) -> None:
         """Finish what was taken in: commits, their publishing, the use of keys. Call once the server has stopped."""
+        await self.plain_texts.close()
         await self.acceptor.drain()
         await self.replays.close()
         if self.dispatcher is not None:
@@ -216,6 +219,7 @@ class Gateway:
                 store=parts.store,
                 broker=parts.broker,
                 identifiers=parts.identifiers,
+                plain_texts=self.plain_texts,
             ).router(),
             HomeRoutes(mailbox=bool(parts.mailbox)).router(),
             DocumentRoutes(users=parts.users_client, templates=parts.templates_client).router(),

@@ -30,8 +30,8 @@ from angarium.platform.rate_limit.limiter import RateLimiter
 from angarium.platform.rate_limit.opening import open_limiter
 from angarium.platform.telemetry.logging import Logger
 from angarium.platform.telemetry.metrics import Metrics
-from angarium.rendering.compile import Compiler
 from angarium.rendering.renderer import Renderer
+from angarium.services.templates.compiling import Compilers, Compiling
 from angarium.services.templates.drafting import Drafting
 from angarium.services.templates.library import Library
 from angarium.services.templates.routes.internal import internal_router
@@ -53,14 +53,16 @@ def build_app(
     metrics: Metrics,
     clock: Clock,
     identifiers: Identifiers,
-    compiler: Compiler | None = None,
+    compiling: Compiling | None = None,
     limiter: RateLimiter | None = None,
     reports: ChangeReports | None = None,
 ) -> FastAPI:
     """The service over parts that the caller opens and closes. The schema must be there (`MIGRATIONS`).
 
     `limiter` counts calls by key; `reports` takes what clients change here to the audit log, from the app's lifespan.
+    Without `compiling` drafts are compiled in child processes, which end with the app's lifespan.
     """
+    compilers = Compilers(clock)
     app = build_frame(
         service=SERVICE,
         title="Angarium templates",
@@ -71,13 +73,13 @@ def build_app(
         clock=clock,
         identifiers=identifiers,
         limiter=limiter,
-        lifespan=_lifespan(reports, clock, logger),
+        lifespan=_lifespan(reports, compilers, clock, logger),
         routers=[templates_router(), versions_router(), internal_router()],
     )
     store = TemplateStore(engine)
     app.state.library = Library(
         store=store,
-        drafting=Drafting(compiler or Compiler(), store.fragments),
+        drafting=Drafting(compiling or compilers, store.fragments),
         renderer=Renderer(),
         cache=cache,
         clock=clock,
@@ -133,13 +135,14 @@ def _health(engine: AsyncEngine, cache: Cache) -> Health:
     return Health(SERVICE, __version__, checks, optional=frozenset({"cache"}))
 
 
-def _lifespan(reports: ChangeReports | None, clock: Clock, logger: Logger) -> Lifespan:
+def _lifespan(reports: ChangeReports | None, compilers: Compilers, clock: Clock, logger: Logger) -> Lifespan:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with Background(logger=logger, clock=clock) as background:
             if reports is not None:
                 background.start("audit", reports.run)
             yield
+        await compilers.close()
         if reports is not None:
             await reports.hand_on()
 

@@ -18,6 +18,7 @@ from angarium.platform.identifiers import Identifiers
 from angarium.platform.telemetry.logging import make_logger
 from angarium.platform.telemetry.metrics import Metrics
 from angarium.services.templates.app import MIGRATIONS, build_app
+from tests.support.compiling import InThread
 from tests.support.migrated import upgraded
 
 KEYS: Mapping[str, Caller] = {
@@ -66,6 +67,7 @@ async def client(
         metrics=Metrics(),
         clock=clock,
         identifiers=Identifiers(clock),
+        compiling=InThread(),
     )
     transport = httpx2.ASGITransport(app=app)
     async with httpx2.AsyncClient(transport=transport, base_url="http://t", headers={"x-api-key": "admin"}) as client:

@@ -33,6 +33,7 @@ from angarium.services.gateway.b2b.bodies import (
     Word,
     word_of,
 )
+from angarium.services.gateway.b2b.plain_text import PlainTexts
 from angarium.services.gateway.b2b.requests import inline_or_template, verification
 from angarium.services.gateway.gauges import QUEUES
 from angarium.services.gateway.routes.sending import REPLAYED_HEADER
@@ -55,12 +56,14 @@ class B2bRoutes:
         store: NotificationStore,
         broker: Broker,
         identifiers: Identifiers,
+        plain_texts: PlainTexts,
     ) -> None:
         self._acceptor = acceptor
         self._reader = reader
         self._store = store
         self._broker = broker
         self._identifiers = identifiers
+        self._plain_texts = plain_texts
 
     def router(self) -> APIRouter:
         router = APIRouter(prefix=PATH, tags=["b2b email"])
@@ -77,7 +80,9 @@ class B2bRoutes:
 
     async def send(self, body: SendRequest, caller: Sender) -> Response:
         """Send a mail whose content comes along, or of a stored template. 202 once it is durable."""
-        return await self._accept(caller, await inline_or_template(body, self._request_id(body)))
+        request_id = self._request_id(body)
+        request = await inline_or_template(body, request_id, caller.tenant, self._plain_texts)
+        return await self._accept(caller, request)
 
     async def send_verification(self, body: VerificationRequest, caller: Sender) -> Response:
         """Send a mail that asks someone to verify an address. 202 once it is durable."""

@@ -14,11 +14,13 @@ from angarium.platform.http.dependencies import authenticated
 from angarium.services.gateway.audit import AuditLog
 from angarium.services.gateway.routes.acting import actor_of
 
+COMPILING_SECONDS = 12.0
+"""For a call that compiles a template: a turn, a start and a compilation take up to 10 s on a busy machine."""
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 _PREFIX = "/api/v1"
 _PREVIEW = "/preview"
 _NO_CONTENT = 204
-_WRITE_PATIENCE = 10.0
+_WRITING_SECONDS = 10.0
 """Seconds for a change: giving up early would answer 503 for what is done a moment later."""
 _SUCCESS = range(200, 300)
 _UP = frozenset({".", ".."})
@@ -35,6 +37,7 @@ class Upstream:
     write: Scope
     reading_posts: tuple[str, ...] = ()
     knows_owners: bool = False
+    writing_seconds: float = _WRITING_SECONDS
 
     def check(self, caller: Caller, method: str, path: str) -> None:
         """Raise Forbidden unless the caller has the scope; whether something is a user's own the service judges."""
@@ -55,7 +58,14 @@ class ProxyRoutes:
         self._audit = audit
         self._upstreams = (
             Upstream("users", users, Scope.USERS_READ, Scope.USERS_WRITE, knows_owners=True),
-            Upstream("templates", templates, Scope.TEMPLATES_READ, Scope.TEMPLATES_WRITE, (_PREVIEW,)),
+            Upstream(
+                "templates",
+                templates,
+                Scope.TEMPLATES_READ,
+                Scope.TEMPLATES_WRITE,
+                (_PREVIEW,),
+                writing_seconds=COMPILING_SECONDS,
+            ),
         )
 
     def router(self) -> APIRouter:
@@ -87,7 +97,7 @@ class _Passing:
                 query=request.scope["query_string"].decode("latin-1"),
                 body=await request.body(),
                 headers=request.headers,
-                patience=_WRITE_PATIENCE if request.method != "GET" else None,
+                seconds=None if request.method == "GET" else self._upstream.writing_seconds,
             )
         except ServiceDown as down:
             message = f"The {self._upstream.name} service does not answer; try again"

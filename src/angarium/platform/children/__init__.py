@@ -1,0 +1,1 @@
+"""Child processes that do heavy work on untrusted input, under limits."""

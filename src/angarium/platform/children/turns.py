@@ -1,0 +1,83 @@
+"""Turns: how many work at once, and who is next when more want to."""
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from angarium.contracts.errors import RateLimited
+
+RETRY_AFTER = 2
+"""Seconds after which a refused caller may try again."""
+
+
+class Turns:
+    """At most `at_once` holders in all and one for each key; keys that wait are served in rotation.
+
+    A key's own requests are served in their order. At most `most_waiting` of a key wait, each at most
+    `patience` seconds: beyond that RateLimited is raised.
+    """
+
+    def __init__(self, *, at_once: int, most_waiting: int, patience: float) -> None:
+        self._at_once = at_once
+        self._most_waiting = most_waiting
+        self._patience = patience
+        self._busy: set[str] = set()
+        self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
+
+    @asynccontextmanager
+    async def of(self, key: str) -> AsyncIterator[None]:
+        """A turn of `key`, from when it is granted to the end of the block. Raises RateLimited."""
+        await self._enter(key)
+        try:
+            yield
+        finally:
+            self._busy.discard(key)
+            self._grant()
+
+    async def _enter(self, key: str) -> None:
+        queue = self._waiting.setdefault(key, deque())
+        if len(queue) >= self._most_waiting:
+            raise RateLimited("Too many requests of this kind wait for their turn", retry_after=RETRY_AFTER)
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        queue.append(turn)
+        self._grant()
+        try:
+            async with asyncio.timeout(self._patience):
+                await turn
+        except BaseException as error:
+            self._leave(key, turn)
+            if isinstance(error, TimeoutError):
+                raise RateLimited("The requests before this one take too long", retry_after=RETRY_AFTER) from error
+            raise
+
+    def _leave(self, key: str, turn: asyncio.Future[None]) -> None:
+        """Give up waiting. A turn that was granted at the same moment goes to the next."""
+        if turn.done() and not turn.cancelled():
+            self._busy.discard(key)
+            self._grant()
+            return
+        queue = self._waiting.get(key)
+        if queue is not None and turn in queue:
+            queue.remove(turn)
+            if not queue:
+                del self._waiting[key]
+
+    def _grant(self) -> None:
+        for key in list(self._waiting):
+            if len(self._busy) >= self._at_once:
+                return
+            if key not in self._busy:
+                self._admit(key)
+
+    def _admit(self, key: str) -> None:
+        queue = self._waiting.pop(key)
+        turn = queue.popleft()
+        if queue:
+            self._waiting[key] = queue  # behind the other keys
+        if turn.cancelled():  # its waiter leaves by itself
+            if queue:
+                self._grant()
+            return
+        self._busy.add(key)
+        turn.set_result(None)

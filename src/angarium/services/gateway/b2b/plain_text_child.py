@@ -1,0 +1,18 @@
+"""Reads HTML as a child process: `python -m angarium.services.gateway.b2b.plain_text_child`."""
+
+from angarium.platform.children.serving import Working, serve
+from angarium.rendering.html import make_text
+from angarium.rendering.limits import Limits
+from angarium.rendering.problems import TemplateProblem
+
+
+def handle(job: bytes, working: Working) -> bytes:  # noqa: ARG001 - a job of one step
+    """The text of the HTML in `job` (UTF-8); nothing where it cannot be read."""
+    try:
+        return make_text(job.decode(), "html", Limits()).encode()
+    except (TemplateProblem, RecursionError, ValueError):
+        return b""
+
+
+if __name__ == "__main__":
+    serve(handle)

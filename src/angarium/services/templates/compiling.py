@@ -1,0 +1,77 @@
+"""Compiles drafts in a child process: a draft may be hostile, and its compilers are native code.
+
+This is the parent's side; `compiling_child` is the child's.
+"""
+
+from typing import Any, Protocol
+
+import msgspec
+
+from angarium.contracts.templates import TemplateVersionCreate
+from angarium.platform.children.pool import ChildPool, OverLimits
+from angarium.platform.clock import Clock
+from angarium.rendering.fragments import Fragment, Fragments
+from angarium.rendering.problems import TemplateInvalid, TemplateProblem
+from angarium.services.templates.model import Draft, Source, Sources
+
+MODULE = "angarium.services.templates.compiling_child"
+MOST_WAITING = 16
+"""Drafts of one tenant that wait for their turn."""
+
+
+class Compiling(Protocol):
+    """Makes drafts out of requests."""
+
+    async def draft(self, tenant: str, code: str, body: TemplateVersionCreate, fragments: Fragments) -> Draft:
+        """The version that `body` asks for.
+
+        Raises TemplateInvalid, RateLimited (too many drafts of the tenant wait) and Transient.
+        """
+        ...
+
+
+class CompileJob(msgspec.Struct):
+    """A draft to compile: `body` as TemplateVersionCreate writes it."""
+
+    code: str
+    body: dict[str, Any]
+    fragments: dict[str, Fragment]
+
+
+class CompileFault(msgspec.Struct):
+    """A TemplateProblem."""
+
+    field: str
+    message: str
+    line: int | None
+    column: int | None
+
+
+class CompileAnswer(msgspec.Struct):
+    """Either a draft or its faults."""
+
+    source: dict[str, Any] | None = None
+    compiled: dict[str, Any] | None = None
+    faults: list[CompileFault] = []
+
+
+class Compilers:
+    """Compiles in child processes with limits of time and memory. A draft beyond them is invalid."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._children = ChildPool(MODULE, clock, most_waiting=MOST_WAITING)
+
+    async def draft(self, tenant: str, code: str, body: TemplateVersionCreate, fragments: Fragments) -> Draft:
+        given = body.model_dump(mode="json", include=set(TemplateVersionCreate.model_fields))
+        job = msgspec.json.encode(CompileJob(code, given, dict(fragments)))
+        try:
+            answer = msgspec.json.decode(await self._children.ask(tenant, job), type=CompileAnswer)
+        except OverLimits as over:
+            raise TemplateInvalid([TemplateProblem(over.field or "content", over.message)]) from over
+        if answer.faults:
+            raise TemplateInvalid([TemplateProblem(f.field, f.message, f.line, f.column) for f in answer.faults])
+        return Draft(source=Source.model_validate(answer.source), compiled=Sources.model_validate(answer.compiled))
+
+    async def close(self) -> None:
+        """End the children. Idempotent."""
+        await self._children.close()

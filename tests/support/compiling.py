@@ -1,0 +1,16 @@
+"""Compiles drafts in this process, for tests whose subject is not the compilers' process."""
+
+import asyncio
+
+from angarium.contracts.templates import TemplateVersionCreate
+from angarium.rendering.compile import Compiler
+from angarium.rendering.fragments import Fragments
+from angarium.services.templates.making import make_draft
+from angarium.services.templates.model import Draft
+
+
+class InThread:
+    """Implements `Compiling`."""
+
+    async def draft(self, tenant: str, code: str, body: TemplateVersionCreate, fragments: Fragments) -> Draft:
+        return await asyncio.to_thread(make_draft, Compiler(), code, body, fragments)
