@@ -19,6 +19,9 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 METADATA_BYTES = 4096
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+"""The bounds of a time in a request. Within them every database, offset and sum with a wait can be represented."""
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
@@ -79,10 +82,24 @@ def _written(value: object) -> object:
     return value
 
 
+def _in_range(moment: datetime) -> datetime:
+    """`moment` in UTC. Raises ValueError beyond EARLIEST and LATEST."""
+    try:
+        in_utc = moment.astimezone(UTC)
+    except OverflowError:
+        in_utc = None
+    if in_utc is None or not EARLIEST <= in_utc <= LATEST:
+        message = f"must lie between {EARLIEST:%Y-%m-%d} and {LATEST:%Y-%m-%d}"
+        raise ValueError(message)
+    return in_utc
+
+
 Timestamp = Annotated[datetime, PlainSerializer(rfc3339, return_type=str)]
 """A time in an answer."""
-InstantField = Annotated[AwareDatetime, BeforeValidator(_written), PlainSerializer(rfc3339, return_type=str)]
-"""A time in a request; it must carry its offset."""
+InstantField = Annotated[
+    AwareDatetime, BeforeValidator(_written), AfterValidator(_in_range), PlainSerializer(rfc3339, return_type=str)
+]
+"""A time in a request, from 2000 to 2200. It must carry its offset and is read as UTC."""
 Metadata = Annotated[dict[str, Any], AfterValidator(_small)]
 Locale = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*$", max_length=35)]
 """A language tag (BCP 47 / RFC 5646 §2.1, by its outer shape)."""

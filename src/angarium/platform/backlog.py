@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
+from angarium.contracts.errors import Transient
 from angarium.platform.clock import Clock
 
 ItemT = TypeVar("ItemT")
@@ -13,14 +14,15 @@ ItemT = TypeVar("ItemT")
 class Backlog(Generic[ItemT]):
     """Holds items until `write` has taken them, in their order.
 
-    `write` gets 1 to `batch` items, the oldest, and returns whether they were taken; items that were not are written
-    again after `pause` seconds. `lost` gets the oldest item when there are more than `capacity`. Items that are being
-    written count as held until the write ends; none is dropped while it is written.
+    `write` gets 1 to `batch` items, the oldest. When it raises a Transient they are written again after `pause`
+    seconds; when it raises anything else they are written one at a time, so that a faulty one takes no other along.
+    `lost` gets an item that is refused alone, and the oldest when there are more than `capacity`. None is dropped
+    while it is being written.
     """
 
     def __init__(
         self,
-        write: Callable[[Sequence[ItemT]], Awaitable[bool]],
+        write: Callable[[Sequence[ItemT]], Awaitable[None]],
         *,
         lost: Callable[[ItemT], None],
         clock: Clock,
@@ -56,26 +58,42 @@ class Backlog(Generic[ItemT]):
                 await self._clock.sleep(self._pause)
 
     async def flush(self) -> bool:
-        """Write all that is held; whether everything was taken. Stops at the first batch that is not."""
+        """Write all that is held; whether nothing was left. Stops at the first batch that raises a Transient."""
         async with self._flushing:
             self._added.clear()
-            while self._held:
-                if not await self._write_some():
-                    return False
+            try:
+                while self._held:
+                    await self._write_oldest(self._batch)
+            except Transient:
+                return False
             return True
 
-    async def _write_some(self) -> bool:
+    async def _write_oldest(self, limit: int) -> None:
         # Taken out before the write: what `add` drops meanwhile is then never an item that the write has taken.
-        items = [self._held.popleft() for _ in range(min(self._batch, len(self._held)))]
-        taken = False
+        items = [self._held.popleft() for _ in range(min(limit, len(self._held)))]
+        settled = False
         try:
-            taken = await self._write(items)
+            settled = await self._written(items)
         finally:
-            if not taken:
+            if not settled:
                 self._held.extendleft(reversed(items))
                 self._drop_oldest()
                 self._added.set()
-        return taken
+        if not settled:
+            for _ in range(min(len(items), len(self._held))):
+                await self._write_oldest(1)
+
+    async def _written(self, items: Sequence[ItemT]) -> bool:
+        """Whether the items are settled; if not, each has to be written alone. Raises Transient."""
+        try:
+            await self._write(items)
+        except Transient:
+            raise
+        except Exception:  # noqa: BLE001 - whatever the other system has against them
+            if len(items) > 1:
+                return False
+            self._lost(items[0])
+        return True
 
     def _drop_oldest(self) -> None:
         while len(self._held) > self._capacity:

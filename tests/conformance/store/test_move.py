@@ -82,11 +82,12 @@ async def test_a_cancelled_one_has_its_reason_and_is_left_in_peace(backend: Back
 
 async def test_a_receipt_sets_the_time_of_delivery(backend: Backend) -> None:
     identifier = await backend.ended(Status.SENT)
-    event = Event("delivered", backend.clock.now(), {"status": "delivered"})
+    at = backend.clock.now() - SECOND
+    event = Event("delivered", at, {"status": "delivered"})
     await backend.store.move(identifier, tenant=TENANT, to=Status.DELIVERED, event=event)
     view = await backend.reader.get(TENANT, identifier)
     assert view is not None
-    assert view.delivered_at == view.updated_at
+    assert view.delivered_at == at
     assert (view.sent_at is not None, view.reason) == (True, None)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from angarium.contracts.errors import Transient
 from angarium.platform.backlog import Backlog
 from tests.support.clock import ManualClock
 
@@ -16,14 +17,17 @@ class Target:
         self.open = True
         self.taken: list[int] = []
         self.lost: list[int] = []
+        self.refused: int | None = None
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def write(self, items: Sequence[int]) -> bool:
+    async def write(self, items: Sequence[int]) -> None:
         await self.gate.wait()
-        if self.open:
-            self.taken += items
-        return self.open
+        if not self.open:
+            raise Transient
+        if self.refused in items:
+            raise ValueError
+        self.taken += items
 
 
 @pytest.fixture
@@ -82,6 +86,14 @@ async def test_a_cancelled_write_keeps_its_items(target: Target, backlog: Backlo
     target.gate.set()
     assert await backlog.flush()
     assert target.taken == [1]
+
+
+async def test_an_item_that_is_refused_takes_no_other_along(target: Target, backlog: Backlog[int]) -> None:
+    target.refused = 1
+    for item in range(3):
+        backlog.add(item)
+    assert await backlog.flush()
+    assert (target.taken, target.lost) == ([0, 2], [1])
 
 
 async def test_concurrent_flushes_write_each_item_once(target: Target, backlog: Backlog[int]) -> None:

@@ -94,7 +94,7 @@ class NotificationStore(Protocol):
 
         Returns the status it had (the move took place if the table allows that one → `to`); None: not there.
         A row that is `sending` is moved by its worker alone (or the sweeper) and never here, whatever the table
-        allows. `to=PENDING` also gives it an outbox row.
+        allows. `to=PENDING` also gives it an outbox row; `to=DELIVERED` sets `delivered_at` to the event's time.
         """
         ...
 

@@ -9,6 +9,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST = datetime.min.replace(tzinfo=UTC)
+_LAST = datetime.max.replace(tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -18,15 +20,27 @@ def to_microseconds(moment: datetime) -> int:
 
 
 def from_microseconds(value: int) -> datetime:
-    """The moment, aware, in UTC, that lies `value` microseconds after 1970."""
+    """The moment, aware, in UTC, that lies `value` microseconds after 1970. Raises OverflowError beyond year 9999."""
     return _EPOCH + timedelta(microseconds=value)
+
+
+def nearest_moment(value: int) -> datetime:
+    """As `from_microseconds`; beyond the years 1 to 9999 the nearest moment that there is.
+
+    For stored values: a row that cannot be read would fail every query that finds it.
+    """
+    try:
+        return from_microseconds(value)
+    except OverflowError:
+        return _FIRST if value < 0 else _LAST
 
 
 class UtcDateTime(TypeDecorator[datetime]):
     """A moment: aware in Python and in UTC, to the microsecond.
 
     TIMESTAMPTZ on PostgreSQL; BIGINT microseconds since 1970 on SQLite, which has no type for time; DATETIME(6)
-    in UTC on MySQL. A naive datetime is refused with ValueError.
+    in UTC on MySQL. A naive datetime, and one that lies beyond the years 1 to 9999 in UTC, is refused with ValueError.
+    A stored value beyond them is read as the nearest moment.
     """
 
     impl = DateTime(timezone=True)
@@ -45,16 +59,20 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value.tzinfo is None:
             message = "a moment must carry its offset"
             raise ValueError(message)
+        try:
+            moment = value.astimezone(UTC)
+        except OverflowError:
+            message = "a moment must lie within the years 1 to 9999 in UTC"
+            raise ValueError(message) from None
         if dialect.name == "sqlite":
-            return to_microseconds(value)
-        moment = value.astimezone(UTC)
+            return to_microseconds(moment)
         return moment if dialect.name == "postgresql" else moment.replace(tzinfo=None)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         if value is None:
             return None
         if dialect.name == "sqlite":
-            return from_microseconds(value)
+            return nearest_moment(value)
         moment: datetime = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
         return moment.astimezone(UTC)
 

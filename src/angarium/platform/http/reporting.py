@@ -6,7 +6,7 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from angarium.contracts.audit import REPORT_LIMIT
-from angarium.contracts.errors import Transient
+from angarium.contracts.errors import AngariumError, Transient
 from angarium.contracts.fields import rfc3339
 from angarium.platform.auth.caller import SERVICE_TOKEN_HEADER, Caller
 from angarium.platform.auth.service_token import DEFAULT_TENANT
@@ -28,6 +28,10 @@ _BODY_BYTES = 65_536
 _SERVICE_TOKEN = SERVICE_TOKEN_HEADER.encode()
 
 
+class ReportsRefused(AngariumError):
+    """The gateway refuses reports"""
+
+
 class ChangeReports:
     """Holds reports until the gateway has taken them. What is held when the process ends is tried once more.
 
@@ -40,7 +44,7 @@ class ChangeReports:
         self._identifiers = identifiers
         self._logger = logger
         self._backlog: Backlog[dict[str, Any]] = Backlog(
-            self._taken, lost=self._lost, clock=clock, batch=REPORT_LIMIT, pause=RETRY_SECONDS
+            self._write, lost=self._lost, clock=clock, batch=REPORT_LIMIT, pause=RETRY_SECONDS
         )
 
     def add(self, caller: Caller, action: str, subject: str, address: str | None) -> None:
@@ -65,15 +69,14 @@ class ChangeReports:
         """Try to hand on what is held; whether all of it was taken."""
         return await self._backlog.flush()
 
-    async def _taken(self, batch: Sequence[dict[str, Any]]) -> bool:
+    async def _write(self, batch: Sequence[dict[str, Any]]) -> None:
         try:
             answer = await self._gateway.post(PATH, tenant=DEFAULT_TENANT, json={"reports": list(batch)})
         except Transient as error:
             self._logger.warning("audit.waits", error=type(error).__name__, reports=len(batch))
-            return False
+            raise
         if not answer.is_success:
-            self._logger.error("audit.refused", status=answer.status_code, reports=list(batch))
-        return True
+            raise ReportsRefused(f"the gateway answered {answer.status_code}")
 
     def _lost(self, report: dict[str, Any]) -> None:
         self._logger.error("audit.lost", **report)

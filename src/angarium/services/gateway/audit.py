@@ -48,7 +48,7 @@ class AuditLog:
         self._clock = clock
         self._identifiers = identifiers
         self._logger = logger
-        self._backlog = Backlog(self._written, lost=self._lost, clock=clock, pause=RETRY_SECONDS)
+        self._backlog = Backlog(self._write_held, lost=self._lost, clock=clock, pause=RETRY_SECONDS)
 
     def entry(self, actor: Actor, action: str, subject: object) -> Entry:
         """An entry as of now."""
@@ -82,13 +82,12 @@ class AuditLog:
         """Try once to write what is held; whether all of it was written."""
         return await self._backlog.flush()
 
-    async def _written(self, entries: Sequence[Entry]) -> bool:
+    async def _write_held(self, entries: Sequence[Entry]) -> None:
         try:
             await self.write_many(entries)
         except Transient as error:
             self._logger.warning("audit.waits", error=type(error).__name__, entries=len(entries))
-            return False
-        return True
+            raise
 
     def _lost(self, entry: Entry) -> None:
         self._logger.error("audit.lost", actor=entry.actor.caller.name, action=entry.action, object=entry.subject)

@@ -1,7 +1,7 @@
 """A request that is right as far as it alone can say: kept texts, fingerprint, no look-up yet."""
 
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any
 
@@ -45,16 +45,14 @@ class Candidate(msgspec.Struct, frozen=True):
     def of(cls, request: NotificationRequest) -> "Candidate":
         """The candidate for `request`. Raises ValidationFailed for what can never be kept."""
         recipient = request.recipient
-        send_at = _utc("send_at", request.send_at)
-        expires_at = _utc("expires_at", request.expires_at)
         return cls(
             request=request,
             variables=json_text("variables", request.variables),
             metadata=json_text("metadata", request.metadata),
             recipient=None if recipient is None else json_text("recipient", recipient.model_dump(exclude_none=True)),
-            send_at=send_at,
-            expires_at=expires_at,
-            fingerprint=_fingerprint(request, send_at, expires_at),
+            send_at=request.send_at,
+            expires_at=request.expires_at,
+            fingerprint=_fingerprint(request),
         )
 
     @property
@@ -127,14 +125,6 @@ def _time_faults(candidate: Candidate, now: datetime) -> list[Detail]:
     return faults
 
 
-def _utc(field: str, moment: datetime | None) -> datetime | None:
-    try:
-        return None if moment is None else moment.astimezone(UTC)
-    except OverflowError:
-        raise ValidationFailed.of(field, "is out of range") from None
-
-
-def _fingerprint(request: NotificationRequest, send_at: datetime | None, expires_at: datetime | None) -> bytes:
+def _fingerprint(request: NotificationRequest) -> bytes:
     """A digest of what the request means: neither the order of keys nor the offset of a time changes it."""
-    fields = {**request.__dict__, "send_at": send_at, "expires_at": expires_at}
-    return blake2b(_canonical.encode(fields), digest_size=_FINGERPRINT_BYTES).digest()
+    return blake2b(_canonical.encode(request.__dict__), digest_size=_FINGERPRINT_BYTES).digest()

@@ -1,5 +1,6 @@
 """Delivery reports: what became of a notification after it was sent."""
 
+from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from types import MappingProxyType
@@ -8,7 +9,7 @@ from uuid import UUID
 from angarium.contracts.errors import Conflict, NotFound, Transient
 from angarium.contracts.statuses import UNFINISHED, Channel, Status
 from angarium.notifications.model import Event, Reason
-from angarium.notifications.store.held_reports import HeldReports, Report
+from angarium.notifications.store.held_reports import HeldReports, Key, Report
 from angarium.notifications.store.port import NotificationStore
 from angarium.platform.auth.caller import Caller
 from angarium.platform.clock import Clock
@@ -18,6 +19,7 @@ BOUNCED = "bounced"
 _TOLD = {Status.DELIVERED: "notification.delivered", Status.FAILED: "notification.failed"}
 _BATCH = 200
 _PAUSE = 0.5
+_MOST_SET_ASIDE = 1_000
 _SOURCES: Mapping[Status, frozenset[Status]] = MappingProxyType(
     {Status.DELIVERED: frozenset({Status.SENT}), Status.FAILED: frozenset({Status.SENT, Status.UNKNOWN})}
 )
@@ -36,6 +38,7 @@ class Receipts:
         self._held = held
         self._clock = clock
         self._logger = logger
+        self._set_aside: OrderedDict[Key, None] = OrderedDict()
 
     async def delivered(self, caller: Caller, channel: Channel, notification_id: UUID, at: datetime | None) -> None:
         """It arrived. The same report again changes nothing.
@@ -68,12 +71,27 @@ class Receipts:
                 await self._clock.sleep(_PAUSE)
 
     async def apply_held(self) -> bool:
-        """Apply those that can be; True: there may be more. Any number may do so at once."""
-        due = await self._held.due(_BATCH)
+        """Apply those that can be; True: there may be more. Any number may do so at once.
+
+        A report that cannot be applied is set aside until the process starts again, so that it stops no other.
+        """
+        due = await self._held.due(_BATCH, without=self._set_aside)
         for report in due:
-            await self._apply(report)
-            await self._held.forget(report)
+            try:
+                await self._apply(report)
+            except Transient:
+                raise
+            except Exception:
+                self._logger.exception("receipt.set_aside", notification_id=str(report.notification_id))
+                self._leave_out(report)
+            else:
+                await self._held.forget(report)
         return len(due) == _BATCH
+
+    def _leave_out(self, report: Report) -> None:
+        if len(self._set_aside) >= _MOST_SET_ASIDE:
+            self._set_aside.popitem(last=False)
+        self._set_aside[report.key] = None
 
     def _report(
         self, caller: Caller, notification_id: UUID, status: Status, at: datetime | None, error: str | None

@@ -36,7 +36,7 @@ class Replays:
         """Send one letter again; False: it is not there, or holds no notification that failed."""
         if not await self._replay(actor, [letter_id]):
             return False
-        await self._audit.write(self._audit.entry(actor, "dead_letter.replayed", letter_id))
+        await self._audit.record(actor, "dead_letter.replayed", letter_id)
         return True
 
     async def matching(self, actor: Actor, request: ReplayRequest) -> ReplayResult:
@@ -59,7 +59,7 @@ class Replays:
         """Take a letter off the list; False: it is not there."""
         if not await self._store.discard([letter_id], tenant=actor.caller.tenant):
             return False
-        await self._audit.write(self._audit.entry(actor, "dead_letter.discarded", letter_id))
+        await self._audit.record(actor, "dead_letter.discarded", letter_id)
         return True
 
     async def close(self) -> None:

@@ -25,6 +25,8 @@ PAUSE = 5.0
 """Seconds between looks, and before a call that failed is repeated."""
 SETTLED = timedelta(seconds=60)
 """After this long nobody accepts or sends for the user from what they knew before the deletion; then the last pass."""
+FAULTY = timedelta(minutes=15)
+"""How long an erasure waits that met a fault of the program."""
 _OK = 200
 _ANSWER = Envelope[ErasureAnswer]
 
@@ -82,7 +84,13 @@ class Erasures:
         """Erase whoever is due; how many are done for good. Raises Transient."""
         done = 0
         for pending in await self._due():
-            done += await self._erase(pending)
+            try:
+                done += await self._erase(pending)
+            except Transient:
+                raise
+            except Exception:  # it waits, so that it stops no other
+                self._logger.exception("user.not_erased", user_id=str(pending.user_id))
+                await self._postpone(pending, self._clock.now() + FAULTY)
         return done
 
     async def _rest(self) -> None:

@@ -17,6 +17,7 @@ from angarium.platform.database.types import (
     JsonDocument,
     UtcDateTime,
     from_microseconds,
+    nearest_moment,
     new_metadata,
     to_microseconds,
 )
@@ -85,3 +86,30 @@ async def test_documents_come_back_and_none_is_null(engine: AsyncEngine) -> None
         nulls = (await connection.execute(text("SELECT id FROM things WHERE doc IS NULL"))).scalars().all()
     assert rows == DOCUMENTS
     assert nulls == [DOCUMENTS.index(None)]
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        datetime(9999, 12, 31, 23, 59, 59, tzinfo=timezone(-timedelta(hours=14))),
+        datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14))),
+    ],
+)
+async def test_a_moment_that_could_not_be_read_back_is_refused(engine: AsyncEngine, moment: datetime) -> None:
+    with pytest.raises(StatementError, match="9999"):
+        async with writing(engine) as connection:
+            await connection.execute(things.insert(), {"id": 1, "at": moment})
+
+
+@pytest.mark.parametrize(("value", "year"), [(2**62, 9999), (-(2**62), 1)])
+async def test_a_stored_moment_beyond_the_calendar_stops_no_query(tmp_path: Path, value: int, year: int) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path}/types.db")
+    async with writing(engine) as connection:
+        await connection.run_sync(metadata.create_all)
+        await connection.execute(text("INSERT INTO things (id, at) VALUES (1, :value)"), {"value": value})
+        await connection.execute(things.insert(), {"id": 2, "at": MOMENTS[0]})
+    async with reading(engine) as connection:
+        first, second = (await connection.execute(select(things.c.at).order_by(things.c.id))).scalars()
+    assert (first.year, second) == (year, MOMENTS[0])
+    assert nearest_moment(value) == first
+    await engine.dispose()

@@ -29,11 +29,15 @@ class Gateway:
     def __init__(self) -> None:
         self.taken: list[dict[str, Any]] = []
         self.status = 200
+        self.refused = ""
 
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
         assert request.url.path == "/internal/v1/audit"
+        reports = json.loads(request.content)["reports"]
+        if any(report["object"] == self.refused for report in reports):
+            return httpx2.Response(400, json={})
         if self.status == 200:
-            self.taken += json.loads(request.content)["reports"]
+            self.taken += reports
         return httpx2.Response(self.status, json={})
 
 
@@ -104,3 +108,13 @@ async def test_reports_wait_while_the_gateway_is_away(
     assert await reports.hand_on()
     assert [report["object"] for report in gateway.taken] == ["0", "1", "2"]
     assert len({report["id"] for report in gateway.taken}) == 3
+
+
+async def test_a_report_that_is_refused_takes_no_other_along(
+    client: httpx2.AsyncClient, reports: ChangeReports, gateway: Gateway
+) -> None:
+    gateway.refused = "bad"
+    for user in ("1", "bad", "2"):
+        await client.patch(f"/users/{user}", json={})
+    assert await reports.hand_on()
+    assert [report["object"] for report in gateway.taken] == ["1", "2"]

@@ -1,5 +1,6 @@
 """The audit log: who changed what, when, from where."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -8,6 +9,7 @@ import pytest
 
 from angarium.contracts.errors import Transient
 from angarium.contracts.scopes import Scope
+from angarium.services.gateway.audit import Entry
 from tests.unit.services.gateway.conftest import PATH, SERVICE_TOKEN, World
 
 pytestmark = pytest.mark.slow
@@ -152,3 +154,26 @@ async def test_a_change_made_while_the_database_is_away_is_noted_later(
     assert await entries(world) == []
     await audit.flush()
     assert [entry["action"] for entry in await entries(world)] == ["user.deleted"]
+
+
+async def test_an_entry_that_the_database_refuses_stops_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    audit = world.gateway.audit
+    write_many = audit.write_many
+
+    async def away(_: object) -> None:
+        raise Transient
+
+    async def picky(held: Sequence[Entry]) -> None:
+        if any(entry.subject == "bad" for entry in held):
+            raise ValueError
+        await write_many(held)
+
+    monkeypatch.setattr(audit, "write_many", away)
+    for user in ("1", "bad", "2"):
+        await world.client.delete(f"/api/v1/users/{user}")
+    monkeypatch.setattr(audit, "write_many", picky)
+    await audit.flush()
+    monkeypatch.undo()
+    assert sorted(entry["object"] for entry in await entries(world)) == ["1", "2"]
+    [lost] = world.lines("audit.lost")
+    assert lost["object"] == "bad"

@@ -5,13 +5,13 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from angarium.contracts.scopes import Scope
 from angarium.contracts.statuses import Status
 from angarium.notifications.model import Event, Reason, Result
 from angarium.notifications.store.schema import held_reports
-from angarium.platform.database.engine import reading
+from angarium.platform.database.engine import reading, writing
 from tests.unit.services.gateway.conftest import PATH, World, error_of, fields_of
 
 pytestmark = pytest.mark.slow
@@ -185,3 +185,58 @@ async def test_search_by_metadata_over_the_wire(world: World) -> None:
     for query, field in (("metadata.a=%00", "metadata.a"), ("&".join(f"metadata.{n}=1" for n in range(6)), "metadata")):
         refused = await world.client.get(f"{PATH}?{query}")
         assert (refused.status_code, fields_of(refused)) == (400, [field])
+
+
+@pytest.mark.parametrize("held", [False, True])
+async def test_the_time_of_a_report_is_when_it_was_delivered(life: Life, held: bool) -> None:
+    if held:
+        await life.claim()
+    else:
+        await life.ends(Status.SENT)
+    assert await life.report("delivered", timestamp="2026-11-20T10:00:00.5+01:00") == 200
+    if held:
+        await life.record(Status.SENT)
+        await life.apply()
+    assert (await life.view())["delivered_at"] == "2026-11-20T09:00:00.500000Z"
+
+
+@pytest.mark.parametrize("stored", [2**62, -(2**62), 253_402_351_199_000_000])
+async def test_a_held_report_of_an_extreme_time_stops_no_other(world: World, life: Life, stored: int) -> None:
+    """As releases before this one held them."""
+    bad = Life(world, (await world.send(request_id="bad")).json()["data"]["notification_id"])
+    for one in (bad, life):
+        await one.claim()
+        assert await one.report("delivered") == 200
+    async with writing(world.engine) as connection:
+        change = "UPDATE held_reports SET reported_at = :at WHERE notification_id = :id"
+        await connection.execute(text(change), {"at": stored, "id": UUID(bad.id).hex})
+    for one in (bad, life):
+        await one.record(Status.SENT)
+    await life.apply()
+    assert ((await life.view())["status"], (await bad.view())["status"]) == ("delivered", "delivered")
+    assert await life.held() == 0
+    delivered_at = (await bad.view())["delivered_at"]
+    assert delivered_at[:4] in {"2000", "2200"}
+
+
+async def test_a_report_that_cannot_be_applied_is_set_aside(
+    world: World, life: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = Life(world, (await world.send(request_id="bad")).json()["data"]["notification_id"])
+    for one in (bad, life):
+        await one.claim()
+        assert await one.report("delivered") == 200
+        await one.record(Status.SENT)
+    move = world.store.move
+
+    async def faulty(notification_id: UUID, **options: Any) -> Status | None:
+        if notification_id == UUID(bad.id):
+            raise OverflowError
+        return await move(notification_id, **options)
+
+    monkeypatch.setattr(world.store, "move", faulty)
+    for _ in range(3):
+        await life.apply()
+    assert ((await life.view())["status"], await life.held()) == ("delivered", 1)
+    [line] = world.lines("receipt.set_aside")
+    assert line["notification_id"] == bad.id

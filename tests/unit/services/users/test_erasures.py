@@ -98,3 +98,28 @@ async def test_repeated_until_it_is_done(
     assert await erasures.run_once() == 1
     assert await pending(engine) == 0
     assert user_id in gateway.told[-1][1].decode()
+
+
+async def test_an_erasure_that_meets_a_fault_stops_no_other(
+    erasures: Erasures,
+    gateway: Gateway,
+    engine: AsyncEngine,
+    user_id: str,
+    users: Users,
+    client: httpx2.AsyncClient,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    other = (await client.post("/users", json={"name": "B", "email": "b@example.com"})).json()["data"]["user_id"]
+    assert (await client.delete(f"/users/{other}")).status_code == 200
+    await users.app.state.manual.advance(SETTLED.total_seconds())
+    forget = users.app.state.copies.forget
+
+    async def faulty(tenant: str, user: UUID) -> object:
+        if str(user) == user_id:
+            raise OverflowError
+        return await forget(tenant, user)
+
+    monkeypatch.setattr(erasures, "_forget", faulty)
+    await erasures.run_once()
+    assert other.encode() in b"".join(body for _, body in gateway.told)
+    assert await pending(engine) == 1

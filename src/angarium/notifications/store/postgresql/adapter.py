@@ -169,7 +169,7 @@ class PostgresqlStore:
         sources = [old for old in recording.movable_to(to) if among is None or old in among]
         code, words = (reason.code, reason.message) if reason else (None, None)
         rows = await self._fetch(
-            recording.MOVE, notification_id, tenant, to, sources, code, words, encode_events([event]), channel
+            recording.MOVE, notification_id, tenant, to, sources, code, words, encode_events([event]), channel, event.at
         )
         return Status(rows[0]["status"]) if rows else None
 

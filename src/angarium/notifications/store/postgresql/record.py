@@ -124,7 +124,7 @@ WITH old AS (
         sweep_at = CASE $3::text WHEN 'pending' THEN {PENDING_SWEEP} END,
         reason_code = $5, reason_message = $6,
         sent_at = CASE $3::text WHEN 'sent' THEN now() ELSE n.sent_at END,
-        delivered_at = CASE $3::text WHEN 'delivered' THEN now() ELSE n.delivered_at END,
+        delivered_at = CASE $3::text WHEN 'delivered' THEN $9::timestamptz ELSE n.delivered_at END,
         updated_at = now(),
         events = n.events || $7::jsonb
     FROM old

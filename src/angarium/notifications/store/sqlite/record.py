@@ -13,6 +13,7 @@ from angarium.notifications.store.sqlite.letters import keep_letters
 from angarium.notifications.store.sqlite.outbox import enqueue_work, keep
 from angarium.notifications.store.sqlite.values import APPEND, appendix, micros
 from angarium.notifications.store.timing import DUE_GRACE, PENDING_GRACE, RESULT_OUTBOX_LEASE
+from angarium.platform.database.types import to_microseconds
 
 _WRITE = f"""
 UPDATE notifications SET
@@ -27,7 +28,8 @@ _MOVE = f"""
 UPDATE notifications SET
     status = :status, due_at = NULL, lease_until = NULL, sweep_at = :sweep_at, reason_code = :reason_code,
     reason_message = :reason_message, sent_at = CASE :status WHEN 'sent' THEN :now ELSE sent_at END,
-    delivered_at = CASE :status WHEN 'delivered' THEN :now ELSE delivered_at END, updated_at = :now, events = {APPEND}
+    delivered_at = CASE :status WHEN 'delivered' THEN :event_at ELSE delivered_at END, updated_at = :now,
+    events = {APPEND}
 WHERE id = :id
 """
 
@@ -100,6 +102,7 @@ def _move(
         "reason_code": reason.code if reason else None,
         "reason_message": reason.message if reason else None,
         "appendix": appendix([event]),
+        "event_at": to_microseconds(event.at),
         "now": now,
     }
     connection.execute(_MOVE, change)

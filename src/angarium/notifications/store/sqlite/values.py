@@ -9,7 +9,7 @@ from uuid import UUID
 
 from angarium.notifications.model import Event
 from angarium.notifications.store.timeline import encode_events
-from angarium.platform.database.types import from_microseconds, to_microseconds
+from angarium.platform.database.types import from_microseconds, nearest_moment, to_microseconds
 
 _IDS = ("id", "subject")
 _MOMENTS = ("created_at", "expires_at")
@@ -54,5 +54,5 @@ def domain(row: sqlite3.Row) -> dict[str, Any]:
             values[name] = UUID(values[name])
     for name in _MOMENTS:
         if values.get(name) is not None:
-            values[name] = from_microseconds(values[name])
+            values[name] = nearest_moment(values[name])
     return values

@@ -3,10 +3,10 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import AwareDatetime
 
 from angarium.contracts.audit import AuditReport, AuditReports, AuditView
 from angarium.contracts.envelope import Envelope, many, one
+from angarium.contracts.fields import InstantField
 from angarium.contracts.scopes import Scope
 from angarium.notifications.store.paging import Paging
 from angarium.platform.auth.caller import Caller
@@ -24,8 +24,8 @@ def _filter(
     actor: Word = None,
     action: Word = None,
     subject: Annotated[Word, Query(alias="object")] = None,
-    since: Annotated[AwareDatetime | None, Query(alias="from")] = None,
-    until: Annotated[AwareDatetime | None, Query(alias="to")] = None,
+    since: Annotated[InstantField | None, Query(alias="from")] = None,
+    until: Annotated[InstantField | None, Query(alias="to")] = None,
 ) -> AuditFilter:
     return AuditFilter(actor=actor, action=action, subject=subject, since=since, until=until)
 

@@ -91,15 +91,15 @@ class CallbackRoutes:
     async def replay(self, request: Request, caller: Sender, notification_id: UUID) -> Envelope[CallbackReplay]:
         """Send a notification's callbacks again, from the beginning of the schedule; enables a disabled endpoint."""
         await self._must_be(caller, notification_id)
-        replayed = await self._callbacks.replay(caller.tenant, notification_id)
         await self._note(request, caller, str(notification_id))
+        replayed = await self._callbacks.replay(caller.tenant, notification_id)
         return one(CallbackReplay(replayed=replayed), "Callbacks replayed")
 
     async def replay_range(self, request: Request, caller: Sender, body: CallbackRange) -> Envelope[CallbackReplay]:
         """Send every callback of a time range (31 days at most) again; enables disabled endpoints."""
         _check(body.from_, body.to)
-        replayed = await self._callbacks.replay_range(caller.tenant, body.from_, body.to)
         await self._note(request, caller, body.model_dump_json(by_alias=True))
+        replayed = await self._callbacks.replay_range(caller.tenant, body.from_, body.to)
         return one(CallbackReplay(replayed=replayed), "Callbacks replayed")
 
     async def _must_be(self, caller: Caller, notification_id: UUID) -> None:
@@ -107,6 +107,7 @@ class CallbackRoutes:
             raise NotFound
 
     async def _note(self, request: Request, caller: Caller, subject: Any) -> None:
+        """Write the audit entry, before the act: what cannot be audited is not done."""
         await self._audit.write(self._audit.entry(actor_of(request, caller), "callbacks.replayed", subject))
 
 

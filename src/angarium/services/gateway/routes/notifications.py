@@ -7,10 +7,10 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import AwareDatetime
 
 from angarium.contracts.envelope import Envelope, many, one
 from angarium.contracts.errors import NotFound, ValidationFailed
+from angarium.contracts.fields import InstantField
 from angarium.contracts.notifications import NotificationView, ResolveRequest, Why
 from angarium.contracts.scopes import Scope
 from angarium.contracts.statuses import Channel, Status
@@ -59,8 +59,8 @@ def _filter(
     notification_type: Channel | None = None,
     template_code: Word | None = None,
     request_id: Word | None = None,
-    since: Annotated[AwareDatetime | None, Query(alias="from")] = None,
-    until: Annotated[AwareDatetime | None, Query(alias="to")] = None,
+    since: Annotated[InstantField | None, Query(alias="from")] = None,
+    until: Annotated[InstantField | None, Query(alias="to")] = None,
 ) -> NotificationFilter:
     return NotificationFilter(
         user_id=user_id,
