@@ -2,8 +2,9 @@
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, TypeVar
 
 import msgspec
@@ -16,6 +17,10 @@ from angarium.platform.http.validation import details_of
 
 CSV_TYPES = frozenset({"text/csv"})
 JSON_LINES_TYPES = frozenset({"application/x-ndjson", "application/jsonl", "application/x-jsonlines"})
+MOST_ROWS = 100_000
+"""Of one file."""
+MOST_LINES = 1_000_000
+"""Of one file, blank lines and line ends within cells included."""
 BodyT = TypeVar("BodyT", UserCreate, UserPatch)
 COLUMNS = ("name", "email", "phone", "push_token", "locale", "timezone", "metadata")
 """What a CSV file may have; `metadata` holds a JSON object. An empty cell is one that is not given."""
@@ -52,21 +57,51 @@ class ImportRow:
             raise ValidationFailed.of("password", "is not taken in an import")
 
 
-def read_rows(content_type: str, body: bytes) -> list[ImportRow]:
-    """Every row that is not blank. Raises UnsupportedMediaType; ValidationFailed for a file that has no such rows."""
+@dataclass(frozen=True, slots=True)
+class ImportFile:
+    """A file that can be read to its end. Rows are made as they are asked for, so that it takes no more memory."""
+
+    body: bytes
+    is_csv: bool
+    total: int
+    """How many rows are not blank."""
+
+    def rows(self) -> Iterator[ImportRow]:
+        """Every row that is not blank."""
+        return _rows(self.body, is_csv=self.is_csv)
+
+
+def read_file(content_type: str, body: bytes) -> ImportFile:
+    """The file, checked as a whole. CPU-bound: up to a second; run it in a thread.
+
+    Raises UnsupportedMediaType; ValidationFailed for a file without rows, with more than 100,000, or that cannot be
+    read to its end.
+    """
     kind = content_type.partition(";")[0].strip().lower()
     if kind not in CSV_TYPES | JSON_LINES_TYPES:
         message = "An import is text/csv or application/x-ndjson"
         raise UnsupportedMediaType(message)
+    is_csv = kind in CSV_TYPES
+    if max(body.count(b"\n"), body.count(b"\r")) > MOST_LINES:
+        raise ValidationFailed.of("body", f"has more than {MOST_LINES} lines")
     try:
-        text = body.decode("utf-8-sig")
+        total = sum(1 for _ in islice(_rows(body, is_csv=is_csv), MOST_ROWS + 1))
     except UnicodeDecodeError:
         raise ValidationFailed.of("body", "must be UTF-8") from None
-    return list(_csv(text) if kind in CSV_TYPES else _json_lines(text))
+    if total > MOST_ROWS:
+        raise ValidationFailed.of("body", f"has more than {MOST_ROWS} rows")
+    if not total:
+        raise ValidationFailed.of("body", "has no rows")
+    return ImportFile(body, is_csv, total)
 
 
-def _json_lines(text: str) -> Iterator[ImportRow]:
-    for line, content in enumerate(text.split("\n"), 1):
+def _rows(body: bytes, *, is_csv: bool) -> Iterator[ImportRow]:
+    text = io.TextIOWrapper(io.BytesIO(body), encoding="utf-8-sig", newline="" if is_csv else "\n")
+    return _csv(text) if is_csv else _json_lines(text)
+
+
+def _json_lines(text: Iterable[str]) -> Iterator[ImportRow]:
+    for line, content in enumerate(text, 1):
         if not content.strip():
             continue
         try:
@@ -78,8 +113,8 @@ def _json_lines(text: str) -> Iterator[ImportRow]:
         yield ImportRow(line, fields if problem is None else {}, problem)
 
 
-def _csv(text: str) -> Iterator[ImportRow]:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+def _csv(text: Iterable[str]) -> Iterator[ImportRow]:
+    reader = csv.reader(text, strict=True)
     try:
         names = [name.strip() for name in next(reader, [])]
         _check_names(names)

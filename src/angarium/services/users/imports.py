@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from uuid import UUID
 
 from angarium.contracts.addresses import canonical_email
-from angarium.contracts.errors import Rejected, Transient
+from angarium.contracts.errors import RateLimited, Rejected, Transient
 from angarium.contracts.preferences import PreferencesPatch
 from angarium.contracts.users import UserPatch
 from angarium.platform.clock import Clock
@@ -16,7 +17,7 @@ from angarium.platform.telemetry.logging import Logger
 from angarium.services.users.copies import ContactCopies
 from angarium.services.users.edits import Stamp, amended, new_person
 from angarium.services.users.import_jobs import ImportJob, ImportJobs
-from angarium.services.users.import_rows import ImportRow
+from angarium.services.users.import_rows import ImportFile, ImportRow, read_file
 from angarium.services.users.model import Person
 from angarium.services.users.preferences import check_mandatory
 from angarium.services.users.rows import contact_document, email_key
@@ -25,14 +26,18 @@ from angarium.services.users.store import EmailTaken, UserStore
 BATCH = 200
 AT_ONCE = 2
 """Imports that one process works on; further ones wait."""
+MOST = 8
+"""Imports that one process works on or that wait there; each holds its file."""
+RETRY_AFTER = 10
+"""Seconds after which an import that was refused may be tried again."""
 
 
 class Imports:
     """Runs imports. Bad rows are reported and the others go in, a batch at a time, each batch one transaction.
 
     With `upsert` a row whose email belongs to a user of the tenant changes what it names in them; without, it fails.
-    An import whose process ends is `interrupted`: what was processed stays, and giving the file again with `upsert`
-    completes it.
+    A tenant has one import at a time in a process. An import whose process ends is `interrupted`: what was processed
+    stays, and giving the file again with `upsert` completes it.
     """
 
     def __init__(
@@ -55,16 +60,36 @@ class Imports:
         self._mandatory = frozenset(mandatory)
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._running: set[asyncio.Task[None]] = set()
+        self._reading = asyncio.Semaphore(AT_ONCE)
+        self._tenants: set[str] = set()
 
-    async def start(self, tenant: str, rows: Sequence[ImportRow], *, upsert: bool) -> ImportJob:
-        """A job over `rows`, running. Raises DatabaseUnavailable."""
-        now = self._clock.now()
-        job = ImportJob(self._identifiers.new(), tenant, len(rows), now, now)
-        await self._jobs.add(job)
-        task = asyncio.create_task(self._run(job, rows, upsert=upsert))
+    async def start(self, tenant: str, content_type: str, body: bytes, *, upsert: bool) -> ImportJob:
+        """A job over the file `body`, running.
+
+        Raises RateLimited while the tenant has another or too many wait, what `read_file` raises, and
+        DatabaseUnavailable.
+        """
+        self._enter(tenant)
+        try:
+            async with self._reading:
+                file = await asyncio.to_thread(read_file, content_type, body)
+            now = self._clock.now()
+            job = ImportJob(self._identifiers.new(), tenant, file.total, now, now)
+            await self._jobs.add(job)
+        except BaseException:
+            self._tenants.discard(tenant)
+            raise
+        task = asyncio.create_task(self._run(job, file, upsert=upsert))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         return job
+
+    def _enter(self, tenant: str) -> None:
+        if tenant in self._tenants:
+            raise RateLimited("Another import of this tenant is under way", retry_after=RETRY_AFTER)
+        if len(self._tenants) >= MOST:
+            raise RateLimited("Too many imports are under way", retry_after=RETRY_AFTER)
+        self._tenants.add(tenant)
 
     async def close(self) -> None:
         """Give up what runs; it shows as interrupted."""
@@ -73,11 +98,12 @@ class Imports:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _run(self, job: ImportJob, rows: Sequence[ImportRow], *, upsert: bool) -> None:
+    async def _run(self, job: ImportJob, file: ImportFile, *, upsert: bool) -> None:
         try:
             async with self._slots:
-                for start in range(0, len(rows), BATCH):
-                    await self._take(job, rows[start : start + BATCH], upsert=upsert)
+                rows = file.rows()
+                while batch := await asyncio.to_thread(list, islice(rows, BATCH)):
+                    await self._take(job, batch, upsert=upsert)
                     await self._save(job)
             job.status = "finished"
         except Transient as error:
@@ -87,6 +113,7 @@ class Imports:
         finally:
             if job.status == "running":
                 job.status = "interrupted"
+            self._tenants.discard(job.tenant)
             await self._save(job)
         self._logger.info("import.ended", import_id=str(job.import_id), status=job.status)
 

@@ -1,13 +1,16 @@
 """Many users from one file: bad rows are reported with their lines, the others go in."""
 
+import asyncio
 import json
+import resource
 from collections.abc import Sequence
 from typing import Any
 
 import httpx2
 import pytest
 
-from angarium.services.users.import_rows import read_rows
+from angarium.services.users.import_jobs import ImportJob, ImportJobs
+from angarium.services.users.import_rows import MOST_ROWS, read_file
 from tests.support.wait import until
 from tests.unit.services.users.conftest import Users
 
@@ -168,5 +171,50 @@ async def test_scopes_and_tenants(client: httpx2.AsyncClient, users: Users) -> N
 
 
 def test_lines_are_counted_as_an_editor_does() -> None:
-    rows = read_rows("text/csv", b'\xef\xbb\xbfname,email\r\nA,a@b.c\r\n"x\r\ny",d@e.f\r\nZ,z@z.z')
-    assert [(row.line, row.fields["email"]) for row in rows] == [(2, "a@b.c"), (3, "d@e.f"), (5, "z@z.z")]
+    file = read_file("text/csv", b'\xef\xbb\xbfname,email\r\nA,a@b.c\r\n"x\r\ny",d@e.f\r\nZ,z@z.z')
+    assert [(row.line, row.fields["email"]) for row in file.rows()] == [(2, "a@b.c"), (3, "d@e.f"), (5, "z@z.z")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "head", "row"),
+    [("text/csv", "name\n", "1\n"), ("application/x-ndjson", "", "1\n"), ("text/csv", "name\n", "\n")],
+    ids=["csv", "json lines", "blank lines"],
+)
+async def test_a_file_of_too_many_rows_is_refused_in_little_memory(
+    client: httpx2.AsyncClient, kind: str, head: str, row: str
+) -> None:
+    body = (head + row * 1_048_576).encode()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    answer = await client.post("/users/import", content=body, headers={"content-type": kind})
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["error"]["details"][0]["field"] == "body"
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 1024
+
+
+def test_a_file_of_as_many_rows_as_may_be_is_read() -> None:
+    assert read_file("text/csv", b"name\n" + b"A\n" * MOST_ROWS).total == MOST_ROWS
+
+
+async def test_a_tenant_has_one_import_at_a_time(client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    going_on = asyncio.Event()
+    save = ImportJobs.save
+
+    async def slow(jobs: ImportJobs, job: ImportJob) -> None:
+        await going_on.wait()
+        await save(jobs, job)
+
+    monkeypatch.setattr(ImportJobs, "save", slow)
+
+    async def start() -> httpx2.Response:
+        return await client.post("/users/import", content=b"name\nAda\n", headers={"content-type": "text/csv"})
+
+    assert (await start()).status_code == 202
+    refused = await start()
+    assert (refused.status_code, refused.json()["error"]["code"]) == (429, "rate_limited")
+    assert int(refused.headers["retry-after"]) > 0
+    going_on.set()
+
+    async def taken() -> bool:
+        return (await start()).status_code == 202
+
+    await until(taken)

@@ -1,19 +1,17 @@
 """`/users/import` and `/users/imports/{import_id}`."""
 
-import asyncio
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
 
 from angarium.contracts.envelope import Envelope, one
-from angarium.contracts.errors import ValidationFailed
 from angarium.contracts.scopes import Scope
 from angarium.contracts.users import ImportView
 from angarium.platform.auth.caller import Caller
 from angarium.platform.http.dependencies import requires
 from angarium.services.users.import_jobs import ImportJobs
-from angarium.services.users.import_rows import COLUMNS, read_rows
+from angarium.services.users.import_rows import COLUMNS
 from angarium.services.users.imports import Imports
 
 PATH = "/users/import"
@@ -54,15 +52,13 @@ class ImportRoutes:
             bool, Query(description="Change the user who has a row's email, instead of refusing")
         ] = False,
     ) -> Envelope[ImportView]:
-        """Take in a file of users, CSV or JSON lines, at most 16 MB. Bad rows are reported, the others go in.
+        """Take in a file of users, CSV or JSON lines, at most 16 MB and 100,000 rows.
 
-        Goes on after the answer: its progress and report are at `/users/imports/{import_id}`.
+        Bad rows are reported, the others go in. Goes on after the answer: its progress and report are at
+        `/users/imports/{import_id}`. A tenant has one import at a time: another is a 429.
         """
         content_type, body = request.headers.get("content-type", ""), await request.body()
-        rows = await asyncio.to_thread(read_rows, content_type, body)
-        if not rows:
-            raise ValidationFailed.of("body", "has no rows")
-        job = await self._imports.start(caller.tenant, rows, upsert=upsert)
+        job = await self._imports.start(caller.tenant, content_type, body, upsert=upsert)
         return one(job.view(job.updated_at), "Import started")
 
     async def get(
