@@ -9,3 +9,16 @@ def runs(process: int) -> bool:
     with suppress(OSError):
         return Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] != "Z"
     return False
+
+
+def children_of(process: int) -> list[int]:
+    """The processes that it started and that run."""
+    listed = Path(f"/proc/{process}/task").glob("*/children")
+    found = [int(child) for tasks in listed for child in tasks.read_text(encoding="ascii").split()]
+    return [child for child in found if runs(child)]
+
+
+def cpu_ticks(process: int) -> int:
+    """How much CPU it has used, in clock ticks."""
+    fields = Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])

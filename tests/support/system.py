@@ -131,6 +131,10 @@ class System(Verbs):
             process.thaw()
             process.kill()
 
+    def process_id(self, name: str) -> int:
+        """The id of a process that was started."""
+        return self._processes[name].pid
+
     def freeze(self, name: str) -> None:
         """SIGSTOP."""
         self._processes[name].freeze()
