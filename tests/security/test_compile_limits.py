@@ -14,7 +14,7 @@ from angarium.platform.clock import SystemClock
 from angarium.rendering.fragments import Fragment, Fragments
 from angarium.rendering.problems import TemplateInvalid
 from angarium.services.gateway.b2b.plain_text import PlainTexts
-from angarium.services.templates.compiling import Compilers
+from angarium.services.templates.compiling import Compilers, GetFragments
 
 SECONDS = 12.0
 """Generous for a machine shared with other tests; a draft has two seconds of CPU."""
@@ -112,6 +112,15 @@ async def plain_texts() -> AsyncIterator[PlainTexts]:
     await texts.close()
 
 
+def given(pieces: Fragments) -> GetFragments:
+    """Looks up what is there already."""
+
+    async def get() -> Fragments:
+        return pieces
+
+    return get
+
+
 async def longest_pause(stop: asyncio.Event) -> float:
     """The longest time that the event loop did not come round."""
     longest = 0.0
@@ -133,7 +142,7 @@ async def test_a_hostile_draft_is_refused_and_holds_up_nothing(compilers: Compil
     stop = asyncio.Event()
     pause = asyncio.create_task(longest_pause(stop))
     with pytest.raises(TemplateInvalid) as caught:
-        await compilers.draft("a", "t", TemplateVersionCreate.model_validate(body), pieces)
+        await compilers.draft("a", "t", TemplateVersionCreate.model_validate(body), given(pieces))
     stop.set()
     assert time.monotonic() - started < SECONDS
     assert await pause < LOOP_HELD
@@ -148,7 +157,7 @@ async def test_a_hostile_draft_is_refused_and_holds_up_nothing(compilers: Compil
 @pytest.mark.parametrize("images", [1, 50])
 async def test_an_honest_carousel_is_compiled(compilers: Compilers, images: int) -> None:
     body = TemplateVersionCreate.model_validate({"subject": "s", "mjml": mjml(carousel(images))})
-    draft = await compilers.draft("a", "t", body, {})
+    draft = await compilers.draft("a", "t", body, given({}))
     assert draft.compiled.locales["en"].email is not None
 
 
@@ -157,20 +166,20 @@ async def test_a_large_honest_mail_in_forty_languages_is_compiled(compilers: Com
     body = TemplateVersionCreate.model_validate(
         {"subject": "s", "mjml": page, "translations": {name: {"mjml": page + " "} for name in LANGUAGES[:40]}}
     )
-    draft = await compilers.draft("a", "t", body, {})
+    draft = await compilers.draft("a", "t", body, given({}))
     assert len(draft.compiled.locales) == 41
 
 
 async def test_hostile_drafts_of_one_tenant_do_not_starve_another(compilers: Compilers) -> None:
     hostile, _, _ = MJML["slow texts in each language"]
     attack = [
-        asyncio.create_task(compilers.draft("a", "t", TemplateVersionCreate.model_validate(hostile), {}))
+        asyncio.create_task(compilers.draft("a", "t", TemplateVersionCreate.model_validate(hostile), given({})))
         for _ in range(8)
     ]
     await asyncio.sleep(0)
     for _ in range(3):
         async with asyncio.timeout(SECONDS):
-            await compilers.draft("b", "t", TemplateVersionCreate(subject="s", content="<p>x</p>"), {})
+            await compilers.draft("b", "t", TemplateVersionCreate(subject="s", content="<p>x</p>"), given({}))
     for task in attack:
         task.cancel()
     await asyncio.gather(*attack, return_exceptions=True)

@@ -4,7 +4,7 @@ import asyncio
 
 from angarium.contracts.templates import TemplateVersionCreate
 from angarium.rendering.compile import Compiler
-from angarium.rendering.fragments import Fragments
+from angarium.services.templates.compiling import GetFragments
 from angarium.services.templates.making import make_draft
 from angarium.services.templates.model import Draft
 
@@ -12,5 +12,5 @@ from angarium.services.templates.model import Draft
 class InThread:
     """Implements `Compiling`."""
 
-    async def draft(self, tenant: str, code: str, body: TemplateVersionCreate, fragments: Fragments) -> Draft:
-        return await asyncio.to_thread(make_draft, Compiler(), code, body, fragments)
+    async def draft(self, tenant: str, code: str, body: TemplateVersionCreate, fragments: GetFragments) -> Draft:
+        return await asyncio.to_thread(make_draft, Compiler(), code, body, await fragments())

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from angarium.contracts.errors import AngariumError
 from angarium.platform.children.child import Child, ChildEnded, ChildUnavailable
@@ -52,21 +52,29 @@ class ChildPool:
         self._closed = False
 
     async def ask(self, key: str, job: bytes) -> bytes:
-        """The answer to a job of `key`.
+        """The answer to a job of `key`, in a turn of its own. Raises what `turn` and `do` raise."""
+        async with self.turn(key):
+            return await self.do(job)
 
-        Raises OverLimits, RateLimited (too many of this key wait), ChildUnavailable and ChildFailed.
+    def turn(self, key: str) -> AbstractAsyncContextManager[None]:
+        """A turn of `key`, for callers that prepare a large job: only those at work then hold theirs.
+
+        Raises RateLimited when too many of the key wait, or one waits too long.
         """
-        async with self._turns.of(key):
-            try:
-                return await self._try(job)
-            except ChildEnded:  # killed from outside, or while it was idle
-                pass
-            try:
-                return await self._try(job)
-            except ChildEnded as ended:
-                if ended.code == -signal.SIGKILL:  # by the kernel, which found no memory for it
-                    raise OverLimits("", TOO_LARGE) from ended
-                raise ChildUnavailable(f"{self._module} ended with {ended.code}") from ended
+        return self._turns.of(key)
+
+    async def do(self, job: bytes) -> bytes:
+        """The answer to a job; call it within a turn. Raises OverLimits, ChildUnavailable and ChildFailed."""
+        try:
+            return await self._try(job)
+        except ChildEnded:  # killed from outside, or while it was idle
+            pass
+        try:
+            return await self._try(job)
+        except ChildEnded as ended:
+            if ended.code == -signal.SIGKILL:  # by the kernel, which found no memory for it
+                raise OverLimits("", TOO_LARGE) from ended
+            raise ChildUnavailable(f"{self._module} ended with {ended.code}") from ended
 
     async def close(self) -> None:
         """End the children that are idle, and each busy one after its job. Idempotent."""
@@ -78,7 +86,7 @@ class ChildPool:
             await child.end()
 
     async def _try(self, job: bytes) -> bytes:
-        """The answer of one child. Raises what `ask` does, and ChildEnded."""
+        """The answer of one child. Raises what `do` does, and ChildEnded."""
         progress = _Progress()
         async with self._borrowed() as child:
             try:

@@ -3,6 +3,7 @@
 This is the parent's side; `compiling_child` is the child's.
 """
 
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 import msgspec
@@ -15,17 +16,21 @@ from angarium.rendering.problems import TemplateInvalid, TemplateProblem
 from angarium.services.templates.model import Draft, Source, Sources
 
 MODULE = "angarium.services.templates.compiling_child"
-MOST_WAITING = 16
+MOST_WAITING = 64
 """Drafts of one tenant that wait for their turn."""
+
+
+GetFragments = Callable[[], Awaitable[Fragments]]
+"""Looks up the layouts and partials that a draft names."""
 
 
 class Compiling(Protocol):
     """Makes drafts out of requests."""
 
-    async def draft(self, tenant: str, code: str, body: TemplateVersionCreate, fragments: Fragments) -> Draft:
-        """The version that `body` asks for.
+    async def draft(self, tenant: str, code: str, body: TemplateVersionCreate, fragments: GetFragments) -> Draft:
+        """The version that `body` asks for. `fragments` is called once its turn has come.
 
-        Raises TemplateInvalid, RateLimited (too many drafts of the tenant wait) and Transient.
+        Raises what `fragments` raises, TemplateInvalid, RateLimited (too many drafts of the tenant wait) and Transient.
         """
         ...
 
@@ -61,11 +66,12 @@ class Compilers:
     def __init__(self, clock: Clock) -> None:
         self._children = ChildPool(MODULE, clock, most_waiting=MOST_WAITING)
 
-    async def draft(self, tenant: str, code: str, body: TemplateVersionCreate, fragments: Fragments) -> Draft:
-        given = body.model_dump(mode="json", include=set(TemplateVersionCreate.model_fields))
-        job = msgspec.json.encode(CompileJob(code, given, dict(fragments)))
+    async def draft(self, tenant: str, code: str, body: TemplateVersionCreate, fragments: GetFragments) -> Draft:
         try:
-            answer = msgspec.json.decode(await self._children.ask(tenant, job), type=CompileAnswer)
+            async with self._children.turn(tenant):
+                given = body.model_dump(mode="json", include=set(TemplateVersionCreate.model_fields))
+                job = msgspec.json.encode(CompileJob(code, given, dict(await fragments())))
+                answer = msgspec.json.decode(await self._children.do(job), type=CompileAnswer)
         except OverLimits as over:
             raise TemplateInvalid([TemplateProblem(over.field or "content", over.message)]) from over
         if answer.faults:

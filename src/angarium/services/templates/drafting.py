@@ -1,6 +1,7 @@
 """From a request to a version: what is left out is filled in, what is faulty is refused."""
 
 from collections.abc import Awaitable, Callable, Collection, Iterator
+from functools import partial
 
 from angarium.contracts.errors import Detail, ValidationFailed
 from angarium.contracts.templates import TemplateVersionCreate
@@ -33,7 +34,7 @@ class Drafting:
         """
         whole = _inherited(code, body, before)
         try:
-            return await self._compiling.draft(tenant, code, whole, await self._fragments(tenant, whole))
+            return await self._compiling.draft(tenant, code, whole, partial(self._fragments, tenant, whole))
         except TemplateInvalid as invalid:
             details = [Detail(p.field, p.message, p.line, p.column) for p in invalid.problems]
             raise ValidationFailed("The template is faulty", details=details) from invalid

@@ -9,7 +9,7 @@ from angarium.platform.clock import Clock
 from angarium.services.gateway.b2b.bodies import MOST_CHARACTERS
 
 MODULE = "angarium.services.gateway.b2b.plain_text_child"
-MOST_WAITING = 1_000
+MOST_WAITING = 200
 """Requests of one tenant that wait for their turn."""
 
 
