@@ -15,6 +15,8 @@ from tests.support.clock import ManualClock, settle
 from tests.support.processes import runs
 from tests.support.wait import until
 
+pytestmark = pytest.mark.slow
+
 MODULE = "tests.support.echo_child"
 
 
