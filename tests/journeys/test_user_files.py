@@ -13,7 +13,7 @@ async def test_bad_rows_are_named_and_the_others_go_in(system: System, tmp_path:
     file.write_text(f"name,email\nAda,{ada}\nNobody,no-address\nBob,{bob}\nAgain,{ada}\n")
     code, report, complaints = await run_angarium(system, "users", "import", str(file))
     assert code == 1
-    assert "2 of 4 rows were not taken" in complaints
+    assert "2 of 4 rows were not imported" in complaints
     assert (report["created"], report["updated"], report["failed"]) == (2, 0, 2)
     assert [(error["line"], error["field"]) for error in report["errors"]] == [(3, "email"), (5, "email")]
     found = await system.client.get("/api/v1/users", params={"email": bob})

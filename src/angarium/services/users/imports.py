@@ -28,6 +28,8 @@ AT_ONCE = 2
 """Imports that one process works on; further ones wait."""
 MOST = 8
 """Imports that one process works on or that wait there; each holds its file."""
+MOST_OF_A_TENANT = 4
+"""Of these, how many one tenant may have; they run one after another."""
 RETRY_AFTER = 10
 """Seconds after which an import that was refused may be tried again."""
 
@@ -36,8 +38,8 @@ class Imports:
     """Runs imports. Bad rows are reported and the others go in, a batch at a time, each batch one transaction.
 
     With `upsert` a row whose email belongs to a user of the tenant changes what it names in them; without, it fails.
-    A tenant has one import at a time in a process. An import whose process ends is `interrupted`: what was processed
-    stays, and giving the file again with `upsert` completes it.
+    The imports of a tenant run one after another in a process, and few may wait. An import whose process ends is
+    `interrupted`: what was processed stays, and giving the file again with `upsert` completes it.
     """
 
     def __init__(
@@ -61,12 +63,12 @@ class Imports:
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._running: set[asyncio.Task[None]] = set()
         self._reading = asyncio.Semaphore(AT_ONCE)
-        self._tenants: set[str] = set()
+        self._turns: dict[str, _Turns] = {}
 
     async def start(self, tenant: str, content_type: str, body: bytes, *, upsert: bool) -> ImportJob:
         """A job over the file `body`, running.
 
-        Raises RateLimited while the tenant has another or too many wait, what `read_file` raises, and
+        Raises RateLimited while too many of the tenant or of all wait, what `read_file` raises, and
         DatabaseUnavailable.
         """
         self._enter(tenant)
@@ -77,7 +79,7 @@ class Imports:
             job = ImportJob(self._identifiers.new(), tenant, file.total, now, now)
             await self._jobs.add(job)
         except BaseException:
-            self._tenants.discard(tenant)
+            self._leave(tenant)
             raise
         task = asyncio.create_task(self._run(job, file, upsert=upsert))
         self._running.add(task)
@@ -85,11 +87,17 @@ class Imports:
         return job
 
     def _enter(self, tenant: str) -> None:
-        if tenant in self._tenants:
-            raise RateLimited("Another import of this tenant is under way", retry_after=RETRY_AFTER)
-        if len(self._tenants) >= MOST:
+        turns = self._turns.get(tenant) or _Turns()
+        if turns.count >= MOST_OF_A_TENANT or sum(each.count for each in self._turns.values()) >= MOST:
             raise RateLimited("Too many imports are under way", retry_after=RETRY_AFTER)
-        self._tenants.add(tenant)
+        turns.count += 1
+        self._turns[tenant] = turns
+
+    def _leave(self, tenant: str) -> None:
+        turns = self._turns[tenant]
+        turns.count -= 1
+        if not turns.count:
+            del self._turns[tenant]
 
     async def close(self) -> None:
         """Give up what runs; it shows as interrupted."""
@@ -100,7 +108,7 @@ class Imports:
 
     async def _run(self, job: ImportJob, file: ImportFile, *, upsert: bool) -> None:
         try:
-            async with self._slots:
+            async with self._turns[job.tenant].one, self._slots:
                 rows = file.rows()
                 while batch := await asyncio.to_thread(list, islice(rows, BATCH)):
                     await self._take(job, batch, upsert=upsert)
@@ -113,7 +121,7 @@ class Imports:
         finally:
             if job.status == "running":
                 job.status = "interrupted"
-            self._tenants.discard(job.tenant)
+            self._leave(job.tenant)
             await self._save(job)
         self._logger.info("import.ended", import_id=str(job.import_id), status=job.status)
 
@@ -194,6 +202,14 @@ class Imports:
 
     def _stamp(self) -> Stamp:
         return Stamp(self._identifiers.new(), self._clock.now())
+
+
+@dataclass(slots=True)
+class _Turns:
+    """The imports of one tenant: how many there are, and whose turn it is."""
+
+    count: int = 0
+    one: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 @dataclass(slots=True)

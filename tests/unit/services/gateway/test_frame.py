@@ -2,6 +2,7 @@
 
 import asyncio
 
+import httpx2
 import pytest
 
 from angarium.notifications.topology import build_topology
@@ -9,6 +10,7 @@ from angarium.platform.broker.memory import MemoryBroker
 from angarium.platform.clock import SystemClock
 from angarium.services.gateway.declaring import TopologyKeeper
 from angarium.services.gateway.gauges import Gauges
+from tests.support.wait import until
 from tests.unit.services.gateway.conftest import World
 
 
@@ -27,8 +29,14 @@ async def test_ready_names_each_dependency(world: World) -> None:
     assert (answer.status_code, answer.json()["status"]) == (200, "ready")
     assert set(answer.json()["dependencies"]) == {"database", "broker", "cache"}
     await world.broker.close()
-    down = await world.client.get("/ready")
-    assert (down.status_code, down.json()["dependencies"]["broker"]) == (503, "down")
+
+    async def down() -> httpx2.Response | None:
+        answer = await world.client.get("/ready")
+        return answer if answer.status_code == 503 else None
+
+    told = (await until(down)).json()  # what was found before the close is told for a second
+    assert (told["status"], told["dependencies"]["broker"]) == ("not_ready", "down")
+    assert told["reasons"]["broker"]
 
 
 async def test_the_documentation_shows_the_bodies_of_the_direct_paths(world: World) -> None:

@@ -449,5 +449,5 @@ async def test_the_process_says_how_it_is(client: httpx2.AsyncClient) -> None:
     health = (await client.get("/health")).json()
     assert (health["status"], health["service"]) == ("healthy", "users")
     ready = (await client.get("/ready")).json()
-    assert ready == {"status": "ready", "dependencies": {"database": "up", "cache": "up"}}
+    assert ready == {"status": "ready", "dependencies": {"database": "up", "cache": "up"}, "reasons": {}}
     assert "angarium_http_requests_total" in (await client.get("/metrics")).text

@@ -55,7 +55,8 @@ class ImportRoutes:
         """Take in a file of users, CSV or JSON lines, at most 16 MB and 100,000 rows.
 
         Bad rows are reported, the others go in. Goes on after the answer: its progress and report are at
-        `/users/imports/{import_id}`. A tenant has one import at a time: another is a 429.
+        `/users/imports/{import_id}`. The imports of a tenant run one after another; when more than four wait, the next
+        is a 429.
         """
         content_type, body = request.headers.get("content-type", ""), await request.body()
         job = await self._imports.start(caller.tenant, content_type, body, upsert=upsert)
