@@ -12,10 +12,12 @@ from tests.support.servers.binaries import find
 from tests.support.servers.ports import free_port
 from tests.support.servers.process import Process
 from tests.support.servers.server import Server
+from tests.support.wait import until
 
 # Debian's programs on PATH switch to the user rabbitmq and read /etc/rabbitmq; these don't.
 _WHERE = ("/usr/lib/rabbitmq/bin", "/usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin", "/opt/homebrew/opt/rabbitmq/sbin")
 _PACKAGE = "rabbitmq-server"
+_VHOST_STARTS = 30.0
 _CONFIGURATION = """\
 listeners.tcp.local = 127.0.0.1:{port}
 disk_free_limit.absolute = 50MB
@@ -54,7 +56,12 @@ class RabbitMQ(Server):
             f'rabbit_auth_backend_internal:set_permissions(<<"guest">>, <<"{name}">>, '
             '<<".*">>, <<".*">>, <<".*">>, <<"tests">>).'
         )
+        await until(lambda: self._is_alive(name), _VHOST_STARTS)
         return f"{self.url}{name}"
+
+    async def _is_alive(self, vhost: str) -> bool:
+        """Whether connections to it are taken; a node that is busy may answer before (541 INTERNAL_ERROR)."""
+        return await self.erlang(f'rabbit_vhost_sup_sup:is_vhost_alive(<<"{vhost}">>).') == "{ok, true}"
 
     async def delete_vhost(self, url: str) -> None:
         """Remove a virtual host of `create_vhost` with all its queues and connections."""
