@@ -154,7 +154,6 @@ class Verbs:
         for family in text_string_to_metric_families(answer.text):
             for sample in family.samples:
                 sums[sample.name] = sums.get(sample.name, 0.0) + sample.value
-            sums.setdefault(family.name, 0.0)
         return sums
 
 

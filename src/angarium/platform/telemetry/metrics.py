@@ -53,12 +53,12 @@ class Metrics:
             buckets=_REQUEST_BUCKETS,
             registry=registry,
         )
-        self.breaker_state = Gauge(
-            "angarium_breaker_state", "0 closed, 1 half-open, 2 open.", ["provider"], registry=registry
-        )
         self.queue_messages = Gauge("angarium_queue_messages", "Messages ready.", ["queue"], registry=registry)
         self.queue_oldest_age_seconds = Gauge(
-            "angarium_queue_oldest_age_seconds", "Age of the oldest unfinished work.", ["queue"], registry=registry
+            "angarium_queue_oldest_age_seconds",
+            "How long the oldest work of a queue has been due.",
+            ["queue"],
+            registry=registry,
         )
         self.outbox_pending = Gauge("angarium_outbox_pending", "Outbox rows not yet confirmed.", registry=registry)
         self.dead_letters = Gauge("angarium_dead_letters", "Dead letters on the list.", registry=registry)

@@ -15,6 +15,7 @@ from angarium.notifications.relay import Relay
 from angarium.notifications.store.held_reports import HeldReports
 from angarium.notifications.store.port import NotificationStore
 from angarium.notifications.store.reader import NotificationReader
+from angarium.notifications.store.waiting import WaitingWork
 from angarium.notifications.sweeper import Sweeper
 from angarium.platform.auth.caller import Authenticator
 from angarium.platform.auth.own_tokens import BearerTokens, OwnTokens
@@ -157,7 +158,14 @@ class Gateway:
         )
         background.start(
             "gauges",
-            Gauges(store=store, count_letters=count, broker=broker, metrics=parts.metrics, clock=clock).run,
+            Gauges(
+                store=store,
+                count_letters=count,
+                oldest_work=WaitingWork(parts.engine).oldest,
+                broker=broker,
+                metrics=parts.metrics,
+                clock=clock,
+            ).run,
         )
         background.start("lanes", self.lanes.run)
         background.start("receipts", self.receipts.run)

@@ -1,6 +1,7 @@
 """Measures that have to be asked for: queues, outbox, dead letters."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 
 from angarium.contracts.errors import Transient
 from angarium.contracts.messages import FAILED_QUEUE, light_queue, urgent_queue, work_queue
@@ -11,6 +12,7 @@ from angarium.platform.clock import Clock
 from angarium.platform.telemetry.metrics import Metrics
 
 PAUSE = 5.0
+WORK_QUEUES: Sequence[str] = tuple(name for channel in Channel for name in (work_queue(channel), urgent_queue(channel)))
 QUEUES: Sequence[str] = (
     *(name for channel in Channel for name in (work_queue(channel), urgent_queue(channel), light_queue(channel))),
     FAILED_QUEUE,
@@ -25,12 +27,14 @@ class Gauges:
         *,
         store: NotificationStore,
         count_letters: Callable[[], Awaitable[int]],
+        oldest_work: Callable[[], Awaitable[Mapping[str, datetime]]],
         broker: Broker,
         metrics: Metrics,
         clock: Clock,
     ) -> None:
         self._store = store
         self._count_letters = count_letters
+        self._oldest_work = oldest_work
         self._broker = broker
         self._metrics = metrics
         self._clock = clock
@@ -43,7 +47,7 @@ class Gauges:
 
     async def refresh(self) -> None:
         """Ask once for all."""
-        for ask in (self._queues, self._outbox, self._letters):
+        for ask in (self._queues, self._ages, self._outbox, self._letters):
             try:
                 await ask()
             except Transient:
@@ -52,6 +56,13 @@ class Gauges:
     async def _queues(self) -> None:
         for stats in await self._broker.stats(QUEUES):
             self._metrics.queue_messages.labels(stats.name).set(stats.messages)
+
+    async def _ages(self) -> None:
+        """Seconds that the oldest work of each queue has been due; 0 where none waits."""
+        oldest, now = await self._oldest_work(), self._clock.now()
+        for queue in WORK_QUEUES:
+            age = (now - oldest[queue]).total_seconds() if queue in oldest else 0.0
+            self._metrics.queue_oldest_age_seconds.labels(queue).set(max(0.0, age))
 
     async def _outbox(self) -> None:
         self._metrics.outbox_pending.set(await self._store.outbox_pending())

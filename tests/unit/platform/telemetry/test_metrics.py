@@ -21,7 +21,6 @@ from angarium.platform.telemetry.metrics import Children, Metrics
         "outbox_pending",
         "dead_letters",
         "cache_requests_total",
-        "breaker_state",
         "rate_limited_total",
     ],
 )

@@ -3,7 +3,9 @@
 import asyncio
 
 import pytest
+from prometheus_client import Gauge
 
+from angarium.notifications.store.waiting import WaitingWork
 from angarium.notifications.topology import build_topology
 from angarium.platform.broker.memory import MemoryBroker
 from angarium.platform.clock import SystemClock
@@ -66,15 +68,24 @@ async def test_gauges_show_queues_outbox_and_letters(world: World) -> None:
     gauges = Gauges(
         store=world.store,
         count_letters=world.count_letters,
+        oldest_work=WaitingWork(world.engine).oldest,
         broker=world.broker,
         metrics=world.metrics,
         clock=SystemClock(),
     )
     await gauges.refresh()
+    age = world.metrics.queue_oldest_age_seconds
+    assert 0 < value_of(age.labels("email.queue")) < 60
+    assert value_of(age.labels("sms.queue")) == 0
     text = world.metrics.render().decode()
     assert 'angarium_queue_messages{queue="email.queue"} 1.0' in text
     assert "angarium_outbox_pending 0.0" in text
     assert "angarium_dead_letters 0.0" in text
+
+
+def value_of(gauge: Gauge) -> float:
+    [[sample]] = [metric.samples for metric in gauge.collect()]
+    return sample.value
 
 
 @pytest.mark.parametrize("count", [20])

@@ -1,0 +1,48 @@
+"""How long work has waited, for the gauges."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from angarium.contracts.messages import urgent_queue, work_queue
+from angarium.contracts.notifications import URGENT_PRIORITY
+from angarium.contracts.statuses import Channel, Status
+from angarium.notifications.store.schema import notifications
+from angarium.platform.database.engine import reading
+
+EXAMINED = 1000
+"""Rows examined at most: the cost must not grow with the backlog that the gauge is there to show."""
+_WAITING: Sequence[Status] = (Status.PENDING, Status.RETRYING)
+
+
+class WaitingWork:
+    """Reads the age of the oldest work that waits in each queue."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def oldest(self) -> Mapping[str, datetime]:
+        """When the oldest waiting notification of each queue was due, by queue name; queues without work are absent.
+
+        Examines the 1,000 rows whose turn at the sweeper comes first, which are those that wait longest. The light
+        lane's work counts under the channel's own queue. Raises DatabaseUnavailable.
+        """
+        row = notifications.c
+        due = func.coalesce(row.due_at, row.send_at, row.created_at, type_=row.created_at.type).label("due")
+        first = (
+            select(row.channel, (row.priority >= URGENT_PRIORITY).label("urgent"), due)
+            .where(row.sweep_at.is_not(None), row.status.in_(_WAITING))
+            .order_by(row.sweep_at)
+            .limit(EXAMINED)
+            .subquery()
+        )
+        query = select(first.c.channel, first.c.urgent, func.min(first.c.due, type_=row.created_at.type).label("since"))
+        async with reading(self._engine) as connection:
+            rows = (await connection.execute(query.group_by(first.c.channel, first.c.urgent))).all()
+        return {_queue(Channel(channel), urgent=bool(urgent)): since for channel, urgent, since in rows}
+
+
+def _queue(channel: Channel, *, urgent: bool) -> str:
+    return urgent_queue(channel) if urgent else work_queue(channel)
