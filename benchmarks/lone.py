@@ -15,6 +15,8 @@ from contextlib import AsyncExitStack, ExitStack
 from datetime import timedelta
 from uuid import UUID
 
+from angarium.channels.email.message import Sender
+from angarium.channels.email.providers.smtp.url import from_url
 from angarium.contracts.messages import work_queue
 from angarium.contracts.statuses import Channel
 from angarium.delivery.provider import Address, Outbound
@@ -28,13 +30,11 @@ from angarium.platform.broker.opening import open_broker
 from angarium.platform.cache.memory import MemoryCache
 from angarium.platform.clock import SystemClock
 from angarium.platform.database.postgresql_pool import PostgresqlPool
-from angarium.platform.http.client import ServiceClient
+from angarium.platform.http.client.client import ServiceClient
 from angarium.platform.identifiers import Identifiers
-from angarium.platform.settings_values import ProviderUrl
+from angarium.platform.settings.values import ProviderUrl
 from angarium.platform.telemetry.logging import make_logger
 from angarium.rendering.content import EmailContent
-from angarium.services.email.message import Sender
-from angarium.services.email.providers.smtp.url import from_url
 from benchmarks.angarium import Distributed
 from benchmarks.document import keep_section
 from benchmarks.resident import Sink

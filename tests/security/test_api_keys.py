@@ -10,13 +10,13 @@ import jwt
 import pytest
 
 from angarium.contracts.errors import Unauthorized
+from angarium.directory.gateway.authenticator import RemoteAuthenticator
 from angarium.platform.auth import keys as api_keys
-from angarium.platform.broker.memory import MemoryBroker
+from angarium.platform.broker.memory.broker import MemoryBroker
 from angarium.platform.clock import SystemClock
-from angarium.platform.http.client import ServiceClient
-from angarium.platform.http.remote_authenticator import RemoteAuthenticator
-from angarium.services.gateway import key_ring
-from angarium.services.gateway.key_store import KeyStore
+from angarium.platform.http.client.client import ServiceClient
+from angarium.services.gateway.keys import ring as key_ring
+from angarium.services.gateway.keys.store import KeyStore
 from tests.support.clock import ManualClock
 from tests.unit.services.gateway.conftest import API_KEY, SERVICE_TOKEN, World, build_world
 

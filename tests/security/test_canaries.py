@@ -15,7 +15,7 @@ from sqlalchemy import text
 import angarium
 from angarium.contracts.errors import SettingsError
 from angarium.platform.database.engine import open_engine, writing
-from angarium.platform.settings_base import Settings
+from angarium.platform.settings.base import Settings
 from tests.security.conftest import composed
 from tests.security.whole import World
 from tests.support.smtp import Step

@@ -12,9 +12,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from angarium.platform.http.protocol import Patience
-from angarium.platform.http.server import serve
-from angarium.platform.settings import ProcessSettings
+from angarium.platform.http.server.protocol import Patience
+from angarium.platform.http.server.server import serve
+from angarium.platform.settings.settings import ProcessSettings
 from tests.support.mailbox_gateway import quiet_logger
 from tests.support.smtp_sink import SmtpSink
 from tests.support.system import EmbeddedSystem, running

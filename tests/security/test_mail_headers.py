@@ -5,14 +5,14 @@ from email.parser import BytesParser
 
 import pytest
 
+from angarium.channels.email.message import Sender
+from angarium.channels.email.providers.smtp.provider import SmtpProvider
+from angarium.channels.email.providers.smtp.url import from_url
 from angarium.delivery.outcome import Permanent, Sent
 from angarium.delivery.provider import Address, Outbound
 from angarium.platform.clock import SystemClock
-from angarium.platform.settings_values import ProviderUrl
+from angarium.platform.settings.values import ProviderUrl
 from angarium.rendering.content import EmailContent
-from angarium.services.email.message import Sender
-from angarium.services.email.providers.smtp.provider import SmtpProvider
-from angarium.services.email.providers.smtp.url import from_url
 from tests.support.mailbox_gateway import quiet_logger
 from tests.support.outbound import outbound
 from tests.support.smtp import SmtpServer

@@ -20,7 +20,7 @@ from angarium.directory.contacts import RestContacts
 from angarium.directory.port import DirectoryUnavailable
 from angarium.platform.broker.port import Outgoing
 from angarium.platform.cache.memory import MemoryCache
-from angarium.platform.http.client import ServiceClient
+from angarium.platform.http.client.client import ServiceClient
 from tests.security.whole import OPERATOR, SERVICE_TOKEN, World
 from tests.support.clock import ManualClock
 from tests.support.wait import until

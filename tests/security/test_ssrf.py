@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from angarium.platform.http.guarded import GuardedClient, Resolve, SystemResolver, TargetRefused
-from angarium.platform.http.guarded_addresses import AddressRefused, permitted
+from angarium.platform.http.guard.addresses import AddressRefused, permitted
+from angarium.platform.http.guard.guarded import GuardedClient, Resolve, SystemResolver, TargetRefused
 from tests.support.certificates import make_certificates
 from tests.support.endpoint import endpoint
 

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from angarium.contracts.errors import SettingsError, Unauthorized
 from angarium.contracts.scopes import Scope
 from angarium.platform.auth.tokens import TokenVerifier
-from angarium.platform.settings import AuthSettings
+from angarium.platform.settings.settings import AuthSettings
 from tests.support.clock import ManualClock
 
 SECRET = "0123456789abcdef0123456789abcdef"

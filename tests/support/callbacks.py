@@ -16,10 +16,10 @@ from angarium.contracts.statuses import Status
 from angarium.notifications.store.schema import MIGRATIONS
 from angarium.platform.clock import SystemClock
 from angarium.platform.database.engine import open_engine
-from angarium.platform.http.guarded import GuardedClient, SystemResolver
+from angarium.platform.http.guard.guarded import GuardedClient, SystemResolver
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.lifecycle import Background
-from angarium.platform.settings_values import parse_networks
+from angarium.platform.settings.values import parse_networks
 from angarium.platform.telemetry.logging import make_logger
 from angarium.services.gateway.callbacks.dispatcher import CallbackDispatcher
 from angarium.services.gateway.callbacks.schedule import SCHEDULE

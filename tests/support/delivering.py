@@ -26,7 +26,7 @@ from angarium.notifications.store.port import NotificationStore
 from angarium.notifications.store.reader import NotificationReader
 from angarium.notifications.store.schema import MIGRATIONS
 from angarium.notifications.topology import build_topology
-from angarium.platform.broker.memory import MemoryBroker
+from angarium.platform.broker.memory.broker import MemoryBroker
 from angarium.platform.broker.port import Broker
 from angarium.platform.clock import SystemClock
 from angarium.platform.database.engine import open_engine

@@ -13,8 +13,8 @@ from angarium.contracts.scopes import Scope
 from angarium.platform.auth.caller import Caller
 from angarium.platform.auth.service_token import ServiceTokens
 from angarium.platform.clock import SystemClock
-from angarium.platform.http.app import build_app
-from angarium.platform.http.health import Health
+from angarium.platform.http.frame.app import build_app
+from angarium.platform.http.frame.health import Health
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.telemetry.logging import Logger, make_logger
 from angarium.platform.telemetry.metrics import Metrics

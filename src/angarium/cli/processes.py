@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from cyclopts import App
 
 if TYPE_CHECKING:
-    from angarium.platform.settings_base import Settings
-    from angarium.platform.settings_groups import ProcessSettings
+    from angarium.platform.settings.base import Settings
+    from angarium.platform.settings.groups import ProcessSettings
     from angarium.platform.telemetry.logging import Logger
 
 _BUILT_AFTER = 2.0
@@ -69,11 +69,11 @@ def work(channel: Literal["email", "push", "sms"], /) -> None:
     Args:
         channel: The channel to deliver.
     """
+    from angarium.channels.email import channel as email
+    from angarium.channels.push import channel as push
+    from angarium.channels.sms import channel as sms
     from angarium.contracts.statuses import Channel
     from angarium.delivery.process import run_worker
-    from angarium.services.email import app as email
-    from angarium.services.push import app as push
-    from angarium.services.sms import app as sms
 
     module = {"email": email, "push": push, "sms": sms}[channel]
     settings = module.Settings.load()
@@ -132,7 +132,7 @@ def _prepare_data_dir(*settings: "Settings") -> None:
 
 def _logger(service: str, settings: "ProcessSettings") -> "Logger":
     from angarium.platform.folders import prepare_folder
-    from angarium.platform.settings_sources import injected_names
+    from angarium.platform.settings.sources import injected_names
     from angarium.platform.telemetry.logging import adopt_standard_logging, make_logger
 
     if settings.log_dir is not None:

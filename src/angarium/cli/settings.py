@@ -2,14 +2,14 @@
 
 from pydantic import Field, SecretStr
 
-from angarium.platform.settings_base import Settings
-from angarium.platform.settings_groups import (
+from angarium.platform.settings.base import Settings
+from angarium.platform.settings.groups import (
     NotificationsDatabaseSettings,
     TemplatesDatabaseSettings,
     UsersDatabaseSettings,
     require_http,
 )
-from angarium.platform.settings_sources import wrong
+from angarium.platform.settings.sources import wrong
 
 
 class ClientSettings(Settings):

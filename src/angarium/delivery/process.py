@@ -24,10 +24,10 @@ from angarium.platform.auth.development import service_token_of
 from angarium.platform.broker.opening import open_broker
 from angarium.platform.cache.opening import open_cache
 from angarium.platform.clock import Clock, SystemClock
-from angarium.platform.http.client import ServiceClient
-from angarium.platform.http.health import Health, answers, probe_app
-from angarium.platform.http.server import reserve, serve
-from angarium.platform.http.tls import client_context
+from angarium.platform.http.client.client import ServiceClient
+from angarium.platform.http.frame.health import Health, answers, probe_app
+from angarium.platform.http.server.server import reserve, serve
+from angarium.platform.http.server.tls import client_context
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.telemetry.logging import Logger
 from angarium.platform.telemetry.metrics import Metrics

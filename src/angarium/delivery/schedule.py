@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from angarium.contracts.templates import CompiledTemplate
-from angarium.platform.settings_values import parse_duration
+from angarium.platform.settings.values import parse_duration
 
 LONGEST_RETRY_AFTER = timedelta(hours=1)
 """A provider that asks for more is asked again after this."""

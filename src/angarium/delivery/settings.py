@@ -1,6 +1,6 @@
 """The settings of a channel worker."""
 
-from angarium.platform.settings_groups import (
+from angarium.platform.settings.groups import (
     BrokerSettings,
     CacheSettings,
     DirectorySettings,

@@ -15,29 +15,29 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from angarium.channels.email.channel import build_kit as email_kit
+from angarium.channels.push.channel import build_kit as push_kit
+from angarium.channels.sms.channel import build_kit as sms_kit
 from angarium.delivery.composition import EngineParts, build_engine
 from angarium.delivery.engine import Engine
 from angarium.delivery.process import ProviderParts, keep_delivering, worker_name
 from angarium.delivery.settings import WorkerSettings
 from angarium.delivery.unsubscribing import unsubscribing_of
+from angarium.directory.gateway.authenticator import RemoteAuthenticator
+from angarium.directory.gateway.reporting import ChangeReports
 from angarium.directory.preference_links import links_of
 from angarium.embedded.contacts import LocalContacts
 from angarium.notifications.store.schema import MIGRATIONS as NOTIFICATIONS_MIGRATIONS
 from angarium.platform.database.engine import open_engine
 from angarium.platform.database.migrate import database_of, upgrade
-from angarium.platform.http.client import ServiceClient
-from angarium.platform.http.remote_authenticator import RemoteAuthenticator
-from angarium.platform.http.reporting import ChangeReports
-from angarium.platform.http.server import reserve, serve
-from angarium.platform.http.switchboard import Switchboard
+from angarium.platform.http.client.client import ServiceClient
+from angarium.platform.http.server.server import reserve, serve
+from angarium.platform.http.server.switchboard import Switchboard
 from angarium.platform.telemetry.logging import Logger
 from angarium.rendering.renderer import Renderer
-from angarium.services.email.app import build_kit as email_kit
 from angarium.services.gateway.app import GatewayParts
 from angarium.services.gateway.compose import compose as compose_gateway
 from angarium.services.gateway.settings import GatewaySettings
-from angarium.services.push.app import build_kit as push_kit
-from angarium.services.sms.app import build_kit as sms_kit
 from angarium.services.templates.app import MIGRATIONS as TEMPLATES_MIGRATIONS
 from angarium.services.templates.app import build_app as build_templates
 from angarium.services.templates.settings import TemplatesSettings

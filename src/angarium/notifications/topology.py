@@ -15,7 +15,7 @@ from angarium.contracts.messages import (
 )
 from angarium.contracts.statuses import Channel
 from angarium.platform.broker.port import Binding, Queue, Topology
-from angarium.platform.settings_groups import BrokerSettings
+from angarium.platform.settings.groups import BrokerSettings
 
 LADDER: Sequence[timedelta] = tuple(timedelta(seconds=s) for s in (1, 2, 4, 8, 16, 32, 60))
 """Delays that are always there, for waits that no setting names (a provider's `Retry-After`)."""

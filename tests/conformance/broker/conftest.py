@@ -7,9 +7,9 @@ from io import StringIO
 
 import pytest
 
-from angarium.platform.broker.memory import MemoryBroker
+from angarium.platform.broker.memory.broker import MemoryBroker
 from angarium.platform.broker.port import Binding, Broker, Queue, Topology
-from angarium.platform.broker.rabbitmq import RabbitMQBroker
+from angarium.platform.broker.rabbitmq.broker import RabbitMQBroker
 from angarium.platform.clock import SystemClock
 from angarium.platform.telemetry.logging import Logger, make_logger
 from tests.support.servers import RabbitMQ

@@ -11,7 +11,7 @@ import aiormq
 import pytest
 
 from angarium.platform.broker.port import Broker, BrokerUnavailable, Topology
-from angarium.platform.broker.rabbitmq import RabbitMQBroker
+from angarium.platform.broker.rabbitmq.broker import RabbitMQBroker
 from angarium.platform.clock import SystemClock
 from angarium.platform.telemetry.logging import Logger
 from tests.conformance.broker.conftest import SHORT

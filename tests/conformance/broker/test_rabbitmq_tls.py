@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from angarium.platform.broker.port import BrokerUnavailable, Topology
-from angarium.platform.broker.rabbitmq import RabbitMQBroker
+from angarium.platform.broker.rabbitmq.broker import RabbitMQBroker
 from angarium.platform.clock import SystemClock
 from angarium.platform.telemetry.logging import Logger
 from tests.conformance.broker.messages import bodies, collect, numbered

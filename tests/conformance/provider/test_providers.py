@@ -12,17 +12,17 @@ from typing import cast
 import httpx2
 import pytest
 
+from angarium.channels.email.message import Sender
+from angarium.channels.email.providers.smtp.url import from_url
 from angarium.contracts.statuses import Channel
 from angarium.delivery.outcome import Outcome, Permanent, Retry, Sent
 from angarium.delivery.provider import Outbound, Provider
 from angarium.delivery.providers.mailbox import MailboxProvider
 from angarium.delivery.providers.sandbox import SandboxProvider
 from angarium.platform.clock import SystemClock
-from angarium.platform.http.client import ServiceClient
-from angarium.platform.settings_values import ProviderUrl
+from angarium.platform.http.client.client import ServiceClient
+from angarium.platform.settings.values import ProviderUrl
 from angarium.rendering.content import EmailContent
-from angarium.services.email.message import Sender
-from angarium.services.email.providers.smtp.url import from_url
 from angarium.services.gateway.mailbox.store import MailboxFilter
 from tests.support.mailbox_gateway import SERVICE_TOKEN, mailbox_gateway, quiet_logger
 from tests.support.outbound import outbound

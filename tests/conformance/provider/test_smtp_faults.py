@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
+from angarium.channels.email.message import Sender
+from angarium.channels.email.providers.smtp.provider import SmtpProvider
+from angarium.channels.email.providers.smtp.url import from_url
 from angarium.delivery.outcome import Ambiguous, Configuration, Outcome, Permanent, Retry, Sent
-from angarium.platform.settings_values import ProviderUrl
+from angarium.platform.settings.values import ProviderUrl
 from angarium.rendering.content import EmailContent
-from angarium.services.email.message import Sender
-from angarium.services.email.providers.smtp.provider import SmtpProvider
-from angarium.services.email.providers.smtp.url import from_url
 from tests.support.certificates import Certificates, make_certificates
 from tests.support.clock import ManualClock
 from tests.support.mailbox_gateway import quiet_logger

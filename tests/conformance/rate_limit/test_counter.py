@@ -13,7 +13,7 @@ from angarium.platform.rate_limit.limiter import RateLimiter
 from angarium.platform.rate_limit.memory import MemoryCounter
 from angarium.platform.rate_limit.port import Counter, CounterUnavailable
 from angarium.platform.rate_limit.redis import RedisCounter
-from angarium.platform.settings import RateLimit
+from angarium.platform.settings.settings import RateLimit
 from angarium.platform.telemetry.logging import make_logger
 from angarium.platform.telemetry.metrics import Metrics
 from tests.support.clock import ManualClock

@@ -18,10 +18,10 @@ import pytest
 from angarium.contracts.statuses import Status
 from angarium.notifications.model import AcceptOutcome
 from angarium.notifications.store.port import StoreUnavailable
-from angarium.notifications.store.postgresql.adapter import PostgresqlStore
+from angarium.notifications.store.postgresql.store import PostgresqlStore
 from angarium.notifications.store.reader import NotificationReader
 from angarium.notifications.store.schema import MIGRATIONS
-from angarium.notifications.store.sqlite.adapter import SqliteStore
+from angarium.notifications.store.sqlite.store import SqliteStore
 from angarium.platform.database.engine import open_engine
 from angarium.platform.database.faults import DatabaseUnavailable
 from angarium.platform.database.migrate import upgrade
@@ -192,7 +192,7 @@ async def test_what_sqlite_committed_outlives_the_process(tmp_path: Path) -> Non
         f"""
         import asyncio
         from pathlib import Path
-        from angarium.notifications.store.sqlite.adapter import SqliteStore
+        from angarium.notifications.store.sqlite.store import SqliteStore
         from angarium.platform.database.sqlite_writer import SqliteWriter
         from tests.conformance.store.backends import OUTBOX_LEASE, notification
         from tests.support.clock import ManualClock

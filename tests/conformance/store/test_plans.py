@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from angarium.notifications.store.postgresql import accept, claim, letters, outbox, record, sweep
+from angarium.notifications.store.postgresql import accept, claim, outbox, record, sweep
+from angarium.notifications.store.postgresql import dead_letters as letters
 from angarium.platform.database.postgresql_pool import PLANNING
 
 WHOLE = {

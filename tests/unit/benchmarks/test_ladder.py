@@ -1,8 +1,8 @@
 from benchmarks.ladder import OTHER, Profile, ladder_table, step_of
 
 STACKS = """\
-run (a/uvloop/loop.py:1);handle (x/angarium/services/gateway/accept.py:5);info (y/structlog/_native.py:3) 30
-run (a/uvloop/loop.py:1);handle (x/angarium/services/gateway/accept.py:9) 60
+run (a/uvloop/loop.py:1);handle (x/angarium/services/gateway/accepting/lanes.py:5);info (y/structlog/_native.py:3) 30
+run (a/uvloop/loop.py:1);handle (x/angarium/services/gateway/accepting/lanes.py:9) 60
 run (a/uvloop/loop.py:1) 10"""
 
 
@@ -17,7 +17,7 @@ def test_the_time_of_the_process_is_shared_out_by_samples() -> None:
     profile = Profile.of(STACKS, 500.0)
     assert profile.steps == {"log lines": 30, "accepting": 60, OTHER: 10}
     assert profile.cost(profile.steps["accepting"]) == 300.0
-    assert profile.functions["gateway/accept.py handle"] == 60
+    assert profile.functions["accepting/lanes.py handle"] == 60
 
 
 def test_the_table_begins_with_the_dearest_step_and_ends_with_the_sum() -> None:

@@ -11,7 +11,7 @@ from angarium.contracts.messages import WORK_EXCHANGE
 from angarium.delivery.parking import Parking
 from angarium.delivery.work import Carrier
 from angarium.notifications.topology import build_topology
-from angarium.platform.broker.memory import MemoryBroker
+from angarium.platform.broker.memory.broker import MemoryBroker
 from angarium.platform.broker.port import Outgoing
 from angarium.platform.telemetry.logging import make_logger
 from tests.support.clock import ManualClock

@@ -6,12 +6,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from angarium.channels.email.message import Sender, build_message
 from angarium.contracts.users import ChannelSwitches, Preferences
 from angarium.delivery.provider import Outbound
 from angarium.delivery.unsubscribing import Unsubscribing
 from angarium.directory.preference_links import PreferenceLinks
 from angarium.platform.clock import SystemClock
-from angarium.services.email.message import Sender, build_message
 from tests.support.delivering import Bench, delivering
 
 LINKS = PreferenceLinks("secret", SystemClock())

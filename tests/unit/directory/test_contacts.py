@@ -15,7 +15,7 @@ from angarium.directory.contacts import RestContacts
 from angarium.directory.port import DirectoryUnavailable
 from angarium.platform.cache.memory import MemoryCache
 from angarium.platform.cache.port import Hears, Listener
-from angarium.platform.http.client import ServiceClient
+from angarium.platform.http.client.client import ServiceClient
 from angarium.platform.telemetry.metrics import Metrics
 from tests.support.clock import ManualClock, settle
 

@@ -15,7 +15,7 @@ from angarium.contracts.templates import ChannelSources, CompiledTemplate, Publi
 from angarium.directory.port import DirectoryUnavailable
 from angarium.directory.templates import RestTemplates
 from angarium.platform.cache.memory import MemoryCache
-from angarium.platform.http.client import ServiceClient
+from angarium.platform.http.client.client import ServiceClient
 from angarium.platform.telemetry.metrics import Metrics
 from tests.support.clock import ManualClock, settle
 

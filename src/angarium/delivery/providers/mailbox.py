@@ -10,7 +10,7 @@ from angarium.contracts.statuses import Channel
 from angarium.delivery.outcome import Outcome, Permanent, Retry, Sent
 from angarium.delivery.provider import Outbound
 from angarium.platform.batching import GroupCommit
-from angarium.platform.http.client import ServiceClient, ServiceDown
+from angarium.platform.http.client.client import ServiceClient, ServiceDown
 from angarium.rendering.content import EmailContent, PushContent, SmsContent
 
 PATH = "/internal/v1/mailbox/messages"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from angarium.contracts.errors import SettingsError
 from angarium.delivery.provider import Provider
-from angarium.platform.settings_values import ProviderUrl
+from angarium.platform.settings.values import ProviderUrl
 
 Factory = Callable[[ProviderUrl], Provider]
 _UNSUPPORTED = ("base_url", "rate", "weight")

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from angarium.contracts.errors import SettingsError
-from angarium.notifications.store import event_trigger
 from angarium.notifications.store.port import NotificationStore
-from angarium.notifications.store.postgresql.adapter import PostgresqlStore
-from angarium.notifications.store.sqlite.adapter import SqliteStore
+from angarium.notifications.store.postgresql.store import PostgresqlStore
+from angarium.notifications.store.sqlite.store import SqliteStore
+from angarium.notifications.store.triggers import events as event_trigger
 from angarium.platform.clock import Clock
 from angarium.platform.database.engine import parse_database_url
 from angarium.platform.database.postgresql_pool import PostgresqlPool

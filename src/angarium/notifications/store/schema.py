@@ -27,7 +27,10 @@ from sqlalchemy import (
 )
 
 from angarium.contracts.statuses import Status
-from angarium.notifications.store import callback_trigger, event_trigger, fallback_trigger, metadata_trigger
+from angarium.notifications.store.triggers import callbacks as callback_trigger
+from angarium.notifications.store.triggers import events as event_trigger
+from angarium.notifications.store.triggers import fallback as fallback_trigger
+from angarium.notifications.store.triggers import metadata as metadata_trigger
 from angarium.platform.database.types import JsonDocument, UtcDateTime, new_metadata
 
 MIGRATIONS = "angarium.notifications.migrations"

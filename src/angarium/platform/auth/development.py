@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 from pydantic import SecretStr
 
 from angarium.platform.auth.keys import new_api_key
-from angarium.platform.settings_sources import wrong
+from angarium.platform.settings.sources import wrong
 
 
 class _TokenSettings(Protocol):

@@ -18,7 +18,7 @@ from angarium.platform.auth.caller import (
     USER_HEADER,
     Caller,
 )
-from angarium.platform.settings_groups import DirectorySettings
+from angarium.platform.settings.groups import DirectorySettings
 
 DEFAULT_TENANT = "default"
 SERVICE_NAME = "service"

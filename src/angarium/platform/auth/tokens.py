@@ -13,8 +13,8 @@ from angarium.platform.auth.claims import LEEWAY, NOT_GOOD, Expected, caller_of,
 from angarium.platform.auth.key_set import KeySet
 from angarium.platform.auth.public_keys import PinnedKey, pinned_pem
 from angarium.platform.clock import Clock
-from angarium.platform.settings_groups import AuthSettings
-from angarium.platform.settings_sources import wrong
+from angarium.platform.settings.groups import AuthSettings
+from angarium.platform.settings.sources import wrong
 
 __all__ = ["LEEWAY", "MIN_SECRET_BYTES", "TokenVerifier"]
 

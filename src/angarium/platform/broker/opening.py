@@ -1,7 +1,7 @@
 """Chooses the broker's adapter by its URL."""
 
 from angarium.contracts.errors import SettingsError
-from angarium.platform.broker.memory import MemoryBroker
+from angarium.platform.broker.memory.broker import MemoryBroker
 from angarium.platform.broker.port import Broker
 from angarium.platform.clock import Clock
 from angarium.platform.extras import extra_for
@@ -17,7 +17,7 @@ def open_broker(url: str, *, clock: Clock, logger: Logger) -> Broker:
         return MemoryBroker(clock)
     if url.startswith(("amqp://", "amqps://")):
         with extra_for("ANGARIUM_BROKER_URL"):
-            from angarium.platform.broker.rabbitmq import RabbitMQBroker  # noqa: PLC0415 - an extra
+            from angarium.platform.broker.rabbitmq.broker import RabbitMQBroker  # noqa: PLC0415 - an extra
 
         return RabbitMQBroker(url, clock=clock, logger=logger)
     raise SettingsError("ANGARIUM_BROKER_URL: must be memory:// or amqp(s)://user:password@host:port/vhost")

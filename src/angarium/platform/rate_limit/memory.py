@@ -4,7 +4,7 @@ from collections import OrderedDict, deque
 
 from angarium.platform.clock import Clock
 from angarium.platform.rate_limit.port import SLOTS, Count
-from angarium.platform.settings_values import RateLimit
+from angarium.platform.settings.values import RateLimit
 
 WINDOWS = 10_000
 """Names remembered at once; those not seen for longest go first."""

@@ -4,7 +4,7 @@ from angarium.platform.clock import Clock
 from angarium.platform.extras import extra_for
 from angarium.platform.rate_limit.limiter import RateLimiter
 from angarium.platform.rate_limit.port import Counter
-from angarium.platform.settings_values import RateLimit
+from angarium.platform.settings.values import RateLimit
 from angarium.platform.telemetry.logging import Logger
 from angarium.platform.telemetry.metrics import Metrics
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from angarium.contracts.errors import Transient
-from angarium.platform.settings_values import RateLimit
+from angarium.platform.settings.values import RateLimit
 
 SLOTS = 20
 """Parts of a window. What is counted reaches one part further back than the window, so it is never exceeded."""

@@ -8,7 +8,7 @@ from redis.exceptions import RedisError
 from angarium.platform.cache.redis import open_redis
 from angarium.platform.clock import Clock
 from angarium.platform.rate_limit.port import SLOTS, Count, CounterUnavailable
-from angarium.platform.settings_values import RateLimit
+from angarium.platform.settings.values import RateLimit
 from angarium.platform.telemetry.logging import Logger
 
 _COUNT = f"""

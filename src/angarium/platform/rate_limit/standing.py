@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from angarium.platform.settings_values import RateLimit
+from angarium.platform.settings.values import RateLimit
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from contextlib import suppress
 from angarium.platform.clock import Clock
 from angarium.platform.rate_limit.port import SLOTS, Counter, CounterUnavailable
 from angarium.platform.rate_limit.standing import Standing
-from angarium.platform.settings_values import RateLimit
+from angarium.platform.settings.values import RateLimit
 
 AHEAD = 0.01
 """The part of an allowance that one process may let go on before the shared count has heard of it.

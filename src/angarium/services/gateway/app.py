@@ -23,53 +23,53 @@ from angarium.platform.auth.tokens import TokenVerifier
 from angarium.platform.broker.port import Broker, Topology
 from angarium.platform.cache.port import Cache
 from angarium.platform.clock import Clock
-from angarium.platform.http.app import build_app
-from angarium.platform.http.client import ServiceClient
-from angarium.platform.http.health import Health, answers
+from angarium.platform.http.client.client import ServiceClient
+from angarium.platform.http.frame.app import build_app
+from angarium.platform.http.frame.health import Health, answers
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.lifecycle import Background
 from angarium.platform.rate_limit.limiter import RateLimiter
 from angarium.platform.telemetry.logging import Logger
 from angarium.platform.telemetry.metrics import Metrics
-from angarium.services.gateway.accept import Acceptor, AcceptorParts
-from angarium.services.gateway.acceptance import AcceptanceRules
-from angarium.services.gateway.audit import AuditLog
-from angarium.services.gateway.audit_reader import AuditReader
-from angarium.services.gateway.authentication import build_authenticator
+from angarium.services.gateway.accepting.acceptance import AcceptanceRules
+from angarium.services.gateway.accepting.lanes import FairLanes
+from angarium.services.gateway.accepting.routes import BULK_BYTES, BULK_PATH, SendingRoutes
+from angarium.services.gateway.accepting.store import PriorAcceptances
+from angarium.services.gateway.accepting.use_cases import Acceptor, AcceptorParts
+from angarium.services.gateway.audit.log import AuditLog
+from angarium.services.gateway.audit.routes import AuditRoutes
+from angarium.services.gateway.audit.store import AuditReader
 from angarium.services.gateway.b2b.plain_text import PlainTexts
+from angarium.services.gateway.b2b.routes import B2bRoutes
 from angarium.services.gateway.callbacks.dispatcher import CallbackDispatcher
+from angarium.services.gateway.callbacks.routes import CallbackRoutes
 from angarium.services.gateway.callbacks.sending import CallbackSender
 from angarium.services.gateway.callbacks.store import CallbackStore
+from angarium.services.gateway.dead_letters.janitor import Janitor
+from angarium.services.gateway.dead_letters.routes import DeadLetterRoutes
+from angarium.services.gateway.dead_letters.use_cases import Replays
 from angarium.services.gateway.declaring import TopologyKeeper
-from angarium.services.gateway.fair_lanes import FairLanes
+from angarium.services.gateway.erasures.routes import ErasureRoutes
 from angarium.services.gateway.gauges import Gauges
-from angarium.services.gateway.janitor import Janitor
-from angarium.services.gateway.key_ring import KeyRing
-from angarium.services.gateway.key_store import KeyStore
-from angarium.services.gateway.keys import Keys
-from angarium.services.gateway.logins import Logins
+from angarium.services.gateway.home.routes import HomeRoutes
+from angarium.services.gateway.keys.ring import KeyRing
+from angarium.services.gateway.keys.routes import KeyRoutes
+from angarium.services.gateway.keys.store import KeyStore
+from angarium.services.gateway.keys.use_cases import Keys
 from angarium.services.gateway.mailbox.store import MailboxStore
-from angarium.services.gateway.moves import Moves
-from angarium.services.gateway.prior import PriorAcceptances
-from angarium.services.gateway.receipts import Receipts
-from angarium.services.gateway.replay import Replays
-from angarium.services.gateway.routes.audit import AuditRoutes
-from angarium.services.gateway.routes.b2b import B2bRoutes
-from angarium.services.gateway.routes.callbacks import CallbackRoutes
-from angarium.services.gateway.routes.dead_letters import DeadLetterRoutes
-from angarium.services.gateway.routes.delivery_reports import DeliveryReportRoutes
-from angarium.services.gateway.routes.documents import DOCUMENTS, DocumentRoutes
-from angarium.services.gateway.routes.erasures import ErasureRoutes
-from angarium.services.gateway.routes.home import HomeRoutes
-from angarium.services.gateway.routes.internal import InternalRoutes
-from angarium.services.gateway.routes.keys import KeyRoutes
-from angarium.services.gateway.routes.notifications import NotificationRoutes
-from angarium.services.gateway.routes.preference_pages import FORM_PATHS, PreferencePages
-from angarium.services.gateway.routes.proxy import ProxyRoutes
-from angarium.services.gateway.routes.sending import BULK_BYTES, BULK_PATH, SendingRoutes
-from angarium.services.gateway.routes.tenants import TenantRoutes
-from angarium.services.gateway.routes.tokens import TokenRoutes
-from angarium.services.gateway.tenants import Tenants
+from angarium.services.gateway.moving.reports import Receipts
+from angarium.services.gateway.moving.routes import DeliveryReportRoutes
+from angarium.services.gateway.moving.use_cases import Moves
+from angarium.services.gateway.reading.routes import NotificationRoutes
+from angarium.services.gateway.tenants.routes import TenantRoutes
+from angarium.services.gateway.tenants.use_cases import Tenants
+from angarium.services.gateway.tokens.authentication import build_authenticator
+from angarium.services.gateway.tokens.internal import InternalRoutes
+from angarium.services.gateway.tokens.logins import Logins
+from angarium.services.gateway.tokens.routes import TokenRoutes
+from angarium.services.gateway.upstream.documents import DOCUMENTS, DocumentRoutes
+from angarium.services.gateway.upstream.preference_pages import FORM_PATHS, PreferencePages
+from angarium.services.gateway.upstream.proxy import ProxyRoutes
 
 TITLE = "Angarium gateway"
 MAILBOX_PATH = "/internal/v1/mailbox"

@@ -23,13 +23,13 @@ from angarium.platform.broker.opening import open_broker
 from angarium.platform.cache.opening import open_cache
 from angarium.platform.clock import Clock, SystemClock
 from angarium.platform.database.engine import open_engine
-from angarium.platform.http.client import ServiceClient
-from angarium.platform.http.server import serve
-from angarium.platform.http.tls import client_context
+from angarium.platform.http.client.client import ServiceClient
+from angarium.platform.http.server.server import serve
+from angarium.platform.http.server.tls import client_context
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.lifecycle import Background
 from angarium.platform.rate_limit.opening import open_limiter
-from angarium.platform.settings_sources import wrong
+from angarium.platform.settings.sources import wrong
 from angarium.platform.telemetry.logging import Logger
 from angarium.platform.telemetry.metrics import Metrics
 from angarium.services.gateway.app import Gateway, GatewayParts

@@ -1,7 +1,7 @@
 """The settings of the gateway."""
 
 from angarium.contracts.statuses import Channel
-from angarium.platform.settings import (
+from angarium.platform.settings.settings import (
     AuthSettings,
     BrokerSettings,
     CacheSettings,
@@ -12,7 +12,7 @@ from angarium.platform.settings import (
     Port,
     ProviderSettings,
 )
-from angarium.services.gateway.acceptance import AcceptanceRules
+from angarium.services.gateway.accepting.acceptance import AcceptanceRules
 
 
 class GatewaySettings(

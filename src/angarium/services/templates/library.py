@@ -9,7 +9,7 @@ from angarium.contracts.templates import CompiledTemplate, PreviewRequest, Templ
 from angarium.platform.auth.caller import Caller
 from angarium.platform.cache.port import Cache
 from angarium.platform.clock import Clock
-from angarium.platform.http.dependencies import PageQuery
+from angarium.platform.http.frame.dependencies import PageQuery
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.telemetry.logging import Logger
 from angarium.rendering.fragments import is_fragment

@@ -1,6 +1,6 @@
 """The settings of the templates service."""
 
-from angarium.platform.settings import (
+from angarium.platform.settings.settings import (
     CacheSettings,
     DirectorySettings,
     Port,

@@ -9,6 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.middleware import Middleware
 
 from angarium import __version__
+from angarium.directory.gateway.authenticator import RemoteAuthenticator
+from angarium.directory.gateway.reporting import ChangeReports, ReportingMiddleware
 from angarium.directory.preference_links import PAGE_PATH, UNSUBSCRIBE_PATH, PreferenceLinks, links_of
 from angarium.platform.auth.caller import Authenticator
 from angarium.platform.auth.development import service_token_of
@@ -17,14 +19,12 @@ from angarium.platform.cache.port import Cache
 from angarium.platform.clock import Clock, SystemClock
 from angarium.platform.database.engine import open_engine
 from angarium.platform.database.readiness import EngineReadiness
-from angarium.platform.http.app import Lifespan
-from angarium.platform.http.app import build_app as build_frame
-from angarium.platform.http.client import ServiceClient
-from angarium.platform.http.health import Health, answers
-from angarium.platform.http.remote_authenticator import RemoteAuthenticator
-from angarium.platform.http.reporting import ChangeReports, ReportingMiddleware
-from angarium.platform.http.server import serve
-from angarium.platform.http.tls import client_context
+from angarium.platform.http.client.client import ServiceClient
+from angarium.platform.http.frame.app import Lifespan
+from angarium.platform.http.frame.app import build_app as build_frame
+from angarium.platform.http.frame.health import Health, answers
+from angarium.platform.http.server.server import serve
+from angarium.platform.http.server.tls import client_context
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.lifecycle import Background
 from angarium.platform.rate_limit.limiter import RateLimiter

@@ -15,7 +15,7 @@ from angarium.contracts.errors import Transient
 from angarium.contracts.users import ErasureAnswer, ErasureRequest
 from angarium.platform.clock import Clock
 from angarium.platform.database.engine import empty_log, querying, writing
-from angarium.platform.http.client import ServiceClient
+from angarium.platform.http.client.client import ServiceClient
 from angarium.platform.telemetry.logging import Logger
 from angarium.services.users.schema import pending_erasures
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from angarium.contracts.errors import Detail, UnsupportedMediaType, ValidationFailed
 from angarium.contracts.preferences import given_user_fields
 from angarium.contracts.users import UserCreate, UserPatch
-from angarium.platform.http.validation import details_of
+from angarium.platform.http.frame.validation import details_of
 
 CSV_TYPES = frozenset({"text/csv"})
 JSON_LINES_TYPES = frozenset({"application/x-ndjson", "application/jsonl", "application/x-jsonlines"})

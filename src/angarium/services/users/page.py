@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 
 from angarium.contracts.errors import ValidationFailed
 from angarium.contracts.users import ChannelSwitches, Preferences
-from angarium.platform.http.page_style import styled
+from angarium.platform.http.pages.style import styled
 from angarium.services.users.preferences import Choice
 
 CHANNELS: Mapping[str, str] = {"email": "Email", "push": "Push", "sms": "SMS"}

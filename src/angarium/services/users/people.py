@@ -9,7 +9,7 @@ from angarium.contracts.preferences import PreferencesPatch
 from angarium.contracts.statuses import Channel
 from angarium.contracts.users import DeviceCreate, Preferences, UserCreate, UserPatch
 from angarium.platform.clock import Clock
-from angarium.platform.http.dependencies import PageQuery
+from angarium.platform.http.frame.dependencies import PageQuery
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.telemetry.logging import Logger
 from angarium.services.users.conditions import check_unchanged

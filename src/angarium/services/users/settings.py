@@ -1,6 +1,6 @@
 """The settings of the users service."""
 
-from angarium.platform.settings import (
+from angarium.platform.settings.settings import (
     CacheSettings,
     DirectorySettings,
     Port,

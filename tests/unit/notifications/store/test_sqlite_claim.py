@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from angarium.notifications.store.sqlite.claim import _claimed_event, _Terms
-from angarium.notifications.store.sqlite.values import appendix, event_now
+from angarium.notifications.store.sqlite.sql import appendix, event_now
 
 
 @given(st.text(st.characters(codec="utf-8")), st.integers(1, 10**6), st.integers(0, 10**16))

@@ -14,7 +14,7 @@ from angarium.contracts.statuses import Channel
 from angarium.notifications.messages import work_message
 from angarium.notifications.model import Event, NewNotification
 from angarium.notifications.store.paging import Cursor
-from angarium.notifications.store.sqlite.values import appendix
+from angarium.notifications.store.sqlite.sql import appendix
 from angarium.notifications.store.timeline import encode_events
 
 AT = datetime(2026, 11, 20, 9, 0, 0, 5000, tzinfo=UTC)

@@ -8,13 +8,13 @@ import pytest
 
 from angarium.contracts.errors import ServiceUnavailable, Unauthorized
 from angarium.contracts.scopes import Scope
+from angarium.directory.gateway.authenticator import RemoteAuthenticator
 from angarium.platform.auth.caller import Caller
 from angarium.platform.auth.chain import ChainAuthenticator, OpenAuthenticator
 from angarium.platform.auth.service_token import ServiceTokens
 from angarium.platform.auth.tokens import TokenVerifier
-from angarium.platform.http.client import ServiceClient
-from angarium.platform.http.remote_authenticator import RemoteAuthenticator
-from angarium.platform.settings import AuthSettings
+from angarium.platform.http.client.client import ServiceClient
+from angarium.platform.settings.settings import AuthSettings
 from tests.support.clock import ManualClock
 
 CALLER = Caller("acme", "billing", frozenset({Scope.USERS_READ}), key_id="k-1")
@@ -128,7 +128,7 @@ async def test_a_service_is_known_without_the_gateway(remote: RemoteAuthenticato
 async def test_what_is_kept_is_bounded(
     remote: RemoteAuthenticator, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("angarium.platform.http.remote_authenticator.CACHE_ENTRIES", 2)
+    monkeypatch.setattr("angarium.directory.gateway.authenticator.CACHE_ENTRIES", 2)
     for key in ("a", "b", "c", "c", "b", "a"):
         await remote.authenticate({"x-api-key": key})
     assert [asked["api_key"] for asked in gateway.asked] == ["a", "b", "c", "a"]

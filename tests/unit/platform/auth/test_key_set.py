@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from angarium.contracts.errors import ServiceUnavailable, Unauthorized
 from angarium.platform.auth.tokens import TokenVerifier
-from angarium.platform.settings import AuthSettings
+from angarium.platform.settings.settings import AuthSettings
 from tests.support.clock import ManualClock
 
 FIRST = rsa.generate_private_key(public_exponent=65537, key_size=2048)

@@ -13,7 +13,7 @@ from angarium.platform.auth.caller import Caller
 from angarium.platform.auth.credentials import credentials_of
 from angarium.platform.auth.keys import hash_key, new_api_key
 from angarium.platform.auth.service_token import ServiceTokens, caller_headers, service_token_of, shared_service_token
-from angarium.platform.settings import DirectorySettings
+from angarium.platform.settings.settings import DirectorySettings
 
 
 @pytest.mark.parametrize("kind", ["live", "test"])

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from angarium.platform.broker.memory import MemoryBroker
+from angarium.platform.broker.memory.broker import MemoryBroker
 from angarium.platform.broker.port import Binding, Outgoing, Queue, Topology
 from tests.support.clock import ManualClock, settle
 

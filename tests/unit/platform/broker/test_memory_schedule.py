@@ -2,7 +2,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from angarium.platform.broker.memory_schedule import Schedule
+from angarium.platform.broker.memory.schedule import Schedule
 from tests.support.clock import ManualClock, settle
 
 

@@ -8,7 +8,7 @@ from pamqp import commands as spec
 from pamqp.header import ContentHeader
 
 from angarium.platform.broker.port import Outgoing
-from angarium.platform.broker.rabbitmq_confirms import Burst, Confirms
+from angarium.platform.broker.rabbitmq.confirms import Burst, Confirms
 
 
 def _burst(*ids: str) -> tuple[Burst, list[bool]]:

@@ -10,7 +10,7 @@ from pamqp import commands as spec
 from pamqp.encode import field_table
 from pamqp.header import ContentHeader
 
-from angarium.platform.broker.rabbitmq_decoding import (
+from angarium.platform.broker.rabbitmq.decoding import (
     ACK,
     DELIVER,
     NACK,

@@ -13,8 +13,8 @@ from pamqp.body import ContentBody
 from pamqp.header import ContentHeader
 
 from angarium.platform.broker.port import Outgoing
-from angarium.platform.broker.rabbitmq_decoding import ACK, NACK
-from angarium.platform.broker.rabbitmq_encoding import FrameWriter, settlement
+from angarium.platform.broker.rabbitmq.decoding import ACK, NACK
+from angarium.platform.broker.rabbitmq.encoding import FrameWriter, settlement
 
 _NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 _SIZE = 64

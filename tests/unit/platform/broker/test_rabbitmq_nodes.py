@@ -1,7 +1,7 @@
 import pytest
 
 from angarium.contracts.errors import SettingsError
-from angarium.platform.broker.rabbitmq_connection import parse_nodes
+from angarium.platform.broker.rabbitmq.connection import parse_nodes
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,9 @@ from angarium.contracts.fields import Body, field_error
 from angarium.contracts.scopes import Scope
 from angarium.platform.auth.caller import Caller
 from angarium.platform.auth.service_token import ServiceTokens
-from angarium.platform.http.app import build_app
-from angarium.platform.http.dependencies import Page, authenticated, requires, service_only
-from angarium.platform.http.health import Health
+from angarium.platform.http.frame.app import build_app
+from angarium.platform.http.frame.dependencies import Page, authenticated, requires, service_only
+from angarium.platform.http.frame.health import Health
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.telemetry.correlation import current_correlation_id, current_traceparent
 from angarium.platform.telemetry.logging import make_logger

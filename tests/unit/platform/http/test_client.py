@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from angarium.contracts.scopes import Scope
 from angarium.platform.auth.caller import Caller
-from angarium.platform.http.client import ServiceClient, ServiceDown
+from angarium.platform.http.client.client import ServiceClient, ServiceDown
 from angarium.platform.telemetry.correlation import bind_correlation
 
 CALLER = Caller("acmé", "billing", frozenset({Scope.USERS_READ, Scope.USERS_WRITE}))

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from angarium.platform.http.connection import Connection
-from angarium.platform.http.exchange import Answer, ConnectionLost
+from angarium.platform.http.client.connection import Connection
+from angarium.platform.http.client.exchange import Answer, ConnectionLost
 
 GET = b"GET / HTTP/1.1\r\nhost: users\r\n\r\n"
 PLAIN = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-A: 1\r\nx-a: 2\r\n\r\nhello"

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from angarium.platform.http import connections
-from angarium.platform.http.client import ServiceClient, ServiceDown
-from angarium.platform.http.connections import Connections
-from angarium.platform.http.exchange import ConnectionLost
+from angarium.platform.http.client import connections
+from angarium.platform.http.client.client import ServiceClient, ServiceDown
+from angarium.platform.http.client.connections import Connections
+from angarium.platform.http.client.exchange import ConnectionLost
 from tests.support.clock import ManualClock
 from tests.support.wait import until
 

@@ -14,12 +14,12 @@ from starlette.responses import Response
 from angarium.contracts.errors import RateLimited, Transient
 from angarium.contracts.scopes import Scope
 from angarium.platform.auth.caller import Caller
-from angarium.platform.http.answers import JsonBytes
-from angarium.platform.http.app import ServiceApp
-from angarium.platform.http.dependencies import requires
-from angarium.platform.http.direct import ServiceRoute, direct_route
+from angarium.platform.http.frame.answers import JsonBytes
+from angarium.platform.http.frame.app import ServiceApp
+from angarium.platform.http.frame.dependencies import requires
+from angarium.platform.http.frame.direct import ServiceRoute, direct_route
 from angarium.platform.rate_limit.limiter import RateLimiter
-from angarium.platform.settings_values import RateLimit
+from angarium.platform.settings.values import RateLimit
 from angarium.platform.telemetry.correlation import current_correlation_id, current_traceparent
 from angarium.platform.telemetry.metrics import Metrics
 from tests.support.clock import ManualClock

@@ -6,9 +6,9 @@ import httpx2
 import msgspec
 import pytest
 
-from angarium.platform.http.connections import Connections
-from angarium.platform.http.exchange import TransportExchange
-from angarium.platform.settings import ProcessSettings
+from angarium.platform.http.client.connections import Connections
+from angarium.platform.http.client.exchange import TransportExchange
+from angarium.platform.settings.settings import ProcessSettings
 from tests.support.clock import ManualClock
 from tests.unit.platform.http.test_server import serving
 

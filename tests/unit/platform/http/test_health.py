@@ -7,8 +7,8 @@ import httpx2
 import pytest
 from prometheus_client import CollectorRegistry
 
-from angarium.platform.http import health as health_module
-from angarium.platform.http.health import Health, probe_app
+from angarium.platform.http.frame import health as health_module
+from angarium.platform.http.frame.health import Health, probe_app
 from angarium.platform.telemetry.metrics import Metrics
 from tests.unit.platform.http.conftest import client_of
 

@@ -5,7 +5,7 @@ from itertools import product
 
 import pytest
 
-from angarium.platform.http.page_style import styled
+from angarium.platform.http.pages.style import styled
 
 TEXT = ("ink", "quiet", "accent", "blue", "violet", "green", "amber", "red")
 GROUNDS = ("ground", "paper", "sunk")

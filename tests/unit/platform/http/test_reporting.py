@@ -11,11 +11,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
+from angarium.directory.gateway import reporting
+from angarium.directory.gateway.reporting import ChangeReports, ReportingMiddleware
 from angarium.platform.auth.caller import Caller
-from angarium.platform.http import reporting
-from angarium.platform.http.client import ServiceClient
-from angarium.platform.http.dependencies import CALLER_KEY
-from angarium.platform.http.reporting import ChangeReports, ReportingMiddleware
+from angarium.platform.http.client.client import ServiceClient
+from angarium.platform.http.frame.dependencies import CALLER_KEY
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.telemetry.logging import make_logger
 from tests.support.clock import ManualClock

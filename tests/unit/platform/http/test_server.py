@@ -14,10 +14,10 @@ import pytest
 from fastapi import FastAPI
 
 from angarium.contracts.errors import AngariumError, SettingsError
-from angarium.platform.http.client import ServiceClient, ServiceDown
-from angarium.platform.http.server import serve
-from angarium.platform.http.tls import client_context
-from angarium.platform.settings import ProcessSettings
+from angarium.platform.http.client.client import ServiceClient, ServiceDown
+from angarium.platform.http.server.server import serve
+from angarium.platform.http.server.tls import client_context
+from angarium.platform.settings.settings import ProcessSettings
 from angarium.platform.telemetry.logging import make_logger
 from tests.support.certificates import make_certificates
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from angarium.platform.http.protocol import WHOLE_ANSWER
-from angarium.platform.settings import ProcessSettings
+from angarium.platform.http.server.protocol import WHOLE_ANSWER
+from angarium.platform.settings.settings import ProcessSettings
 from tests.unit.platform.http.test_server import serving
 
 pytestmark = pytest.mark.slow

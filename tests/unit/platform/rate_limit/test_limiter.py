@@ -10,7 +10,7 @@ from angarium.platform.auth.caller import Caller
 from angarium.platform.rate_limit.limiter import RateLimiter
 from angarium.platform.rate_limit.memory import MemoryCounter
 from angarium.platform.rate_limit.port import Count, CounterUnavailable
-from angarium.platform.settings import RateLimit
+from angarium.platform.settings.settings import RateLimit
 from angarium.platform.telemetry.metrics import Metrics
 from tests.support.clock import ManualClock
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from angarium.platform.rate_limit.memory import MemoryCounter, Window
 from angarium.platform.rate_limit.port import SLOTS
-from angarium.platform.settings import RateLimit
+from angarium.platform.settings.settings import RateLimit
 from tests.support.clock import ManualClock
 
 THREE = RateLimit(3, timedelta(minutes=1))

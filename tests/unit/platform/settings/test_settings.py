@@ -7,7 +7,7 @@ import pytest
 
 from angarium.contracts.errors import SettingsError
 from angarium.contracts.statuses import Channel
-from angarium.platform.settings import (
+from angarium.platform.settings.settings import (
     AuthSettings,
     BrokerSettings,
     CacheSettings,

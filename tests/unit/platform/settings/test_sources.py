@@ -8,23 +8,23 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from angarium.channels.email.channel import Settings as EmailSettings
+from angarium.channels.email.channel import build_kit as email_kit
+from angarium.channels.push.channel import Settings as PushSettings
+from angarium.channels.push.channel import build_kit as push_kit
+from angarium.channels.sms.channel import Settings as SmsSettings
+from angarium.channels.sms.channel import build_kit as sms_kit
 from angarium.cli.settings import ClientSettings, MigrationSettings
 from angarium.contracts.errors import SettingsError
 from angarium.delivery.process import KitFactory, ProviderParts
 from angarium.embedded.composition import EmbeddedSettings
 from angarium.platform.clock import SystemClock
-from angarium.platform.http.client import ServiceClient
+from angarium.platform.http.client.client import ServiceClient
 from angarium.platform.identifiers import Identifiers
-from angarium.platform.settings_base import known_fields
-from angarium.platform.settings_sources import injected_names
+from angarium.platform.settings.base import known_fields
+from angarium.platform.settings.sources import injected_names
 from angarium.platform.telemetry.logging import make_logger
-from angarium.services.email.app import Settings as EmailSettings
-from angarium.services.email.app import build_kit as email_kit
 from angarium.services.gateway.settings import GatewaySettings
-from angarium.services.push.app import Settings as PushSettings
-from angarium.services.push.app import build_kit as push_kit
-from angarium.services.sms.app import Settings as SmsSettings
-from angarium.services.sms.app import build_kit as sms_kit
 from angarium.services.templates.settings import TemplatesSettings
 from angarium.services.users.settings import UsersSettings
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from angarium.platform.settings import ProviderUrl, RateLimit, parse_duration
-from angarium.platform.settings_values import parse_durations, parse_networks, parse_provider_urls
+from angarium.platform.settings.settings import ProviderUrl, RateLimit, parse_duration
+from angarium.platform.settings.values import parse_durations, parse_networks, parse_provider_urls
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 import pytest
 
+from angarium.channels.email.providers.smtp.classify import TABLE, Phase, Row, lost, refusal, verdict
+from angarium.channels.email.providers.smtp.reply import Reply, answer
 from angarium.delivery.outcome import Ambiguous, Configuration, Outcome, Permanent, Retry
-from angarium.services.email.classify import TABLE, Phase, Row, lost, refusal, verdict
-from angarium.services.email.reply import Reply, answer
 
 _R, _LATER = Retry(""), Retry("", provider_fault=False)
 _P, _S, _C = Permanent(""), Permanent("", suppress=True), Configuration("")

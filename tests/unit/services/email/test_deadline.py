@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from angarium.services.email.providers.smtp.deadline import Deadline
+from angarium.channels.email.providers.smtp.deadline import Deadline
 
 
 async def _forever() -> None:

@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from angarium.channels.email.address import check, check_address
 from angarium.contracts.addresses import _PLAIN, _PLAIN_LENGTH, _sent_as, _validated
 from angarium.delivery.provider import Address, InvalidAddress
-from angarium.services.email.address import check, check_address
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from angarium.channels.email.headers import UnsafeMessage
+from angarium.channels.email.message import Sender, build_message
 from angarium.contracts.errors import SettingsError
 from angarium.delivery.provider import Outbound
 from angarium.rendering.content import EmailContent, SmsContent
-from angarium.services.email.headers import UnsafeMessage
-from angarium.services.email.message import Sender, build_message
 from tests.support.outbound import outbound
 
 SENDER = Sender.parse("Angarium <notify@localhost>")

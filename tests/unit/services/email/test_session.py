@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from angarium.services.email.classify import Phase
-from angarium.services.email.providers.smtp.session import Answer, Envelope, Session, SessionLost
-from angarium.services.email.reply import Reply
+from angarium.channels.email.providers.smtp.classify import Phase
+from angarium.channels.email.providers.smtp.reply import Reply
+from angarium.channels.email.providers.smtp.session import Answer, Envelope, Session, SessionLost
 
 ENVELOPE = Envelope("n@localhost", "john@example.com")
 MESSAGE = b"Subject: x\r\n\r\nHello\r\n"

@@ -23,17 +23,17 @@ from angarium.notifications.store.reader import NotificationReader
 from angarium.notifications.store.schema import MIGRATIONS
 from angarium.notifications.topology import build_topology
 from angarium.platform.auth.tokens import TokenVerifier
-from angarium.platform.broker.memory import MemoryBroker
+from angarium.platform.broker.memory.broker import MemoryBroker
 from angarium.platform.broker.port import Broker
 from angarium.platform.cache.memory import MemoryCache
 from angarium.platform.clock import SystemClock
 from angarium.platform.database.engine import open_engine
-from angarium.platform.http.client import ServiceClient
+from angarium.platform.http.client.client import ServiceClient
 from angarium.platform.identifiers import Identifiers
-from angarium.platform.settings import AuthSettings
+from angarium.platform.settings.settings import AuthSettings
 from angarium.platform.telemetry.logging import Logger, make_logger
 from angarium.platform.telemetry.metrics import Metrics
-from angarium.services.gateway.acceptance import AcceptanceRules
+from angarium.services.gateway.accepting.acceptance import AcceptanceRules
 from angarium.services.gateway.app import Gateway, GatewayParts
 from tests.support.migrated import upgraded
 from tests.unit.services.gateway.directory import MemoryContacts, MemoryTemplates

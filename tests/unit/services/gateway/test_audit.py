@@ -9,7 +9,7 @@ import pytest
 
 from angarium.contracts.errors import Transient
 from angarium.contracts.scopes import Scope
-from angarium.services.gateway.audit import Entry
+from angarium.services.gateway.audit.log import Entry
 from tests.unit.services.gateway.conftest import PATH, SERVICE_TOKEN, World
 
 pytestmark = pytest.mark.slow

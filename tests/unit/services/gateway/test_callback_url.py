@@ -3,7 +3,7 @@ from ipaddress import ip_network
 import pytest
 
 from angarium.contracts.errors import ValidationFailed
-from angarium.services.gateway.callback_url import check_callback_url
+from angarium.services.gateway.accepting.callback_url import check_callback_url
 
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 

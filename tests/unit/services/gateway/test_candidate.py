@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from angarium.contracts.errors import ValidationFailed
 from angarium.contracts.notifications import NotificationRequest
 from angarium.contracts.statuses import Channel
-from angarium.services.gateway.candidate import Candidate, check_alone
+from angarium.services.gateway.accepting.candidate import Candidate, check_alone
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 BODY = {

@@ -14,7 +14,7 @@ from angarium.notifications.model import Claimed, Reason, Result
 from angarium.platform.broker.port import Outgoing
 from angarium.platform.clock import SystemClock
 from angarium.platform.telemetry.logging import make_logger
-from angarium.services.gateway.janitor import Janitor
+from angarium.services.gateway.dead_letters.janitor import Janitor
 from tests.unit.services.gateway.conftest import PATH, World, error_of, fields_of
 
 LETTERS = "/api/v1/dead-letters"
@@ -214,7 +214,7 @@ async def test_the_janitor_leaves_a_queue_alone_that_is_as_long_as_the_list(worl
 async def test_a_queue_too_long_to_hold_is_turned_over(
     world: World, hold: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("angarium.services.gateway.janitor.HOLD", hold)
+    monkeypatch.setattr("angarium.services.gateway.dead_letters.janitor.HOLD", hold)
     for number in range(6):
         await fail(world, f"e-{number}")
     await world.client.delete(f"{LETTERS}/{(await letters(world))[0]['id']}")

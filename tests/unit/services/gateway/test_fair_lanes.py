@@ -6,9 +6,9 @@ from angarium.contracts.messages import light_queue, work_queue
 from angarium.contracts.statuses import Channel
 from angarium.notifications.model import NewNotification, OutboxMessage
 from angarium.notifications.topology import build_topology
-from angarium.platform.broker.memory import MemoryBroker
+from angarium.platform.broker.memory.broker import MemoryBroker
 from angarium.platform.broker.port import Outgoing
-from angarium.services.gateway.fair_lanes import ALLOWANCE, CROWDED, LOOK, REFILL, SHORT, SPENT, FairLanes
+from angarium.services.gateway.accepting.lanes import ALLOWANCE, CROWDED, LOOK, REFILL, SHORT, SPENT, FairLanes
 from tests.conformance.store.backends import notification
 from tests.support.clock import ManualClock
 

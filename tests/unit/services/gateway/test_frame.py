@@ -7,7 +7,7 @@ from prometheus_client import Gauge
 
 from angarium.notifications.store.waiting import WaitingWork
 from angarium.notifications.topology import build_topology
-from angarium.platform.broker.memory import MemoryBroker
+from angarium.platform.broker.memory.broker import MemoryBroker
 from angarium.platform.clock import SystemClock
 from angarium.services.gateway.declaring import TopologyKeeper
 from angarium.services.gateway.gauges import Gauges

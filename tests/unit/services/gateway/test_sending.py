@@ -16,8 +16,8 @@ from angarium.contracts.notifications import BulkAccepted, NotificationAccepted
 from angarium.contracts.scopes import Scope
 from angarium.contracts.statuses import Channel, Status
 from angarium.contracts.templates import ChannelSources
-from angarium.services.gateway.acceptance import Accepted, Verdict
-from angarium.services.gateway.routes.accepted import accepted_answer, bulk_answer
+from angarium.services.gateway.accepting.acceptance import Accepted, Verdict
+from angarium.services.gateway.accepting.answers import accepted_answer, bulk_answer
 from tests.support.wait import until
 from tests.unit.services.gateway.conftest import PATH, World, error_of, fields_of
 

@@ -8,7 +8,7 @@ import pytest
 
 from angarium.contracts.notifications import NotificationView
 from angarium.contracts.statuses import Channel, Status, delivery_status
-from angarium.services.gateway.why import Timeline, explain
+from angarium.services.gateway.reading.why import Timeline, explain
 
 AT = datetime(2026, 11, 20, 9, tzinfo=UTC)
 ACCEPTED = {"event": "accepted", "at": "2026-11-20T09:00:00Z", "status": "pending"}

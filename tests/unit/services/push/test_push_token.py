@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
+from angarium.channels.push.address import check, check_address
 from angarium.delivery.provider import Address, InvalidAddress
-from angarium.services.push.address import check, check_address
 
 POINT = base64.urlsafe_b64encode(b"\x04" + b"p" * 64).decode().rstrip("=")
 AUTH = base64.urlsafe_b64encode(b"a" * 16).decode().rstrip("=")

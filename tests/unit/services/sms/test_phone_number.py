@@ -1,7 +1,7 @@
 import pytest
 
+from angarium.channels.sms.address import check, check_address
 from angarium.delivery.provider import Address, InvalidAddress
-from angarium.services.sms.address import check, check_address
 
 
 @pytest.mark.parametrize(

@@ -13,14 +13,14 @@ from fastapi import FastAPI
 from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from angarium.directory.gateway.authenticator import RemoteAuthenticator
 from angarium.directory.preference_links import PreferenceLinks
 from angarium.platform.cache.memory import MemoryCache
 from angarium.platform.cache.port import Cache
 from angarium.platform.clock import SystemClock
 from angarium.platform.database.engine import open_engine, writing
-from angarium.platform.http.client import ServiceClient
-from angarium.platform.http.remote_authenticator import RemoteAuthenticator
-from angarium.platform.http.switchboard import Switchboard
+from angarium.platform.http.client.client import ServiceClient
+from angarium.platform.http.server.switchboard import Switchboard
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.telemetry.logging import make_logger
 from angarium.platform.telemetry.metrics import Metrics

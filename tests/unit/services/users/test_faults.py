@@ -15,7 +15,7 @@ from angarium.platform.cache.port import Cache
 from angarium.platform.cache.redis import RedisCache
 from angarium.platform.database.engine import open_engine
 from angarium.platform.database.migrate import upgrade
-from angarium.platform.http.client import ServiceClient
+from angarium.platform.http.client.client import ServiceClient
 from angarium.platform.telemetry.logging import make_logger
 from angarium.services.users.app import MIGRATIONS
 from tests.support.clock import ManualClock

@@ -2,7 +2,7 @@
 """Acceptance on PostgreSQL."""
 
 from angarium.contracts.statuses import DeliveryPolicy
-from angarium.notifications.store.postgresql.fragments import PENDING_SWEEP, arrays, rfc3339
+from angarium.notifications.store.postgresql.sql import PENDING_SWEEP, arrays, rfc3339
 
 ORDINARY_COLUMNS = {
     "id": "uuid",

@@ -2,7 +2,7 @@
 """The claim on PostgreSQL."""
 
 from angarium.notifications.store import timing
-from angarium.notifications.store.postgresql.fragments import LEASE_GRACE, NOW_TEXT
+from angarium.notifications.store.postgresql.sql import LEASE_GRACE, NOW_TEXT
 
 CLAIM = f"""
 UPDATE notifications n SET

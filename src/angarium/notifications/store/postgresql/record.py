@@ -2,15 +2,15 @@
 """Results, and moves by hand, on PostgreSQL."""
 
 from angarium.contracts.statuses import TRANSITIONS, Status
-from angarium.notifications.store.postgresql.fragments import (
+from angarium.notifications.store.postgresql.dead_letters import LETTER_COLUMNS
+from angarium.notifications.store.postgresql.outbox import MESSAGE_COLUMNS
+from angarium.notifications.store.postgresql.sql import (
     DUE_GRACE,
     ENQUEUE,
     PENDING_SWEEP,
     RESULT_LEASE,
     arrays,
 )
-from angarium.notifications.store.postgresql.letters import LETTER_COLUMNS
-from angarium.notifications.store.postgresql.outbox import MESSAGE_COLUMNS
 
 RESULT_COLUMNS = {
     "id": "uuid",

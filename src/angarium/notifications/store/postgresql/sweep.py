@@ -2,7 +2,7 @@
 """The sweeper's work on PostgreSQL."""
 
 from angarium.notifications.store import timing
-from angarium.notifications.store.postgresql.fragments import ENQUEUE, LEASE_GRACE, NOW_TEXT, PENDING_SWEEP, interval
+from angarium.notifications.store.postgresql.sql import ENQUEUE, LEASE_GRACE, NOW_TEXT, PENDING_SWEEP, interval
 
 _REQUEUED_SWEEP = f"""now() + least(
     greatest({interval(timing.PENDING_GRACE)}, now() - n.updated_at), {interval(timing.LONGEST_GRACE)})"""

@@ -13,7 +13,7 @@ from angarium.notifications.store.acceptances import Kept, Key, acceptances
 from angarium.notifications.store.arguments import Row, accepted_row, by_key
 from angarium.notifications.store.rows import kept
 from angarium.notifications.store.sqlite.outbox import enqueue_work
-from angarium.notifications.store.sqlite.values import domain, event_now, micros, moment
+from angarium.notifications.store.sqlite.sql import domain, event_now, micros, moment
 from angarium.notifications.store.timeline import encode_events
 from angarium.notifications.store.timing import PENDING_GRACE
 from angarium.platform.database.types import from_microseconds

@@ -11,7 +11,7 @@ from uuid import UUID
 from angarium.contracts.statuses import DeliveryPolicy, Status
 from angarium.notifications.model import Verdict
 from angarium.notifications.store.rows import claimed, refused
-from angarium.notifications.store.sqlite.values import AMONG, APPEND, appendix, domain, event_now, ids, micros
+from angarium.notifications.store.sqlite.sql import AMONG, APPEND, appendix, domain, event_now, ids, micros
 from angarium.notifications.store.timing import GIVEN_UP_CODE, GIVEN_UP_MESSAGE, LEASE_GRACE
 
 _READ = f"""

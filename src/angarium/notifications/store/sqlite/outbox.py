@@ -8,7 +8,7 @@ from uuid import UUID
 from angarium.notifications.model import OutboxKey, OutboxMessage
 from angarium.notifications.store.arguments import message_row
 from angarium.notifications.store.rows import outbox_message
-from angarium.notifications.store.sqlite.values import domain, micros
+from angarium.notifications.store.sqlite.sql import domain, micros
 
 _ENQUEUE = """
 INSERT INTO outbox (subject, kind, available_at) VALUES (?, 'work', ?)

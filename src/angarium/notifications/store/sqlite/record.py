@@ -9,9 +9,9 @@ from uuid import UUID
 from angarium.contracts.statuses import Channel, Status, may_become
 from angarium.notifications.model import Event, Reason, Result
 from angarium.notifications.store.arguments import first_of_each, result_row
-from angarium.notifications.store.sqlite.letters import keep_letters
+from angarium.notifications.store.sqlite.dead_letters import keep_letters
 from angarium.notifications.store.sqlite.outbox import enqueue_work, keep
-from angarium.notifications.store.sqlite.values import APPEND, appendix, micros
+from angarium.notifications.store.sqlite.sql import APPEND, appendix, micros
 from angarium.notifications.store.timing import DUE_GRACE, PENDING_GRACE, RESULT_OUTBOX_LEASE
 from angarium.platform.database.types import to_microseconds
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from angarium.contracts.statuses import DeliveryPolicy, Status
 from angarium.notifications.model import SweepReport
 from angarium.notifications.store.sqlite.outbox import enqueue_work
-from angarium.notifications.store.sqlite.values import APPEND, appendix, event_now, micros
+from angarium.notifications.store.sqlite.sql import APPEND, appendix, event_now, micros
 from angarium.notifications.store.timing import (
     EXPIRED_CODE,
     EXPIRED_MESSAGE,

@@ -7,8 +7,8 @@ from contextlib import AsyncExitStack
 from angarium.contracts.errors import SettingsError
 from angarium.platform.auth.development import kept_secret
 from angarium.platform.clock import Clock
-from angarium.platform.http.guarded import GuardedClient, SystemResolver
-from angarium.platform.settings_sources import wrong
+from angarium.platform.http.guard.guarded import GuardedClient, SystemResolver
+from angarium.platform.settings.sources import wrong
 from angarium.services.gateway.callbacks.sending import CallbackSender
 from angarium.services.gateway.callbacks.signing import FEWEST_BYTES, PREFIX, Signer, split_secrets
 from angarium.services.gateway.settings import GatewaySettings

@@ -8,7 +8,7 @@ import httpx2
 
 from angarium import __version__
 from angarium.platform.clock import Clock
-from angarium.platform.http.guarded import GuardedClient, TargetRefused
+from angarium.platform.http.guard.guarded import GuardedClient, TargetRefused
 from angarium.platform.telemetry.correlation import CORRELATION_HEADER, TRACEPARENT_HEADER, child_traceparent
 from angarium.services.gateway.callbacks.body import body_of
 from angarium.services.gateway.callbacks.model import Answer, Callback

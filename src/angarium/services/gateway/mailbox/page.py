@@ -17,7 +17,7 @@ from angarium.contracts.envelope import Envelope, many, one
 from angarium.contracts.errors import Forbidden, NotFound
 from angarium.contracts.mailbox import MailboxMessage
 from angarium.contracts.statuses import Channel
-from angarium.platform.http.page_style import styled
+from angarium.platform.http.pages.style import styled
 from angarium.services.gateway.mailbox.routes import recipient
 from angarium.services.gateway.mailbox.store import MailboxFilter, MailboxStore
 

@@ -12,7 +12,7 @@ from angarium.contracts.mailbox import CaughtMessage, MailboxMessage
 from angarium.contracts.scopes import Scope
 from angarium.contracts.statuses import Channel
 from angarium.platform.auth.caller import Caller
-from angarium.platform.http.dependencies import requires, service_only
+from angarium.platform.http.frame.dependencies import requires, service_only
 from angarium.services.gateway.mailbox.store import MailboxFilter, MailboxStore
 
 _MOST = 1000

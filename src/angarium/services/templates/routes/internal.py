@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from angarium.contracts.envelope import Envelope, one
 from angarium.contracts.templates import CompiledTemplate, PublishedPointer
-from angarium.platform.http.answers import JsonBytes
+from angarium.platform.http.frame.answers import JsonBytes
 from angarium.services.templates.routes.parameters import Number, Service, UseCases
 
 

@@ -7,7 +7,7 @@ from fastapi import Depends, Header, Path, Query, Request, Response
 from angarium.contracts.fields import Locale
 from angarium.contracts.scopes import Scope
 from angarium.platform.auth.caller import Caller
-from angarium.platform.http.dependencies import requires, service_only
+from angarium.platform.http.frame.dependencies import requires, service_only
 from angarium.services.templates.conditions import etag
 from angarium.services.templates.library import Library
 from angarium.services.templates.model import Template

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Response
 
 from angarium.contracts.envelope import Envelope, many, one
 from angarium.contracts.templates import PreviewRequest, TemplateCreate, TemplateView
-from angarium.platform.http.dependencies import Page
+from angarium.platform.http.frame.dependencies import Page
 from angarium.services.templates.preview import Preview
 from angarium.services.templates.routes.parameters import (
     IfMatch,

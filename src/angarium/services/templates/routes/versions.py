@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Response
 
 from angarium.contracts.envelope import Envelope, many, one
 from angarium.contracts.templates import TemplateVersionCreate, TemplateView, VersionView
-from angarium.platform.http.dependencies import Page
+from angarium.platform.http.frame.dependencies import Page
 from angarium.services.templates.routes.parameters import (
     HIGHEST_VERSION,
     IfMatch,

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 
 from angarium.contracts.envelope import Envelope, many, one
 from angarium.contracts.users import DeviceCreate, DeviceView
-from angarium.platform.http.dependencies import Page
+from angarium.platform.http.frame.dependencies import Page
 from angarium.services.users.routes.parameters import IfMatch, Reader, UseCases, Writer, tag
 from angarium.services.users.views import device_view
 

@@ -9,7 +9,7 @@ from angarium.contracts.envelope import Envelope, one
 from angarium.contracts.scopes import Scope
 from angarium.contracts.users import ImportView
 from angarium.platform.auth.caller import Caller
-from angarium.platform.http.dependencies import requires
+from angarium.platform.http.frame.dependencies import requires
 from angarium.services.users.import_jobs import ImportJobs
 from angarium.services.users.import_rows import COLUMNS
 from angarium.services.users.imports import Imports

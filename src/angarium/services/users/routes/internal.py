@@ -10,8 +10,8 @@ from angarium.contracts.envelope import Envelope, Meta
 from angarium.contracts.errors import ValidationFailed
 from angarium.contracts.users import ContactQuery
 from angarium.platform.auth.caller import Caller
-from angarium.platform.http.answers import JsonBytes
-from angarium.platform.http.direct import ServiceRoute
+from angarium.platform.http.frame.answers import JsonBytes
+from angarium.platform.http.frame.direct import ServiceRoute
 from angarium.services.users.people import People
 
 

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from angarium.contracts.envelope import one
 from angarium.contracts.errors import NotFound, UserNotFound, ValidationFailed
 from angarium.directory.preference_links import PAGE_PATH, UNSUBSCRIBE_PATH, PreferenceLink, PreferenceLinks
-from angarium.platform.http.answers import JsonBytes
+from angarium.platform.http.frame.answers import JsonBytes
 from angarium.services.users.page import choice, gone, headers, page
 from angarium.services.users.people import People
 

@@ -6,7 +6,7 @@ from fastapi import Depends, Header, Request, Response
 
 from angarium.contracts.scopes import Scope
 from angarium.platform.auth.caller import Caller
-from angarium.platform.http.dependencies import requires_or_own, service_only
+from angarium.platform.http.frame.dependencies import requires_or_own, service_only
 from angarium.services.users.conditions import etag
 from angarium.services.users.model import Person
 from angarium.services.users.people import People

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Response
 
 from angarium.contracts.envelope import Envelope, many, one
 from angarium.contracts.users import UserCreate, UserPatch, UserPut, UserView
-from angarium.platform.http.dependencies import Page
+from angarium.platform.http.frame.dependencies import Page
 from angarium.services.users.routes.parameters import IfMatch, Reader, UseCases, Writer, tag
 from angarium.services.users.store import Filter
 from angarium.services.users.views import user_view

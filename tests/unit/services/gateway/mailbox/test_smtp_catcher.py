@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from angarium.channels.email.message import Sender
+from angarium.channels.email.providers.smtp.url import from_url
 from angarium.contracts.mailbox import MailboxMessage
 from angarium.delivery.outcome import Sent
 from angarium.platform.clock import SystemClock
 from angarium.platform.identifiers import Identifiers
-from angarium.platform.settings_values import ProviderUrl
+from angarium.platform.settings.values import ProviderUrl
 from angarium.rendering.content import EmailContent
-from angarium.services.email.message import Sender
-from angarium.services.email.providers.smtp.url import from_url
 from angarium.services.gateway.mailbox.smtp_catcher import SmtpCatcher, caught
 from angarium.services.gateway.mailbox.store import MailboxFilter, MailboxStore
 from tests.support.mailbox_gateway import quiet_logger

@@ -1,0 +1,1 @@
+"""One folder for each channel: its addresses, its content, its providers."""

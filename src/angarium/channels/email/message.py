@@ -1,0 +1,95 @@
+"""A rendered mail as the bytes that are sent (RFC 5322, 2045, 2046, 2047).
+
+Written directly: the standard library's `email` takes a hundred times as long, and is the tests' oracle instead.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parseaddr
+
+from angarium.channels.email.body import encoded
+from angarium.channels.email.headers import UnsafeMessage, checked, extra, mailbox, unstructured
+from angarium.contracts.errors import SettingsError
+from angarium.delivery.provider import Outbound
+from angarium.rendering.content import EmailContent
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MESSAGE_KEY = re.compile(r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]+(?:\.[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who mails come from. `field` is the whole `From` field; `domain` (ASCII) also names Message-IDs."""
+
+    address: str
+    domain: str
+    field: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Sender":
+        """From `Name <local@domain>` or `local@domain`. Raises SettingsError naming ANGARIUM_EMAIL_FROM."""
+        try:
+            name, address = parseaddr(checked(text, "From"))
+            local, _, domain = address.rpartition("@")
+            domain = domain.encode("idna").decode() if not domain.isascii() else domain
+            address = f"{local}@{domain}"
+            return cls(address, domain, mailbox("From", name or None, address))
+        except (UnsafeMessage, UnicodeError):
+            raise SettingsError("ANGARIUM_EMAIL_FROM: must be an address such as Name <notify@example.com>") from None
+
+
+def message_id(message_key: str, sender: Sender) -> str:
+    """`<message_key@domain>`, the same on every attempt (RFC 5322 §3.6.4). Raises UnsafeMessage."""
+    if not _MESSAGE_KEY.fullmatch(message_key):
+        raise UnsafeMessage("the message key cannot name a mail")
+    return f"<{message_key}@{sender.domain}>"
+
+
+def build_message(outbound: Outbound, *, sender: Sender, date: datetime) -> bytes:
+    """The mail, with CRLF line ends, seven-bit bodies and lines of at most 998 characters; dots not yet stuffed.
+
+    Headers are ASCII, but for an address whose local part is not (RFC 6532). Nothing in the message can add a
+    header or a recipient: raises UnsafeMessage instead. `date` is aware, in UTC.
+    """
+    content = outbound.content
+    if not isinstance(content, EmailContent):
+        raise UnsafeMessage("not a mail")
+    boundary = f"=_{outbound.notification_id.hex}"
+    fields = [
+        f"Date: {_date(date)}",
+        sender.field,
+        mailbox("To", outbound.address.name, outbound.address.value),
+        unstructured("Subject", content.subject),
+        f"Message-ID: {message_id(outbound.message_key, sender)}",
+        f"X-Notification-ID: {outbound.notification_id}",
+        *(extra(name, value) for name, value in outbound.headers.items()),
+        "MIME-Version: 1.0",
+    ]
+    return ("\r\n".join(fields) + "\r\n").encode() + _parts(content, boundary)
+
+
+def _parts(content: EmailContent, boundary: str) -> bytes:
+    if content.text is not None and content.html is not None:
+        text, html = _part("plain", content.text, boundary), _part("html", content.html, boundary)
+        line = b"--" + boundary.encode()
+        opening = f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n\r\n'.encode()
+        return b"%b%b\r\n%b\r\n%b\r\n%b\r\n%b--\r\n" % (opening, line, text, line, html, line)
+    if content.html is not None:
+        return _part("html", content.html, boundary) + b"\r\n"
+    return _part("plain", content.text or "", boundary) + b"\r\n"
+
+
+def _part(subtype: str, text: str, boundary: str) -> bytes:
+    encoding, lines = encoded(text, boundary)
+    return (
+        f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n".encode() + lines
+    )
+
+
+def _date(moment: datetime) -> str:
+    """RFC 5322 §3.3, whatever the locale."""
+    day, month = _DAYS[moment.weekday()], _MONTHS[moment.month - 1]
+    time = f"{moment.hour:02d}:{moment.minute:02d}:{moment.second:02d}"
+    return f"{day}, {moment.day:02d} {month} {moment.year:04d} {time} +0000"

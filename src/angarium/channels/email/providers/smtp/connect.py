@@ -1,0 +1,121 @@
+"""From nothing to a session that is encrypted and logged in as configured, or to the reason why not.
+
+aiosmtplib connects, negotiates TLS and logs in; then its transport is taken over.
+"""
+
+import asyncio
+import socket
+import ssl
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import cast
+
+import aiosmtplib
+
+from angarium.channels.email.providers.smtp.classify import Phase, refusal
+from angarium.channels.email.providers.smtp.reply import Reply, answer
+from angarium.channels.email.providers.smtp.session import Session
+from angarium.delivery.outcome import Configuration, Outcome, Retry
+
+
+class Tls(StrEnum):
+    """How a connection is encrypted."""
+
+    STARTTLS = "starttls"  # RFC 3207; a server that does not offer it gets nothing
+    IMPLICIT = "implicit"  # RFC 8314 §3.3
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where to connect and how. `context` verifies the certificate; None only where `tls` is off."""
+
+    host: str
+    port: int
+    tls: Tls
+    local_hostname: str
+    username: str | None = field(default=None, repr=False)
+    password: str | None = field(default=None, repr=False)
+    context: ssl.SSLContext | None = field(default=None, repr=False)
+
+
+class SessionRefused(Exception):
+    """There is no session; `outcome` says what that means for a mail of which nothing was sent"""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.answer)
+        self.outcome = outcome
+
+
+async def open_session(server: Server) -> Session:
+    """A session ready for its first mail. Raises SessionRefused. Not bounded in time: the caller's deadline counts."""
+    client = aiosmtplib.SMTP(
+        hostname=server.host,
+        port=server.port,
+        use_tls=server.tls is Tls.IMPLICIT,
+        start_tls=False,
+        tls_context=server.context,
+        local_hostname=server.local_hostname,
+        timeout=None,
+    )
+    try:
+        await _prepare(client, server)
+        return _take_over(client)
+    except SessionRefused:
+        client.close()
+        raise
+    except (aiosmtplib.SMTPException, OSError) as error:
+        client.close()
+        raise SessionRefused(_outcome_of(error, server)) from error
+    except BaseException:
+        client.close()
+        raise
+
+
+async def _prepare(client: aiosmtplib.SMTP, server: Server) -> None:
+    await client.connect()
+    await _hello(client)
+    if server.tls is Tls.STARTTLS:
+        if not client.supports_extension("starttls"):
+            raise SessionRefused(Configuration("the server does not offer STARTTLS; nothing was sent in the clear"))
+        await client.starttls()
+        await _hello(client)
+    if server.username is not None:
+        if not client.supported_auth_methods:
+            raise SessionRefused(Configuration("the server offers no login that is known here"))
+        await client.login(server.username, server.password or "")
+
+
+async def _hello(client: aiosmtplib.SMTP) -> None:
+    try:
+        await client.ehlo()
+    except aiosmtplib.SMTPHeloError:
+        if not client.is_connected:
+            raise
+        await client.helo()
+
+
+def _take_over(client: aiosmtplib.SMTP) -> Session:
+    if not client.is_connected:
+        raise SessionRefused(Retry("connection closed"))
+    transport = cast("asyncio.Transport", client.transport)
+    client.transport = client.protocol = None
+    session = Session(transport, client.esmtp_extensions)
+    transport.set_protocol(session)
+    return session
+
+
+def _outcome_of(error: Exception, server: Server) -> Outcome:
+    if isinstance(error, aiosmtplib.SMTPResponseException):
+        reply = Reply(error.code, error.message.replace("\n", " "))
+        return refusal(reply, Phase.SESSION, answer(reply, server.password or ""))
+    for cause in (error, error.__cause__):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return Configuration(f"the server's certificate is not valid: {cause.verify_message}")
+        if isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+            return Retry("connection closed during the TLS handshake")
+        if isinstance(cause, ssl.SSLError):
+            return Configuration(f"TLS failed: {cause.reason or 'handshake'}")
+        if isinstance(cause, socket.gaierror):
+            return Retry("the server's host name was not found")
+    return Retry(f"no connection ({type(error.__cause__ or error).__name__})")

@@ -1,0 +1,98 @@
+"""An SMTP provider from its URL.
+
+`smtp://user:password@host:port?tls=starttls|implicit|off&pool=8&timeout=10s&ca=/path/to/ca.pem`
+
+Without `tls`: `implicit` on port 465, `off` on this machine itself, else `starttls`. Without a port: 465 for
+`implicit`, 25 for `off`, else 587 (RFC 8314 §3, RFC 6409). `ca` names the authority of a private certificate. For the
+host a preset may stand: `gmail`, `sendgrid`, `mailgun`, `mailgun-eu`, or `ses.REGION`.
+"""
+
+import ssl
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from angarium.channels.email.message import Sender
+from angarium.channels.email.providers.smtp.connect import Server, Tls
+from angarium.channels.email.providers.smtp.provider import POOL, TIMEOUT, SmtpProvider
+from angarium.platform.clock import Clock
+from angarium.platform.settings.values import ProviderUrl
+from angarium.platform.telemetry.logging import Logger
+
+PRESETS: Mapping[str, str] = MappingProxyType(
+    {
+        "gmail": "smtp.gmail.com",
+        "sendgrid": "smtp.sendgrid.net",
+        "mailgun": "smtp.mailgun.org",
+        "mailgun-eu": "smtp.eu.mailgun.org",
+    }
+)
+_SES = "ses."
+_IMPLICIT_PORT = 465
+_PORTS: Mapping[Tls, int] = MappingProxyType({Tls.IMPLICIT: _IMPLICIT_PORT, Tls.STARTTLS: 587, Tls.OFF: 25})
+_THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
+_OPTIONS = frozenset({"tls", "pool", "ca"})
+_POOL_LIMIT = 1000
+
+
+def from_url(url: ProviderUrl, *, sender: Sender, clock: Clock, logger: Logger) -> SmtpProvider:
+    """The provider that `url` describes; connects at its first send. Raises ValueError, which never shows the URL."""
+    unknown = url.options.keys() - _OPTIONS
+    if unknown:
+        raise ValueError(f"has an unknown option: {min(unknown)}")
+    return SmtpProvider(
+        _server(url, sender),
+        sender=sender,
+        clock=clock,
+        logger=logger,
+        pool=_pool(url.options.get("pool")),
+        timeout=url.timeout or TIMEOUT,
+    )
+
+
+def _server(url: ProviderUrl, sender: Sender) -> Server:
+    host = _host(url.host)
+    tls = _tls(url, host)
+    return Server(
+        host=host,
+        port=url.port or _PORTS[tls],
+        tls=tls,
+        local_hostname=sender.domain,
+        username=url.username,
+        password=url.password,
+        context=None if tls is Tls.OFF else _context(url.options.get("ca")),
+    )
+
+
+def _host(host: str | None) -> str:
+    if not host:
+        raise ValueError("needs a host, as in smtp://user:password@host:587")
+    if host.startswith(_SES):
+        return f"email-smtp.{host.removeprefix(_SES)}.amazonaws.com"
+    return PRESETS.get(host, host)
+
+
+def _tls(url: ProviderUrl, host: str) -> Tls:
+    word = url.options.get("tls")
+    if word is not None:
+        try:
+            return Tls(word)
+        except ValueError:
+            raise ValueError("tls must be starttls, implicit or off") from None
+    if url.port == _IMPLICIT_PORT:
+        return Tls.IMPLICIT
+    return Tls.OFF if host in _THIS_MACHINE else Tls.STARTTLS
+
+
+def _pool(text: str | None) -> int:
+    if text is None:
+        return POOL
+    if not text.isdecimal() or not 0 < int(text) <= _POOL_LIMIT:
+        raise ValueError(f"pool must be a number from 1 to {_POOL_LIMIT}")
+    return int(text)
+
+
+def _context(ca: str | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca)
+    except OSError:
+        raise ValueError("ca must be a readable file of certificates (PEM)") from None

@@ -1,0 +1,1 @@
+"""What users and templates ask of the gateway: callers, and the record of changes."""

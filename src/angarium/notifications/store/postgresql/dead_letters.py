@@ -1,0 +1,75 @@
+# ruff: noqa: S608 - what is put into these strings are constants of this package; every value is an argument
+"""Dead letters on PostgreSQL."""
+
+from angarium.notifications.store.postgresql.outbox import MESSAGE_COLUMNS
+from angarium.notifications.store.postgresql.sql import ENQUEUE, NOW_TEXT, PENDING_SWEEP, RESULT_LEASE, arrays
+
+LETTER_COLUMNS = {
+    "id": "uuid",
+    "tenant": "text",
+    "notification_id": "uuid",
+    "channel": "text",
+    "template_code": "text",
+    "request_id": "text",
+    "reason_code": "text",
+    "reason_message": "text",
+    "attempts": "int4",
+    "correlation_id": "text",
+    "payload": "text",
+}
+"""What a letter brings, with its types."""
+
+_LETTERS = ", ".join(LETTER_COLUMNS)
+_MESSAGES = ", ".join(MESSAGE_COLUMNS)
+
+BURY = f"""
+WITH letters AS (
+    INSERT INTO dead_letters ({_LETTERS}, failed_at)
+    SELECT {_LETTERS}, now() FROM unnest({arrays(LETTER_COLUMNS)}) AS given ({_LETTERS})
+    ON CONFLICT (id) DO NOTHING
+)
+INSERT INTO outbox ({_MESSAGES}, available_at)
+SELECT {_MESSAGES}, {RESULT_LEASE}
+FROM unnest({arrays(MESSAGE_COLUMNS, len(LETTER_COLUMNS) + 1)}) AS given ({_MESSAGES})
+ON CONFLICT (subject, kind) DO NOTHING
+"""
+
+REPLAY = f"""
+WITH wanted AS MATERIALIZED (
+    SELECT id, notification_id FROM dead_letters WHERE id = ANY($1::uuid[]) AND (tenant = $2) IS TRUE
+), failed AS MATERIALIZED (
+    SELECT n.id FROM notifications n
+    WHERE n.id = ANY(ARRAY(SELECT notification_id FROM wanted)) AND (n.tenant = $2 AND n.status = 'failed') IS TRUE
+    ORDER BY n.id FOR NO KEY UPDATE
+), taken AS (
+    DELETE FROM dead_letters d
+    WHERE d.id = ANY($1::uuid[]) AND (d.tenant = $2) IS TRUE AND d.notification_id IN (SELECT id FROM failed)
+    RETURNING d.id, d.notification_id
+), revived AS (
+    UPDATE notifications n SET
+        status = 'pending', attempts = 0, claim_token = NULL, lease_until = NULL, due_at = NULL,
+        sweep_at = {PENDING_SWEEP}, reason_code = NULL, reason_message = NULL,
+        provider = NULL, provider_message_id = NULL, updated_at = now(),
+        events = n.events || jsonb_build_object('event', 'replayed', 'at', {NOW_TEXT}, 'status', 'pending')
+    WHERE n.id = ANY(ARRAY(SELECT notification_id FROM taken)) AND (n.status = 'failed') IS TRUE
+), silenced AS (
+    DELETE FROM outbox WHERE subject = ANY(ARRAY(SELECT notification_id FROM taken)) AND kind = 'dead_letter'
+), queued AS (
+    INSERT INTO outbox (subject, kind, available_at)
+    SELECT DISTINCT notification_id, 'work', now() FROM taken {ENQUEUE}
+)
+SELECT id FROM taken
+"""
+"""Whoever locks the notification first finds it `failed`; the next finds it pending and leaves it alone."""
+
+DISCARD = """
+WITH discarded AS (
+    DELETE FROM dead_letters WHERE id = ANY($1::uuid[]) AND (tenant = $2) IS TRUE RETURNING id, notification_id
+), silenced AS (
+    DELETE FROM outbox
+    WHERE subject = ANY(ARRAY(SELECT coalesce(notification_id, id) FROM discarded)) AND kind = 'dead_letter'
+)
+SELECT id FROM discarded
+"""
+
+LIVING_LETTERS = "SELECT id FROM dead_letters WHERE id = ANY($1::uuid[])"

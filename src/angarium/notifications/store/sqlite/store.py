@@ -1,0 +1,141 @@
+"""The NotificationStore of SQLite: each call is one function run as one transaction in the writer thread."""
+
+import sqlite3
+from collections.abc import Callable, Collection, Sequence
+from datetime import timedelta
+from typing import Concatenate, ParamSpec, TypeVar
+from uuid import UUID
+
+from angarium.contracts.statuses import Channel, Status
+from angarium.notifications.model import (
+    Acceptance,
+    Event,
+    NewDeadLetter,
+    NewNotification,
+    OutboxKey,
+    OutboxMessage,
+    Reason,
+    Result,
+    SweepReport,
+    Verdict,
+)
+from angarium.notifications.store.port import StoreUnavailable
+from angarium.notifications.store.schema import MIGRATIONS
+from angarium.notifications.store.sqlite import accept as accepting
+from angarium.notifications.store.sqlite import claim as claiming
+from angarium.notifications.store.sqlite import dead_letters as dead
+from angarium.notifications.store.sqlite import outbox as publishing
+from angarium.notifications.store.sqlite import record as recording
+from angarium.notifications.store.sqlite import sweep as sweeping
+from angarium.platform.clock import Clock
+from angarium.platform.database.faults import DatabaseUnavailable, in_words
+from angarium.platform.database.migrate import Revisions
+from angarium.platform.database.readiness import prove_sqlite_writes, schema_problem
+from angarium.platform.database.sqlite_writer import SqliteWriter
+from angarium.platform.database.types import to_microseconds
+
+P = ParamSpec("P")
+ResultT = TypeVar("ResultT")
+
+
+class SqliteStore:
+    """Leases and due times follow `clock`, read when a transaction begins. Owns `writer` and closes it."""
+
+    def __init__(self, writer: SqliteWriter, clock: Clock) -> None:
+        self._writer = writer
+        self._clock = clock
+        self._revisions = Revisions(MIGRATIONS)
+
+    async def accept(
+        self, notifications: Sequence[NewNotification], *, outbox_lease: timedelta
+    ) -> Sequence[Acceptance]:
+        return await self._run_at(accepting.accept, notifications, outbox_lease)
+
+    async def claim(self, ids: Collection[UUID], *, token: UUID, lease: timedelta, worker: str) -> Sequence[Verdict]:
+        return await self._run_at(claiming.claim, ids, token, lease, worker)
+
+    async def renew(self, ids: Collection[UUID], *, token: UUID, lease: timedelta) -> Collection[UUID]:
+        return await self._run_at(claiming.renew, ids, token, lease)
+
+    async def record(self, results: Sequence[Result]) -> Sequence[bool]:
+        return await self._run_at(recording.record, results)
+
+    async def find_by_request(self, tenant: str, request_id: str) -> Sequence[UUID]:
+        return await self._run(_find_by_request, tenant, request_id)
+
+    async def bury(self, letters: Sequence[NewDeadLetter], outbox: Sequence[OutboxMessage]) -> None:
+        await self._run_at(dead.bury, letters, outbox)
+
+    async def move(
+        self,
+        notification_id: UUID,
+        *,
+        tenant: str,
+        to: Status,
+        event: Event,
+        reason: Reason | None = None,
+        among: Collection[Status] | None = None,
+        channel: Channel | None = None,
+    ) -> Status | None:
+        return await self._run_at(recording.move, notification_id, tenant, to, event, reason, among, channel)
+
+    async def replay(self, letter_ids: Sequence[UUID], *, tenant: str) -> Sequence[UUID]:
+        return await self._run_at(dead.replay, letter_ids, tenant)
+
+    async def discard(self, letter_ids: Sequence[UUID], *, tenant: str) -> Sequence[UUID]:
+        return await self._run(dead.discard, letter_ids, tenant)
+
+    async def living_letters(self, letter_ids: Collection[UUID]) -> Collection[UUID]:
+        return await self._run(dead.living, letter_ids)
+
+    async def lease_outbox(self, limit: int, *, lease: timedelta) -> Sequence[OutboxMessage]:
+        return await self._run_at(publishing.lease, limit, lease)
+
+    async def confirm_outbox(self, keys: Collection[OutboxKey]) -> None:
+        await self._run(publishing.confirm, keys)
+
+    async def outbox_pending(self) -> int:
+        return await self._run(publishing.pending)
+
+    async def sweep(self, limit: int) -> SweepReport:
+        return await self._run_at(sweeping.sweep, limit)
+
+    async def requeue_unfinished(self) -> int:
+        return await self._run_at(sweeping.requeue_unfinished)
+
+    async def problem(self) -> str | None:
+        try:
+            versions, refusal = await self._run(_proof)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the store does not serve
+            return in_words(error)
+        return schema_problem(self._revisions, versions) or refusal
+
+    async def close(self) -> None:
+        await self._writer.close()
+
+    async def _run(
+        self, work: Callable[Concatenate[sqlite3.Connection, P], ResultT], *values: P.args, **named: P.kwargs
+    ) -> ResultT:
+        try:
+            return await self._writer.run(lambda connection: work(connection, *values, **named))
+        except DatabaseUnavailable as error:
+            raise StoreUnavailable(str(error)) from error
+
+    async def _run_at(
+        self, work: Callable[Concatenate[sqlite3.Connection, int, P], ResultT], *values: P.args, **named: P.kwargs
+    ) -> ResultT:
+        """As `_run`, with the moment at which the transaction runs."""
+        return await self._run(lambda connection: work(connection, self._now(), *values, **named))
+
+    def _now(self) -> int:
+        return to_microseconds(self._clock.now())
+
+
+def _find_by_request(connection: sqlite3.Connection, tenant: str, request_id: str) -> list[UUID]:
+    query = "SELECT id FROM notifications WHERE tenant = ? AND request_id = ? LIMIT 2"
+    return [UUID(hex=row["id"]) for row in connection.execute(query, (tenant, request_id))]
+
+
+def _proof(connection: sqlite3.Connection) -> tuple[list[str], str | None]:
+    versions = [row["version_num"] for row in connection.execute("SELECT version_num FROM alembic_version")]
+    return versions, prove_sqlite_writes(connection)

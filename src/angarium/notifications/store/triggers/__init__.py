@@ -1,0 +1,1 @@
+"""What belongs to a change of a notification, as database triggers."""

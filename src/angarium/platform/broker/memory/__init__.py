@@ -1,0 +1,1 @@
+"""A broker inside one process; the database is its truth."""

@@ -1,0 +1,1 @@
+"""RabbitMQ, on aiormq's connection and our own frames."""

@@ -1,0 +1,150 @@
+"""Confirmed publishing in bursts: one write for many messages, one wait for all their confirms.
+
+The library's own `basic_publish` costs a lock, a future and a drain for each message. Here a burst puts all its frames
+into one write and counts its confirms; the connection, heartbeats and closing stay the library's.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+from aiormq import Channel
+from aiormq.abc import ChannelFrame
+
+from angarium.platform.broker.port import BrokerUnavailable, Outgoing, Topology
+from angarium.platform.broker.rabbitmq.confirms import Burst, Confirms
+from angarium.platform.broker.rabbitmq.connection import Link, open_channel
+from angarium.platform.broker.rabbitmq.encoding import FrameWriter
+from angarium.platform.broker.rabbitmq.writing import put
+from angarium.platform.broker.routing import check_delay
+from angarium.platform.clock import Clock
+from angarium.platform.telemetry.logging import Logger
+
+_BURST = 1000
+_PROBE = "readiness"
+_PROBE_SECONDS = 1.5
+
+
+class _Outlet:
+    """A channel for publishing, with what it takes to write to it and to hear of it."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
+        self.confirms = Confirms()
+        self.writer = FrameWriter(channel)
+        self._turn = asyncio.Lock()
+        channel.closing.add_done_callback(self.confirms.end)
+
+    async def write(self, burst: Burst, payload: bytes) -> None:
+        """Returns are told apart by message id: a burst waits while one of its ids is on its way."""
+        while True:
+            async with self._turn:
+                earlier = self.confirms.in_flight(burst)
+                if earlier is None:
+                    await self._put(burst, payload)
+                    return
+            await earlier.finished()
+
+    async def _put(self, burst: Burst, payload: bytes) -> None:
+        """Expect the burst's confirms and queue its frames; both or neither."""
+        self.confirms.expect(burst)
+
+        def then(written: bool) -> None:
+            if not written:
+                self.confirms.take_back(burst)
+
+        # The future makes the writer drain, which holds further bursts back from a broker that reads no more.
+        drained = asyncio.get_running_loop().create_future()
+        await put(self.channel, ChannelFrame(payload=payload, should_close=False, drain_future=drained), then)
+
+
+class Publisher:
+    """Publishes over one channel of `link`; calls `misrouted` when something of the topology seems to be missing."""
+
+    def __init__(
+        self, link: Link, *, clock: Clock, logger: Logger, timeout: timedelta, misrouted: Callable[[], None]
+    ) -> None:
+        self._link = link
+        self._clock = clock
+        self._logger = logger
+        self._timeout = timeout.total_seconds()
+        self._misrouted = misrouted
+        self._opening = asyncio.Lock()
+        self._outlet: _Outlet | None = None
+        self._probes = 0
+
+    async def publish(self, messages: Sequence[Outgoing], topology: Topology) -> list[bool]:
+        """As the port says."""
+        if self._link.current is None:
+            raise BrokerUnavailable("not connected")
+        results = [False] * len(messages)
+        bursts = [
+            Burst([messages[index] for index in indices], indices, results)
+            for indices in self._split(messages, topology)
+        ]
+        try:
+            async with asyncio.timeout(self._timeout):
+                if len(bursts) == 1:
+                    await self._send(bursts[0])
+                else:
+                    await asyncio.gather(*(self._send(burst) for burst in bursts))
+        except TimeoutError:
+            self._logger.warning("broker.publish_timed_out", unconfirmed=results.count(False))
+        return results
+
+    async def probe(self, topology: Topology) -> bool:
+        """Whether the broker confirms a message that no queue gets, soon enough for a readiness check."""
+        self._probes += 1
+        message = Outgoing(
+            exchange=topology.direct_exchanges[0],
+            routing_key=_PROBE,
+            body=b"",
+            message_id=f"{_PROBE}-{self._probes}",
+            mandatory=False,
+        )
+        results = [False]
+        burst = Burst([message], [0], results)
+        try:
+            async with asyncio.timeout(_PROBE_SECONDS):
+                await self._send(burst)
+        except TimeoutError:
+            pass
+        return results[0]
+
+    def _split(self, messages: Sequence[Outgoing], topology: Topology) -> list[Sequence[int]]:
+        """Places of the messages that may be published, in bursts that hold no message id twice."""
+        exchanges = {*topology.direct_exchanges, *topology.topic_exchanges}
+        seen: dict[str, int] = defaultdict(int)
+        layers: dict[int, list[int]] = defaultdict(list)
+        for index, message in enumerate(messages):
+            if message.delay is not None:
+                check_delay(message, topology)
+            if message.exchange in exchanges:
+                layers[seen[message.message_id]].append(index)
+                seen[message.message_id] += 1
+            else:
+                self._logger.error("broker.unpublishable", exchange=message.exchange)
+        return [layer[start : start + _BURST] for layer in layers.values() for start in range(0, len(layer), _BURST)]
+
+    async def _send(self, burst: Burst) -> None:
+        try:
+            outlet = await self._open()
+        except BrokerUnavailable:
+            return
+        now = self._clock.now()
+        payload = b"".join([outlet.writer.encode(message, now) for message in burst.messages])
+        await outlet.write(burst, payload)
+        await burst.finished()
+        if burst.returned or (outlet.channel.is_closed and self._link.current is not None):
+            self._misrouted()
+
+    async def _open(self) -> _Outlet:
+        async with self._opening:
+            if self._outlet is None or self._outlet.channel.is_closed:
+                if (connection := self._link.current) is None:
+                    raise BrokerUnavailable("not connected")
+                channel = await open_channel(connection, confirms=True)
+                self._outlet = _Outlet(channel)
+                connection.give(channel, self._outlet.confirms)
+            return self._outlet

@@ -1,0 +1,112 @@
+"""The topology on RabbitMQ: quorum queues, dead-lettered at least once; the same arguments for 3.10 and 4.x.
+
+Sources: https://www.rabbitmq.com/docs/quorum-queues (at-least-once dead lettering needs a quorum queue and
+`x-overflow=reject-publish`; since 4.0 a message is dropped after 20 deliveries unless the queue says otherwise).
+A message whose delay ends while its queue is full or missing stays in the delay queue; RabbitMQ tries it again after
+`dead_letter_worker_publisher_confirm_timeout`, 3 minutes unless the server's settings say otherwise.
+"""
+
+from collections.abc import Awaitable, Iterator
+from datetime import timedelta
+
+from aiormq import Channel, ChannelNotFoundEntity, ChannelPreconditionFailed, Connection
+from pamqp.common import FieldValue
+
+from angarium.contracts.messages import FAILED_KEY
+from angarium.platform.broker.port import Queue, QueueStats, Topology, TopologyConflict
+from angarium.platform.broker.rabbitmq.connection import answer, close_channel, open_channel
+
+# How often a message comes again is counted in the record; the broker must never be the one that gives up.
+_DELIVERY_LIMIT = 1_000_000
+
+Arguments = dict[str, FieldValue]
+
+
+def delay_exchange(delay: timedelta) -> str:
+    """The fanout exchange of a delay's queue."""
+    return f"notifications.retry.{_milliseconds(delay)}"
+
+
+def delay_queue(delay: timedelta) -> str:
+    """The queue in which messages wait for `delay`."""
+    return f"retry.{_milliseconds(delay)}.queue"
+
+
+async def declare_topology(connection: Connection, topology: Topology) -> None:
+    """Make everything exist; what exists is left as it is. Raises BrokerUnavailable, TopologyConflict."""
+    channel = await open_channel(connection)
+    try:
+        for what, step in _steps(channel, topology):
+            await _declare(what, step)
+    finally:
+        await close_channel(channel)
+
+
+async def queue_stats(connection: Connection, queue: str) -> QueueStats | None:
+    """A queue's size, None if it does not exist. Raises BrokerUnavailable."""
+    channel = await open_channel(connection)
+    try:
+        found = await answer(channel.queue_declare(queue, passive=True), passing=(ChannelNotFoundEntity,))
+    except ChannelNotFoundEntity:
+        return None
+    finally:
+        await close_channel(channel)
+    return QueueStats(queue, found.message_count or 0, found.consumer_count or 0)
+
+
+async def _declare(what: str, step: Awaitable[object]) -> None:
+    try:
+        await answer(step, passing=(ChannelPreconditionFailed,))
+    except ChannelPreconditionFailed as error:
+        raise TopologyConflict(
+            f"{what} exists with other arguments than configured; restore the setting or delete it: {error}"
+        ) from error
+
+
+def _steps(channel: Channel, topology: Topology) -> Iterator[tuple[str, Awaitable[object]]]:
+    """What is declared, one after the other, each with its name for people."""
+    for exchange in topology.direct_exchanges:
+        yield f"exchange {exchange}", channel.exchange_declare(exchange, exchange_type="direct", durable=True)
+    for exchange in topology.topic_exchanges:
+        yield f"exchange {exchange}", channel.exchange_declare(exchange, exchange_type="topic", durable=True)
+    for queue in topology.queues:
+        arguments = _queue_arguments(queue, topology)
+        yield f"queue {queue.name}", channel.queue_declare(queue.name, durable=True, arguments=arguments)
+        for binding in queue.bindings:
+            yield f"queue {queue.name}", channel.queue_bind(queue.name, binding.exchange, binding.routing_key)
+    for delay in topology.delays:
+        yield from _delay_steps(channel, delay, topology)
+
+
+def _delay_steps(channel: Channel, delay: timedelta, topology: Topology) -> Iterator[tuple[str, Awaitable[object]]]:
+    exchange, queue = delay_exchange(delay), delay_queue(delay)
+    arguments = _quorum() | _expiring(delay, topology)
+    yield f"exchange {exchange}", channel.exchange_declare(exchange, exchange_type="fanout", durable=True)
+    yield f"queue {queue}", channel.queue_declare(queue, durable=True, arguments=arguments)
+    yield f"queue {queue}", channel.queue_bind(queue, exchange)
+
+
+def _queue_arguments(queue: Queue, topology: Topology) -> Arguments:
+    arguments = _quorum()
+    if queue.max_length is not None:
+        arguments["x-max-length"] = queue.max_length
+    if queue.ttl is not None:
+        arguments |= _expiring(queue.ttl, topology) | {"x-dead-letter-routing-key": FAILED_KEY}
+    return arguments
+
+
+def _quorum() -> Arguments:
+    return {"x-queue-type": "quorum", "x-delivery-limit": _DELIVERY_LIMIT, "x-overflow": "reject-publish"}
+
+
+def _expiring(after: timedelta, topology: Topology) -> Arguments:
+    """Without a routing key of its own here, an expired message keeps the one it came with, and so its lane."""
+    return {
+        "x-message-ttl": _milliseconds(after),
+        "x-dead-letter-exchange": topology.direct_exchanges[0],
+        "x-dead-letter-strategy": "at-least-once",
+    }
+
+
+def _milliseconds(delay: timedelta) -> int:
+    return round(delay.total_seconds() * 1000)

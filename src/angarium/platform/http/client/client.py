@@ -1,0 +1,160 @@
+"""The client between services: kept-alive, bounded in time, carrying who asks and why."""
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+import httpx2
+import msgspec
+
+from angarium.contracts.errors import Transient
+from angarium.platform.auth.caller import SERVICE_TOKEN_HEADER, Caller
+from angarium.platform.auth.service_token import caller_headers
+from angarium.platform.clock import Clock, SystemClock
+from angarium.platform.http.client.connections import Connections
+from angarium.platform.http.client.exchange import Answer, ConnectionLost, Exchange, TransportExchange
+from angarium.platform.telemetry.correlation import (
+    CORRELATION_HEADER,
+    TRACEPARENT_HEADER,
+    child_traceparent,
+    current_correlation_id,
+    current_traceparent,
+)
+
+TIMEOUT_SECONDS = 2.0
+TAKEN_ALONG = ("content-type", "if-match", "if-none-match")
+PASSED_BACK = ("content-type", "etag", "idempotent-replayed", "location", "retry-after")
+PAGE_HEADERS = (
+    "cache-control",
+    "content-security-policy",
+    "referrer-policy",
+    "x-content-type-options",
+    "x-robots-tag",
+)
+"""What protects a page that a service made, and goes back with it."""
+_TARGET = "%/?:@!$&'()*+,;=[]"
+"""What stands for itself in a path and query (RFC 3986 §3); what was encoded before stays as it is."""
+
+
+class ServiceDown(Transient):
+    """A service does not answer, or answers with a fault of its own"""
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarded:
+    """A service's answer, to be passed back as it is; header names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class ServiceClient:
+    """Talks to one service.
+
+    `timeout`: seconds for a whole call. `transport` replaces the network: an `httpx2.ASGITransport` reaches an app
+    in this process. `tls` as of `platform.http.tls.client_context`. A GET whose kept-alive connection turns out to be
+    closed is made once more.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        service_token: str | None,
+        name: str,
+        timeout: float = TIMEOUT_SECONDS,
+        transport: httpx2.AsyncBaseTransport | None = None,
+        tls: ssl.SSLContext | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.name = name
+        self._own_headers = {} if service_token is None else {SERVICE_TOKEN_HEADER: service_token}
+        self._timeout = timeout
+        self._exchange: Exchange = (
+            TransportExchange(base_url, transport)
+            if transport is not None
+            else Connections(base_url, tls=tls, patience=timeout / 2, clock=clock or SystemClock())
+        )
+
+    async def get(self, path: str, *, tenant: str, caller: Caller | None = None) -> Answer:
+        """GET `path`. Every status below 500 is returned, a 404 too. Raises ServiceDown."""
+        return _sound(self.name, await self._send("GET", path, self._headers(tenant, caller)))
+
+    async def post(
+        self, path: str, *, tenant: str, caller: Caller | None = None, json: Any = None, content: bytes | None = None
+    ) -> Answer:
+        """POST `content` as it is, or `json` encoded. Every status below 500 is returned. Raises ServiceDown."""
+        headers = self._headers(tenant, caller)
+        headers["content-type"] = "application/json"
+        body = content if content is not None else msgspec.json.encode(json)
+        return _sound(self.name, await self._send("POST", path, headers, body))
+
+    async def forward(
+        self,
+        method: str,
+        path: str,
+        *,
+        caller: Caller,
+        query: str = "",
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        seconds: float | None = None,
+    ) -> Forwarded:
+        """Pass a client's request on in `caller`'s name, and the answer back.
+
+        Of `headers` (lower-case names) only Content-Type, If-Match and If-None-Match go along. A refusal or fault in
+        JSON is an answer like any other. Raises ServiceDown when there is none within `seconds`, by default the
+        client's own time.
+        """
+        sent = self._headers(caller.tenant, caller)
+        sent.update({name: headers[name] for name in TAKEN_ALONG if headers is not None and name in headers})
+        answer = await self._send(method, f"{path}?{query}" if query else path, sent, body, seconds)
+        if not answer.headers.get("content-type", "application/json").startswith("application/json"):
+            _sound(self.name, answer)
+        kept = {name: answer.headers[name] for name in (*PASSED_BACK, *PAGE_HEADERS) if name in answer.headers}
+        return Forwarded(answer.status_code, kept, answer.content)
+
+    async def close(self) -> None:
+        """Close every connection; idempotent."""
+        await self._exchange.close()
+
+    def _headers(self, tenant: str, caller: Caller | None) -> dict[str, str]:
+        headers = {**self._own_headers, **caller_headers(tenant, caller)}
+        headers[TRACEPARENT_HEADER] = child_traceparent(current_traceparent())
+        correlation_id = current_correlation_id()
+        if correlation_id is not None:
+            headers[CORRELATION_HEADER] = correlation_id
+        return headers
+
+    async def _send(
+        self, method: str, path: str, headers: Mapping[str, str], content: bytes = b"", seconds: float | None = None
+    ) -> Answer:
+        target = quote(path, safe=_TARGET)
+        try:
+            async with asyncio.timeout(seconds or self._timeout):
+                return await self._send_again_if_stale(method, target, headers, content)
+        except OSError as error:
+            message = f"{self.name} does not answer ({type(error).__name__})"
+            raise ServiceDown(message) from error
+
+    async def _send_again_if_stale(
+        self, method: str, target: str, headers: Mapping[str, str], content: bytes
+    ) -> Answer:
+        try:
+            return await self._exchange.ask(method, target, headers, content)
+        except ConnectionLost:
+            if method != "GET":
+                raise
+            return await self._exchange.ask(method, target, headers, content)
+
+
+def _sound(name: str, answer: Answer) -> Answer:
+    if answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        message = f"{name} answered {answer.status_code}"
+        raise ServiceDown(message)
+    return answer

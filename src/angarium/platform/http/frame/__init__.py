@@ -1,0 +1,1 @@
+"""The frame of a REST service: bodies, errors, health, documents, direct routes."""

@@ -1,0 +1,141 @@
+"""The frame every REST service stands in."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.telemetry import TelemetryConfig
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from angarium import __version__
+from angarium.contracts.errors import Rejected, ServiceUnavailable, Transient, ValidationFailed
+from angarium.platform.auth.caller import Authenticator
+from angarium.platform.clock import Clock
+from angarium.platform.http.frame.answers import refuse, rejection_of
+from angarium.platform.http.frame.bodies import BodyLimits, BodyMiddleware
+from angarium.platform.http.frame.direct import DirectPaths
+from angarium.platform.http.frame.health import Health
+from angarium.platform.http.frame.middleware import (
+    CorrelationMiddleware,
+    FailureMiddleware,
+    MetricsMiddleware,
+    RequestMeter,
+    TrailingSlashMiddleware,
+)
+from angarium.platform.http.frame.openapi import DocumentedApp
+from angarium.platform.http.frame.rate_limit import RateLimitMiddleware
+from angarium.platform.http.frame.validation import details_of
+from angarium.platform.http.pages.docs import docs_routes
+from angarium.platform.identifiers import Identifiers
+from angarium.platform.rate_limit.limiter import RateLimiter
+from angarium.platform.telemetry.logging import Logger
+from angarium.platform.telemetry.metrics import Metrics
+
+_NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "operation_spans": False}
+"""The framework's own measurement of requests is left out: ours counts them, and each look whether it is on costs."""
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+class ServiceApp(DocumentedApp):
+    """An app whose direct routes are answered before its middlewares and its router."""
+
+    direct: DirectPaths | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        route = self.direct.find(scope) if self.direct is not None else None
+        if self.direct is None or route is None:
+            await super().__call__(scope, receive, send)
+        else:
+            await self.direct.serve(route, scope, receive, send)
+
+
+def build_app(
+    *,
+    service: str,
+    title: str,
+    logger: Logger,
+    metrics: Metrics,
+    health: Health,
+    authenticator: Authenticator,
+    clock: Clock,
+    identifiers: Identifiers,
+    limiter: RateLimiter | None = None,
+    lifespan: Lifespan | None = None,
+    body_limits: Mapping[str, int] | None = None,
+    raw_bodies: Sequence[str] = (),
+    routers: Sequence[APIRouter] = (),
+    more_documents: Sequence[str] = (),
+) -> ServiceApp:
+    """A FastAPI app in which every answer keeps the contract: envelopes, codes, correlation, limits, plain probes.
+
+    `body_limits`: bytes by path prefix (256 KB elsewhere); `raw_bodies`: path prefixes whose bodies are not JSON;
+    `more_documents`: paths of OpenAPI documents that `/docs` shows beside the app's own.
+    Routes are declared without a last slash; both forms are served. `app.state` holds `authenticator`, `clock`,
+    `identifiers`, `logger` and `metrics`.
+    """
+    limits_of_bodies = BodyLimits(body_limits or {})
+    meter = RequestMeter(service, metrics)
+    app = ServiceApp(
+        telemetry=_NO_TELEMETRY,
+        title=title,
+        version=__version__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        strict_content_type=False,
+        routes=[*health.routes(metrics), *docs_routes(title, more_documents)],
+    )
+    app.state.authenticator = authenticator
+    app.state.limiter = limiter
+    app.state.clock = clock
+    app.state.identifiers = identifiers
+    app.state.logger = logger
+    app.state.metrics = metrics
+    _handle_errors(app, logger)
+    # the last one added is the outermost
+    app.add_middleware(TrailingSlashMiddleware)
+    app.add_middleware(BodyMiddleware, limits=limits_of_bodies, raw=raw_bodies)
+    app.add_middleware(FailureMiddleware, logger=logger)
+    if limiter is not None:
+        app.add_middleware(RateLimitMiddleware)
+    app.add_middleware(MetricsMiddleware, meter=meter)
+    app.add_middleware(CorrelationMiddleware, identifiers=identifiers)
+    for router in routers:
+        app.include_router(router)
+    app.direct = DirectPaths(
+        routers,
+        authenticator=authenticator,
+        limiter=limiter,
+        limits=limits_of_bodies,
+        meter=meter,
+        identifiers=identifiers,
+        logger=logger,
+    )
+    return app
+
+
+def _handle_errors(app: FastAPI, logger: Logger) -> None:
+    async def rejected(_: Request, error: Any) -> Response:
+        return refuse(error)
+
+    async def invalid(_: Request, error: Any) -> Response:
+        return refuse(ValidationFailed(details=details_of(error.errors())))
+
+    async def framework(_: Request, error: Any) -> Response:
+        return refuse(rejection_of(error), error.headers)
+
+    async def transient(_: Request, error: Any) -> Response:
+        logger.warning("request.unavailable", error=error)
+        return refuse(ServiceUnavailable())
+
+    app.add_exception_handler(Rejected, rejected)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, framework)
+    app.add_exception_handler(Transient, transient)

@@ -1,0 +1,180 @@
+"""Routes that carry the load: documented like any other, answered in one pass before the framework looks at them.
+
+FastAPI's own handling of a request, and a chain of middlewares, cost several times what validating its body does. The
+framework can answer these routes as well, through the same `respond`; a test holds the two ways together.
+"""
+
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from time import perf_counter
+from typing import Any, TypeVar
+
+from fastapi import APIRouter
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Send
+from starlette.types import Scope as AsgiScope
+
+from angarium.contracts.errors import Detail, Rejected, ServiceUnavailable, Transient, ValidationFailed
+from angarium.contracts.fields import Body
+from angarium.contracts.scopes import Scope
+from angarium.platform.auth.caller import Authenticator, Caller
+from angarium.platform.http.frame.answers import internal_error, refuse
+from angarium.platform.http.frame.bodies import BodyLimits, ClientLeft, decode_body, read_body
+from angarium.platform.http.frame.dependencies import STANDING_KEY, admit, authenticated, only_for_services
+from angarium.platform.http.frame.headers import headers_of
+from angarium.platform.http.frame.middleware import RequestMeter
+from angarium.platform.http.frame.strict_json import decode_json
+from angarium.platform.http.frame.validation import details_of
+from angarium.platform.http.server.protocol import WHOLE_ANSWER
+from angarium.platform.identifiers import Identifiers
+from angarium.platform.rate_limit.limiter import RateLimiter
+from angarium.platform.telemetry.correlation import (
+    CORRELATION_HEADER,
+    TRACEPARENT_HEADER,
+    bind_correlation,
+    child_traceparent,
+    new_correlation_id,
+)
+from angarium.platform.telemetry.logging import Logger
+
+BodyT = TypeVar("BodyT", bound=BaseModel)
+Headers = Mapping[str, str]
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+_CORRELATION = CORRELATION_HEADER.encode()
+_NONE: Mapping[str, Any] = {}
+
+
+class DirectRoute(APIRoute):
+    """A route without parameters in its path whose endpoint gives a Response."""
+
+    def respond(self, caller: Caller, headers: Headers, content: Any) -> Awaitable[Response]:
+        """Answer `caller`; `content` is the decoded body, None where there is none. Raises Rejected, Transient."""
+        raise NotImplementedError
+
+    def get_route_handler(self) -> Handler:
+        """The framework's way to the same answer."""
+
+        async def handle(request: Request) -> Response:
+            caller = await authenticated(request)
+            body = await request.body()
+            return await self.respond(caller, request.headers, decode_json(body) if body else None)
+
+        return handle
+
+
+def direct_route(model: type[BaseModel], scope: Scope) -> type[DirectRoute]:
+    """A route class whose endpoint gets `caller` (with `scope`) and `body` (a `model`) by name."""
+
+    class ScopedRoute(DirectRoute):
+        def respond(self, caller: Caller, headers: Headers, content: Any) -> Awaitable[Response]:  # noqa: ARG002
+            caller.require(scope)
+            return self.endpoint(caller=caller, body=validated(model, content))  # type: ignore[no-any-return]
+
+    return ScopedRoute
+
+
+class ServiceRoute(DirectRoute):
+    """A route for other services, whose endpoint gets `caller` (who the service speaks for) and `content` by name."""
+
+    def respond(self, caller: Caller, headers: Headers, content: Any) -> Awaitable[Response]:
+        only_for_services(headers)
+        return self.endpoint(caller=caller, content=content)  # type: ignore[no-any-return]
+
+
+def validated(model: type[BodyT], content: object) -> BodyT:
+    """`content` (decoded JSON) as a `model`. Raises ValidationFailed with the contract's field paths."""
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        errors = error.errors(include_url=False)
+        details = details_of([{**one, "loc": ("body", *one["loc"])} for one in errors])
+        raise ValidationFailed(details=[*details, *_further(model, content, details)]) from None
+
+
+def _further(model: type[BaseModel], content: object, known: Sequence[Detail]) -> Sequence[Detail]:
+    """What else is wrong with `content`, in fields that `known` does not name."""
+    if not issubclass(model, Body) or not isinstance(content, Mapping):
+        return ()
+    named = {detail.field for detail in known}
+    return [Detail(field, message) for field, message in model.further_faults(content) if field not in named]
+
+
+class DirectPaths:
+    """What the frame's middlewares, exception handlers and dependencies do, for the direct routes of `routers`."""
+
+    def __init__(
+        self,
+        routers: Sequence[APIRouter],
+        *,
+        authenticator: Authenticator,
+        limiter: RateLimiter | None,
+        limits: BodyLimits,
+        meter: RequestMeter,
+        identifiers: Identifiers,
+        logger: Logger,
+    ) -> None:
+        self._authenticator = authenticator
+        self._limiter = limiter
+        self._limits = limits
+        self._meter = meter
+        self._identifiers = identifiers
+        self._logger = logger
+        self._routes = {
+            (method, path): route
+            for router in routers
+            for route in router.routes
+            if isinstance(route, DirectRoute)
+            for method in route.methods or ()
+            for path in (route.path, f"{route.path}/")
+        }
+
+    def find(self, scope: AsgiScope) -> DirectRoute | None:
+        """The route that answers the request, if it is a direct one."""
+        return self._routes.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
+
+    async def serve(self, route: DirectRoute, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        """Answer the request that `find` found `route` for."""
+        started = perf_counter()
+        status = RequestMeter.CLIENT_LEFT
+        headers = headers_of(scope)
+        correlation_id = new_correlation_id(headers.get(CORRELATION_HEADER), self._identifiers.new)
+        try:
+            with bind_correlation(correlation_id, child_traceparent(headers.get(TRACEPARENT_HEADER))):
+                answer = await self._answer(route, headers, scope, receive)
+                if answer is not None:
+                    status = answer.status_code
+                    await _send(answer, scope, correlation_id, send)
+        finally:
+            self._meter.count(scope["method"], route.path_format, status, perf_counter() - started)
+
+    async def _answer(
+        self, route: DirectRoute, headers: Headers, scope: AsgiScope, receive: Receive
+    ) -> Response | None:
+        """None: the client left."""
+        try:
+            body = await read_body(headers, receive, self._limits.of(route.path))
+            content = decode_body(headers, body) if body else None
+            caller = await admit(headers, scope, self._authenticator, self._limiter)
+            return await route.respond(caller, headers, content)
+        except Rejected as error:
+            return refuse(error)
+        except Transient as error:
+            self._logger.warning("request.unavailable", error=error)
+            return refuse(ServiceUnavailable())
+        except ClientLeft:
+            return None
+        except Exception:
+            self._logger.exception("request.failed", method=scope["method"], route=route.path_format)
+            return refuse(internal_error())
+
+
+async def _send(answer: Response, scope: AsgiScope, correlation_id: str, send: Send) -> None:
+    standing = scope.get(STANDING_KEY)
+    head = [*answer.raw_headers, *(standing.raw_headers() if standing is not None else ())]
+    head.append((_CORRELATION, correlation_id.encode()))
+    whole = scope.get("extensions", _NONE).get(WHOLE_ANSWER)
+    if whole is None or not whole(scope, answer.status_code, head, answer.body):
+        await send({"type": "http.response.start", "status": answer.status_code, "headers": head})
+        await send({"type": "http.response.body", "body": answer.body})

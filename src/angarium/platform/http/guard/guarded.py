@@ -1,0 +1,149 @@
+"""A client for URLs that others chose: it never reaches an address inside, whatever a name resolves to.
+
+Names are resolved here, every address is judged, and the connection is made to the address that was judged: a name
+that changes its mind between the two (DNS rebinding) gains nothing. `Host` and the TLS server name stay the URL's own.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+
+import httpx2
+
+from angarium.platform.http.guard.addresses import AddressRefused, Network, permitted
+
+RESOLVERS = 32
+"""Names that are resolved at once; one whose servers don't answer holds a thread for as long as the system waits."""
+_PORTS = {"http": 80, "https": 443}
+
+Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
+"""(host, port) → its addresses. Raises OSError."""
+
+
+class TargetRefused(Exception):
+    """The URL may not be asked: its scheme, its form, or an address that it leads to"""
+
+
+class SystemResolver:
+    """Asks the system, in threads of its own: names that hang must not hold up what others resolve."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(RESOLVERS, thread_name_prefix="resolve")
+
+    async def __call__(self, host: str, port: int) -> Sequence[str]:
+        loop = asyncio.get_running_loop()
+        found = await loop.run_in_executor(self._threads, _look_up, host, port)
+        return list(dict.fromkeys(found))
+
+    def close(self) -> None:
+        """Start no further look-up; idempotent."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _look_up(host: str, port: int) -> list[str]:
+    return [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+
+
+class GuardedClient:
+    """Asks URLs of others. No redirect is followed, no proxy used, no connection kept.
+
+    `allowed` ranges are exempt from the guard, and only there may a URL be plain http. `resolve` belongs to its owner.
+    """
+
+    def __init__(
+        self,
+        *,
+        resolve: Resolve,
+        allowed: Collection[Network] = (),
+        timeout: float = 10.0,
+        tls: ssl.SSLContext | None = None,
+        transport: httpx2.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._resolve = resolve
+        self._allowed = tuple(allowed)
+        # A kept connection would be found again by its address, whatever name it was opened and verified for.
+        limits = httpx2.Limits(max_connections=None, max_keepalive_connections=0)
+        self._client = httpx2.AsyncClient(
+            timeout=httpx2.Timeout(timeout, connect=timeout / 2),  # so that a second address gets its turn
+            limits=limits,
+            follow_redirects=False,
+            trust_env=False,
+            verify=tls if tls is not None else True,
+            transport=transport,
+        )
+
+    @asynccontextmanager
+    async def stream(
+        self, method: str, url: str, *, headers: Mapping[str, str], content: bytes
+    ) -> AsyncIterator[httpx2.Response]:
+        """The answer to one request, its body unread.
+
+        Raises TargetRefused before anything is sent; httpx2.TransportError and OSError when there is no answer. The
+        timeout of the client holds for each step: a bound for the whole is its caller's.
+        """
+        target = _parsed(url)
+        addresses = await self._addresses(target)
+        answer = await self._ask(method, target, addresses, headers=headers, content=content)
+        try:
+            yield answer
+        finally:
+            await answer.aclose()
+
+    async def close(self) -> None:
+        """Close every connection; idempotent."""
+        await self._client.aclose()
+
+    async def _addresses(self, target: httpx2.URL) -> Sequence[str]:
+        host, port = _ascii_host(target), target.port or _PORTS[target.scheme]
+        try:
+            found = await self._resolve(host, port)
+            addresses = permitted(host, found, self._allowed, plain=target.scheme == "http")
+        except (AddressRefused, ValueError) as error:
+            message = "the address is not allowed"
+            raise TargetRefused(message) from error
+        return [str(address) for address in addresses]
+
+    async def _ask(
+        self, method: str, target: httpx2.URL, addresses: Sequence[str], *, headers: Mapping[str, str], content: bytes
+    ) -> httpx2.Response:
+        """Ask at the first address that can be connected to."""
+        for address in addresses[:-1]:
+            try:
+                return await self._ask_at(address, method, target, headers=headers, content=content)
+            except (httpx2.ConnectError, httpx2.ConnectTimeout):
+                continue
+        return await self._ask_at(addresses[-1], method, target, headers=headers, content=content)
+
+    async def _ask_at(
+        self, address: str, method: str, target: httpx2.URL, *, headers: Mapping[str, str], content: bytes
+    ) -> httpx2.Response:
+        request = self._client.build_request(
+            method,
+            target.copy_with(host=address),
+            headers={**headers, "host": target.netloc.decode("ascii")},
+            content=content,
+            extensions={"sni_hostname": _ascii_host(target)},
+        )
+        return await self._client.send(request, stream=True)
+
+
+def _ascii_host(target: httpx2.URL) -> str:
+    return target.raw_host.decode("ascii")
+
+
+def _parsed(url: str) -> httpx2.URL:
+    try:
+        target = httpx2.URL(url)
+    except (httpx2.InvalidURL, TypeError, ValueError) as error:
+        message = "this is no URL"
+        raise TargetRefused(message) from error
+    if target.scheme not in _PORTS or not target.host:
+        message = "only http and https URLs with a host are asked"
+        raise TargetRefused(message)
+    if target.userinfo:
+        message = "a URL with credentials is not asked"
+        raise TargetRefused(message)
+    return target

@@ -1,0 +1,1 @@
+"""The documentation page, and the style that pages share."""

@@ -1,0 +1,1 @@
+"""uvicorn with TLS and bounds."""

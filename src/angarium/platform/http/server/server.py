@@ -1,0 +1,141 @@
+"""The HTTP server, run inside a loop that is already running."""
+
+import asyncio
+import errno
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from angarium.contracts.errors import AngariumError
+from angarium.platform.http.server.protocol import BoundedProtocol, Patience
+from angarium.platform.http.server.tls import server_context
+from angarium.platform.settings.groups import ProcessSettings
+from angarium.platform.settings.sources import variable, wrong
+from angarium.platform.telemetry.logging import Logger
+
+GRACE_SECONDS = 20
+KEEP_ALIVE_SECONDS = 75
+BACKLOG = 4096
+
+
+async def serve(
+    app: ASGIApp,
+    *,
+    settings: ProcessSettings,
+    port: int,
+    logger: Logger,
+    stop: asyncio.Event,
+    listening: Callable[[int], None] | None = None,
+    patience: Patience = Patience(),  # noqa: B008 - frozen
+    listener: socket.socket | None = None,
+) -> None:
+    """Serve `app` until `stop` is set, then finish the requests under way, for at most 20 s.
+
+    `patience` limits what a client may send and how long it may take. `port` 0 takes any free one; `listening` is
+    called with the port once requests are accepted. `listener` is the socket to use if it is bound already (`reserve`);
+    it is closed at the end. TLS and mutual TLS follow the settings. Signals are left to `platform.lifecycle`.
+    Raises SettingsError when the address or the certificate cannot be used, AngariumError when the app's lifespan
+    fails at its start.
+    """
+    listener = listener or bind(settings.host, port)
+    try:
+        server = _Server(_config(app, settings, patience), listening=listening, port=listener.getsockname()[1])
+        watcher = asyncio.create_task(_stop_when(stop, server))
+        try:
+            await server.serve(sockets=[listener])
+        except SystemExit:
+            message = "The application did not start"
+            raise AngariumError(message) from None
+        except OSError as error:
+            raise _unusable(settings.host, port, error) from None
+        finally:
+            watcher.cancel()
+    finally:
+        listener.close()
+    logger.info("server.stopped", port=port)
+
+
+def reserve(settings: ProcessSettings) -> socket.socket:
+    """The bound socket of a process, to take before anything else is opened. Raises SettingsError, as `serve`."""
+    server_context(settings)
+    return bind(settings.host, settings.port)
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A socket bound to the address, for `serve`. Raises SettingsError that names ANGARIUM_HOST or ANGARIUM_PORT."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[
+            0
+        ]
+    except OSError:
+        raise wrong("host", f"{host} is not an address of this machine") from None
+    listener = socket.socket(family, kind)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setblocking(False)
+    try:
+        listener.bind(address)
+    except OSError as error:
+        listener.close()
+        raise _unusable(host, port, error) from None
+    return listener
+
+
+def _unusable(host: str, port: int, error: OSError) -> AngariumError:
+    match error.errno:
+        case errno.EADDRINUSE:
+            return wrong("port", f"port {port} is already in use; set {variable('port')} to another one")
+        case errno.EACCES:
+            return wrong("port", f"port {port} needs privileges; set {variable('port')} to one above 1023")
+        case errno.EADDRNOTAVAIL:
+            return wrong("host", f"{host} is not an address of this machine")
+        case _:
+            return wrong("port", f"{host}:{port} cannot be used ({error.strerror})")
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server without its signal handlers, that says when it listens."""
+
+    def __init__(self, config: uvicorn.Config, *, listening: Callable[[int], None] | None, port: int) -> None:
+        super().__init__(config)
+        self._listening = listening
+        self._port = port
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started and self._listening is not None:
+            self._listening(self._port)
+
+
+async def _stop_when(stop: asyncio.Event, server: uvicorn.Server) -> None:
+    await stop.wait()
+    server.should_exit = True
+
+
+def _config(app: ASGIApp, settings: ProcessSettings, patience: Patience) -> uvicorn.Config:
+    context = server_context(settings)
+    protocol: Any = partial(BoundedProtocol, patience=patience)  # uvicorn asks for a class, and calls it
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="auto",
+        http=protocol,
+        ws="none",
+        server_header=False,
+        proxy_headers=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        ssl_context_factory=None if context is None else lambda *_: context,
+    )
+    config.load()
+    return config

@@ -1,0 +1,129 @@
+"""The base of every process's settings.
+
+Of the sources the first that names a setting wins: arguments, environment, `.env`, a TOML file, defaults.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import SecretStr, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from angarium.contracts.errors import SettingsError
+from angarium.platform.settings.sources import (
+    CONFIG,
+    DEFAULT_CONFIG,
+    DOTENV,
+    EntriesSource,
+    dotenv_entries,
+    environment_entries,
+    refuse_unknown,
+    toml_entries,
+    variable,
+    wrong,
+)
+
+EXAMPLE_WORDS = ("change-me", "change_me", "changeme", "example", "insecure", "placeholder", "replace-me")
+NOT_IN_PRODUCTION = "can't be used when ANGARIUM_ENV=production"
+
+Environment = Literal["development", "test", "production"]
+
+
+class Settings(BaseSettings):
+    """Frozen. A process ignores the settings of other processes, and refuses names that no process knows."""
+
+    model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
+        frozen=True, extra="ignore", hide_input_in_errors=True
+    )
+
+    env: Environment = "development"
+    data_dir: Path = Path("angarium-data")
+    crash_at: str | None = None
+
+    @classmethod
+    def load(cls, **overrides: Any) -> Self:
+        """The settings of this process. Raises SettingsError: one line that names each wrong variable, no value."""
+        try:
+            settings = cls(**overrides)
+        except ValidationError as error:
+            lines = [_line(detail) for detail in error.errors() if detail["type"] != "default_factory_not_called"]
+            raise SettingsError("; ".join(lines)) from None
+        settings.refuse_unsafe()
+        return settings
+
+    @property
+    def production(self) -> bool:
+        """Whether `ENV` is production."""
+        return self.env == "production"
+
+    def uses_data_dir(self) -> bool:
+        """Whether this process writes to `DATA_DIR`: by default, where a database is a file in it. Groups add to it."""
+        fields = type(self).model_fields.keys() - self.model_fields_set
+        return any(name.endswith("_database_url") and getattr(self, name) is not None for name in fields)
+
+    def refuse_unsafe(self) -> None:
+        """Raise SettingsError for values that production forbids or that don't fit together. Groups add rules."""
+        if self.production and self.crash_at:
+            raise wrong("crash_at", f"a crash point {NOT_IN_PRODUCTION}")
+
+    def refuse_example(self, field: str, secret: SecretStr | None) -> None:
+        """Raise SettingsError when `secret` is an example from the documentation and `ENV` is production."""
+        word = secret.get_secret_value().lower() if secret is not None else ""
+        if self.production and any(example in word for example in EXAMPLE_WORDS):
+            raise wrong(field, f"an example secret {NOT_IN_PRODUCTION}")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _unset_when_empty(cls, values: Any) -> Any:
+        """An empty variable counts as unset, except where empty has a meaning: a list of providers."""
+        if not isinstance(values, dict):
+            return values
+        return {name: value for name, value in values.items() if value != "" or name.endswith("_providers")}
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the hook's signature
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The three sources of `settings_sources`, the environment first. Raises SettingsError."""
+        environment, dotenv = environment_entries(os.environ), dotenv_entries()
+        named = environment.get(CONFIG) or dotenv.get(CONFIG)
+        toml = toml_entries(named)
+        known = known_fields()
+        refuse_unknown(environment, known)
+        refuse_unknown(dotenv, known, where=f" in {DOTENV}")
+        refuse_unknown(toml, known, where=f" in {named or DEFAULT_CONFIG}")
+        return init_settings, *(EntriesSource(settings_cls, entries) for entries in (environment, dotenv, toml))
+
+
+def known_fields() -> Mapping[str, FieldInfo]:
+    """The settings of every process, by name: those of `Settings` and of the groups derived from it."""
+    fields: dict[str, FieldInfo] = {}
+    pending: list[type[Settings]] = [Settings]
+    while pending:
+        group = pending.pop()
+        fields |= group.model_fields
+        pending += group.__subclasses__()
+    return fields
+
+
+def sqlite_in_data_dir(name: str) -> Callable[[dict[str, Any]], str]:
+    """A default factory for a database's URL: the file `{name}.sqlite3` in DATA_DIR."""
+
+    def default(validated: dict[str, Any]) -> str:
+        return f"sqlite:///{validated.get('data_dir', 'angarium-data')}/{name}.sqlite3"
+
+    return default
+
+
+def _line(detail: ErrorDetails) -> str:
+    message = detail["msg"].removeprefix("Value error, ").replace("\n", " ")
+    return f"{variable(str(detail['loc'][0]))}: {message}" if detail["loc"] else message

@@ -1,1 +1,0 @@
-"""The email worker and its providers."""

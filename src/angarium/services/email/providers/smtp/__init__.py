@@ -1,1 +1,0 @@
-"""SMTP: any server, pooled connections, TLS and login."""

@@ -1,0 +1,62 @@
+"""The values around an acceptance: where a request comes from, what a deployment allows, what is answered."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import msgspec
+
+from angarium.contracts.errors import Rejected
+from angarium.contracts.statuses import Channel, Status
+from angarium.notifications.model import Acceptance
+from angarium.platform.auth.caller import Caller
+from angarium.services.gateway.accepting.callback_url import Network
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptanceRules:
+    """What a deployment allows. `outbox_lease`: how long the gateway has to publish before the relay does.
+
+    `callbacks`: whether there is a secret to sign them with.
+    """
+
+    channels: frozenset[Channel]
+    callback_allow: tuple[Network, ...] = ()
+    callbacks: bool = True
+    outbox_lease: timedelta = timedelta(seconds=10)
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """Where a request comes from."""
+
+    caller: Caller
+    correlation_id: str
+    traceparent: str | None = None
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """The durable record. `replayed`: the same request was accepted before, and this is its record."""
+
+    notification_id: UUID
+    request_id: str
+    status: Status
+    correlation_id: str
+    created_at: datetime
+    replayed: bool
+
+
+Verdict = Accepted | Rejected
+"""What becomes of one request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """What was accepted before under a request_id."""
+
+    acceptance: Acceptance
+    fingerprint: bytes
+
+
+FindPrior = Callable[[str, str, Sequence[str]], Awaitable[Mapping[str, Prior]]]
+"""(tenant, caller, request_ids) → what was accepted before, by request_id. Raises StoreUnavailable."""

@@ -1,0 +1,130 @@
+"""A request that is right as far as it alone can say: kept texts, fingerprint, no look-up yet."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+from pydantic import BaseModel
+
+from angarium.contracts.errors import Detail, ValidationFailed
+from angarium.contracts.notifications import NotificationRequest, address_faults
+from angarium.contracts.statuses import Channel
+from angarium.services.gateway.accepting.callback_url import Network, check_callback_url
+from angarium.services.gateway.accepting.json_text import json_text
+
+FURTHEST = timedelta(days=3653)
+"""How far ahead a time may lie: ten years, so that no date arithmetic in any database overflows."""
+LATEST_START = timedelta(seconds=60)
+"""How far in the past `send_at` may lie, in whole seconds: clocks differ, and a call takes its time."""
+_FINGERPRINT_BYTES = 32
+
+
+def _fields_of(value: object) -> Any:
+    if isinstance(value, BaseModel):
+        return value.__dict__
+    raise TypeError(f"{type(value).__name__} is no part of a request")
+
+
+_canonical = msgspec.json.Encoder(order="deterministic", enc_hook=_fields_of)
+
+
+class Candidate(msgspec.Struct, frozen=True):
+    """A request with the texts the record keeps; times in UTC. `fingerprint` is a digest of its meaning."""
+
+    request: NotificationRequest
+    variables: str
+    metadata: str
+    recipient: str | None
+    send_at: datetime | None
+    expires_at: datetime | None
+    fingerprint: bytes
+
+    @classmethod
+    def of(cls, request: NotificationRequest) -> "Candidate":
+        """The candidate for `request`. Raises ValidationFailed for what can never be kept."""
+        recipient = request.recipient
+        return cls(
+            request=request,
+            variables=json_text("variables", request.variables),
+            metadata=json_text("metadata", request.metadata),
+            recipient=None if recipient is None else json_text("recipient", recipient.model_dump(exclude_none=True)),
+            send_at=request.send_at,
+            expires_at=request.expires_at,
+            fingerprint=_fingerprint(request),
+        )
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """The channel, then its fallbacks."""
+        return (self.request.notification_type, *self.request.fallback)
+
+
+def check_alone(
+    candidate: Candidate, *, enabled: Collection[Channel], allowed: Sequence[Network] | None, now: datetime
+) -> None:
+    """Raise ValidationFailed naming everything that is wrong whatever users and templates say.
+
+    `allowed`: ranges to which callbacks may go by plain http; None: there are no callbacks here.
+    """
+    details = [
+        *_channel_faults(candidate.request, enabled),
+        *_address_faults(candidate.request),
+        *_time_faults(candidate, now),
+    ]
+    if candidate.request.callback_url is not None:
+        try:
+            _check_callback(candidate.request.callback_url, allowed)
+        except ValidationFailed as refusal:
+            details += refusal.details
+    if details:
+        raise ValidationFailed(details=details)
+
+
+def _check_callback(url: str, allowed: Sequence[Network] | None) -> None:
+    if allowed is None:
+        raise ValidationFailed.of("callback_url", "callbacks are not configured here (ANGARIUM_CALLBACK_SECRET)")
+    check_callback_url(url, allowed)
+
+
+def _channel_faults(request: NotificationRequest, enabled: Collection[Channel]) -> list[Detail]:
+    faults = []
+    if request.notification_type not in enabled:
+        faults.append(Detail("notification_type", f"the channel {request.notification_type} is not enabled here"))
+    seen = {request.notification_type}
+    for position, channel in enumerate(request.fallback):
+        if channel in seen:
+            faults.append(Detail(f"fallback.{position}", "a channel is tried only once"))
+        elif channel not in enabled:
+            faults.append(Detail(f"fallback.{position}", f"the channel {channel} is not enabled here"))
+        seen.add(channel)
+    return faults
+
+
+def _address_faults(request: NotificationRequest) -> list[Detail]:
+    if request.recipient is None:
+        return []
+    faults = address_faults(request.recipient.__dict__)
+    return [Detail(f"recipient.{name}", message) for name, message in faults]
+
+
+def _time_faults(candidate: Candidate, now: datetime) -> list[Detail]:
+    send_at, expires_at = candidate.send_at, candidate.expires_at
+    faults = [
+        Detail(field, "must lie within ten years")
+        for field, moment in (("send_at", send_at), ("expires_at", expires_at))
+        if moment is not None and moment - now > FURTHEST
+    ]
+    if send_at is not None and now - send_at >= LATEST_START + timedelta(seconds=1):
+        faults.append(Detail("send_at", "must not lie in the past"))
+    if expires_at is not None and expires_at <= now:
+        faults.append(Detail("expires_at", "must lie ahead"))
+    elif expires_at is not None and send_at is not None and expires_at <= send_at:
+        faults.append(Detail("expires_at", "must be later than send_at"))
+    return faults
+
+
+def _fingerprint(request: NotificationRequest) -> bytes:
+    """A digest of what the request means: neither the order of keys nor the offset of a time changes it."""
+    return blake2b(_canonical.encode(request.__dict__), digest_size=_FINGERPRINT_BYTES).digest()

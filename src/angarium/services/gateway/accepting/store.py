@@ -1,0 +1,43 @@
+"""What a caller had accepted before, by its request ids."""
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import RowMapping, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from angarium.contracts.statuses import Status
+from angarium.notifications.model import Acceptance, AcceptOutcome
+from angarium.notifications.store.schema import notifications
+from angarium.platform.database.engine import reading
+from angarium.services.gateway.accepting.acceptance import Prior
+
+_COLUMNS = (
+    notifications.c.request_id,
+    notifications.c.fingerprint,
+    notifications.c.id,
+    notifications.c.status,
+    notifications.c.created_at,
+)
+
+
+class PriorAcceptances:
+    """Reads the record; only asked when a request would be refused, so never on the fast path."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def find(self, tenant: str, caller: str, request_ids: Sequence[str]) -> Mapping[str, Prior]:
+        """What was accepted before, by request_id. Raises DatabaseUnavailable."""
+        mine = (
+            notifications.c.tenant == tenant,
+            notifications.c.caller == caller,
+            notifications.c.request_id.in_(request_ids),
+        )
+        async with reading(self._engine) as connection:
+            rows = await connection.execute(select(*_COLUMNS).where(*mine))
+            return {row["request_id"]: _prior(row) for row in rows.mappings()}
+
+
+def _prior(row: RowMapping) -> Prior:
+    acceptance = Acceptance(AcceptOutcome.REPLAYED, row["id"], Status(row["status"]), row["created_at"])
+    return Prior(acceptance, row["fingerprint"])

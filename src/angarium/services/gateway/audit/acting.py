@@ -1,0 +1,13 @@
+"""Who acts, as the audit log wants to know it."""
+
+from starlette.requests import Request
+
+from angarium.platform.auth.caller import Caller
+from angarium.platform.telemetry.correlation import current_correlation_id
+from angarium.services.gateway.audit.log import Actor
+
+
+def actor_of(request: Request, caller: Caller) -> Actor:
+    """The caller, from the address of the connection (never one that a client may write in a header)."""
+    address = None if request.client is None else request.client.host
+    return Actor(caller, address, current_correlation_id())

@@ -1,0 +1,104 @@
+"""Sending dead letters again, and discarding them."""
+
+import asyncio
+from collections.abc import Sequence
+from uuid import UUID
+
+from angarium.contracts.errors import Transient
+from angarium.contracts.notifications import DeadLetterFilter, ReplayRequest, ReplayResult
+from angarium.notifications.store.port import NotificationStore
+from angarium.notifications.store.reader import NotificationReader
+from angarium.platform.clock import Clock
+from angarium.platform.telemetry.logging import Logger
+from angarium.services.gateway.audit.log import Actor, AuditLog
+
+BATCH = 500
+PATIENCE = 10.0
+"""Seconds that a caller waits for a paced replay; what is left then goes on without it."""
+STEP = 0.1
+"""Seconds of a pace that go in one batch."""
+
+
+class Replays:
+    """Each letter is replayed once, however many ask for it at the same time: the store decides."""
+
+    def __init__(
+        self, *, store: NotificationStore, reader: NotificationReader, audit: AuditLog, clock: Clock, logger: Logger
+    ) -> None:
+        self._store = store
+        self._reader = reader
+        self._audit = audit
+        self._clock = clock
+        self._logger = logger
+        self._going_on: set[asyncio.Task[None]] = set()
+
+    async def one(self, actor: Actor, letter_id: UUID) -> bool:
+        """Send one letter again; False: it is not there, or holds no notification that failed."""
+        if not await self._replay(actor, [letter_id]):
+            return False
+        await self._audit.record(actor, "dead_letter.replayed", letter_id)
+        return True
+
+    async def matching(self, actor: Actor, request: ReplayRequest) -> ReplayResult:
+        """Send all that match again, at the pace asked for.
+
+        `replayed` counts those on their way when this returns. A paced replay that takes longer than a caller
+        waits goes on in this process; what the end of the process cuts off stays on the list.
+        """
+        letters = await self._reader.matching_letters(actor.caller.tenant, request.wanted)
+        if request.dry_run or not letters:
+            return ReplayResult(matched=len(letters), replayed=0, dry_run=request.dry_run)
+        await self._audit.write(self._audit.entry(actor, "dead_letters.replayed", _words(request.wanted)))
+        prompt = _prompt_part(len(letters), request.rate_per_second)
+        replayed = await self._pace(actor, letters[:prompt], request.rate_per_second)
+        if prompt < len(letters):
+            self._go_on(actor, letters[prompt:], request.rate_per_second)
+        return ReplayResult(matched=len(letters), replayed=replayed, dry_run=False)
+
+    async def discard(self, actor: Actor, letter_id: UUID) -> bool:
+        """Take a letter off the list; False: it is not there."""
+        if not await self._store.discard([letter_id], tenant=actor.caller.tenant):
+            return False
+        await self._audit.record(actor, "dead_letter.discarded", letter_id)
+        return True
+
+    async def close(self) -> None:
+        """Cut off what still goes on; those letters stay on the list."""
+        for task in self._going_on:
+            task.cancel()
+        await asyncio.gather(*self._going_on, return_exceptions=True)
+
+    def _go_on(self, actor: Actor, letters: Sequence[UUID], rate: float | None) -> None:
+        task = asyncio.create_task(self._rest(actor, letters, rate))
+        self._going_on.add(task)
+        task.add_done_callback(self._going_on.discard)
+
+    async def _rest(self, actor: Actor, letters: Sequence[UUID], rate: float | None) -> None:
+        try:
+            await self._pace(actor, letters, rate)
+        except Transient as error:
+            self._logger.warning("replay.cut_off", error=type(error).__name__)
+
+    async def _pace(self, actor: Actor, letters: Sequence[UUID], rate: float | None) -> int:
+        size = BATCH if rate is None else max(1, min(BATCH, int(rate * STEP)))
+        replayed = 0
+        for start in range(0, len(letters), size):
+            if start and rate is not None:
+                await self._clock.sleep(size / rate)
+            replayed += await self._replay(actor, letters[start : start + size])
+        return replayed
+
+    async def _replay(self, actor: Actor, letters: Sequence[UUID]) -> int:
+        replayed = await self._store.replay(letters, tenant=actor.caller.tenant)
+        for letter_id in replayed:
+            self._logger.info("notification.replayed", dead_letter_id=str(letter_id), tenant=actor.caller.tenant)
+        return len(replayed)
+
+
+def _prompt_part(count: int, rate: float | None) -> int:
+    """How many of `count` letters go while the caller waits."""
+    return count if rate is None else min(count, max(1, int(rate * PATIENCE)))
+
+
+def _words(wanted: DeadLetterFilter) -> str:
+    return wanted.model_dump_json(exclude_none=True)

@@ -1,0 +1,83 @@
+"""Keys as they are checked at every request: from memory, for a moment."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from angarium.contracts.errors import Transient
+from angarium.platform.auth.caller import Caller
+from angarium.platform.auth.keys import hash_key
+from angarium.platform.clock import Clock
+from angarium.platform.local_cache import LocalCache
+from angarium.platform.telemetry.logging import Logger
+from angarium.services.gateway.keys.store import ApiKey, KeyStore
+
+GOOD_FOR = timedelta(seconds=30)
+"""A revoked key is refused everywhere after this at the latest."""
+BAD_FOR = timedelta(seconds=5)
+"""How long an unknown key is refused without asking; short, so that a new key works soon."""
+ENTRIES = 10_000
+TOUCH_PAUSE = 30.0
+
+
+class KeyRing:
+    """Who is behind a key. Looks up by hash only, so no comparison depends on the secret."""
+
+    def __init__(self, store: KeyStore, clock: Clock, logger: Logger) -> None:
+        self._store = store
+        self._clock = clock
+        self._logger = logger
+        self._good: LocalCache[str, tuple[ApiKey, Caller]] = LocalCache(clock, max_entries=ENTRIES, ttl=GOOD_FOR)
+        self._bad: LocalCache[str, bool] = LocalCache(clock, max_entries=ENTRIES, ttl=BAD_FOR)
+        self._used: dict[UUID, datetime] = {}
+
+    async def caller(self, secret: str) -> Caller | None:
+        """The caller behind a living key; None for any other.
+
+        Raises DatabaseUnavailable when neither memory nor store can say.
+        """
+        key_hash = hash_key(secret)
+        known = self._good.peek(key_hash)
+        if known is None:
+            if self._bad.peek(key_hash):
+                return None
+            known = await self._good.get(key_hash, lambda: self._load(key_hash))
+        if known is None:
+            self._bad.put(key_hash, True)
+            return None
+        self._used[known[0].key_id] = self._clock.now()
+        return known[1]
+
+    def forget(self) -> None:
+        """Ask the store again: a key was made, rotated or revoked."""
+        self._good.clear()
+        self._bad.clear()
+
+    async def run(self) -> None:
+        """Note for ever, now and then, when keys were last used."""
+        while True:
+            await self._clock.sleep(TOUCH_PAUSE)
+            await self.note_use()
+
+    async def note_use(self) -> None:
+        """Write down when keys were last used. What the store does not take now is tried next time."""
+        used, self._used = self._used, {}
+        if not used:
+            return
+        try:
+            await self._store.touch(used)
+        except Transient as error:
+            self._used = {**used, **self._used}
+            self._logger.warning("keys.use_not_noted", error=type(error).__name__)
+
+    async def _load(self, key_hash: str) -> tuple[ApiKey, Caller] | None:
+        key = await self._store.find(key_hash)
+        if key is None or key.revoked_at is not None:
+            return None
+        return key, Caller(
+            tenant=key.tenant,
+            name=key.name,
+            scopes=key.scopes,
+            key_id=str(key.key_id),
+            rate_limit=key.rate_limit,
+            test=key.kind == "test",
+        )

@@ -1,0 +1,113 @@
+"""The use cases of API keys: seed, create, list, rotate, revoke. A key is shown once, where it is made."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from sqlalchemy.exc import IntegrityError
+
+from angarium.contracts.errors import Conflict, Detail, NotFound
+from angarium.contracts.keys import KeyCreate
+from angarium.contracts.scopes import Scope
+from angarium.platform.auth.chain import SEEDED_KEY_NAME
+from angarium.platform.auth.keys import hash_key, new_api_key
+from angarium.platform.auth.service_token import DEFAULT_TENANT
+from angarium.platform.clock import Clock
+from angarium.platform.identifiers import Identifiers
+from angarium.services.gateway.audit.log import Actor, AuditLog
+from angarium.services.gateway.keys.store import ApiKey, KeyStore
+
+
+@dataclass(frozen=True, slots=True)
+class FreshKey:
+    """A key that was just made, with the only copy of its secret."""
+
+    key: ApiKey
+    secret: str = field(repr=False)
+
+
+class Keys:
+    """What one may do with keys. Raises DatabaseUnavailable where the store does not answer."""
+
+    def __init__(
+        self,
+        *,
+        store: KeyStore,
+        audit: AuditLog,
+        clock: Clock,
+        identifiers: Identifiers,
+        entropy: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        self._store = store
+        self._audit = audit
+        self._clock = clock
+        self._identifiers = identifiers
+        self._entropy = entropy
+
+    async def seed(self, secret: str) -> None:
+        """Make `secret` the one living key named `default`, with all scopes; idempotent.
+
+        The setting is the operator's word: a key seeded before with another value is revoked, and the given one
+        is good again even if it was revoked.
+        """
+        key = ApiKey(
+            key_id=self._identifiers.new(),
+            tenant=DEFAULT_TENANT,
+            name=SEEDED_KEY_NAME,
+            kind="live",
+            scopes=frozenset(Scope),
+            rate_limit=None,
+            created_at=self._clock.now(),
+        )
+        try:
+            await self._store.put_seed(key, hash_key(secret))
+        except IntegrityError:  # another process seeded it between our two statements
+            await self._store.put_seed(key, hash_key(secret))
+
+    async def create(self, actor: Actor, request: KeyCreate) -> FreshKey:
+        """A new key of the actor's tenant. Raises Conflict: the name is the caller's identity, so it is unique."""
+        key = ApiKey(
+            key_id=self._identifiers.new(),
+            tenant=actor.caller.tenant,
+            name=request.name,
+            kind=request.kind,
+            scopes=frozenset(request.scopes),
+            rate_limit=request.rate_limit,
+            created_at=self._clock.now(),
+        )
+        secret = new_api_key(key.kind, self._entropy)
+        entry = self._audit.entry(actor, "key.created", key.key_id)
+        if not await self._store.add(key, hash_key(secret), entry):
+            raise Conflict(details=(Detail("name", "a living key has this name"),))
+        return FreshKey(key, secret)
+
+    async def page(self, tenant: str, *, limit: int, page: int) -> tuple[Sequence[ApiKey], int]:
+        """Keys of the tenant, newest first, and how many there are."""
+        return await self._store.page(tenant, limit=limit, offset=(page - 1) * limit)
+
+    async def rotate(self, actor: Actor, key_id: UUID) -> FreshKey:
+        """A new secret under the same name, scopes and limit; the old one is revoked. Raises NotFound."""
+        old = await self._store.get(actor.caller.tenant, key_id)
+        if old is None or old.revoked_at is not None:
+            raise NotFound
+        new = ApiKey(
+            key_id=self._identifiers.new(),
+            tenant=old.tenant,
+            name=old.name,
+            kind=old.kind,
+            scopes=old.scopes,
+            rate_limit=old.rate_limit,
+            created_at=self._clock.now(),
+        )
+        secret = new_api_key(new.kind, self._entropy)
+        entry = self._audit.entry(actor, "key.rotated", f"{old.key_id} → {new.key_id}")
+        if not await self._store.replace(old, new, hash_key(secret), entry):
+            raise NotFound
+        return FreshKey(new, secret)
+
+    async def revoke(self, actor: Actor, key_id: UUID) -> None:
+        """Revoke a living key of the actor's tenant, in force everywhere within 60 s. Raises NotFound."""
+        entry = self._audit.entry(actor, "key.revoked", key_id)
+        if not await self._store.revoke(actor.caller.tenant, key_id, self._clock.now(), entry):
+            raise NotFound

@@ -1,0 +1,1 @@
+"""Changes of status from outside: cancellation, delivery reports, resolution."""

@@ -1,0 +1,1 @@
+"""Reading notifications: one, lists, timelines, why."""

@@ -1,0 +1,1 @@
+"""Tokens, logins, and the verification of callers for other services."""

@@ -1,0 +1,51 @@
+"""`/api/v1/auth`: short-lived bearer tokens."""
+
+from dataclasses import replace
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Response
+
+from angarium.contracts.envelope import Envelope, one
+from angarium.contracts.errors import Forbidden
+from angarium.contracts.tokens import LoginRequest, TokenIssued, TokenRequest
+from angarium.platform.auth.caller import Caller
+from angarium.platform.auth.own_tokens import LIFE, OwnTokens
+from angarium.platform.http.frame.dependencies import authenticated
+from angarium.services.gateway.tokens.logins import Logins
+
+PREFIX = "/api/v1/auth"
+
+
+class TokenRoutes:
+    """Exchanges a key, or an email and a password, for a token."""
+
+    def __init__(self, tokens: OwnTokens, logins: Logins) -> None:
+        self._tokens = tokens
+        self._logins = logins
+
+    def router(self) -> APIRouter:
+        router = APIRouter(prefix=PREFIX, tags=["tokens"])
+        router.add_api_route("/token", self.exchange, methods=["POST"], response_model=Envelope[TokenIssued])
+        router.add_api_route("/login", self.log_in, methods=["POST"], response_model=Envelope[TokenIssued])
+        return router
+
+    async def exchange(
+        self, caller: Annotated[Caller, Depends(authenticated)], response: Response, body: TokenRequest | None = None
+    ) -> Envelope[TokenIssued]:
+        """A token that may do what the key may, or less, in its name; it outlives a revoked key by at most 15 min."""
+        if caller.key_id is None:
+            message = "Only an API key can be exchanged for a token"
+            raise Forbidden(message)
+        scopes = caller.scopes if body is None or body.scopes is None else frozenset(body.scopes)
+        for scope in scopes:
+            caller.require(scope)
+        return self._issued(response, replace(caller, scopes=scopes))
+
+    async def log_in(self, body: LoginRequest, response: Response) -> Envelope[TokenIssued]:
+        """A token for a user who has a password: good for that user's own data and notifications alone."""
+        return self._issued(response, await self._logins.user(body))
+
+    def _issued(self, response: Response, caller: Caller) -> Envelope[TokenIssued]:
+        response.headers["cache-control"] = "no-store"
+        issued = TokenIssued(access_token=self._tokens.sign(caller), expires_in=int(LIFE.total_seconds()))
+        return one(issued, "Token issued")

@@ -1,0 +1,1 @@
+"""What the gateway passes on to the users and templates services."""

@@ -1,0 +1,125 @@
+"""`/api/v1/users…` and `/api/v1/templates…`, passed on to the services that own them."""
+
+from dataclasses import dataclass
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from angarium.contracts.errors import NotFound, ServiceUnavailable
+from angarium.contracts.scopes import Scope
+from angarium.directory.gateway.changes import change_of
+from angarium.platform.auth.caller import Caller
+from angarium.platform.http.client.client import Forwarded, ServiceClient, ServiceDown
+from angarium.platform.http.frame.dependencies import authenticated
+from angarium.services.gateway.audit.acting import actor_of
+from angarium.services.gateway.audit.log import AuditLog
+
+COMPILING_SECONDS = 12.0
+"""For a call that compiles a template: a turn, a start and a compilation take up to 10 s on a busy machine."""
+_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+_PREFIX = "/api/v1"
+_PREVIEW = "/preview"
+_NO_CONTENT = 204
+_WRITING_SECONDS = 10.0
+"""Seconds for a change: giving up early would answer 503 for what is done a moment later."""
+_SUCCESS = range(200, 300)
+_UP = frozenset({".", ".."})
+"""Segments by which a client would leave the service's public paths: URL libraries resolve them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """A service behind the gateway: `/api/v1/{name}…` goes to its `/{name}…`."""
+
+    name: str
+    client: ServiceClient
+    read: Scope
+    write: Scope
+    reading_posts: tuple[str, ...] = ()
+    knows_owners: bool = False
+    writing_seconds: float = _WRITING_SECONDS
+
+    def check(self, caller: Caller, method: str, path: str) -> None:
+        """Raise Forbidden unless the caller has the scope; whether something is a user's own the service judges."""
+        if caller.user_id is None or not self.knows_owners:
+            caller.require(self.scope_for(method, path))
+
+    def scope_for(self, method: str, path: str) -> Scope:
+        """What a caller must be allowed: reading for GET (and for POSTs that change nothing), else writing."""
+        if method == "GET" or (method == "POST" and path.endswith(self.reading_posts or ("\0",))):
+            return self.read
+        return self.write
+
+
+class ProxyRoutes:
+    """Passes requests on with the caller's name and scopes, and answers back as they are."""
+
+    def __init__(self, *, users: ServiceClient, templates: ServiceClient, audit: AuditLog) -> None:
+        self._audit = audit
+        self._upstreams = (
+            Upstream("users", users, Scope.USERS_READ, Scope.USERS_WRITE, knows_owners=True),
+            Upstream(
+                "templates",
+                templates,
+                Scope.TEMPLATES_READ,
+                Scope.TEMPLATES_WRITE,
+                (_PREVIEW,),
+                writing_seconds=COMPILING_SECONDS,
+            ),
+        )
+
+    def router(self) -> APIRouter:
+        router = APIRouter()
+        for upstream in self._upstreams:
+            passing = _Passing(upstream, self._audit)
+            for path in (f"{_PREFIX}/{upstream.name}", f"{_PREFIX}/{upstream.name}/{{rest:path}}"):
+                router.add_api_route(path, passing.pass_on, methods=_METHODS, include_in_schema=False)
+        return router
+
+
+class _Passing:
+    def __init__(self, upstream: Upstream, audit: AuditLog) -> None:
+        self._upstream = upstream
+        self._audit = audit
+
+    async def pass_on(self, request: Request) -> Response:
+        """Authenticate, check the scope, pass on."""
+        caller = await authenticated(request)
+        path = request.scope["path"].removeprefix(_PREFIX)
+        if not _UP.isdisjoint(path.split("/")):
+            raise NotFound
+        self._upstream.check(caller, request.method, path)
+        try:
+            answer = await self._upstream.client.forward(
+                request.method,
+                _raw_path(request),
+                caller=caller,
+                query=request.scope["query_string"].decode("latin-1"),
+                body=await request.body(),
+                headers=request.headers,
+                seconds=None if request.method == "GET" else self._upstream.writing_seconds,
+            )
+        except ServiceDown as down:
+            message = f"The {self._upstream.name} service does not answer; try again"
+            raise ServiceUnavailable(message) from down
+        change = change_of(request.method, path, answer.body) if answer.status in _SUCCESS else None
+        if change is not None:
+            await self._audit.record(actor_of(request, caller), change.action, change.subject)
+        return _answer(answer)
+
+
+def _raw_path(request: Request) -> str:
+    """The path as the client encoded it, so that an escaped slash stays one."""
+    raw: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
+    return raw.decode("latin-1").partition("?")[0].removeprefix(_PREFIX)
+
+
+def _answer(forwarded: Forwarded) -> Response:
+    headers = dict(forwarded.headers)
+    location = headers.get("location")
+    if location is not None and location.startswith("/") and not location.startswith(_PREFIX):
+        headers["location"] = f"{_PREFIX}{location}"
+    if forwarded.status == _NO_CONTENT:
+        headers.pop("content-type", None)
+        return Response(status_code=_NO_CONTENT, headers=headers)
+    return Response(forwarded.body, status_code=forwarded.status, headers=headers)

@@ -1,1 +1,0 @@
-"""The push worker and its providers."""

@@ -1,1 +1,0 @@
-"""The SMS worker and its providers."""

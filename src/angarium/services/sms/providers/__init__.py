@@ -1,1 +1,0 @@
-"""The ways out for this channel."""
