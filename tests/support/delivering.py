@@ -15,7 +15,7 @@ from angarium.contracts.templates import ChannelSources, CompiledTemplate
 from angarium.contracts.users import Contact, Preferences
 from angarium.delivery.composition import ChannelKit, EngineParts, build_engine
 from angarium.delivery.outcome import Outcome, Sent
-from angarium.delivery.provider import Outbound
+from angarium.delivery.provider import ImmediatePermit, Outbound
 from angarium.delivery.unsubscribing import Unsubscribing
 from angarium.directory.port import DirectoryUnavailable
 from angarium.notifications.messages import work_message
@@ -63,6 +63,9 @@ class ScriptedProvider:
     name: str = "scripted"
     received: list[Outbound] = field(default_factory=list)
     gate: asyncio.Event | None = None
+
+    def acquire(self) -> ImmediatePermit:
+        return ImmediatePermit(self.send)
 
     async def send(self, message: Outbound) -> Outcome:
         self.received.append(message)

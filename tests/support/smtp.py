@@ -6,7 +6,7 @@ import re
 import ssl
 import time
 from collections import defaultdict, deque
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -40,6 +40,8 @@ class SmtpServer:
     commands: list[str] = field(default_factory=list)
     mail_replies: deque[str] = field(default_factory=deque)
     record_commands: bool = True
+    delays: dict[str, float] = field(default_factory=dict)
+    """Seconds before the greeting (`""`) or a command's answer (`MAIL`, …); what comes meanwhile waits."""
     port: int = 0
     sessions: int = 0
 
@@ -109,6 +111,7 @@ class _Connection(asyncio.Protocol):
         self._encrypted = server.implicit is not None
         self._secret_expected = False
         self._encrypting = False
+        self._slow = False
         self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -118,7 +121,12 @@ class _Connection(asyncio.Protocol):
         self._server.living.add(self)
         self._server.sessions += 1
         self._session = self._server.sessions
-        self._say(self._server.greeting)
+        delay = self._server.delays.get("", 0.0)
+        if delay:
+            self._slow = True
+            self._server.spawn(self._later(delay, lambda: self._say(self._server.greeting)))
+        else:
+            self._say(self._server.greeting)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._server.living.discard(self)
@@ -130,7 +138,7 @@ class _Connection(asyncio.Protocol):
         self._serve()
 
     def _serve(self) -> None:
-        while not self.transport.is_closing() and not self._encrypting:
+        while not self.transport.is_closing() and not self._encrypting and not self._slow:
             if self._reading_content:
                 if not self._content():
                     return
@@ -165,8 +173,20 @@ class _Connection(asyncio.Protocol):
         }.get(verb)
         if handler is None:
             self._say("502 5.5.2 unknown command")
+            return
+        delay = self._server.delays.get(verb, 0.0)
+        if delay:
+            self._slow = True
+            self._server.spawn(self._later(delay, lambda: handler(line)))
         else:
             handler(line)
+
+    async def _later(self, seconds: float, answer: Callable[[], None]) -> None:
+        await asyncio.sleep(seconds)
+        self._slow = False
+        if not self.transport.is_closing():
+            answer()
+            self._serve()
 
     def _ehlo(self, _: str) -> None:
         code = self._server.ehlo

@@ -1,7 +1,9 @@
 """The port to a provider: one small interface for every channel, so that a new provider is one file."""
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+from typing import Any, Protocol, Self
 from uuid import UUID
 
 import msgspec
@@ -44,19 +46,58 @@ class InvalidAddress(AngariumError):
     """The address cannot be right; the message says why and never repeats it."""
 
 
+class NoPermit(AngariumError):
+    """The provider is closed"""
+
+
+class Permit(Protocol):
+    """The right to send one message now, at one provider."""
+
+    async def send(self, message: Outbound) -> Outcome:
+        """Try once. Never raises but CancelledError: whatever happens is an outcome.
+
+        Each step is bounded in time. Cancelled before the request went out, nothing was sent.
+        """
+        ...
+
+
+class ImmediatePermit:
+    """The permit of a provider that has no pool: nobody waits for it."""
+
+    def __init__(self, send: Callable[[Outbound], Awaitable[Outcome]]) -> None:
+        self._send = send
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    async def send(self, message: Outbound) -> Outcome:
+        return await self._send(message)
+
+
 class Provider(Protocol):
-    """One configured way out of the house."""
+    """One configured provider."""
 
     @property
     def name(self) -> str:
         """The technology, as shown in the timeline and in metrics: `smtp`, `mailbox`, `twilio`, …"""
         ...
 
-    async def send(self, message: Outbound) -> Outcome:
-        """Try once. Safe to call concurrently. Never raises but CancelledError: whatever happens is an outcome.
+    def acquire(self) -> AbstractAsyncContextManager[Permit]:
+        """`async with provider.acquire() as permit: await permit.send(message)`.
 
-        Bounded in time as a whole, not per read. Cancelled before the request went out, nothing was sent.
+        Entering waits, without a limit, until this provider can take a message: for a free connection, for example.
+        This wait is no attempt, and it can be cancelled: nothing was sent. Served in the order of asking. Raises
+        NoPermit where the provider is closed. A provider without a pool returns an `ImmediatePermit`.
         """
+        ...
+
+    async def send(self, message: Outbound) -> Outcome:
+        """Acquire a permit, send, and release it. Safe to call concurrently. Never raises but CancelledError."""
         ...
 
     async def ready(self) -> bool:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
 import pytest
 
@@ -57,6 +57,11 @@ async def timed(sending: Awaitable[Outcome]) -> tuple[Outcome, float]:
     return await sending, time.monotonic() - start
 
 
+async def timed_all(sending: Iterable[Awaitable[Outcome]]) -> tuple[list[Outcome], float]:
+    start = time.monotonic()
+    return await asyncio.gather(*sending), time.monotonic() - start
+
+
 @pytest.mark.parametrize("pipelining", [True, False])
 async def test_mails_arrive_over_one_session(connect: Connect, pipelining: bool) -> None:
     async with SmtpServer(pipelining=pipelining) as server:
@@ -81,9 +86,9 @@ async def test_there_are_never_more_sessions_than_the_pool(connect: Connect) -> 
 
 # 23
 @pytest.mark.parametrize("pipelining", [True, False])
-async def test_a_tarpit_is_bounded_as_a_whole_and_in_doubt_after_the_dot(connect: Connect, pipelining: bool) -> None:
+async def test_a_tarpit_is_bounded_and_in_doubt_after_the_dot(connect: Connect, pipelining: bool) -> None:
     async with SmtpServer(pipelining=pipelining) as server:
-        provider = connect(server, "tls=off&timeout=300ms")
+        provider = connect(server, "tls=off&timeout=300ms&final_timeout=300ms")
         server.script("john@example.com", Step(tarpit=0.1))
         outcome, seconds = await timed(provider.send(outbound()))
         assert isinstance(outcome, Ambiguous)
@@ -100,13 +105,79 @@ async def test_a_server_that_never_greets_is_retried(connect: Connect) -> None:
         assert seconds < 2
 
 
-async def test_the_wait_for_a_session_counts_too(connect: Connect) -> None:
-    async with SmtpServer(greeting="220-one moment") as server:
-        provider = connect(server, "tls=off&timeout=200ms&pool=1")
-        start = time.monotonic()
-        outcomes = await asyncio.gather(*(provider.send(outbound()) for _ in range(10)))
-        assert time.monotonic() - start < 1.5
-        assert all(isinstance(outcome, Retry) for outcome in outcomes)
+async def test_the_wait_for_a_session_is_not_bounded_by_the_time_of_a_step(connect: Connect) -> None:
+    async with SmtpServer() as server:
+        provider = connect(server, "tls=off&timeout=300ms&pool=1")
+        for recipient in range(6):
+            server.script(f"u{recipient}@example.com", Step(tarpit=0.01))  # 0.22 s for the last answer
+        sending = (provider.send(outbound(to=f"u{recipient}@example.com")) for recipient in range(6))
+        outcomes, seconds = await timed_all(sending)
+        assert all(isinstance(outcome, Sent) for outcome in outcomes)
+        assert seconds > 1.0
+        assert [mail.rcpt for mail in server.received] == [f"<u{recipient}@example.com>" for recipient in range(6)]
+
+
+async def test_each_step_has_its_own_time(connect: Connect) -> None:
+    async with SmtpServer(pipelining=False, delays={"EHLO": 0.2, "MAIL": 0.2, "RCPT": 0.2, "DATA": 0.2}) as server:
+        provider = connect(server, "tls=off&timeout=400ms")
+        outcome, seconds = await timed(provider.send(outbound()))
+        assert isinstance(outcome, Sent)
+        assert seconds > 0.7
+
+
+@pytest.mark.parametrize("pipelining", [True, False])
+@pytest.mark.parametrize("step", ["MAIL", "RCPT", "DATA"])
+async def test_a_step_that_takes_too_long_is_retried(connect: Connect, step: str, pipelining: bool) -> None:
+    async with SmtpServer(pipelining=pipelining, delays={step: 1.5}) as server:
+        provider = connect(server, "tls=off&timeout=300ms")
+        outcome, seconds = await timed(provider.send(outbound()))
+        assert outcome == Retry("no answer within 0.3 s")
+        assert seconds < 1.2
+        server.delays.clear()
+        assert isinstance(await provider.send(outbound()), Sent)
+        assert len(server.received) == 1
+
+
+async def test_the_timeout_of_the_url_does_not_cut_the_wait_for_the_final_dot(connect: Connect) -> None:
+    async with SmtpServer() as server:
+        provider = connect(server, "tls=off&timeout=200ms")
+        server.script("john@example.com", Step(tarpit=0.03))  # 0.66 s
+        assert isinstance(await provider.send(outbound()), Sent)
+        assert len(server.received) == 1
+
+
+async def test_a_closed_connection_while_waiting_is_replaced(connect: Connect) -> None:
+    async with SmtpServer() as server:
+        provider = connect(server, "tls=off&pool=1")
+        assert isinstance(await provider.send(outbound()), Sent)
+        async with provider.acquire() as permit:
+            server.hang_up()
+            await until(lambda: not server.living)
+            assert isinstance(await permit.send(outbound()), Sent)
+        assert server.sessions == 2
+
+
+async def test_a_permit_that_is_not_used_gives_its_session_back(connect: Connect) -> None:
+    async with SmtpServer() as server:
+        provider = connect(server, "tls=off&pool=1")
+        for _ in range(3):
+            async with provider.acquire():
+                pass
+        assert isinstance(await provider.send(outbound()), Sent)
+        assert server.sessions == 1
+
+
+async def test_a_wait_for_a_permit_that_is_cut_takes_no_session(connect: Connect) -> None:
+    async with SmtpServer() as server:
+        provider = connect(server, "tls=off&pool=1")
+        async with provider.acquire():
+            waiting = asyncio.create_task(provider.send(outbound()))
+            await asyncio.sleep(0)
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+        assert isinstance(await provider.send(outbound()), Sent)
+        assert (server.sessions, len(server.received)) == (1, 1)
 
 
 # 24
@@ -368,7 +439,19 @@ async def test_a_large_mail_arrives_whole(connect: Connect) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", ["tls=maybe", "pool=0", "pool=x", "pool=100000", "colour=red", "tls=starttls&ca=/no/such/file"]
+    "options",
+    [
+        "tls=maybe",
+        "pool=0",
+        "pool=x",
+        "pool=100000",
+        "timeout=0s",
+        "timeout=0ms",
+        "final_timeout=0s",
+        "final_timeout=x",
+        "colour=red",
+        "tls=starttls&ca=/no/such/file",
+    ],
 )
 def test_a_wrong_url_is_refused_without_being_shown(options: str) -> None:
     url = ProviderUrl.parse(f"smtp://user:hunter2@example.com:587?{options}")

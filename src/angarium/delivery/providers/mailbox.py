@@ -8,7 +8,7 @@ import msgspec
 
 from angarium.contracts.statuses import Channel
 from angarium.delivery.outcome import Outcome, Permanent, Retry, Sent
-from angarium.delivery.provider import Outbound
+from angarium.delivery.provider import ImmediatePermit, Outbound
 from angarium.platform.batching import GroupCommit
 from angarium.platform.http.client.client import ServiceClient, ServiceDown
 from angarium.rendering.content import EmailContent, PushContent, SmsContent
@@ -39,6 +39,9 @@ class MailboxProvider:
         self._sender = sender
         self._posts: GroupCommit[_Item, None] = GroupCommit(self._post, limit=_BATCH_MESSAGES)
         self._closed = False
+
+    def acquire(self) -> ImmediatePermit:
+        return ImmediatePermit(self.send)
 
     async def send(self, message: Outbound) -> Outcome:
         if self._closed:

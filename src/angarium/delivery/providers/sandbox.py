@@ -21,7 +21,7 @@ from types import MappingProxyType
 
 from angarium.contracts.statuses import Channel
 from angarium.delivery.outcome import Ambiguous, Configuration, Outcome, Permanent, Retry, Sent
-from angarium.delivery.provider import Outbound
+from angarium.delivery.provider import ImmediatePermit, Outbound
 
 _PHONES: Mapping[str, str] = MappingProxyType(
     {
@@ -44,6 +44,9 @@ class SandboxProvider:
 
     def __init__(self) -> None:
         self._closed = False
+
+    def acquire(self) -> ImmediatePermit:
+        return ImmediatePermit(self.send)
 
     async def send(self, message: Outbound) -> Outcome:
         if self._closed:

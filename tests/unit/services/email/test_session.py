@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from angarium.channels.email.providers.smtp.classify import Phase
 from angarium.channels.email.providers.smtp.reply import Reply
 from angarium.channels.email.providers.smtp.session import Answer, Envelope, Session, SessionLost
+from angarium.channels.email.providers.smtp.times import Times
 
 ENVELOPE = Envelope("n@localhost", "john@example.com")
 MESSAGE = b"Subject: x\r\n\r\nHello\r\n"
@@ -50,7 +51,7 @@ class Dialogue:
 
     def __init__(self, extensions: dict[str, str], message: bytes = MESSAGE) -> None:
         self.wire = Wire()
-        self.session = Session(self.wire, extensions)
+        self.session = Session(self.wire, extensions, Times())
         self.begin(message)
 
     def begin(self, message: bytes = MESSAGE) -> None:
@@ -171,7 +172,7 @@ async def test_a_refusal_before_the_loss_is_the_answer() -> None:
 
 async def test_a_lost_session_takes_no_mail() -> None:
     wire = Wire()
-    session = Session(wire, PIPELINING)
+    session = Session(wire, PIPELINING, Times())
     session.connection_lost(None)
     with pytest.raises(SessionLost):
         await session.transfer(ENVELOPE, MESSAGE)

@@ -15,6 +15,7 @@ import aiosmtplib
 from angarium.channels.email.providers.smtp.classify import Phase, refusal
 from angarium.channels.email.providers.smtp.reply import Reply, answer
 from angarium.channels.email.providers.smtp.session import Session
+from angarium.channels.email.providers.smtp.times import Times
 from angarium.delivery.outcome import Configuration, Outcome, Retry
 
 
@@ -47,23 +48,68 @@ class SessionRefused(Exception):
         self.outcome = outcome
 
 
-async def open_session(server: Server) -> Session:
-    """A session ready for its first mail. Raises SessionRefused. Not bounded in time: the caller's deadline counts."""
-    client = aiosmtplib.SMTP(
+async def open_session(server: Server, times: Times) -> Session:
+    """A session ready for its first mail; each step within its own time. Raises SessionRefused."""
+    try:
+        sock = await _connect(server, times.connect)
+    except TimeoutError as error:
+        raise SessionRefused(Retry(f"no connection within {times.connect:g} s")) from error
+    except OSError as error:
+        raise SessionRefused(_outcome_of(error, server)) from error
+    try:
+        client = _client(server, sock, times)
+    except BaseException:
+        sock.close()
+        raise
+    return await _speak(client, server, times)
+
+
+async def _connect(server: Server, seconds: float) -> socket.socket:
+    """A connected socket; each address of the host gets `seconds`. Raises OSError, or TimeoutError of the last one."""
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(seconds):
+        found = await loop.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM)
+    failure: OSError = OSError("no address")
+    for family, kind, protocol, _, address in found:
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.setblocking(False)
+            async with asyncio.timeout(seconds):
+                await loop.sock_connect(sock, address)
+        except OSError as error:  # TimeoutError is one
+            sock.close()
+            failure = error
+        except BaseException:
+            sock.close()
+            raise
+        else:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return sock
+    raise failure
+
+
+def _client(server: Server, sock: socket.socket, times: Times) -> aiosmtplib.SMTP:
+    return aiosmtplib.SMTP(
         hostname=server.host,
-        port=server.port,
+        sock=sock,
         use_tls=server.tls is Tls.IMPLICIT,
         start_tls=False,
         tls_context=server.context,
         local_hostname=server.local_hostname,
-        timeout=None,
+        timeout=times.greeting,
     )
+
+
+async def _speak(client: aiosmtplib.SMTP, server: Server, times: Times) -> Session:
     try:
         await _prepare(client, server)
-        return _take_over(client)
+        return _take_over(client, times)
     except SessionRefused:
         client.close()
         raise
+    except aiosmtplib.SMTPTimeoutError as error:
+        client.close()
+        raise SessionRefused(Retry(f"no answer within {times.greeting:g} s")) from error
     except (aiosmtplib.SMTPException, OSError) as error:
         client.close()
         raise SessionRefused(_outcome_of(error, server)) from error
@@ -95,12 +141,12 @@ async def _hello(client: aiosmtplib.SMTP) -> None:
         await client.helo()
 
 
-def _take_over(client: aiosmtplib.SMTP) -> Session:
+def _take_over(client: aiosmtplib.SMTP, times: Times) -> Session:
     if not client.is_connected:
         raise SessionRefused(Retry("connection closed"))
     transport = cast("asyncio.Transport", client.transport)
     client.transport = client.protocol = None
-    session = Session(transport, client.esmtp_extensions)
+    session = Session(transport, client.esmtp_extensions, times)
     transport.set_protocol(session)
     return session
 

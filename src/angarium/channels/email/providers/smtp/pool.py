@@ -4,19 +4,16 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from angarium.channels.email.providers.smtp.session import Session, SessionLost
+from angarium.channels.email.providers.smtp.session import Session
+from angarium.delivery.provider import NoPermit
 from angarium.platform.clock import Clock
 
 GOODBYE = 1.0
 """Seconds that a server gets to close after QUIT."""
 
 
-class PoolClosed(SessionLost):
-    """The provider is closed"""
-
-
 class SessionPool:
-    """At most `size` sessions at once, those waiting served in their order.
+    """At most `size` sessions at once. Those who wait for one get it in the order in which they came.
 
     The one used last is used first, so that under little load the others grow old. One that was idle for `max_idle`
     or was closed by the server meanwhile is replaced.
@@ -29,32 +26,31 @@ class SessionPool:
         self._size = size
         self._max_idle = max_idle.total_seconds()
         self._clock = clock
-        self._slots = asyncio.Semaphore(size)
+        self._places = asyncio.Semaphore(size)
         self._idle: list[Session] = []
         self.closed = False
 
-    async def acquire(self) -> Session:
-        """A living session, to be given back or dropped. Raises PoolClosed and whatever `connect` raises."""
-        await self._slots.acquire()
+    async def wait(self) -> None:
+        """Take a place, waiting for it without a limit; `leave` gives it back. Raises NoPermit once closed."""
         if self.closed:
-            self._slots.release()
-            raise PoolClosed
-        try:
-            return self._take_idle() or await self._connect()
-        except BaseException:
-            self._slots.release()
-            raise
+            raise NoPermit
+        await self._places.acquire()
+        if self.closed:
+            self._places.release()
+            raise NoPermit
 
-    def give_back(self, session: Session) -> None:
+    def leave(self) -> None:
+        """Give a place back."""
+        self._places.release()
+
+    async def session(self) -> Session:
+        """A living session, for one who holds a place. Raises whatever `connect` raises."""
+        return self._take_idle() or await self._connect()
+
+    def keep(self, session: Session) -> None:
         """`session` may serve again."""
         session.idle_since = self._clock.monotonic()
         self._idle.append(session)
-        self._slots.release()
-
-    def drop(self, session: Session) -> None:
-        """`session` is in an unknown state: close it at once."""
-        session.abort()
-        self._slots.release()
 
     async def close(self) -> None:
         """Refuse new mails, let those under way end, and close every session; idempotent."""
@@ -62,9 +58,9 @@ class SessionPool:
             return
         self.closed = True
         for _ in range(self._size):
-            await self._slots.acquire()
+            await self._places.acquire()
         for _ in range(self._size):
-            self._slots.release()
+            self._places.release()
         sessions, self._idle = self._idle, []
         await asyncio.gather(*(_goodbye(session) for session in sessions))
 

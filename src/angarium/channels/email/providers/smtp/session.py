@@ -7,6 +7,7 @@ import msgspec
 
 from angarium.channels.email.providers.smtp.classify import Phase
 from angarium.channels.email.providers.smtp.reply import Reply
+from angarium.channels.email.providers.smtp.times import StepTimer, Times
 
 _REPLY_BYTES = 64 * 1024
 _WHOLE_WRITE_BYTES = 64 * 1024
@@ -18,6 +19,13 @@ _END = b".\r\n"
 
 class SessionLost(ConnectionError):
     """The server closed the connection"""
+
+
+class StepTimedOut(SessionLost):
+    """A step of the dialogue was not over in time"""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"no answer within {seconds:g} s")
 
 
 class Envelope(msgspec.Struct, frozen=True):
@@ -46,10 +54,12 @@ class Session(asyncio.Protocol):
     mail. `fresh`: no reply was yet read, so a loss of an old connection means that it had been closed before.
     `size_limit`: the longest mail the server takes, in bytes (RFC 1870); 0: it does not say.
 
+    Each step of a transfer has its own time in `times`.
+
     A transfer goes on in the callbacks of the transport, so that whoever waits for it is woken once, with the answer.
     """
 
-    def __init__(self, transport: asyncio.Transport, extensions: dict[str, str]) -> None:
+    def __init__(self, transport: asyncio.Transport, extensions: dict[str, str], times: Times) -> None:
         self.phase = Phase.SESSION
         self.fresh = True
         self.uses = 0
@@ -59,6 +69,9 @@ class Session(asyncio.Protocol):
         self._extensions = extensions
         self._pipelining = "pipelining" in extensions
         self._loop = asyncio.get_running_loop()
+        self._times = times
+        self._timer = StepTimer(self._late)
+        self._left = 0
         self._buffer = bytearray()
         self._lines: list[str] = []
         self._replies: deque[Reply] = deque()
@@ -89,7 +102,7 @@ class Session(asyncio.Protocol):
         return extension in self._extensions
 
     async def transfer(self, envelope: Envelope, message: bytes) -> Answer:
-        """Send `message` (dots stuffed, ending in CRLF). Raises SessionLost; `phase` then says what is known."""
+        """Send `message` (dots stuffed, ending in CRLF). Raises SessionLost (StepTimedOut); `phase` says how far it came."""
         self.uses += 1
         self.fresh = True
         self.phase = Phase.MAIL
@@ -99,7 +112,10 @@ class Session(asyncio.Protocol):
         self._refused = None
         self._message = message
         self._say(envelope)
-        return await self._answer
+        try:
+            return await self._answer
+        finally:
+            self._timer.end()
 
     def _say(self, envelope: Envelope) -> None:
         """The envelope: all in one write (RFC 2920 §3.1), or one command after the other."""
@@ -109,6 +125,7 @@ class Session(asyncio.Protocol):
         self._open_transaction = True
         if self._pipelining:
             self._awaited.extend([phase for phase, _ in commands])
+            self._timer.begin(self._times.reply(self._awaited[0]))
             self._transport.write(b"".join([command for _, command in commands]))
         else:
             self._unsaid.extend(commands)
@@ -117,6 +134,7 @@ class Session(asyncio.Protocol):
     def _say_next(self) -> None:
         self.phase, command = self._unsaid.popleft()
         self._awaited.append(self.phase)
+        self._timer.begin(self._times.reply(self.phase))
         self._transport.write(command)
 
     def _hear(self) -> None:
@@ -133,7 +151,9 @@ class Session(asyncio.Protocol):
             return
         if self._refused is None and not _accepted(phase, reply):
             self._refused = Answer(phase, reply)
-        if not self._awaited:
+        if self._awaited:
+            self._timer.begin(self._times.reply(self._awaited[0]))
+        else:
             self._go_on(reply)
 
     def _go_on(self, last: Reply) -> None:
@@ -151,6 +171,7 @@ class Session(asyncio.Protocol):
         if last.code == _START_INPUT and refused.phase is not Phase.DATA and not self._taking_back:
             self._taking_back = True
             self._awaited.append(Phase.DATA)
+            self._timer.begin(self._times.final)
             self._transport.write(_END)
             return
         self._taking_back = False
@@ -169,6 +190,9 @@ class Session(asyncio.Protocol):
             self._held = self._unsent()
         if not self._held:
             self._finish()
+            return
+        self._left = self._transport.get_write_buffer_size()
+        self._timer.begin(self._times.block)
 
     def _unsent(self) -> bool:
         """Whether the system has not yet taken all; then `resume_writing` tells when it has."""
@@ -180,6 +204,7 @@ class Session(asyncio.Protocol):
         self._held = False
         self.phase = Phase.FINAL
         self._awaited.append(Phase.FINAL)
+        self._timer.begin(self._times.final)
         self._transport.write(self._message + _END)
         self._hear()
 
@@ -187,10 +212,12 @@ class Session(asyncio.Protocol):
         """Say goodbye without waiting for the answer, and close."""
         if not self._transport.is_closing():
             self._transport.write(b"QUIT\r\n")
+        self._timer.close()
         self._transport.close()
 
     def abort(self) -> None:
         """Close at once; what was not yet sent is dropped."""
+        self._timer.close()
         self._transport.abort()
 
     async def closed(self) -> None:
@@ -224,6 +251,7 @@ class Session(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         self._end()
+        self._timer.close()
         if not self._closed.done():
             self._closed.set_result(None)
 
@@ -231,14 +259,23 @@ class Session(asyncio.Protocol):
         if self._held and not self._answer.done():
             self._finish()
 
-    def _end(self) -> None:
+    def _late(self, seconds: float) -> None:
+        """A slow network that still takes some of a large mail is not late."""
+        left = self._transport.get_write_buffer_size() if self._held else 0
+        if self._held and left < self._left:
+            self._left = left
+            self._timer.begin(self._times.block)
+            return
+        self._end(StepTimedOut(seconds))
+
+    def _end(self, error: SessionLost | None = None) -> None:
         self._lost = True
         if self._answer.done():
             return
         if self._refused is not None:
             self._answer.set_result(self._refused)
         else:
-            self._answer.set_exception(SessionLost())
+            self._answer.set_exception(error or SessionLost())
 
 
 def _size_limit(extensions: dict[str, str]) -> int:

@@ -1,21 +1,25 @@
 """An SMTP provider from its URL.
 
-`smtp://user:password@host:port?tls=starttls|implicit|off&pool=8&timeout=10s&ca=/path/to/ca.pem`
+`smtp://user:password@host:port?tls=starttls|implicit|off&pool=8&timeout=30s&final_timeout=10m&ca=/path/to/ca.pem`
 
 Without `tls`: `implicit` on port 465, `off` on this machine itself, else `starttls`. Without a port: 465 for
 `implicit`, 25 for `off`, else 587 (RFC 8314 §3, RFC 6409). `ca` names the authority of a private certificate. For the
-host a preset may stand: `gmail`, `sendgrid`, `mailgun`, `mailgun-eu`, or `ses.REGION`.
+host a preset may stand: `gmail`, `sendgrid`, `mailgun`, `mailgun-eu`, or `ses.REGION`. `timeout` bounds each step of
+the dialogue but the wait for the answer to the final dot, which `final_timeout` bounds; without them the times of
+RFC 5321 hold.
 """
 
 import ssl
 from collections.abc import Mapping
+from datetime import timedelta
 from types import MappingProxyType
 
 from angarium.channels.email.message import Sender
 from angarium.channels.email.providers.smtp.connect import Server, Tls
-from angarium.channels.email.providers.smtp.provider import POOL, TIMEOUT, SmtpProvider
+from angarium.channels.email.providers.smtp.provider import POOL, SmtpProvider
+from angarium.channels.email.providers.smtp.times import Times
 from angarium.platform.clock import Clock
-from angarium.platform.settings.values import ProviderUrl
+from angarium.platform.settings.values import ProviderUrl, parse_duration
 from angarium.platform.telemetry.logging import Logger
 
 PRESETS: Mapping[str, str] = MappingProxyType(
@@ -30,7 +34,7 @@ _SES = "ses."
 _IMPLICIT_PORT = 465
 _PORTS: Mapping[Tls, int] = MappingProxyType({Tls.IMPLICIT: _IMPLICIT_PORT, Tls.STARTTLS: 587, Tls.OFF: 25})
 _THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
-_OPTIONS = frozenset({"tls", "pool", "ca"})
+_OPTIONS = frozenset({"tls", "pool", "ca", "final_timeout"})
 _POOL_LIMIT = 1000
 
 
@@ -45,7 +49,7 @@ def from_url(url: ProviderUrl, *, sender: Sender, clock: Clock, logger: Logger) 
         clock=clock,
         logger=logger,
         pool=_pool(url.options.get("pool")),
-        timeout=url.timeout or TIMEOUT,
+        times=_times(url),
     )
 
 
@@ -81,6 +85,15 @@ def _tls(url: ProviderUrl, host: str) -> Tls:
     if url.port == _IMPLICIT_PORT:
         return Tls.IMPLICIT
     return Tls.OFF if host in _THIS_MACHINE else Tls.STARTTLS
+
+
+def _times(url: ProviderUrl) -> Times:
+    text = url.options.get("final_timeout")
+    final = None if text is None else parse_duration(text)
+    for name, value in (("timeout", url.timeout), ("final_timeout", final)):
+        if value is not None and value <= timedelta(0):
+            raise ValueError(f"{name} must be longer than 0")
+    return Times.of(url.timeout, final)
 
 
 def _pool(text: str | None) -> int:

@@ -1,0 +1,126 @@
+"""A permit of the SMTP provider: a place in the pool, with a session that is open, or the reason why there is none."""
+
+from types import TracebackType
+from typing import Protocol, Self
+
+import msgspec
+
+from angarium.channels.email.providers.smtp.classify import Phase, lost
+from angarium.channels.email.providers.smtp.connect import SessionRefused
+from angarium.channels.email.providers.smtp.pool import SessionPool
+from angarium.channels.email.providers.smtp.session import Answer, Envelope, Session, SessionLost, StepTimedOut
+from angarium.delivery.outcome import Outcome, Permanent
+from angarium.delivery.provider import Outbound
+
+_UNAVAILABLE = 421
+
+
+class Letter(msgspec.Struct, frozen=True):
+    """A mail as it goes over the wire: `data` with its dots stuffed, ending in CRLF."""
+
+    envelope: Envelope
+    data: bytes
+
+
+class Post(Protocol):
+    """What a permit asks of its provider."""
+
+    async def deliver(self, permit: "SmtpPermit", message: Outbound) -> Outcome:
+        """Send `message` over `permit`; never raises but CancelledError."""
+        ...
+
+
+class SmtpPermit:
+    """Entered: a place in the pool is taken and a session is open. Left: the place is given back.
+
+    Where no session can be opened, entering succeeds and the first `transfer` gives the reason: a server that was
+    asked and did not answer well is an attempt, waiting is none.
+    """
+
+    def __init__(self, pool: SessionPool, post: Post) -> None:
+        self._pool = pool
+        self._post = post
+        self._session: Session | None = None
+        self._failure: Exception | None = None
+        self.phase = Phase.SESSION
+
+    async def __aenter__(self) -> Self:
+        await self._pool.wait()
+        try:
+            await self._open()
+        except BaseException:
+            self._pool.leave()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            self._pool.keep(session)
+        self._pool.leave()
+
+    async def send(self, message: Outbound) -> Outcome:
+        """Try once. Never raises but CancelledError."""
+        return await self._post.deliver(self, message)
+
+    async def transfer(self, letter: Letter) -> Answer | Outcome:
+        """What the server answered, or what it means that it did not.
+
+        A session that had ended before this mail began is replaced. Raises what `connect` raised unexpectedly.
+        """
+        while True:
+            if self._failure is not None:
+                return self._refusal(self._failure)
+            assert self._session is not None  # noqa: S101 - for the type checker; the permit was entered
+            result = _unfit(self._session, letter) or await self._transferred(self._session, letter)
+            if result is not None:
+                return result
+            await self._open()
+
+    async def _open(self) -> None:
+        self.phase = Phase.SESSION
+        try:
+            self._session = await self._pool.session()
+        except Exception as error:  # noqa: BLE001 - `transfer` tells
+            self._failure = error
+
+    @staticmethod
+    def _refusal(failure: Exception) -> Outcome:
+        if isinstance(failure, SessionRefused):
+            return failure.outcome
+        raise failure
+
+    async def _transferred(self, session: Session, letter: Letter) -> Answer | Outcome | None:
+        """None: the session had ended before this mail began, so another is to be taken."""
+        try:
+            answer = await session.transfer(letter.envelope, letter.data)
+        except StepTimedOut as late:
+            self._drop(session)
+            return lost(session.phase, str(late))
+        except SessionLost:
+            self._drop(session)
+            return None if session.stale else lost(session.phase, "connection closed")
+        except BaseException:
+            self._drop(session)
+            raise
+        if answer.reply.code != _UNAVAILABLE:
+            return answer
+        self._drop(session)
+        return None if session.uses > 1 and answer.phase in {Phase.SESSION, Phase.MAIL} else answer
+
+    def _drop(self, session: Session) -> None:
+        """Its state is unknown: close it at once."""
+        self.phase = session.phase
+        self._session = None
+        session.abort()
+
+
+def _unfit(session: Session, letter: Letter) -> Outcome | None:
+    """Why the server of this session can never take the mail; None: it can."""
+    if letter.envelope.international and not session.supports("smtputf8"):
+        return Permanent("the server takes no international addresses (SMTPUTF8)")
+    if 0 < session.size_limit < len(letter.data):
+        return Permanent(f"the mail is longer than the {session.size_limit} bytes that the server takes")
+    return None
