@@ -7,6 +7,42 @@ from angarium.delivery.outcome import Ambiguous, Configuration, Outcome, Permane
 _R, _LATER = Retry(""), Retry("", provider_fault=False)
 _P, _S, _C = Permanent(""), Permanent("", suppress=True), Configuration("")
 
+SENDER = [
+    "550 5.4.5 Daily user sending quota exceeded",
+    "550-5.4.5 Daily SMTP relay limit exceeded for user".replace("-", " ", 1),
+    "550 5.7.60 SMTP; Client does not have permissions to send as this sender",
+    "554 Message rejected: Email address is not verified. The following identities failed the check in region",
+    "554 Message rejected: Sending paused for this account",
+    "554 Message rejected: Sending suspended for this account",
+    "554 5.7.0 Not sent. The limit on the number of allowed outgoing messages was exceeded. Try again later.",
+    "550 Quota exceeded",
+    "554 5.2.0 STOREDRV.Submission.Exception:SendAsDeniedException.MapiExceptionSendAsDenied; send as denied",
+    "554 5.2.252 SendAsDenied; not allowed",
+    "550 5.1.90 Your message can't be sent because you've reached your daily limit for message recipients",
+    "553 5.7.1 <n@x.test>: Sender address rejected: not owned by user app",
+    "550 5.7.1 <n@x.test>: Sender address rejected: not logged in",
+    "550 The from address does not match a verified Sender Identity",
+    "550 5.7.1 Unable to relay",
+    "554 5.7.1 <a@b.test>: Relay access denied",
+    "550 Sender verify failed",
+    "550 5.3.2 system not accepting network messages",
+    "550 5.7.705 Access denied, tenant has exceeded threshold",
+    "552 You have exceeded your hourly sending limit",
+    "550 Account suspended",
+    "525 5.7.13 account disabled",
+]
+RECIPIENT = [
+    "552 5.2.2 mailbox over quota",
+    "550 5.2.2 The recipient's inbox is out of storage; quota exceeded",
+    "552 Mailbox quota exceeded",
+    "550 user is over quota",
+    "554 mailbox full",
+    "550 <a@b.test>: Recipient address rejected: unverified address",
+    "550 Recipient not verified",
+    "550 The email account that you tried to reach is suspended",
+    "552 Quota exceeded",
+    "552 too big",
+]
 ROWS: list[tuple[str, Phase, Outcome]] = [
     # retryable
     ("421 4.3.2 shutting down", Phase.MAIL, _R),
@@ -30,8 +66,8 @@ ROWS: list[tuple[str, Phase, Outcome]] = [
       for enhanced in ("5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.2.1")
       for phase in (Phase.RCPT, Phase.FINAL)),
     # the sender's fault, said in the same words
-    ("550 5.1.1 who are you", Phase.MAIL, _P),
-    ("550 5.1.8 bad sender", Phase.RCPT, _P),
+    ("550 5.1.1 who are you", Phase.MAIL, _C),
+    ("550 5.1.8 bad sender", Phase.RCPT, _C),
     ("550 5.1.10 null mx", Phase.RCPT, _P),
     ("554 5.1.1 another code", Phase.RCPT, _P),
     # permanent
@@ -49,8 +85,15 @@ ROWS: list[tuple[str, Phase, Outcome]] = [
     ("535 5.7.8 credentials", Phase.SESSION, _C),
     ("554 no service here", Phase.SESSION, _C),
     ("502 no EHLO", Phase.SESSION, _C),
+    *((line, phase, _C) for phase in (Phase.RCPT, Phase.FINAL) for line in SENDER),
+    *((line, Phase.MAIL, _C) for line in ("550 5.7.1 no", "553 not owned", "501 syntax", "500 what", "552 quota")),
+    # about the mail or the recipient, in words that resemble those about the sender
+    *((line, Phase.RCPT, _P) for line in RECIPIENT),
+    ("552 5.3.4 too big", Phase.MAIL, _P),
+    ("552 Message size exceeds fixed limit", Phase.MAIL, _P),
+    ("552 message size limit exceeded", Phase.FINAL, _P),
+    ("553 5.6.7 international address", Phase.MAIL, _P),
     # whatever else
-    ("500 what", Phase.MAIL, _P),
     ("550 no such user", Phase.RCPT, _P),
     ("554 transaction failed", Phase.FINAL, _P),
     ("571 blocked", Phase.RCPT, _P),
