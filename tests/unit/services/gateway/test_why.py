@@ -207,3 +207,25 @@ def test_no_sentence_holds_a_raw_time(status: Status) -> None:
 
 def test_high_ordinals_are_english() -> None:
     assert explain(_view(Status.SENDING, attempts=21), [ACCEPTED]).summary == "Is being sent, on its 21st attempt."
+
+
+@pytest.mark.parametrize(
+    ("status", "outcomes", "words"),
+    [
+        (Status.FAILED, ["ambiguous"] * 6, "Up to 6 copies may have arrived, since 6 answers were lost."),
+        (Status.FAILED, ["ambiguous", "retry"], "One copy may have arrived, since 1 answer was lost."),
+        (Status.RETRYING, ["retry", "ambiguous", "ambiguous"], "Up to 2 copies may have arrived"),
+        (Status.SENT, ["ambiguous", "retry", "sent"], "Up to 2 copies may have arrived, since 1 answer was lost."),
+    ],
+)
+def test_lost_answers_say_how_many_copies_may_have_arrived(status: Status, outcomes: list[str], words: str) -> None:
+    reason = _because("retries_exhausted", "no answer within 600 s") if status is Status.FAILED else None
+    events = [ACCEPTED, *(_attempt(number, outcome, "x") for number, outcome in enumerate(outcomes, 1))]
+    assert words in explain(_view(status, attempts=len(outcomes), reason=reason), events).summary
+
+
+@pytest.mark.parametrize(("status", "outcomes"), [(Status.SENT, ["retry", "sent"]), (Status.UNKNOWN, ["ambiguous"])])
+def test_no_copies_are_spoken_of_where_none_are_in_doubt(status: Status, outcomes: list[str]) -> None:
+    reason = _because("ambiguous", "gone") if status is Status.UNKNOWN else None
+    events = [ACCEPTED, *(_attempt(number, outcome, "x") for number, outcome in enumerate(outcomes, 1))]
+    assert "cop" not in explain(_view(status, reason=reason), events).summary

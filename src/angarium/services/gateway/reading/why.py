@@ -30,7 +30,7 @@ _NOT_SENT: Mapping[str, str] = {
 
 def explain(view: NotificationView, events: Timeline) -> Why:
     """What happened, in a sentence or two, and each decision that led there, in the order in which they are taken."""
-    summary = " ".join(filter(None, (_summary(view, events), _followed_by(events))))
+    summary = " ".join(filter(None, (_summary(view, events), _copies(view, events), _followed_by(events))))
     decisions = (
         _origin(view),
         _schedule(view, events),
@@ -99,6 +99,17 @@ def _answers(events: Timeline) -> str:
         return ""
     last = tries[-1]
     return f"the {_ordinal(last['attempt'])} was answered: {last.get('answer') or last.get('outcome')}"
+
+
+def _copies(view: NotificationView, events: Timeline) -> str:
+    """How many copies may have arrived, where answers were lost after the message was out."""
+    outcomes = [event.get("outcome") for event in _tries(events)]
+    lost = outcomes.count("ambiguous")
+    if not lost or view.status is Status.UNKNOWN:
+        return ""
+    copies = lost + outcomes.count("sent")
+    arrived = "One copy may have arrived" if copies == 1 else f"Up to {copies} copies may have arrived"
+    return f"{arrived}, since {_count(lost, 'answer was', 'answers were')} lost."
 
 
 def _followed_by(events: Timeline) -> str:
