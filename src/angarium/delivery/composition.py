@@ -67,6 +67,18 @@ def build_engine(
     leases = LeaseKeeper(store=store, clock=clock, logger=logger)
     publisher = OutboxPublisher(store=store, broker=parts.broker, logger=logger)
     parking = Parking(broker=parts.broker, delays=parts.topology.delays, clock=clock, logger=logger)
+    preparation = Preparation(
+        channel=kit.channel,
+        contacts=parts.contacts,
+        templates=parts.templates,
+        renderer=parts.renderer,
+        check_address=kit.check_address,
+        results=results,
+        delays=retry_delays,
+        clock=clock,
+        logger=logger,
+        mandatory=parts.mandatory,
+    )
     return Engine(
         channel=kit.channel,
         prefetch=prefetch,
@@ -74,22 +86,13 @@ def build_engine(
         broker=parts.broker,
         publisher=publisher,
         intake=Intake(channel=kit.channel, store=store, identifiers=parts.identifiers),
-        preparation=Preparation(
-            channel=kit.channel,
-            contacts=parts.contacts,
-            templates=parts.templates,
-            renderer=parts.renderer,
-            check_address=kit.check_address,
-            results=results,
-            delays=retry_delays,
-            clock=clock,
-            logger=logger,
-            mandatory=parts.mandatory,
-        ),
+        preparation=preparation,
         sending=Sending(
             router=Router(kit.providers, clock),
             sandbox=Router([SandboxProvider()], clock),
             results=results,
+            changed=preparation.changed,
+            leases=leases,
             clock=clock,
             metrics=parts.metrics,
             logger=logger,

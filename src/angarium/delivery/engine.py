@@ -90,7 +90,8 @@ class Engine:
             stopped = asyncio.create_task(stop.wait())
             await asyncio.wait([stopped, keeper, *lanes], return_when=asyncio.FIRST_COMPLETED)
             await _end([stopped, *lanes])
-            await self._drain()
+            with self._sending.waiting_is_over():
+                await self._drain()
             _raise_first([keeper, *lanes])
 
     async def _open(self, stack: AsyncExitStack, queue: str) -> Consumer:
@@ -156,7 +157,7 @@ class Engine:
                 await self._clock.sleep(_AWAY_PAUSE)
                 await consumer.release(deliveries)
                 return Sorted({}, ()), (), Asked(0.0, {})
-            self._hold(token, [verdict for verdict in verdicts if isinstance(verdict, Claimed)])
+            self._hold(token, [verdict for verdict in verdicts if isinstance(verdict, Claimed)], since=ahead.at)
             return batch, verdicts, ahead
 
     async def _prepare(self, claimed: Sequence[Claimed], batch: Sorted, ahead: Asked) -> Sequence[Step]:
@@ -171,8 +172,8 @@ class Engine:
                 await carrier.consumer.release(carrier.deliveries)
             return ()
 
-    def _hold(self, token: UUID, claimed: Sequence[Claimed]) -> None:
-        self._leases.hold(token, [claim.id for claim in claimed])
+    def _hold(self, token: UUID, claimed: Sequence[Claimed], *, since: float) -> None:
+        self._leases.hold(token, [claim.id for claim in claimed], since=since)
         for claim in claimed:
             self._logger.info(
                 "notification.claimed",

@@ -26,8 +26,8 @@ from angarium.rendering.renderer import Renderer
 CheckAddress = Callable[[Address], Address]
 """The channel's own check: the address in its canonical form, or InvalidAddress."""
 
-_FRESH = 1.0
-"""Seconds for which an answer that was asked ahead still counts as given just before the send."""
+FRESH = 1.0
+"""Seconds for which an answer of the directory counts as given just before the send."""
 _MISROUTED_WAIT = timedelta(seconds=1)
 
 
@@ -80,10 +80,32 @@ class Preparation:
         `ahead` was asked while the claim was under way; whoever is not in it is asked now, and all are if it is old.
         """
         people = [_person(claimed) for claimed in batch]
-        fresh = ahead.contacts if self._clock.monotonic() - ahead.at < _FRESH else {}
+        fresh = ahead.contacts if self._clock.monotonic() - ahead.at < FRESH else {}
         missing = {person for person in people if person is not None and person not in fresh}
-        contacts = {**fresh, **(await self.ask(missing)).contacts} if missing else fresh
-        return [await self._guarded(claimed, person, contacts) for claimed, person in zip(batch, people, strict=True)]
+        asked = await self.ask(missing) if missing else Asked(ahead.at, {})
+        asked = Asked(min(ahead.at, asked.at) if fresh else asked.at, {**fresh, **asked.contacts})
+        return [await self._guarded(claimed, person, asked) for claimed, person in zip(batch, people, strict=True)]
+
+    async def changed(self, ready: Ready) -> Result | None:
+        """What ends or postpones a prepared send that had to wait; None: it is still to be sent as it is.
+
+        Asks for the contact again, where it is a stored user's and no longer fresh. With another address the
+        notification is prepared anew.
+        """
+        if self._clock.monotonic() - ready.asked < FRESH:
+            return None
+        claimed = ready.claimed
+        if claimed.expires_at is not None and claimed.expires_at <= self._clock.now():
+            return self._results.ended(claimed, Status.EXPIRED, Reason("expired", "expires_at has passed"))
+        person = _person(claimed)
+        if person is None:
+            return None
+        contacts = (await self.ask([person])).contacts
+        contact = self._wanted(claimed, person, contacts)
+        if isinstance(contact, Result):
+            return contact
+        same = self._checked(claimed, _addresses_of(contact, claimed.channel))[0] == ready.addresses
+        return None if same else self._results.deferred(claimed, timedelta(0))
 
     async def render(self, step: Unrendered) -> Ready | Result:
         """The rest of a preparation that is not quick; it holds up nobody else."""
@@ -97,15 +119,15 @@ class Preparation:
             return self._results.broken(claimed, error, self._delays)
         return self._ready(step, content)
 
-    async def _guarded(self, claimed: Claimed, person: Person | None, contacts: People) -> Step:
+    async def _guarded(self, claimed: Claimed, person: Person | None, asked: Asked) -> Step:
         """A notification that breaks our own code runs out of attempts, and its neighbours don't notice."""
         try:
-            return await self._prepare_one(claimed, person, contacts)
+            return await self._prepare_one(claimed, person, asked)
         except Exception as error:
             self._logger.exception("preparation.failed", notification_id=str(claimed.id))
             return self._results.broken(claimed, error, self._delays)
 
-    async def _prepare_one(self, claimed: Claimed, person: Person | None, contacts: People) -> Step:
+    async def _prepare_one(self, claimed: Claimed, person: Person | None, asked: Asked) -> Step:
         if claimed.channel is not self._channel:
             return self._results.deferred(claimed, _MISROUTED_WAIT)
         if claimed.expired:
@@ -119,25 +141,33 @@ class Preparation:
             return self._results.failed(claimed, Reason("retries_exhausted", "no attempt was ever answered"))
         if template is None:
             return self._results.failed(claimed, Reason("template_not_found", "the accepted version is gone"))
-        return self._decide(claimed, template, person, contacts, delays)
+        return self._decide(claimed, template, person, asked, delays)
 
     def _decide(
         self,
         claimed: Claimed,
         template: CompiledTemplate,
         person: Person | None,
-        contacts: People,
+        asked: Asked,
         delays: Sequence[timedelta],
     ) -> Step:
         if person is None:
-            return self._address(claimed, template, _addresses_of_recipient(claimed), delays)
+            addresses = _addresses_of_recipient(claimed)
+        else:
+            contact = self._wanted(claimed, person, asked.contacts)
+            if isinstance(contact, Result):
+                return contact
+            addresses = _addresses_of(contact, claimed.channel)
+        return self._address(Unrendered(claimed, template, (), delays, asked.at), addresses)
+
+    def _wanted(self, claimed: Claimed, person: Person, contacts: People) -> Contact | Result:
+        """The contact, or why nothing may be sent to it now."""
         if person not in contacts:
             return self._results.deferred(claimed, UNANSWERED_WAIT)
         contact = contacts[person]
         if contact is None:
             return self._results.ended(claimed, Status.SKIPPED, Reason("user_not_found", "the user was deleted"))
-        unwanted = self._unwanted(claimed, contact)
-        return unwanted or self._address(claimed, template, _addresses_of(contact, claimed.channel), delays)
+        return self._unwanted(claimed, contact) or contact
 
     def _unwanted(self, claimed: Claimed, contact: Contact) -> Result | None:
         decision = decide(
@@ -157,11 +187,17 @@ class Preparation:
             case _:
                 return None
 
-    def _address(
-        self, claimed: Claimed, template: CompiledTemplate, addresses: Sequence[Address], delays: Sequence[timedelta]
-    ) -> Step:
+    def _address(self, step: Unrendered, addresses: Sequence[Address]) -> Step:
+        claimed = step.claimed
         if not addresses:
             return self._results.failed(claimed, Reason("no_address", f"no address for {claimed.channel}"))
+        good, problems = self._checked(claimed, addresses)
+        if not good:
+            return self._results.failed(claimed, Reason("invalid_address", problems[0]))
+        return self._render(Unrendered(claimed, step.template, good, step.delays, step.asked))
+
+    def _checked(self, claimed: Claimed, addresses: Sequence[Address]) -> tuple[tuple[Address, ...], Sequence[str]]:
+        """The addresses that can be right, in their canonical form, and what is wrong with the others."""
         good: list[Address] = []
         problems: list[str] = []
         for address in addresses:
@@ -170,16 +206,12 @@ class Preparation:
             except InvalidAddress as error:
                 problems.append(str(error))
                 self._logger.warning("device.invalid", notification_id=str(claimed.id), channel=claimed.channel)
-        if not good:
-            return self._results.failed(claimed, Reason("invalid_address", problems[0]))
-        return self._render(claimed, template, tuple(good), delays)
+        return tuple(good), problems
 
-    def _render(
-        self, claimed: Claimed, template: CompiledTemplate, addresses: tuple[Address, ...], delays: Sequence[timedelta]
-    ) -> Step:
-        step = Unrendered(claimed, template, addresses, delays)
+    def _render(self, step: Unrendered) -> Step:
+        claimed = step.claimed
         try:
-            content = self._renderer.quick(template, claimed.channel, claimed.locale, claimed.variables)
+            content = self._renderer.quick(step.template, claimed.channel, claimed.locale, claimed.variables)
         except RenderFailed as error:
             return self._results.failed(claimed, Reason("render_failed", str(error)))
         if content is None:
@@ -190,7 +222,7 @@ class Preparation:
         if is_blank(content):
             reason = Reason("empty_message", f"the {step.claimed.channel} part rendered to an empty message")
             return self._results.failed(step.claimed, reason)
-        return Ready(step.claimed, step.addresses, content, step.delays)
+        return Ready(step.claimed, step.addresses, content, step.delays, step.asked)
 
 
 def _person(claimed: Claimed) -> Person | None:

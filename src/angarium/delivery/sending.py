@@ -1,23 +1,32 @@
 """One attempt at a provider, for every address of a notification."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 
+from angarium.delivery.leases import LeaseKeeper
 from angarium.delivery.outcome import Ambiguous, Configuration, Outcome, outcome_word, strongest
-from angarium.delivery.provider import Address, Outbound, Provider
+from angarium.delivery.provider import Address, NoPermit, Outbound, Permit, Provider
 from angarium.delivery.results import Attempt, Results
 from angarium.delivery.routing import PAUSE, Router
 from angarium.delivery.unsubscribing import Unsubscribing
+from angarium.delivery.waiting import WaitCut, Waiting
 from angarium.delivery.work import Ready
-from angarium.notifications.model import Result
+from angarium.notifications.model import Claimed, Result
 from angarium.platform.clock import Clock
 from angarium.platform.telemetry.logging import Logger
 from angarium.platform.telemetry.metrics import Children, Metrics
 
+Changed = Callable[[Ready], Awaitable[Result | None]]
+"""What ends or postpones a send that waited; None: nothing does."""
+_AT_ONCE = timedelta(0)
+
 
 class Sending:
-    """Chooses the provider, sends, and says what it means for the record.
+    """Chooses the provider, waits for its permit, sends, and says what it means for the record.
 
+    The wait is no attempt. After it, just before the send, the lease and the recipient's wishes are checked again.
     What was made with a test key goes to `sandbox` alone, whatever is configured.
     """
 
@@ -27,6 +36,8 @@ class Sending:
         router: Router,
         sandbox: Router,
         results: Results,
+        changed: Changed,
+        leases: LeaseKeeper,
         clock: Clock,
         metrics: Metrics,
         logger: Logger,
@@ -35,43 +46,80 @@ class Sending:
         self._router = router
         self._sandbox = sandbox
         self._results = results
+        self._changed = changed
+        self._leases = leases
         self._clock = clock
         self._attempts = Children(metrics.attempts_total.labels)
         self._durations = Children(metrics.provider_duration_seconds.labels)
         self._logger = logger
         self._unsubscribing = unsubscribing
+        self._waiting = Waiting()
+
+    @contextmanager
+    def waiting_is_over(self) -> Iterator[None]:
+        """In this context whatever waits for a permit, or would have to, is put off at once."""
+        with self._waiting.cut():
+            yield
 
     async def send(self, ready: Ready) -> Result:
         """Try once. Never raises but CancelledError."""
-        router = self._sandbox if ready.claimed.test else self._router
-        provider = router.choose(ready.claimed.attempt)
+        claimed = ready.claimed
+        router = self._sandbox if claimed.test else self._router
+        provider = router.choose(claimed.attempt, _only(claimed))
         if provider is None:
-            return self._results.deferred(ready.claimed, PAUSE)
+            return self._results.deferred(claimed, PAUSE)
         if len(ready.addresses) == 1:
-            attempts = [await self._attempt(provider, ready, ready.addresses[0])]
-            outcome = attempts[0].outcome
+            made = [await self._attempt(router, provider, ready, ready.addresses[0])]
         else:
-            attempts = await asyncio.gather(*(self._attempt(provider, ready, to) for to in ready.addresses))
-            outcome = strongest([attempt.outcome for attempt in attempts])
+            made = await asyncio.gather(*(self._attempt(router, provider, ready, to) for to in ready.addresses))
+        attempts = [one for one in made if isinstance(one, Attempt)]
+        if not attempts:
+            return next(one for one in made if isinstance(one, Result))
+        outcome = attempts[0].outcome if len(attempts) == 1 else strongest([one.outcome for one in attempts])
         if isinstance(outcome, Configuration):
             return self._misconfigured(router, provider, ready, attempts)
-        return self._results.of_attempts(ready.claimed, attempts, outcome, ready.delays)
+        return self._results.of_attempts(claimed, attempts, outcome, ready.delays)
 
-    async def _attempt(self, provider: Provider, ready: Ready, address: Address) -> Attempt:
-        at, start = self._clock.now(), self._clock.monotonic()
-        outcome = await self._guarded(provider, self._outbound(ready, address))
-        seconds = self._clock.monotonic() - start
-        self._attempts[provider.name, outcome_word(outcome)].inc()
-        self._durations[(provider.name,)].observe(seconds)
-        return Attempt(provider.name, outcome, at, round(seconds * 1000))
-
-    async def _guarded(self, provider: Provider, outbound: Outbound) -> Outcome:
-        """A provider that breaks its promise not to raise leaves us in doubt."""
+    async def _attempt(self, router: Router, provider: Provider, ready: Ready, address: Address) -> Attempt | Result:
+        """The attempt at one address; a result where it came to none."""
+        permit = provider.acquire()
         try:
-            return await provider.send(outbound)
+            granted = await self._waiting.entered(permit)
+        except (WaitCut, NoPermit):
+            return self._results.deferred(ready.claimed, _AT_ONCE)
         except Exception as error:
             self._logger.exception("provider.raised", provider=provider.name)
-            return Ambiguous(f"internal error: {type(error).__name__}")
+            return Attempt(router.name(provider), Ambiguous(_internal(error)), self._clock.now(), 0)
+        try:
+            return await self._unwanted(ready) or await self._tried(router.name(provider), granted, ready, address)
+        finally:
+            await permit.__aexit__(None, None, None)
+
+    async def _unwanted(self, ready: Ready) -> Result | None:
+        """Why it must not be sent now; None: it may be."""
+        changed = await self._changed(ready)
+        if changed is not None:
+            return changed
+        if not self._leases.is_valid(ready.claimed.claim_token, ready.claimed.id):
+            self._logger.warning("lease.over", notification_id=ready.claimed.id)
+            return self._results.deferred(ready.claimed, _AT_ONCE)
+        return None
+
+    async def _tried(self, name: str, permit: Permit, ready: Ready, address: Address) -> Attempt:
+        at, start = self._clock.now(), self._clock.monotonic()
+        outcome = await self._guarded(name, permit, self._outbound(ready, address))
+        seconds = self._clock.monotonic() - start
+        self._attempts[name, outcome_word(outcome)].inc()
+        self._durations[(name,)].observe(seconds)
+        return Attempt(name, outcome, at, round(seconds * 1000))
+
+    async def _guarded(self, name: str, permit: Permit, outbound: Outbound) -> Outcome:
+        """A provider that breaks its promise not to raise leaves us in doubt."""
+        try:
+            return await permit.send(outbound)
+        except Exception as error:
+            self._logger.exception("provider.raised", provider=name)
+            return Ambiguous(_internal(error))
 
     def _outbound(self, ready: Ready, address: Address) -> Outbound:
         claimed = ready.claimed
@@ -87,10 +135,20 @@ class Sending:
             headers=self._unsubscribing.headers(claimed) if self._unsubscribing is not None else {},
         )
 
-    def _misconfigured(self, router: Router, provider: Provider, ready: Ready, attempts: list[Attempt]) -> Result:
+    def _misconfigured(self, router: Router, provider: Provider, ready: Ready, attempts: Sequence[Attempt]) -> Result:
         if router is self._sandbox:  # it only acts as if; another test must not wait for that
             return self._results.paused(ready.claimed, attempts, PAUSE)
         router.pause(provider)
-        self._logger.error("provider.misconfigured", provider=provider.name, answer=attempts[-1].outcome.answer)
-        another = router.choose(ready.claimed.attempt) is not None
+        name = router.name(provider)
+        self._logger.error("provider.misconfigured", provider=name, answer=attempts[-1].outcome.answer)
+        another = router.choose(ready.claimed.attempt, _only(ready.claimed)) is not None
         return self._results.paused(ready.claimed, attempts, timedelta(seconds=1) if another else PAUSE)
+
+
+def _only(claimed: Claimed) -> str | None:
+    """The provider that may have sent it already: no other one may."""
+    return claimed.provider if claimed.doubtful else None
+
+
+def _internal(error: Exception) -> str:
+    return f"internal error: {type(error).__name__}"

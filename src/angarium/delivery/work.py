@@ -51,12 +51,13 @@ class Sorted(msgspec.Struct, frozen=True):
 
 
 class Ready(msgspec.Struct, frozen=True):
-    """Decided, addressed and rendered: only the provider is left."""
+    """Decided, addressed and rendered: only the provider is left. `asked`: as in `Asked.at`, of its contact."""
 
     claimed: Claimed
     addresses: tuple[Address, ...]
     content: Content
     delays: Sequence[timedelta]
+    asked: float
 
 
 class Finished(msgspec.Struct, frozen=True, eq=False):
@@ -74,6 +75,7 @@ class Unrendered(msgspec.Struct, frozen=True):
     template: CompiledTemplate
     addresses: tuple[Address, ...]
     delays: Sequence[timedelta]
+    asked: float
 
 
 Step = Ready | Unrendered | Result

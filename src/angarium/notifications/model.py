@@ -88,7 +88,8 @@ class Claimed(msgspec.Struct, frozen=True, kw_only=True):
     """The claim holds: this worker alone may send it until the lease ends. The record as it stands.
 
     `attempt` counts this attempt (1 is the first). `expired`: its `expires_at` has passed, by the database's clock.
-    `fallback`: the channels that are tried when this one fails for good.
+    `fallback`: the channels that are tried when this one fails for good. `provider`: of the last attempt. `doubtful`:
+    the last attempt's answer was lost, so that this provider may have sent it.
     """
 
     id: UUID
@@ -114,6 +115,7 @@ class Claimed(msgspec.Struct, frozen=True, kw_only=True):
     provider: str | None = None
     test: bool = False
     fallback: tuple[Channel, ...] = ()
+    doubtful: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Rows as values of the domain. An adapter brings its rows with UUIDs, aware datetimes, timedeltas and JSON as text."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -64,7 +64,22 @@ def claimed(row: Row, token: UUID) -> Claimed:
         provider=row["provider"],
         test=bool(row["test"]),
         fallback=() if row["fallback"] == "[]" else tuple(map(Channel, _decode(row["fallback"]))),
+        doubtful=False if row["history"] is None else _doubtful(_decode(row["history"])),
     )
+
+
+def _doubtful(events: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether one of the answers of the last attempt was lost. What gave its attempt back does not count."""
+    last = 0
+    doubtful = False
+    for event in events:
+        if event["event"] == "replayed":
+            last, doubtful = 0, False
+        elif event["event"] == "attempt" and event.get("outcome") != "configuration":
+            number = event.get("attempt", 0)
+            doubtful = event.get("outcome") == "ambiguous" or (doubtful and number == last)
+            last = number
+    return doubtful
 
 
 def refused(ids: Iterable[UUID], rows: Iterable[Row]) -> list[Verdict]:

@@ -102,7 +102,7 @@ class Session(asyncio.Protocol):
         return extension in self._extensions
 
     async def transfer(self, envelope: Envelope, message: bytes) -> Answer:
-        """Send `message` (dots stuffed, ending in CRLF). Raises SessionLost (StepTimedOut); `phase` says how far it came."""
+        """Send `message` (dots stuffed, ending in CRLF). Raises SessionLost; `phase` says how far it came."""
         self.uses += 1
         self.fresh = True
         self.phase = Phase.MAIL
