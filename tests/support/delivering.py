@@ -1,7 +1,7 @@
 """An engine on real parts of one process, with a provider and a directory that tests script."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -63,9 +63,24 @@ class ScriptedProvider:
     name: str = "scripted"
     received: list[Outbound] = field(default_factory=list)
     gate: asyncio.Event | None = None
+    pool: asyncio.Semaphore | None = None
+    """Permits at once; None: any number."""
+    waiting: int = 0
 
-    def acquire(self) -> ImmediatePermit:
-        return ImmediatePermit(self.send)
+    @asynccontextmanager
+    async def acquire(self) -> AsyncIterator[ImmediatePermit]:
+        if self.pool is None:
+            yield ImmediatePermit(self.send)
+            return
+        self.waiting += 1
+        try:
+            await self.pool.acquire()
+        finally:
+            self.waiting -= 1
+        try:
+            yield ImmediatePermit(self.send)
+        finally:
+            self.pool.release()
 
     async def send(self, message: Outbound) -> Outcome:
         self.received.append(message)
@@ -142,6 +157,7 @@ class Bench:
     directory: Directory
     identifiers: Identifiers
     stop: asyncio.Event
+    running: asyncio.Task[None]
 
     async def accept(self, count: int = 1, **fields: object) -> list[UUID]:
         """Accept and publish `count` notifications, as the gateway does."""
@@ -193,6 +209,7 @@ async def delivering(
     concurrency: int = 16,
     mandatory: frozenset[str] = frozenset(),
     unsubscribing: Unsubscribing | None = None,
+    others: Sequence[ScriptedProvider] = (),
 ) -> AsyncIterator[Bench]:
     """A running engine for email on SQLite and the memory broker."""
     clock, logger = SystemClock(), make_logger("test", level="error")
@@ -217,14 +234,14 @@ async def delivering(
         mandatory=mandatory,
         unsubscribing=unsubscribing,
     )
-    kit = ChannelKit(Channel.EMAIL, [provider], lambda address: address)
+    kit = ChannelKit(Channel.EMAIL, [provider, *others], lambda address: address)
     engine = build_engine(kit, parts, retry_delays=DELAYS, concurrency=concurrency, prefetch=64)
     await broker.declare(parts.topology)
     running = asyncio.create_task(engine.run(stop))
     publisher = OutboxPublisher(store=store, broker=broker, logger=logger)
     reader = NotificationReader(sql)
     try:
-        yield Bench(store, broker, reader, publisher, provider, directory, parts.identifiers, stop)
+        yield Bench(store, broker, reader, publisher, provider, directory, parts.identifiers, stop, running)
     finally:
         stop.set()
         await running

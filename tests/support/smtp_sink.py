@@ -74,6 +74,10 @@ class SmtpSink:
         answer = Step().final
         self._server.usual = Step(tarpit=seconds / len(f"{answer}\r\n"))
 
+    def greet_after(self, seconds: float) -> None:
+        """Let every greeting of a new connection wait from now on."""
+        self._server.delays = {"": seconds}
+
     def tries(self, recipient: str) -> list[float]:
         """When (monotonic) somebody tried to send to `recipient`, whatever the answer was."""
         return list(self._server.tried[recipient])

@@ -82,8 +82,8 @@ class Sending:
 
     async def _attempt(self, router: Router, provider: Provider, ready: Ready, address: Address) -> Attempt | Result:
         """The attempt at one address; a result where it came to none."""
-        permit = provider.acquire()
         try:
+            permit = provider.acquire()
             granted = await self._waiting.entered(permit)
         except (WaitCut, NoPermit):
             return self._results.deferred(ready.claimed, _AT_ONCE)

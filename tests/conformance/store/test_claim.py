@@ -1,13 +1,13 @@
 """The claim: one worker at a time, each attempt on record before it is made."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
 
 from angarium.contracts.statuses import Status
-from angarium.notifications.model import Claimed, NothingToDo, NotNow
+from angarium.notifications.model import Claimed, Event, NothingToDo, NotNow
 from angarium.notifications.store.port import NotificationStore
 from tests.conformance.store.backends import AT_MOST_ONCE, LEASE, SECOND, TENANT, Backend, notification, result
 
@@ -171,3 +171,44 @@ async def test_a_lease_that_was_taken_over_is_not_renewed(backend: Backend) -> N
     await backend.pass_time(LEASE + SECOND)
     await backend.claim(claim.id)
     assert list(await backend.store.renew([claim.id], token=claim.claim_token, lease=LEASE)) == []
+
+
+def attempted(number: int, outcome: str) -> Event:
+    data = {"attempt": number, "provider": "smtp", "outcome": outcome, "answer": "x", "duration_ms": 1}
+    return Event("attempt", datetime.now(UTC), data)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "doubtful"),
+    [
+        ([["retry"]], False),
+        ([["ambiguous"]], True),
+        ([["ambiguous", "retry"]], True),
+        ([["retry", "ambiguous"]], True),
+        ([["ambiguous"], ["retry"]], False),
+        ([["retry"], ["ambiguous"]], True),
+    ],
+)
+async def test_a_claim_knows_whether_the_last_answer_was_lost(
+    backend: Backend, outcomes: list[list[str]], doubtful: bool
+) -> None:
+    claim = await backend.claimed()
+    assert not claim.doubtful
+    for words in outcomes:
+        events = tuple(attempted(claim.attempt, word) for word in words)
+        retried = result(claim, Status.RETRYING, events=events, provider="smtp", wait=timedelta(0))
+        assert list(await backend.store.record([retried])) == [True]
+        [claim] = await backend.claim(claim.id)
+    assert (claim.doubtful, claim.provider) == (doubtful, "smtp")
+
+
+async def test_an_attempt_that_was_given_back_leaves_the_doubt(backend: Backend) -> None:
+    claim = await backend.claimed()
+    lost = result(claim, Status.RETRYING, events=(attempted(1, "ambiguous"),), provider="smtp", wait=timedelta(0))
+    assert list(await backend.store.record([lost])) == [True]
+    for _ in range(2):
+        [claim] = await backend.claim(claim.id)
+        assert (claim.attempt, claim.doubtful) == (2, True)
+        refused = (attempted(2, "configuration"),)
+        back = result(claim, Status.PENDING, events=refused, wait=timedelta(0), burns_attempt=False)
+        assert list(await backend.store.record([back])) == [True]

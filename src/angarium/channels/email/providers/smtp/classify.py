@@ -42,7 +42,7 @@ _SIZE = (
 )
 _MAILBOX = (
     r"\b(mailbox|inbox|recipient|user|account)('s)?( \w+){0,3} (full|over ?quota|storage|quota exceeded)\b",
-    r"\b(mailbox|recipient|user) (has )?(exceeded|exceeds|reached) (its|his|her|their|the) (\w+ )?(quota|storage|limit)",
+    r"\b(mailbox|recipient|user) (has )?(exceeded|exceeds|reached) (its|his|her|the) (\w+ )?(quota|storage|limit)",
     r"\b(recipient|mailbox|user)( address)?( \w+)? (suspended|disabled|inactive|unverified|not verified)\b",
     r"\brecipient address\b",
     r"\btried to reach\b",
@@ -59,6 +59,8 @@ _SENDER = (
     r"\bauthentication (is )?required\b|\bmust authenticate\b",
 )
 _QUOTA = (r"\b(quota|limit) (is |was |has been )?(exceeded|reached)",)
+_LOOKED_AT = 1000
+"""Characters of a reply that are searched for words."""
 _STORAGE = frozenset({552})
 """Of a mailbox (RFC 5321 §4.2.3), unless the words are about sending."""
 
@@ -86,7 +88,7 @@ class Row:
             return False
         if self.enhanced and not f"{reply.enhanced}.".startswith(self.enhanced):
             return False
-        return self.words is None or self.words.search(reply.text) is not None
+        return self.words is None or self.words.search(reply.text, 0, _LOOKED_AT) is not None
 
 
 TABLE: tuple[Row, ...] = (
