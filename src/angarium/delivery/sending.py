@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from angarium.delivery.leases import LeaseKeeper
-from angarium.delivery.outcome import Ambiguous, Configuration, Outcome, outcome_word, strongest
+from angarium.delivery.outcome import Ambiguous, Configuration, Outcome, Retry, outcome_word, strongest
 from angarium.delivery.provider import Address, NoPermit, Outbound, Permit, Provider
 from angarium.delivery.results import Attempt, Results
 from angarium.delivery.routing import PAUSE, Router
@@ -89,7 +89,7 @@ class Sending:
             return self._results.deferred(ready.claimed, _AT_ONCE)
         except Exception as error:
             self._logger.exception("provider.raised", provider=provider.name)
-            return Attempt(router.name(provider), Ambiguous(_internal(error)), self._clock.now(), 0)
+            return Attempt(router.name(provider), Retry(_internal(error)), self._clock.now(), 0)
         try:
             return await self._unwanted(ready) or await self._tried(router.name(provider), granted, ready, address)
         finally:

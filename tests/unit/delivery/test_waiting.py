@@ -101,6 +101,26 @@ async def test_a_provider_that_is_closed_puts_off_without_an_attempt(
         assert (await events_of(bench, made)).count("attempt") == 1
 
 
+async def test_a_provider_that_breaks_before_the_permit_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with delivering(tmp_path) as bench:
+        acquire, asked = bench.provider.acquire, 0
+
+        def breaking() -> object:
+            nonlocal asked
+            asked += 1
+            if asked == 1:
+                raise RuntimeError("a provider's bug")
+            return acquire()
+
+        monkeypatch.setattr(bench.provider, "acquire", breaking)
+        [made] = await bench.accept()
+        await bench.ends_as(made, "sent")
+        events = await bench.reader.events("default", made) or []
+        assert [event["outcome"] for event in events if event["event"] == "attempt"] == ["retry", "sent"]
+
+
 @pytest.mark.usefixtures("stale_at_once")
 async def test_who_opts_out_during_the_wait_gets_nothing(tmp_path: Path) -> None:
     async with delivering(tmp_path) as bench:
@@ -267,7 +287,8 @@ async def test_after_a_lost_answer_the_same_provider_is_asked(tmp_path: Path, an
         def script(message: Outbound) -> Outcome:
             asked.append(name)
             word = answers[message.attempt - 1] if message.attempt <= len(answers) else "sent"
-            return {"ambiguous": Ambiguous("gone"), "retry": Retry("later"), "sent": Sent("ok")}[word]
+            outcomes: dict[str, Outcome] = {"ambiguous": Ambiguous("gone"), "retry": Retry("later"), "sent": Sent("ok")}
+            return outcomes[word]
 
         return ScriptedProvider(script, name)
 
