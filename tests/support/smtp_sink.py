@@ -74,6 +74,10 @@ class SmtpSink:
         answer = Step().final
         self._server.usual = Step(tarpit=seconds / len(f"{answer}\r\n"))
 
+    def usually(self, step: Step) -> None:
+        """Answer so, from now on, what is not scripted."""
+        self._server.usual = step
+
     def greet_after(self, seconds: float) -> None:
         """Let every greeting of a new connection wait from now on."""
         self._server.delays = {"": seconds}
