@@ -1,10 +1,15 @@
 """A slow relay costs time, and neither copies nor attempts. `tests.faults.slow_relay` has the whole table."""
 
+import asyncio
+import time
 from pathlib import Path
 
 import pytest
 
+from tests.faults.load import Load, clean
 from tests.faults.slow_relay import Case, Outcome, run
+from tests.support.smtp_sink import SmtpSink
+from tests.support.system import EmbeddedSystem, running
 
 pytestmark = pytest.mark.slow
 
@@ -31,3 +36,28 @@ def test_an_outcome_that_is_not_clean_is_seen() -> None:
     assert not Outcome({1: 1, 2: 1}, {1: 2}, {"sent": 2}, 1.0).clean(Case(2))
     assert not Outcome({1: 2}, {2: 2}, {"sent": 2}, 1.0).clean(Case(2))
     assert not Outcome({1: 2}, {1: 2}, {"failed": 2}, 1.0).clean(Case(2))
+
+
+def test_a_stop_takes_no_attempt_from_what_waits(tmp_path: Path) -> None:
+    with SmtpSink() as sink:
+        settings = {"EMAIL_PROVIDERS": f"{sink.url}&pool=1"}
+        with running(EmbeddedSystem(tmp_path, sink=sink, settings=settings)) as system:
+            asyncio.run(_stopped_and_started(system))
+
+
+async def _stopped_and_started(system: EmbeddedSystem) -> None:
+    async with system.connected():
+        system.sink.slow_down(1.5)
+        load = await Load.prepare(system)
+        await load.send_bulk(30)
+        await load.received(1)
+        start = time.monotonic()
+        await system.stop()
+        assert time.monotonic() - start < 15  # one mail after the other they would take 45 s
+        assert len(system.sink.received) < 5
+        system.sink.slow_down(0)
+        await system.start()
+        await load.all_sent(within=30)
+        views = [await system.status(id_) for id_ in load.ledger.accepted]
+        assert {view["attempts"] for view in views} == {1}
+        assert clean(await load.account())
