@@ -17,6 +17,7 @@ from tests.support.servers.ports import free_port
 from tests.support.servers.process import Process
 from tests.support.smtp_sink import SmtpSink
 from tests.support.system_verbs import Verbs
+from tests.support.wait import until
 
 ANGARIUM = Path(sys.executable).with_name("angarium")
 READY_WITHIN = 40.0
@@ -56,6 +57,8 @@ class System(Verbs):
             "RETRY_DELAYS": RETRY_DELAYS,
             **(settings or {}),
         }
+        self.crash_at: str | None = None
+        """Where processes that are started from now on end by themselves."""
         self._processes: dict[str, Process] = {}
         folder.mkdir(parents=True, exist_ok=True)
         super().__init__(self.address(next(iter(self.commands))), key)
@@ -123,6 +126,14 @@ class System(Verbs):
         self.ports[another] = free_port()
         return another
 
+    async def ended(self, name: str) -> int | None:
+        """The exit status of a process that ends by itself, waited for."""
+        process = self._processes[name]
+        await until(lambda: not process.running, 30, message=f"{name} ends")
+        status = process.returncode
+        await self.kill(name)  # closes its log
+        return status
+
     def forget(self, name: str) -> None:
         """Kill a `copy`."""
         del self.commands[name]
@@ -152,6 +163,8 @@ class System(Verbs):
 
     def _launch(self, name: str) -> None:
         variables = {**self._settings, "PORT": str(self.ports[name])}
+        if self.crash_at is not None:
+            variables["CRASH_AT"] = self.crash_at
         environment = {f"ANGARIUM_{variable}": value for variable, value in variables.items()}
         environment |= {**_INHERITED, "HOME": str(self.folder)}
         self._processes[name] = Process(

@@ -1,5 +1,6 @@
 """The house around the code is in order: verbs, pages, images, and the contract's services and ports in all of them."""
 
+import ast
 import os
 import re
 import shutil
@@ -50,6 +51,20 @@ def _files() -> Iterator[Path]:
         named = path.suffix in TEXT and path.name not in {"uv.lock", ".env"} and not path.name.startswith(".coverage")
         if named and path.is_file() and not _binary(path):
             yield path
+
+
+def _tests() -> Iterator[Path]:
+    """The files of tests that are in a folder."""
+    yield from (path for path in (ROOT / "tests").glob("*/**/*.py") if "__pycache__" not in path.parts)
+
+
+def _read_attributes(tree: ast.AST) -> Iterator[str]:
+    """The names of attributes that code reads, but for what only judges settings."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Attribute):
+            yield node.attr
+        if not (isinstance(node, ast.FunctionDef) and node.name == "refuse_unsafe"):
+            yield from _read_attributes(node)
 
 
 def _binary(path: Path) -> bool:
@@ -247,10 +262,21 @@ class TestPages:
 
     def test_the_operators_page_names_every_setting_and_no_other(self) -> None:
         page = _read("docs/operations.md").partition("## Settings")[2].partition("\n## ")[0]
-        rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `") or "and `" in line]
+        rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("|")]
         named = {word for row in rows for word in re.findall(r"`([A-Z_]+)`", row)}
         kinds = (GatewaySettings, UsersSettings, TemplatesSettings, WorkerSettings)
         assert named == {name.upper() for kind in kinds for name in kind.model_fields}
+
+    def test_every_setting_is_read(self) -> None:
+        """Somewhere else than where it is refused."""
+        read = {name for path in (ROOT / "src").rglob("*.py") for name in _read_attributes(ast.parse(path.read_text()))}
+        kinds = (GatewaySettings, UsersSettings, TemplatesSettings, WorkerSettings)
+        assert {name for kind in kinds for name in kind.model_fields} - read == set()
+
+    def test_the_contributors_page_lists_the_folders_of_tests(self) -> None:
+        section = _read("CONTRIBUTING.md").partition("| tests |")[2].partition("\n\n")[0]
+        listed = re.findall(r"^\| `(\w+)/`", section, flags=re.MULTILINE)
+        assert sorted(listed) == sorted({path.relative_to(ROOT / "tests").parts[0] for path in _tests()})
 
     def test_the_project_stands_alone(self) -> None:
         """No path of somebody's machine, no package registry by name, no page that is not here."""

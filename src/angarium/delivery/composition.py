@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from angarium.contracts.crash_points import CrashPoint
 from angarium.contracts.statuses import Channel
+from angarium.delivery.crashing import with_crash_point
 from angarium.delivery.engine import Engine
 from angarium.delivery.intake import Intake
 from angarium.delivery.leases import LeaseKeeper
@@ -53,6 +55,7 @@ class EngineParts:
     metrics: Metrics
     logger: Logger
     worker: str
+    crash_at: CrashPoint | None = None
     mandatory: frozenset[str] = frozenset()
     unsubscribing: Unsubscribing | None = None
 
@@ -88,7 +91,7 @@ def build_engine(
         intake=Intake(channel=kit.channel, store=store, identifiers=parts.identifiers),
         preparation=preparation,
         sending=Sending(
-            router=Router(kit.providers, clock),
+            router=Router([with_crash_point(provider, parts.crash_at) for provider in kit.providers], clock),
             sandbox=Router([SandboxProvider()], clock),
             results=results,
             changed=preparation.changed,

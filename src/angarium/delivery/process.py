@@ -18,6 +18,7 @@ from angarium.directory.built_in.templates import WithBuiltIn
 from angarium.directory.contacts import RestContacts
 from angarium.directory.preference_links import links_of
 from angarium.directory.templates import RestTemplates
+from angarium.notifications.store.crashing import with_crash_point
 from angarium.notifications.store.open import open_store
 from angarium.notifications.topology import topology_of
 from angarium.platform.auth.development import service_token_of
@@ -108,13 +109,14 @@ async def _open(
     clock = SystemClock()
     identifiers = Identifiers(clock)
     async with AsyncExitStack() as stack:
-        store = open_store(
+        opened = open_store(
             settings.notifications_database_url,
             pool_size=settings.database_pool,
             clock=clock,
             status_events=settings.status_events == "on",
         )
-        stack.push_async_callback(store.close)
+        stack.push_async_callback(opened.close)
+        store = with_crash_point(opened, settings.crash_at)
         cache = open_cache(settings.cache_url, clock=clock, logger=logger)
         stack.push_async_callback(cache.close)
         broker = open_broker(settings.broker_url, clock=clock, logger=logger)
@@ -137,6 +139,7 @@ async def _open(
             metrics=metrics,
             logger=logger,
             worker=worker_name(),
+            crash_at=settings.crash_at,
             mandatory=frozenset(settings.mandatory_categories),
             unsubscribing=unsubscribing_of(settings, links_of(settings, service_token_of(settings), clock)),
         )

@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from angarium.contracts.crash_points import CrashPoint
 from angarium.contracts.errors import SettingsError
 from angarium.platform.settings.sources import (
     CONFIG,
@@ -42,7 +43,7 @@ class Settings(BaseSettings):
 
     env: Environment = "development"
     data_dir: Path = Path("angarium-data")
-    crash_at: str | None = None
+    crash_at: CrashPoint | None = None
 
     @classmethod
     def load(cls, **overrides: Any) -> Self:

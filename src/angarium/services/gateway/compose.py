@@ -13,6 +13,7 @@ from angarium.contracts.errors import Transient
 from angarium.directory.built_in.templates import WithBuiltIn
 from angarium.directory.contacts import RestContacts
 from angarium.directory.templates import RestTemplates
+from angarium.notifications.store.crashing import with_crash_point
 from angarium.notifications.store.open import open_store
 from angarium.notifications.store.port import NotificationStore
 from angarium.notifications.store.reader import NotificationReader
@@ -159,7 +160,7 @@ def _open_database(
     stack.push_async_callback(engine.dispose)
     store = open_store(url, pool_size=pool_size, clock=clock, status_events=settings.status_events == "on")
     stack.push_async_callback(store.close)
-    return engine, store
+    return engine, with_crash_point(store, settings.crash_at)
 
 
 def _reading_engine(settings: GatewaySettings, stack: AsyncExitStack) -> AsyncEngine | None:

@@ -1,0 +1,14 @@
+"""Where `CRASH_AT` may end a process."""
+
+from enum import StrEnum
+
+
+class CrashPoint(StrEnum):
+    """The moments between which a crash makes a difference, in the order of a notification's life."""
+
+    BEFORE_ACCEPT = "before_accept"  # checked, nothing written
+    AFTER_ACCEPT = "after_accept"  # the row is durable, the client has no answer, nothing is published
+    AFTER_CLAIM = "after_claim"  # claimed by a worker, nothing sent
+    BEFORE_SEND = "before_send"  # rendered, the provider not asked
+    AFTER_SEND = "after_send"  # the provider answered, the result is not recorded: the one ambiguous moment
+    AFTER_RECORD = "after_record"  # recorded, nothing published or acknowledged

@@ -1,0 +1,44 @@
+"""A crash at each point at which it makes a difference, provoked by `CRASH_AT`."""
+
+import asyncio
+from contextlib import suppress
+from pathlib import Path
+
+import httpx2
+
+from angarium.contracts.crash_points import CrashPoint
+from angarium.platform.crash import STATUS
+from tests.faults.conftest import SETTINGS
+from tests.faults.load import Load
+from tests.support.smtp_sink import SmtpSink
+from tests.support.system import EmbeddedSystem, running
+
+COPIES = dict.fromkeys(CrashPoint, 1) | {CrashPoint.AFTER_SEND: 2}
+"""Only a mail whose result could not be recorded is sent again."""
+
+
+async def test_a_crash_at_each_point_loses_nothing(sink: SmtpSink, tmp_path: Path) -> None:
+    found = await asyncio.gather(*(_crash(point, sink, tmp_path / point) for point in CrashPoint))
+    assert dict(zip(CrashPoint, found, strict=True)) == COPIES
+
+
+async def _crash(point: CrashPoint, sink: SmtpSink, folder: Path) -> int:
+    """How many copies of a notification arrive when the process ends at `point` on its way."""
+    with running(EmbeddedSystem(folder, sink=sink, settings=SETTINGS)) as system:
+        async with system.connected():
+            load = await Load.prepare(system)
+            await system.kill("angarium")
+            system.crash_at = point
+            await system.start()
+            body = load.body()
+            with suppress(httpx2.TransportError):
+                await system.submit(**body)
+            assert await system.ended("angarium") == STATUS
+            system.crash_at = None
+            await system.start()
+            answer = await system.submit(**body)
+            assert answer.status_code == httpx2.codes.ACCEPTED
+            notification_id = answer.json()["data"]["notification_id"]
+            load.ledger.accept([notification_id])
+            await load.all_sent(within=90)
+            return sink.notifications()[notification_id]
