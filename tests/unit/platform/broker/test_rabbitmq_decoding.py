@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pamqp.frame
-from hypothesis import given
+import pytest
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from pamqp import commands as spec
 from pamqp.encode import field_table
@@ -20,6 +21,7 @@ from angarium.platform.broker.rabbitmq.decoding import (
     delivered,
     text_headers,
 )
+from tests.support.raw_amqp import PROPERTIES
 
 _SHORT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=60)
 _TAGS = st.integers(1, 2**63 - 1)
@@ -111,3 +113,42 @@ def test_headers_of_the_broker_and_headers_that_are_no_text_are_left_out() -> No
     texts = {"x-correlation-id": "c", "x-death": "no", "x-first-death-queue": "q", "x-mine": "y"}
     assert text_headers(field_table(dict(texts))) == {"x-correlation-id": "c", "x-mine": "y"}
     assert text_headers(field_table({**texts, "x-delivery-count": 3})) == {"x-correlation-id": "c", "x-mine": "y"}
+
+
+_FLAGS = st.integers(0, 2**16 - 1).map(lambda flags: flags.to_bytes(2, "big"))
+
+
+@given(size=st.integers(0, 2**40), flags=_FLAGS, properties=st.binary(max_size=80))
+@example(size=2, flags=b"\x00\x80", properties=b"\x02\xff\xfe")
+@example(size=2, flags=b"\x20\x00", properties=b"\x00\x00\x00\x0b\x01tT\x00\x04\x00\x00\x00\x00\x00\x00")
+@example(size=2, flags=b"\x20\x00", properties=b"\xff\xff\xff\xff\x01")
+def test_a_header_with_any_properties_is_read_without_an_error(size: int, flags: bytes, properties: bytes) -> None:
+    read = content(b"\x00\x3c\x00\x00" + size.to_bytes(8, "big") + flags + properties)
+    assert read.size == size
+    assert all(text.encode() is not None for text in (*read.headers, *read.headers.values(), read.message_id or ""))
+
+
+@given(name=st.binary(max_size=9), kind=st.binary(min_size=1, max_size=1), value=st.binary(max_size=30))
+def test_a_table_of_any_bytes_keeps_what_stands_before_them(name: bytes, kind: bytes, value: bytes) -> None:
+    entries = b"\x04mineS\x00\x00\x00\x03yes" + len(name).to_bytes(1, "big") + name + kind + value
+    assume(name != b"mine")
+    assert text_headers(len(entries).to_bytes(4, "big") + entries)["mine"] == "yes"
+
+
+@given(headers=_HEADERS, cut=st.integers(0, 200))
+def test_a_table_that_is_cut_off_is_read_as_far_as_it_goes(headers: dict[str, Any], cut: int) -> None:
+    table = field_table(headers)
+    assert text_headers(table[:cut]).items() <= text_headers(table).items()
+
+
+@pytest.mark.parametrize("properties", PROPERTIES.values(), ids=PROPERTIES.keys())
+def test_the_headers_that_can_be_read_are(properties: bytes) -> None:
+    read = content(b"\x00\x3c\x00\x00" + (9).to_bytes(8, "big") + properties)
+    assert read.size == 9
+    assert "\ufffd" in f"{read.message_id}{read.headers}" or not read.headers
+
+
+def test_a_routing_key_that_is_not_utf_8_is_replaced() -> None:
+    assert (
+        delivered(DELIVER + b"\x01c" + (7).to_bytes(8, "big") + b"\x00\x00\x02\xff\xfe").routing_key == "\ufffd\ufffd"
+    )

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pamqp.frame
+import pytest
 from aiormq import Channel
 from hypothesis import given
 from hypothesis import strategies as st
@@ -81,3 +82,12 @@ def test_a_settlement_is_the_frame_that_the_library_makes(tag: int, multiple: bo
     nack = pamqp.frame.marshal(spec.Basic.Nack(tag, multiple, requeue), 7)
     assert settlement(7, ACK, tag, int(multiple)) == ack
     assert settlement(7, NACK, tag, int(multiple) + 2 * int(requeue)) == nack
+
+
+@pytest.mark.parametrize("frame_max", [0, 8])
+def test_a_connection_without_a_limit_of_frames_sends_bodies_whole(frame_max: int) -> None:
+    writer = FrameWriter(cast("Channel", SimpleNamespace(number=7, max_content_size=frame_max - 8)))
+    body = b"x" * 300_000
+    _, header, *pieces = _frames(writer.encode(Outgoing("work", "email", body, "m"), _NOW))
+    assert header.body_size == len(body)
+    assert b"".join(piece.value for piece in pieces) == body

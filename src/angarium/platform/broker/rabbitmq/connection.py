@@ -73,7 +73,7 @@ async def answer(
     The library confuses the ends of its own work with ours, both ways: calls on a lost connection may end in a
     CancelledError that nobody asked for, and a cancellation that meets a failing call may come out as that failure.
     """
-    before = _cancellations()
+    before = cancellations()
     cause: BaseException
     try:
         async with asyncio.timeout(seconds):
@@ -84,12 +84,13 @@ async def answer(
         failure, cause = f"no answer within {seconds} s", error
     except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - the library raises even bare Exception
         failure, cause = f"{type(error).__name__}: {error}", error
-    if _cancellations() > before:
+    if cancellations() > before:
         raise asyncio.CancelledError from cause
     raise BrokerUnavailable(failure) from cause
 
 
-def _cancellations() -> int:
+def cancellations() -> int:
+    """How often the current task was asked to end; 0 for a CancelledError that is the library's own."""
     task = asyncio.current_task()
     return task.cancelling() if task else 0
 
@@ -253,6 +254,11 @@ class Link:
             except (BrokerUnavailable, SettingsError) as error:
                 if reminder.due(str(error)):
                     self._logger.warning("broker.unavailable", link=self._name, error=str(error))
+            except (Exception, asyncio.CancelledError):
+                if cancellations():
+                    raise
+                # An error that nothing expects must not end this task: everyone would wait for a connection for good.
+                self._logger.exception("broker.link_failed", link=self._name)
             else:
                 reminder.clear()
                 since = self._clock.monotonic()

@@ -11,7 +11,14 @@ from aiormq import Channel, ChannelNotFoundEntity, Connection
 from aiormq.abc import ChannelFrame
 
 from angarium.platform.broker.port import BrokerUnavailable, Delivery
-from angarium.platform.broker.rabbitmq.connection import AmqpConnection, Link, answer, close_channel, open_channel
+from angarium.platform.broker.rabbitmq.connection import (
+    AmqpConnection,
+    Link,
+    answer,
+    cancellations,
+    close_channel,
+    open_channel,
+)
 from angarium.platform.broker.rabbitmq.decoding import ACK, NACK, Content, Delivered
 from angarium.platform.broker.rabbitmq.deliveries import Deliveries
 from angarium.platform.broker.rabbitmq.encoding import settlement
@@ -168,6 +175,11 @@ class RabbitMQConsumer:
             except ChannelNotFoundEntity:
                 self._logger.warning("broker.queue_missing", queue=self._queue)
                 await self._heal()
+            except (Exception, asyncio.CancelledError):
+                if cancellations():
+                    raise
+                # An error that nothing expects must not end this task: `receive` would wait for good.
+                self._logger.exception("broker.consumer_failed", queue=self._queue)
             await self._clock.sleep(_PAUSE_SECONDS)
 
     async def _consume(self, connection: AmqpConnection) -> None:

@@ -2,14 +2,15 @@
 
 The library decodes every field of a message, and of a confirm, into objects that nobody looks at. What is used of a
 message is read here directly; a property test holds the two together.
+
+Properties and headers are their publisher's bytes: RabbitMQ checks neither their encoding nor every value. Reading
+them never raises, since an error here would end the connection, and the message would come again on the next one.
+What is not UTF-8 is replaced; what is cut off or of an unknown type is left out, with all that follows it.
 """
 
 from collections.abc import Mapping
-from struct import Struct
+from struct import Struct, error
 from typing import NamedTuple
-
-from pamqp.common import FieldValue
-from pamqp.decode import field_table
 
 METHOD_FRAME, HEADER_FRAME, BODY_FRAME = 1, 2, 3
 DELIVER, RETURN, ACK, NACK = (bytes((0, 60, 0, method)) for method in (60, 50, 80, 120))
@@ -24,6 +25,9 @@ _OCTETS, _BEFORE_ID, _MESSAGE_ID = (1 << 12, 1 << 11), (1 << 10, 1 << 9, 1 << 8)
 # What RabbitMQ adds to a message that it dead-lettered: passed on, it would make a cycle of an honest second wait.
 _BROKER_HEADERS = ("x-death", "x-first-death-", "x-last-death-")
 _TEXT = ord("S")
+# Octets of each type of a field, as RabbitMQ uses them: https://www.rabbitmq.com/docs/amqp-0-9-1-errata
+_FIXED = dict(zip(b"tbBsuIildTfDV", (1, 1, 1, 2, 2, 4, 4, 8, 8, 8, 4, 5, 0), strict=True))
+_SIZED = frozenset(b"SxAF")  # their size comes first
 
 
 class Delivered(NamedTuple):
@@ -58,53 +62,56 @@ def confirmed(payload: bytes) -> tuple[int, bool]:
 
 
 def content(payload: bytes) -> Content:
-    """The payload of a header frame."""
+    """The payload of a header frame. `message_id` is None, and `headers` are fewer, where they cannot be read."""
     size, flags = _CONTENT.unpack_from(payload, _CONTENT_AT)
-    at, headers = _PROPERTIES_AT, {}
-    for flag in _BEFORE_HEADERS:
-        if flags & flag:
-            at += 1 + payload[at]
-    if flags & _HEADERS:
-        end = at + 4 + _SIZE.unpack_from(payload, at)[0]
-        headers = text_headers(payload[at:end])
-        at = end
-    for flag in _OCTETS:
-        if flags & flag:
-            at += 1
-    for flag in _BEFORE_ID:
-        if flags & flag:
-            at += 1 + payload[at]
-    return Content(size, _short(payload, at) if flags & _MESSAGE_ID else None, headers)
+    headers: Mapping[str, str] = {}
+    at = _PROPERTIES_AT
+    try:
+        for flag in _BEFORE_HEADERS:
+            if flags & flag:
+                at += 1 + payload[at]
+        if flags & _HEADERS:
+            end = at + 4 + _SIZE.unpack_from(payload, at)[0]
+            headers = text_headers(payload[at:end])
+            at = end
+        for flag in _OCTETS:
+            if flags & flag:
+                at += 1
+        for flag in _BEFORE_ID:
+            if flags & flag:
+                at += 1 + payload[at]
+        return Content(size, _short(payload, at) if flags & _MESSAGE_ID else None, headers)
+    except (IndexError, error):
+        return Content(size, None, headers)
 
 
 def text_headers(table: bytes) -> dict[str, str]:
     """The headers that a publisher gave as text, without those of the broker, of an encoded table."""
-    headers = _texts(table)
-    if headers is None:
-        headers = field_table(table)[1]
-    return {
-        name: value
-        for name, value in headers.items()
-        if isinstance(value, str) and not name.startswith(_BROKER_HEADERS)
-    }
-
-
-def _texts(table: bytes) -> Mapping[str, FieldValue] | None:
-    """A table of texts; None for one in which there is anything else."""
     texts = {}
     at, end = 4, len(table)
-    while at < end:
-        value_at = at + 1 + table[at]
-        if table[value_at] != _TEXT:
-            return None
-        after = value_at + 5 + _SIZE.unpack_from(table, value_at + 1)[0]
-        try:
-            texts[table[at + 1 : value_at].decode()] = table[value_at + 5 : after].decode()
-        except UnicodeDecodeError:
-            return None
-        at = after
+    try:
+        while at < end:
+            value_at = at + 1 + table[at]
+            after = _after(table, value_at)
+            if after > end:
+                break
+            if table[value_at] == _TEXT:
+                name = table[at + 1 : value_at].decode("utf-8", "replace")
+                if not name.startswith(_BROKER_HEADERS):
+                    texts[name] = table[value_at + 5 : after].decode("utf-8", "replace")
+            at = after
+    except (IndexError, error):
+        pass  # the table ends in the middle of a field
     return texts
 
 
+def _after(table: bytes, at: int) -> int:
+    """Where the value at `at` ends; beyond the table for one of an unknown type."""
+    kind = table[at]
+    if kind in _SIZED:
+        return at + 5 + int(_SIZE.unpack_from(table, at + 1)[0])
+    return at + 1 + _FIXED.get(kind, len(table))
+
+
 def _short(payload: bytes, at: int) -> str:
-    return payload[at + 1 : at + 1 + payload[at]].decode()
+    return payload[at + 1 : at + 1 + payload[at]].decode("utf-8", "replace")

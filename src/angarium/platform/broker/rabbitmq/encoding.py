@@ -26,6 +26,8 @@ _HEADERS_FLAG, _CORRELATION_FLAG = 1 << 13, 1 << 10
 _ALWAYS = 1 << 15 | 1 << 12 | 1 << 7 | 1 << 6  # content type, delivery mode, message id, timestamp
 _CONTENT_TYPE = b"\x10application/json"
 _PERSISTENT = b"\x02"
+# Of a body where the connection has no limit (a `frame-max` of 0, AMQP 0-9-1 §1.4.2.6): RabbitMQ's default.
+_UNLIMITED_BODY_SIZE = 131_072 - 8
 _SETTLEMENT = Struct(">BHI4sQBB")  # type, channel, size, method, delivery tag, flags, end
 
 
@@ -34,7 +36,7 @@ class FrameWriter:
 
     def __init__(self, channel: Channel) -> None:
         self._number = channel.number
-        self._body_size = channel.max_content_size
+        self._body_size = channel.max_content_size if channel.max_content_size > 0 else _UNLIMITED_BODY_SIZE
         self._methods: dict[tuple[str, str, bool], bytes] = {}
 
     def encode(self, message: Outgoing, now: datetime) -> bytes:

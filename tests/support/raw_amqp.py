@@ -1,0 +1,46 @@
+"""Messages with the property bytes of a publisher that checks nothing, sent to a real RabbitMQ."""
+
+from struct import pack
+
+import aiormq
+import pamqp.frame
+from aiormq.abc import ChannelFrame
+from pamqp import commands as spec
+
+PROPERTIES = {
+    "a message id that is not UTF-8": pack(">H", 1 << 7) + b"\x03\xff\xfe\x00",
+    "a header's name that is not UTF-8": pack(">HI", 1 << 13, 8) + b"\x02\xff\xfeS\x00\x00\x00\x00",
+    "a header that is not UTF-8": pack(">HI", 1 << 13, 9) + b"\x01nS\x00\x00\x00\x02\xff\xfe",
+    "a time out of range in the headers": pack(">HI", 1 << 13, 11) + b"\x01tT" + b"\x00\x04" + b"\x00" * 6,
+    "a time out of range": pack(">H", 1 << 6) + b"\xff" * 8,
+    "a nested table that is not UTF-8": pack(">HI", 1 << 13, 15)
+    + b"\x01nF\x00\x00\x00\x08\x02\xff\xfeI\x00\x00\x00\x01",
+    "an unsigned 16-bit header": pack(">HI", 1 << 13, 5) + b"\x01nu\x00\x01",
+    "an unsigned 64-bit header": pack(">HI", 1 << 13, 11) + b"\x01nL" + b"\xff" * 8,
+    "flags that go on": pack(">H", 1),
+    "texts that are not UTF-8": pack(">H", 0b1100_0110_1010_1100) + b"\x01\xff" * 8,
+}
+"""Flags and properties (AMQP 0-9-1 §4.2.6.1) that RabbitMQ takes."""
+
+
+def frames(routing_key: str, body: bytes, properties: bytes, *, exchange: str = "", number: int = 1) -> bytes:
+    """All frames of one publish."""
+    method = pamqp.frame.marshal(spec.Basic.Publish(exchange=exchange, routing_key=routing_key), number)
+    header = pack(">HHQ", 60, 0, len(body)) + properties
+    pieces = [(2, header), *([(3, body)] if body else [])]
+    return method + b"".join(pack(">BHI", kind, number, len(piece)) + piece + b"\xce" for kind, piece in pieces)
+
+
+async def publish_raw(url: str, *messages: tuple[str, bytes, bytes], exchange: str = "") -> None:
+    """Publish (routing key, body, properties) each; return once the broker has read them all and closed nothing."""
+    connection = await aiormq.connect(url)
+    try:
+        channel = await connection.channel(publisher_confirms=False)
+        assert isinstance(channel, aiormq.Channel)
+        for key, body, properties in messages:
+            payload = frames(key, body, properties, exchange=exchange, number=channel.number)
+            await channel.write_queue.put(ChannelFrame(payload=payload, should_close=False))
+        # An answer of the broker comes after what was written before it.
+        await channel.basic_qos(prefetch_count=1)
+    finally:
+        await connection.close()
