@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import TextIO
 from uuid import UUID
 
 import msgspec
@@ -210,9 +211,14 @@ async def delivering(
     mandatory: frozenset[str] = frozenset(),
     unsubscribing: Unsubscribing | None = None,
     others: Sequence[ScriptedProvider] = (),
+    through: Callable[[NotificationStore], NotificationStore] = lambda store: store,
+    log: TextIO | None = None,
 ) -> AsyncIterator[Bench]:
-    """A running engine for email on SQLite and the memory broker."""
-    clock, logger = SystemClock(), make_logger("test", level="error")
+    """A running engine for email on SQLite and the memory broker.
+
+    `through`: what the engine sees of the store.
+    """
+    clock, logger = SystemClock(), make_logger("test", level="error", stream=log)
     url = f"sqlite:///{folder / 'notifications.sqlite3'}"
     sql = open_engine(url, pool_size=2)
     await upgraded(sql, MIGRATIONS)
@@ -220,7 +226,7 @@ async def delivering(
     broker = MemoryBroker(clock)
     provider, directory, stop = ScriptedProvider(), Directory(), asyncio.Event()
     parts = EngineParts(
-        store=store,
+        store=through(store),
         broker=broker,
         topology=build_topology(retry_delays=DELAYS),
         contacts=directory,

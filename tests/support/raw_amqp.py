@@ -3,9 +3,7 @@
 from struct import pack
 
 import aiormq
-import pamqp.frame
 from aiormq.abc import ChannelFrame
-from pamqp import commands as spec
 
 PROPERTIES = {
     "a message id that is not UTF-8": pack(">H", 1 << 7) + b"\x03\xff\xfe\x00",
@@ -23,15 +21,15 @@ PROPERTIES = {
 """Flags and properties (AMQP 0-9-1 §4.2.6.1) that RabbitMQ takes."""
 
 
-def frames(routing_key: str, body: bytes, properties: bytes, *, exchange: str = "", number: int = 1) -> bytes:
+def frames(routing_key: bytes, body: bytes, properties: bytes, *, exchange: bytes = b"", number: int = 1) -> bytes:
     """All frames of one publish."""
-    method = pamqp.frame.marshal(spec.Basic.Publish(exchange=exchange, routing_key=routing_key), number)
+    method = pack(">HHH", 60, 40, 0) + _short(exchange) + _short(routing_key) + b"\x00"
     header = pack(">HHQ", 60, 0, len(body)) + properties
-    pieces = [(2, header), *([(3, body)] if body else [])]
-    return method + b"".join(pack(">BHI", kind, number, len(piece)) + piece + b"\xce" for kind, piece in pieces)
+    pieces = [(1, method), (2, header), *([(3, body)] if body else [])]
+    return b"".join(pack(">BHI", kind, number, len(piece)) + piece + b"\xce" for kind, piece in pieces)
 
 
-async def publish_raw(url: str, *messages: tuple[str, bytes, bytes], exchange: str = "") -> None:
+async def publish_raw(url: str, *messages: tuple[bytes, bytes, bytes], exchange: bytes = b"") -> None:
     """Publish (routing key, body, properties) each; return once the broker has read them all and closed nothing."""
     connection = await aiormq.connect(url)
     try:
@@ -44,3 +42,7 @@ async def publish_raw(url: str, *messages: tuple[str, bytes, bytes], exchange: s
         await channel.basic_qos(prefetch_count=1)
     finally:
         await connection.close()
+
+
+def _short(text: bytes) -> bytes:
+    return len(text).to_bytes(1, "big") + text

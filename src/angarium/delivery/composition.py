@@ -6,6 +6,8 @@ from datetime import timedelta
 
 from angarium.contracts.crash_points import CrashPoint
 from angarium.contracts.statuses import Channel
+from angarium.delivery.burying import Burying
+from angarium.delivery.claiming import Claiming
 from angarium.delivery.crashing import with_crash_point
 from angarium.delivery.engine import Engine
 from angarium.delivery.intake import Intake
@@ -70,6 +72,7 @@ def build_engine(
     leases = LeaseKeeper(store=store, clock=clock, logger=logger)
     publisher = OutboxPublisher(store=store, broker=parts.broker, logger=logger)
     parking = Parking(broker=parts.broker, delays=parts.topology.delays, clock=clock, logger=logger)
+    intake = Intake(channel=kit.channel, store=store, identifiers=parts.identifiers, logger=logger)
     preparation = Preparation(
         channel=kit.channel,
         contacts=parts.contacts,
@@ -85,10 +88,27 @@ def build_engine(
     return Engine(
         channel=kit.channel,
         prefetch=prefetch,
-        store=store,
         broker=parts.broker,
-        publisher=publisher,
-        intake=Intake(channel=kit.channel, store=store, identifiers=parts.identifiers),
+        claiming=Claiming(
+            channel=kit.channel,
+            store=store,
+            intake=intake,
+            preparation=preparation,
+            leases=leases,
+            clock=clock,
+            identifiers=parts.identifiers,
+            logger=logger,
+            worker=parts.worker,
+        ),
+        burying=Burying(
+            channel=kit.channel,
+            store=store,
+            publisher=publisher,
+            intake=intake,
+            parking=parking,
+            clock=clock,
+            logger=logger,
+        ),
         preparation=preparation,
         sending=Sending(
             router=Router([with_crash_point(provider, parts.crash_at) for provider in kit.providers], clock),
@@ -111,11 +131,7 @@ def build_engine(
             metrics=parts.metrics,
             logger=logger,
         ),
-        parking=parking,
         leases=leases,
         slots=slots,
-        clock=clock,
-        identifiers=parts.identifiers,
         logger=logger,
-        worker=parts.worker,
     )

@@ -1,11 +1,24 @@
-"""Tells our work from what is none of ours."""
+"""Matches deliveries to notifications; rejects malformed and foreign messages.
+
+Whatever a message holds: it is matched, or becomes a dead letter at its first attempt. No value of it reaches the
+database that a column does not take.
+"""
 
 from collections.abc import Iterator, Sequence
 from uuid import UUID
 
 import msgspec
 
-from angarium.contracts.messages import SCHEMA_VERSION, QueueMessage
+from angarium.contracts.errors import Transient
+from angarium.contracts.messages import (
+    SCHEMA_VERSION,
+    QueueMessage,
+    light_key,
+    light_queue,
+    routing_key,
+    urgent_queue,
+)
+from angarium.contracts.notifications import URGENT_PRIORITY
 from angarium.contracts.statuses import Channel
 from angarium.delivery.work import Carrier, Person, Poison, Sorted
 from angarium.notifications.letters import foreign_letter
@@ -13,26 +26,38 @@ from angarium.notifications.model import Reason
 from angarium.notifications.store.port import NotificationStore
 from angarium.platform.broker.port import Consumer, Delivery
 from angarium.platform.identifiers import Identifiers
+from angarium.platform.telemetry.logging import Logger
 
 _DECODER = msgspec.json.Decoder(QueueMessage)
+_DEFAULT_TENANT = "default"
+_LONGEST_KEY = 255
+_LONGEST_REASON = 200
+UNDELIVERABLE = "undeliverable"
+"""The reason of a message on which our own code failed."""
 
 
 class _NotOursError(Exception):
     """The message is malformed, or matches no notification."""
 
-    def __init__(self, code: str, message: str, tenant: str = "default") -> None:
+    def __init__(self, code: str, message: str, tenant: str = _DEFAULT_TENANT) -> None:
         super().__init__(message)
-        self.reason = Reason(code, message)
+        self.reason = Reason(code, message[:_LONGEST_REASON])
         self.tenant = tenant
 
 
 class Intake:
     """Finds the notification that each delivery means."""
 
-    def __init__(self, *, channel: Channel, store: NotificationStore, identifiers: Identifiers) -> None:
+    def __init__(self, *, channel: Channel, store: NotificationStore, identifiers: Identifiers, logger: Logger) -> None:
         self._channel = channel
         self._store = store
         self._identifiers = identifiers
+        self._logger = logger
+        self._ordinary_key = str(channel)
+        self._keys = {
+            urgent_queue(channel): routing_key(channel, URGENT_PRIORITY),
+            light_queue(channel): light_key(channel),
+        }
 
     async def sort(self, deliveries: Sequence[Delivery], consumer: Consumer) -> Sorted:
         """Deliveries by their notification, and those that are poison. Raises StoreUnavailable."""
@@ -45,17 +70,35 @@ class Intake:
                 found.setdefault(await self._identify(message), []).append(delivery)
             except _NotOursError as error:
                 poison.append(self.poison(delivery, error.reason, error.tenant))
+            except Transient:
+                raise
+            except Exception as error:
+                self._logger.exception("message.undeliverable", channel=self._channel)
+                poison.append(self.poison(delivery, Reason(UNDELIVERABLE, type(error).__name__)))
             else:
                 people.update(_person(message))
-        carriers = {id_: Carrier(id_, tuple(same), consumer) for id_, same in found.items()}
+        carriers = {
+            id_: Carrier(id_, tuple(same), consumer, self._keys.get(same[0].queue, self._ordinary_key))
+            for id_, same in found.items()
+        }
         return Sorted(carriers, poison, frozenset(people))
 
-    def poison(self, delivery: Delivery, reason: Reason, tenant: str = "default") -> Poison:
+    def poison(self, delivery: Delivery, reason: Reason, tenant: str = _DEFAULT_TENANT) -> Poison:
         """`delivery` as poison for `reason`."""
         letter = foreign_letter(
             delivery.body, reason, letter_id=self._identifiers.new(), channel=self._channel, tenant=tenant
         )
         return Poison(delivery, letter)
+
+    def undeliverable(self, poison: Poison) -> Poison:
+        """`poison` with a letter that holds nothing of the message: the database refused the one with its values."""
+        letter = foreign_letter(
+            b"",
+            Reason(UNDELIVERABLE, "its dead letter was refused"),
+            letter_id=poison.letter.id,
+            channel=self._channel,
+        )
+        return Poison(poison.delivery, letter)
 
     async def _identify(self, message: QueueMessage) -> UUID:
         if message.notification_id is not None:
@@ -68,13 +111,24 @@ class Intake:
 
 
 def _decode(body: bytes) -> QueueMessage:
+    """Raises _NotOursError."""
     try:
         message = _DECODER.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _NotOursError("malformed", str(error)[:200]) from error
+    except (ValueError, RecursionError) as error:  # msgspec.DecodeError and UnicodeDecodeError are ValueErrors
+        raise _NotOursError("malformed", str(error)) from error
+    if not _fits(message.tenant):
+        raise _NotOursError("malformed", "tenant is longer than 255 characters or has a NUL character")
     if message.schema_version != SCHEMA_VERSION:
         raise _NotOursError("malformed", f"unknown schema_version {message.schema_version}", message.tenant)
+    if not _fits(message.request_id):
+        reason = "request_id is longer than 255 characters or has a NUL character"
+        raise _NotOursError("malformed", reason, message.tenant)
     return message
+
+
+def _fits(text: str) -> bool:
+    """Whether a column of 255 characters takes it on every database."""
+    return len(text) <= _LONGEST_KEY and "\0" not in text
 
 
 def _person(message: QueueMessage) -> Iterator[Person]:

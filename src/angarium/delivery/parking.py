@@ -6,7 +6,7 @@ from datetime import timedelta
 from angarium.contracts.errors import Transient
 from angarium.contracts.messages import WORK_EXCHANGE
 from angarium.delivery.work import Carrier
-from angarium.notifications.messages import without_variables
+from angarium.notifications.messages import carried_headers, pointer
 from angarium.notifications.topology import next_delay
 from angarium.platform.broker.port import Broker, Outgoing
 from angarium.platform.clock import Clock
@@ -46,15 +46,23 @@ class Parking:
             return await self._broker.publish(messages)
         except Transient:
             return [False] * len(messages)
+        except Exception:
+            self._logger.exception("parking.failed", count=len(messages))
+        # Whatever broke: one message must not keep the others from their delay.
+        if len(messages) == 1:
+            return [False]
+        return [taken for message in messages for taken in await self._publish([message])]
 
     def _delayed(self, carrier: Carrier, wait: timedelta) -> Outgoing:
         delivery = carrier.deliveries[0]
         return Outgoing(
             exchange=WORK_EXCHANGE,
-            routing_key=delivery.routing_key,
+            # Not the delivery's own key: it may be one that no queue is bound with (the default exchange, a shovel),
+            # and a message that finds no queue at the end of its delay stays in the delay queue, in others' way.
+            routing_key=carrier.routing_key,
             # Delay queues hold messages for hours; an erasure must find no variables there.
-            body=without_variables(delivery.body),
+            body=pointer(delivery.body, carrier.notification_id),
             message_id=str(carrier.notification_id),
-            headers=delivery.headers,
+            headers=carried_headers(delivery.headers),
             delay=next_delay(wait, self._delays),
         )

@@ -107,6 +107,10 @@ class Preparation:
         same = self._checked(claimed, _addresses_of(contact, claimed.channel))[0] == ready.addresses
         return None if same else self._results.deferred(claimed, timedelta(0))
 
+    def broken(self, claimed: Claimed, error: Exception) -> Result:
+        """What a claim ends in (or waits for) whose preparation failed in a way that nothing expects."""
+        return self._results.broken(claimed, error, self._delays)
+
     async def render(self, step: Unrendered) -> Ready | Result:
         """The rest of a preparation that is not quick; it holds up nobody else."""
         claimed = step.claimed

@@ -15,11 +15,16 @@ from angarium.rendering.content import Content
 
 
 class Carrier(msgspec.Struct, frozen=True, eq=False):
-    """The unacknowledged deliveries that speak of one notification; they are settled together."""
+    """The unacknowledged deliveries that speak of one notification; they are settled together.
+
+    `routing_key`: the key of our own that brings them again. Theirs may be another program's, which no queue is
+    bound with.
+    """
 
     notification_id: UUID
     deliveries: tuple[Delivery, ...]
     consumer: Consumer
+    routing_key: str
 
 
 class Poison(msgspec.Struct, frozen=True, eq=False):

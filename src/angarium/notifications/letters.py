@@ -32,9 +32,13 @@ def letter_of(claimed: Claimed, reason: Reason, *, letter_id: UUID, attempts: in
 def foreign_letter(
     body: bytes, reason: Reason, *, letter_id: UUID, channel: Channel, tenant: str = "default"
 ) -> NewDeadLetter:
-    """The dead letter of a message that is none of ours, with its payload, size-capped."""
-    payload = body[: PAYLOAD_LIMIT * 4].decode("utf-8", "replace").replace("\x00", "\ufffd")[:PAYLOAD_LIMIT]
-    return NewDeadLetter(id=letter_id, tenant=tenant, channel=channel, reason=reason, attempts=1, payload=payload)
+    """The dead letter of a message that is none of ours, with its payload, size-capped.
+
+    Payload and reason are made storable: what is not UTF-8 and NUL, which PostgreSQL refuses, are replaced.
+    """
+    payload = _storable(body[: PAYLOAD_LIMIT * 4])[:PAYLOAD_LIMIT]
+    safe = Reason(reason.code, _storable(reason.message.encode("utf-8", "replace")))
+    return NewDeadLetter(id=letter_id, tenant=tenant, channel=channel, reason=safe, attempts=1, payload=payload)
 
 
 def failed_message(letter: NewDeadLetter, failed_at: datetime) -> OutboxMessage:
@@ -58,3 +62,7 @@ def failed_message(letter: NewDeadLetter, failed_at: datetime) -> OutboxMessage:
         body=msgspec.json.encode(message),
         correlation_id=letter.correlation_id or "",
     )
+
+
+def _storable(text: bytes) -> str:
+    return text.decode("utf-8", "replace").replace("\x00", "\ufffd")

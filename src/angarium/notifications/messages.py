@@ -1,5 +1,6 @@
 """The queue message of a notification: a pointer to its record."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -7,11 +8,15 @@ from uuid import UUID
 import msgspec
 
 from angarium.contracts.fields import rfc3339
-from angarium.contracts.messages import WORK_EXCHANGE, QueueMessage, routing_key
+from angarium.contracts.messages import SCHEMA_VERSION, WORK_EXCHANGE, QueueMessage, routing_key
 from angarium.contracts.statuses import Channel
 from angarium.notifications.model import OutboxKey, OutboxKind, OutboxMessage
+from angarium.platform.telemetry.correlation import CORRELATION_HEADER
 
 _ENCODER = msgspec.json.Encoder()
+_LARGE = 65_536
+"""Bytes of a body beyond which only a pointer is published again. Our own messages are far smaller."""
+_LONGEST_HEADER = 255
 
 
 class Work(Protocol):
@@ -65,8 +70,30 @@ def work_message(work: Work) -> OutboxMessage:
     )
 
 
-def without_variables(body: bytes) -> bytes:
-    """`body`, a JSON object, without the member `variables`, which foreign messages may have."""
-    members = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-    members.pop("variables", None)
-    return _ENCODER.encode(members)
+def pointer(body: bytes, notification_id: UUID) -> bytes:
+    """A work message for `notification_id`: `body` without the member `variables`, which foreign messages may have.
+
+    A body that is large, or that cannot be read as a whole, is replaced by a bare pointer to the record, which holds
+    everything else.
+    """
+    if len(body) <= _LARGE:
+        try:
+            members = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+            members.pop("variables", None)
+            return _ENCODER.encode(members)
+        except (ValueError, RecursionError):
+            pass
+    return _ENCODER.encode(
+        {"schema_version": SCHEMA_VERSION, "request_id": "", "notification_id": str(notification_id)}
+    )
+
+
+def carried_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers that a message takes along when it is published again: its correlation id.
+
+    A publisher's others may not fit beside ours into one frame, and such a publish would end the connection.
+    """
+    correlation_id = headers.get(CORRELATION_HEADER, "")
+    if not correlation_id or len(correlation_id.encode("utf-8", "replace")) > _LONGEST_HEADER:
+        return {}
+    return {CORRELATION_HEADER: correlation_id}

@@ -33,7 +33,7 @@ async def test_every_odd_message_is_delivered_among_its_neighbours(
     async with broker.consume("email", prefetch=50) as consumer:
         for position, properties in enumerate(PROPERTIES.values()):
             assert all(await broker.publish([outgoing(body=b"%d" % (2 * position))]))
-            await publish_raw(rabbitmq_url, ("email", b"%d" % (2 * position + 1), properties))
+            await publish_raw(rabbitmq_url, (b"email", b"%d" % (2 * position + 1), properties))
         count = 2 * len(PROPERTIES)
         delivered = await collect(consumer, count, seconds=_SECONDS)
         assert sorted(bodies(delivered)) == list(range(count))
@@ -44,7 +44,7 @@ async def test_every_odd_message_is_delivered_among_its_neighbours(
 async def test_a_backlog_with_odd_messages_is_read_by_a_consumer_that_comes_later(
     broker: Broker, rabbitmq_url: str, log: StringIO
 ) -> None:
-    odd = [("email", b"%d" % (100 + position), properties) for position, properties in enumerate(PROPERTIES.values())]
+    odd = [(b"email", b"%d" % (100 + position), properties) for position, properties in enumerate(PROPERTIES.values())]
     assert all(await broker.publish(numbered(20)))
     await publish_raw(rabbitmq_url, *odd)
     assert all(await broker.publish(numbered(20)))
@@ -55,12 +55,11 @@ async def test_a_backlog_with_odd_messages_is_read_by_a_consumer_that_comes_late
 
 
 async def test_a_routing_key_that_is_not_utf_8_is_delivered(broker: Broker, rabbitmq_url: str) -> None:
-    raw = {"exchange": "events"}
     async with broker.consume("audit", prefetch=10) as consumer:
-        await publish_raw(rabbitmq_url, ("email.x", b"1", b"\x00\x00"), **raw)
+        await publish_raw(rabbitmq_url, (b"\xff.failed", b"1", b"\x00\x00"), exchange=b"events")
         [delivery] = await collect(consumer, 1, seconds=_SECONDS)
-    assert delivery.message_id is None
-    assert delivery.headers == {}
+    assert delivery.routing_key == "\ufffd.failed"
+    assert (delivery.message_id, delivery.headers) == (None, {})
 
 
 async def test_a_broker_without_a_limit_of_frames_takes_messages(

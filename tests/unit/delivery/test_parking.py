@@ -28,7 +28,7 @@ async def test_no_delay_queue_holds_variables(wait: timedelta, sent: dict[str, o
     await broker.declare(topology)
     await broker.publish([Outgoing(WORK_EXCHANGE, "email", msgspec.json.encode(sent), message_id="m")])
     async with broker.consume("email.queue", prefetch=1) as consumer:
-        carrier = Carrier(uuid4(), tuple(await consumer.receive(1)), consumer)
+        carrier = Carrier(uuid4(), tuple(await consumer.receive(1)), consumer, "email")
         parking = Parking(
             broker=broker, delays=topology.delays, clock=clock, logger=make_logger("email", stream=io.StringIO())
         )

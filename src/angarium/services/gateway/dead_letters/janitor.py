@@ -8,6 +8,7 @@ import msgspec
 
 from angarium.contracts.errors import Transient
 from angarium.contracts.messages import FAILED_KEY, FAILED_QUEUE, WORK_EXCHANGE
+from angarium.notifications.messages import carried_headers
 from angarium.notifications.store.port import NotificationStore
 from angarium.platform.broker.port import Broker, Consumer, Delivery, Outgoing
 from angarium.platform.clock import Clock
@@ -105,7 +106,11 @@ class _Pass:
         """Put the living behind the others: more than can be held must not hide what comes after them."""
         copies = [
             Outgoing(
-                WORK_EXCHANGE, FAILED_KEY, delivery.body, message_id=f"turned.{position}", headers=delivery.headers
+                WORK_EXCHANGE,
+                FAILED_KEY,
+                delivery.body,
+                message_id=f"turned.{position}",
+                headers=carried_headers(delivery.headers),
             )
             for position, delivery in enumerate(kept)
         ]
@@ -117,5 +122,5 @@ class _Pass:
 def _letter_id(delivery: Delivery) -> UUID | None:
     try:
         return msgspec.json.decode(delivery.body, type=_Letter).id
-    except msgspec.MsgspecError:
+    except (ValueError, RecursionError):  # msgspec's errors are ValueErrors, and so is a text that is not UTF-8
         return None
