@@ -6,6 +6,8 @@ import json
 import aio_pika
 import pytest
 
+from tests.support.raw_amqp import PROPERTIES, publish_raw
+from tests.support.smtp_script import Step
 from tests.support.system import DistributedSystem
 from tests.support.system_verbs import Json, new_email, new_name
 from tests.support.wait import until
@@ -120,6 +122,11 @@ MALFORMED = [
     b"\xff\xfe\x00",
     b'{"request_id": "x", "schema_version": 99}',
     b'{"request_id": "x", "notification_id": "no uuid"}',
+    b'{"request_id": "a\\u0000b"}',
+    b'{"request_id": "x", "tenant": "\\u0000"}',
+    b'{"request_id": "x", "tenant": "' + b"t" * 5000 + b'"}',
+    b'{"request_id": "' + b"r" * 5000 + b'"}',
+    b'{"request_id": "x", "schema_version": ' + b"9" * 400 + b"}",
 ]
 
 
@@ -145,3 +152,59 @@ async def test_malformed_ones_are_dead_lettered_and_their_neighbours_dont_notice
         return sum("message.dead_lettered" in line for line in lines) == len(MALFORMED) + len(marks)
 
     await until(buried, 15)
+
+
+async def test_properties_and_headers_may_hold_any_bytes(system: DistributedSystem) -> None:
+    addresses = [new_email() for _ in range(2 * len(PROPERTIES))]
+    bodies = [await _body(system, address) for address in addresses]
+    before = system.log("email").stat().st_size
+    await system.stop("email")
+    accepted: list[Json] = []
+    marks: list[str] = []
+    try:
+        for position, properties in enumerate(PROPERTIES.values()):
+            mark = new_name("odd")
+            accepted.append(await system.send(**bodies[2 * position]))
+            await publish_raw(system.vhost, (b"email.queue", f"broken {mark}".encode(), properties))
+            accepted.append(await system.send(**bodies[2 * position + 1]))
+            marks.append(mark)
+    finally:
+        await system.start("email")
+    for each in accepted:
+        found = await system.wait_for(each["notification_id"], "sent")
+        assert found["attempts"] == 1
+    for mark in marks:
+        letter = await _letter_with(system, mark)
+        assert (letter["reason"]["code"], letter["attempts"]) == ("malformed", 1)
+    assert all(len(system.sink.to(address)) == 1 for address in addresses)
+    assert b"broker.connection_lost" not in system.log("email").read_bytes()[before:]
+
+
+async def test_a_foreign_message_with_odd_properties_delivers_what_was_accepted(system: DistributedSystem) -> None:
+    for properties in PROPERTIES.values():
+        address = new_email()
+        body = await _body(system, address)
+        accepted = await system.send(**body)
+        await publish_raw(system.vhost, (b"email.queue", _message(body), properties))
+        await system.wait_for(accepted["notification_id"], "sent")
+        assert len(system.sink.to(address)) == 1
+
+
+async def test_a_message_by_the_default_exchange_is_retried_like_any_other(system: DistributedSystem) -> None:
+    address = new_email()
+    body = await _body(system, address)
+    await system.stop("email")
+    try:
+        accepted = await system.send(**body)
+
+        async def waits() -> bool:
+            return sum(await system.queue("email.queue")) == 1
+
+        await until(waits, 15, interval=0.2)
+        await system.rabbitmq.ctl("purge_queue", "-p", system.vhost.rpartition("/")[2], "email.queue")
+        await publish_raw(system.vhost, (b"email.queue", _message(body), b"\x00\x00"))
+        system.sink.script(address, Step(rcpt="451 4.3.0 try again"))
+    finally:
+        await system.start("email")
+    found = await system.wait_for(accepted["notification_id"], "sent")
+    assert found["attempts"] == 2

@@ -7,7 +7,7 @@ from io import StringIO
 import pytest
 
 from angarium.platform.broker.port import Broker, Topology
-from angarium.platform.broker.rabbitmq import RabbitMQBroker
+from angarium.platform.broker.rabbitmq.broker import RabbitMQBroker
 from angarium.platform.clock import SystemClock
 from angarium.platform.telemetry.logging import Logger
 from tests.conformance.broker.messages import bodies, collect, numbered, outgoing

@@ -23,8 +23,8 @@ from angarium.delivery.preparation import Preparation
 from angarium.delivery.work import Asked
 from angarium.notifications.model import NothingToDo, NotNow, Verdict
 from angarium.notifications.store.port import NotificationStore, StoreUnavailable
-from angarium.platform.broker.memory import MemoryBroker
-from angarium.platform.broker.memory_queue import Message
+from angarium.platform.broker.memory.broker import MemoryBroker
+from angarium.platform.broker.memory.queue import Message
 from angarium.platform.broker.port import Consumer, Delivery, Outgoing
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.telemetry.logging import make_logger
