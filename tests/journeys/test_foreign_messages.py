@@ -208,3 +208,26 @@ async def test_a_message_by_the_default_exchange_is_retried_like_any_other(syste
         await system.start("email")
     found = await system.wait_for(accepted["notification_id"], "sent")
     assert found["attempts"] == 2
+
+
+async def test_a_message_in_another_channels_queue_finds_its_own(system: DistributedSystem) -> None:
+    address = new_email()
+    body = await _body(system, address)
+    await system.stop("email")
+    try:
+        accepted = await system.send(**body)
+
+        async def waits() -> bool:
+            return sum(await system.queue("email.queue")) == 1
+
+        await until(waits, 15, interval=0.2)
+        await system.rabbitmq.ctl("purge_queue", "-p", system.vhost.rpartition("/")[2], "email.queue")
+        for queue in (b"sms.queue", b"push.urgent.queue"):
+            await publish_raw(system.vhost, (queue, _message(body), b"\x00\x00"))
+        await until(waits, 15, interval=0.2)
+    finally:
+        await system.start("email")
+    found = await system.wait_for(accepted["notification_id"], "sent")
+    assert found["attempts"] == 1
+    assert len(system.sink.to(address)) == 1
+    assert await system.queue("sms.queue") == (0, 0)

@@ -1,10 +1,13 @@
 """Dead letters: on the list until they are replayed or discarded, once."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+import pytest
+
 from angarium.contracts.statuses import Channel, Status
+from angarium.notifications.letters import PAYLOAD_LIMIT, failed_message, foreign_letter
 from angarium.notifications.model import NewDeadLetter, OutboxKey, OutboxKind, Reason
 from tests.conformance.store.backends import (
     OUTBOX_LEASE,
@@ -40,6 +43,19 @@ async def test_a_foreign_message_is_buried_with_its_payload(backend: Backend) ->
     assert await backend.reader.count_letters() == 1
     await backend.pass_time(OUTBOX_LEASE + SECOND)
     assert await backend.store.lease_outbox(10, lease=OUTBOX_LEASE) == [message]
+
+
+@pytest.mark.parametrize(
+    "body", [b"a\x00b", b"\xff\xfe", "\ud800".encode("utf-8", "surrogatepass"), b"\x01\x7f" * 20_000]
+)
+async def test_a_foreign_message_of_any_bytes_is_storable(backend: Backend, body: bytes) -> None:
+    reason = Reason("malformed", "a\x00b\ud800")
+    letter = foreign_letter(body, reason, letter_id=uuid4(), channel=Channel.SMS, tenant=TENANT)
+    await backend.store.bury([letter], [failed_message(letter, datetime(2026, 11, 26, tzinfo=UTC))])
+    shown = await backend.reader.letter(TENANT, letter.id)
+    assert shown is not None
+    assert (shown.payload, shown.reason.message) == (letter.payload, letter.reason.message)
+    assert len(shown.payload or "") <= PAYLOAD_LIMIT
 
 
 async def test_nothing_to_bury(backend: Backend) -> None:

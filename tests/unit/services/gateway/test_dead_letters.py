@@ -187,10 +187,19 @@ async def test_a_letter_nobody_knows_is_a_404(world: World) -> None:
         assert (answer.status_code, error_of(answer)["code"]) == (404, "not_found")
 
 
-async def test_the_janitor_takes_out_what_left_the_list_and_nothing_else(world: World) -> None:
+STRANGERS = {
+    "words": b"not a letter",
+    "not UTF-8": b'{"id": "\xff"}',
+    "deep": b'{"x": ' + b"[" * 100_000,
+    "no UUID": b'{"id": "\\u0000"}',
+}
+
+
+@pytest.mark.parametrize("body", STRANGERS.values(), ids=STRANGERS.keys())
+async def test_the_janitor_takes_out_what_left_the_list_and_nothing_else(world: World, body: bytes) -> None:
     for number in range(6):
         await fail(world, f"e-{number}")
-    stranger = Outgoing(WORK_EXCHANGE, FAILED_KEY, b"not a letter", message_id="stranger")
+    stranger = Outgoing(WORK_EXCHANGE, FAILED_KEY, body, message_id="stranger")
     assert await world.broker.publish([stranger]) == [True]
     for letter in (await letters(world))[1:3]:
         await world.client.post(f"{LETTERS}/{letter['id']}/replay")
