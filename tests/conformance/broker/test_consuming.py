@@ -1,10 +1,12 @@
 """What every broker does with deliveries until they are acknowledged."""
 
 import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import pytest
 
-from angarium.platform.broker.port import Broker, BrokerUnavailable
+from angarium.platform.broker.port import Broker, BrokerUnavailable, Consumer
 from tests.conformance.broker.messages import bodies, collect, nothing_comes, numbered, outgoing, take, until_ready
 from tests.support.wait import until
 
@@ -34,6 +36,30 @@ async def test_receive_waits_for_the_first(broker: Broker) -> None:
         receiving = asyncio.ensure_future(consumer.receive(10))
         await broker.publish([outgoing(body=b"7")])
         assert bodies(list(await asyncio.wait_for(receiving, 10))) == [7]
+
+
+async def test_waiting_takes_nothing(broker: Broker) -> None:
+    async with broker.consume("email", prefetch=10) as consumer:
+        waits = asyncio.ensure_future(consumer.wait())
+        await asyncio.wait({waits}, timeout=0.05)
+        assert (waits.done(), consumer.waiting, consumer.take(10)) == (False, 0, [])
+        await broker.publish(numbered(3))
+        await asyncio.wait_for(waits, 10)
+        await until(lambda: consumer.waiting == 3)
+        await asyncio.wait_for(consumer.wait(), 10)
+        assert bodies(consumer.take(2)) == [0, 1]
+        assert consumer.waiting == 1
+        assert bodies(consumer.take(2)) == [2]
+        assert (consumer.waiting, consumer.take(2)) == (0, [])
+
+
+async def test_what_was_not_taken_goes_back_with_the_rest(broker: Broker) -> None:
+    await broker.publish(numbered(4))
+    async with broker.consume("email", prefetch=10) as consumer:
+        await until(lambda: consumer.waiting == 4)
+        await consumer.ack(consumer.take(1))
+    async with broker.consume("email", prefetch=10) as consumer:
+        assert sorted(bodies(await take(consumer, 3))) == [1, 2, 3]
 
 
 async def test_cancelling_receive_loses_nothing(broker: Broker) -> None:
@@ -153,9 +179,12 @@ async def test_a_consumer_that_holds_its_prefetch_leaves_the_rest_to_others(brok
             assert len(await collect(other, 8)) == 8
 
 
-async def test_a_closed_broker_lets_receivers_go(broker: Broker) -> None:
+@pytest.mark.parametrize("waits", [lambda consumer: consumer.wait(), lambda consumer: consumer.receive(1)])
+async def test_a_closed_broker_lets_receivers_go(
+    broker: Broker, waits: Callable[[Consumer], Coroutine[Any, Any, object]]
+) -> None:
     async with broker.consume("email", prefetch=1) as consumer:
-        receiving = asyncio.ensure_future(consumer.receive(1))
+        receiving = asyncio.ensure_future(waits(consumer))
         await asyncio.wait({receiving}, timeout=0.05)
         await broker.close()
         with pytest.raises(BrokerUnavailable):

@@ -100,14 +100,34 @@ class QueueStats:
 
 
 class Consumer(Protocol):
-    """An open subscription to one queue; holds at most `prefetch` unacknowledged deliveries."""
+    """An open subscription to one queue; holds at most `prefetch` unacknowledged deliveries.
 
-    async def receive(self, limit: int) -> Sequence[Delivery]:
-        """1 to `limit` deliveries: what is there, or the first that comes. Cancelling it loses none.
+    Deliveries that have arrived wait in the consumer until they are taken: one after the other with `wait` and `take`,
+    by a caller that has to decide in between how many it can work on, or in one step with `receive`.
+    """
+
+    @property
+    def waiting(self) -> int:
+        """How many deliveries have arrived and are not taken."""
+        ...
+
+    async def wait(self) -> None:
+        """Return once a delivery has arrived. Takes none, so cancelling it loses none.
 
         Survives reconnections: it waits until the broker is back. Raises BrokerUnavailable once the broker is closed
         by its owner.
         """
+        ...
+
+    def take(self, limit: int) -> Sequence[Delivery]:
+        """0 to `limit` of the deliveries that have arrived, oldest first.
+
+        There may be fewer than `wait` saw: when the connection ends, what was not taken goes back to the queue.
+        """
+        ...
+
+    async def receive(self, limit: int) -> Sequence[Delivery]:
+        """1 to `limit` deliveries: what is there, or the first that comes. Waits, fails and is cancelled as `wait`."""
         ...
 
     async def ack(self, deliveries: Collection[Delivery]) -> None:

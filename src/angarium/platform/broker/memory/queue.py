@@ -86,7 +86,7 @@ class MemoryQueue:
         """Hand out what can be handed out."""
         self.expire()
         while self._ready and (consumer := self._next_consumer()):
-            consumer.take(self._ready.popleft())
+            consumer.arrive(self._ready.popleft())
 
     def expire(self) -> None:
         """Remove the messages at the head whose time is over."""
@@ -136,20 +136,30 @@ class MemoryConsumer:
         """Whether it may hold one more message."""
         return len(self._unsettled) < self._prefetch
 
-    def take(self, message: Message) -> None:
+    def arrive(self, message: Message) -> None:
         """A message from the queue."""
         self._next_tag += 1
         self._unsettled[self._next_tag] = message
         self._arrived.append(self._next_tag)
         self._wake.set()
 
-    async def receive(self, limit: int) -> Sequence[Delivery]:
+    @property
+    def waiting(self) -> int:
+        return len(self._arrived)
+
+    async def wait(self) -> None:
         while not self._arrived:
             if self._broker_closed:
                 raise BrokerUnavailable("the broker was closed")
             self._wake.clear()
             await self._wake.wait()
+
+    def take(self, limit: int) -> Sequence[Delivery]:
         return [self._delivery(self._arrived.popleft()) for _ in range(min(limit, len(self._arrived)))]
+
+    async def receive(self, limit: int) -> Sequence[Delivery]:
+        await self.wait()
+        return self.take(limit)
 
     async def ack(self, deliveries: Collection[Delivery]) -> None:
         self._queue.forget(len(self._settle(deliveries)))
@@ -166,7 +176,7 @@ class MemoryConsumer:
         self._queue.unsubscribe(self, unsettled)
 
     def broker_closed(self) -> None:
-        """Let whoever waits in `receive` know that nothing will come."""
+        """Let whoever waits know that nothing will come."""
         self._broker_closed = True
         self._wake.set()
 

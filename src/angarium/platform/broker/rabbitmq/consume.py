@@ -143,13 +143,23 @@ class RabbitMQConsumer:
         self._closed = False
         self._keeper = asyncio.create_task(self._keep())
 
-    async def receive(self, limit: int) -> Sequence[Delivery]:
+    @property
+    def waiting(self) -> int:
+        return len(self._arrived)
+
+    async def wait(self) -> None:
         while not self._arrived:
             if self._closed:
                 raise BrokerUnavailable("the broker was closed")
             self._wake.clear()
             await self._wake.wait()
+
+    def take(self, limit: int) -> Sequence[Delivery]:
         return [self._arrived.popleft() for _ in range(min(limit, len(self._arrived)))]
+
+    async def receive(self, limit: int) -> Sequence[Delivery]:
+        await self.wait()
+        return self.take(limit)
 
     async def ack(self, deliveries: Collection[Delivery]) -> None:
         if (subscription := self._subscription) is not None:
