@@ -6,12 +6,12 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from angarium.contracts.durations import RetryDelays
 from angarium.contracts.fields import Body, Category, Locale, TemplateCode, Timestamp
 from angarium.contracts.statuses import Channel, DeliveryPolicy
 
 Source = Annotated[str, StringConstraints(max_length=200_000, pattern=r"^[^\x00]*$")]
 Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,99}$")]
-RetryDelay = Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)?(ms|s|m|h)$")]
 VersionStatus = Literal["draft", "published", "superseded"]
 
 
@@ -47,7 +47,7 @@ class TemplateVersionCreate(TemplateParts):
     defaults: dict[Variable, Any] = Field(default_factory=dict)
     category: Category | None = None
     delivery_policy: DeliveryPolicy = DeliveryPolicy.AT_LEAST_ONCE
-    retry_delays: Annotated[list[RetryDelay], Field(max_length=20)] | None = None
+    retry_delays: RetryDelays | None = None
     translations: dict[Locale, TemplateParts] = Field(default_factory=dict)
 
 

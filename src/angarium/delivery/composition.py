@@ -65,10 +65,13 @@ class EngineParts:
 def build_engine(
     kit: ChannelKit, parts: EngineParts, *, retry_delays: Sequence[timedelta], concurrency: int, prefetch: int
 ) -> Engine:
-    """The engine of `kit.channel`; `concurrency` sends at once, `prefetch` messages held for each lane."""
+    """The engine of `kit.channel`: `concurrency` sends at once, `prefetch` messages held for each lane.
+
+    Messages being sent count as held, so `prefetch` is at least `concurrency`.
+    """
     clock, logger, store = parts.clock, parts.logger, parts.store
     results = Results(clock, parts.identifiers)
-    slots = Slots(concurrency)
+    slots = Slots(concurrency, clock)
     leases = LeaseKeeper(store=store, clock=clock, logger=logger)
     publisher = OutboxPublisher(store=store, broker=parts.broker, logger=logger)
     parking = Parking(broker=parts.broker, delays=parts.topology.delays, clock=clock, logger=logger)
@@ -87,7 +90,7 @@ def build_engine(
     )
     return Engine(
         channel=kit.channel,
-        prefetch=prefetch,
+        prefetch=max(prefetch, concurrency),
         broker=parts.broker,
         claiming=Claiming(
             channel=kit.channel,
@@ -133,5 +136,6 @@ def build_engine(
         ),
         leases=leases,
         slots=slots,
+        clock=clock,
         logger=logger,
     )

@@ -1,28 +1,35 @@
 """The engine of every channel worker: claim → check → render → send → record → settle."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from angarium.contracts.messages import light_queue, urgent_queue, work_queue
 from angarium.contracts.statuses import Channel
 from angarium.delivery.burying import Burying
 from angarium.delivery.claiming import Claiming
+from angarium.delivery.held import BatchHeld, Held
 from angarium.delivery.leases import LeaseKeeper
 from angarium.delivery.preparation import Preparation
 from angarium.delivery.recording import Recorder
 from angarium.delivery.sending import Sending
-from angarium.delivery.slots import Slots
-from angarium.delivery.work import Carrier, Finished, Ready, Step, Unrendered
-from angarium.notifications.model import Claimed
-from angarium.platform.broker.port import Broker, Consumer, Delivery
+from angarium.delivery.slots import Lane, Slots
+from angarium.delivery.work import Finished, Ready, Sorted, Step, Unrendered
+from angarium.notifications.model import Claimed, Verdict
+from angarium.platform.broker.port import Broker, BrokerUnavailable, Consumer, Delivery
+from angarium.platform.clock import Clock
 from angarium.platform.telemetry.correlation import bind_correlation
 from angarium.platform.telemetry.logging import Logger
 
 DRAIN = timedelta(seconds=25)
 """How long sends under way may take to finish after a stop."""
+STUCK_AFTER = timedelta(minutes=5)
+"""How long work may wait while no slot comes free. Longer than any send takes, with every timeout on its way."""
+_AWAY_PAUSE = 0.5
+_RESTART_PAUSE = 1.0
 
 
 class Engine:
@@ -41,6 +48,7 @@ class Engine:
         recorder: Recorder,
         leases: LeaseKeeper,
         slots: Slots,
+        clock: Clock,
         logger: Logger,
     ) -> None:
         self._channel = channel
@@ -53,91 +61,147 @@ class Engine:
         self._recorder = recorder
         self._leases = leases
         self._slots = slots
+        self._clock = clock
         self._logger = logger
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Deliver until `stop` is set, then finish what is under way (at most `DRAIN`) and return."""
+        """Deliver until `stop` is set, then finish what is under way (at most `DRAIN`) and return.
+
+        A lane or the renewal of leases that fails is started again by itself. Raises BrokerUnavailable once the broker
+        is closed.
+        """
         async with AsyncExitStack() as stack:
-            keeper = asyncio.create_task(self._leases.run())
+            keeper = asyncio.create_task(self._kept("leases", self._leases.run))
             stack.push_async_callback(_end, [keeper])
-            lanes = [
-                asyncio.create_task(self._lane(await self._open(stack, queue), urgent=urgent))
-                for queue, urgent in (
-                    (urgent_queue(self._channel), True),
-                    (light_queue(self._channel), True),
-                    (work_queue(self._channel), False),
-                )
-            ]
+            consumers = {lane: await self._open(stack, queue) for lane, queue in self._queues().items()}
+            stack.push_async_callback(_end, self._tasks)
             stopped = asyncio.create_task(stop.wait())
+            lanes = [
+                asyncio.create_task(self._kept(lane, partial(self._lane, lane, consumer)))
+                for lane, consumer in consumers.items()
+            ]
+            stack.push_async_callback(_end, [stopped, *lanes])
             await asyncio.wait([stopped, keeper, *lanes], return_when=asyncio.FIRST_COMPLETED)
             await _end([stopped, *lanes])
             with self._sending.waiting_is_over():
                 await self._drain()
             _raise_first([keeper, *lanes])
 
+    def stuck(self) -> str | None:
+        """Why nothing is delivered though messages wait, in words that anyone may read; None while work moves on."""
+        seconds = self._slots.waits_in_vain()
+        if seconds <= STUCK_AFTER.total_seconds():
+            return None
+        since = f"{seconds / 60:.0f} minutes"
+        return f"{self._channel} messages wait, and no send has finished for {since}: every slot is held"
+
+    def _queues(self) -> dict[Lane, str]:
+        return {
+            Lane.URGENT: urgent_queue(self._channel),
+            Lane.LIGHT: light_queue(self._channel),
+            Lane.ORDINARY: work_queue(self._channel),
+        }
+
     async def _open(self, stack: AsyncExitStack, queue: str) -> Consumer:
         return await stack.enter_async_context(self._broker.consume(queue, prefetch=self._prefetch))
 
-    async def _lane(self, consumer: Consumer, *, urgent: bool) -> None:
-        """Take as many deliveries as there are slots, for ever.
+    async def _kept(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Do endless `work`, again after every error but the end of the broker."""
+        while True:
+            try:
+                await work()
+            except BrokerUnavailable:
+                raise
+            except Exception:
+                self._logger.exception("engine.part_restarts", part=name, channel=self._channel)
+                await self._clock.sleep(_RESTART_PAUSE)
+
+    async def _lane(self, lane: Lane, consumer: Consumer) -> None:
+        """Take the messages that have arrived, as many as the lane gets slots for, and work on them; endless.
 
         While one batch is claimed and prepared, slots come free and deliveries gather for the next: so batches grow
         with the load, as in a group commit.
         """
         while True:
-            await self._slots.some_free(urgent=urgent)
-            deliveries = await consumer.receive(max(1, self._slots.free(urgent=urgent)))
-            await self._slots.take(len(deliveries), urgent=urgent)
-            await asyncio.wait([self._start(self._process(deliveries, consumer))])
+            await consumer.wait()
+            with await self._slots.grant(lane, lambda: consumer.waiting) as slots:
+                deliveries = consumer.take(slots.count)
+                taken = slots.split(len(deliveries))
+            if deliveries:
+                batch = BatchHeld(taken, deliveries, consumer=consumer, leases=self._leases)
+                await asyncio.wait([self._start(self._process(batch), batch)])
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _start(self, work: Coroutine[Any, Any, None], owner: Held | BatchHeld | None = None) -> asyncio.Task[None]:
+        """A task for `work`. What `owner` holds is given back even if the task is cancelled before its first step."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._ended)
+        task.add_done_callback(partial(self._ended, owner))
         return task
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _ended(self, owner: Held | BatchHeld | None, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
+        if owner is not None:
+            owner.give_back()
         if not task.cancelled() and task.exception() is not None:
-            self._logger.error("engine.batch_failed", exc_info=task.exception())
+            self._logger.error("engine.batch_failed", channel=self._channel, exc_info=task.exception())
 
-    async def _process(self, deliveries: Sequence[Delivery], consumer: Consumer) -> None:
-        """One batch, whose slots are held: claim, prepare, and start a send for each that is ready."""
-        spare = len(deliveries)
-        try:
-            batch, verdicts, ahead = await self._claiming.claim(deliveries, consumer)
+    async def _process(self, batch: BatchHeld) -> None:
+        """Claim and prepare a batch, and start a send for each notification that is ready."""
+        async with batch:
+            found, verdicts, ahead = await self._claiming.claim(batch.deliveries, batch.consumer)
             claimed = [verdict for verdict in verdicts if isinstance(verdict, Claimed)]
-            if batch.poison or len(claimed) < len(verdicts):
-                self._start(self._burying.set_aside(batch, verdicts, consumer))
-            for claim, step in zip(claimed, await self._claiming.prepare(claimed, ahead), strict=True):
-                self._start(self._deliver(batch.carriers[claim.id], claim, step))
-                spare -= 1
-        finally:
-            await self._slots.give_back(spare)
+            held = batch.claim(claimed, found.carriers)
+            if found.poison or len(claimed) < len(verdicts):
+                self._start(self._put_aside(batch.hand_on_unclaimed(), found, verdicts, batch.consumer))
+            for one, step in zip(held, await self._claiming.prepare(claimed, ahead), strict=True):
+                self._start(self._deliver(one, step), batch.hand_on(one))
 
-    async def _deliver(self, carrier: Carrier, claimed: Claimed, step: Step) -> None:
+    async def _put_aside(
+        self, unclaimed: Sequence[Delivery], found: Sorted, verdicts: Sequence[Verdict], consumer: Consumer
+    ) -> None:
+        """Settle what led to no claim; where our own code fails on it, it goes back to the queue."""
+        async with AsyncExitStack() as unsettled:
+            unsettled.push_async_callback(consumer.release, unclaimed)
+            try:
+                await self._burying.set_aside(found, verdicts, consumer)
+            except Exception:
+                await self._clock.sleep(_AWAY_PAUSE)  # it comes again at once
+                raise
+            unsettled.pop_all()
+
+    async def _deliver(self, held: Held, step: Step) -> None:
         """Send (where that is what is left to do), record, settle."""
+        claimed = held.claimed
         with bind_correlation(claimed.correlation_id, claimed.traceparent):
-            step = await self._preparation.render(step) if isinstance(step, Unrendered) else step
-            result = await self._sending.send(step) if isinstance(step, Ready) else step
-            await self._recorder.finish(Finished(carrier, claimed, result))
+            try:
+                async with held:
+                    step = await self._preparation.render(step) if isinstance(step, Unrendered) else step
+                    result = await self._sending.send(step) if isinstance(step, Ready) else step
+                    await self._recorder.finish(Finished(held.carrier, claimed, result))
+            except Exception:
+                self._logger.exception("delivery.failed", notification_id=str(claimed.id), channel=claimed.channel)
 
     async def _drain(self) -> None:
         """Let what is under way finish; what does not in time is left to its lease."""
+        done, overdue = asyncio.create_task(self._idle()), asyncio.create_task(self._clock.sleep(DRAIN.total_seconds()))
         try:
-            async with asyncio.timeout(DRAIN.total_seconds()):
-                while self._tasks:
-                    await asyncio.wait(self._tasks)
-        except TimeoutError:
+            await asyncio.wait([done, overdue], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await _end([done, overdue])
+        if self._tasks:
             self._logger.warning("engine.drain_timed_out", unfinished=len(self._tasks))
-            await _end(self._tasks)
+
+    async def _idle(self) -> None:
+        while self._tasks:
+            await asyncio.wait(self._tasks)
 
 
-async def _end(tasks: Sequence[asyncio.Task[Any]] | set[asyncio.Task[Any]]) -> None:
-    for task in tasks:
+async def _end(tasks: Collection[asyncio.Task[Any]]) -> None:
+    ending = tuple(tasks)
+    for task in ending:
         task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.gather(*ending, return_exceptions=True)
 
 
 def _raise_first(tasks: Sequence[asyncio.Task[Any]]) -> None:

@@ -68,6 +68,10 @@ class LeaseKeeper:
             except Transient:
                 self._logger.warning("lease.renewal_failed", count=len(ids))
                 continue
+            except Exception:
+                # The leases of the other tokens must not end for it.
+                self._logger.exception("lease.renewal_failed", count=len(ids))
+                continue
             held = self._held.get(token)
             if held is None:
                 continue

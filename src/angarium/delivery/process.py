@@ -3,7 +3,7 @@
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 
@@ -26,7 +26,7 @@ from angarium.platform.broker.opening import open_broker
 from angarium.platform.cache.opening import open_cache
 from angarium.platform.clock import Clock, SystemClock
 from angarium.platform.http.client.client import ServiceClient
-from angarium.platform.http.frame.health import Health, answers, probe_app
+from angarium.platform.http.frame.health import Check, Health, answers, probe_app
 from angarium.platform.http.server.server import reserve, serve
 from angarium.platform.http.server.tls import client_context
 from angarium.platform.identifiers import Identifiers
@@ -77,6 +77,7 @@ async def _run_on(
             concurrency=settings.worker_concurrency,
             prefetch=settings.worker_prefetch,
         )
+        health.add("delivery", moves_on([engine]))
         probe = probe_app(health, metrics)
         async with asyncio.TaskGroup() as tasks:
             serving = serve(probe, settings=settings, port=settings.port, logger=logger, stop=stop, listener=listener)
@@ -93,6 +94,15 @@ async def keep_delivering(engine: Engine, parts: EngineParts, stop: asyncio.Even
         except Exception as error:  # noqa: BLE001 - whatever it is, the worker comes back
             parts.logger.warning("engine.restarts", error=type(error).__name__, reason=str(error)[:200])
             await _pause(stop)
+
+
+def moves_on(engines: Sequence[Engine]) -> Check:
+    """The check that deliveries of these engines move on while messages wait."""
+
+    async def check() -> str | None:
+        return next((reason for engine in engines if (reason := engine.stuck()) is not None), None)
+
+    return check
 
 
 async def _pause(stop: asyncio.Event) -> None:

@@ -58,15 +58,8 @@ class Recorder:
         )
 
     async def finish(self, finished: Finished) -> None:
-        """Record, then settle; holds its slot until then. Returns when its slot is free again."""
-        try:
-            await self._batches.submit(finished)
-        except Exception:
-            # A result that cannot be written must not hold its slot for ever.
-            self._logger.exception("record.failed", notification_id=str(finished.claimed.id))
-            await finished.carrier.consumer.release(finished.carrier.deliveries)
-            self._leases.let_go(finished.claimed.claim_token, finished.claimed.id)
-            await self._slots.give_back(1)
+        """Record, then settle its messages. What cannot be recorded raises, and its messages are not settled."""
+        await self._batches.submit(finished)
 
     async def _gather(self, waiting: int) -> None:
         """Let results that are about to come share a statement; nobody waits for the last ones."""
@@ -78,7 +71,6 @@ class Recorder:
         for finished in batch:
             self._leases.let_go(finished.claimed.claim_token, finished.claimed.id)
         await self._settle(batch, written)
-        await self._slots.give_back(len(batch))
         return written
 
     async def _patiently(self, results: Sequence[Result]) -> Sequence[bool]:

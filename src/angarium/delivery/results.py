@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from angarium.contracts.durations import later
 from angarium.contracts.fields import rfc3339
 from angarium.contracts.statuses import DeliveryPolicy, Status
 from angarium.delivery.outcome import Ambiguous, Configuration, Outcome, Permanent, Retry, Sent, outcome_word
@@ -167,7 +168,7 @@ class Results:
             id=claimed.id,
             claim_token=claimed.claim_token,
             status=Status.RETRYING,
-            events=(*_events(claimed, attempts, next_at=now + wait), event),
+            events=(*_events(claimed, attempts, next_at=later(now, wait)), event),
             provider=provider,
             wait=wait,
         )

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
+from angarium.contracts.durations import stored_retry_delays
 from angarium.contracts.templates import CompiledTemplate
-from angarium.platform.settings.values import parse_duration
 
 LONGEST_RETRY_AFTER = timedelta(hours=1)
 """A provider that asks for more is asked again after this."""
@@ -14,7 +14,7 @@ def delays_of(template: CompiledTemplate | None, configured: Sequence[timedelta]
     """The retry schedule: the template's own, else the channel's."""
     if template is None or template.retry_delays is None:
         return configured
-    return [parse_duration(delay) for delay in template.retry_delays]
+    return stored_retry_delays(template.retry_delays)
 
 
 def retry_wait(attempt: int, delays: Sequence[timedelta], after: timedelta | None) -> timedelta | None:

@@ -20,7 +20,7 @@ from angarium.channels.push.channel import build_kit as push_kit
 from angarium.channels.sms.channel import build_kit as sms_kit
 from angarium.delivery.composition import EngineParts, build_engine
 from angarium.delivery.engine import Engine
-from angarium.delivery.process import ProviderParts, keep_delivering, worker_name
+from angarium.delivery.process import ProviderParts, keep_delivering, moves_on, worker_name
 from angarium.delivery.settings import WorkerSettings
 from angarium.delivery.unsubscribing import unsubscribing_of
 from angarium.directory.gateway.authenticator import RemoteAuthenticator
@@ -149,6 +149,7 @@ async def compose_embedded(settings: EmbeddedSettings, *, logger: Logger) -> Asy
         await shared.store.requeue_unfinished()
         parts = _engine_parts(shared, settings.worker, LocalContacts(users.state.people, shared.contacts))
         engines = _build_engines(settings.worker, parts, client, stack)
+        running.gateway.health.add("delivery", moves_on(engines))
         app = OnePort(running.gateway.app, users=users, templates=templates)
         yield Embedded(app=app, engines=engines, parts=parts, api_key=running.api_key, smtp_port=shared.smtp_port)
 

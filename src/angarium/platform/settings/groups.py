@@ -14,15 +14,15 @@ from angarium.platform.settings.base import NOT_IN_PRODUCTION, Settings, sqlite_
 from angarium.platform.settings.sources import wrong
 from angarium.platform.settings.values import (
     Duration,
-    DurationList,
     Networks,
     ProviderUrl,
     ProviderUrls,
     RateLimit,
     RateLimitField,
+    RetryDelayList,
     Words,
-    parse_durations,
     parse_provider_urls,
+    parse_retry_delays,
 )
 
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -75,10 +75,10 @@ class BrokerSettings(Settings):
     broker_url: str = Field(default="memory://", repr=False)
     queue_message_ttl: Duration | None = None
     queue_max_length: Annotated[int, Field(ge=1)] | None = None
-    retry_delays: DurationList = parse_durations(DEFAULT_RETRY_DELAYS)
-    email_retry_delays: DurationList | None = None
-    push_retry_delays: DurationList | None = None
-    sms_retry_delays: DurationList | None = None
+    retry_delays: RetryDelayList = parse_retry_delays(DEFAULT_RETRY_DELAYS)
+    email_retry_delays: RetryDelayList | None = None
+    push_retry_delays: RetryDelayList | None = None
+    sms_retry_delays: RetryDelayList | None = None
     status_events: Literal["on", "off"] = "off"
 
     def delays(self, channel: Channel) -> tuple[timedelta, ...]:

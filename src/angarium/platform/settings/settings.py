@@ -19,12 +19,11 @@ from angarium.platform.settings.groups import (
 )
 from angarium.platform.settings.values import (
     Duration,
-    DurationList,
     ProviderUrl,
     ProviderUrls,
     RateLimit,
     RateLimitField,
-    parse_duration,
+    RetryDelayList,
 )
 
 __all__ = [
@@ -34,7 +33,6 @@ __all__ = [
     "CallbackSettings",
     "DirectorySettings",
     "Duration",
-    "DurationList",
     "MailboxSettings",
     "NotificationsDatabaseSettings",
     "Port",
@@ -46,9 +44,9 @@ __all__ = [
     "RateLimit",
     "RateLimitField",
     "RateLimitSettings",
+    "RetryDelayList",
     "Settings",
     "TemplatesDatabaseSettings",
     "UsersDatabaseSettings",
-    "parse_duration",
     "sqlite_in_data_dir",
 ]

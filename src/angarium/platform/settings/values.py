@@ -15,30 +15,16 @@ from urllib.parse import unquote
 from pydantic import BeforeValidator
 from pydantic_settings import NoDecode
 
+from angarium.contracts.durations import check_retry_delays, parse_duration
+
 Network = IPv4Network | IPv6Network
 
-_DURATION = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)(ms|s|m|h|d)")
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_PERIODS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 _RATE = re.compile(r"(\d{1,9})\s*/\s*(s|second|m|minute|h|hour)")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:]*)(?::(\d{1,5}))?")
 _COMMON_OPTIONS = frozenset({"base_url", "rate", "timeout", "weight"})
 _HIGHEST_PORT = 65535
-
-
-def parse_duration(value: object) -> timedelta:
-    """`250ms`, `10s`, `1.5m`, `1h` or `2d`. Raises ValueError."""
-    if isinstance(value, timedelta):
-        return value
-    match = _DURATION.fullmatch(str(value).strip())
-    if match is None:
-        message = "must be a duration such as 250ms, 10s, 2m or 1h"
-        raise ValueError(message)
-    try:
-        return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
-    except OverflowError:
-        message = "is too long a duration"
-        raise ValueError(message) from None
 
 
 def split_list(value: object) -> tuple[Any, ...]:
@@ -51,6 +37,11 @@ def split_list(value: object) -> tuple[Any, ...]:
 def parse_durations(value: object) -> tuple[timedelta, ...]:
     """Durations by comma. Raises ValueError."""
     return tuple(parse_duration(item) for item in split_list(value))
+
+
+def parse_retry_delays(value: object) -> tuple[timedelta, ...]:
+    """The waits between attempts by comma. Raises ValueError."""
+    return tuple(check_retry_delays(parse_durations(value)))
 
 
 def parse_networks(value: object) -> tuple[Network, ...]:
@@ -79,7 +70,7 @@ class RateLimit:
         if match is None or int(match[1]) == 0:
             message = "must be off, or a count and a unit such as 100/second, 10/minute or 1000/hour"
             raise ValueError(message)
-        return cls(int(match[1]), timedelta(seconds=_UNITS[match[2][0]]))
+        return cls(int(match[1]), timedelta(seconds=_PERIODS[match[2][0]]))
 
     @property
     def per_second(self) -> float:
@@ -193,8 +184,8 @@ def parse_provider_urls(value: object) -> tuple[ProviderUrl, ...]:
 
 Duration = Annotated[timedelta, NoDecode, BeforeValidator(parse_duration)]
 """A length of time: `250ms`, `10s`, `2m`, `1h`."""
-DurationList = Annotated[tuple[timedelta, ...], NoDecode, BeforeValidator(parse_durations)]
-"""Lengths of time by comma."""
+RetryDelayList = Annotated[tuple[timedelta, ...], NoDecode, BeforeValidator(parse_retry_delays)]
+"""The waits between attempts, by comma: 10 ms to 24 h each, at most 20."""
 RateLimitField = Annotated[RateLimit | None, NoDecode, BeforeValidator(parse_rate_limit)]
 """`20000/second`, or `off` (None)."""
 ProviderUrls = Annotated[tuple[ProviderUrl, ...], NoDecode, BeforeValidator(parse_provider_urls)]

@@ -186,7 +186,7 @@ class Gateway:
     def _build_app(self) -> FastAPI:
         parts = self.parts
         sending = SendingRoutes(self.acceptor).routers()
-        health = _health(parts)
+        self.health = health = _health(parts)
         app = build_app(
             service="gateway",
             title=TITLE,

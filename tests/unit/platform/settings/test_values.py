@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from angarium.platform.settings.settings import ProviderUrl, RateLimit, parse_duration
-from angarium.platform.settings.values import parse_durations, parse_networks, parse_provider_urls
+from angarium.contracts.durations import parse_duration
+from angarium.platform.settings.settings import ProviderUrl, RateLimit
+from angarium.platform.settings.values import parse_durations, parse_networks, parse_provider_urls, parse_retry_delays
 
 
 @pytest.mark.parametrize(
@@ -28,6 +29,17 @@ def test_what_is_no_duration_is_refused_with_an_example(text: str) -> None:
 def test_durations_keep_their_order(milliseconds: list[int]) -> None:
     text = ",".join(f"{n}ms" for n in milliseconds)
     assert parse_durations(text) == tuple(timedelta(milliseconds=n) for n in milliseconds)
+
+
+def test_retry_delays_lie_between_10_ms_and_24_hours() -> None:
+    assert parse_retry_delays("10ms,24h") == (timedelta(milliseconds=10), timedelta(hours=24))
+    assert parse_retry_delays("") == ()
+
+
+@pytest.mark.parametrize("text", ["1s,9ms", "25h", "2d", "9999999999h", ",".join(["1s"] * 21)])
+def test_other_retry_delays_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="retry delay"):
+        parse_retry_delays(text)
 
 
 @pytest.mark.parametrize(

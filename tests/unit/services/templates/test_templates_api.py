@@ -238,6 +238,17 @@ async def test_internal_look_ups(client: httpx2.AsyncClient) -> None:
     assert version["required_variables"] == made["required_variables"]
 
 
+@pytest.mark.parametrize("delay", ["0ms", "9ms", "25h", "70000000h", "9999999999h", "99999999999999999999h", "soon"])
+async def test_a_retry_delay_out_of_bounds_is_refused_and_named(client: httpx2.AsyncClient, delay: str) -> None:
+    body = {"code": "welcome", "subject": "S", "content": "x", "retry_delays": ["1s", delay]}
+    answer = await client.post("/templates", json=body)
+    assert answer.status_code == 400, answer.text
+    assert [detail["field"] for detail in answer.json()["error"]["details"]] == ["retry_delays.1"]
+    many = await client.post("/templates", json={**body, "retry_delays": ["1s"] * 21})
+    assert many.status_code == 400
+    assert [detail["field"] for detail in many.json()["error"]["details"]] == ["retry_delays"]
+
+
 async def test_internal_paths_are_for_services_and_their_tenant(client: httpx2.AsyncClient) -> None:
     await created(client)
     path = "/internal/v1/templates/welcome/published"

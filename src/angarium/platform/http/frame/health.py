@@ -30,6 +30,10 @@ class Health:
         self._checks = {name: _Shared(check) for name, check in checks.items()}
         self._optional = optional
 
+    def add(self, name: str, check: Check) -> None:
+        """One more check, of what was made later."""
+        self._checks[name] = _Shared(check)
+
     async def problems(self) -> dict[str, str | None]:
         """Each dependency and why it is down, None where it is up.
 

@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, RowMapping, Select, Tuple, delete, func, literal, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from angarium.contracts.durations import later
 from angarium.contracts.fields import rfc3339
 from angarium.contracts.statuses import Status
 from angarium.notifications.store.schema import callbacks, notifications
@@ -155,7 +156,7 @@ class CallbackStore:
 
     async def _write(self, connection: AsyncConnection, attempted: Attempted, before: list[Any], now: datetime) -> None:
         callback, answer = attempted.callback, attempted.answer
-        next_at = None if attempted.wait is None else now + attempted.wait
+        next_at = None if attempted.wait is None else later(now, attempted.wait)
         attempt = {
             "id": str(self._identifiers.new()),
             "at": rfc3339(answer.at),
@@ -246,7 +247,7 @@ def _event(attempted: Attempted, now: datetime) -> dict[str, Any]:
     if answer.error is not None:
         event["answer"] = answer.error
     if attempted.wait is not None:
-        event["next_at"] = rfc3339(now + attempted.wait)
+        event["next_at"] = rfc3339(later(now, attempted.wait))
     return event
 
 

@@ -18,8 +18,9 @@ from angarium.channels.email.message import Sender
 from angarium.channels.email.providers.smtp.connect import Server, Tls
 from angarium.channels.email.providers.smtp.provider import POOL, SmtpProvider
 from angarium.channels.email.providers.smtp.times import Times
+from angarium.contracts.durations import parse_duration
 from angarium.platform.clock import Clock
-from angarium.platform.settings.values import ProviderUrl, parse_duration
+from angarium.platform.settings.values import ProviderUrl
 from angarium.platform.telemetry.logging import Logger
 
 PRESETS: Mapping[str, str] = MappingProxyType(
