@@ -191,6 +191,10 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     preferences: Preferences
 
 
+GONE = 2**31 - 1
+"""The version of a deleted user: above every version that a user can reach."""
+
+
 class ContactQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """`POST /internal/v1/contacts`: many users at once (service token only)."""
 
@@ -213,6 +217,12 @@ class ErasureAnswer(BaseModel):
     """How many sends and callbacks of the user were under way: erase again once they have ended."""
 
     sending: int
+
+
+class ContactVersions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """`POST /internal/v1/contact-versions` of the gateway: versions that users have reached (service token only)."""
+
+    versions: Annotated[dict[UUID, Annotated[int, msgspec.Meta(ge=1, le=GONE)]], msgspec.Meta(max_length=1000)]
 
 
 class ImportFault(BaseModel):

@@ -8,7 +8,7 @@ Guarantees every adapter gives, held by `tests/conformance/store`:
 - Each change of status is conditional on `TRANSITIONS`.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Protocol
 from uuid import UUID
@@ -135,6 +135,14 @@ class NotificationStore(Protocol):
 
     async def requeue_unfinished(self) -> int:
         """Give every pending, retrying or sending row an outbox row: for a broker that starts empty (embedded)."""
+        ...
+
+    async def raise_contact_versions(self, tenant: str, versions: Mapping[UUID, int]) -> None:
+        """Remember which version each user of `tenant` has reached; a lower one than is known changes nothing."""
+        ...
+
+    async def contact_versions(self, user_ids: Collection[UUID]) -> Mapping[UUID, int]:
+        """The version that each user has reached. Users that were never changed are omitted."""
         ...
 
     async def problem(self) -> str | None:

@@ -248,6 +248,16 @@ held_reports = Table(
 )
 """Delivery reports that came before the send they speak of was recorded."""
 
+contact_versions = Table(
+    "contact_versions",
+    metadata,
+    Column("user_id", Uuid(), nullable=False),
+    Column("tenant", _KEY, nullable=False),
+    Column("version", Integer(), nullable=False),
+    PrimaryKeyConstraint("user_id"),
+)
+"""The version that each user who was ever changed has reached. A cached copy of an older version is not used."""
+
 for _trigger in (callback_trigger, metadata_trigger, fallback_trigger, event_trigger):
     for _dialect, _statements in _trigger.TRIGGERS.items():
         for _statement in _statements:

@@ -61,6 +61,7 @@ from angarium.services.gateway.moving.reports import Receipts
 from angarium.services.gateway.moving.routes import DeliveryReportRoutes
 from angarium.services.gateway.moving.use_cases import Moves
 from angarium.services.gateway.reading.routes import NotificationRoutes
+from angarium.services.gateway.routes.contact_versions import contact_versions_router
 from angarium.services.gateway.tenants.routes import TenantRoutes
 from angarium.services.gateway.tenants.use_cases import Tenants
 from angarium.services.gateway.tokens.authentication import build_authenticator
@@ -216,6 +217,7 @@ class Gateway:
             AuditRoutes(AuditReader(parts.engine), self.audit).router(),
             InternalRoutes(self.ring.caller, self.tokens).router(),
             ErasureRoutes(_erasure(parts), parts.logger).router(),
+            contact_versions_router(parts.store),
             PreferencePages(parts.users_client).router(),
             DeliveryReportRoutes(self.receipts).router(),
             *parts.mailbox,

@@ -132,7 +132,7 @@ async def _open_parts(
         broker=broker,
         topology=topology_of(settings),
         cache=cache,
-        contacts=await _listening(RestContacts(users, cache, clock, metrics=metrics), stack),
+        contacts=await _listening(RestContacts(users, cache, clock, versions=store, metrics=metrics), stack),
         templates=WithBuiltIn(await _listening(RestTemplates(templates, cache, clock, metrics=metrics), stack)),
         users_client=users,
         templates_client=templates,

@@ -1,6 +1,6 @@
 """The notification store on PostgreSQL: one statement, one transaction, for each batch."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -24,6 +24,7 @@ from angarium.notifications.store.arguments import by_key
 from angarium.notifications.store.port import StoreUnavailable
 from angarium.notifications.store.postgresql import accept as accepting
 from angarium.notifications.store.postgresql import claim as claiming
+from angarium.notifications.store.postgresql import contact_versions as contacts
 from angarium.notifications.store.postgresql import dead_letters as dead
 from angarium.notifications.store.postgresql import outbox as publishing
 from angarium.notifications.store.postgresql import record as recording
@@ -203,6 +204,15 @@ class PostgresqlStore:
     async def requeue_unfinished(self) -> int:
         [row] = await self._fetch(sweeping.REQUEUE_UNFINISHED)
         return int(row["rows"])
+
+    async def raise_contact_versions(self, tenant: str, versions: Mapping[UUID, int]) -> None:
+        if versions:
+            await self._fetch(contacts.RAISE_CONTACT_VERSIONS, tenant, *zip(*sorted(versions.items()), strict=True))
+
+    async def contact_versions(self, user_ids: Collection[UUID]) -> Mapping[UUID, int]:
+        if not user_ids:
+            return {}
+        return {row["user_id"]: row["version"] for row in await self._fetch(contacts.CONTACT_VERSIONS, list(user_ids))}
 
     async def problem(self) -> str | None:
         try:

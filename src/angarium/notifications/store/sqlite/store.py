@@ -1,7 +1,7 @@
 """The NotificationStore of SQLite: each call is one function run as one transaction in the writer thread."""
 
 import sqlite3
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Concatenate, ParamSpec, TypeVar
 from uuid import UUID
@@ -23,6 +23,7 @@ from angarium.notifications.store.port import StoreUnavailable
 from angarium.notifications.store.schema import MIGRATIONS
 from angarium.notifications.store.sqlite import accept as accepting
 from angarium.notifications.store.sqlite import claim as claiming
+from angarium.notifications.store.sqlite import contact_versions as contacts
 from angarium.notifications.store.sqlite import dead_letters as dead
 from angarium.notifications.store.sqlite import outbox as publishing
 from angarium.notifications.store.sqlite import record as recording
@@ -102,6 +103,13 @@ class SqliteStore:
 
     async def requeue_unfinished(self) -> int:
         return await self._run_at(sweeping.requeue_unfinished)
+
+    async def raise_contact_versions(self, tenant: str, versions: Mapping[UUID, int]) -> None:
+        if versions:
+            await self._run(contacts.raise_versions, tenant, versions)
+
+    async def contact_versions(self, user_ids: Collection[UUID]) -> Mapping[UUID, int]:
+        return await self._run(contacts.find_versions, user_ids)
 
     async def problem(self) -> str | None:
         try:

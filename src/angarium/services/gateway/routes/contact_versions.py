@@ -1,0 +1,38 @@
+"""`POST /internal/v1/contact-versions`: the users service tells which versions users have reached."""
+
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter
+
+from angarium.contracts.envelope import Envelope, one
+from angarium.contracts.errors import ValidationFailed
+from angarium.contracts.users import ContactVersions
+from angarium.notifications.store.port import NotificationStore
+from angarium.platform.auth.caller import Caller
+from angarium.platform.http.frame.answers import JsonBytes
+from angarium.platform.http.frame.direct import ServiceRoute
+
+PATH = "/internal/v1/contact-versions"
+
+
+def contact_versions_router(store: NotificationStore) -> APIRouter:
+    """Keeps the versions beside the notifications, where workers can read them without the users service."""
+    router = APIRouter(include_in_schema=False, route_class=ServiceRoute)
+    answer: Envelope[None] = one(None, "Kept")
+    kept = answer.model_dump_json().encode()
+
+    @router.post(PATH, response_model=None)
+    async def keep(caller: Caller, content: Any) -> JsonBytes:
+        """For users of the caller's tenant. Durable once answered; a lower version than is known changes nothing."""
+        await store.raise_contact_versions(caller.tenant, _versions(content).versions)
+        return JsonBytes(kept)
+
+    return router
+
+
+def _versions(content: object) -> ContactVersions:
+    try:
+        return msgspec.convert(content, ContactVersions)
+    except ValueError as error:
+        raise ValidationFailed.of("body", str(error)) from None
