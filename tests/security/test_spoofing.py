@@ -23,6 +23,7 @@ from angarium.platform.cache.memory import MemoryCache
 from angarium.platform.http.client.client import ServiceClient
 from tests.security.whole import OPERATOR, SERVICE_TOKEN, World
 from tests.support.clock import ManualClock
+from tests.support.reached import Reached
 from tests.support.wait import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -151,7 +152,7 @@ async def test_a_copy_under_another_tenants_user_is_not_taken() -> None:
         raise httpx2.ConnectError("down")
 
     client = ServiceClient("http://users", service_token="t", name="users", transport=httpx2.MockTransport(down))
-    contacts = RestContacts(client, cache, clock)
+    contacts = RestContacts(client, cache, clock, versions=Reached())
     await cache.set_many({contact_cache.key(user_id): contact_cache.encode("a", evil, 10_000)}, timedelta(hours=1))
     assert (await contacts.current("a", [user_id]))[user_id] == evil
     assert await contacts.current("b", [user_id]) == {}

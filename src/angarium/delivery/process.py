@@ -134,7 +134,7 @@ async def _open(
         clients = _clients(settings, clock)
         for client in clients.values():
             stack.push_async_callback(client.close)
-        contacts = RestContacts(clients["users"], cache, clock, metrics=metrics)
+        contacts = RestContacts(clients["users"], cache, clock, versions=store, metrics=metrics)
         templates = RestTemplates(clients["templates"], cache, clock, metrics=metrics)
         await stack.enter_async_context(templates.listening())
         parts = EngineParts(

@@ -1,7 +1,12 @@
-"""Users as the gateway and the workers see them: asked of the users service, of the cache when that is down."""
+"""Users as the gateway and the workers see them: asked of the users service, of the cache when that is down.
+
+The cache can hold an old copy: it refused a write, restarted from a snapshot, or lost its last writes in a failover.
+For a send a copy counts only if it is not older than the version that the notification store knows of the user. The
+users service tells that version to the store before it answers a change.
+"""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,8 +17,9 @@ import msgspec
 from angarium.contracts.errors import Transient
 from angarium.contracts.users import Contact, ContactAnswer, ContactQuery
 from angarium.directory import contact_cache
+from angarium.directory.contact_cache import version_of
 from angarium.directory.counting import look_up_counts
-from angarium.directory.port import DirectoryUnavailable
+from angarium.directory.port import ContactVersions, DirectoryUnavailable
 from angarium.platform.batching import GroupCommit
 from angarium.platform.cache.port import Cache, Hears
 from angarium.platform.clock import Clock
@@ -47,12 +53,17 @@ class _Answer:
     unknown: frozenset[UUID] = frozenset()
 
 
+_Copies = Callable[[str, Sequence[UUID]], Awaitable[Mapping[UUID, Contact]]]
+"""How the cache is read: tenant and users in, those of whom it can say out."""
+
+
 class RestContacts:
     """Implements `directory.port.Contacts` over REST.
 
     `known` keeps a contact for `ttl`, for `heard_ttl` as long as changes are being heard, and asks for all that are
     wanted at the same moment in one call. After a failed call the service is left in peace for `rest`; meanwhile the
-    shared cache speaks for it.
+    shared cache speaks for it: for `known` as it is, for `current` only with a copy that is not older than `versions`
+    says (None: with no copy at all).
     """
 
     def __init__(
@@ -61,6 +72,7 @@ class RestContacts:
         cache: Cache,
         clock: Clock,
         *,
+        versions: ContactVersions | None = None,
         ttl: timedelta = timedelta(seconds=2),
         heard_ttl: timedelta = HEARD_TTL,
         rest: timedelta = timedelta(seconds=1),
@@ -70,6 +82,7 @@ class RestContacts:
         self._client = client
         self._cache = cache
         self._clock = clock
+        self._versions = versions
         self._rest = rest.total_seconds()
         self._rest_ends = float("-inf")
         self._counts = look_up_counts("contacts", metrics)
@@ -105,7 +118,7 @@ class RestContacts:
         told: dict[UUID, Contact | None] = {}
         for start in range(0, len(wanted), BATCH):
             asked = wanted[start : start + BATCH]
-            answer = await self._ask(tenant, asked)
+            answer = await self._ask(tenant, asked, self._ask_current_copies)
             told.update((user_id, answer.found.get(user_id)) for user_id in asked if user_id not in answer.unknown)
         return told
 
@@ -129,13 +142,16 @@ class RestContacts:
         by_tenant: dict[str, list[UUID]] = defaultdict(list)
         for tenant, user_id in dict.fromkeys(keys):
             by_tenant[tenant].append(user_id)
-        answers = {tenant: await self._ask(tenant, user_ids) for tenant, user_ids in by_tenant.items()}
+        answers = {
+            tenant: await self._ask(tenant, user_ids, self._ask_copies) for tenant, user_ids in by_tenant.items()
+        }
         return [
             DirectoryUnavailable() if user_id in answers[tenant].unknown else answers[tenant].found.get(user_id)
             for tenant, user_id in keys
         ]
 
-    async def _ask(self, tenant: str, user_ids: Sequence[UUID]) -> _Answer:
+    async def _ask(self, tenant: str, user_ids: Sequence[UUID], instead: _Copies) -> _Answer:
+        """Ask the service; `instead` of it, while it is down, the cache."""
         if not user_ids:
             return _Answer({})
         if self._clock.monotonic() >= self._rest_ends:
@@ -143,7 +159,8 @@ class RestContacts:
                 return _Answer(await self._ask_service(tenant, user_ids))
             except Transient:
                 self._rest_ends = self._clock.monotonic() + self._rest
-        return await self._ask_cache(tenant, user_ids)
+        found = await instead(tenant, user_ids)
+        return _Answer(found, frozenset(user_ids).difference(found))
 
     async def _ask_service(self, tenant: str, user_ids: Sequence[UUID]) -> Mapping[UUID, Contact]:
         query = msgspec.json.encode(ContactQuery(list(user_ids)))
@@ -158,8 +175,27 @@ class RestContacts:
             raise DirectoryUnavailable(message) from error
         return {contact.user_id: contact for contact in answer.data.contacts}
 
-    async def _ask_cache(self, tenant: str, user_ids: Sequence[UUID]) -> _Answer:
+    async def _ask_copies(self, tenant: str, user_ids: Sequence[UUID]) -> Mapping[UUID, Contact]:
+        """What is cached, however old."""
         kept = await self._cache.get_many(contact_cache.keys(user_ids))
-        contacts = [contact_cache.decode(tenant, value) for value in kept]
-        found = {contact.user_id: contact for contact in contacts if contact is not None}
-        return _Answer(found, frozenset(user_ids).difference(found))
+        return _decoded(tenant, kept)
+
+    async def _ask_current_copies(self, tenant: str, user_ids: Sequence[UUID]) -> Mapping[UUID, Contact]:
+        """What is cached and not older than the last change that was answered.
+
+        The copies are read first: a change that is answered in between makes them too old, never too new.
+        """
+        if self._versions is None:
+            return {}
+        kept = await self._cache.get_many(contact_cache.keys(user_ids))
+        cached = [(user_id, copy) for user_id, copy in zip(user_ids, kept, strict=True) if copy is not None]
+        try:
+            reached = await self._versions.contact_versions([user_id for user_id, _ in cached])
+        except Transient:
+            return {}
+        return _decoded(tenant, [copy for user_id, copy in cached if version_of(copy) >= reached.get(user_id, 1)])
+
+
+def _decoded(tenant: str, kept: Sequence[bytes | None]) -> Mapping[UUID, Contact]:
+    contacts = [contact_cache.decode(tenant, value) for value in kept]
+    return {contact.user_id: contact for contact in contacts if contact is not None}

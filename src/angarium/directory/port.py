@@ -13,6 +13,14 @@ class DirectoryUnavailable(Transient):
     """Neither cache nor service can say"""
 
 
+class ContactVersions(Protocol):
+    """The versions that users have reached, known without the users service. The notification store has them."""
+
+    async def contact_versions(self, user_ids: Collection[UUID]) -> Mapping[UUID, int]:
+        """The version that each user has reached. Users that were never changed are omitted. Raises Transient."""
+        ...
+
+
 class Contacts(Protocol):
     """Users."""
 
@@ -25,9 +33,10 @@ class Contacts(Protocol):
         ...
 
     async def current(self, tenant: str, user_ids: Collection[UUID]) -> Mapping[UUID, Contact | None]:
-        """Users as they are now, for a send: asked of the service; of the cache when it is down.
+        """Users as they are now, for a send: asked of the service, or while it is down of the cache.
 
-        None: there is no such user. One that is missing in the answer: neither can say now.
+        A cached copy counts only if no later change of the user was answered. None: there is no such user. One that
+        is missing in the answer: neither can say now.
         """
         ...
 

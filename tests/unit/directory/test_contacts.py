@@ -18,6 +18,7 @@ from angarium.platform.cache.port import Hears, Listener
 from angarium.platform.http.client.client import ServiceClient
 from angarium.platform.telemetry.metrics import Metrics
 from tests.support.clock import ManualClock, settle
+from tests.support.reached import Reached
 
 HOUR = timedelta(hours=1)
 
@@ -99,14 +100,19 @@ def metrics() -> Metrics:
 
 
 @pytest.fixture
+def reached() -> Reached:
+    return Reached()
+
+
+@pytest.fixture
 async def contacts(
-    service: UsersService, cache: MemoryCache, clock: ManualClock, metrics: Metrics
+    service: UsersService, cache: MemoryCache, clock: ManualClock, reached: Reached, metrics: Metrics
 ) -> AsyncIterator[RestContacts]:
     transport = httpx2.MockTransport(service.answer)
     client = ServiceClient("http://users", service_token="t", name="users", transport=transport, clock=clock)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(client.close)
-        contacts = RestContacts(client, cache, clock, metrics=metrics)
+        contacts = RestContacts(client, cache, clock, versions=reached, metrics=metrics)
         await stack.enter_async_context(contacts.listening())
         yield contacts
 
@@ -271,7 +277,7 @@ async def test_a_service_that_cannot_answer_is_spoken_for_by_the_cache(
     service.status = status
     assert await contacts.current("default", [user_id]) == {}
     kept = contact(user_id, "kept")
-    await cache.set_many({contact_cache.key(user_id): contact_cache.encode("default", kept)}, HOUR)
+    await cache.set_many({contact_cache.key(user_id): contact_cache.encode("default", kept, 1)}, HOUR)
     assert await contacts.current("default", [user_id]) == {user_id: kept}
     assert await contacts.known("default", user_id) == kept
 
@@ -280,7 +286,7 @@ async def test_one_of_whom_nobody_can_say_holds_up_nobody_else(
     contacts: RestContacts, service: UsersService, cache: MemoryCache
 ) -> None:
     first, second = service.add(), service.add()
-    await cache.set_many({contact_cache.key(first): contact_cache.encode("default", contact(first))}, HOUR)
+    await cache.set_many({contact_cache.key(first): contact_cache.encode("default", contact(first), 1)}, HOUR)
     service.broken = True
     assert await contacts.current("default", [first, second]) == {first: contact(first)}
     results = await asyncio.gather(
@@ -301,6 +307,49 @@ async def test_a_service_that_failed_is_left_in_peace_for_a_second(
     service.broken = False
     await clock.advance(1)
     assert (await contacts.current("default", [user_id])).keys() == {user_id}
+
+
+@pytest.mark.parametrize(("version", "counts"), [(2, False), (3, True), (4, True)])
+async def test_for_a_send_a_copy_counts_unless_it_is_older_than_the_last_answered_change(
+    contacts: RestContacts, service: UsersService, cache: MemoryCache, reached: Reached, version: int, *, counts: bool
+) -> None:
+    user_id = service.add()
+    service.broken = True
+    kept = contact(user_id, "kept")
+    await cache.set_many({contact_cache.key(user_id): contact_cache.encode("default", kept, version)}, HOUR)
+    reached.versions[user_id] = 3
+    assert await contacts.current("default", [user_id]) == ({user_id: kept} if counts else {})
+    assert await contacts.known("default", user_id) == kept
+
+
+async def test_a_copy_without_a_version_does_not_count_for_a_send(
+    contacts: RestContacts, service: UsersService, cache: MemoryCache
+) -> None:
+    user_id = service.add()
+    service.broken = True
+    await cache.set_many({contact_cache.key(user_id): contact_cache.encode("default", contact(user_id))}, HOUR)
+    assert await contacts.current("default", [user_id]) == {}
+
+
+async def test_no_copy_counts_for_a_send_while_nobody_can_say_which_version_is_reached(
+    contacts: RestContacts, service: UsersService, cache: MemoryCache, clock: ManualClock, reached: Reached
+) -> None:
+    user_id = service.add()
+    service.broken = True
+    await cache.set_many({contact_cache.key(user_id): contact_cache.encode("default", contact(user_id), 9)}, HOUR)
+    reached.away = True
+    assert await contacts.current("default", [user_id]) == {}
+    without = RestContacts(contacts._client, cache, clock)
+    assert await without.current("default", [user_id]) == {}
+
+
+async def test_while_the_service_answers_nothing_else_is_asked(
+    contacts: RestContacts, service: UsersService, reached: Reached, cache: MemoryCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "get_many", None)
+    user_id = service.add()
+    assert (await contacts.current("default", [user_id])).keys() == {user_id}
+    assert reached.asked == 0
 
 
 @pytest.mark.parametrize("kept", [b"", b"{", b'{"tenant":"default"}', b"\xff"])

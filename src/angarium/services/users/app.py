@@ -50,6 +50,7 @@ from angarium.services.users.routes.preferences import preferences_router
 from angarium.services.users.routes.users import users_router
 from angarium.services.users.settings import UsersSettings
 from angarium.services.users.store import UserStore
+from angarium.services.users.versions import ReachedVersions
 
 SERVICE = "users"
 MIGRATIONS = "angarium.services.users.migrations"
@@ -81,7 +82,8 @@ def build_app(
     """
     store = UserStore(engine, documents)
     passwords = passwords or Passwords()
-    copies = ContactCopies(store, cache, clock, logger)
+    reached = ReachedVersions(gateway, logger) if gateway is not None else None
+    copies = ContactCopies(store, cache, clock, logger, reached)
     jobs = ImportJobs(engine)
     imports = Imports(
         store=store,

@@ -6,7 +6,8 @@ from datetime import timedelta
 from itertools import islice
 from uuid import UUID
 
-from angarium.contracts.errors import Transient
+from angarium.contracts.errors import ServiceUnavailable, Transient
+from angarium.contracts.users import GONE
 from angarium.directory import contact_cache
 from angarium.directory.contact_cache import user_of, version_of
 from angarium.platform.cache.port import Cache
@@ -16,6 +17,7 @@ from angarium.platform.telemetry.logging import Logger
 from angarium.services.users.model import Person
 from angarium.services.users.rows import contact_document
 from angarium.services.users.store import UserStore
+from angarium.services.users.versions import Reached, ReachedVersions
 
 ROUNDS = 5
 MEND_BATCH = 500
@@ -29,16 +31,27 @@ FILLED = timedelta(seconds=10)
 MEND_SECONDS = 1.0
 
 
+class ChangeUnconfirmed(ServiceUnavailable):
+    """The change is stored, but an older copy may still be used for a send; repeat the call"""
+
+
 class ContactCopies:
-    """Writes copies to the cache so that none older than the last committed change stays there.
+    """Writes copies to the cache, and sees to it that no older copy counts once a change is answered.
 
     Several processes write the same keys. So each looks at the database again after it wrote, and writes anew what
     was changed meanwhile: whoever writes last has seen the last commit. What the cache did not take is
     remembered and written by `run` as soon as the cache takes it; so is a ring that it did not take.
+
+    That keeps copies useful. It does not make them safe: the cache may refuse a write, lose it later or return to an
+    older state, and this process may end before it can repair that. So `reached` tells the gateway the version of each
+    changed user, and workers use no copy of an older one. Without `reached` there is no gateway to tell.
     """
 
-    def __init__(self, store: UserStore, cache: Cache, clock: Clock, logger: Logger) -> None:
+    def __init__(
+        self, store: UserStore, cache: Cache, clock: Clock, logger: Logger, reached: ReachedVersions | None = None
+    ) -> None:
         self._store = store
+        self._reached = reached
         self._cache = cache
         self._clock = clock
         self._logger = logger
@@ -59,14 +72,29 @@ class ContactCopies:
         """How many documents were read and not looked after yet."""
         return len(self._read)
 
-    async def changed(self, tenant: str, user_id: UUID, person: Person | None) -> None:
-        """After the commit: replace the copy (None: the user is gone), then ring. Never raises."""
-        await self._settle({user_id}, {user_id: contact_document(person)} if person is not None else {})
-        await self._ring(contact_cache.announcement(tenant, user_id))
+    async def created(self, person: Person) -> None:
+        """After the commit: write the first copy, then ring. Never raises."""
+        await self._replace({person.user_id: person})
+        await self._ring(contact_cache.announcement(person.tenant, person.user_id))
+
+    async def changed(self, people: Collection[Person]) -> None:
+        """After the commit: replace the copies, then ring. Once this returns no older copy is used for a send.
+
+        Raises ChangeUnconfirmed where neither the gateway nor the cache took it: then an older copy may still count.
+        """
+        documents = {person.user_id: person for person in people}
+        confirmed = await self._confirm(
+            documents, [(person.tenant, person.user_id, person.version) for person in people]
+        )
+        for person in people:
+            await self._ring(contact_cache.announcement(person.tenant, person.user_id))
+        if not confirmed:
+            raise ChangeUnconfirmed
 
     async def forget(self, tenant: str, user_id: UUID) -> None:
-        """The user is gone: no copy stays, here or elsewhere. Never raises."""
-        await self.changed(tenant, user_id, None)
+        """The user is gone: no copy stays or counts, here or elsewhere. Never raises: an erasure repeats it."""
+        await self._confirm({user_id: None}, [(tenant, user_id, GONE)])
+        await self._ring(contact_cache.announcement(tenant, user_id))
 
     def note_read(self, documents: Iterable[bytes]) -> None:
         """Have `fill` keep copies of these, which were just read; the reader does not wait for it."""
@@ -114,19 +142,35 @@ class ContactCopies:
         while True:
             await self._wanted.wait()
             await self.mend()
-            if self._owed or self._unheard:
+            if self._owed or self._unheard or (self._reached is not None and self._reached.untold):
                 await self._clock.sleep(MEND_SECONDS)
             else:
                 self._wanted.clear()
 
     async def mend(self) -> None:
-        """Try once to write, and to ring for, what the cache did not take."""
+        """Try once to write, and to ring for, what the cache did not take, and to tell what the gateway did not."""
         owed = set(list(self._owed)[:MEND_BATCH])
         self._owed -= owed
         await self._settle(owed, None)
         if self._unheard:
             self._unheard = False
             await self._ring(contact_cache.ANYONE)
+        if self._reached is not None:
+            await self._reached.retry()
+
+    async def _confirm(self, people: Mapping[UUID, Person | None], reached: Sequence[Reached]) -> bool:
+        """Whether older copies are out of use: by the gateway's word, or while it is away because they are replaced."""
+        if self._reached is None:
+            await self._replace(people)
+            return True
+        replaced, told = await asyncio.gather(self._replace(people), self._reached.tell(reached))
+        if not told:
+            self._wanted.set()
+        return told or replaced
+
+    async def _replace(self, people: Mapping[UUID, Person | None]) -> bool:
+        documents = {user_id: contact_document(person) for user_id, person in people.items() if person is not None}
+        return await self._settle(set(people), documents)
 
     async def _ring(self, text: str) -> None:
         if not await self._cache.announce(contact_cache.TOPIC, text):
@@ -141,12 +185,15 @@ class ContactCopies:
         else:
             await self._settle(outdated, None)
 
-    async def _settle(self, user_ids: set[UUID], documents: Mapping[UUID, bytes] | None) -> None:
-        """Write the copies of `user_ids` until the database agrees; `documents`: theirs, where they are known."""
+    async def _settle(self, user_ids: set[UUID], documents: Mapping[UUID, bytes] | None) -> bool:
+        """Write the copies of `user_ids` until the database agrees, and whether it does.
+
+        `documents`: theirs, where they are known.
+        """
         try:
             for _ in range(ROUNDS):
                 if not user_ids:
-                    return
+                    return True
                 documents = documents if documents is not None else await self._load(user_ids)
                 if not await self._write(user_ids, documents):
                     break
@@ -154,6 +201,7 @@ class ContactCopies:
         except Transient as error:
             self._logger.warning("contact_copies.unchecked", error=str(error))
         self._owe(user_ids)
+        return not user_ids
 
     async def _load(self, user_ids: Collection[UUID]) -> Mapping[UUID, bytes]:
         people = await self._store.get_many(user_ids)

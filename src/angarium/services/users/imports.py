@@ -14,7 +14,7 @@ from angarium.contracts.users import UserPatch
 from angarium.platform.clock import Clock
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.telemetry.logging import Logger
-from angarium.services.users.copies import ContactCopies
+from angarium.services.users.copies import ChangeUnconfirmed, ContactCopies
 from angarium.services.users.edits import Stamp, amended, new_person
 from angarium.services.users.import_jobs import ImportJob, ImportJobs
 from angarium.services.users.import_rows import ImportFile, ImportRow, read_file
@@ -114,7 +114,7 @@ class Imports:
                     await self._take(job, batch, upsert=upsert)
                     await self._save(job)
             job.status = "finished"
-        except Transient as error:
+        except (Transient, ChangeUnconfirmed) as error:
             self._logger.warning("import.interrupted", import_id=str(job.import_id), error=type(error).__name__)
         except Exception:
             self._logger.exception("import.failed", import_id=str(job.import_id))
@@ -134,8 +134,7 @@ class Imports:
         owners = await self._store.find_emails(job.tenant, [key for key in keys if key is not None])
         plan = await asyncio.to_thread(self._plan, job, list(zip(rows, keys, strict=True)), owners, upsert=upsert)
         await self._insert(job, plan.fresh)
-        for line, user_id, patch in plan.changes:
-            await self._amend(job, line, user_id, patch)
+        await self._change(job, plan.changes)
         job.processed += len(rows)
 
     def _plan(
@@ -189,16 +188,26 @@ class Imports:
         except EmailTaken as error:
             job.refuse(line, error)
 
-    async def _amend(self, job: ImportJob, line: int, user_id: UUID, patch: UserPatch) -> None:
+    async def _change(self, job: ImportJob, changes: Sequence[tuple[int, UUID, UserPatch]]) -> None:
+        """Amend one by one. Where that breaks off, too, no older copy counts of those who were changed."""
+        last: dict[UUID, Person] = {}
+        try:
+            for line, user_id, patch in changes:
+                person = await self._amend(job, line, user_id, patch)
+                last |= {user_id: person} if person is not None else {}
+        finally:
+            await self._copies.changed(list(last.values()))
+
+    async def _amend(self, job: ImportJob, line: int, user_id: UUID, patch: UserPatch) -> Person | None:
         stamp = self._stamp()
         try:
             edit = partial(amended, body=patch, stamp=stamp)
             person = await self._store.change(job.tenant, user_id, edit, now=stamp.now)
         except Rejected as error:
             job.refuse(line, error)
-            return
-        await self._copies.changed(job.tenant, user_id, person)
+            return None
         job.updated += 1
+        return person
 
     def _stamp(self) -> Stamp:
         return Stamp(self._identifiers.new(), self._clock.now())

@@ -36,7 +36,7 @@ class People:
     """What can be done with users. Each change is told to the cache and to everyone before it returns.
 
     Methods raise UserNotFound, PreconditionFailed (`if_match` names another state), ValidationFailed, Conflict
-    and DatabaseUnavailable.
+    and DatabaseUnavailable; those that change a user also ChangeUnconfirmed.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class People:
                 owner = await self._owner(person)
         if owner is not None:
             return await self._repeated(owner, person, body), False
-        await self._copies.changed(tenant, person.user_id, person)
+        await self._copies.created(person)
         self._logger.info("user.created", user_id=str(person.user_id))
         return person, True
 
@@ -119,7 +119,7 @@ class People:
         check = partial(check_unchanged, if_match=if_match)
         await self._store.remove(tenant, user_id, check, now=self._clock.now())
         self._erased()
-        await self._copies.changed(tenant, user_id, None)
+        await self._copies.forget(tenant, user_id)
         self._logger.info("user.deleted", user_id=str(user_id))
 
     async def amend_preferences(
@@ -180,7 +180,7 @@ class People:
             return edit(person)
 
         person = await self._store.change(tenant, user_id, checked, now=self._clock.now())
-        await self._copies.changed(tenant, user_id, person)
+        await self._copies.changed([person])
         self._logger.info("user.changed", user_id=str(user_id))
         return person
 

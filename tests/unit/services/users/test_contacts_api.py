@@ -17,6 +17,7 @@ from angarium.platform.clock import SystemClock
 from angarium.platform.database.faults import DatabaseUnavailable
 from angarium.platform.http.client.client import ServiceClient
 from angarium.services.users import copies
+from tests.support.reached import Reached
 from tests.support.wait import until
 from tests.unit.services.users.conftest import TOKEN, Users
 
@@ -248,7 +249,7 @@ async def test_the_directory_sees_an_opt_out_at_once_and_through_an_outage(
     rest = ServiceClient(
         "http://users", service_token=TOKEN, name="users", transport=httpx2.ASGITransport(app=users.app)
     )
-    contacts = RestContacts(rest, cache, SystemClock())
+    contacts = RestContacts(rest, cache, SystemClock(), versions=Reached())
     async with contacts.listening():
         known = await contacts.known("default", user_id)
         assert known is not None

@@ -19,6 +19,7 @@ from angarium.platform.http.client.client import ServiceClient
 from angarium.platform.telemetry.logging import make_logger
 from angarium.services.users.app import MIGRATIONS
 from tests.support.clock import ManualClock
+from tests.support.reached import Reached
 from tests.support.servers import PostgreSQL, Redis
 from tests.support.wait import until
 from tests.unit.services.users.conftest import TOKEN, Users
@@ -95,7 +96,7 @@ async def test_with_the_database_gone_the_cache_speaks_and_without_both_nobody_d
 ) -> None:  # fmt: skip
     await client.patch(f"/users/{user_id}/preferences", json={"email": False})
     clock = ManualClock()
-    contacts = RestContacts(rest, redis_cache, clock)
+    contacts = RestContacts(rest, redis_cache, clock, versions=Reached())
     await postgresql.kill()
     for found in ((await contacts.current("default", [user_id]))[user_id], await contacts.known("default", user_id)):
         assert found is not None
