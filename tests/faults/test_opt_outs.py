@@ -1,40 +1,198 @@
-"""Whoever opts out gets nothing sent after it, whatever becomes of the cache meanwhile."""
+"""Whoever opts out gets nothing sent after it, whatever becomes of the cache and the users service meanwhile."""
 
 from collections.abc import Awaitable, Callable, Mapping
 
+import httpx2
 import pytest
+from redis.asyncio import Redis as RedisClient
 
 from tests.support.servers import Redis
 from tests.support.system import DistributedSystem
-from tests.support.system_verbs import new_email
+from tests.support.system_verbs import Json, new_email
+from tests.support.wait import until
+
+pytestmark = [pytest.mark.distributed, pytest.mark.slow]
+OFF = {"categories": {"marketing": {"email": False}}}
+Fault = Callable[[Redis], Awaitable[None]]
 
 
 async def _nothing(_: Redis) -> None:
     return None
 
 
-FAULTS: Mapping[str, Callable[[Redis], Awaitable[None]]] = {
+FAULTS: Mapping[str, Fault] = {
     "up": _nothing,
     "killed": Redis.kill,
     "flushed": Redis.flush,
     "frozen": Redis.freeze,
 }
+REFUSALS: Mapping[str, Fault] = {
+    "out of memory": Redis.fill,
+    "read only": Redis.become_a_replica,
+    "without replicas": Redis.lack_replicas,
+}
+
+
+class Subscriber:
+    """A user of the system with a template of a category that may be switched off."""
+
+    def __init__(self, system: DistributedSystem, user_id: str, address: str, code: str) -> None:
+        self._system = system
+        self.address = address
+        self.path = f"/users/{user_id}/preferences"
+        self.key = f"user:preferences:{user_id}"
+        self.body: Json = {"user_id": user_id, "template_code": code, "variables": {"name": "Ada"}}
+
+    @classmethod
+    async def known(cls, system: DistributedSystem) -> "Subscriber":
+        """Got one mail already: everyone has a copy of who they are and what they want."""
+        address = new_email()
+        template = await system.create_template(category="marketing")
+        user = await system.create_user(email=address)
+        subscriber = cls(system, user["user_id"], address, template["code"])
+        await system.deliver(**subscriber.body)
+        await until(subscriber.copy, 10)
+        return subscriber
+
+    async def opt_out(self) -> None:
+        """As a client does, through the gateway."""
+        answer = await self._system.client.patch(f"/api/v1{self.path}", json=OFF)
+        assert answer.status_code == 200, answer.text
+
+    async def opt_out_at(self, service: str) -> httpx2.Response:
+        """As a service does, at a users service itself."""
+        url = f"{self._system.address(service)}{self.path}"
+        return await self._system.client.patch(url, json=OFF, headers=dict(self._system.service_headers))
+
+    async def copy(self) -> bytes | None:
+        """What the cache has of them."""
+        async with RedisClient.from_url(self._system.redis.url) as redis:
+            kept = await redis.get(self.key)
+        assert not isinstance(kept, str)
+        return kept
+
+    async def put_back(self, copy: bytes | None) -> None:
+        """Have the cache return to an older state: a snapshot, or a replica that missed the last writes."""
+        assert copy is not None
+        async with RedisClient.from_url(self._system.redis.url) as redis:
+            await redis.set(self.key, copy, ex=3600)
+
+    async def decided(self, notification_id: str) -> Json | None:
+        """The notification, once a worker claimed it and gave it back, or was done with it."""
+        events = [event["event"] for event in await self._system.events(notification_id)]
+        found = await self._system.status(notification_id)
+        return found if "claimed" in events and found["status"] != "sending" else None
+
+    async def gets_nothing(self, notification_id: str) -> None:
+        """Without the users service the send waits and uses no attempt; with it again it is skipped."""
+        system = self._system
+        found = await until(lambda: self.decided(notification_id), 20)
+        assert found is not None
+        assert (found["status"], found["attempts"]) == ("pending", 0)
+        await system.start("users")
+        found = await system.wait_for(notification_id, "skipped", within=30)
+        assert found["reason"]["code"] == "opted_out"
+        assert len(system.sink.to(self.address)) == 1
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_an_opt_out_between_acceptance_and_send_counts(system: DistributedSystem, fault: str) -> None:
-    address = new_email()
-    template = await system.create_template(category="marketing")
-    user = await system.create_user(email=address)
-    body = {"user_id": user["user_id"], "template_code": template["code"], "variables": {"name": "Ada"}}
-    await system.deliver(**body)  # everybody has a copy of who they are and what they want
+    subscriber = await Subscriber.known(system)
     system.freeze("email")
-    accepted = await system.send(**body)
+    accepted = await system.send(**subscriber.body)
     await FAULTS[fault](system.redis)
-    path = f"/api/v1/users/{user['user_id']}/preferences"
-    off = await system.client.patch(path, json={"categories": {"marketing": {"email": False}}})
-    assert off.status_code == 200, off.text
+    await subscriber.opt_out()
     system.thaw("email")
     found = await system.wait_for(accepted["notification_id"], "skipped")
     assert found["reason"]["code"] == "opted_out"
-    assert len(system.sink.to(address)) == 1
+    assert len(system.sink.to(subscriber.address)) == 1
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+async def test_an_opt_out_that_the_cache_refused_counts_though_the_users_service_dies(
+    system: DistributedSystem, refusal: str
+) -> None:
+    subscriber = await Subscriber.known(system)
+    await REFUSALS[refusal](system.redis)
+    await subscriber.opt_out()
+    await system.kill("users")
+    accepted = await system.send(**subscriber.body)
+    await subscriber.gets_nothing(accepted["notification_id"])
+
+
+async def test_an_opt_out_that_never_reached_the_cache_counts_though_the_users_service_dies(
+    system: DistributedSystem,
+) -> None:
+    """The cache is cut off from the users service, not from the workers."""
+    subscriber = await Subscriber.known(system)
+    cut_off = system.copy("users", {"CACHE_URL": "redis://127.0.0.1:1/0"})
+    await system.start(cut_off)
+    assert (await subscriber.opt_out_at(cut_off)).status_code == 200
+    system.forget(cut_off)
+    await system.kill("users")
+    accepted = await system.send(**subscriber.body)
+    await subscriber.gets_nothing(accepted["notification_id"])
+
+
+async def test_an_opt_out_that_the_cache_took_and_lost_counts_though_the_users_service_dies(
+    system: DistributedSystem,
+) -> None:
+    subscriber = await Subscriber.known(system)
+    before = await subscriber.copy()
+    await subscriber.opt_out()
+    await system.kill("users")
+    await subscriber.put_back(before)
+    accepted = await system.send(**subscriber.body)
+    await subscriber.gets_nothing(accepted["notification_id"])
+
+
+async def test_an_opt_out_at_one_of_two_users_services_counts_though_both_die(system: DistributedSystem) -> None:
+    subscriber = await Subscriber.known(system)
+    other = system.copy("users")
+    await system.start(other)
+    await system.redis.fill()
+    assert (await subscriber.opt_out_at(other)).status_code == 200
+    system.forget(other)
+    await system.kill("users")
+    accepted = await system.send(**subscriber.body)
+    await subscriber.gets_nothing(accepted["notification_id"])
+
+
+async def test_an_opt_out_that_neither_gateway_nor_cache_took_is_not_answered_as_done(
+    system: DistributedSystem,
+) -> None:
+    subscriber = await Subscriber.known(system)
+    system.freeze("email")
+    accepted = await system.send(**subscriber.body)
+    await system.kill("gateway")
+    await system.redis.fill()
+    refused = await subscriber.opt_out_at("users")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (503, "service_unavailable")
+    await system.start("gateway")
+    await subscriber.opt_out()  # the same call again
+    await system.kill("users")
+    system.thaw("email")
+    await subscriber.gets_nothing(accepted["notification_id"])
+
+
+async def test_an_opt_out_while_the_gateway_is_away_is_told_to_it_later(system: DistributedSystem) -> None:
+    subscriber = await Subscriber.known(system)
+    before = await subscriber.copy()
+    await system.kill("gateway")
+    assert (await subscriber.opt_out_at("users")).status_code == 200
+    told = system.log("users").read_text().count("contact_versions.told_late")
+    await system.start("gateway")
+    await until(lambda: system.log("users").read_text().count("contact_versions.told_late") > told, 10)
+    await system.kill("users")
+    await subscriber.put_back(before)
+    accepted = await system.send(**subscriber.body)
+    await subscriber.gets_nothing(accepted["notification_id"])
+
+
+async def test_a_copy_that_is_current_is_used_while_the_users_service_is_away(system: DistributedSystem) -> None:
+    subscriber = await Subscriber.known(system)
+    answer = await system.client.patch(f"/api/v1{subscriber.path}", json={"categories": {"news": {"email": False}}})
+    assert answer.status_code == 200
+    await system.kill("users")
+    await system.deliver(**subscriber.body)
+    assert len(system.sink.to(subscriber.address)) == 2

@@ -59,6 +59,7 @@ class System(Verbs):
         }
         self.crash_at: str | None = None
         """Where processes that are started from now on end by themselves."""
+        self._own_settings: dict[str, Mapping[str, str]] = {}
         self._processes: dict[str, Process] = {}
         folder.mkdir(parents=True, exist_ok=True)
         super().__init__(self.address(next(iter(self.commands))), key)
@@ -119,10 +120,16 @@ class System(Verbs):
         """Start a process that was killed or stopped; return once it is ready."""
         await self.start(name)
 
-    def copy(self, name: str) -> str:
-        """One more process like `name`, not yet started: its own name."""
+    @property
+    def service_headers(self) -> Mapping[str, str]:
+        """What a service sends to another one for the default tenant."""
+        return {"X-Service-Token": self._settings["SERVICE_TOKEN"], "X-Angarium-Tenant": "default"}
+
+    def copy(self, name: str, settings: Mapping[str, str] | None = None) -> str:
+        """One more process like `name`, with `settings` of its own, not yet started: its own name."""
         another = f"{name}-{len(self.commands)}"
         self.commands[another] = self.commands[name]
+        self._own_settings[another] = dict(settings or {})
         self.ports[another] = free_port()
         return another
 
@@ -162,7 +169,7 @@ class System(Verbs):
         return name in self._processes and self._processes[name].running
 
     def _launch(self, name: str) -> None:
-        variables = {**self._settings, "PORT": str(self.ports[name])}
+        variables = {**self._settings, **self._own_settings.get(name, {}), "PORT": str(self.ports[name])}
         if self.crash_at is not None:
             variables["CRASH_AT"] = self.crash_at
         environment = {f"ANGARIUM_{variable}": value for variable, value in variables.items()}
@@ -260,6 +267,7 @@ class DistributedSystem(System):
             process.thaw()
         for server in (self.postgresql, self.rabbitmq, self.redis):
             await server.start()
+        await self.redis.recover()
         await self.start()
 
     async def queue(self, name: str) -> tuple[int, int]:

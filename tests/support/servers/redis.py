@@ -25,6 +25,29 @@ class Redis(Server):
         """Forget everything."""
         await asyncio.to_thread(self._ask, b"FLUSHALL")
 
+    async def fill(self) -> None:
+        """Be out of memory: writes are refused (OOM), old values stay and are read."""
+        await self._command(b"CONFIG SET maxmemory-policy noeviction")
+        await self._command(b"CONFIG SET maxmemory 1")
+
+    async def become_a_replica(self) -> None:
+        """Be what is left after a failover elsewhere: writes are refused (READONLY), old values stay and are read."""
+        await self._command(b"REPLICAOF 127.0.0.1 1")
+
+    async def lack_replicas(self) -> None:
+        """Refuse writes as a primary that lost its replicas (NOREPLICAS); old values stay and are read."""
+        await self._command(b"CONFIG SET min-replicas-to-write 1")
+
+    async def recover(self) -> None:
+        """Take writes again, whichever of these it was."""
+        await self._command(b"REPLICAOF NO ONE")
+        await self._command(b"CONFIG SET maxmemory 0")
+        await self._command(b"CONFIG SET min-replicas-to-write 0")
+
+    async def _command(self, command: bytes) -> None:
+        answer = await asyncio.to_thread(self._ask, command)
+        assert answer.startswith(b"+OK"), answer
+
     def _prepare(self) -> None:
         """Nothing to prepare: it keeps no data."""
 

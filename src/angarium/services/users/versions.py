@@ -69,9 +69,10 @@ class ReachedVersions:
         known = self._untold.get(user_id)
         if known is not None and known[2] > version:
             return
-        if told:
-            self._untold.pop(user_id, None)
-        else:
+        if told and known is not None:
+            del self._untold[user_id]
+            self._logger.info("contact_versions.told_late", user_id=str(user_id))
+        elif not told:
             self._untold[user_id] = entry
 
     async def _post(self, tenant: str, versions: dict[UUID, int]) -> bool:
