@@ -9,6 +9,8 @@ from uuid import UUID, uuid4
 import httpx2
 import pytest
 
+from angarium.directory import contact_cache
+from angarium.directory.contacts import RestContacts
 from angarium.directory.port import Contacts
 from angarium.embedded.composition import Embedded, EmbeddedSettings, compose_embedded
 from angarium.embedded.contacts import LocalContacts
@@ -80,3 +82,21 @@ async def test_without_the_database_the_copies_of_the_cache_go_on(
     before = await local.current("default", {user_id})
     monkeypatch.setattr(People, "contacts", away)
     assert await local.current("default", {user_id, uuid4()}) == before
+
+
+async def test_without_the_database_a_copy_from_before_the_last_change_does_not_count(
+    system: Embedded, client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> NoReturn:
+        raise DatabaseUnavailable
+
+    local, through_service = _both_ways(system)
+    assert isinstance(through_service, RestContacts)
+    user_id = await _create(client, "ada")
+    [before] = await through_service._cache.get_many([contact_cache.key(user_id)])
+    assert before is not None
+    answer = await client.put(f"/api/v1/users/{user_id}/preferences", json={"email": False})
+    assert answer.status_code == 200
+    await through_service._cache.set_many({contact_cache.key(user_id): before}, contact_cache.LIFE)
+    monkeypatch.setattr(People, "contacts", away)
+    assert await local.current("default", {user_id}) == {}
