@@ -4,6 +4,7 @@ Every function raises ValueError, whose message never quotes the address.
 """
 
 import re
+from unicodedata import normalize
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import phonenumbers
@@ -43,6 +44,19 @@ def canonical_email(value: str) -> str:
     if domain is not None:
         return f"{_validated(local).normalized.removesuffix(_PUBLIC_DOMAIN)}{domain}"
     return _validated(value).normalized
+
+
+def email_key(value: str) -> str:
+    """What two addresses have in common exactly if they are one person's.
+
+    The local part in lower case, not case-folded, which would make one of the two mailboxes `straße` and `strasse`;
+    normalized again, since lower case can compose (NFC). The domain as DNS is asked for it: in ASCII (RFC 5891).
+    """
+    if _PLAIN.fullmatch(value):
+        return value
+    whole, private = _private(value)
+    address = _validated(whole)
+    return f"{normalize('NFC', address.local_part.lower())}@{private or address.ascii_domain.lower()}"
 
 
 def phone_number(value: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from angarium.contracts.addresses import canonical_email, known_timezone, phone_number
+from angarium.contracts.addresses import canonical_email, email_key, known_timezone, phone_number
 from angarium.contracts.errors import Detail, ValidationFailed
 
 
@@ -34,3 +34,11 @@ def canonical(values: Mapping[str, str | None]) -> dict[str, str | None]:
     if details:
         raise ValidationFailed(details=details)
     return kept
+
+
+def key_of_email(text: str) -> str:
+    """By what a user is found by email within a tenant. What is no address is nobody's, and has a key all the same."""
+    try:
+        return email_key(text)
+    except ValueError:
+        return text.lower()

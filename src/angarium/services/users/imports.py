@@ -7,7 +7,7 @@ from functools import partial
 from itertools import islice
 from uuid import UUID
 
-from angarium.contracts.addresses import canonical_email
+from angarium.contracts.addresses import email_key
 from angarium.contracts.errors import RateLimited, Rejected, Transient
 from angarium.contracts.preferences import PreferencesPatch
 from angarium.contracts.users import UserPatch
@@ -20,7 +20,7 @@ from angarium.services.users.import_jobs import ImportJob, ImportJobs
 from angarium.services.users.import_rows import ImportFile, ImportRow, read_file
 from angarium.services.users.model import Person
 from angarium.services.users.preferences import check_mandatory
-from angarium.services.users.rows import contact_document, email_key
+from angarium.services.users.rows import contact_document
 from angarium.services.users.store import EmailTaken, UserStore
 
 BATCH = 200
@@ -234,6 +234,6 @@ def _keys(rows: Iterable[ImportRow]) -> list[str | None]:
 
 def _key(email: str) -> str | None:
     try:
-        return email_key(canonical_email(email))
+        return email_key(email)
     except ValueError:
         return None

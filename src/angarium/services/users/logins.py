@@ -3,14 +3,13 @@
 from collections import OrderedDict, deque
 from uuid import UUID
 
-from angarium.contracts.addresses import canonical_email
 from angarium.contracts.errors import RateLimited, ServiceUnavailable, Unauthorized
 from angarium.platform.clock import Clock
 from angarium.platform.database.faults import DatabaseUnavailable
 from angarium.platform.telemetry.logging import Logger
+from angarium.services.users.addresses import key_of_email
 from angarium.services.users.model import Person
 from angarium.services.users.passwords import Passwords
-from angarium.services.users.rows import email_key
 from angarium.services.users.store import Filter, UserStore
 
 ATTEMPTS = 10
@@ -79,8 +78,7 @@ class Logins:
 
         Raises Unauthorized, RateLimited, ServiceUnavailable, DatabaseUnavailable.
         """
-        email = _canonical(email)
-        key = email_key(email)
+        key = key_of_email(email)
         self._throttle.begin(tenant, key)
         try:
             person = await self._judge(tenant, email, password)
@@ -98,11 +96,3 @@ class Logins:
         people, _ = await self._store.find(tenant, Filter(email=email), limit=1)
         kept = people[0].password_hash if people else None
         return people[0] if await self._passwords.verify(kept, password) else None
-
-
-def _canonical(email: str) -> str:
-    """The form in which addresses are kept; what is none is found nowhere."""
-    try:
-        return canonical_email(email)
-    except ValueError:
-        return email

@@ -9,15 +9,11 @@ import msgspec
 
 from angarium.contracts.users import Preferences
 from angarium.directory import contact_cache
+from angarium.services.users.addresses import key_of_email
 from angarium.services.users.model import Device, Person, Token
 from angarium.services.users.views import contact
 
 Row = Mapping[str, Any]
-
-
-def email_key(email: str) -> str:
-    """What makes two addresses the same person's within a tenant: all but the case."""
-    return email.casefold()
 
 
 def person_row(person: Person) -> dict[str, Any]:
@@ -27,7 +23,7 @@ def person_row(person: Person) -> dict[str, Any]:
         "tenant": person.tenant,
         "name": person.name,
         "email": person.email,
-        "email_key": email_key(person.email) if person.email is not None else None,
+        "email_key": key_of_email(person.email) if person.email is not None else None,
         "phone": person.phone,
         "password_hash": person.password_hash,
         "preferences": msgspec.to_builtins(person.preferences),

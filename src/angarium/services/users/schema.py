@@ -30,7 +30,7 @@ users = Table(
     Column("created_at", UtcDateTime(), nullable=False),
     Column("updated_at", UtcDateTime(), nullable=False),
 )
-"""People. `email_key` is the address without its case: unique in a tenant. `version` counts every change.
+"""People. `email_key` is what makes an address one person's: unique in a tenant. `version` counts every change.
 
 `contact` is what other services are told of the person, devices included, written with each change: before a send
 it is read, hundreds at a time, and passed on as it is. It counts only while `contact_version` is `version`; a row

@@ -28,9 +28,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from angarium.contracts.errors import Conflict, Detail, UserNotFound
 from angarium.directory.contact_cache import user_of
 from angarium.platform.database.engine import reading, writing
+from angarium.services.users.addresses import key_of_email
 from angarium.services.users.documents import Documents, EngineDocuments
 from angarium.services.users.model import Person
-from angarium.services.users.rows import Row, contact_document, device_row, email_key, person_row, to_person
+from angarium.services.users.rows import Row, contact_document, device_row, person_row, to_person
 from angarium.services.users.schema import devices, pending_erasures, users
 
 Edit = Callable[[Person], Person]
@@ -82,7 +83,7 @@ class UserStore:
             raise EmailTaken from error
 
     async def find_emails(self, tenant: str, keys: Collection[str]) -> Mapping[str, UUID]:
-        """Who has which of these emails, by `email_key`."""
+        """Who has which of these emails, by `key_of_email`."""
         query = select(users.c.email_key, users.c.user_id).where(users.c.tenant == tenant, users.c.email_key.in_(keys))
         async with reading(self._engine) as connection:
             return {row.email_key: row.user_id for row in await connection.execute(query)}
@@ -208,7 +209,7 @@ def _one(tenant: str, user_id: UUID) -> tuple[ColumnElement[bool], ...]:
 def _conditions(tenant: str, wanted: Filter) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = [users.c.tenant == tenant]
     if wanted.email is not None:
-        conditions.append(users.c.email_key == email_key(wanted.email))
+        conditions.append(users.c.email_key == key_of_email(wanted.email))
     if wanted.search is not None:
         columns = (users.c.name, users.c.email, users.c.phone)
         pattern = "%" + _WILD.sub(r"/\g<0>", wanted.search) + "%"

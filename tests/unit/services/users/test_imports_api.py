@@ -220,3 +220,17 @@ async def test_few_imports_of_a_tenant_may_wait(client: httpx2.AsyncClient, monk
         return (await start()).status_code == 202
 
     await until(taken)
+
+
+@pytest.mark.parametrize("both_in_the_file", [False, True])
+async def test_an_upsert_does_not_make_one_user_of_two_domains(
+    client: httpx2.AsyncClient, *, both_in_the_file: bool
+) -> None:
+    if not both_in_the_file:
+        await client.post("/users", json={"name": "First", "email": "u@straße.example"})
+    rows = "name,email\n" + "First,u@straße.example\n" * both_in_the_file + "Twin,u@strasse.example\n"
+    report = await run(client, rows, upsert="true")
+    assert (report["created"], report["updated"]) == (1 + both_in_the_file, 0)
+    people = await listed(client)
+    emails = {name: person["email"] for name, person in people.items()}
+    assert emails == {"First": "u@straße.example", "Twin": "u@strasse.example"}

@@ -137,6 +137,29 @@ async def test_an_email_is_one_users_whatever_its_case(client: httpx2.AsyncClien
     assert (await users.client("elsewhere").post("/users", json=taken)).status_code == 201
 
 
+async def test_two_domains_that_case_folding_takes_for_one_are_two_users(client: httpx2.AsyncClient) -> None:
+    first = await create(client, email="u@straße.example")
+    second = await create(client, email="u@strasse.example")
+    assert first["user_id"] != second["user_id"]
+    for email, user in (
+        ("u@straße.example", first),
+        ("U@XN--STRAE-OQA.example", first),
+        ("u@STRASSE.example", second),
+    ):
+        found = (await client.get("/users", params={"email": email})).json()["data"]
+        assert [one["user_id"] for one in found] == [user["user_id"]]
+    moved = await client.patch(f"/users/{second['user_id']}", json={"email": "u@xn--strae-oqa.example"})
+    assert moved.status_code == 409
+
+
+@pytest.mark.parametrize("text", ["", "nobody", "@", "a@b@c", "x@-.example"])
+async def test_a_search_for_what_is_no_email_finds_nobody(client: httpx2.AsyncClient, text: str) -> None:
+    await create(client)
+    answer = await client.get("/users", params={"email": text})
+    assert answer.status_code in {200, 400}
+    assert not answer.json()["data"]
+
+
 @pytest.mark.parametrize("password", [None, "correct horse battery"])
 async def test_concurrent_creates_with_one_body_yield_one_user(
     client: httpx2.AsyncClient, password: str | None
