@@ -131,7 +131,7 @@ class World:
         self.gateway = Gateway(self.reached)
         self.answered = 1
         self._gateway_client = client_of("gateway", httpx2.MockTransport(self.gateway))
-        self._users_client = client_of("users", httpx2.MockTransport(_down))
+        self.users_client = client_of("users", httpx2.MockTransport(_down))
         self.snapshot: bytes | None = None
         self.start()
 
@@ -178,7 +178,7 @@ class World:
 
     async def check(self) -> None:
         """What a worker is told is no older than what was answered."""
-        contacts = RestContacts(self._users_client, self.cache, self.clock, versions=self.reached)
+        contacts = RestContacts(self.users_client, self.cache, self.clock, versions=self.reached)
         told = (await contacts.current("default", [USER])).get(USER)
         assert told is None or int(told.name.split()[1]) >= self.answered
 
@@ -196,7 +196,7 @@ class World:
 
     async def close(self) -> None:
         await self._gateway_client.close()
-        await self._users_client.close()
+        await self.users_client.close()
 
 
 STEPS: Mapping[str, Callable[[World, int], Awaitable[None]]] = {
@@ -244,6 +244,17 @@ async def test_a_change_is_answered_once_the_gateway_or_the_cache_took_it(*, gat
     await world.set_cache(refuses=not cache, answers=True)
     with nullcontext() if gateway or cache else pytest.raises(ChangeUnconfirmed):
         await world.change(None, quietly=False)
+    await world.close()
+
+
+async def test_no_copy_of_a_deleted_user_counts() -> None:
+    world = World()
+    await world.copies.created(at_version(1))
+    world.cache.refuses = True
+    await world.copies.forget("default", USER)
+    await world.cache.put(contact_document(at_version(7)))
+    contacts = RestContacts(world.users_client, world.cache, world.clock, versions=world.reached)
+    assert await contacts.current("default", [USER]) == {}
     await world.close()
 
 
