@@ -162,7 +162,7 @@ class OnePort:
         self._beside = {"users": users, "templates": templates}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        first = scope["path"].split("/", 2)[1] if scope["type"] == "http" else ""
+        first = scope["path"].removeprefix("/").partition("/")[0] if scope["type"] == "http" else ""
         await self._beside.get(first, self._gateway)(scope, receive, send)
 
 

@@ -73,7 +73,7 @@ from angarium.services.gateway.upstream.preference_pages import FORM_PATHS, Pref
 from angarium.services.gateway.upstream.proxy import ProxyRoutes
 
 TITLE = "Angarium gateway"
-MAILBOX_PATH = "/internal/v1/mailbox"
+MAILBOX_PATH = "/internal/v1/mailbox/messages"
 USERS_IMPORT_PATH = "/api/v1/users/import"
 """Files of users; the users service reads them."""
 

@@ -150,7 +150,7 @@ def build(log: io.StringIO, metrics: Metrics) -> Build:
             "authenticator": KeyRing(),
             "clock": clock,
             "identifiers": Identifiers(clock),
-            "body_limits": {"/api/v1/raw": 1024 * 1024},
+            "body_limits": {"/api/v1/raw/echo": 1024 * 1024, "/api/v1/things": 256 * 1024},
             "raw_bodies": ("/api/v1/raw",),
             "routers": [router],
         }

@@ -152,7 +152,8 @@ async def test_a_client_that_leaves_before_its_body_has_come_gets_no_answer(buil
     async def send(message: Any) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "method": "POST", "path": PATH, "headers": [(b"content-length", b"5")]}
+    headers = [(b"x-api-key", b"boss"), (b"content-length", b"5")]
+    scope = {"type": "http", "method": "POST", "path": PATH, "query_string": b"", "headers": headers}
     await _built(build)(scope, receive, send)
     assert not sent
     assert 'status="499"' in metrics.render().decode()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import cache
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -16,9 +17,12 @@ from angarium import __version__
 from angarium.contracts.errors import Rejected, ServiceUnavailable, Transient, ValidationFailed
 from angarium.platform.auth.caller import Authenticator
 from angarium.platform.clock import Clock
+from angarium.platform.http.budget import BodyBudget
 from angarium.platform.http.frame.answers import refuse, rejection_of
-from angarium.platform.http.frame.bodies import BodyLimits, BodyMiddleware
+from angarium.platform.http.frame.bodies import BodyRules
 from angarium.platform.http.frame.direct import DirectPaths
+from angarium.platform.http.frame.front import FrontMiddleware
+from angarium.platform.http.frame.heads import Heads
 from angarium.platform.http.frame.health import Health
 from angarium.platform.http.frame.middleware import (
     CorrelationMiddleware,
@@ -74,12 +78,14 @@ def build_app(
 ) -> ServiceApp:
     """A FastAPI app in which every answer keeps the contract: envelopes, codes, correlation, limits, plain probes.
 
-    `body_limits`: bytes by path prefix (256 KB elsewhere); `raw_bodies`: path prefixes whose bodies are not JSON;
+    `body_limits`: bytes by path (elsewhere 256 KB, or 32 KB where no caller is asked for); `raw_bodies`: paths whose
+    bodies, and those of what lies below, are not JSON;
     `more_documents`: paths of OpenAPI documents that `/docs` shows beside the app's own.
     Routes are declared without a last slash; both forms are served. `app.state` holds `authenticator`, `clock`,
     `identifiers`, `logger` and `metrics`.
     """
-    limits_of_bodies = BodyLimits(body_limits or {})
+    rules = BodyRules(body_limits or {}, raw_bodies)
+    budget = BodyBudget()
     meter = RequestMeter(service, metrics)
     app = ServiceApp(
         telemetry=_NO_TELEMETRY,
@@ -100,8 +106,9 @@ def build_app(
     app.state.metrics = metrics
     _handle_errors(app, logger)
     # the last one added is the outermost
+    heads = cache(lambda: Heads(app.router.routes, rules))
+    app.add_middleware(FrontMiddleware, heads=heads, budget=budget, logger=logger)
     app.add_middleware(TrailingSlashMiddleware)
-    app.add_middleware(BodyMiddleware, limits=limits_of_bodies, raw=raw_bodies)
     app.add_middleware(FailureMiddleware, logger=logger)
     if limiter is not None:
         app.add_middleware(RateLimitMiddleware)
@@ -113,7 +120,8 @@ def build_app(
         routers,
         authenticator=authenticator,
         limiter=limiter,
-        limits=limits_of_bodies,
+        rules=rules,
+        budget=budget,
         meter=meter,
         identifiers=identifiers,
         logger=logger,

@@ -1,93 +1,66 @@
-"""Request bodies: read whole within a limit, and handed on only when they are what a route may read."""
+"""Request bodies: how large they may be, where they may be JSON alone, and how they are read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive
 
-from angarium.contracts.errors import PayloadTooLarge, Rejected, UnsupportedMediaType, ValidationFailed
-from angarium.platform.http.frame.answers import refuse
-from angarium.platform.http.frame.headers import headers_of
-from angarium.platform.http.frame.strict_json import decode_json
+from angarium.contracts.errors import PayloadTooLarge, UnsupportedMediaType, ValidationFailed
+from angarium.platform.http.budget import Share
+from angarium.platform.http.frame.strict_json import WEIGHED_BYTES, decode_heavy_json, decode_json
 
 DEFAULT_BODY_LIMIT = 256 * 1024
-_WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
+OPEN_BODY_LIMIT = 32 * 1024
+"""Where no caller is asked for: logins, forms."""
 
 
 class ClientLeft(Exception):
     """The client closed its connection before the end of its body."""
 
 
-class BodyLimits:
-    """How many bytes a body may have: 256 KB, or what `limits` says by path prefix; the longest that fits wins."""
+class BodyRules:
+    """`limits`: bytes by path, in place of 256 KB, or of 32 KB where no caller is asked for.
 
-    def __init__(self, limits: Mapping[str, int]) -> None:
-        self._limits = sorted(limits.items(), key=lambda item: len(item[0]), reverse=True)
-
-    def of(self, path: str) -> int:
-        """The limit of `path`, in bytes."""
-        return next((size for prefix, size in self._limits if path.startswith(prefix)), DEFAULT_BODY_LIMIT)
-
-
-class BodyMiddleware:
-    """Takes strict JSON within `limits`, not compressed; declared or chunked makes no difference.
-
-    `raw`: path prefixes whose bodies are not JSON.
+    `raw`: paths whose bodies, and those of what lies below, are not JSON. Paths are without a last slash.
     """
 
-    def __init__(self, app: ASGIApp, *, limits: BodyLimits, raw: Sequence[str] = ()) -> None:
-        self._app = app
+    def __init__(self, limits: Mapping[str, int], raw: Collection[str]) -> None:
         self._limits = limits
-        self._raw = tuple(raw)
+        self._raw = frozenset(raw)
+        self._below = tuple(f"{path}/" for path in raw)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] in _WITHOUT_BODY:
-            await self._app(scope, receive, send)
-            return
-        try:
-            body = await self._read(scope, receive)
-        except ClientLeft:
-            return
-        except Rejected as error:
-            await refuse(error)(scope, receive, send)
-            return
-        await self._app(scope, _replay(body, receive), send)
+    def limit(self, path: str, *, guarded: bool) -> int:
+        """How many bytes a body may have."""
+        return self._limits.get(path, DEFAULT_BODY_LIMIT if guarded else OPEN_BODY_LIMIT)
 
-    async def _read(self, scope: Scope, receive: Receive) -> bytes:
-        path, headers = scope["path"], headers_of(scope)
-        body = await read_body(headers, receive, self._limits.of(path))
-        if body and not path.startswith(self._raw):
-            decode_body(headers, body)
-        return body
+    def is_raw(self, path: str) -> bool:
+        """Whether a body may be something else than JSON."""
+        return path in self._raw or path.startswith(self._below)
 
 
-async def read_body(headers: Mapping[str, str], receive: Receive, limit: int) -> bytes:
-    """The whole body, of at most `limit` bytes. Raises PayloadTooLarge, ValidationFailed, ClientLeft."""
+def check_length(headers: Mapping[str, str], limit: int) -> None:
+    """Raise PayloadTooLarge where the declared length is over `limit`, ValidationFailed where it is no number."""
     declared = headers.get("content-length") or "0"
     if not declared.isdecimal():
         raise ValidationFailed.of("body", "has no readable length")
     if int(declared) > limit:
-        raise PayloadTooLarge
-    return await _collect(receive, limit)
+        raise _too_large(limit)
 
 
-def decode_body(headers: Mapping[str, str], body: bytes) -> Any:
-    """A body as strict JSON. Raises UnsupportedMediaType, ValidationFailed."""
+def check_media_type(headers: Mapping[str, str], *, raw: bool = False) -> None:
+    """Raise UnsupportedMediaType unless the headers announce JSON (`raw`: anything) that is not compressed."""
     if (headers.get("content-encoding") or "identity").strip().lower() != "identity":
         message = "A compressed body is not taken"
         raise UnsupportedMediaType(message)
-    if not _is_json(headers.get("content-type") or "application/json"):
+    if not raw and not _is_json(headers.get("content-type") or "application/json"):
         raise UnsupportedMediaType
-    return decode_json(body)
 
 
-def _is_json(content_type: str) -> bool:
-    media_type = content_type.partition(";")[0].strip().lower()
-    suffixed = media_type.startswith("application/") and media_type.endswith("+json")
-    return media_type == "application/json" or suffixed
+async def read_body(receive: Receive, limit: int, share: Share | None = None) -> bytes:
+    """The whole body, of at most `limit` bytes; what is over 256 KB is counted on `share`.
 
-
-async def _collect(receive: Receive, limit: int) -> bytes:
+    Raises PayloadTooLarge, ServiceUnavailable, ClientLeft.
+    """
     chunks: list[bytes] = []
     size = 0
     while True:
@@ -97,13 +70,21 @@ async def _collect(receive: Receive, limit: int) -> bytes:
         chunk = message.get("body", b"")
         size += len(chunk)
         if size > limit:
-            raise PayloadTooLarge
+            raise _too_large(limit)
+        if share is not None and size > DEFAULT_BODY_LIMIT:
+            share.grow(size)
         chunks.append(chunk)
         if not message.get("more_body", False):
             return b"".join(chunks) if len(chunks) > 1 else chunk
 
 
-def _replay(body: bytes, receive: Receive) -> Receive:
+async def decode_body(body: bytes) -> Any:
+    """A body as strict JSON; others get their turn while a large one is decoded. Raises as `decode_heavy_json`."""
+    return decode_json(body) if len(body) <= WEIGHED_BYTES else await decode_heavy_json(body)
+
+
+def replay(body: bytes, receive: Receive) -> Receive:
+    """`receive`, with the body that was read of it."""
     given = False
 
     async def replayed() -> Message:
@@ -114,3 +95,14 @@ def _replay(body: bytes, receive: Receive) -> Receive:
         return {"type": "http.request", "body": body, "more_body": False}
 
     return replayed
+
+
+def _is_json(content_type: str) -> bool:
+    media_type = content_type.partition(";")[0].strip().lower()
+    suffixed = media_type.startswith("application/") and media_type.endswith("+json")
+    return media_type == "application/json" or suffixed
+
+
+def _too_large(limit: int) -> PayloadTooLarge:
+    message = f"The body is too large: at most {limit} bytes ({limit // 1024} KB) are taken here"
+    return PayloadTooLarge(message)

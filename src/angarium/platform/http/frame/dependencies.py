@@ -19,13 +19,20 @@ CALLER_KEY = "angarium.caller"
 """Where a request's ASGI scope keeps who called, once that is known."""
 STANDING_KEY = "angarium.standing"
 """Where it keeps how the caller stands with its rate limit."""
+QUERY_PATTERN = "query_pattern"
+"""The attribute by which a dependency says which names of query parameters it reads besides those it declares."""
+PASSES_QUERY = "passes_query"
+"""The attribute by which a dependency says that its route hands any query on."""
 
 
 async def authenticated(request: Request) -> Caller:
-    """The caller, whatever it may do; the call is counted, but for services calling each other.
+    """The caller, whatever it may do; the call is counted once, but for services calling each other.
 
     Raises Unauthorized; RateLimited; ServiceUnavailable.
     """
+    known: Caller | None = request.scope.get(CALLER_KEY)
+    if known is not None:
+        return known
     state = request.app.state
     return await admit(request.headers, request.scope, state.authenticator, state.limiter)
 

@@ -20,10 +20,22 @@ from angarium.contracts.errors import Detail, Rejected, ServiceUnavailable, Tran
 from angarium.contracts.fields import Body
 from angarium.contracts.scopes import Scope
 from angarium.platform.auth.caller import Authenticator, Caller
+from angarium.platform.http.budget import BodyBudget, Share
 from angarium.platform.http.frame.answers import internal_error, refuse
-from angarium.platform.http.frame.bodies import BodyLimits, ClientLeft, decode_body, read_body
+from angarium.platform.http.frame.bodies import (
+    DEFAULT_BODY_LIMIT,
+    BodyRules,
+    ClientLeft,
+    check_length,
+    check_media_type,
+    decode_body,
+    read_body,
+)
 from angarium.platform.http.frame.dependencies import STANDING_KEY, admit, authenticated, only_for_services
+from angarium.platform.http.frame.front import end_if_unread
 from angarium.platform.http.frame.headers import headers_of
+from angarium.platform.http.frame.heads import NO_PARAMETERS, PUBLIC
+from angarium.platform.http.frame.lingering import has_body
 from angarium.platform.http.frame.middleware import RequestMeter
 from angarium.platform.http.frame.strict_json import decode_json
 from angarium.platform.http.frame.validation import details_of
@@ -49,7 +61,22 @@ _NONE: Mapping[str, Any] = {}
 class DirectRoute(APIRoute):
     """A route without parameters in its path whose endpoint gives a Response."""
 
-    def respond(self, caller: Caller, headers: Headers, content: Any) -> Awaitable[Response]:
+    @property
+    def guards(self) -> tuple[Callable[[Request], Awaitable[Caller]], ...]:
+        """Who may call, for the framework's way."""
+
+        async def admitted(request: Request) -> Caller:
+            caller = await authenticated(request)
+            self.check(caller, request.headers)
+            return caller
+
+        return (admitted,)
+
+    def check(self, caller: Caller, headers: Headers) -> None:
+        """Raise Forbidden unless `caller` may call this."""
+        raise NotImplementedError
+
+    def respond(self, caller: Caller, content: Any) -> Awaitable[Response]:
         """Answer `caller`; `content` is the decoded body, None where there is none. Raises Rejected, Transient."""
         raise NotImplementedError
 
@@ -58,8 +85,9 @@ class DirectRoute(APIRoute):
 
         async def handle(request: Request) -> Response:
             caller = await authenticated(request)
+            self.check(caller, request.headers)
             body = await request.body()
-            return await self.respond(caller, request.headers, decode_json(body) if body else None)
+            return await self.respond(caller, decode_json(body) if body else None)
 
         return handle
 
@@ -68,8 +96,10 @@ def direct_route(model: type[BaseModel], scope: Scope) -> type[DirectRoute]:
     """A route class whose endpoint gets `caller` (with `scope`) and `body` (a `model`) by name."""
 
     class ScopedRoute(DirectRoute):
-        def respond(self, caller: Caller, headers: Headers, content: Any) -> Awaitable[Response]:  # noqa: ARG002
+        def check(self, caller: Caller, headers: Headers) -> None:  # noqa: ARG002
             caller.require(scope)
+
+        def respond(self, caller: Caller, content: Any) -> Awaitable[Response]:
             return self.endpoint(caller=caller, body=validated(model, content))  # type: ignore[no-any-return]
 
     return ScopedRoute
@@ -78,8 +108,12 @@ def direct_route(model: type[BaseModel], scope: Scope) -> type[DirectRoute]:
 class ServiceRoute(DirectRoute):
     """A route for other services, whose endpoint gets `caller` (who the service speaks for) and `content` by name."""
 
-    def respond(self, caller: Caller, headers: Headers, content: Any) -> Awaitable[Response]:
+    service_only = True  # SERVICE_MARK
+
+    def check(self, caller: Caller, headers: Headers) -> None:  # noqa: ARG002
         only_for_services(headers)
+
+    def respond(self, caller: Caller, content: Any) -> Awaitable[Response]:
         return self.endpoint(caller=caller, content=content)  # type: ignore[no-any-return]
 
 
@@ -110,14 +144,16 @@ class DirectPaths:
         *,
         authenticator: Authenticator,
         limiter: RateLimiter | None,
-        limits: BodyLimits,
+        rules: BodyRules,
+        budget: BodyBudget,
         meter: RequestMeter,
         identifiers: Identifiers,
         logger: Logger,
     ) -> None:
         self._authenticator = authenticator
         self._limiter = limiter
-        self._limits = limits
+        self._rules = rules
+        self._budget = budget
         self._meter = meter
         self._identifiers = identifiers
         self._logger = logger
@@ -153,28 +189,59 @@ class DirectPaths:
         self, route: DirectRoute, headers: Headers, scope: AsgiScope, receive: Receive
     ) -> Response | None:
         """None: the client left."""
+        body = _Body(has_body(headers))
         try:
-            body = await read_body(headers, receive, self._limits.of(route.path))
-            content = decode_body(headers, body) if body else None
-            caller = await admit(headers, scope, self._authenticator, self._limiter)
-            return await route.respond(caller, headers, content)
+            return await self._respond(route, headers, scope, receive, body)
         except Rejected as error:
-            return refuse(error)
+            return end_if_unread(refuse(error), scope, headers, unread=body.unread)
         except Transient as error:
             self._logger.warning("request.unavailable", error=error)
-            return refuse(ServiceUnavailable())
+            return end_if_unread(refuse(ServiceUnavailable()), scope, headers, unread=body.unread)
         except ClientLeft:
             return None
         except Exception:
             self._logger.exception("request.failed", method=scope["method"], route=route.path_format)
-            return refuse(internal_error())
+            return end_if_unread(refuse(internal_error()), scope, headers, unread=body.unread)
+
+    async def _respond(
+        self, route: DirectRoute, headers: Headers, scope: AsgiScope, receive: Receive, body: "_Body"
+    ) -> Response:
+        """What the head decides, then the body. Raises Rejected, Transient, ClientLeft."""
+        caller = await admit(headers, scope, self._authenticator, self._limiter)
+        route.check(caller, headers)
+        if scope["query_string"] and route.path.startswith(PUBLIC):
+            NO_PARAMETERS.check(scope["query_string"])
+        if not body.unread:
+            return await route.respond(caller, None)
+        limit = self._rules.limit(route.path, guarded=True)
+        check_length(headers, limit)
+        check_media_type(headers)
+        if limit <= DEFAULT_BODY_LIMIT:
+            return await route.respond(caller, await body.read(receive, limit))
+        with self._budget.share(caller.tenant) as share:
+            return await route.respond(caller, await body.read(receive, limit, share))
+
+
+class _Body:
+    """The body of one request, and whether any of it is unread."""
+
+    __slots__ = ("unread",)
+
+    def __init__(self, unread: bool) -> None:
+        self.unread = unread
+
+    async def read(self, receive: Receive, limit: int, share: Share | None = None) -> Any:
+        """The body, decoded; None where it is empty."""
+        body = await read_body(receive, limit, share)
+        self.unread = False
+        return await decode_body(body) if body else None
 
 
 async def _send(answer: Response, scope: AsgiScope, correlation_id: str, send: Send) -> None:
     standing = scope.get(STANDING_KEY)
     head = [*answer.raw_headers, *(standing.raw_headers() if standing is not None else ())]
     head.append((_CORRELATION, correlation_id.encode()))
-    whole = scope.get("extensions", _NONE).get(WHOLE_ANSWER)
+    whole = scope.get("extensions", _NONE).get(WHOLE_ANSWER) if "connection" not in answer.headers else None
     if whole is None or not whole(scope, answer.status_code, head, answer.body):
         await send({"type": "http.response.start", "status": answer.status_code, "headers": head})
         await send({"type": "http.response.body", "body": answer.body})

@@ -94,14 +94,17 @@ def _guards(app: FastAPI) -> dict[tuple[str, str], list[Any]]:
         dependant = getattr(route, "dependant", None)
         if dependant is None or route.path_format is None:
             continue
-        marked = [call for call in _calls(dependant) if hasattr(call, SCOPE_MARK) or hasattr(call, SERVICE_MARK)]
+        marked = [
+            call for call in dependencies_of(dependant) if hasattr(call, SCOPE_MARK) or hasattr(call, SERVICE_MARK)
+        ]
         for method in route.methods or ():
             found[route.path_format, method] = marked
     return found
 
 
-def _calls(dependant: Dependant) -> Iterator[Callable[..., Any]]:
+def dependencies_of(dependant: Dependant) -> Iterator[Callable[..., Any]]:
+    """What the framework calls before a route, inner ones too."""
     for inner in dependant.dependencies:
         if inner.call is not None:
             yield inner.call
-        yield from _calls(inner)
+        yield from dependencies_of(inner)

@@ -4,7 +4,8 @@ uvicorn bounds neither: a head without an end would fill the memory, a body that
 """
 
 import asyncio
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Literal
@@ -14,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from angarium.contracts.envelope import refusal
 from angarium.contracts.errors import PayloadTooLarge, Rejected, ValidationFailed
+from angarium.platform.http.frame.lingering import LINGER_BYTES, LINGER_SECONDS, Lingering
 
 WHOLE_ANSWER = "angarium.whole_answer"
 """The ASGI extension by which an app gives an answer in one piece, which costs a third of two messages.
@@ -22,6 +24,8 @@ A function of scope, status, headers (Content-Length among them) and body. False
 messages. Raises ValueError where a header holds a line break.
 """
 Headers = Iterable[tuple[bytes, bytes]]
+_HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%!$&'()*+,;=-]*)(:[0-9]{0,5})?")
+"""RFC 9110 §7.2, RFC 3986 §3.2.2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,9 @@ class Patience:
 class BoundedProtocol(HttpToolsProtocol):
     """Answers 431 to a head that is too long, 408 to what doesn't arrive, 400 to what is no HTTP; each an envelope.
 
-    A request that arrives whole costs no timer.
+    A request that arrives whole costs no timer. Where a request is answered before its body has come, the rest is
+    dropped: up to 256 KB within a second, then the connection ends. A connection with unread data ends as `Lingering`
+    says.
     """
 
     def __init__(self, *args: Any, patience: Patience, **named: Any) -> None:
@@ -50,19 +56,32 @@ class BoundedProtocol(HttpToolsProtocol):
         self._awaited: Literal["head", "body"] | None = "head"
         self._watched: Literal["head", "body"] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._host = b""  # the last one that was found good
+        self._outlet: _Outlet | None = None
+        self._lingering: Lingering | None = None
+        self._unwanted: asyncio.TimerHandle | None = None  # ends the wait for a body that is answered already
+        self._dropped = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
+        self._outlet = _Outlet(transport, self._finish)
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._awaited = None
         self._watch()
+        self._outlet = None
+        self._want_no_more(False)
+        if self._lingering is not None:
+            self._lingering.end()
         super().connection_lost(exc)
         # they refer to each other and to this protocol: without an end to that they would wait for the collector
         self.cycle = self.scope = None  # type: ignore[assignment]  # as they are before the first request
 
     def data_received(self, data: bytes) -> None:
+        if self._lingering is not None:
+            self._lingering.drop(len(data))
+            return
         self._unread += len(data)
         super().data_received(data)
         if self._unread > self._patience.head_bytes:
@@ -70,26 +89,45 @@ class BoundedProtocol(HttpToolsProtocol):
         self._watch()
 
     def on_message_begin(self) -> None:
+        if self._lingering is not None:
+            raise ConnectionAbortedError  # out of the parser: nothing more is answered
         self._awaited, self._asked = "head", True
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         if self._unread > self._patience.head_bytes and self._head_size() > self._patience.head_bytes:
             raise self._refuse_head()  # out of the parser, which must not go on
+        self._check_host()
         # the parser reports trailers as headers; a list of its own keeps them out of the request
         self.scope["headers"] = list(self.headers)
         super().on_headers_complete()
         self.scope["extensions"] = {WHOLE_ANSWER: self._answer_whole}  # type: ignore[dict-item]
+        self.cycle.transport = self._outlet  # type: ignore[assignment]  # all that a cycle asks of a transport
         self._awaited, self._unread = "body", 0
 
     def on_body(self, body: bytes) -> None:
         self._unread = 0
+        if self._unwanted is not None:
+            self._dropped += len(body)
+            if self._dropped > LINGER_BYTES:
+                self._want_no_more(False)
+                self._finish()
         super().on_body(body)
 
     def on_message_complete(self) -> None:
+        if self._unwanted is not None:
+            self._want_no_more(False)
         self._awaited, self._asked, self._unread = None, False, 0
         self._watch()  # the next request has a time of its own, also where it began in the same packet
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        if self._lingering is not None:
+            self.server_state.total_requests += 1
+            return
+        if self._awaited == "body" and self.cycle.response_complete and not self.transport.is_closing():
+            self._want_no_more(True)
+        super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
         """What is no HTTP gets an envelope too."""
@@ -114,6 +152,29 @@ class BoundedProtocol(HttpToolsProtocol):
         cycle.on_response()
         return True
 
+    def _want_no_more(self, unwanted: bool) -> None:
+        """Whether what comes of the body is dropped, for a second at most."""
+        if self._unwanted is not None:
+            self._unwanted.cancel()
+        self._dropped = 0
+        self._unwanted = self.loop.call_later(LINGER_SECONDS, self.transport.close) if unwanted else None
+
+    def _finish(self) -> None:
+        """Close; where the client may be sending still, without a reset that could overtake the answer."""
+        if self._lingering is not None or self.transport.is_closing():
+            return
+        if self._awaited is None and not self.pipeline:
+            self.transport.close()
+        else:
+            self._linger()
+
+    def _linger(self) -> None:
+        self.pipeline.clear()
+        self._awaited = None
+        self._watch()
+        self._unset_keepalive_if_required()
+        self._lingering = Lingering(self.transport, self.loop)
+
     def _watch(self) -> None:
         """Have the timer run for what is awaited, from when it was first awaited."""
         if self._watched == self._awaited:
@@ -131,6 +192,16 @@ class BoundedProtocol(HttpToolsProtocol):
         else:
             self.transport.close()
 
+    def _check_host(self) -> None:
+        """One Host, and a good one (RFC 9112 §3.2); what is not is a 400."""
+        hosts = [value for name, value in self.headers if name == b"host"]
+        if len(hosts) == 1 and (hosts[0] == self._host or _HOST.fullmatch(hosts[0])):
+            self._host = hosts[0]
+        elif hosts or self.parser.get_http_version() != "1.0":
+            error = ValidationFailed.of("Host", "must be there once, as a name or an address with an optional port")
+            self._refuse(HTTPStatus.BAD_REQUEST, error)
+            raise error  # out of the parser, which must not go on
+
     def _head_size(self) -> int:
         return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
 
@@ -141,16 +212,30 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _refuse(self, status: HTTPStatus, error: Rejected) -> None:
         """Answer where that cannot be taken for the answer to another request, and close."""
-        if self.transport.is_closing():
+        if self.transport.is_closing() or self._lingering is not None:
             return
-        if self._may_answer():
-            self.transport.write(_answer(status, error))
-        self.transport.close()
+        if not self._may_answer():
+            self.transport.close()
+            return
+        self.transport.write(_answer(status, error))
+        self._linger()
 
     def _may_answer(self) -> bool:
         if self._awaited == "body":
             return not self.cycle.response_started
         return self.cycle is None or self.cycle.response_complete  # type: ignore[redundant-expr]  # None at first
+
+
+class _Outlet:
+    """What a request's cycle sees of the transport; `close` leaves it to the protocol how."""
+
+    __slots__ = ("close", "get_extra_info", "is_closing", "write")
+
+    def __init__(self, transport: asyncio.Transport, close: Callable[[], None]) -> None:
+        self.write = transport.write
+        self.is_closing = transport.is_closing
+        self.get_extra_info = transport.get_extra_info
+        self.close = close
 
 
 def _answer(status: HTTPStatus, error: Rejected) -> bytes:

@@ -17,7 +17,7 @@ from angarium.contracts.statuses import Channel, Status
 from angarium.notifications.store.reader import NotificationFilter, NotificationReader
 from angarium.notifications.store.triggers.metadata import LONGEST
 from angarium.platform.auth.caller import Caller
-from angarium.platform.http.frame.dependencies import Page, requires, requires_or_user
+from angarium.platform.http.frame.dependencies import QUERY_PATTERN, Page, requires, requires_or_user
 from angarium.services.gateway.audit.acting import actor_of
 from angarium.services.gateway.audit.log import AuditLog
 from angarium.services.gateway.moving.use_cases import Moves
@@ -72,6 +72,9 @@ def _filter(
         to=until,
         metadata=_metadata(request),
     )
+
+
+setattr(_filter, QUERY_PATTERN, _METADATA)
 
 
 _METADATA_PARAMETER = {

@@ -1,8 +1,9 @@
 """`/api/v1/users…` and `/api/v1/templates…`, passed on to the services that own them."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from angarium.contracts.errors import NotFound, ServiceUnavailable
@@ -10,7 +11,8 @@ from angarium.contracts.scopes import Scope
 from angarium.directory.gateway.changes import change_of
 from angarium.platform.auth.caller import Caller
 from angarium.platform.http.client.client import Forwarded, ServiceClient, ServiceDown
-from angarium.platform.http.frame.dependencies import authenticated
+from angarium.platform.http.frame.dependencies import PASSES_QUERY, authenticated
+from angarium.platform.http.frame.openapi import SCOPE_MARK
 from angarium.services.gateway.audit.acting import actor_of
 from angarium.services.gateway.audit.log import AuditLog
 
@@ -73,8 +75,30 @@ class ProxyRoutes:
         for upstream in self._upstreams:
             passing = _Passing(upstream, self._audit)
             for path in (f"{_PREFIX}/{upstream.name}", f"{_PREFIX}/{upstream.name}/{{rest:path}}"):
-                router.add_api_route(path, passing.pass_on, methods=_METHODS, include_in_schema=False)
+                router.add_api_route(
+                    path,
+                    passing.pass_on,
+                    methods=_METHODS,
+                    include_in_schema=False,
+                    dependencies=[Depends(_admission(upstream))],
+                )
         return router
+
+
+def _admission(upstream: Upstream) -> Callable[[Request], Awaitable[Caller]]:
+    """A dependency: the caller, who may call this path of `upstream`. Raises Unauthorized, NotFound, Forbidden."""
+
+    async def admitted(request: Request) -> Caller:
+        caller = await authenticated(request)
+        path = request.scope["path"].removeprefix(_PREFIX)
+        if not _UP.isdisjoint(path.split("/")):
+            raise NotFound
+        upstream.check(caller, request.method, path)
+        return caller
+
+    setattr(admitted, SCOPE_MARK, None)
+    setattr(admitted, PASSES_QUERY, True)
+    return admitted
 
 
 class _Passing:
@@ -83,12 +107,9 @@ class _Passing:
         self._audit = audit
 
     async def pass_on(self, request: Request) -> Response:
-        """Authenticate, check the scope, pass on."""
+        """Pass on what was admitted."""
         caller = await authenticated(request)
         path = request.scope["path"].removeprefix(_PREFIX)
-        if not _UP.isdisjoint(path.split("/")):
-            raise NotFound
-        self._upstream.check(caller, request.method, path)
         try:
             answer = await self._upstream.client.forward(
                 request.method,

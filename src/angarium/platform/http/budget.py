@@ -1,0 +1,58 @@
+"""How many bytes of large bodies an app holds at once, over all connections."""
+
+from types import TracebackType
+from typing import Self
+
+from angarium.contracts.errors import ServiceUnavailable
+
+BUDGET_BYTES = 128 * 1024 * 1024
+RETRY_SECONDS = 2
+
+
+class BodyBudget:
+    """Counts the bodies over 256 KB that are being read or handled: 128 MB in all, half of it for one tenant.
+
+    Bytes count as they arrive, so that announcing a body takes nothing from others.
+    """
+
+    def __init__(self, size: int = BUDGET_BYTES) -> None:
+        self._size = size
+        self._used: dict[str, int] = {}
+
+    def share(self, tenant: str) -> "Share":
+        """What one request of `tenant` takes; a context manager that gives it back."""
+        return Share(self, tenant)
+
+    def take(self, tenant: str, size: int) -> None:
+        """Count `size` bytes, negative to give back. Raises ServiceUnavailable with Retry-After where none are left."""
+        used = self._used.get(tenant, 0) + size
+        if size > 0 and (used > self._size // 2 or sum(self._used.values()) + size > self._size):
+            message = "Too many large bodies are being read; try again"
+            raise ServiceUnavailable(message, retry_after=RETRY_SECONDS)
+        if used > 0:
+            self._used[tenant] = used
+        else:
+            self._used.pop(tenant, None)
+
+
+class Share:
+    """The bytes of one body on the budget."""
+
+    def __init__(self, budget: BodyBudget, tenant: str) -> None:
+        self._budget = budget
+        self._tenant = tenant
+        self._taken = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._budget.take(self._tenant, -self._taken)
+        self._taken = 0
+
+    def grow(self, size: int) -> None:
+        """The body has `size` bytes by now. Raises ServiceUnavailable."""
+        self._budget.take(self._tenant, size - self._taken)
+        self._taken = size

@@ -1,0 +1,47 @@
+"""Closing a connection whose client may still be sending, so that it can read the answer (RFC 9112 §9.6).
+
+A socket that is closed with unread data in it is reset, and a reset may reach the client before it has read the answer.
+"""
+
+import asyncio
+from collections.abc import Mapping
+
+LINGER_BYTES = 256 * 1024
+"""What is read and dropped of a body that is not wanted. After that the client is left to wait."""
+LINGER_SECONDS = 1.0
+
+
+def has_body(headers: Mapping[str, str]) -> bool:
+    """Whether a request with these headers (lower-case names) has a body (RFC 9112 §6.3)."""
+    return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+
+
+def is_short(headers: Mapping[str, str]) -> bool:
+    """Whether the body is declared to be short enough to be dropped whole."""
+    length = headers.get("content-length", "")
+    return "transfer-encoding" not in headers and length.isdecimal() and int(length) <= LINGER_BYTES
+
+
+class Lingering:
+    """The end of one connection: what was written is sent, what arrives is dropped, then the transport is closed.
+
+    It is closed after one second, or when the client closes. The first 256 KB are read meanwhile; nothing is stored.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._left = LINGER_BYTES
+        self._timer = loop.call_later(LINGER_SECONDS, transport.close)
+        if transport.can_write_eof():  # TLS has no half-closed connections here
+            transport.write_eof()
+        transport.resume_reading()
+
+    def drop(self, size: int) -> None:
+        """Count `size` bytes that arrived."""
+        self._left -= size
+        if self._left < 0:
+            self._transport.pause_reading()  # no reset yet: the client has the rest of the second to read the answer
+
+    def end(self) -> None:
+        """The connection is lost."""
+        self._timer.cancel()
