@@ -4,8 +4,7 @@ import asyncio
 import gzip
 import json
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
-from pathlib import Path
+from contextlib import asynccontextmanager
 from time import monotonic
 from typing import Any
 
@@ -15,6 +14,7 @@ import pytest
 from angarium.platform.http.server.protocol import Patience
 from angarium.platform.http.server.server import serve
 from angarium.platform.settings.settings import ProcessSettings
+from tests.security.raw import Client, connected, memory
 from tests.support.mailbox_gateway import quiet_logger
 from tests.support.smtp_sink import SmtpSink
 from tests.support.system import EmbeddedSystem, running
@@ -34,61 +34,9 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedSystem]
         yield system
 
 
-class Client:
-    """One connection, on which anything can be written."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self._writer = reader, writer
-
-    async def write(self, data: bytes) -> None:
-        """Send, as far as the server still takes it."""
-        with suppress(ConnectionError):
-            self._writer.write(data)
-            await self._writer.drain()
-
-    async def flood(self, piece: bytes, megabytes: int) -> None:
-        """Send `piece` until that much is sent or the connection is closed."""
-        for _ in range(megabytes * 1_048_576 // len(piece)):
-            if self._reader.at_eof() or self._writer.is_closing():
-                return
-            await self.write(piece)
-
-    async def answer(self, within: float = 5.0) -> tuple[int, dict[str, Any]]:
-        """The status and body of the next answer."""
-        async with asyncio.timeout(within):
-            head = await self._reader.readuntil(b"\r\n\r\n")
-            length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length"))
-            body = await self._reader.readexactly(int(length.partition(b":")[2]))
-        return int(head.split(b" ", 2)[1]), json.loads(body)
-
-    async def closed(self, within: float = 5.0) -> bytes:
-        """What came before the server closed."""
-        with suppress(ConnectionError):
-            return await asyncio.wait_for(self._reader.read(), within)
-        return b""
-
-
-@asynccontextmanager
-async def connected(port: int) -> AsyncIterator[Client]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    try:
-        yield Client(reader, writer)
-    finally:
-        writer.close()
-        with suppress(ConnectionError):
-            await writer.wait_closed()
-
-
 def head(system: EmbeddedSystem, *more: str) -> bytes:
     lines = (f"POST {PATH} HTTP/1.1", "host: x", f"x-api-key: {system.key}", "content-type: application/json", *more)
     return "\r\n".join((*lines, "", "")).encode()
-
-
-def memory(system: EmbeddedSystem) -> float:
-    """Megabytes that the process has resident."""
-    process = system._processes["angarium"]
-    status = Path(f"/proc/{process.pid}/status").read_text()
-    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
 
 BODIES = {

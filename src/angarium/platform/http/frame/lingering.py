@@ -9,6 +9,8 @@ from collections.abc import Mapping
 LINGER_BYTES = 256 * 1024
 """What is read and dropped of a body that is not wanted. After that the client is left to wait."""
 LINGER_SECONDS = 1.0
+LAST_SECONDS = 0.2
+"""From the moment when no more is read until the close: time for the client to read the answer."""
 
 
 def has_body(headers: Mapping[str, str]) -> bool:
@@ -25,11 +27,12 @@ def is_short(headers: Mapping[str, str]) -> bool:
 class Lingering:
     """The end of one connection: what was written is sent, what arrives is dropped, then the transport is closed.
 
-    It is closed after one second, or when the client closes. The first 256 KB are read meanwhile; nothing is stored.
+    It is closed after one second, soon after 256 KB were read, or when the client closes. Nothing is stored.
     """
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
+        self._loop = loop
         self._left = LINGER_BYTES
         self._timer = loop.call_later(LINGER_SECONDS, transport.close)
         if transport.can_write_eof():  # TLS has no half-closed connections here
@@ -38,9 +41,11 @@ class Lingering:
 
     def drop(self, size: int) -> None:
         """Count `size` bytes that arrived."""
+        if self._left >= 0 > self._left - size:
+            self._transport.pause_reading()  # no reset yet
+            self._timer.cancel()
+            self._timer = self._loop.call_later(LAST_SECONDS, self._transport.close)
         self._left -= size
-        if self._left < 0:
-            self._transport.pause_reading()  # no reset yet: the client has the rest of the second to read the answer
 
     def end(self) -> None:
         """The connection is lost."""

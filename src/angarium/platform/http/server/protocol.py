@@ -61,6 +61,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._lingering: Lingering | None = None
         self._unwanted: asyncio.TimerHandle | None = None  # ends the wait for a body that is answered already
         self._dropped = 0
+        self._deaf = False  # what comes is no HTTP
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
@@ -81,6 +82,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._lingering is not None:
             self._lingering.drop(len(data))
+            return
+        if self._deaf:
             return
         self._unread += len(data)
         super().data_received(data)
@@ -163,10 +166,18 @@ class BoundedProtocol(HttpToolsProtocol):
         """Close; where the client may be sending still, without a reset that could overtake the answer."""
         if self._lingering is not None or self.transport.is_closing():
             return
-        if self._awaited is None and not self.pipeline:
+        if self._awaited is None and not self.pipeline and not self._deaf:
             self.transport.close()
         else:
             self._linger()
+
+    def _stop_listening(self) -> None:
+        """Read no more; what came whole before is answered, and then the connection ends."""
+        self._deaf = True
+        self._awaited = None
+        self._watch()
+        self.flow.pause_reading()
+        self.cycle.keep_alive = False  # the last one that came whole
 
     def _linger(self) -> None:
         self.pipeline.clear()
@@ -212,13 +223,15 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _refuse(self, status: HTTPStatus, error: Rejected) -> None:
         """Answer where that cannot be taken for the answer to another request, and close."""
-        if self.transport.is_closing() or self._lingering is not None:
+        if self.transport.is_closing() or self._lingering is not None or self._deaf:
             return
-        if not self._may_answer():
+        if self._may_answer():
+            self.transport.write(_answer(status, error))
+            self._linger()
+        elif self._awaited == "body":
             self.transport.close()
-            return
-        self.transport.write(_answer(status, error))
-        self._linger()
+        else:
+            self._stop_listening()
 
     def _may_answer(self) -> bool:
         if self._awaited == "body":
