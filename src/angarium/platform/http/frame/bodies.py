@@ -29,6 +29,10 @@ class BodyRules:
         self._raw = frozenset(raw)
         self._below = tuple(f"{path}/" for path in raw)
 
+    def concern(self, path: str) -> bool:
+        """Whether there is a rule for `path`."""
+        return path in self._limits or self.is_raw(path)
+
     def limit(self, path: str, *, guarded: bool) -> int:
         """How many bytes a body may have."""
         return self._limits.get(path, DEFAULT_BODY_LIMIT if guarded else OPEN_BODY_LIMIT)

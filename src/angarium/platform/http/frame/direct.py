@@ -5,6 +5,7 @@ framework can answer these routes as well, through the same `respond`; a test ho
 """
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from http import HTTPStatus
 from time import perf_counter
 from typing import Any, TypeVar
 
@@ -20,7 +21,7 @@ from angarium.contracts.errors import Detail, Rejected, ServiceUnavailable, Tran
 from angarium.contracts.fields import Body
 from angarium.contracts.scopes import Scope
 from angarium.platform.auth.caller import Authenticator, Caller
-from angarium.platform.http.budget import BodyBudget, Share
+from angarium.platform.http.budget import BodyBudget
 from angarium.platform.http.frame.answers import internal_error, refuse
 from angarium.platform.http.frame.bodies import (
     DEFAULT_BODY_LIMIT,
@@ -37,7 +38,7 @@ from angarium.platform.http.frame.headers import headers_of
 from angarium.platform.http.frame.heads import NO_PARAMETERS, PUBLIC
 from angarium.platform.http.frame.lingering import has_body
 from angarium.platform.http.frame.middleware import RequestMeter
-from angarium.platform.http.frame.strict_json import decode_json
+from angarium.platform.http.frame.strict_json import WEIGHED_BYTES, decode_json
 from angarium.platform.http.frame.validation import details_of
 from angarium.platform.http.server.protocol import WHOLE_ANSWER
 from angarium.platform.identifiers import Identifiers
@@ -189,59 +190,60 @@ class DirectPaths:
         self, route: DirectRoute, headers: Headers, scope: AsgiScope, receive: Receive
     ) -> Response | None:
         """None: the client left."""
-        body = _Body(has_body(headers))
+        state = _State(has_body(headers))
         try:
-            return await self._respond(route, headers, scope, receive, body)
+            return await self._respond(route, headers, scope, receive, state)
         except Rejected as error:
-            return end_if_unread(refuse(error), scope, headers, unread=body.unread)
+            return end_if_unread(refuse(error), scope, headers, unread=state.unread)
         except Transient as error:
             self._logger.warning("request.unavailable", error=error)
-            return end_if_unread(refuse(ServiceUnavailable()), scope, headers, unread=body.unread)
+            return end_if_unread(refuse(ServiceUnavailable()), scope, headers, unread=state.unread)
         except ClientLeft:
             return None
         except Exception:
             self._logger.exception("request.failed", method=scope["method"], route=route.path_format)
-            return end_if_unread(refuse(internal_error()), scope, headers, unread=body.unread)
+            return end_if_unread(refuse(internal_error()), scope, headers, unread=state.unread)
 
     async def _respond(
-        self, route: DirectRoute, headers: Headers, scope: AsgiScope, receive: Receive, body: "_Body"
+        self, route: DirectRoute, headers: Headers, scope: AsgiScope, receive: Receive, state: "_State"
     ) -> Response:
         """What the head decides, then the body. Raises Rejected, Transient, ClientLeft."""
         caller = await admit(headers, scope, self._authenticator, self._limiter)
         route.check(caller, headers)
         if scope["query_string"] and route.path.startswith(PUBLIC):
             NO_PARAMETERS.check(scope["query_string"])
-        if not body.unread:
+        if not state.unread:
             return await route.respond(caller, None)
         limit = self._rules.limit(route.path, guarded=True)
         check_length(headers, limit)
         check_media_type(headers)
-        if limit <= DEFAULT_BODY_LIMIT:
-            return await route.respond(caller, await body.read(receive, limit))
-        with self._budget.share(caller.tenant) as share:
-            return await route.respond(caller, await body.read(receive, limit, share))
+        if limit > DEFAULT_BODY_LIMIT:
+            with self._budget.share(caller.tenant) as share:
+                content = await read_body(receive, limit, share)
+                state.unread = False
+                return await route.respond(caller, await decode_body(content) if content else None)
+        content = await read_body(receive, limit)
+        state.unread = False
+        if len(content) > WEIGHED_BYTES:
+            return await route.respond(caller, await decode_body(content))
+        return await route.respond(caller, decode_json(content) if content else None)
 
 
-class _Body:
-    """The body of one request, and whether any of it is unread."""
+class _State:
+    """Whether any of a request's body is unread."""
 
     __slots__ = ("unread",)
 
     def __init__(self, unread: bool) -> None:
         self.unread = unread
 
-    async def read(self, receive: Receive, limit: int, share: Share | None = None) -> Any:
-        """The body, decoded; None where it is empty."""
-        body = await read_body(receive, limit, share)
-        self.unread = False
-        return await decode_body(body) if body else None
-
 
 async def _send(answer: Response, scope: AsgiScope, correlation_id: str, send: Send) -> None:
     standing = scope.get(STANDING_KEY)
     head = [*answer.raw_headers, *(standing.raw_headers() if standing is not None else ())]
     head.append((_CORRELATION, correlation_id.encode()))
-    whole = scope.get("extensions", _NONE).get(WHOLE_ANSWER) if "connection" not in answer.headers else None
+    closing = answer.status_code >= HTTPStatus.BAD_REQUEST and "connection" in answer.headers
+    whole = scope.get("extensions", _NONE).get(WHOLE_ANSWER) if not closing else None
     if whole is None or not whole(scope, answer.status_code, head, answer.body):
         await send({"type": "http.response.start", "status": answer.status_code, "headers": head})
         await send({"type": "http.response.body", "body": answer.body})

@@ -3,7 +3,8 @@
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from re import Pattern
-from typing import Any, get_origin
+from types import MappingProxyType
+from typing import Any, NamedTuple, get_origin
 from urllib.parse import parse_qsl
 
 from fastapi._compat import ModelField
@@ -24,6 +25,7 @@ Guard = Callable[[Request], Awaitable[Caller]]
 _MOST_PARAMETERS = 100
 PUBLIC = "/api/"
 """Where query parameters that a route doesn't have are refused."""
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 _SEQUENCES = (list, set, tuple, frozenset)
 
 
@@ -87,13 +89,12 @@ class Head:
             self.parameters.check(query)
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """The route of a request, with what its path named; `head` is None where the method is not `allowed`."""
 
     head: Head | None
-    path_parameters: Mapping[str, str]
-    allowed: frozenset[str]
+    path_parameters: Mapping[str, str] = _NOTHING
+    allowed: frozenset[str] = frozenset()
 
 
 class Heads:
@@ -101,50 +102,56 @@ class Heads:
 
     def __init__(self, routes: Sequence[BaseRoute], rules: BodyRules) -> None:
         self._rules = rules
-        self._literal: dict[str, list[_Entry]] = {}
-        self._templates: dict[str, tuple[Pattern[str], list[_Entry]]] = {}
+        self._literal: dict[tuple[str, str], _Entry] = {}
+        self._templates: dict[str, tuple[Pattern[str], dict[str, _Entry]]] = {}
         for order, route in enumerate(iter_route_contexts(routes)):
             self._add(order, route)
 
     @property
     def methods(self) -> frozenset[str]:
         """Every method that any route takes."""
-        lists = [*self._literal.values(), *(entries for _, entries in self._templates.values())]
-        return _with_implied(entry.method for entries in lists for entry in entries)
+        given = {method for method, _ in self._literal}
+        return _with_implied(given.union(*(entries for _, entries in self._templates.values())))
 
     def find(self, method: str, path: str) -> Found | None:
         """The route of `path` (without a last slash); None where no route has it."""
-        matches: list[tuple[_Entry, Mapping[str, str]]] = [(entry, {}) for entry in self._literal.get(path, ())]
+        best, named = self._literal.get((method, path)), _NOTHING
         for pattern, entries in self._templates.values():
-            match = pattern.match(path)
-            if match is not None:
-                matches += [(entry, match.groupdict()) for entry in entries]
-        if not matches:
-            return None
-        allowed = _with_implied(entry.method for entry, _ in matches)
-        fitting = [(entry, named) for entry, named in matches if entry.method == method]
-        if not fitting:
-            return Found(None, {}, allowed)
-        entry, named = min(fitting, key=lambda found: found[0].order)
-        return Found(self._for(entry.head, path), named, allowed)
+            entry = entries.get(method)
+            if entry is not None and (best is None or entry.order < best.order):
+                match = pattern.match(path)
+                if match is not None:
+                    best, named = entry, match.groupdict()
+        if best is not None:
+            return Found(self._for(best.head, path), named)
+        allowed = self._allowed(path)
+        return Found(None, allowed=allowed) if allowed else None
+
+    def _allowed(self, path: str) -> frozenset[str]:
+        """The methods of `path`; none where no route has it."""
+        given = [method for method, literal in self._literal if literal == path]
+        for pattern, entries in self._templates.values():
+            if pattern.match(path) is not None:
+                given += entries
+        return _with_implied(given) if given else frozenset()
 
     def _for(self, head: Head, path: str) -> Head:
         """The head with the body's rules of this very path, where it has any: one route may pass on many paths."""
-        limit, raw = self._rules.limit(path, guarded=bool(head.guards)), self._rules.is_raw(path)
-        if (limit, raw) == (head.limit, head.raw):
+        if not self._rules.concern(path):
             return head
+        limit, raw = self._rules.limit(path, guarded=bool(head.guards)), self._rules.is_raw(path)
         return Head(head.path_format, head.guards, limit, raw, head.parameters, head.internal)
 
     def _add(self, order: int, route: RouteContext) -> None:
         template, pattern = route.path_format, getattr(route, "path_regex", None)
         if template is None or pattern is None:
             return
-        head = self._head(template, route)
-        entries = [_Entry(order, method, head) for method in sorted(route.methods or ())]
-        if "{" in template:
-            self._templates.setdefault(template, (pattern, []))[1].extend(entries)
-        else:
-            self._literal.setdefault(template, []).extend(entries)
+        entry = _Entry(order, self._head(template, route))
+        for method in route.methods or ():
+            if "{" in template:
+                self._templates.setdefault(template, (pattern, {}))[1].setdefault(method, entry)
+            else:
+                self._literal.setdefault((method, template), entry)
 
     def _head(self, template: str, route: RouteContext) -> Head:
         own: tuple[Guard, ...] | None = getattr(route.original_route, "guards", None)  # of a direct route
@@ -160,7 +167,6 @@ class Heads:
 @dataclass(frozen=True, slots=True)
 class _Entry:
     order: int
-    method: str
     head: Head
 
 

@@ -56,7 +56,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._awaited: Literal["head", "body"] | None = "head"
         self._watched: Literal["head", "body"] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._host = b""  # the last one that was found good
+        self._hosts: list[bytes] | None = None  # the last one that was found good
         self._outlet: _Outlet | None = None
         self._lingering: Lingering | None = None
         self._unwanted: asyncio.TimerHandle | None = None  # ends the wait for a body that is answered already
@@ -206,8 +206,10 @@ class BoundedProtocol(HttpToolsProtocol):
     def _check_host(self) -> None:
         """One Host, and a good one (RFC 9112 §3.2); what is not is a 400."""
         hosts = [value for name, value in self.headers if name == b"host"]
-        if len(hosts) == 1 and (hosts[0] == self._host or _HOST.fullmatch(hosts[0])):
-            self._host = hosts[0]
+        if hosts == self._hosts:
+            return
+        if len(hosts) == 1 and _HOST.fullmatch(hosts[0]):
+            self._hosts = hosts
         elif hosts or self.parser.get_http_version() != "1.0":
             error = ValidationFailed.of("Host", "must be there once, as a name or an address with an optional port")
             self._refuse(HTTPStatus.BAD_REQUEST, error)
