@@ -121,10 +121,14 @@ async def test_other_rsa_algorithms_are_not_pinned() -> None:
         await refused(by_rsa(), jwt.encode(dict(CLAIMS), RSA_KEY, algorithm))
 
 
+NO_TIMES = (float("inf"), float("-inf"), float("nan"), 10**400)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
         {"exp": NOW - 31},
+        *({name: value} for name in ("exp", "nbf", "iat") for value in NO_TIMES),
         {"exp": ...},
         {"exp": None},
         {"exp": str(NOW + 300)},

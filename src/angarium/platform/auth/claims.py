@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from math import isfinite
 from typing import Any
 
 import jwt
@@ -75,5 +76,8 @@ def _check_times(claims: Mapping[str, Any], clock: Clock) -> None:
 
 
 def _number(value: object) -> float:
+    """A time of a token. JSON as Python reads it has Infinity and NaN, and 1e400 is one of them."""
     require(isinstance(value, int | float) and not isinstance(value, bool))
-    return float(str(value))
+    number = float(str(value))
+    require(isfinite(number))
+    return number
