@@ -108,5 +108,7 @@ Category = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 RequestId = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00]*$")]
 StrictCount = Annotated[int, Field(strict=True)]
 """A whole number that is written as one."""
+HIGHEST_VERSION = 2_147_483_647
+"""Of a template: what an INTEGER column takes."""
 Flag = Annotated[bool, Field(strict=True)]
 """`true` or `false`, nothing that resembles them."""

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from angarium.contracts.addresses import email_address, phone_number
 from angarium.contracts.envelope import ErrorDetail
 from angarium.contracts.fields import (
+    HIGHEST_VERSION,
     Body,
     Category,
     Flag,
@@ -101,7 +102,7 @@ class NotificationRequest(Body):
     priority: Annotated[StrictCount, Field(ge=1, le=10)] = DEFAULT_PRIORITY
     metadata: Metadata = Field(default_factory=dict)
     locale: Locale | None = None
-    template_version: Annotated[StrictCount, Field(ge=1)] | None = None
+    template_version: Annotated[StrictCount, Field(ge=1, le=HIGHEST_VERSION)] | None = None
     category: Category | None = None
     send_at: InstantField | None = None
     expires_at: InstantField | None = None

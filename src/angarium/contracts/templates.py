@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from angarium.contracts.durations import RetryDelays
-from angarium.contracts.fields import Body, Category, Locale, TemplateCode, Timestamp
+from angarium.contracts.fields import HIGHEST_VERSION, Body, Category, Locale, TemplateCode, Timestamp
 from angarium.contracts.statuses import Channel, DeliveryPolicy
 
 Source = Annotated[str, StringConstraints(max_length=200_000, pattern=r"^[^\x00]*$")]
@@ -116,7 +116,7 @@ class PreviewRequest(Body):
     model_config = ConfigDict(json_schema_extra={"examples": [{"variables": {"name": "John"}, "locale": "fr"}]})
 
     variables: dict[str, Any] = Field(default_factory=dict)
-    version: Annotated[int, Field(ge=1, strict=True)] | None = None
+    version: Annotated[int, Field(ge=1, le=HIGHEST_VERSION, strict=True)] | None = None
     locale: Locale | None = None
     channel: Channel | None = None
 

@@ -4,15 +4,13 @@ from typing import Annotated
 
 from fastapi import Depends, Header, Path, Query, Request, Response
 
-from angarium.contracts.fields import Locale
+from angarium.contracts.fields import HIGHEST_VERSION, Locale
 from angarium.contracts.scopes import Scope
 from angarium.platform.auth.caller import Caller
 from angarium.platform.http.frame.dependencies import requires, service_only
 from angarium.services.templates.conditions import etag
 from angarium.services.templates.library import Library
 from angarium.services.templates.model import Template
-
-HIGHEST_VERSION = 2_147_483_647
 
 
 def _library(request: Request) -> Library:

@@ -5,10 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from angarium.contracts.envelope import Envelope, many, one
+from angarium.contracts.fields import HIGHEST_VERSION
 from angarium.contracts.templates import TemplateVersionCreate, TemplateView, VersionView
 from angarium.platform.http.frame.dependencies import Page
 from angarium.services.templates.routes.parameters import (
-    HIGHEST_VERSION,
     IfMatch,
     Number,
     NumberQuery,
