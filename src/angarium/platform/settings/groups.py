@@ -10,8 +10,9 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr
 
 from angarium.contracts.statuses import Channel
+from angarium.platform.loopback import is_loopback
 from angarium.platform.settings.base import NOT_IN_PRODUCTION, Settings, sqlite_in_data_dir
-from angarium.platform.settings.sources import wrong
+from angarium.platform.settings.sources import variable, wrong
 from angarium.platform.settings.values import (
     Duration,
     Networks,
@@ -185,6 +186,8 @@ class AuthSettings(RateLimitSettings):
         super().refuse_unsafe()
         if self.production and self.auth == "off":
             raise wrong("auth", f"off {NOT_IN_PRODUCTION}")
+        if self.auth == "off" and isinstance(self, ProcessSettings) and not is_loopback(self.host):
+            raise wrong("auth", f"off is for this machine only, but {variable('host')} is {self.host}")
         self.refuse_example("api_key", self.api_key)
         self.refuse_example("jwt_secret", self.jwt_secret)
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 
-from angarium.contracts.errors import ServiceUnavailable, Unauthorized
+from angarium.contracts.errors import Forbidden, ServiceUnavailable, Unauthorized, UnsupportedMediaType
 from angarium.contracts.scopes import Scope
 from angarium.directory.gateway.authenticator import RemoteAuthenticator
 from angarium.platform.auth.caller import Caller
@@ -152,16 +152,89 @@ async def test_the_chain_takes_a_service_token_first(chain: ChainAuthenticator) 
 
 async def test_the_chain_looks_keys_up(chain: ChainAuthenticator) -> None:
     assert await chain.authenticate({"x-api-key": "good"}) == CALLER
-    for headers in ({"x-api-key": "bad"}, {"authorization": "Bearer good"}, {}):
+    assert await chain.authenticate({"authorization": "Bearer good"}) == CALLER
+    assert await chain.authenticate({"authorization": "bearer  good"}) == CALLER
+    bad = ("Bearer bad", "Bearer", "Bearer ", "Basic good", "good", "Bearer eyJ.good.x", "Bearer a.b.c")
+    for headers in ({"x-api-key": "bad"}, {"x-api-key": "bad", "authorization": "Bearer good"}, {}):
         with pytest.raises(Unauthorized):
             await chain.authenticate(headers)
+    for shown in bad:
+        with pytest.raises(Unauthorized):
+            await chain.authenticate({"authorization": shown})
+
+
+async def test_a_forged_token_costs_no_look_up_of_a_key() -> None:
+    asked: list[str] = []
+
+    async def look_up(secret: str) -> Caller | None:
+        asked.append(secret)
+        return None
+
+    tokens = TokenVerifier(AuthSettings(), ManualClock())
+    chain = ChainAuthenticator(service_tokens=ServiceTokens("t"), keys=look_up, tokens=tokens)
+    for shown in ("eyJhbGciOiJIUzI1NiJ9.e30.x", "ang_live_x"):
+        with pytest.raises(Unauthorized):
+            await chain.authenticate({"authorization": f"Bearer {shown}"})
+    assert asked == ["ang_live_x"]
+
+
+LOCAL = {"host": "localhost:8000"}
 
 
 async def test_with_auth_off_everyone_is_the_seeded_key() -> None:
     open_door = OpenAuthenticator(ServiceTokens("t"))
-    caller = await open_door.authenticate({})
+    caller = await open_door.authenticate(LOCAL)
     assert (caller.tenant, caller.name) == ("default", "default")
     caller.require(Scope.ADMIN)
     assert (await open_door.authenticate({"x-service-token": "t", "x-angarium-tenant": "a"})).tenant == "a"
     with pytest.raises(Unauthorized):
         await open_door.authenticate({"x-service-token": "forged"})
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8000", "127.0.0.1:8000", "127.9.9.9", "[::1]:8000", "[::1]"])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"sec-fetch-site": "same-origin"},
+        {"sec-fetch-site": "none"},
+        {"content-length": "0"},
+        {"content-length": "2", "content-type": "application/json"},
+    ],
+)
+async def test_with_auth_off_this_machine_is_let_in(host: str, headers: dict[str, str]) -> None:
+    open_door = OpenAuthenticator(ServiceTokens("t"))
+    await open_door.authenticate({"host": host, **headers})
+    await open_door.authenticate({"host": host, "origin": f"http://{host}", **headers})
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"host": ""},
+        {"host": "evil.example:8000"},
+        {"host": "localhost.evil.example"},
+        {"host": "localhost#.evil.com"},
+        {"host": "[::1]evil.com"},
+        {"host": "127.0.0.1:80:evil.com"},
+        {"host": "user@localhost"},
+        {"host": "127.0.0.1.nip.io"},
+        {"host": "10.0.0.1"},
+        {"host": "0.0.0.0"},  # noqa: S104 - not bound
+        {**LOCAL, "origin": "https://evil.example"},
+        {**LOCAL, "origin": "null"},
+        {**LOCAL, "origin": "http://localhost:3000"},
+        {**LOCAL, "sec-fetch-site": "cross-site"},
+        {**LOCAL, "sec-fetch-site": "same-site"},
+    ],
+)
+async def test_with_auth_off_foreign_pages_and_names_are_refused(headers: dict[str, str]) -> None:
+    with pytest.raises(Forbidden):
+        await OpenAuthenticator(ServiceTokens("t")).authenticate(headers)
+
+
+@pytest.mark.parametrize("framing", [{"content-length": "2"}, {"transfer-encoding": "chunked"}])
+async def test_with_auth_off_a_body_needs_a_content_type(framing: dict[str, str]) -> None:
+    with pytest.raises(UnsupportedMediaType):
+        await OpenAuthenticator(ServiceTokens("t")).authenticate({**LOCAL, **framing})

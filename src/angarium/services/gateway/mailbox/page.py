@@ -5,9 +5,7 @@ machine's is refused too, so that a foreign page cannot reach it by a name that 
 """
 
 from importlib.resources import files
-from ipaddress import ip_address
 from typing import Annotated
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -18,6 +16,7 @@ from angarium.contracts.errors import Forbidden, NotFound
 from angarium.contracts.mailbox import MailboxMessage
 from angarium.contracts.statuses import Channel
 from angarium.platform.http.pages.style import styled
+from angarium.platform.loopback import is_loopback, names_this_machine
 from angarium.services.gateway.mailbox.routes import recipient
 from angarium.services.gateway.mailbox.store import MailboxFilter, MailboxStore
 
@@ -31,7 +30,6 @@ _MAIL_POLICY = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
 _ASSETS = {"mailbox.js": "text/javascript", "mailbox.css": "text/css"}
-_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def _secured(policy: str) -> dict[str, str]:
@@ -45,13 +43,8 @@ def _secured(policy: str) -> dict[str, str]:
 
 def this_machine(request: Request) -> None:
     """A dependency that refuses everyone but this machine."""
-    host = request.client.host if request.client else ""
-    try:
-        local = ip_address(host).is_loopback
-        name = urlsplit(f"//{request.headers.get('host', '')}").hostname
-    except ValueError:
-        local, name = False, None
-    if not local or name not in _NAMES:
+    peer = request.client.host if request.client else ""
+    if not is_loopback(peer) or not names_this_machine(request.headers.get("host", "")):
         raise Forbidden("The mailbox page is for this machine only")
 
 

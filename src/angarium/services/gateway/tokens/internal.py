@@ -8,7 +8,7 @@ from angarium.contracts.envelope import Envelope, one
 from angarium.contracts.errors import Unauthorized
 from angarium.contracts.keys import VerifyAnswer, VerifyRequest
 from angarium.platform.auth.caller import Caller
-from angarium.platform.auth.chain import KeyLookup, Tokens
+from angarium.platform.auth.chain import KeyLookup, Tokens, bearer_of
 from angarium.platform.http.frame.dependencies import service_only
 
 PATH = "/internal/v1/verify"
@@ -46,5 +46,5 @@ class InternalRoutes:
 
     async def _caller(self, body: VerifyRequest) -> Caller | None:
         if body.bearer is not None:
-            return await self._tokens.verify(body.bearer)
+            return await bearer_of(body.bearer, self._keys, self._tokens)
         return await self._keys(body.api_key or "")
