@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from re import Pattern
 from types import MappingProxyType
-from typing import Any, NamedTuple, get_origin
+from typing import Any, NamedTuple, get_args, get_origin
 from urllib.parse import parse_qsl
 
 from fastapi._compat import ModelField
@@ -182,13 +182,18 @@ def _parameters(dependant: Dependant | None, calls: Sequence[Callable[..., Any]]
     fields = [
         field for field in get_flat_params(dependant) if getattr(field.field_info, "in_", None) == ParamTypes.query
     ]
-    repeated = {field.alias for field in fields if get_origin(field.field_info.annotation) in _SEQUENCES}
+    repeated = {field.alias for field in fields if _is_list(field.field_info.annotation)}
     patterns = tuple(pattern for call in calls if (pattern := getattr(call, QUERY_PATTERN, None)) is not None)
     return Parameters(frozenset({field.alias for field in fields} - repeated), frozenset(repeated), patterns)
 
 
 def _in_query(field: ModelField) -> bool:
     return getattr(field.field_info, "in_", None) == ParamTypes.query
+
+
+def _is_list(annotation: object) -> bool:
+    """Whether a parameter may be given several times; `list[str] | None` too."""
+    return get_origin(annotation) in _SEQUENCES or any(get_origin(kind) in _SEQUENCES for kind in get_args(annotation))
 
 
 def _pairs(query: bytes) -> list[tuple[str, str]]:
