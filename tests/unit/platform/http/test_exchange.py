@@ -39,7 +39,7 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
     ],
 )
 async def test_an_app_here_and_one_there_are_asked_the_same(method: str, body: bytes) -> None:
-    asked = method, "/a%2Fb/c?x=%20&y=1", {"x-a": "1", "content-type": "application/json"}, body
+    asked = method, "/a%2Fb/c?x=%20&y=1", {"x-a": "1\xff", "content-type": "application/json"}, body
     inside = TransportExchange("http://users", httpx2.ASGITransport(app=echo))
     async with serving(echo, ProcessSettings()) as port:
         outside = Connections(f"http://127.0.0.1:{port}", tls=None, patience=2.0, clock=ManualClock())

@@ -56,7 +56,9 @@ class TransportExchange:
         self._transport = transport
 
     async def ask(self, method: str, target: str, headers: Mapping[str, str], content: bytes) -> Answer:
-        request = httpx2.Request(method, f"{self._base_url}{target}", headers=headers, content=content or None)
+        # as the network carries them: text would be encoded as ASCII
+        sent = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+        request = httpx2.Request(method, f"{self._base_url}{target}", headers=sent, content=content or None)
         try:
             answer = await self._transport.handle_async_request(request)
             return Answer(answer.status_code, answer.headers, await answer.aread())
