@@ -32,11 +32,12 @@ _NO_CONTENT = 204
 
 
 class FrontMiddleware:
-    """Answers what the head decides: 404, 405, OPTIONS, 401, 403, 429, 415, a query or a length that is refused.
+    """Answers what the head decides: 404, 405, 401, 403, 429, 415, a query or a length that is refused.
 
     After that the body is read within its limit and the budget, and must be strict JSON unless the path takes others.
     What is refused before its body was read ends the connection, unless the caller is known and the body is short.
-    HEAD is answered as GET, without a body (RFC 9110 §9.3.2). `heads` is called at the first request.
+    HEAD is answered as GET, without a body (RFC 9110 §9.3.2); OPTIONS for `*` alone, so that no browser's preflight
+    succeeds. `heads` is called at the first request.
     """
 
     def __init__(self, app: ASGIApp, *, heads: Callable[[], Heads], budget: BodyBudget, logger: Logger) -> None:
@@ -79,9 +80,7 @@ class FrontMiddleware:
         self, found: Found, scope: Scope, headers: Mapping[str, str], receive: Receive, send: Send
     ) -> None:
         """A method that no route names."""
-        if scope["method"] == "OPTIONS":
-            await _options(found.allowed, scope, receive, send)
-        elif scope["method"] == "HEAD" and "GET" in found.allowed:
+        if scope["method"] == "HEAD" and "GET" in found.allowed:
             inner = {**scope, "method": "GET"}  # the server looks at the method of its own scope
             try:
                 await self._serve(inner, headers, receive, _with_findings(inner, scope, send))

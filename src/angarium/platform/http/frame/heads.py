@@ -171,9 +171,9 @@ class _Entry:
 
 
 def _with_implied(methods: Iterable[str]) -> frozenset[str]:
-    """HEAD goes where GET does, and every path answers OPTIONS."""
-    given = {"OPTIONS", *methods}
-    return frozenset({*given, "HEAD"} if "GET" in given else given)
+    """HEAD goes where GET does."""
+    given = frozenset(methods)
+    return given | {"HEAD"} if "GET" in given else given
 
 
 def _parameters(dependant: Dependant | None, calls: Sequence[Callable[..., Any]]) -> Parameters | None:

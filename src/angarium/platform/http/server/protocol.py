@@ -160,7 +160,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._unwanted is not None:
             self._unwanted.cancel()
         self._dropped = 0
-        self._unwanted = self.loop.call_later(LINGER_SECONDS, self.transport.close) if unwanted else None
+        self._unwanted = self.loop.call_later(LINGER_SECONDS, self._finish) if unwanted else None
 
     def _finish(self) -> None:
         """Close; where the client may be sending still, without a reset that could overtake the answer."""
