@@ -36,10 +36,10 @@ from angarium.platform.http.frame.dependencies import STANDING_KEY, admit, authe
 from angarium.platform.http.frame.front import end_if_unread
 from angarium.platform.http.frame.headers import headers_of
 from angarium.platform.http.frame.heads import NO_PARAMETERS, PUBLIC
-from angarium.platform.http.frame.lingering import has_body
 from angarium.platform.http.frame.middleware import RequestMeter
 from angarium.platform.http.frame.strict_json import WEIGHED_BYTES, decode_json
 from angarium.platform.http.frame.validation import details_of
+from angarium.platform.http.server.lingering import has_body
 from angarium.platform.http.server.protocol import WHOLE_ANSWER
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.rate_limit.limiter import RateLimiter

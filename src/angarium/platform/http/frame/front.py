@@ -22,7 +22,7 @@ from angarium.platform.http.frame.bodies import (
 from angarium.platform.http.frame.dependencies import CALLER_KEY
 from angarium.platform.http.frame.headers import headers_of
 from angarium.platform.http.frame.heads import Found, Head, Heads
-from angarium.platform.http.frame.lingering import has_body, is_short
+from angarium.platform.http.server.lingering import has_body, is_short
 from angarium.platform.telemetry.logging import Logger
 
 _UNREAD = "angarium.unread"

@@ -15,7 +15,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from angarium.contracts.envelope import refusal
 from angarium.contracts.errors import PayloadTooLarge, Rejected, ValidationFailed
-from angarium.platform.http.frame.lingering import LINGER_BYTES, LINGER_SECONDS, Lingering
+from angarium.platform.http.server.lingering import LINGER_BYTES, LINGER_SECONDS, Lingering
 
 WHOLE_ANSWER = "angarium.whole_answer"
 """The ASGI extension by which an app gives an answer in one piece, which costs a third of two messages.
