@@ -112,6 +112,7 @@ class Session(asyncio.Protocol):
         self._refused = None
         self._message = message
         self._say(envelope)
+        self._timer.begin(self._times.reply(self._awaited[0]))
         try:
             return await self._answer
         finally:
@@ -125,7 +126,6 @@ class Session(asyncio.Protocol):
         self._open_transaction = True
         if self._pipelining:
             self._awaited.extend([phase for phase, _ in commands])
-            self._timer.begin(self._times.reply(self._awaited[0]))
             self._transport.write(b"".join([command for _, command in commands]))
         else:
             self._unsaid.extend(commands)
@@ -134,14 +134,17 @@ class Session(asyncio.Protocol):
     def _say_next(self) -> None:
         self.phase, command = self._unsaid.popleft()
         self._awaited.append(self.phase)
-        self._timer.begin(self._times.reply(self.phase))
         self._transport.write(command)
 
     def _hear(self) -> None:
         """Take the replies that are awaited; one that is not stays, and tells that the session cannot be used."""
+        heard = False
         while self._replies and self._awaited and not self._answer.done():
             self.fresh = False
+            heard = True
             self._replied(self._awaited.popleft(), self._replies.popleft())
+        if heard and self._awaited:  # some bytes of a reply are none
+            self._timer.begin(self._times.reply(self._awaited[0]))
 
     def _replied(self, phase: Phase, reply: Reply) -> None:
         """The first refusal decides, but all replies to what was said are read before anything else is done."""
@@ -151,9 +154,7 @@ class Session(asyncio.Protocol):
             return
         if self._refused is None and not _accepted(phase, reply):
             self._refused = Answer(phase, reply)
-        if self._awaited:
-            self._timer.begin(self._times.reply(self._awaited[0]))
-        else:
+        if not self._awaited:
             self._go_on(reply)
 
     def _go_on(self, last: Reply) -> None:
@@ -171,7 +172,6 @@ class Session(asyncio.Protocol):
         if last.code == _START_INPUT and refused.phase is not Phase.DATA and not self._taking_back:
             self._taking_back = True
             self._awaited.append(Phase.DATA)
-            self._timer.begin(self._times.final)
             self._transport.write(_END)
             return
         self._taking_back = False

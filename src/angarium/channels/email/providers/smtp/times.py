@@ -42,16 +42,16 @@ class Times:
     def reply(self, phase: Phase) -> float:
         """The time for the reply in `phase`."""
         match phase:
-            case Phase.SESSION:
-                return self.greeting
+            case Phase.FINAL:
+                return self.final
             case Phase.MAIL:
                 return self.mail
             case Phase.RCPT:
                 return self.rcpt
             case Phase.DATA:
                 return self.data
-            case Phase.FINAL:
-                return self.final
+            case Phase.SESSION:
+                return self.greeting
 
 
 class StepTimer:
