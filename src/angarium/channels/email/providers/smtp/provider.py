@@ -50,9 +50,12 @@ class SmtpProvider:
         return SmtpPermit(self._pool, self)
 
     async def send(self, message: Outbound) -> Outcome:
+        letter = self._checked(message)
+        if not isinstance(letter, Letter):
+            return letter
         try:
             async with self.acquire() as permit:
-                return await permit.send(message)
+                return await self._carried(permit, letter, message)
         except NoPermit as closed:
             return Retry(str(closed), provider_fault=False)
 
@@ -64,10 +67,10 @@ class SmtpProvider:
 
     async def deliver(self, permit: SmtpPermit, message: Outbound) -> Outcome:
         """Send `message` over `permit`; never raises but CancelledError."""
-        try:
-            letter = self._letter(message)
-        except UnsafeMessage as error:
-            return Permanent(str(error), code="invalid_message")
+        letter = self._checked(message)
+        return await self._carried(permit, letter, message) if isinstance(letter, Letter) else letter
+
+    async def _carried(self, permit: SmtpPermit, letter: Letter, message: Outbound) -> Outcome:
         try:
             result = await permit.transfer(letter)
         except Exception as error:  # the port promises an outcome whatever happens
@@ -75,8 +78,12 @@ class SmtpProvider:
             return lost(permit.phase, f"internal error ({type(error).__name__})")
         return self._outcome(result, message) if isinstance(result, Answer) else result
 
-    def _letter(self, message: Outbound) -> Letter:
-        data = build_message(message, sender=self._sender, date=self._clock.now())
+    def _checked(self, message: Outbound) -> Letter | Outcome:
+        """The mail, or why it can be none."""
+        try:
+            data = build_message(message, sender=self._sender, date=self._clock.now())
+        except UnsafeMessage as error:
+            return Permanent(str(error), code="invalid_message")
         envelope = Envelope(self._sender.address, message.address.value)
         return Letter(envelope, data.replace(b"\r\n.", b"\r\n.."))
 
