@@ -38,11 +38,9 @@ from angarium.rendering.renderer import Renderer
 from tests.support.clock import ManualClock
 from tests.support.delivering import DELAYS, Directory
 
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 ROUND_TRIP = 0.003
 """Seconds of every call to the store."""
-
-
-_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass
@@ -53,7 +51,8 @@ class Row:
     status: Status = Status.PENDING
     attempt: int = 0
     token: UUID | None = None
-    until: datetime = _LONG_AGO  # of the lease, or of the wait
+    until: datetime = LONG_AGO
+    """The end of the lease, or of the wait."""
 
 
 class Rows:

@@ -76,7 +76,10 @@ class BatchHeld:
         for claim in claimed:
             self._claimed[claim.id] = Held(claim, carriers[claim.id], self._slots.split(1), self._leases)
         taken = {delivery for held in self._claimed.values() for delivery in held.carrier.deliveries}
-        self._unclaimed = [delivery for delivery in self.deliveries if delivery not in taken]
+        if len(taken) == len(self.deliveries):
+            self._unclaimed = ()
+        else:
+            self._unclaimed = [delivery for delivery in self.deliveries if delivery not in taken]
         self._slots.give_back()
         return tuple(self._claimed.values())
 

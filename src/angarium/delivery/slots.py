@@ -22,8 +22,7 @@ class Lane(StrEnum):
 WEIGHTS: Mapping[Lane, int] = MappingProxyType({Lane.URGENT: 4, Lane.LIGHT: 2, Lane.ORDINARY: 1})
 """The shares of lanes that want slots at the same time: of 7 slots that come free, urgent work gets 4."""
 _FULL_PRICE = 4
-_PRICES: Mapping[Lane, int] = MappingProxyType({lane: _FULL_PRICE // weight for lane, weight in WEIGHTS.items()})
-"""What a slot costs a lane (the stride): inversely proportional to its weight, and whole."""
+"""What a slot costs a lane of weight 1; others pay in inverse proportion to their weight (the stride)."""
 _RESERVE_PART = 16
 _FEWEST_TO_RESERVE = len(Lane)
 _STEPS = 64
@@ -35,18 +34,36 @@ def reserve_of(total: int) -> int:
     return max(1, total // _RESERVE_PART) if total >= _FEWEST_TO_RESERVE else 0
 
 
+class _Share:
+    """What a lane has: how many slots it holds, what it has paid for slots so far, and its open request."""
+
+    __slots__ = ("held", "lane", "paid", "price", "request")
+
+    def __init__(self, lane: Lane) -> None:
+        self.lane = lane
+        self.price = _FULL_PRICE // WEIGHTS[lane]
+        self.held = 0
+        self.paid = 0
+        self.request: _Request | None = None
+
+
 class Grant:
     """Slots that a lane got. Whoever has the grant gives them back, once; a part can be split off for another owner.
 
     A context manager: on exit it gives back what was not split off.
     """
 
-    __slots__ = ("_slots", "count", "lane")
+    __slots__ = ("_share", "_slots", "count")
 
-    def __init__(self, slots: "Slots", lane: Lane, count: int) -> None:
+    def __init__(self, slots: "Slots", share: _Share, count: int) -> None:
         self._slots = slots
-        self.lane = lane
+        self._share = share
         self.count = count
+
+    @property
+    def lane(self) -> Lane:
+        """The lane whose slots these are."""
+        return self._share.lane
 
     def __enter__(self) -> Self:
         return self
@@ -60,18 +77,18 @@ class Grant:
             message = f"{count} of {self.count} slots"
             raise ValueError(message)
         self.count -= count
-        return Grant(self._slots, self.lane, count)
+        return Grant(self._slots, self._share, count)
 
     def give_back(self) -> None:
         """Return what is left of the grant; idempotent."""
         count, self.count = self.count, 0
         if count:
-            self._slots.free_again(self.lane, count)
+            self._share.held -= count
+            self._slots.free_again(count)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Request:
-    lane: Lane
     wanted: Callable[[], int]
     granted: asyncio.Future[Grant]
     since: float
@@ -95,11 +112,9 @@ class Slots:
         self.reserve = reserve_of(total)
         self._clock = clock
         self._free = total
-        self._held: Counter[Lane] = Counter()
-        self._paid: Counter[Lane] = Counter()
+        self._shares = {lane: _Share(lane) for lane in Lane}
         self._level = 0  # what a lane had paid when it got the last slot: the virtual time
-        self._credit = (self.reserve + 1) * _PRICES[Lane.ORDINARY]
-        self._requests: dict[Lane, _Request] = {}
+        self._credit = (self.reserve + 1) * self._shares[Lane.ORDINARY].price
         self._scheduled = False
         self._moved_at = clock.monotonic()
 
@@ -110,12 +125,11 @@ class Slots:
 
     def held(self, lane: Lane) -> int:
         """How many `lane` holds."""
-        return self._held[lane]
+        return self._shares[lane].held
 
     def free(self, lane: Lane) -> int:
         """How many `lane` could get now, if no other lane wanted any."""
-        kept = sum(max(0, self.reserve - self._held[other]) for other in Lane if other is not lane)
-        return max(0, self._free - kept)
+        return self._free_for(self._shares[lane])
 
     async def grant(self, lane: Lane, wanted: Callable[[], int]) -> Grant:
         """At least one slot for `lane`, at most `wanted()`, once there is one.
@@ -123,65 +137,75 @@ class Slots:
         `wanted` is asked when slots are given out: until then more work may have come. A lane has one request at a
         time; a second one raises ValueError. Cancelling it takes no slot.
         """
-        if lane in self._requests:
+        share = self._shares[lane]
+        if share.request is not None:
             message = f"the {lane} lane waits already"
             raise ValueError(message)
         granted: asyncio.Future[Grant] = asyncio.get_running_loop().create_future()
-        self._requests[lane] = _Request(lane, wanted, granted, self._clock.monotonic())
-        self._paid[lane] = max(self._paid[lane], self._level - self._credit)
+        share.request = _Request(wanted, granted, self._clock.monotonic())
+        share.paid = max(share.paid, self._level - self._credit)
         self._schedule()
         try:
             return await granted
         except asyncio.CancelledError:
-            if granted.done() and not granted.cancelled():
+            if granted.cancelled():
+                share.request = None
+            else:
                 granted.result().give_back()
             raise
-        finally:
-            if not granted.done() or granted.cancelled():
-                self._requests.pop(lane, None)
 
-    def free_again(self, lane: Lane, count: int) -> None:
-        """`count` slots of `lane` are free. For `Grant` alone."""
+    def free_again(self, count: int) -> None:
+        """`count` slots are free. For `Grant` alone."""
         self._free += count
-        self._held[lane] -= count
         self._moved_at = self._clock.monotonic()
         self._schedule()
 
     def waits_in_vain(self) -> float:
         """For how many seconds a lane has waited while no slot came free; 0: none waits."""
         now = self._clock.monotonic()
-        waits = (now - max(request.since, self._moved_at) for request in self._requests.values())
-        return max(waits, default=0.0)
+        requests = [share.request for share in self._shares.values() if share.request is not None]
+        return max((now - max(request.since, self._moved_at) for request in requests), default=0.0)
 
     def _schedule(self) -> None:
-        if self._requests and not self._scheduled:
+        if not self._scheduled:
             self._scheduled = True
             asyncio.get_running_loop().call_soon(self._give_out)
 
     def _give_out(self) -> None:
         """Share what is free among the lanes that want it, in small steps where there is more than one."""
         self._scheduled = False
-        open_requests = {lane: request for lane, request in self._requests.items() if not request.granted.done()}
-        wanted = {lane: max(1, request.wanted()) for lane, request in open_requests.items()}
-        shares: Counter[Lane] = Counter()
-        while wanted:
-            able = [lane for lane in wanted if self.free(lane) > 0]
-            if not able:
-                break
-            lane = min(able, key=self._paid.__getitem__)
+        wanted: dict[_Share, int] = {}
+        for share in self._shares.values():
+            if (request := share.request) is not None and not request.granted.done():
+                wanted[share] = max(1, request.wanted())
+        shares: Counter[_Share] = Counter()
+        while able := [share for share in wanted if self._free_for(share) > 0]:
+            share = min(able, key=_paid)
             step = self._free if len(wanted) == 1 else max(1, self._free // _STEPS)
-            count = min(wanted[lane], self.free(lane), step)
-            self._take(lane, count)
-            shares[lane] += count
-            wanted[lane] -= count
-            if not wanted[lane]:
-                del wanted[lane]
-        for lane, count in shares.items():
-            del self._requests[lane]
-            open_requests[lane].granted.set_result(Grant(self, lane, count))
+            count = min(wanted[share], self._free_for(share), step)
+            self._take(share, count)
+            shares[share] += count
+            wanted[share] -= count
+            if not wanted[share]:
+                del wanted[share]
+        for share, count in shares.items():
+            request, share.request = share.request, None
+            if request is not None:
+                request.granted.set_result(Grant(self, share, count))
 
-    def _take(self, lane: Lane, count: int) -> None:
-        self._paid[lane] += count * _PRICES[lane]
-        self._level = max(self._level, self._paid[lane] - _PRICES[lane])
+    def _free_for(self, share: _Share) -> int:
+        kept = 0
+        for other in self._shares.values():
+            if other is not share and other.held < self.reserve:
+                kept += self.reserve - other.held
+        return max(0, self._free - kept)
+
+    def _take(self, share: _Share, count: int) -> None:
         self._free -= count
-        self._held[lane] += count
+        share.held += count
+        share.paid += count * share.price
+        self._level = max(self._level, share.paid - share.price)
+
+
+def _paid(share: _Share) -> int:
+    return share.paid
