@@ -178,7 +178,7 @@ class Engine:
                 async with held:
                     step = await self._preparation.render(step) if isinstance(step, Unrendered) else step
                     result = await self._sending.send(step) if isinstance(step, Ready) else step
-                    await self._recorder.finish(Finished(held.carrier, claimed, result))
+                    await self._recorder.finish(Finished(held.carrier, claimed, result, held.give_back))
             except Exception:
                 self._logger.exception("delivery.failed", notification_id=str(claimed.id), channel=claimed.channel)
 

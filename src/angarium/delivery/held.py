@@ -43,6 +43,8 @@ class Held:
 
     def give_back(self) -> None:
         """Return the slot and stop renewing the lease; idempotent."""
+        if not self._slot.count:
+            return
         self._leases.let_go(self.claimed.claim_token, self.claimed.id)
         self._slot.give_back()
 

@@ -68,9 +68,11 @@ class Recorder:
 
     async def _write(self, batch: Sequence[Finished]) -> Sequence[bool]:
         written = await self._patiently([finished.result for finished in batch])
-        for finished in batch:
+        for finished in batch:  # settling may take as long as the broker likes
             self._leases.let_go(finished.claimed.claim_token, finished.claimed.id)
         await self._settle(batch, written)
+        for finished in batch:
+            finished.settled()
         return written
 
     async def _patiently(self, results: Sequence[Result]) -> Sequence[bool]:

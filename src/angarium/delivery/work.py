@@ -1,6 +1,6 @@
 """The values that pass through the engine, from a delivery to its settling."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -66,11 +66,12 @@ class Ready(msgspec.Struct, frozen=True):
 
 
 class Finished(msgspec.Struct, frozen=True, eq=False):
-    """A claim whose result is to be recorded, and the carrier to settle after that."""
+    """A claim whose result is to be recorded, the carrier to settle after that, and what to do once both are done."""
 
     carrier: Carrier
     claimed: Claimed
     result: Result
+    settled: Callable[[], None]
 
 
 class Unrendered(msgspec.Struct, frozen=True):
