@@ -28,6 +28,7 @@ DRAIN = timedelta(seconds=25)
 """How long sends under way may take to finish after a stop."""
 STUCK_AFTER = timedelta(minutes=5)
 """How long work may wait while no slot comes free. Longer than any send takes, with every timeout on its way."""
+_QUEUES = ((Lane.URGENT, urgent_queue), (Lane.LIGHT, light_queue), (Lane.ORDINARY, work_queue))
 _AWAY_PAUSE = 0.5
 _RESTART_PAUSE = 1.0
 
@@ -74,7 +75,7 @@ class Engine:
         async with AsyncExitStack() as stack:
             keeper = asyncio.create_task(self._kept("leases", self._leases.run))
             stack.push_async_callback(_end, [keeper])
-            consumers = {lane: await self._open(stack, queue) for lane, queue in self._queues().items()}
+            consumers = {lane: await self._open(stack, queue(self._channel)) for lane, queue in _QUEUES}
             stack.push_async_callback(_end, self._tasks)
             stopped = asyncio.create_task(stop.wait())
             lanes = [
@@ -95,13 +96,6 @@ class Engine:
             return None
         since = f"{seconds / 60:.0f} minutes"
         return f"{self._channel} messages wait, and no send has finished for {since}: every slot is held"
-
-    def _queues(self) -> dict[Lane, str]:
-        return {
-            Lane.URGENT: urgent_queue(self._channel),
-            Lane.LIGHT: light_queue(self._channel),
-            Lane.ORDINARY: work_queue(self._channel),
-        }
 
     async def _open(self, stack: AsyncExitStack, queue: str) -> Consumer:
         return await stack.enter_async_context(self._broker.consume(queue, prefetch=self._prefetch))
