@@ -46,6 +46,11 @@ def canonical_email(value: str) -> str:
     return _validated(value).normalized
 
 
+def ascii_domain(domain: str) -> str:
+    """The domain of an email address as DNS is asked for it (RFC 5891): `straße` is not `strasse`."""
+    return domain if domain.isascii() else _validated(f"a@{domain}").ascii_domain
+
+
 def email_key(value: str) -> str:
     """What two addresses have in common exactly if they are one person's.
 

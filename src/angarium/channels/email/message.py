@@ -10,6 +10,7 @@ from email.utils import parseaddr
 
 from angarium.channels.email.body import encoded
 from angarium.channels.email.headers import UnsafeMessage, checked, extra, mailbox, unstructured
+from angarium.contracts.addresses import ascii_domain
 from angarium.contracts.errors import SettingsError
 from angarium.delivery.provider import Outbound
 from angarium.rendering.content import EmailContent
@@ -33,10 +34,10 @@ class Sender:
         try:
             name, address = parseaddr(checked(text, "From"))
             local, _, domain = address.rpartition("@")
-            domain = domain.encode("idna").decode() if not domain.isascii() else domain
+            domain = ascii_domain(domain)
             address = f"{local}@{domain}"
             return cls(address, domain, mailbox("From", name or None, address))
-        except (UnsafeMessage, UnicodeError):
+        except (UnsafeMessage, ValueError):
             raise SettingsError("ANGARIUM_EMAIL_FROM: must be an address such as Name <notify@example.com>") from None
 
 

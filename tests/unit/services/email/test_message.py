@@ -204,6 +204,12 @@ def test_a_sender_that_is_no_address_stops_the_start(text: str) -> None:
         Sender.parse(text)
 
 
+@pytest.mark.parametrize(("domain", "sent"), [("straße.example", "xn--strae-oqa"), ("νίκος.example", "xn--kxawhkp")])
+def test_a_senders_domain_is_not_changed_into_another(domain: str, sent: str) -> None:
+    """As IDNA 2003 would: the mail then comes from someone else's domain."""
+    assert Sender.parse(f"post@{domain}").domain == f"{sent}.example"
+
+
 def test_a_sender_may_be_international() -> None:
     sender = Sender.parse("Müller & Söhne <post@müller.example>")
     assert sender.address == "post@xn--mller-kva.example"
