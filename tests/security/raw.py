@@ -44,9 +44,12 @@ class Client:
 
     async def closed(self, within: float = 5.0) -> bytes:
         """What came before the server closed."""
-        with suppress(ConnectionError):
-            return await asyncio.wait_for(self._reader.read(), within)
-        return b""
+        said = b""
+        async with asyncio.timeout(within):
+            with suppress(ConnectionError):
+                while part := await self._reader.read(65_536):
+                    said += part
+        return said
 
 
 @asynccontextmanager

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 LINGER_BYTES = 256 * 1024
 """What is read and dropped of a body that is not wanted. After that the client is left to wait."""
 LINGER_SECONDS = 1.0
-LAST_SECONDS = 0.2
-"""From the moment when no more is read until the close: time for the client to read the answer."""
+LAST_SECONDS = 0.5
+"""From when no more is read until the close: time for the client to read the answer."""
 
 
 def has_body(headers: Mapping[str, str]) -> bool:
@@ -27,7 +27,7 @@ def is_short(headers: Mapping[str, str]) -> bool:
 class Lingering:
     """The end of one connection: what was written is sent, what arrives is dropped, then the transport is closed.
 
-    It is closed after one second, soon after 256 KB were read, or when the client closes. Nothing is stored.
+    It is closed after one second, half a second after 256 KB were read, or when the client closes. Nothing is stored.
     """
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
