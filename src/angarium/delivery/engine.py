@@ -26,7 +26,7 @@ from angarium.platform.telemetry.logging import Logger
 
 DRAIN = timedelta(seconds=25)
 """How long sends under way may take to finish after a stop."""
-STUCK_AFTER = timedelta(minutes=5)
+STUCK_AFTER = timedelta(minutes=12)
 """How long work may wait while no slot comes free. Longer than any send takes, with every timeout on its way."""
 _QUEUES = ((Lane.URGENT, urgent_queue), (Lane.LIGHT, light_queue), (Lane.ORDINARY, work_queue))
 _AWAY_PAUSE = 0.5
