@@ -116,6 +116,7 @@ class Slots:
         self._level = 0  # what a lane had paid when it got the last slot: the virtual time
         self._credit = (self.reserve + 1) * self._shares[Lane.ORDINARY].price
         self._scheduled = False
+        self._freed = False
         self._moved_at = clock.monotonic()
 
     @property
@@ -157,8 +158,9 @@ class Slots:
     def free_again(self, count: int) -> None:
         """`count` slots are free. For `Grant` alone."""
         self._free += count
-        self._moved_at = self._clock.monotonic()
-        self._schedule()
+        self._freed = True
+        if not self._scheduled:
+            self._schedule()
 
     def waits_in_vain(self) -> float:
         """For how many seconds a lane has waited while no slot came free; 0: none waits."""
@@ -174,6 +176,8 @@ class Slots:
     def _give_out(self) -> None:
         """Share what is free among the lanes that want it, in small steps where there is more than one."""
         self._scheduled = False
+        if self._freed:
+            self._freed, self._moved_at = False, self._clock.monotonic()
         wanted: dict[_Share, int] = {}
         for share in self._shares.values():
             if (request := share.request) is not None and not request.granted.done():
