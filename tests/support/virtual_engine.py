@@ -51,6 +51,8 @@ class Row:
     status: Status = Status.PENDING
     attempt: int = 0
     token: UUID | None = None
+    recorded: UUID | None = None
+    """The token of the last result."""
     until: datetime = LONG_AGO
     """The end of the lease, or of the wait."""
 
@@ -93,9 +95,11 @@ class Rows:
 
     def _record(self, result: Result) -> bool:
         row = self.rows[result.id]
+        if row.recorded == result.claim_token:
+            return True  # written before: a result may be repeated whose answer was lost
         if row.token != result.claim_token:
             return False
-        row.status, row.token = result.status, None
+        row.status, row.token, row.recorded = result.status, None, result.claim_token
         row.attempt -= not result.burns_attempt
         row.until = self._clock.now() + (result.wait or timedelta(0))
         return True
