@@ -19,6 +19,8 @@ from angarium.platform.broker.port import Outgoing
 from tests.support.delivering import TEMPLATE, Bench, delivering
 from tests.support.wait import until
 
+pytestmark = pytest.mark.slow
+
 
 async def events_of(bench: Bench, notification_id: object) -> list[str]:
     events = await bench.reader.events("default", notification_id)  # type: ignore[arg-type]  # a test's id

@@ -16,6 +16,8 @@ from angarium.delivery.engine import Engine
 from tests.support.delivering import TEMPLATE
 from tests.support.virtual_engine import VirtualBench, virtual_engine
 
+pytestmark = pytest.mark.slow
+
 LANES = ["email", "email.urgent", light_key(Channel.EMAIL)]
 QUEUES = [work_queue(Channel.EMAIL), urgent_queue(Channel.EMAIL), light_queue(Channel.EMAIL)]
 STEPS = {

@@ -8,6 +8,8 @@ from angarium.contracts.messages import light_key
 from angarium.contracts.statuses import Channel
 from tests.support.virtual_engine import VirtualBench, virtual_engine
 
+pytestmark = pytest.mark.slow
+
 ORDINARY, URGENT, LIGHT = "email", "email.urgent", light_key(Channel.EMAIL)
 CONCURRENCIES = [1, 2, 3, 8, 16, 128]
 

@@ -57,6 +57,7 @@ def _tried(work: Any) -> str | None:
         return None
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(sources, st.dictionaries(names, values, max_size=5), st.sampled_from([HTML, PLAIN, SMALL]))
 def test_both_paths_give_the_same(source: str, variables: dict[str, Any], environment: SafeEnvironment) -> None:

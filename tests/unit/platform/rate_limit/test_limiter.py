@@ -64,6 +64,7 @@ async def taken(by: RateLimiter, caller: Caller, times: int) -> int:
     return sum(await asyncio.gather(*(take() for _ in range(times))))
 
 
+@pytest.mark.slow
 async def test_a_burst_over_two_processes_exceeds_the_limit_by_five_percent_at_most(
     shared: Shared, clock: ManualClock
 ) -> None:
@@ -81,6 +82,7 @@ async def test_a_small_limit_is_never_exceeded(shared: Shared, clock: ManualCloc
         await one.close()
 
 
+@pytest.mark.slow
 async def test_most_calls_wait_for_no_network(shared: Shared, clock: ManualClock) -> None:
     one = limiter(shared, clock, RateLimit(20_000, timedelta(seconds=1)))
     assert await taken(one, SHOP, 5_000) == 5_000

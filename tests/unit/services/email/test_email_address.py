@@ -65,6 +65,7 @@ def test_the_name_stays() -> None:
     assert check_address(Address("a@EXAMPLE.com", "Ann")) == Address("a@example.com", "Ann")
 
 
+@pytest.mark.slow
 @given(st.from_regex(_PLAIN, fullmatch=True).filter(lambda address: len(address) <= _PLAIN_LENGTH))
 def test_what_is_passed_quickly_the_library_passes_unchanged(address: str) -> None:
     assert _sent_as(_validated(address)) == address

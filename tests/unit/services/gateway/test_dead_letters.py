@@ -17,6 +17,8 @@ from angarium.platform.telemetry.logging import make_logger
 from angarium.services.gateway.dead_letters.janitor import Janitor
 from tests.unit.services.gateway.conftest import PATH, World, error_of, fields_of
 
+pytestmark = pytest.mark.slow
+
 LETTERS = "/api/v1/dead-letters"
 LEASE = timedelta(seconds=20)
 

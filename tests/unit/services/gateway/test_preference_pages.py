@@ -4,6 +4,8 @@ import pytest
 
 from tests.unit.services.gateway.conftest import SERVICE_TOKEN, World, error_of
 
+pytestmark = pytest.mark.slow
+
 FORM = {"content-type": "application/x-www-form-urlencoded", "x-api-key": ""}
 CSV = {"content-type": "text/csv"}
 
