@@ -25,6 +25,7 @@ from angarium.delivery.settings import WorkerSettings
 from angarium.delivery.unsubscribing import unsubscribing_of
 from angarium.directory.gateway.authenticator import RemoteAuthenticator
 from angarium.directory.gateway.reporting import ChangeReports
+from angarium.directory.port import Contacts
 from angarium.directory.preference_links import links_of
 from angarium.embedded.contacts import LocalContacts
 from angarium.notifications.store.schema import MIGRATIONS as NOTIFICATIONS_MIGRATIONS
@@ -147,7 +148,9 @@ async def compose_embedded(settings: EmbeddedSettings, *, logger: Logger) -> Asy
         for name, service in (("gateway", running.gateway.app), ("users", users), ("templates", templates)):
             switchboard.put(name, service)
         await shared.store.requeue_unfinished()
-        parts = _engine_parts(shared, settings.worker, LocalContacts(users.state.people, shared.contacts))
+        local = LocalContacts(users.state.people, shared.contacts)
+        fast_paths = settings.gateway.fast
+        parts = _engine_parts(shared, settings.worker, local if fast_paths else shared.contacts)
         engines = _build_engines(settings.worker, parts, client, stack)
         running.gateway.health.add("delivery", moves_on(engines))
         app = OnePort(running.gateway.app, users=users, templates=templates)
@@ -191,7 +194,7 @@ async def _build_services(
     users_settings, templates_settings = settings.users, settings.templates
     users_url = users_settings.users_database_url
     users_engine = await _open(users_url, users_settings.database_pool, "USERS", USERS_MIGRATIONS, stack)
-    documents = open_documents(users_url, users_engine)
+    documents = open_documents(users_url, users_engine, fast_paths=users_settings.fast)
     stack.push_async_callback(documents.close)
     users = build_users(
         engine=users_engine,
@@ -207,6 +210,7 @@ async def _build_services(
         identifiers=shared.identifiers,
         limiter=shared.limiter,
         reports=reports,
+        fast_paths=users_settings.fast,
     )
     templates = build_templates(
         engine=await _open(
@@ -224,6 +228,7 @@ async def _build_services(
         identifiers=shared.identifiers,
         limiter=shared.limiter,
         reports=reports,
+        fast_paths=templates_settings.fast,
     )
     for app in (users, templates):
         await stack.enter_async_context(app.router.lifespan_context(app))
@@ -240,7 +245,7 @@ async def _open(url: str, pool_size: int, name: str, migrations: str, stack: Asy
     return engine
 
 
-def _engine_parts(shared: GatewayParts, settings: WorkerSettings, contacts: LocalContacts) -> EngineParts:
+def _engine_parts(shared: GatewayParts, settings: WorkerSettings, contacts: Contacts) -> EngineParts:
     return EngineParts(
         store=shared.store,
         broker=shared.broker,

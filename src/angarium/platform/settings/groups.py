@@ -50,6 +50,12 @@ class ProcessSettings(Settings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "json", "pretty"] = "auto"
     log_dir: Path | None = None
+    fast_paths: Literal["on", "off"] = "on"
+
+    @property
+    def fast(self) -> bool:
+        """Whether the fast forms of docs/fast-paths.md are taken; their plain forms otherwise."""
+        return self.fast_paths == "on"
 
     def address(self, port: int) -> str:
         """The URL of this process on this machine, when it listens on `port`."""

@@ -111,6 +111,7 @@ class GatewayParts:
     smtp_port: int | None = None
     limiter: RateLimiter | None = None
     callbacks: CallbackSender | None = None
+    fast_paths: bool = True
 
 
 class Gateway:
@@ -186,7 +187,7 @@ class Gateway:
 
     def _build_app(self) -> FastAPI:
         parts = self.parts
-        sending = SendingRoutes(self.acceptor).routers()
+        sending = SendingRoutes(self.acceptor, fast_paths=parts.fast_paths).routers()
         self.health = health = _health(parts)
         app = build_app(
             service="gateway",
@@ -202,6 +203,7 @@ class Gateway:
             raw_bodies=(*FORM_PATHS, USERS_IMPORT_PATH),
             routers=(*sending, *self._routers()),
             more_documents=DOCUMENTS,
+            fast_paths=parts.fast_paths,
         )
         app.router.routes.extend(_health_under_api(health, parts.metrics))
         return app
@@ -254,6 +256,7 @@ def _acceptor_parts(parts: GatewayParts, publisher: OutboxPublisher, lanes: Fair
         metrics=parts.metrics,
         rules=parts.rules,
         lanes=lanes,
+        fast_paths=parts.fast_paths,
     )
 
 

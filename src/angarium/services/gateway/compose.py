@@ -141,6 +141,7 @@ async def _open_parts(
         auth=settings.auth,
         limiter=limiter,
         rules=acceptance_rules(settings),
+        fast_paths=settings.fast,
         callbacks=open_sender(settings, stack, clock),
         logger=logger,
         metrics=metrics,
@@ -158,7 +159,13 @@ def _open_database(
     url, pool_size = settings.notifications_database_url, settings.database_pool
     engine = open_engine(url, pool_size=pool_size, setting="ANGARIUM_NOTIFICATIONS_DATABASE_URL")
     stack.push_async_callback(engine.dispose)
-    store = open_store(url, pool_size=pool_size, clock=clock, status_events=settings.status_events == "on")
+    store = open_store(
+        url,
+        pool_size=pool_size,
+        clock=clock,
+        status_events=settings.status_events == "on",
+        fast_paths=settings.fast,
+    )
     stack.push_async_callback(store.close)
     return engine, with_crash_point(store, settings.crash_at)
 

@@ -56,6 +56,7 @@ def build_app(
     compiling: Compiling | None = None,
     limiter: RateLimiter | None = None,
     reports: ChangeReports | None = None,
+    fast_paths: bool = True,
 ) -> FastAPI:
     """The service over parts that the caller opens and closes. The schema must be there (`MIGRATIONS`).
 
@@ -75,6 +76,7 @@ def build_app(
         limiter=limiter,
         lifespan=_lifespan(reports, compilers, clock, logger),
         routers=[templates_router(), versions_router(), internal_router()],
+        fast_paths=fast_paths,
     )
     store = TemplateStore(engine)
     app.state.library = Library(
@@ -116,6 +118,7 @@ async def compose(settings: TemplatesSettings, *, logger: Logger, metrics: Metri
             identifiers=identifiers,
             limiter=limiter,
             reports=ChangeReports(gateway, clock, identifiers, logger),
+            fast_paths=settings.fast,
         )
     finally:
         await limiter.close()

@@ -72,6 +72,7 @@ def build_app(
     mandatory: Collection[str] = (),
     limiter: RateLimiter | None = None,
     reports: ChangeReports | None = None,
+    fast_paths: bool = True,
 ) -> FastAPI:
     """The service over parts that the caller opens and closes. The schema must be there (`MIGRATIONS`).
 
@@ -127,6 +128,7 @@ def build_app(
         ],
         body_limits={IMPORT_PATH: IMPORT_BYTES},
         raw_bodies=(PAGE_PATH, UNSUBSCRIBE_PATH, IMPORT_PATH),
+        fast_paths=fast_paths,
     )
     app.state.copies = copies
     app.state.people = people
@@ -145,7 +147,7 @@ async def compose(settings: UsersSettings, *, logger: Logger, metrics: Metrics) 
     engine = open_engine(
         settings.users_database_url, pool_size=settings.database_pool, setting="ANGARIUM_USERS_DATABASE_URL"
     )
-    documents = open_documents(settings.users_database_url, engine)
+    documents = open_documents(settings.users_database_url, engine, fast_paths=settings.fast)
     cache = open_cache(settings.cache_url, clock=clock, logger=logger)
     gateway = ServiceClient(
         settings.gateway_url, service_token=token, name="gateway", tls=client_context(settings), clock=clock
@@ -167,6 +169,7 @@ async def compose(settings: UsersSettings, *, logger: Logger, metrics: Metrics) 
             gateway=gateway,
             links=links_of(settings, token, clock),
             mandatory=settings.mandatory_categories,
+            fast_paths=settings.fast,
         )
     finally:
         await limiter.close()

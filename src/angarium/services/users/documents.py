@@ -88,8 +88,13 @@ class SqliteDocuments:
         await self._thread.close()
 
 
-def open_documents(url: str, engine: AsyncEngine) -> Documents:
-    """The reader for the database behind `url`, which `engine` serves. Connects at first use. Raises SettingsError."""
+def open_documents(url: str, engine: AsyncEngine, *, fast_paths: bool = True) -> Documents:
+    """The reader for the database behind `url`, which `engine` serves. Connects at first use. Raises SettingsError.
+
+    Without `fast_paths` it is `EngineDocuments` on every database.
+    """
+    if not fast_paths:
+        return EngineDocuments(engine)
     match engine.dialect.name:
         case "postgresql":
             return PostgresqlDocuments(PostgresqlPool(url, size=CONNECTIONS, setting=_SETTING))

@@ -86,9 +86,9 @@ REQUESTS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-def _built(build: Build) -> ServiceApp:
+def _built(build: Build, *, fast_paths: bool = True) -> ServiceApp:
     limiter = RateLimiter(RateLimit(100, timedelta(seconds=1)), shared=None, clock=ManualClock(), metrics=Metrics())
-    app = build(routers=[router, inner], limiter=limiter)
+    app = build(routers=[router, inner], limiter=limiter, fast_paths=fast_paths)
     assert isinstance(app, ServiceApp)
     return app
 
@@ -101,8 +101,8 @@ async def direct(build: Build) -> AsyncIterator[httpx2.AsyncClient]:
 
 @pytest.fixture
 async def plain(build: Build) -> AsyncIterator[httpx2.AsyncClient]:
-    app = _built(build)
-    app.direct = None
+    app = _built(build, fast_paths=False)
+    assert app.direct is None
     async with client_of(app) as client:
         yield client
 

@@ -58,6 +58,21 @@ async def test_both_forms_are_the_same_on_the_wire(request_: bytes) -> None:
     assert whole.startswith(b"HTTP/1.1 202")
 
 
+async def test_without_fast_paths_no_app_is_offered_the_short_way() -> None:
+    offered: list[bool] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        assert scope["type"] == "http"  # no lifespan
+        offered.append(WHOLE_ANSWER in scope.get("extensions", {}))
+        await send({"type": "http.response.start", "status": 202, "headers": HEADERS})
+        await send({"type": "http.response.body", "body": b"body"})
+
+    for settings in (ProcessSettings(), ProcessSettings(fast_paths="off")):
+        async with serving(app, settings) as port:
+            await _said(port, REQUESTS[0].replace(b"%b", b"whole"))
+    assert offered == [True, False]
+
+
 async def test_a_header_with_a_line_break_is_not_sent() -> None:
     async with serving(_app, ProcessSettings()) as port:
         said = await _said(port, REQUESTS[0].replace(b"%b", b"split"))

@@ -12,14 +12,17 @@ import pytest
 from angarium.contracts.envelope import Envelope
 from angarium.contracts.errors import UserNotFound, ValidationFailed
 from angarium.contracts.messages import urgent_queue, work_queue
-from angarium.contracts.notifications import BulkAccepted, NotificationAccepted
+from angarium.contracts.notifications import BulkAccepted, NotificationAccepted, NotificationRequest
 from angarium.contracts.scopes import Scope
 from angarium.contracts.statuses import Channel, Status
 from angarium.contracts.templates import ChannelSources
+from angarium.contracts.users import Contact
 from angarium.services.gateway.accepting.acceptance import Accepted, Verdict
-from angarium.services.gateway.accepting.answers import accepted_answer, bulk_answer
+from angarium.services.gateway.accepting.answers import accepted_answer, bulk_answer, quick_answer
+from angarium.services.gateway.accepting.look_up import LookUp
 from tests.support.wait import until
 from tests.unit.services.gateway.conftest import PATH, World, error_of, fields_of
+from tests.unit.services.gateway.directory import MemoryContacts
 
 
 async def test_a_202_shows_the_record(world: World) -> None:
@@ -345,6 +348,7 @@ def test_the_answer_is_what_its_model_would_write() -> None:
         created_at=datetime(2026, 11, 20, 9, 0, 0, 120000, tzinfo=UTC),
         replayed=False,
     )
+    assert quick_answer(accepted) == accepted_answer(accepted)
     written = Envelope[NotificationAccepted].model_validate_json(accepted_answer(accepted))
     assert json.loads(accepted_answer(accepted)) == json.loads(written.model_dump_json())
     assert written.data.notification_id == accepted.notification_id
@@ -404,3 +408,24 @@ async def test_what_was_accepted_is_replayed_when_its_times_have_passed(world: W
     again = await world.send(expires_at=soon)
     assert (again.status_code, again.headers["idempotent-replayed"]) == (202, "true")
     assert again.json()["data"]["notification_id"] == first.json()["data"]["notification_id"]
+
+
+async def test_without_fast_paths_nothing_is_asked_of_what_is_kept(world: World) -> None:
+    requested = NotificationRequest.model_validate(world.body())
+    asked: list[str] = []
+
+    class Counting(MemoryContacts):
+        def kept(self, tenant: str, user_id: UUID) -> Contact | None:
+            asked.append("kept")
+            return world.contacts.kept(tenant, user_id)
+
+        async def known(self, tenant: str, user_id: UUID) -> Contact | None:
+            asked.append("known")
+            return await world.contacts.known(tenant, user_id)
+
+    found = [
+        await LookUp(Counting(), world.gateway.parts.templates, fast_paths=fast).find("default", [requested])
+        for fast in (True, False)
+    ]
+    assert found[0] == found[1]
+    assert asked == ["kept", "known"]

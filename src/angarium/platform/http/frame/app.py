@@ -75,12 +75,14 @@ def build_app(
     raw_bodies: Sequence[str] = (),
     routers: Sequence[APIRouter] = (),
     more_documents: Sequence[str] = (),
+    fast_paths: bool = True,
 ) -> ServiceApp:
     """A FastAPI app in which every answer keeps the contract: envelopes, codes, correlation, limits, plain probes.
 
     `body_limits`: bytes by path (elsewhere 256 KB, or 32 KB where no caller is asked for); `raw_bodies`: paths whose
     bodies, and those of what lies below, are not JSON;
     `more_documents`: paths of OpenAPI documents that `/docs` shows beside the app's own.
+    Without `fast_paths` the framework answers the direct routes too.
     Routes are declared without a last slash; both forms are served. `app.state` holds `authenticator`, `clock`,
     `identifiers`, `logger` and `metrics`.
     """
@@ -116,16 +118,17 @@ def build_app(
     app.add_middleware(CorrelationMiddleware, identifiers=identifiers)
     for router in routers:
         app.include_router(router)
-    app.direct = DirectPaths(
-        routers,
-        authenticator=authenticator,
-        limiter=limiter,
-        rules=rules,
-        budget=budget,
-        meter=meter,
-        identifiers=identifiers,
-        logger=logger,
-    )
+    if fast_paths:
+        app.direct = DirectPaths(
+            routers,
+            authenticator=authenticator,
+            limiter=limiter,
+            rules=rules,
+            budget=budget,
+            meter=meter,
+            identifiers=identifiers,
+            logger=logger,
+        )
     return app
 
 

@@ -45,12 +45,13 @@ class BoundedProtocol(HttpToolsProtocol):
 
     A request that arrives whole costs no timer. Where a request is answered before its body has come, the rest is
     dropped: up to 256 KB within a second, then the connection ends. A connection with unread data ends as `Lingering`
-    says.
+    says. Without `fast_paths` apps are not offered WHOLE_ANSWER.
     """
 
-    def __init__(self, *args: Any, patience: Patience, **named: Any) -> None:
+    def __init__(self, *args: Any, patience: Patience, fast_paths: bool = True, **named: Any) -> None:
         super().__init__(*args, **named)
         self._patience = patience
+        self._fast_paths = fast_paths
         self._unread = 0  # bytes since the parser last handed something on
         self._asked = False  # whether a request has begun
         self._awaited: Literal["head", "body"] | None = "head"
@@ -104,7 +105,8 @@ class BoundedProtocol(HttpToolsProtocol):
         # the parser reports trailers as headers; a list of its own keeps them out of the request
         self.scope["headers"] = list(self.headers)
         super().on_headers_complete()
-        self.scope["extensions"] = {WHOLE_ANSWER: self._answer_whole}  # type: ignore[dict-item]
+        if self._fast_paths:
+            self.scope["extensions"] = {WHOLE_ANSWER: self._answer_whole}  # type: ignore[dict-item]
         self.cycle.transport = self._outlet  # type: ignore[assignment]  # all that a cycle asks of a transport
         self._awaited, self._unread = "body", 0
 

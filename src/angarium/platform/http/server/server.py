@@ -122,7 +122,9 @@ async def _stop_when(stop: asyncio.Event, server: uvicorn.Server) -> None:
 
 def _config(app: ASGIApp, settings: ProcessSettings, patience: Patience) -> uvicorn.Config:
     context = server_context(settings)
-    protocol: Any = partial(BoundedProtocol, patience=patience)  # uvicorn asks for a class, and calls it
+    protocol: Any = partial(
+        BoundedProtocol, patience=patience, fast_paths=settings.fast
+    )  # uvicorn asks for a class, and calls it
     config = uvicorn.Config(
         app,
         log_config=None,

@@ -19,7 +19,7 @@ from angarium.platform.http.frame.dependencies import requires
 from angarium.platform.http.frame.direct import direct_route, validated
 from angarium.platform.telemetry.correlation import current_correlation_id, current_traceparent
 from angarium.services.gateway.accepting.acceptance import Origin, Verdict
-from angarium.services.gateway.accepting.answers import PATH, accepted_answer, bulk_answer
+from angarium.services.gateway.accepting.answers import PATH, accepted_answer, bulk_answer, quick_answer
 from angarium.services.gateway.accepting.use_cases import Acceptor
 
 BULK_PATH = f"{PATH}/bulk"
@@ -38,8 +38,9 @@ Sender = Annotated[Caller, Depends(requires(Scope.NOTIFICATIONS_SEND))]
 class SendingRoutes:
     """Takes notifications in."""
 
-    def __init__(self, acceptor: Acceptor) -> None:
+    def __init__(self, acceptor: Acceptor, *, fast_paths: bool = True) -> None:
         self._acceptor = acceptor
+        self._answer = quick_answer if fast_paths else accepted_answer
 
     def routers(self) -> Sequence[APIRouter]:
         single = APIRouter(
@@ -67,7 +68,7 @@ class SendingRoutes:
     async def send(self, body: NotificationRequest, caller: Sender) -> Response:
         """Accept a notification. The 202 is given once the record is durable; from then on it is never lost."""
         accepted = await self._acceptor.accept(_origin(caller), body)
-        answer = accepted_answer(accepted)
+        answer = self._answer(accepted)
         headers = {REPLAYED_HEADER: "true"} if accepted.replayed else None
         return JsonBytes(answer, status_code=_ACCEPTED, headers=headers)
 

@@ -44,6 +44,7 @@ class AcceptorParts:
     metrics: Metrics
     rules: AcceptanceRules
     lanes: FairLanes
+    fast_paths: bool = True
 
 
 @dataclass(slots=True)
@@ -67,7 +68,7 @@ class Acceptor:
 
     def __init__(self, parts: AcceptorParts) -> None:
         self._parts = parts
-        self._look_up = LookUp(parts.contacts, parts.templates)
+        self._look_up = LookUp(parts.contacts, parts.templates, fast_paths=parts.fast_paths)
         self._commit = GroupCommit(self._flush, limit=BATCH, flushers=FLUSHERS, patience=PATIENCE)
         self._publishing: set[asyncio.Task[int]] = set()
 
