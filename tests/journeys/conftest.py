@@ -1,6 +1,9 @@
-"""One running system of each form for all journeys: the same journeys, unchanged, over both."""
+"""One running system of each form for all journeys: the same journeys, unchanged, over each.
 
-from collections.abc import AsyncIterator, Iterator
+`embedded-plain` is the embedded form without its fast paths (docs/fast-paths.md).
+"""
+
+from collections.abc import AsyncIterator, Iterator, Mapping
 
 import pytest
 
@@ -15,13 +18,16 @@ def sink() -> Iterator[SmtpSink]:
         yield sink
 
 
-@pytest.fixture(scope="package", params=["embedded", pytest.param("distributed", marks=pytest.mark.distributed)])
+EMBEDDED: Mapping[str, Mapping[str, str]] = {"embedded": {}, "embedded-plain": {"FAST_PATHS": "off"}}
+
+
+@pytest.fixture(scope="package", params=[*EMBEDDED, pytest.param("distributed", marks=pytest.mark.distributed)])
 def shared_system(
     request: pytest.FixtureRequest, sink: SmtpSink, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[System]:
     folder = tmp_path_factory.mktemp(request.param)
-    if request.param == "embedded":
-        with running(EmbeddedSystem(folder, sink=sink)) as system:
+    if request.param in EMBEDDED:
+        with running(EmbeddedSystem(folder, sink=sink, settings=EMBEDDED[request.param])) as system:
             yield system
         return
     postgresql: PostgreSQL = request.getfixturevalue("postgresql")
