@@ -58,14 +58,7 @@ def scrub(text: str) -> str:
 
 def clean(fields: Mapping[str, Any]) -> dict[str, Any]:
     """`fields` without the sensitive ones, free text scrubbed."""
-    return {
-        name: value
-        # what most fields are; `_clean_value` says the same of it, for a call more
-        if type(value) in _HARMLESS or (isinstance(value, str) and name not in FREE_TEXT)
-        else _clean_value(name, value)
-        for name, value in fields.items()
-        if name not in SENSITIVE
-    }
+    return {name: _clean_value(name, value) for name, value in fields.items() if name not in SENSITIVE}
 
 
 def _clean_value(name: str, value: Any) -> Any:

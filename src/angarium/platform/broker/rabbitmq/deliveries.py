@@ -47,6 +47,6 @@ class Deliveries:
         self._left -= len(piece)
         self._pieces.append(piece)
         if not self._left:
-            body = piece if len(self._pieces) == 1 else b"".join(self._pieces)
+            body = b"".join(self._pieces)
             self._pieces = []
             self._arrive(self._delivered, self._content, body)

@@ -85,10 +85,7 @@ class Publisher:
         ]
         try:
             async with asyncio.timeout(self._timeout):
-                if len(bursts) == 1:
-                    await self._send(bursts[0])
-                else:
-                    await asyncio.gather(*(self._send(burst) for burst in bursts))
+                await asyncio.gather(*(self._send(burst) for burst in bursts))
         except TimeoutError:
             self._logger.warning("broker.publish_timed_out", unconfirmed=results.count(False))
         return results

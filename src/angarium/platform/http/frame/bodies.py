@@ -79,7 +79,7 @@ async def read_body(receive: Receive, limit: int, share: Share | None = None) ->
             share.grow(size)
         chunks.append(chunk)
         if not message.get("more_body", False):
-            return b"".join(chunks) if len(chunks) > 1 else chunk
+            return b"".join(chunks)
 
 
 async def decode_body(body: bytes) -> Any:

@@ -97,9 +97,6 @@ def _template_key(request: NotificationRequest) -> _TemplateKey:
 async def _settle(
     questions: Sequence[tuple[KeyT, Awaitable[ValueT | None]]],
 ) -> Mapping[KeyT, ValueT | DirectoryUnavailable | None]:
-    if len(questions) == 1:
-        [(key, question)] = questions
-        return {key: await _answer(question)}
     answers = await asyncio.gather(*(_answer(question) for _, question in questions))
     return {key: answer for (key, _), answer in zip(questions, answers, strict=True)}
 
