@@ -137,7 +137,13 @@ def _logger(service: str, settings: "ProcessSettings") -> "Logger":
 
     if settings.log_dir is not None:
         prepare_folder(settings.log_dir, setting="ANGARIUM_LOG_DIR")
-    logger = make_logger(service, level=settings.log_level, format=settings.log_format, log_dir=settings.log_dir)
+    logger = make_logger(
+        service,
+        level=settings.log_level,
+        format=settings.log_format,
+        log_dir=settings.log_dir,
+        fast_paths=settings.fast,
+    )
     adopt_standard_logging(logger)
     if ignored := injected_names(os.environ):
         logger.info("settings.ignored", names=ignored, reason="injected by Kubernetes for a Service")

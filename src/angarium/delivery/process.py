@@ -144,7 +144,7 @@ async def _open(
             topology=topology_of(settings),
             contacts=contacts,
             templates=WithBuiltIn(templates),
-            renderer=Renderer(),
+            renderer=Renderer(fast_paths=settings.fast),
             clock=clock,
             identifiers=identifiers,
             metrics=metrics,
@@ -170,7 +170,8 @@ def _clients(settings: WorkerSettings, clock: Clock) -> dict[str, ServiceClient]
     urls = {"users": settings.users_url, "templates": settings.templates_url, "gateway": settings.gateway_url}
     tls = client_context(settings)
     return {
-        name: ServiceClient(url, service_token=token, name=name, tls=tls, clock=clock) for name, url in urls.items()
+        name: ServiceClient(url, service_token=token, name=name, tls=tls, clock=clock, fast_paths=settings.fast)
+        for name, url in urls.items()
     }
 
 

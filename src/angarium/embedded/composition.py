@@ -176,6 +176,7 @@ def _gateway_client(shared: GatewayParts, switchboard: Switchboard) -> ServiceCl
         name="gateway",
         transport=switchboard.transport(),
         clock=shared.clock,
+        fast_paths=shared.fast_paths,
     )
 
 
@@ -252,7 +253,7 @@ def _engine_parts(shared: GatewayParts, settings: WorkerSettings, contacts: Cont
         topology=shared.topology,
         contacts=contacts,
         templates=shared.templates,
-        renderer=Renderer(),
+        renderer=Renderer(fast_paths=settings.fast),
         clock=shared.clock,
         identifiers=shared.identifiers,
         metrics=shared.metrics,

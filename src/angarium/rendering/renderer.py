@@ -34,14 +34,22 @@ _BREAKS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 class Renderer:
     """Keeps the parsed parts of the `max_templates` most recently used (version, language, channel).
 
+    With `fast_paths` a part that allows it is kept as `Segments`; others, and all without, go through the full engine.
+
     Not safe for threads. A rendering takes microseconds for plain templates and at most two seconds for hostile ones.
     In an event loop, ask for `quick` first and for `patient` where that gives None: the loop is then held up for
     `PATIENCE` at most, and one step of a template.
     """
 
     def __init__(
-        self, limits: Limits | None = None, max_templates: int = 1_000, timer: Timer = time.thread_time
+        self,
+        limits: Limits | None = None,
+        max_templates: int = 1_000,
+        timer: Timer = time.thread_time,
+        *,
+        fast_paths: bool = True,
     ) -> None:
+        self._fast_paths = fast_paths
         self._limits = limits or Limits()
         self._timer = timer
         self._html = SafeEnvironment(self._limits, timer, html=True)
@@ -138,7 +146,7 @@ class Renderer:
             parsed = environment.compiled(source, part)
         except TemplateProblem as problem:
             raise RenderFailed(part, problem.message) from problem
-        return split(parsed) or parsed
+        return (split(parsed) if self._fast_paths else None) or parsed
 
 
 def _key(template: CompiledTemplate, channel: Channel, locale: str | None) -> Key:

@@ -2,16 +2,20 @@
 
 import time
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from liquid import BoundTemplate
 
+from angarium.contracts.statuses import Channel, DeliveryPolicy
+from angarium.contracts.templates import ChannelSources, CompiledTemplate
 from angarium.rendering.limits import Limits
 from angarium.rendering.liquid import SafeEnvironment, render
 from angarium.rendering.problems import RenderFailed
-from angarium.rendering.segments import split
+from angarium.rendering.renderer import Renderer
+from angarium.rendering.segments import Segments, split
 
 HTML = SafeEnvironment(Limits(), time.thread_time, html=True)
 PLAIN = SafeEnvironment(Limits(), time.thread_time, html=False)
@@ -55,6 +59,28 @@ def _tried(work: Any) -> str | None:
         return str(work())
     except RenderFailed:
         return None
+
+
+def test_without_fast_paths_every_part_goes_through_the_full_engine() -> None:
+    made = {fast: Renderer(fast_paths=fast) for fast in (True, False)}
+    template = CompiledTemplate(
+        template_id=uuid4(),
+        tenant="",
+        code="welcome",
+        version=1,
+        language="en",
+        required_variables=[],
+        defaults={},
+        category=None,
+        delivery_policy=DeliveryPolicy.AT_LEAST_ONCE,
+        retry_delays=None,
+        locales={"en": ChannelSources(email={"subject": "Hi {{ name }}", "text": "x"})},
+    )
+    shown = [renderer.quick(template, Channel.EMAIL, None, {"name": "Ada"}) for renderer in made.values()]
+    assert shown[0] == shown[1]
+    for fast, renderer in made.items():
+        [parsed] = renderer._parsed.values()
+        assert all(isinstance(part, Segments if fast else BoundTemplate) for part in parsed.values())
 
 
 @pytest.mark.slow

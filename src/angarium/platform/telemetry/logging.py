@@ -35,17 +35,28 @@ def make_logger(
     log_dir: Path | None = None,
     stream: TextIO | None = None,
     clock: Clock | None = None,
+    fast_paths: bool = True,
 ) -> Logger:
     """A logger whose lines carry `timestamp, level, service, event, correlation_id` and the fields given with them.
 
     Logging never raises. Fields that hold bodies, addresses or secrets are dropped (`redaction`). `auto` is pretty
-    on a terminal. `log_dir` gets `combined.log` and `error.log`, always as JSON.
+    on a terminal. `log_dir` gets `combined.log` and `error.log`, always as JSON. Without `fast_paths`
+    lines go through a chain of structlog's processors, and each is written at once.
     """
     out = stream if stream is not None else sys.stdout
     pretty = format == "pretty" or (format == "auto" and out.isatty())
-    lines = _Lines(service, clock or SystemClock(), Sinks(out, log_dir, pretty=pretty))
-    logger: Logger = structlog.wrap_logger(
-        lines, processors=(), wrapper_class=_bound_logger(_LEVELS[level]), context_class=dict
+    sinks = Sinks(out, log_dir, pretty=pretty, fast_paths=fast_paths)
+    lines = _Lines(service, clock or SystemClock(), sinks)
+    least = _LEVELS[level]
+    logger: Logger = (
+        structlog.wrap_logger(lines, processors=(), wrapper_class=_bound_logger(least), context_class=dict)
+        if fast_paths
+        else structlog.wrap_logger(
+            _Taken(sinks),
+            processors=(structlog.processors.format_exc_info, lines.processed),
+            wrapper_class=structlog.make_filtering_bound_logger(least),
+            context_class=dict,
+        )
     )
     return logger.bind()
 
@@ -85,6 +96,13 @@ class _Lines:
         """Write one line; takes `fields` over."""
         if "exc_info" in fields:
             fields = structlog.processors.format_exc_info(self, level, fields)
+        self._sinks.write(self._line(level, event, fields))
+
+    def processed(self, _: object, level: str, fields: EventDict) -> tuple[tuple[EventDict], dict[str, object]]:
+        """As structlog's last processor: the line, as the arguments of the logger's method."""
+        return (self._line(level, fields.pop("event"), fields),), {}
+
+    def _line(self, level: str, event: str, fields: EventDict) -> EventDict:
         line: EventDict = {
             "timestamp": self._now(),
             "level": level,
@@ -95,7 +113,14 @@ class _Lines:
         if correlation_id is not None:
             line["correlation_id"] = correlation_id
         line.update(clean(fields))
-        self._sinks.write(line)
+        return line
+
+
+class _Taken:
+    """What structlog hands finished lines to, by the name of their level."""
+
+    def __init__(self, sinks: Sinks) -> None:
+        self.debug = self.info = self.warning = self.error = self.critical = sinks.write
 
 
 def adopt_standard_logging(logger: Logger) -> None:

@@ -64,10 +64,11 @@ class Sinks:
 
     Lines below a warning that are logged in one turn of the event loop are encoded and written together when it ends;
     a warning or worse, a line outside of any loop and the one that fills the memory are written at once, after those
-    that wait. What still waits when the process ends is written then.
+    that wait. What still waits when the process ends is written then. Without `fast_paths` no line waits.
     """
 
-    def __init__(self, stream: TextIO, log_dir: Path | None, *, pretty: bool) -> None:
+    def __init__(self, stream: TextIO, log_dir: Path | None, *, pretty: bool, fast_paths: bool = True) -> None:
+        self._fast_paths = fast_paths
         self._errors: LineFile | None = None
         combined: LineFile | None = None
         if log_dir is not None:
@@ -83,7 +84,8 @@ class Sinks:
         """Take one event over and write it, at the end of this turn of the event loop at the latest."""
         self._waiting.append(event)
         level = event["level"]
-        if level not in _CAN_WAIT or len(self._waiting) >= MOST_WAITING or not self._at_end_of_turn():
+        can_wait = self._fast_paths and level in _CAN_WAIT
+        if not can_wait or len(self._waiting) >= MOST_WAITING or not self._at_end_of_turn():
             self._waiting.write()
         if self._errors is not None and level in _GRAVE:
             self._errors.write(_encoded([event]))

@@ -191,7 +191,12 @@ def _client(
 ) -> ServiceClient:
     transport = in_process() if in_process is not None else None
     client = ServiceClient(
-        url, service_token=service_token_of(settings), name=name, transport=transport, tls=client_context(settings)
+        url,
+        service_token=service_token_of(settings),
+        name=name,
+        transport=transport,
+        tls=client_context(settings),
+        fast_paths=settings.fast,
     )
     stack.push_async_callback(client.close)
     return client

@@ -82,7 +82,7 @@ def build_app(
     app.state.library = Library(
         store=store,
         drafting=Drafting(compiling or compilers, store.fragments),
-        renderer=Renderer(),
+        renderer=Renderer(fast_paths=fast_paths),
         cache=cache,
         clock=clock,
         identifiers=identifiers,
@@ -103,7 +103,12 @@ async def compose(settings: TemplatesSettings, *, logger: Logger, metrics: Metri
     )
     cache = open_cache(settings.cache_url, clock=clock, logger=logger)
     gateway = ServiceClient(
-        settings.gateway_url, service_token=token, name="gateway", tls=client_context(settings), clock=clock
+        settings.gateway_url,
+        service_token=token,
+        name="gateway",
+        tls=client_context(settings),
+        clock=clock,
+        fast_paths=settings.fast,
     )
     limiter = open_limiter(settings.rate_limit, settings.cache_url, clock=clock, logger=logger, metrics=metrics)
     identifiers = Identifiers(clock)

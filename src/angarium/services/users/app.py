@@ -150,7 +150,12 @@ async def compose(settings: UsersSettings, *, logger: Logger, metrics: Metrics) 
     documents = open_documents(settings.users_database_url, engine, fast_paths=settings.fast)
     cache = open_cache(settings.cache_url, clock=clock, logger=logger)
     gateway = ServiceClient(
-        settings.gateway_url, service_token=token, name="gateway", tls=client_context(settings), clock=clock
+        settings.gateway_url,
+        service_token=token,
+        name="gateway",
+        tls=client_context(settings),
+        clock=clock,
+        fast_paths=settings.fast,
     )
     limiter = open_limiter(settings.rate_limit, settings.cache_url, clock=clock, logger=logger, metrics=metrics)
     identifiers = Identifiers(clock)

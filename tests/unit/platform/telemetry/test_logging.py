@@ -5,7 +5,9 @@ import errno
 import io
 import json
 import logging
+import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,13 @@ def lines(stream: io.StringIO) -> list[dict[str, Any]]:
 @pytest.fixture
 def stream() -> io.StringIO:
     return io.StringIO()
+
+
+@pytest.fixture(autouse=True, params=[True, False], ids=["fast", "plain"])
+def _both_forms(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test here is of both forms."""
+    made = partial(make_logger, fast_paths=request.param)
+    monkeypatch.setattr(sys.modules[__name__], "make_logger", made)
 
 
 def test_a_line_has_the_contracts_fields_in_order(stream: io.StringIO) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import logging
 import subprocess
 import sys
 import threading
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from angarium.platform.telemetry.logging import Logger, make_logger
 from angarium.platform.telemetry.sinks import MOST_WAITING
+from tests.support.clock import ManualClock
 
 
 class CountingStream(io.StringIO):
@@ -42,6 +44,32 @@ async def test_lines_of_one_turn_are_written_together_and_in_order(tmp_path: Pat
     logger.info("next")
     await asyncio.sleep(0)
     assert stream.events()[-1] == "next"
+
+
+async def test_without_fast_paths_no_line_waits(tmp_path: Path) -> None:
+    stream = CountingStream()
+    logger = make_logger("s", stream=stream, log_dir=tmp_path, fast_paths=False)
+    logger.info("one")
+    logger.debug("below the level")
+    logger.info("two")
+    assert (stream.writes, stream.events()) == (2, ["one", "two"])
+
+
+async def test_both_forms_write_the_same_lines() -> None:
+    fast, plain = (CountingStream() for _ in range(2))
+    for stream, fast_paths in ((fast, True), (plain, False)):
+        clock = ManualClock()
+        logger = make_logger("s", level="debug", stream=stream, clock=clock, fast_paths=fast_paths).bind(worker="w")
+        for level in ("debug", "info", "warning", "error", "critical"):
+            logger.log(getattr(logging, level.upper()), "got %d", 2, email="a@b.test", reason="to a@b.test", kept=1)
+            getattr(logger, level)("e", service="other", correlation_id="c-1", worker="w-2", thing=Path("/x"))
+        try:
+            _ = 1 / 0
+        except ZeroDivisionError:
+            logger.exception("failed")
+        await asyncio.sleep(0)
+    assert fast.getvalue() == plain.getvalue()
+    assert len(fast.events()) == 11
 
 
 async def test_a_warning_is_written_at_once_after_those_that_wait(tmp_path: Path) -> None:

@@ -16,7 +16,13 @@ from angarium.platform.auth.caller import SERVICE_TOKEN_HEADER, Caller
 from angarium.platform.auth.service_token import caller_headers
 from angarium.platform.clock import Clock, SystemClock
 from angarium.platform.http.client.connections import Connections
-from angarium.platform.http.client.exchange import Answer, ConnectionLost, Exchange, TransportExchange
+from angarium.platform.http.client.exchange import (
+    Answer,
+    ConnectionLost,
+    Exchange,
+    TransportExchange,
+    network_transport,
+)
 from angarium.platform.telemetry.correlation import (
     CORRELATION_HEADER,
     TRACEPARENT_HEADER,
@@ -57,8 +63,8 @@ class ServiceClient:
     """Talks to one service.
 
     `timeout`: seconds for a whole call. `transport` replaces the network: an `httpx2.ASGITransport` reaches an app
-    in this process. `tls` as of `platform.http.tls.client_context`. A GET whose kept-alive connection turns out to be
-    closed is made once more.
+    in this process. Without `fast_paths` the network is reached through httpx2's own transport. `tls` as of
+    `platform.http.tls.client_context`. A GET whose kept-alive connection turns out to be closed is made once more.
     """
 
     def __init__(
@@ -71,15 +77,18 @@ class ServiceClient:
         transport: httpx2.AsyncBaseTransport | None = None,
         tls: ssl.SSLContext | None = None,
         clock: Clock | None = None,
+        fast_paths: bool = True,
     ) -> None:
         self.name = name
         self._own_headers = {} if service_token is None else {SERVICE_TOKEN_HEADER: service_token}
         self._timeout = timeout
-        self._exchange: Exchange = (
-            TransportExchange(base_url, transport)
-            if transport is not None
-            else Connections(base_url, tls=tls, patience=timeout / 2, clock=clock or SystemClock())
-        )
+        self._exchange: Exchange
+        if transport is not None:
+            self._exchange = TransportExchange(base_url, transport)
+        elif fast_paths:
+            self._exchange = Connections(base_url, tls=tls, patience=timeout / 2, clock=clock or SystemClock())
+        else:
+            self._exchange = TransportExchange(base_url, network_transport(tls))
 
     async def get(self, path: str, *, tenant: str, caller: Caller | None = None) -> Answer:
         """GET `path`. Every status below 500 is returned, a 404 too. Raises ServiceDown."""

@@ -12,12 +12,8 @@ import httpx2
 
 from angarium.platform.clock import Clock
 from angarium.platform.http.client.connection import Connection
-from angarium.platform.http.client.exchange import Answer
+from angarium.platform.http.client.exchange import AT_ONCE, KEPT, KEPT_SECONDS, Answer
 
-AT_ONCE = 200
-KEPT = 50
-KEPT_SECONDS = 30.0
-"""Less than the server keeps an idle connection, so that it is rarely the server who ends one."""
 _BODILESS = frozenset({"GET", "HEAD", "DELETE"})
 
 

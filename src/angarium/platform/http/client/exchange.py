@@ -1,5 +1,6 @@
 """The port to one server: a request goes, its answer comes."""
 
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -7,6 +8,10 @@ from typing import Any, Protocol
 import httpx2
 import msgspec
 
+AT_ONCE = 200
+KEPT = 50
+KEPT_SECONDS = 30.0
+"""Less than the server keeps an idle connection, so that it is rarely the server who ends one."""
 _SUCCESS = range(200, 300)
 
 
@@ -62,6 +67,8 @@ class TransportExchange:
         try:
             answer = await self._transport.handle_async_request(request)
             return Answer(answer.status_code, answer.headers, await answer.aread())
+        except httpx2.LocalProtocolError as error:
+            raise ValueError(str(error)) from error
         except (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError) as error:
             raise ConnectionLost from error
         except httpx2.TransportError as error:
@@ -69,3 +76,10 @@ class TransportExchange:
 
     async def close(self) -> None:
         await self._transport.aclose()
+
+
+def network_transport(tls: ssl.SSLContext | None) -> httpx2.AsyncBaseTransport:
+    """httpx2's transport over the network, with the limits of `Connections`. `tls`: None for the machine's CAs."""
+    limits = httpx2.Limits(max_connections=AT_ONCE, max_keepalive_connections=KEPT, keepalive_expiry=KEPT_SECONDS)
+    verify = tls or httpx2.create_ssl_context(trust_env=False)
+    return httpx2.AsyncHTTPTransport(verify=verify, trust_env=False, limits=limits)
