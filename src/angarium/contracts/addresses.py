@@ -32,6 +32,11 @@ def email_address(value: str) -> str:
     """
     if _PLAIN.fullmatch(value) and len(value) <= _PLAIN_LENGTH:
         return value
+    return email_address_in_full(value)
+
+
+def email_address_in_full(value: str) -> str:
+    """As `email_address`, by the library alone."""
     local, domain = _private(value)
     if domain is not None:
         return f"{_sent_as(_validated(local)).removesuffix(_PUBLIC_DOMAIN)}{domain}"

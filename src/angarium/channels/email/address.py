@@ -1,20 +1,22 @@
 """Whether an email address can be right, before anything is sent to it."""
 
+from collections.abc import Callable
+
 from msgspec.structs import replace
 
 from angarium.contracts.addresses import email_address
 from angarium.delivery.provider import Address, InvalidAddress
 
 
-def check(address: str) -> str:
+def check(address: str, rule: Callable[[str], str] = email_address) -> str:
     """The form of `address` to send to. Raises InvalidAddress."""
     try:
-        return email_address(address)
+        return rule(address)
     except ValueError as error:
         raise InvalidAddress("not an email address") from error
 
 
-def check_address(address: Address) -> Address:
+def check_address(address: Address, rule: Callable[[str], str] = email_address) -> Address:
     """`address` with its value in the form to send to. Raises InvalidAddress."""
-    checked = check(address.value)
+    checked = check(address.value, rule)
     return address if checked == address.value else replace(address, value=checked)

@@ -1,8 +1,11 @@
 """The email channel: its settings, its providers, its address check."""
 
+from functools import partial
+
 from angarium.channels.email.address import check_address
 from angarium.channels.email.message import Sender
 from angarium.channels.email.providers.smtp.url import from_url
+from angarium.contracts.addresses import email_address_in_full
 from angarium.contracts.statuses import Channel
 from angarium.delivery.composition import ChannelKit
 from angarium.delivery.process import ProviderParts
@@ -26,7 +29,7 @@ def build_kit(settings: WorkerSettings, parts: ProviderParts) -> ChannelKit:
     sender = Sender.parse(settings.email_from)
 
     def smtp(url: ProviderUrl) -> Provider:
-        return from_url(url, sender=sender, clock=parts.clock, logger=parts.logger)
+        return from_url(url, sender=sender, clock=parts.clock, logger=parts.logger, fast_paths=settings.fast)
 
     factories: dict[str, Factory] = {
         "smtp": smtp,
@@ -34,4 +37,5 @@ def build_kit(settings: WorkerSettings, parts: ProviderParts) -> ChannelKit:
         "sandbox": without_parameters(SandboxProvider),
     }
     providers = build_providers(settings.email_providers, factories, variable="ANGARIUM_EMAIL_PROVIDERS")
-    return ChannelKit(Channel.EMAIL, providers, check_address)
+    check = check_address if settings.fast else partial(check_address, rule=email_address_in_full)
+    return ChannelKit(Channel.EMAIL, providers, check)

@@ -55,8 +55,7 @@ def unstructured(name: str, text: str) -> str:
 
 def mailbox(name: str, display_name: str | None, address: str) -> str:
     """The field `name: display name <address>` for exactly one address. Raises UnsafeMessage."""
-    if not _ADDRESS.fullmatch(address):
-        raise UnsafeMessage(f"{name} is not one plain address")
+    check_one_address(name, address)
     if not display_name:
         return f"{name}: {address}"
     text = checked(display_name, f"the name in {name}")
@@ -69,10 +68,21 @@ def mailbox(name: str, display_name: str | None, address: str) -> str:
     return f"{name}: {phrase} <{address}>"
 
 
-def extra(name: str, value: str) -> str:
-    """A further field that a caller asks for; never one that the message itself makes. Raises UnsafeMessage."""
+def check_one_address(name: str, address: str) -> None:
+    """Raise UnsafeMessage unless the field `name` gets exactly one address."""
+    if not _ADDRESS.fullmatch(address):
+        raise UnsafeMessage(f"{name} is not one plain address")
+
+
+def check_extra_name(name: str) -> None:
+    """Raise UnsafeMessage for the name of a field that a message makes itself, or that is none."""
     if not _FIELD_NAME.fullmatch(name) or _OURS.fullmatch(name):
         raise UnsafeMessage("a header's name is not allowed")
+
+
+def extra(name: str, value: str) -> str:
+    """A further field that a caller asks for; never one that the message itself makes. Raises UnsafeMessage."""
+    check_extra_name(name)
     text = checked(value, name)
     if text.isascii() and len(text) + len(name) + 2 <= LINE_ALLOWED:
         return f"{name}: {text}"

@@ -1,12 +1,13 @@
 """A rendered mail as the bytes that are sent (RFC 5322, 2045, 2046, 2047).
 
-Written directly: the standard library's `email` takes a hundred times as long, and is the tests' oracle instead.
+Written directly: the standard library's `email` takes a hundred times as long (`library.py`).
 """
 
 import re
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parseaddr
+from typing import Protocol
 
 from angarium.channels.email.body import encoded
 from angarium.channels.email.headers import UnsafeMessage, checked, extra, mailbox, unstructured
@@ -69,6 +70,14 @@ def build_message(outbound: Outbound, *, sender: Sender, date: datetime) -> byte
         "MIME-Version: 1.0",
     ]
     return ("\r\n".join(fields) + "\r\n").encode() + _parts(content, boundary)
+
+
+class BuildMessage(Protocol):
+    """What writes mails: `build_message`, or its plain form `library.build_with_library`."""
+
+    def __call__(self, outbound: Outbound, *, sender: Sender, date: datetime) -> bytes:
+        """As `build_message`."""
+        ...
 
 
 def _parts(content: EmailContent, boundary: str) -> bytes:

@@ -1,10 +1,14 @@
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from angarium.channels.email.address import check, check_address
-from angarium.contracts.addresses import _PLAIN, _PLAIN_LENGTH, _sent_as, _validated
+from angarium.contracts.addresses import _PLAIN, _PLAIN_LENGTH, email_address, email_address_in_full
 from angarium.delivery.provider import Address, InvalidAddress
+
+RULES = (email_address, email_address_in_full)
 
 
 @pytest.mark.parametrize(
@@ -19,9 +23,10 @@ from angarium.delivery.provider import Address, InvalidAddress
         ("printer@Office.local", "printer@office.local"),
     ],
 )
-def test_what_may_be_sent_to(address: str, canonical: str) -> None:
-    assert check(address) == canonical
-    assert check(canonical) == canonical
+@pytest.mark.parametrize("rule", RULES)
+def test_what_may_be_sent_to(rule: Callable[[str], str], address: str, canonical: str) -> None:
+    assert check(address, rule) == canonical
+    assert check(canonical, rule) == canonical
 
 
 @pytest.mark.parametrize(
@@ -55,9 +60,10 @@ def test_what_may_be_sent_to(address: str, canonical: str) -> None:
         "a@" + "b" * 250 + ".com",
     ],
 )
-def test_what_cannot_be_sent_to(address: str) -> None:
+@pytest.mark.parametrize("rule", RULES)
+def test_what_cannot_be_sent_to(rule: Callable[[str], str], address: str) -> None:
     with pytest.raises(InvalidAddress) as caught:
-        check(address)
+        check(address, rule)
     assert not address or address not in str(caught.value)
 
 
@@ -68,4 +74,4 @@ def test_the_name_stays() -> None:
 @pytest.mark.slow
 @given(st.from_regex(_PLAIN, fullmatch=True).filter(lambda address: len(address) <= _PLAIN_LENGTH))
 def test_what_is_passed_quickly_the_library_passes_unchanged(address: str) -> None:
-    assert _sent_as(_validated(address)) == address
+    assert email_address(address) == email_address_in_full(address) == address

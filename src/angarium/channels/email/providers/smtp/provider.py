@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from angarium.channels.email.headers import UnsafeMessage
-from angarium.channels.email.message import Sender, build_message, message_id
+from angarium.channels.email.message import BuildMessage, Sender, build_message, message_id
 from angarium.channels.email.providers.smtp.classify import Phase, Verdict, lost, refusal, verdict
 from angarium.channels.email.providers.smtp.connect import Server, open_session
 from angarium.channels.email.providers.smtp.permit import Letter, SmtpPermit
@@ -38,10 +38,12 @@ class SmtpProvider:
         pool: int = POOL,
         times: Times | None = None,
         max_idle: timedelta = MAX_IDLE,
+        build: BuildMessage = build_message,
     ) -> None:
         times = times or Times()
         self._secret = server.password or ""
         self._sender = sender
+        self._build = build
         self._clock = clock
         self._logger = logger
         self._pool = SessionPool(lambda: open_session(server, times), size=pool, max_idle=max_idle, clock=clock)
@@ -81,7 +83,7 @@ class SmtpProvider:
     def _checked(self, message: Outbound) -> Letter | Outcome:
         """The mail, or why it can be none."""
         try:
-            data = build_message(message, sender=self._sender, date=self._clock.now())
+            data = self._build(message, sender=self._sender, date=self._clock.now())
         except UnsafeMessage as error:
             return Permanent(str(error), code="invalid_message")
         envelope = Envelope(self._sender.address, message.address.value)

@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from types import MappingProxyType
 
-from angarium.channels.email.message import Sender
+from angarium.channels.email.library import build_with_library
+from angarium.channels.email.message import Sender, build_message
 from angarium.channels.email.providers.smtp.connect import Server, Tls
 from angarium.channels.email.providers.smtp.provider import POOL, SmtpProvider
 from angarium.channels.email.providers.smtp.times import Times
@@ -39,7 +40,9 @@ _OPTIONS = frozenset({"tls", "pool", "ca", "final_timeout"})
 _POOL_LIMIT = 1000
 
 
-def from_url(url: ProviderUrl, *, sender: Sender, clock: Clock, logger: Logger) -> SmtpProvider:
+def from_url(
+    url: ProviderUrl, *, sender: Sender, clock: Clock, logger: Logger, fast_paths: bool = True
+) -> SmtpProvider:
     """The provider that `url` describes; connects at its first send. Raises ValueError, which never shows the URL."""
     unknown = url.options.keys() - _OPTIONS
     if unknown:
@@ -51,6 +54,7 @@ def from_url(url: ProviderUrl, *, sender: Sender, clock: Clock, logger: Logger) 
         logger=logger,
         pool=_pool(url.options.get("pool")),
         times=_times(url),
+        build=build_message if fast_paths else build_with_library,
     )
 
 

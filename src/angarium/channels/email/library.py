@@ -1,0 +1,55 @@
+"""A rendered mail by the standard library: the plain form of `message.build_message`."""
+
+from datetime import datetime
+from email import policy
+from email.headerregistry import Address as Mailbox
+from email.message import EmailMessage
+
+from angarium.channels.email.headers import LINE_ALLOWED, UnsafeMessage, check_extra_name, check_one_address, checked
+from angarium.channels.email.message import Sender, message_id
+from angarium.delivery.provider import Outbound
+from angarium.rendering.content import EmailContent
+
+
+def build_with_library(outbound: Outbound, *, sender: Sender, date: datetime) -> bytes:
+    """As `build_message`: what a reader sees is the same, how it is encoded and folded may differ."""
+    content = outbound.content
+    if not isinstance(content, EmailContent):
+        raise UnsafeMessage("not a mail")
+    address = outbound.address
+    check_one_address("To", address.value)
+    # an address whose local part is not ASCII cannot be encoded (RFC 6532)
+    mail = EmailMessage(
+        policy.SMTP.clone(utf8=not address.value.isascii(), cte_type="7bit", max_line_length=LINE_ALLOWED)
+    )
+    mail["Date"] = date
+    mail["From"] = sender.field.partition(": ")[2].replace("\r\n", "")
+    local, _, domain = address.value.rpartition("@")
+    mail["To"] = Mailbox(checked(address.name or "", "the name in To"), local, domain)
+    mail["Subject"] = checked(content.subject, "Subject")
+    mail["Message-ID"] = message_id(outbound.message_key, sender)
+    mail["X-Notification-ID"] = str(outbound.notification_id)
+    for name, value in outbound.headers.items():
+        check_extra_name(name)
+        mail[name] = checked(value, name)
+    _fill(mail, content, f"=_{outbound.notification_id.hex}")
+    return mail.as_bytes()
+
+
+def _fill(mail: EmailMessage, content: EmailContent, boundary: str) -> None:
+    try:
+        if content.text is not None or content.html is None:
+            text = content.text or ""
+            mail.set_content(text, cte=_encoding(text, boundary))
+        if content.html is not None and content.text is not None:
+            mail.add_alternative(content.html, subtype="html", cte=_encoding(content.html, boundary))
+            mail.set_boundary(boundary)
+        elif content.html is not None:
+            mail.set_content(content.html, subtype="html", cte=_encoding(content.html, boundary))
+    except UnicodeEncodeError as error:
+        raise UnsafeMessage("the text is not Unicode") from error
+
+
+def _encoding(text: str, boundary: str) -> str | None:
+    """The Content-Transfer-Encoding, where the library would not choose one that carries every text whole."""
+    return "quoted-printable" if "\0" in text or boundary in text else None

@@ -1,0 +1,118 @@
+"""Both forms of a mail, the direct one and the library's, say the same to a reader."""
+
+import io
+from datetime import UTC, datetime
+from email import policy
+from email.message import EmailMessage
+from email.parser import BytesParser
+from functools import partial
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from angarium.channels.email.channel import build_kit
+from angarium.channels.email.headers import UnsafeMessage
+from angarium.channels.email.library import build_with_library
+from angarium.channels.email.message import BuildMessage, Sender, build_message
+from angarium.channels.email.providers.smtp.provider import SmtpProvider
+from angarium.delivery.process import ProviderParts
+from angarium.delivery.provider import Address, Outbound
+from angarium.delivery.settings import WorkerSettings
+from angarium.platform.http.client.client import ServiceClient
+from angarium.platform.identifiers import Identifiers
+from angarium.platform.telemetry.logging import make_logger
+from angarium.rendering.content import EmailContent, SmsContent
+from tests.support.clock import ManualClock
+from tests.support.outbound import outbound
+
+DATE = datetime(2026, 11, 20, 9, 5, 7, tzinfo=UTC)
+SENDERS = [Sender.parse(text) for text in ("Angarium <notify@localhost>", "a@b.example", "Müller <a@müller.example>")]
+_WORDS = st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=20)
+lines = st.lists(_WORDS, min_size=1, max_size=12).map(" ".join).filter(lambda text: "=?" not in text)
+bodies = st.text(st.characters(exclude_categories=["Cs"]), max_size=2000) | st.builds(
+    "{}{}".format, st.just("x" * 1500), lines
+)
+
+
+def built(build: BuildMessage, message: Outbound, sender: Sender) -> EmailMessage:
+    raw = build(message, sender=sender, date=DATE)
+    assert all(len(line) <= 998 and b"\r" not in line and b"\0" not in line for line in raw.split(b"\r\n"))
+    return BytesParser(policy=policy.default).parsebytes(raw)
+
+
+def read(mail: EmailMessage) -> tuple[Any, ...]:
+    """What a reader is shown."""
+    names = ("Date", "From", "Subject", "Message-ID", "X-Notification-ID", "MIME-Version", "List-Unsubscribe")
+    # the parser puts a space between adjacent encoded words of a name, which RFC 2047 §6.2 has ignored
+    to = [(address.display_name.replace(" ", ""), address.addr_spec) for address in mail["To"].addresses]
+    parts = [part for part in mail.walk() if not part.is_multipart()]
+    bodies = [(part.get_content_type(), _text(part)) for part in parts]
+    return mail.get_content_type(), to, [mail[name] and str(mail[name]).strip() for name in names], bodies
+
+
+def _text(part: Any) -> str:
+    payload = part.get_payload(decode=True).decode()
+    return str(payload.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n"))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    subject=lines,
+    name=st.none() | lines,
+    text=st.none() | bodies,
+    html=st.none() | bodies,
+    sender=st.sampled_from(SENDERS),
+    unsubscribe=st.booleans(),
+)
+def test_both_forms_show_the_same(
+    subject: str, name: str | None, text: str | None, html: str | None, sender: Sender, unsubscribe: bool
+) -> None:
+    headers = {"List-Unsubscribe": f"<https://example.com/{'x' * 200}>"} if unsubscribe else {}
+    message = outbound(name=name, content=EmailContent(subject, html, text), headers=headers)
+    assert read(built(build_with_library, message, sender)) == read(built(build_message, message, sender))
+
+
+def test_a_local_part_that_is_not_ascii_stands_in_utf8() -> None:
+    raw = build_with_library(outbound(to="jörg@example.com"), sender=SENDERS[0], date=DATE)
+    assert "To: John Doe <jörg@example.com>\r\n".encode() in raw
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"content": SmsContent("x")},
+        {"to": "a@b.example, c@d.example"},
+        {"to": "a@b.example\r\nBcc: c@d.example"},
+        {"name": "a\r\nBcc: c@d.example"},
+        {"name": "=?utf-8?b?YQ==?="},
+        {"content": EmailContent("a\r\nBcc: c@d.example", None, "x")},
+        {"content": EmailContent("\ud800", None, "x")},
+        {"content": EmailContent("s", None, "\ud800")},
+        {"content": EmailContent("s", "\ud800", "x")},
+        {"headers": {"Bcc": "c@d.example"}},
+        {"headers": {"X-A": "a\nBcc: c@d.example"}},
+        {"message_key": "a b"},
+    ],
+)
+@pytest.mark.parametrize("build", [build_message, build_with_library])
+def test_both_forms_refuse_the_same(build: BuildMessage, changes: dict[str, Any]) -> None:
+    with pytest.raises(UnsafeMessage):
+        build(outbound(**changes), sender=SENDERS[0], date=DATE)
+
+
+@pytest.mark.parametrize(("fast_paths", "build"), [("on", build_message), ("off", build_with_library)])
+async def test_the_channel_takes_the_form_that_the_settings_name(fast_paths: str, build: BuildMessage) -> None:
+    loaded = WorkerSettings.load(fast_paths=fast_paths, email_providers="smtp://localhost:25")
+    clock = ManualClock()
+    client = ServiceClient("http://gateway", service_token=None, name="gateway")
+    logger = make_logger("email", stream=io.StringIO())
+    kit = build_kit(loaded, ProviderParts(gateway=client, clock=clock, identifiers=Identifiers(clock), logger=logger))
+    [provider] = kit.providers
+    assert isinstance(provider, SmtpProvider)
+    assert provider._build is build
+    assert isinstance(kit.check_address, partial) == (fast_paths == "off")
+    assert kit.check_address(Address("ada@EXAMPLE.com")).value == "ada@example.com"
+    await provider.close()
+    await client.close()
