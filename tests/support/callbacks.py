@@ -17,6 +17,8 @@ from angarium.notifications.store.schema import MIGRATIONS
 from angarium.platform.clock import SystemClock
 from angarium.platform.database.engine import open_engine
 from angarium.platform.http.guard.guarded import GuardedClient, SystemResolver
+from angarium.platform.http.guard.posting import SignedPosts
+from angarium.platform.http.guard.signing import Signer
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.lifecycle import Background
 from angarium.platform.settings.values import parse_networks
@@ -24,7 +26,6 @@ from angarium.platform.telemetry.logging import make_logger
 from angarium.services.gateway.callbacks.dispatcher import CallbackDispatcher
 from angarium.services.gateway.callbacks.schedule import SCHEDULE
 from angarium.services.gateway.callbacks.sending import CallbackSender
-from angarium.services.gateway.callbacks.signing import Signer
 from angarium.services.gateway.callbacks.store import CallbackStore
 from tests.conformance.store.backends import Backend, notification, result
 from tests.support.clock import ManualClock
@@ -79,7 +80,7 @@ async def delivering(
         stack.callback(resolver.close)
         client = GuardedClient(resolve=resolver, allowed=parse_networks(allow))
         stack.push_async_callback(client.close)
-        sender = CallbackSender(client, Signer(secrets), clock, timeout=timeout_seconds)
+        sender = CallbackSender(SignedPosts(client, Signer(secrets), clock, timeout=timeout_seconds))
         store = CallbackStore(engine, clock, Identifiers(clock))
         dispatcher = CallbackDispatcher(store=store, sender=sender, clock=clock, logger=logger, schedule=schedule)
         background = await stack.enter_async_context(Background(logger=logger, clock=clock))

@@ -5,14 +5,20 @@ from uuid import UUID, uuid4
 
 from angarium.contracts.statuses import Channel
 from angarium.delivery.provider import Address, Outbound
-from angarium.rendering.content import Content, EmailContent, PushContent, SmsContent
+from angarium.rendering.content import Content, EmailContent, PushContent, SmsContent, WebhookContent
 
 _CONTENT: dict[Channel, Content] = {
     Channel.EMAIL: EmailContent(subject="Hello John", html="<p>Hello John</p>", text="Hello John"),
     Channel.PUSH: PushContent(title="Hello", body="Hello John"),
     Channel.SMS: SmsContent(text="Hello John"),
+    Channel.WEBHOOK: WebhookContent(title="Hello", text="Hello John"),
 }
-_ADDRESS = {Channel.EMAIL: "john@example.com", Channel.PUSH: "token123", Channel.SMS: "+14155550123"}
+_ADDRESS = {
+    Channel.EMAIL: "john@example.com",
+    Channel.PUSH: "token123",
+    Channel.SMS: "+14155550123",
+    Channel.WEBHOOK: "https://hooks.example.com/a",
+}
 
 
 def outbound(

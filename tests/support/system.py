@@ -217,7 +217,7 @@ class EmbeddedSystem(System):
 
 
 class DistributedSystem(System):
-    """Six processes over private servers, in databases and a virtual host of their own."""
+    """Seven processes over private servers, in databases and a virtual host of their own."""
 
     form = "distributed"
     parts: ClassVar[Mapping[str, Sequence[str]]] = {
@@ -227,6 +227,7 @@ class DistributedSystem(System):
         "email": ("work", "email"),
         "push": ("work", "push"),
         "sms": ("work", "sms"),
+        "webhook": ("work", "webhook"),
     }
     worker = "email"
 

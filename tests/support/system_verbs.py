@@ -52,7 +52,7 @@ class Verbs:
     async def create_user(self, **fields: Any) -> Json:
         """A user; with a new address where none is given."""
         body = {"name": "Ada Lovelace", **fields}
-        if not {"email", "phone", "push_token"} & fields.keys():
+        if not {"email", "phone", "push_token", "webhook"} & fields.keys():
             body["email"] = new_email()
         return _data(await self.client.post("/api/v1/users", json=body), 201)
 

@@ -7,6 +7,7 @@ from cyclopts import App, Parameter
 from angarium.cli.api import Api, CallFailed
 from angarium.cli.output import Output
 from angarium.cli.settings import ClientSettings
+from angarium.contracts.statuses import Channel
 
 PATH = "/api/v1/dead-letters"
 _COLUMNS = {
@@ -28,7 +29,7 @@ AsJson = Annotated[bool, Parameter(name="--json", negative="")]
 @app.command(name="list")
 def list_(
     *,
-    channel: str | None = None,
+    channel: Channel | None = None,
     reason: str | None = None,
     template: str | None = None,
     older_than: str | None = None,
@@ -40,7 +41,7 @@ def list_(
     """List dead letters, newest first.
 
     Args:
-        channel: Only email, push or sms.
+        channel: Only of this channel.
         reason: Only with this reason's code.
         template: Only of this template.
         older_than: Only those that failed before this time (RFC 3339).
@@ -65,7 +66,7 @@ def replay(
     letter_id: str | None = None,
     /,
     *,
-    channel: str | None = None,
+    channel: Channel | None = None,
     reason: str | None = None,
     template: str | None = None,
     older_than: str | None = None,
@@ -78,7 +79,7 @@ def replay(
 
     Args:
         letter_id: The id of one dead letter.
-        channel: Only email, push or sms.
+        channel: Only of this channel.
         reason: Only with this reason's code.
         template: Only of this template.
         older_than: Only those that failed before this time (RFC 3339).
@@ -115,5 +116,7 @@ def discard(letter_id: str, /, *, as_json: AsJson = False) -> None:
     Output(as_json=as_json).thing({"id": letter_id, "discarded": True}, f"Discarded {letter_id}.")
 
 
-def _filter(channel: str | None, reason: str | None, template: str | None, older_than: str | None) -> dict[str, Any]:
+def _filter(
+    channel: Channel | None, reason: str | None, template: str | None, older_than: str | None
+) -> dict[str, Any]:
     return {"channel": channel, "reason": reason, "template_code": template, "older_than": older_than}

@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import uuid4
 
 from cyclopts import App, Parameter
@@ -11,15 +11,13 @@ from cyclopts import App, Parameter
 from angarium.cli.api import Api, CallFailed
 from angarium.cli.output import Output
 from angarium.cli.settings import ClientSettings
+from angarium.contracts.statuses import ADDRESS_FIELD, Channel
 
 _POLL = 0.5
 _UNFINISHED = frozenset({"scheduled", "pending", "sending", "retrying"})
 _SUCCEEDED = frozenset({"sent", "delivered"})
 _NOT_SUCCEEDED = 1
 """The exit status of --watch when the notification was not sent."""
-_ADDRESS = {"email": "email", "push": "push_token", "sms": "phone"}
-
-Channel = Literal["email", "push", "sms"]
 
 
 def register(app: App) -> None:
@@ -52,7 +50,7 @@ def send(
     Args:
         channel: The channel to send by.
         template: The template's code.
-        to: An email address, a phone number or a push token.
+        to: An email address, a phone number, a push token or a URL, as the channel asks.
         user: The id of a stored user, instead of an address.
         var: A template variable as NAME=VALUE, where VALUE may be JSON. May be repeated.
         request_id: The idempotency key. Defaults to a new one.
@@ -69,7 +67,7 @@ def send(
         "variables": dict(_variable(item) for item in var or ()),
         "request_id": request_id or str(uuid4()),
         "priority": priority,
-        **({"user_id": user} if user else {"recipient": {_ADDRESS[channel]: to}}),
+        **({"user_id": user} if user else {"recipient": {ADDRESS_FIELD[channel]: to}}),
         **({"locale": locale} if locale else {}),
     }
     with Api(ClientSettings.load()) as api:

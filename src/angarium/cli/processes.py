@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from cyclopts import App
 
+from angarium.contracts.statuses import Channel
+
 if TYPE_CHECKING:
     from angarium.platform.settings.base import Settings
     from angarium.platform.settings.groups import ProcessSettings
@@ -63,23 +65,20 @@ def serve(service: Literal["gateway", "users", "templates"], /) -> None:
         _serve_templates()
 
 
-def work(channel: Literal["email", "push", "sms"], /) -> None:
+def work(channel: Channel, /) -> None:
     """Run the worker of one channel.
 
     Args:
         channel: The channel to deliver.
     """
-    from angarium.channels.email import channel as email
-    from angarium.channels.push import channel as push
-    from angarium.channels.sms import channel as sms
-    from angarium.contracts.statuses import Channel
+    from angarium.channels.registry import CHANNELS
     from angarium.delivery.process import run_worker
 
-    module = {"email": email, "push": push, "sms": sms}[channel]
-    settings = module.Settings.load()
+    entry = CHANNELS[channel]
+    settings = entry.settings.load()
     _prepare_data_dir(settings)
     logger = _logger(channel, settings)
-    _run(lambda stop: run_worker(Channel(channel), settings, module.build_kit, logger=logger, stop=stop), logger)
+    _run(lambda stop: run_worker(channel, settings, entry.build_kit, logger=logger, stop=stop), logger)
 
 
 def migrate() -> None:

@@ -2,7 +2,8 @@
 
 `order_confirmation/template.yaml` holds name, channel, category, defaults and the like, and the parts of one line:
 subject, title, image, link. The other parts are files beside it: `email.mjml`, `email.html` (html), `text.txt`,
-`push.txt` (body), `content.html` or `content.txt`. Those in another language stand in a folder: `fr/text.txt`.
+`push.txt` (body), `webhook.json` (json), `content.html` or `content.txt`. Those in another language stand in a folder:
+`fr/text.txt`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,6 +24,7 @@ FILES = {
     "mjml": "email.mjml",
     "text": "text.txt",
     "body": "push.txt",
+    "json": "webhook.json",
 }
 """The parts that are files. The others stand in `template.yaml`."""
 PLAIN_CONTENT = "content.txt"
@@ -178,7 +180,8 @@ def _write_parts(folder: Path, parts: Mapping[str, Any]) -> None:
 
 def _short(parts: Mapping[str, Any]) -> dict[str, str]:
     """The parts that stand in the description."""
-    short = [part for part in TemplateParts.model_fields if part not in FILES]
+    named = [field.alias or name for name, field in TemplateParts.model_fields.items()]
+    short = [part for part in named if part not in FILES]
     return {part: parts[part] for part in short if parts.get(part) is not None}
 
 

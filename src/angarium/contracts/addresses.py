@@ -4,7 +4,10 @@ Every function raises ValueError, whose message never quotes the address.
 """
 
 import re
+from collections.abc import Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from unicodedata import normalize
+from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import phonenumbers
@@ -19,6 +22,11 @@ _PLAIN = re.compile(
 """What the library would pass unchanged, told in a microsecond: a property test holds the two together."""
 _PLAIN_LENGTH = 64
 _PHONE = re.compile(r"\+[0-9][0-9 ().\-]{2,30}")
+_LOCALHOST = "127.0.0.1"
+_FIRST_VISIBLE, _LAST_VISIBLE = "!", "~"
+URL_LENGTH = 2048
+"""Characters of a URL, at most."""
+Network = IPv4Network | IPv6Network
 _NOT_A_PHONE = "must be a phone number with its country code, such as +14155550123 (E.164)"
 
 
@@ -86,6 +94,22 @@ def phone_number(value: str) -> str:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
+def endpoint_url(value: str, allowed: Sequence[Network] | None = None) -> str:
+    """A URL that Angarium posts to: https, or plain http where `allowed` ranges make it possible.
+
+    A plain http URL with an address must lie inside a range. One with a name is judged when it is connected to, and
+    refused here when no range is allowed at all. `allowed=None`: whether plain http will do is judged elsewhere.
+    """
+    parts = _split_url(value)
+    if parts.scheme == "https":
+        return value
+    plain = parts.scheme == "http" and (allowed is None or _may_be_plain(parts.hostname or "", allowed))
+    if not plain:
+        message = "must be an https URL"
+        raise ValueError(message)
+    return value
+
+
 def known_timezone(value: str) -> str:
     """The name of a zone in the IANA time zone database."""
     try:
@@ -93,6 +117,37 @@ def known_timezone(value: str) -> str:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         message = "must be an IANA timezone such as Europe/Paris"
         raise ValueError(message) from None
+
+
+def _split_url(value: str) -> SplitResult:
+    fault = None
+    if len(value) > URL_LENGTH:
+        fault = f"must be at most {URL_LENGTH} characters"
+    elif any(not _FIRST_VISIBLE <= character <= _LAST_VISIBLE for character in value):
+        fault = "must be a URL of visible ASCII characters"
+    if fault is not None:
+        raise ValueError(fault)
+    try:
+        parts = urlsplit(value)
+        _ = parts.port
+    except ValueError:
+        message = "must be a URL"
+        raise ValueError(message) from None
+    if not parts.hostname:
+        message = "must be a URL with a host"
+        raise ValueError(message)
+    if parts.username is not None or parts.password is not None:
+        message = "must not hold credentials"
+        raise ValueError(message)
+    return parts
+
+
+def _may_be_plain(host: str, allowed: Sequence[Network]) -> bool:
+    try:
+        address = ip_address(_LOCALHOST if host == "localhost" else host)
+    except ValueError:
+        return bool(allowed)
+    return any(address in network for network in allowed)
 
 
 def _private(value: str) -> tuple[str, str | None]:

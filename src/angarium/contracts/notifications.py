@@ -1,6 +1,6 @@
 """The bodies of the sending API."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
@@ -8,7 +8,13 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from angarium.contracts.addresses import email_address, phone_number
+from angarium.contracts.addresses import (
+    URL_LENGTH,
+    Network,
+    email_address,
+    endpoint_url,
+    phone_number,
+)
 from angarium.contracts.envelope import ErrorDetail
 from angarium.contracts.fields import (
     HIGHEST_VERSION,
@@ -25,13 +31,12 @@ from angarium.contracts.fields import (
     field_error,
 )
 from angarium.contracts.push_tokens import push_token
-from angarium.contracts.statuses import Channel, DeliveryStatus, Status
+from angarium.contracts.statuses import ADDRESS_FIELD, ADDRESS_NAMES, Channel, DeliveryStatus, Status
 
 BULK_LIMIT = 1000
 URGENT_PRIORITY = 8
 """From this priority on a notification travels in the urgent lane."""
 DEFAULT_PRIORITY = 5
-ADDRESS_FIELD = {Channel.EMAIL: "email", Channel.PUSH: "push_token", Channel.SMS: "phone"}
 
 _CHANNELS = tuple(Channel)
 _ONE_TARGET = "exactly one of user_id or recipient is required"
@@ -45,32 +50,42 @@ class Recipient(Body):
     email: Annotated[str, StringConstraints(min_length=1, max_length=320)] | None = None
     phone: Annotated[str, StringConstraints(min_length=1, max_length=32)] | None = None
     push_token: Annotated[str, StringConstraints(min_length=1, max_length=4096)] | None = None
+    webhook: Annotated[str, StringConstraints(min_length=1, max_length=URL_LENGTH)] | None = None
     name: Text | None = None
     locale: Locale | None = None
 
     @model_validator(mode="after")
     def _reachable(self) -> Self:
-        if self.email is None and self.phone is None and self.push_token is None:
-            raise field_error("email", "one of email, phone or push_token is required")
+        if all(self.address(channel) is None for channel in _CHANNELS):
+            raise field_error("email", f"one of {ADDRESS_NAMES} is required")
         return self
 
     def address(self, channel: Channel) -> str | None:
         """The address by which `channel` reaches this recipient."""
-        return {Channel.EMAIL: self.email, Channel.PUSH: self.push_token, Channel.SMS: self.phone}[channel]
+        address: str | None = getattr(self, ADDRESS_FIELD[channel])
+        return address
 
 
 _ADDRESS_RULES: Mapping[str, Callable[[str], object]] = MappingProxyType(
-    {"email": email_address, "phone": phone_number, "push_token": partial(push_token, "fcm")}
+    {
+        "email": email_address,
+        "phone": phone_number,
+        "push_token": partial(push_token, "fcm"),
+        "webhook": endpoint_url,
+    }
 )
 
 
-def address_faults(recipient: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The name of each address in `recipient` that cannot be right, and why."""
+def address_faults(recipient: Mapping[str, Any], allowed: Sequence[Network] | None = None) -> Iterator[tuple[str, str]]:
+    """The name of each address in `recipient` that cannot be right, and why. `allowed` as of `endpoint_url`."""
     for name, rule in _ADDRESS_RULES.items():
         value = recipient.get(name)
         if isinstance(value, str):
             try:
-                rule(value)
+                if name == ADDRESS_FIELD[Channel.WEBHOOK]:
+                    endpoint_url(value, allowed)
+                else:
+                    rule(value)
             except ValueError as error:
                 yield name, str(error)
 

@@ -58,6 +58,7 @@ class SwitchesBody(Body):
     email: Flag | None = None
     push: Flag | None = None
     sms: Flag | None = None
+    webhook: Flag | None = None
 
 
 class PreferencesPatch(Body):
@@ -72,6 +73,7 @@ class PreferencesPatch(Body):
     email: Flag | None = None
     push: Flag | None = None
     sms: Flag | None = None
+    webhook: Flag | None = None
     categories: dict[Category, SwitchesBody | None] | None = None
     quiet_hours: QuietHoursBody | None = None
 
@@ -101,6 +103,7 @@ class PreferencesPut(PreferencesPatch):
                     "email": True,
                     "push": True,
                     "sms": False,
+                    "webhook": True,
                     "categories": {"marketing": {"email": False}},
                     "quiet_hours": {"start": "22:00", "end": "07:00"},
                 }
@@ -120,5 +123,6 @@ class PreferencesView(BaseModel):
     email: bool
     push: bool
     sms: bool
+    webhook: bool
     categories: dict[str, dict[str, bool]]
     quiet_hours: QuietHoursBody | None

@@ -12,6 +12,15 @@ class Channel(StrEnum):
     EMAIL = "email"
     PUSH = "push"
     SMS = "sms"
+    WEBHOOK = "webhook"
+
+
+ADDRESS_FIELD: Mapping[Channel, str] = MappingProxyType(
+    {Channel.EMAIL: "email", Channel.SMS: "phone", Channel.PUSH: "push_token", Channel.WEBHOOK: "webhook"}
+)
+"""The field of a recipient, and of a user, that holds a channel's address."""
+ADDRESS_NAMES = f"{', '.join(tuple(ADDRESS_FIELD.values())[:-1])} or {tuple(ADDRESS_FIELD.values())[-1]}"
+"""Those fields in words, for messages."""
 
 
 class Status(StrEnum):

@@ -18,7 +18,7 @@ VersionStatus = Literal["draft", "published", "superseded"]
 class TemplateParts(Body):
     """Liquid sources. `content` is the main part of the template's own channel; the specific names win over it.
 
-    For a mail `content` is `html`, for a push `body`, for an SMS `text`.
+    For a mail `content` is `html`, for a push `body`, for an SMS `text`, for a webhook `json`.
     """
 
     subject: Source | None = None
@@ -30,6 +30,7 @@ class TemplateParts(Body):
     body: Source | None = None
     image: Source | None = None
     link: Source | None = None
+    json_: Source | None = Field(default=None, alias="json")
 
 
 class TemplateVersionCreate(TemplateParts):
@@ -124,13 +125,15 @@ class PreviewRequest(Body):
 class ChannelSources(BaseModel):
     """Liquid sources of one language as they are rendered at each send: MJML compiled, CSS inlined, text made.
 
-    Keyed by part: email `subject`, `html`, `text`; push `title`, `body`, `image`, `link`; sms `text`.
+    Keyed by part: email `subject`, `html`, `text`; push `title`, `body`, `image`, `link`; sms `text`;
+    webhook `json`, or `title` and `text`.
     A channel that the template has nothing for is absent.
     """
 
     email: dict[str, str] | None = None
     push: dict[str, str] | None = None
     sms: dict[str, str] | None = None
+    webhook: dict[str, str] | None = None
 
 
 class CompiledTemplate(BaseModel):

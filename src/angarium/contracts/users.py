@@ -7,14 +7,22 @@ from uuid import UUID
 import msgspec
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from angarium.contracts.addresses import canonical_email, known_timezone, phone_number
+from angarium.contracts.addresses import (
+    URL_LENGTH,
+    canonical_email,
+    endpoint_url,
+    known_timezone,
+    phone_number,
+)
 from angarium.contracts.fields import Body, Flag, Locale, Metadata, Timestamp, field_error
 from angarium.contracts.preferences import PreferencesPatch, given_user_fields, without_nulls, without_read_only
+from angarium.contracts.statuses import ADDRESS_FIELD, ADDRESS_NAMES
 
 Platform = Literal["fcm", "apns", "webpush", "onesignal"]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Email = Annotated[str, StringConstraints(max_length=320), AfterValidator(canonical_email)]
 Phone = Annotated[str, StringConstraints(max_length=32), AfterValidator(phone_number)]
+Webhook = Annotated[str, StringConstraints(max_length=URL_LENGTH), AfterValidator(endpoint_url)]
 Timezone = Annotated[str, StringConstraints(max_length=64), AfterValidator(known_timezone)]
 Token = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
 
@@ -32,6 +40,7 @@ class ChannelSwitches(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     email: Flag | None = None
     push: Flag | None = None
     sms: Flag | None = None
+    webhook: Flag | None = None
 
 
 class Preferences(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -40,6 +49,7 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     email: Flag = True
     push: Flag = True
     sms: Flag = True
+    webhook: Flag = True
     categories: Mapping[str, ChannelSwitches] = msgspec.field(default_factory=dict)
     quiet_hours: QuietHours | None = None
 
@@ -65,6 +75,7 @@ class UserCreate(Body):
     email: Email | None = None
     phone: Phone | None = None
     push_token: Token | None = None
+    webhook: Webhook | None = None
     password: Annotated[str, StringConstraints(min_length=8, max_length=1024)] | None = Field(default=None, repr=False)
     preferences: PreferencesPatch | None = None
     locale: Locale | None = None
@@ -78,8 +89,8 @@ class UserCreate(Body):
 
     @model_validator(mode="after")
     def _reachable(self) -> Self:
-        if self.email is None and self.phone is None and self.push_token is None:
-            raise field_error("email", "one of email, phone or push_token is required")
+        if all(getattr(self, name) is None for name in ADDRESS_FIELD.values()):
+            raise field_error("email", f"one of {ADDRESS_NAMES} is required")
         return self
 
 
@@ -94,6 +105,7 @@ class UserPatch(Body):
     email: Email | None = None
     phone: Phone | None = None
     push_token: Token | None = None
+    webhook: Webhook | None = None
     password: Annotated[str, StringConstraints(min_length=8, max_length=1024)] | None = Field(default=None, repr=False)
     preferences: PreferencesPatch | None = None
     locale: Locale | None = None
@@ -124,11 +136,12 @@ class UserPut(UserPatch):
 
 
 class PreferenceSwitches(BaseModel):
-    """The three booleans shown in a user body."""
+    """Whether each channel is on, as shown in a user body."""
 
     email: bool
     push: bool
     sms: bool
+    webhook: bool
 
 
 class UserView(BaseModel):
@@ -140,6 +153,7 @@ class UserView(BaseModel):
     email: str | None
     phone: str | None
     push_token: str | None
+    webhook: str | None
     preferences: PreferenceSwitches
     locale: str | None
     timezone: str | None
@@ -189,6 +203,7 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     locale: str | None
     timezone: str | None
     preferences: Preferences
+    webhook: str | None = None
 
 
 GONE = 2**31 - 1

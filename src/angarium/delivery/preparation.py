@@ -6,8 +6,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from angarium.contracts.errors import Transient
-from angarium.contracts.notifications import ADDRESS_FIELD
-from angarium.contracts.statuses import Channel, Status
+from angarium.contracts.statuses import ADDRESS_FIELD, Channel, Status
 from angarium.contracts.templates import CompiledTemplate
 from angarium.contracts.users import Contact
 from angarium.delivery.preferences import OptedOut, Quiet, decide
@@ -242,6 +241,8 @@ def _addresses_of(contact: Contact, channel: Channel) -> Sequence[Address]:
             return [Address(contact.email, contact.name)] if contact.email else []
         case Channel.SMS:
             return [Address(contact.phone, contact.name)] if contact.phone else []
+        case Channel.WEBHOOK:
+            return [Address(contact.webhook, contact.name)] if contact.webhook else []
         case Channel.PUSH:
             return [
                 Address(

@@ -39,12 +39,13 @@ _PAUSE = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderParts:
-    """What providers may use of the process around them."""
+    """What providers may use of the process around them. `stack` closes what they open, after the providers."""
 
     gateway: ServiceClient
     clock: Clock
     identifiers: Identifiers
     logger: Logger
+    stack: AsyncExitStack
 
 
 KitFactory = Callable[[WorkerSettings, ProviderParts], ChannelKit]
@@ -154,7 +155,9 @@ async def _open(
             mandatory=frozenset(settings.mandatory_categories),
             unsubscribing=unsubscribing_of(settings, links_of(settings, service_token_of(settings), clock)),
         )
-        provider_parts = ProviderParts(gateway=clients["gateway"], clock=clock, identifiers=identifiers, logger=logger)
+        provider_parts = ProviderParts(
+            gateway=clients["gateway"], clock=clock, identifiers=identifiers, logger=logger, stack=stack
+        )
         kit = make_kit(settings, provider_parts)
         if not kit.providers:
             raise SettingsError(f"ANGARIUM_{kit.channel.upper()}_PROVIDERS: is empty, so there is nothing to work with")

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
 from types import TracebackType
 from typing import Any, Protocol, Self
 from uuid import UUID
@@ -16,7 +17,7 @@ from angarium.rendering.content import Content
 
 
 class Address(msgspec.Struct, frozen=True):
-    """Where to: an email address, an E.164 number, or a push token (with its device's platform and id).
+    """Where to: an email address, an E.164 number, a URL, or a push token (with its device's platform and id).
 
     `name` is the person's, for a mail's `To`. Already checked for shape.
     """
@@ -29,7 +30,10 @@ class Address(msgspec.Struct, frozen=True):
 
 
 class Outbound(msgspec.Struct, frozen=True, kw_only=True):
-    """One message for one address. `message_key` is the same on every attempt: Message-ID, idempotency key."""
+    """One message for one address. `message_key` is the same on every attempt: Message-ID, idempotency key.
+
+    `metadata` is the JSON that the notification's sender gave.
+    """
 
     notification_id: UUID
     tenant: str
@@ -40,6 +44,9 @@ class Outbound(msgspec.Struct, frozen=True, kw_only=True):
     content: Content
     correlation_id: str = ""
     headers: Mapping[str, str] = msgspec.field(default_factory=dict)
+    template_code: str = ""
+    variables: Mapping[str, Any] = msgspec.field(default_factory=dict)
+    metadata: str = "{}"
 
 
 class InvalidAddress(AngariumError):
@@ -50,11 +57,19 @@ class NoPermit(AngariumError):
     """The provider is closed"""
 
 
+class Busy(NoPermit):
+    """What the message leads to has enough to do; nothing was sent, and it is no attempt"""
+
+    def __init__(self, wait: timedelta) -> None:
+        self.wait = wait
+        super().__init__()
+
+
 class Permit(Protocol):
     """The right to send one message now, at one provider."""
 
     async def send(self, message: Outbound) -> Outcome:
-        """Try once. Never raises but CancelledError: whatever happens is an outcome.
+        """Try once. Never raises but CancelledError and Busy: whatever else happens is an outcome.
 
         Each step is bounded in time. Cancelled before the request went out, nothing was sent.
         """
@@ -97,7 +112,7 @@ class Provider(Protocol):
         ...
 
     async def send(self, message: Outbound) -> Outcome:
-        """Acquire a permit, send, and release it. Safe to call concurrently. Never raises but CancelledError."""
+        """Acquire a permit, send, and release it. Safe to call concurrently. Raises CancelledError and Busy only."""
         ...
 
     async def ready(self) -> bool:

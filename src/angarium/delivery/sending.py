@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from angarium.delivery.leases import LeaseKeeper
 from angarium.delivery.outcome import Ambiguous, Configuration, Outcome, Retry, outcome_word, strongest
-from angarium.delivery.provider import Address, NoPermit, Outbound, Permit, Provider
+from angarium.delivery.provider import Address, Busy, NoPermit, Outbound, Permit, Provider
 from angarium.delivery.results import Attempt, Results
 from angarium.delivery.routing import PAUSE, Router
 from angarium.delivery.unsubscribing import Unsubscribing
@@ -92,6 +92,8 @@ class Sending:
             return Attempt(router.name(provider), Retry(_internal(error)), self._clock.now(), 0)
         try:
             return await self._unwanted(ready) or await self._tried(router.name(provider), granted, ready, address)
+        except Busy as busy:
+            return self._results.deferred(ready.claimed, busy.wait)
         finally:
             await permit.__aexit__(None, None, None)
 
@@ -117,6 +119,8 @@ class Sending:
         """A provider that breaks its promise not to raise leaves us in doubt."""
         try:
             return await permit.send(outbound)
+        except Busy:
+            raise
         except Exception as error:
             self._logger.exception("provider.raised", provider=name)
             return Ambiguous(_internal(error))
@@ -133,6 +137,9 @@ class Sending:
             content=ready.content,
             correlation_id=claimed.correlation_id,
             headers=self._unsubscribing.headers(claimed) if self._unsubscribing is not None else {},
+            template_code=claimed.template_code,
+            variables=claimed.variables,
+            metadata=claimed.metadata,
         )
 
     def _misconfigured(self, router: Router, provider: Provider, ready: Ready, attempts: Sequence[Attempt]) -> Result:

@@ -3,6 +3,7 @@
 from angarium.platform.settings.groups import (
     BrokerSettings,
     CacheSettings,
+    CallbackSettings,
     DirectorySettings,
     NotificationsDatabaseSettings,
     PreferenceSettings,
@@ -17,5 +18,6 @@ class WorkerSettings(
     DirectorySettings,
     ProviderSettings,
     PreferenceSettings,
+    CallbackSettings,
 ):
     """What `angarium work` reads. Each channel has a default port of its own for its health."""

@@ -15,9 +15,7 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from angarium.channels.email.channel import build_kit as email_kit
-from angarium.channels.push.channel import build_kit as push_kit
-from angarium.channels.sms.channel import build_kit as sms_kit
+from angarium.channels.registry import CHANNELS
 from angarium.delivery.composition import EngineParts, build_engine
 from angarium.delivery.engine import Engine
 from angarium.delivery.process import ProviderParts, keep_delivering, moves_on, worker_name
@@ -47,7 +45,6 @@ from angarium.services.users.app import build_app as build_users
 from angarium.services.users.documents import open_documents
 from angarium.services.users.settings import UsersSettings
 
-_KITS = (email_kit, push_kit, sms_kit)
 _IN_PROCESS = {"users_url": "http://users", "templates_url": "http://templates", "gateway_url": "http://gateway"}
 
 
@@ -203,6 +200,7 @@ async def _build_services(
         gateway=client,
         links=links_of(users_settings, shared.service_token, shared.clock),
         mandatory=users_settings.mandatory_categories,
+        allowed=users_settings.callback_allow,
         cache=shared.cache,
         authenticator=authenticator,
         logger=shared.logger,
@@ -270,9 +268,9 @@ def _build_engines(
 ) -> tuple[Engine, ...]:
     """An engine for each channel that has a provider."""
     provider_parts = ProviderParts(
-        gateway=client, clock=parts.clock, identifiers=parts.identifiers, logger=parts.logger
+        gateway=client, clock=parts.clock, identifiers=parts.identifiers, logger=parts.logger, stack=stack
     )
-    kits = [make_kit(settings, provider_parts) for make_kit in _KITS]
+    kits = [entry.build_kit(settings, provider_parts) for entry in CHANNELS.values()]
     for provider in [provider for kit in kits for provider in kit.providers]:
         stack.push_async_callback(provider.close)
     return tuple(

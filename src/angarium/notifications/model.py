@@ -116,6 +116,7 @@ class Claimed(msgspec.Struct, frozen=True, kw_only=True):
     test: bool = False
     fallback: tuple[Channel, ...] = ()
     doubtful: bool = False
+    metadata: JsonText = "{}"
 
 
 @dataclass(frozen=True, slots=True)

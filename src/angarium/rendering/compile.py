@@ -12,6 +12,7 @@ from angarium.rendering.assembly import Assembler
 from angarium.rendering.authoring import AuthoringEnvironment
 from angarium.rendering.fragments import Fragments, is_fragment, references
 from angarium.rendering.html import inline_css, make_text
+from angarium.rendering.json_samples import check_json
 from angarium.rendering.limits import Limits, Timer
 from angarium.rendering.liquid import SafeEnvironment
 from angarium.rendering.locales import locale_chain
@@ -145,6 +146,7 @@ class _Job:
             email=self._email(name, parts_of(Channel.EMAIL, self._own, chain)),
             push=self._push(parts_of(Channel.PUSH, self._own, chain)),
             sms=self._sms(parts_of(Channel.SMS, self._own, chain)),
+            webhook=self._webhook(parts_of(Channel.WEBHOOK, self._own, chain)),
         )
 
     def _check_unused(self, chain: Mapping[str, TemplateParts]) -> None:
@@ -181,6 +183,29 @@ class _Job:
     def _sms(self, parts: Mapping[str, Part]) -> dict[str, str] | None:
         main = main_part(Channel.SMS, parts)
         return None if main is None else {"text": self._source(parts, main)}
+
+    def _webhook(self, parts: Mapping[str, Part]) -> dict[str, str] | None:
+        match main_part(Channel.WEBHOOK, parts):
+            case None:
+                return None
+            case "text":
+                title = {"title": self._source(parts, "title")} if "title" in parts else {}
+                return {**title, "text": self._source(parts, "text")}
+            case main:
+                return {"json": self._json(parts[main].source, main, parts[main].field)}
+
+    def _json(self, source: str, part: str, field: str) -> str:
+        def made() -> str:
+            flat = self._assembled(source, part, field, self._plain)
+            if self._fragment:
+                return flat  # a piece of JSON is JSON only where it is used
+            try:
+                check_json(self.parsed[-1], flat, field)
+            except TemplateProblem as problem:
+                raise problem if flat == source else _composed(problem, source) from problem
+            return flat
+
+        return self._once(field, ("json", field, self._locale_of(source), source), made)
 
     def _mail_html(self, source: str, part: str, name: str) -> str:
         def made() -> str:

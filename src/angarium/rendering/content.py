@@ -33,7 +33,16 @@ class SmsContent:
     text: str
 
 
-Content = EmailContent | PushContent | SmsContent
+@dataclass(frozen=True, slots=True)
+class WebhookContent:
+    """What is posted: `json`, a whole body that is JSON, or `title` and `text` for a body of our own form."""
+
+    json: str | None = None
+    title: str | None = None
+    text: str | None = None
+
+
+Content = EmailContent | PushContent | SmsContent | WebhookContent
 
 _UNSEEN = (("<!--", "-->"), ("<head", "</head>"), ("<style", "</style>"), ("<script", "</script>"))
 """Where HTML begins and ends that shows nothing by itself."""
@@ -52,6 +61,8 @@ def is_blank(content: Content) -> bool:
             return _blank(title) and _blank(body)
         case EmailContent():
             return _blank(content.text) and _blank_html(content.html or "")
+        case WebhookContent(json, title, text):
+            return json is None and _blank(title) and _blank(text)
         case _:
             assert_never(content)
 

@@ -10,6 +10,7 @@ from liquid.exceptions import FilterArgumentError
 from liquid.filter import sequence_filter, string_filter, with_environment
 from markupsafe import Markup
 
+from angarium.rendering.json_text import json_filter
 from angarium.rendering.limits import Limits, OverLimit, weigh
 
 Filter = Callable[..., Any]
@@ -36,6 +37,7 @@ def register(environment: Environment, limits: Limits) -> None:
     environment.filters.clear()
     for name in _LIQUID:
         environment.add_filter(name, bounded(originals[name], limits, _GROWTH.get(name)))
+    environment.add_filter("json", bounded(json_filter, limits))
     environment.add_filter("uniq", bounded(_uniq, limits))
     environment.add_filter("strip_html", bounded(_strip_html, limits))
 

@@ -5,13 +5,15 @@ loops or nests is counted against `Limits`.
 """
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import _GeneratorContextManager, contextmanager
+from dataclasses import dataclass
 from io import StringIO
 from typing import Any, TextIO
 
 from liquid import BoundTemplate, Environment, Token
 from liquid.ast import Node
+from liquid.builtin.content import ContentNode
 from liquid.builtin.tags import for_tag, tablerow_tag
 from liquid.context import RenderContext
 from liquid.exceptions import LiquidError
@@ -94,6 +96,15 @@ class BoundedContext(RenderContext):
             yield item
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the text of a node begins: in what is rendered, and in the source. `literal`: it stands there as it is."""
+
+    start: int
+    index: int
+    literal: bool
+
+
 class BoundedTemplate(BoundTemplate):
     """A parsed source whose renderings are counted."""
 
@@ -105,6 +116,23 @@ class BoundedTemplate(BoundTemplate):
         buffer = self._get_buffer()
         self.render_with_context(context, buffer)
         return buffer.getvalue()
+
+    def traced(self, variables: Mapping[str, object], source: str, part: str) -> "tuple[str, Sequence[Place]]":
+        """The text, and where each node of `source` begins in it. Raises RenderFailed."""
+        context = BoundedContext(self, globals=self.make_globals(variables))
+        buffer = self._get_buffer()
+        places: list[Place] = []
+        try:
+            for node in self.nodes:
+                index = max(node.token.start_index, 0)
+                literal = node.text if isinstance(node, ContentNode) else None
+                if literal is not None:  # without the blanks that a tag beside it takes away
+                    index = max(source.find(literal, index), index)
+                places.append(Place(buffer.tell(), index, literal is not None))
+                node.render(context, buffer)
+        except Exception as error:
+            raise RenderFailed(part, f"{type(error).__name__} while rendering") from error
+        return buffer.getvalue(), places
 
     def _get_buffer(self) -> StringIO:
         return _buffer(self.env.output_stream_limit or 0)

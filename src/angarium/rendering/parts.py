@@ -15,14 +15,20 @@ MAIN_PARTS: Mapping[Channel, tuple[str, ...]] = MappingProxyType(
         Channel.EMAIL: ("mjml", "html", "content"),
         Channel.PUSH: ("body", "content"),
         Channel.SMS: ("text", "content"),
+        Channel.WEBHOOK: ("json", "content", "text"),
     }
 )
 """The names of a channel's main part, the most specific first."""
 _OTHER_PARTS: Mapping[Channel, tuple[str, ...]] = MappingProxyType(
-    {Channel.EMAIL: ("subject", "text"), Channel.PUSH: ("title", "image", "link"), Channel.SMS: ()}
+    {
+        Channel.EMAIL: ("subject", "text"),
+        Channel.PUSH: ("title", "image", "link"),
+        Channel.SMS: (),
+        Channel.WEBHOOK: ("title",),
+    }
 )
 _REPLACED = (
-    ("content", ("html", "mjml", "text", "body")),
+    ("content", ("html", "mjml", "text", "body", "json")),
     ("html", ("mjml", "text")),
     ("mjml", ("html", "text")),
 )
@@ -39,7 +45,11 @@ class Part:
 
 def given_parts(parts: TemplateParts) -> dict[str, str]:
     """The parts that are present, by name."""
-    return {name: text for name in TemplateParts.model_fields if (text := getattr(parts, name)) is not None}
+    return {
+        field.alias or name: text
+        for name, field in TemplateParts.model_fields.items()
+        if (text := getattr(parts, name)) is not None
+    }
 
 
 def parts_of(channel: Channel, own: Channel, chain: Mapping[str, TemplateParts]) -> dict[str, Part]:

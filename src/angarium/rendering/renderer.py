@@ -5,14 +5,15 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, assert_never
 from uuid import UUID
 
 from liquid import BoundTemplate
 
 from angarium.contracts.statuses import Channel
 from angarium.contracts.templates import ChannelSources, CompiledTemplate
-from angarium.rendering.content import Content, EmailContent, PushContent, SmsContent
+from angarium.rendering.content import Content, EmailContent, PushContent, SmsContent, WebhookContent
+from angarium.rendering.json_text import json_fault
 from angarium.rendering.limits import Limits, Timer
 from angarium.rendering.liquid import SafeEnvironment, render
 from angarium.rendering.locales import nearest_locale
@@ -157,7 +158,8 @@ def _key(template: CompiledTemplate, channel: Channel, locale: str | None) -> Ke
 def _sources(sources: ChannelSources | None, channel: Channel) -> Mapping[str, str] | None:
     if sources is None:
         return None
-    return {Channel.EMAIL: sources.email, Channel.PUSH: sources.push, Channel.SMS: sources.sms}[channel]
+    found: Mapping[str, str] | None = getattr(sources, channel)
+    return found
 
 
 def _effort(sources: Mapping[str, str]) -> int:
@@ -179,17 +181,38 @@ def _text(source: Segments | BoundTemplate, variables: Mapping[str, Any], part: 
 
 
 def _made(channel: Channel, texts: Mapping[str, str]) -> Content:
-    if channel is Channel.EMAIL:
-        return EmailContent(subject=_line(texts.get("subject", "")), html=texts.get("html"), text=texts.get("text"))
-    if channel is Channel.PUSH:
-        title = texts.get("title")
-        return PushContent(
-            title=None if title is None else _line(title),
-            body=texts["body"],
-            image=_address(texts.get("image")),
-            link=_address(texts.get("link")),
-        )
-    return SmsContent(text=texts["text"])
+    match channel:
+        case Channel.EMAIL:
+            subject = _line(texts.get("subject", ""))
+            return EmailContent(subject=subject, html=texts.get("html"), text=texts.get("text"))
+        case Channel.PUSH:
+            return PushContent(
+                title=_title(texts),
+                body=texts["body"],
+                image=_address(texts.get("image")),
+                link=_address(texts.get("link")),
+            )
+        case Channel.SMS:
+            return SmsContent(text=texts["text"])
+        case Channel.WEBHOOK:
+            return _webhook(texts)
+        case _:
+            assert_never(channel)
+
+
+def _webhook(texts: Mapping[str, str]) -> WebhookContent:
+    body = texts.get("json")
+    if body is None:
+        return WebhookContent(title=_title(texts), text=texts["text"])
+    fault = json_fault(body)
+    if fault is not None:
+        raise RenderFailed("json", f"not JSON: {fault}")
+    return WebhookContent(json=body)
+
+
+def _title(texts: Mapping[str, str]) -> str | None:
+    title = texts.get("title")
+    return None if title is None else _line(title)
 
 
 def _line(text: str) -> str:

@@ -11,7 +11,7 @@ from angarium.delivery.outcome import Outcome, Permanent, Retry, Sent
 from angarium.delivery.provider import ImmediatePermit, Outbound
 from angarium.platform.batching import GroupCommit
 from angarium.platform.http.client.client import ServiceClient, ServiceDown
-from angarium.rendering.content import EmailContent, PushContent, SmsContent
+from angarium.rendering.content import EmailContent, PushContent, SmsContent, WebhookContent
 
 PATH = "/internal/v1/mailbox/messages"
 _BATCH_MESSAGES = 200
@@ -104,6 +104,8 @@ def _parts(message: Outbound) -> dict[str, str | None]:
             return {"title": title, "text": body}
         case SmsContent(text):
             return {"text": text}
+        case WebhookContent(json, title, text):
+            return {"title": title, "text": text if json is None else json}
 
 
 def _batches(items: Sequence[_Item]) -> Iterator[tuple[str, list[bytes]]]:

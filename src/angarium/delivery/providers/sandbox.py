@@ -1,6 +1,6 @@
 """A provider that sends nothing and answers as its recipient's address asks, to try out what may go wrong.
 
-| email, any domain | phone | push token | answer |
+| email, any domain | phone | push token, or path of a URL | answer |
 |---|---|---|---|
 | `bounce@` | `+15005550001` | `bounce` | refused for good, address suppressed |
 | `timeout@` | `+15005550002` | `timeout` | no answer, at every attempt |
@@ -12,12 +12,14 @@
 | `misconfigured@` | `+15005550007` | `misconfigured` | the provider refuses us |
 | anything else | | | sent |
 
-After the word a `+tag` (email) or `:tag` (token) may follow: `bounce+42@example.com`, `fail-2:phone`.
+After the word a `+tag` (email) or `:tag` (token) may follow: `bounce+42@example.com`, `fail-2:phone`,
+`https://example.com/fail-2`.
 """
 
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
+from urllib.parse import urlsplit
 
 from angarium.contracts.statuses import Channel
 from angarium.delivery.outcome import Ambiguous, Configuration, Outcome, Permanent, Retry, Sent
@@ -73,6 +75,15 @@ def _word(message: Outbound) -> str:
             return _PHONES.get(value, "")
         case Channel.PUSH:
             return value.partition(":")[0]
+        case Channel.WEBHOOK:
+            return _path(value).partition(":")[0]
+
+
+def _path(url: str) -> str:
+    try:
+        return urlsplit(url).path.strip("/")
+    except ValueError:
+        return ""
 
 
 _OUTCOMES: Mapping[str, Outcome] = MappingProxyType(

@@ -65,6 +65,7 @@ def claimed(row: Row, token: UUID) -> Claimed:
         test=bool(row["test"]),
         fallback=() if row["fallback"] == "[]" else tuple(map(Channel, _decode(row["fallback"]))),
         doubtful=False if row["history"] is None else _doubtful(_decode(row["history"])),
+        metadata=row["metadata"],
     )
 
 

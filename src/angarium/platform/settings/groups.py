@@ -86,15 +86,12 @@ class BrokerSettings(Settings):
     email_retry_delays: RetryDelayList | None = None
     push_retry_delays: RetryDelayList | None = None
     sms_retry_delays: RetryDelayList | None = None
+    webhook_retry_delays: RetryDelayList | None = None
     status_events: Literal["on", "off"] = "off"
 
     def delays(self, channel: Channel) -> tuple[timedelta, ...]:
         """The waits between a channel's attempts; their number is the number of retries."""
-        own = {
-            Channel.EMAIL: self.email_retry_delays,
-            Channel.PUSH: self.push_retry_delays,
-            Channel.SMS: self.sms_retry_delays,
-        }[channel]
+        own: tuple[timedelta, ...] | None = getattr(self, f"{channel}_retry_delays")
         return self.retry_delays if own is None else own
 
     def refuse_unsafe(self) -> None:
@@ -204,17 +201,21 @@ class ProviderSettings(Settings):
     email_providers: ProviderUrls = Field(default=parse_provider_urls("mailbox://"), repr=False)
     push_providers: ProviderUrls = Field(default=parse_provider_urls("mailbox://"), repr=False)
     sms_providers: ProviderUrls = Field(default=parse_provider_urls("mailbox://"), repr=False)
+    webhook_providers: ProviderUrls = Field(default=parse_provider_urls("mailbox://"), repr=False)
     email_from: str = "Angarium <notify@localhost>"
     worker_concurrency: Annotated[int, Field(ge=1, le=10_000)] = 128
     worker_prefetch: Annotated[int, Field(ge=1, le=65_535)] = 256
 
     def providers(self, channel: Channel) -> tuple[ProviderUrl, ...]:
-        """The channel's providers in order of preference; none: the channel is disabled."""
-        return {
-            Channel.EMAIL: self.email_providers,
-            Channel.PUSH: self.push_providers,
-            Channel.SMS: self.sms_providers,
-        }[channel]
+        """The channel's providers in order of preference; none: the channel is disabled.
+
+        Webhooks came when production systems were running already, so there they are off until they are configured.
+        """
+        name = f"{channel}_providers"
+        if self.production and channel is Channel.WEBHOOK and name not in self.model_fields_set:
+            return ()
+        configured: tuple[ProviderUrl, ...] = getattr(self, name)
+        return configured
 
     def refuse_unsafe(self) -> None:
         super().refuse_unsafe()
@@ -229,11 +230,16 @@ class MailboxSettings(Settings):
     mailbox_smtp_port: Port = 1025
 
 
-class CallbackSettings(Settings):
-    """Status callbacks. `callback_allow`: address ranges exempt from the guard against private addresses."""
+class EndpointSettings(Settings):
+    """URLs that others chose. `callback_allow`: address ranges exempt from the guard against private addresses."""
+
+    callback_allow: Networks = ()
+
+
+class CallbackSettings(EndpointSettings):
+    """What is posted to URLs that others chose: status callbacks and webhooks, and what they are signed with."""
 
     callback_secret: SecretStr | None = None
-    callback_allow: Networks = ()
 
     def refuse_unsafe(self) -> None:
         super().refuse_unsafe()

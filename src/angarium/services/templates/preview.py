@@ -1,12 +1,12 @@
 """Renders a version for its author's eyes."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, assert_never
 
 from angarium.contracts.errors import ValidationFailed
 from angarium.contracts.statuses import Channel
 from angarium.contracts.templates import CompiledTemplate
-from angarium.rendering.content import Content, EmailContent, PushContent
+from angarium.rendering.content import Content, EmailContent, PushContent, SmsContent, WebhookContent
 from angarium.rendering.problems import RenderFailed
 from angarium.rendering.renderer import Renderer
 from angarium.rendering.sms import measure_sms
@@ -35,9 +35,17 @@ async def render_preview(
 
 
 def _shown(content: Content) -> Preview:
-    if isinstance(content, EmailContent):
-        return {"subject": content.subject, "html": content.html, "text": content.text}
-    if isinstance(content, PushContent):
-        return {"title": content.title, "body": content.body, "image": content.image, "link": content.link}
-    size = measure_sms(content.text)
-    return {"text": content.text, "segments": size.segments, "encoding": size.encoding}
+    match content:
+        case EmailContent():
+            return {"subject": content.subject, "html": content.html, "text": content.text}
+        case PushContent():
+            return {"title": content.title, "body": content.body, "image": content.image, "link": content.link}
+        case SmsContent():
+            size = measure_sms(content.text)
+            return {"text": content.text, "segments": size.segments, "encoding": size.encoding}
+        case WebhookContent(json=None):
+            return {"title": content.title, "text": content.text}
+        case WebhookContent():
+            return {"json": content.json}
+        case _:
+            assert_never(content)

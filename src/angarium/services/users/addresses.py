@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from angarium.contracts.addresses import canonical_email, email_key, known_timezone, phone_number
+from angarium.contracts.addresses import canonical_email, email_key, endpoint_url, known_timezone, phone_number
 from angarium.contracts.errors import Detail, ValidationFailed
 
 
@@ -19,6 +19,7 @@ _FORMS: Mapping[str, Callable[[str], str]] = {
     "phone": phone_number,
     "timezone": known_timezone,
     "push_token": printable_token,
+    "webhook": endpoint_url,
 }
 
 

@@ -1,7 +1,7 @@
 """Puts the users service together."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.middleware import Middleware
 
 from angarium import __version__
+from angarium.contracts.addresses import Network
 from angarium.directory.gateway.authenticator import RemoteAuthenticator
 from angarium.directory.gateway.reporting import ChangeReports, ReportingMiddleware
 from angarium.directory.preference_links import PAGE_PATH, UNSUBSCRIBE_PATH, PreferenceLinks, links_of
@@ -70,13 +71,15 @@ def build_app(
     gateway: ServiceClient | None = None,
     links: PreferenceLinks | None = None,
     mandatory: Collection[str] = (),
+    allowed: Sequence[Network] = (),
     limiter: RateLimiter | None = None,
     reports: ChangeReports | None = None,
     fast_paths: bool = True,
 ) -> FastAPI:
     """The service over parts that the caller opens and closes. The schema must be there (`MIGRATIONS`).
 
-    With `links` the preference page is served; `mandatory` categories cannot be switched off.
+    With `links` the preference page is served; `mandatory` categories cannot be switched off. In `allowed` address
+    ranges a webhook may be plain http.
     `limiter` counts calls by key; `reports` takes what clients change here to the audit log.
     Its lifespan writes the cache's copies that were not taken at once, and carries erasures to `gateway` (without one
     they stay due): whoever mounts the app elsewhere enters `app.router.lifespan_context(app)`.
@@ -94,6 +97,7 @@ def build_app(
         identifiers=identifiers,
         logger=logger,
         mandatory=mandatory,
+        allowed=allowed,
     )
     erasures = Erasures(engine, gateway, clock, logger, forget=copies.forget) if gateway is not None else None
     people = People(
@@ -104,6 +108,7 @@ def build_app(
         identifiers=identifiers,
         logger=logger,
         mandatory=mandatory,
+        allowed=allowed,
         erased=erasures.hurry if erasures is not None else lambda: None,
     )
     app = build_frame(
@@ -175,6 +180,7 @@ async def compose(settings: UsersSettings, *, logger: Logger, metrics: Metrics) 
             links=links_of(settings, token, clock),
             mandatory=settings.mandatory_categories,
             fast_paths=settings.fast,
+            allowed=settings.callback_allow,
         )
     finally:
         await limiter.close()

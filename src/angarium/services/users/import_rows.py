@@ -22,7 +22,7 @@ MOST_ROWS = 100_000
 MOST_LINES = 1_000_000
 """Of one file, blank lines and line ends within cells included."""
 BodyT = TypeVar("BodyT", UserCreate, UserPatch)
-COLUMNS = ("name", "email", "phone", "push_token", "locale", "timezone", "metadata")
+COLUMNS = ("name", "email", "phone", "push_token", "webhook", "locale", "timezone", "metadata")
 """What a CSV file may have; `metadata` holds a JSON object. An empty cell is one that is not given."""
 
 

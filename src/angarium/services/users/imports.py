@@ -7,7 +7,7 @@ from functools import partial
 from itertools import islice
 from uuid import UUID
 
-from angarium.contracts.addresses import email_key
+from angarium.contracts.addresses import Network, email_key
 from angarium.contracts.errors import RateLimited, Rejected, Transient
 from angarium.contracts.preferences import PreferencesPatch
 from angarium.contracts.users import UserPatch
@@ -52,6 +52,7 @@ class Imports:
         identifiers: Identifiers,
         logger: Logger,
         mandatory: Collection[str] = (),
+        allowed: Sequence[Network] = (),
     ) -> None:
         self._store = store
         self._jobs = jobs
@@ -60,6 +61,7 @@ class Imports:
         self._identifiers = identifiers
         self._logger = logger
         self._mandatory = frozenset(mandatory)
+        self._allowed = tuple(allowed)
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._running: set[asyncio.Task[None]] = set()
         self._reading = asyncio.Semaphore(AT_ONCE)
@@ -210,7 +212,7 @@ class Imports:
         return person
 
     def _stamp(self) -> Stamp:
-        return Stamp(self._identifiers.new(), self._clock.now())
+        return Stamp(self._identifiers.new(), self._clock.now(), allowed=self._allowed)
 
 
 @dataclass(slots=True)

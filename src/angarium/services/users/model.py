@@ -38,6 +38,7 @@ class Person:
     metadata: dict[str, Any] = field(repr=False)
     created_at: datetime
     updated_at: datetime
+    webhook: str | None = field(default=None, repr=False)
     version: int = 1
     devices: tuple[Device, ...] = ()
 
@@ -52,4 +53,4 @@ class Person:
     @property
     def reachable(self) -> bool:
         """Whether any channel leads to this person."""
-        return bool(self.email or self.phone or self.devices)
+        return bool(self.email or self.phone or self.webhook or self.devices)

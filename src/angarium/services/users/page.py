@@ -12,7 +12,7 @@ from angarium.contracts.users import ChannelSwitches, Preferences
 from angarium.platform.http.pages.style import styled
 from angarium.services.users.preferences import Choice
 
-CHANNELS: Mapping[str, str] = {"email": "Email", "push": "Push", "sms": "SMS"}
+CHANNELS: Mapping[str, str] = {"email": "Email", "push": "Push", "sms": "SMS", "webhook": "Webhook"}
 FIELDS = 1000
 """Form fields that are read at most."""
 _OWN_STYLE = """

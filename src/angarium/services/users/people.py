@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from uuid import UUID
 
+from angarium.contracts.addresses import Network
 from angarium.contracts.preferences import PreferencesPatch
 from angarium.contracts.statuses import Channel
 from angarium.contracts.users import DeviceCreate, Preferences, UserCreate, UserPatch
@@ -49,6 +50,7 @@ class People:
         identifiers: Identifiers,
         logger: Logger,
         mandatory: Collection[str] = (),
+        allowed: Sequence[Network] = (),
         erased: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
@@ -58,6 +60,7 @@ class People:
         self._identifiers = identifiers
         self._logger = logger
         self._mandatory = frozenset(mandatory)
+        self._allowed = tuple(allowed)
         self._erased = erased
 
     async def create(self, tenant: str, body: UserCreate) -> tuple[Person, bool]:
@@ -67,7 +70,7 @@ class People:
         this one with other values; ServiceUnavailable, before anything is done, where no password can be hashed now.
         """
         self._check(body)
-        person = new_person(tenant, self._identifiers.new(), body, Stamp(self._identifiers.new(), self._clock.now()))
+        person = new_person(tenant, self._identifiers.new(), body, await self._stamp(None))
         owner = await self._owner(person)
         if owner is None:
             hashed = await self._passwords.hash(body.password) if body.password is not None else None
@@ -190,7 +193,7 @@ class People:
 
     async def _stamp(self, password: str | None) -> Stamp:
         hashed = await self._passwords.hash(password) if password is not None else None
-        return Stamp(self._identifiers.new(), self._clock.now(), hashed)
+        return Stamp(self._identifiers.new(), self._clock.now(), hashed, self._allowed)
 
 
 def _wishing(person: Person, wishes: Preferences) -> Person:

@@ -10,7 +10,7 @@ from angarium.contracts.preferences import PreferencesPatch, SwitchesBody
 from angarium.contracts.statuses import Channel
 from angarium.contracts.users import ChannelSwitches, Preferences, QuietHours
 
-_SWITCHES = ("email", "push", "sms")
+_SWITCHES = tuple(channel.value for channel in Channel)
 _UNSET = ChannelSwitches()
 
 

@@ -19,6 +19,7 @@ users = Table(
     Column("email", String(320)),
     Column("email_key", String(320)),
     Column("phone", String(32)),
+    Column("webhook", Text()),
     Column("password_hash", Text()),
     Column("preferences", JsonDocument(), nullable=False),
     Column("locale", String(35)),

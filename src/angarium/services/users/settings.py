@@ -3,6 +3,7 @@
 from angarium.platform.settings.settings import (
     CacheSettings,
     DirectorySettings,
+    EndpointSettings,
     Port,
     PreferenceSettings,
     RateLimitSettings,
@@ -10,7 +11,9 @@ from angarium.platform.settings.settings import (
 )
 
 
-class UsersSettings(UsersDatabaseSettings, CacheSettings, DirectorySettings, RateLimitSettings, PreferenceSettings):
+class UsersSettings(
+    UsersDatabaseSettings, CacheSettings, DirectorySettings, RateLimitSettings, PreferenceSettings, EndpointSettings
+):
     """The users service's settings."""
 
     port: Port = 8001

@@ -17,7 +17,8 @@ def user_view(person: Person) -> UserView:
         email=person.email,
         phone=person.phone,
         push_token=person.push_token,
-        preferences=PreferenceSwitches(email=wishes.email, push=wishes.push, sms=wishes.sms),
+        webhook=person.webhook,
+        preferences=PreferenceSwitches(email=wishes.email, push=wishes.push, sms=wishes.sms, webhook=wishes.webhook),
         locale=person.locale,
         timezone=person.timezone,
         metadata=person.metadata,
@@ -33,6 +34,7 @@ def preferences_view(preferences: Preferences) -> PreferencesView:
         email=preferences.email,
         push=preferences.push,
         sms=preferences.sms,
+        webhook=preferences.webhook,
         categories={name: msgspec.to_builtins(switches) for name, switches in preferences.categories.items()},
         quiet_hours=None if hours is None else QuietHoursBody(start=hours.start, end=hours.end),
     )
@@ -60,4 +62,5 @@ def contact(person: Person) -> Contact:
         locale=person.locale,
         timezone=person.timezone,
         preferences=person.preferences,
+        webhook=person.webhook,
     )

@@ -3,20 +3,16 @@
 import asyncio
 import re
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
-from angarium.channels.email.channel import Settings as EmailSettings
-from angarium.channels.email.channel import build_kit as email_kit
-from angarium.channels.push.channel import Settings as PushSettings
-from angarium.channels.push.channel import build_kit as push_kit
-from angarium.channels.sms.channel import Settings as SmsSettings
-from angarium.channels.sms.channel import build_kit as sms_kit
+from angarium.channels.registry import CHANNELS
 from angarium.cli.settings import ClientSettings, MigrationSettings
 from angarium.contracts.errors import SettingsError
-from angarium.delivery.process import KitFactory, ProviderParts
+from angarium.delivery.process import ProviderParts
 from angarium.embedded.composition import EmbeddedSettings
 from angarium.platform.clock import SystemClock
 from angarium.platform.http.client.client import ServiceClient
@@ -33,13 +29,10 @@ PROCESSES = (
     GatewaySettings,
     UsersSettings,
     TemplatesSettings,
-    EmailSettings,
-    PushSettings,
-    SmsSettings,
+    *(entry.settings for entry in CHANNELS.values()),
     ClientSettings,
     MigrationSettings,
 )
-KITS: tuple[KitFactory, ...] = (email_kit, push_kit, sms_kit)
 
 
 @pytest.fixture(autouse=True)
@@ -194,13 +187,17 @@ async def test_the_example_file_starts_with_every_line_in_use(tmp_path: Path) ->
     example = (ROOT / ".env.example").read_text(encoding="utf-8")
     (tmp_path / ".env").write_text(re.sub(r"^#(?=[A-Z_]+=)", "", example, flags=re.MULTILINE))
     settings = EmbeddedSettings.load()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(10), AsyncExitStack() as stack:
         client = ServiceClient("http://gateway", service_token=None, name="gateway")
         clock = SystemClock()
         parts = ProviderParts(
-            gateway=client, clock=clock, identifiers=Identifiers(clock), logger=make_logger("example")
+            gateway=client,
+            clock=clock,
+            identifiers=Identifiers(clock),
+            logger=make_logger("example"),
+            stack=stack,
         )
-        for make_kit in KITS:
-            for provider in make_kit(settings.worker, parts).providers:
+        for entry in CHANNELS.values():
+            for provider in entry.build_kit(settings.worker, parts).providers:
                 await provider.close()
         await client.close()

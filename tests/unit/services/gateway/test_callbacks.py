@@ -15,10 +15,10 @@ from pydantic import SecretStr
 from angarium.contracts.errors import SettingsError
 from angarium.contracts.scopes import Scope
 from angarium.platform.clock import SystemClock
+from angarium.platform.http.guard.signing import Signer
 from angarium.services.gateway.callbacks.model import Answer, Attempted, State
 from angarium.services.gateway.callbacks.opening import open_sender
 from angarium.services.gateway.callbacks.schedule import LONGEST_WAIT, SCHEDULE, next_wait
-from angarium.services.gateway.callbacks.signing import Signer
 from angarium.services.gateway.settings import GatewaySettings, acceptance_rules
 from tests.conformance.store.backends import TENANT, notification
 from tests.support.callbacks import OLD_SECRET, SECRET, SHORT, Callbacks, delivering, verified

@@ -24,7 +24,7 @@ WHERE n.id = ANY($1::uuid[])
 RETURNING n.id, n.attempts, n.tenant, n.request_id, n.channel, n.user_id, n.recipient, n.template_code,
     n.template_version, n.locale, n.category, n.priority, n.variables, n.correlation_id, n.traceparent, n.policy,
     n.expires_at, n.expires_at <= now() AS expired, n.created_at, n.provider, n.test,
-    n.fallback, CASE WHEN n.attempts > 1 THEN n.events END AS history
+    n.fallback, n.metadata, CASE WHEN n.attempts > 1 THEN n.events END AS history
 """
 """Pending, or due, or its lease is over; or claimed with this very token before, when the answer was lost."""
 

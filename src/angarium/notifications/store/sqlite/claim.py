@@ -17,7 +17,7 @@ from angarium.notifications.store.timing import GIVEN_UP_CODE, GIVEN_UP_MESSAGE,
 _READ = f"""
 SELECT id, status, claim_token, lease_until, due_at, attempts, tenant, request_id, channel, user_id, recipient,
     template_code, template_version, locale, category, priority, variables, correlation_id, traceparent, policy,
-    expires_at, expires_at <= :now AS expired, created_at, provider, test, fallback,
+    expires_at, expires_at <= :now AS expired, created_at, provider, test, fallback, metadata,
     CASE WHEN attempts > 0 THEN events END AS history
 FROM notifications WHERE id {AMONG}
 """

@@ -9,7 +9,7 @@ import msgspec
 from pydantic import BaseModel
 
 from angarium.contracts.errors import Detail, ValidationFailed
-from angarium.contracts.notifications import NotificationRequest, address_faults
+from angarium.contracts.notifications import NotificationRequest, Recipient, address_faults
 from angarium.contracts.statuses import Channel
 from angarium.services.gateway.accepting.callback_url import Network, check_callback_url
 from angarium.services.gateway.accepting.json_text import json_text
@@ -22,6 +22,9 @@ _FINGERPRINT_BYTES = 32
 
 
 def _fields_of(value: object) -> Any:
+    if isinstance(value, Recipient) and value.webhook is None:
+        # A recipient of a request that was accepted before there were webhooks has the digest it had then.
+        return {name: field for name, field in value.__dict__.items() if name != "webhook"}
     if isinstance(value, BaseModel):
         return value.__dict__
     raise TypeError(f"{type(value).__name__} is no part of a request")
@@ -62,15 +65,21 @@ class Candidate(msgspec.Struct, frozen=True):
 
 
 def check_alone(
-    candidate: Candidate, *, enabled: Collection[Channel], allowed: Sequence[Network] | None, now: datetime
+    candidate: Candidate,
+    *,
+    enabled: Collection[Channel],
+    allowed: Sequence[Network] | None,
+    now: datetime,
+    plain: Sequence[Network] = (),
 ) -> None:
     """Raise ValidationFailed naming everything that is wrong whatever users and templates say.
 
-    `allowed`: ranges to which callbacks may go by plain http; None: there are no callbacks here.
+    `allowed`: ranges to which callbacks may go by plain http; None: there are no callbacks here. `plain`: those to
+    which webhooks may go so.
     """
     details = [
         *_channel_faults(candidate.request, enabled),
-        *_address_faults(candidate.request),
+        *_address_faults(candidate.request, plain),
         *_time_faults(candidate, now),
     ]
     if candidate.request.callback_url is not None:
@@ -102,10 +111,10 @@ def _channel_faults(request: NotificationRequest, enabled: Collection[Channel]) 
     return faults
 
 
-def _address_faults(request: NotificationRequest) -> list[Detail]:
+def _address_faults(request: NotificationRequest, plain: Sequence[Network]) -> list[Detail]:
     if request.recipient is None:
         return []
-    faults = address_faults(request.recipient.__dict__)
+    faults = address_faults(request.recipient.__dict__, plain)
     return [Detail(f"recipient.{name}", message) for name, message in faults]
 
 

@@ -103,7 +103,7 @@ class Acceptor:
             item.candidate = Candidate.of(request)
             now = self._parts.clock.now()
             allowed = rules.callback_allow if rules.callbacks else None
-            check_alone(item.candidate, enabled=rules.channels, allowed=allowed, now=now)
+            check_alone(item.candidate, enabled=rules.channels, allowed=allowed, now=now, plain=rules.callback_allow)
         except Rejected as refusal:
             item.refusal = refusal
         return item

@@ -1,16 +1,10 @@
 """Opens what callbacks need, from the settings."""
 
-import secrets
-from base64 import b64decode, b64encode
 from contextlib import AsyncExitStack
 
-from angarium.contracts.errors import SettingsError
-from angarium.platform.auth.development import kept_secret
 from angarium.platform.clock import Clock
-from angarium.platform.http.guard.guarded import GuardedClient, SystemResolver
-from angarium.platform.settings.sources import wrong
+from angarium.platform.http.guard.opening import open_posts
 from angarium.services.gateway.callbacks.sending import CallbackSender
-from angarium.services.gateway.callbacks.signing import FEWEST_BYTES, PREFIX, Signer, split_secrets
 from angarium.services.gateway.settings import GatewaySettings
 
 
@@ -19,40 +13,5 @@ def open_sender(settings: GatewaySettings, stack: AsyncExitStack, clock: Clock) 
 
     On a development machine a secret is made and kept in DATA_DIR. Raises SettingsError.
     """
-    signer = _signer(settings)
-    if signer is None:
-        return None
-    resolver = SystemResolver()
-    stack.callback(resolver.close)
-    client = GuardedClient(resolve=resolver, allowed=settings.callback_allow)
-    stack.push_async_callback(client.close)
-    return CallbackSender(client, signer, clock)
-
-
-def _signer(settings: GatewaySettings) -> Signer | None:
-    if settings.callback_secret is None:
-        return None if settings.production else Signer([_development_secret(settings)])
-    found = split_secrets(settings.callback_secret.get_secret_value())
-    try:
-        signer = Signer(found)
-    except ValueError as error:
-        raise _refused(str(error)) from None
-    if settings.production and any(_size(secret) < FEWEST_BYTES for secret in found):
-        message = f"must be at least {FEWEST_BYTES} bytes, ENV is production"
-        raise _refused(message)
-    return signer
-
-
-def _size(secret: str) -> int:
-    return len(b64decode(secret.removeprefix(PREFIX) + "=="))
-
-
-def _refused(why: str) -> SettingsError:
-    return wrong("callback_secret", why)
-
-
-def _development_secret(settings: GatewaySettings) -> str:
-    def make() -> str:
-        return PREFIX + b64encode(secrets.token_bytes(FEWEST_BYTES)).decode()
-
-    return kept_secret(settings.data_dir / "callback-secret", make)
+    posts = open_posts(settings, stack, clock)
+    return None if posts is None else CallbackSender(posts)

@@ -1,4 +1,4 @@
-"""Signatures of callbacks, as Standard Webhooks asks for them (https://www.standardwebhooks.com, version 1)."""
+"""Signatures of what is posted to URLs of others: Standard Webhooks, version 1 (https://www.standardwebhooks.com)."""
 
 import binascii
 from collections.abc import Mapping, Sequence

@@ -1,0 +1,39 @@
+"""Makes a channel's kit: its own providers, and those that serve every channel."""
+
+from collections.abc import Mapping
+
+from angarium.contracts.statuses import Channel
+from angarium.delivery.composition import ChannelKit
+from angarium.delivery.preparation import CheckAddress
+from angarium.delivery.process import ProviderParts
+from angarium.delivery.providers.mailbox import MailboxProvider
+from angarium.delivery.providers.registry import Factory, build_providers, without_parameters
+from angarium.delivery.providers.sandbox import SandboxProvider
+from angarium.delivery.settings import WorkerSettings
+
+EVERYWHERE = frozenset({"mailbox", "sandbox"})
+"""The schemes of providers that serve every channel."""
+
+
+def make_kit(
+    channel: Channel,
+    settings: WorkerSettings,
+    parts: ProviderParts,
+    *,
+    check_address: CheckAddress,
+    own: Mapping[str, Factory],
+    sender: str = "",
+) -> ChannelKit:
+    """The channel as the engine takes it; `own`: its providers by scheme. Raises SettingsError.
+
+    `sender` is what the mailbox shows as the sender.
+    """
+    factories: Mapping[str, Factory] = {
+        **own,
+        "mailbox": without_parameters(lambda: MailboxProvider(parts.gateway, sender=sender)),
+        "sandbox": without_parameters(SandboxProvider),
+    }
+    variable = f"ANGARIUM_{channel.upper()}_PROVIDERS"
+    return ChannelKit(
+        channel, build_providers(settings.providers(channel), factories, variable=variable), check_address
+    )

@@ -1,0 +1,16 @@
+"""The channels: one folder beside this file and one line in it for each."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from angarium.channels.email.channel import EMAIL
+from angarium.channels.port import ChannelEntry
+from angarium.channels.push.channel import PUSH
+from angarium.channels.sms.channel import SMS
+from angarium.channels.webhook.channel import WEBHOOK
+from angarium.contracts.statuses import Channel
+
+CHANNELS: Mapping[Channel, ChannelEntry] = MappingProxyType(
+    {entry.channel: entry for entry in (EMAIL, PUSH, SMS, WEBHOOK)}
+)
+"""Every channel by its name, in the order in which they are shown."""

@@ -1,0 +1,1 @@
+"""Webhooks: a signed HTTP POST to a URL of the recipient's."""

@@ -1,0 +1,51 @@
+"""The webhook channel: its settings, its providers, its address check."""
+
+from angarium.channels.kit import make_kit
+from angarium.channels.port import ChannelEntry
+from angarium.channels.webhook.address import check_address
+from angarium.channels.webhook.providers.http import HttpProvider
+from angarium.contracts.errors import SettingsError
+from angarium.contracts.statuses import Channel
+from angarium.delivery.composition import ChannelKit
+from angarium.delivery.process import ProviderParts
+from angarium.delivery.provider import Provider
+from angarium.delivery.settings import WorkerSettings
+from angarium.platform.http.guard.opening import open_posts
+from angarium.platform.settings.groups import Port
+from angarium.platform.settings.values import ProviderUrl
+
+_PORT = 8006
+_NOT_TAKEN = ("username", "password", "host", "port", "path")
+"""Parts of a provider's URL that say where to: each message has a URL of its own."""
+
+
+class Settings(WorkerSettings):
+    """The webhook worker's settings."""
+
+    port: Port = _PORT
+
+
+def build_kit(settings: WorkerSettings, parts: ProviderParts) -> ChannelKit:
+    """The channel as the engine takes it. Raises SettingsError."""
+
+    def http(url: ProviderUrl) -> Provider:
+        if any(getattr(url, name) for name in _NOT_TAKEN):
+            raise ValueError("takes no host: each message has a URL of its own")
+        if url.options:
+            raise ValueError(f"has an unknown parameter: {min(url.options)}")
+        posts = open_posts(settings, parts.stack, parts.clock)
+        if posts is None:
+            raise SettingsError("ANGARIUM_CALLBACK_SECRET: must be set, since http:// signs with it")
+        return HttpProvider(posts, timeout=None if url.timeout is None else url.timeout.total_seconds())
+
+    return make_kit(Channel.WEBHOOK, settings, parts, check_address=check_address, own={"http": http})
+
+
+WEBHOOK = ChannelEntry(
+    channel=Channel.WEBHOOK,
+    port=_PORT,
+    schemes=frozenset({"http"}),
+    settings=Settings,
+    build_kit=build_kit,
+    check_address=check_address,
+)

@@ -1,0 +1,109 @@
+"""Posts each message to its recipient's own URL: signed, guarded, and fair between hosts.
+
+| answer | outcome |
+|---|---|
+| 2xx | sent |
+| 408, 425, 429, 5xx, no answer in time, no connection | retry, not before the `Retry-After` |
+| an address that is not allowed; everything else, 3xx included | permanent |
+
+A lost answer is a retry too: `webhook-id` is the same at every attempt, so that a receiver knows a second one.
+"""
+
+from collections import Counter
+from datetime import timedelta
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+from angarium.channels.webhook.body import NoWebhook, body_of
+from angarium.delivery.outcome import Outcome, Permanent, Retry, Sent
+from angarium.delivery.provider import Busy, ImmediatePermit, Outbound
+from angarium.platform.http.guard.posting import Reply, SignedPosts
+from angarium.platform.telemetry.correlation import CORRELATION_HEADER
+
+AT_ONE_HOST = 16
+"""Messages that are under way to one host at once, so that a host that hangs leaves room for others."""
+BUSY_WAIT = timedelta(seconds=1)
+"""How long a message waits for a host that has enough of them."""
+_RETRIED = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
+_OK, _REDIRECTS, _SERVER_ERRORS = 200, 300, 500
+
+
+class HttpProvider:
+    """Posts to any URL. No answer of an endpoint speaks about this provider: each has an owner of its own.
+
+    `posts` belongs to its owner. `timeout`: seconds for a whole attempt.
+    """
+
+    name = "http"
+
+    def __init__(self, posts: SignedPosts, *, timeout: float | None = None, at_one_host: int = AT_ONE_HOST) -> None:
+        self._posts = posts
+        self._timeout = timeout
+        self._at_one_host = at_one_host
+        self._under_way: Counter[str] = Counter()
+        self._closed = False
+
+    def acquire(self) -> ImmediatePermit:
+        return ImmediatePermit(self.send)
+
+    async def send(self, message: Outbound) -> Outcome:
+        """As of the port. Raises Busy where enough messages are under way to the host: nothing was sent."""
+        if self._closed:
+            return Retry("the provider is closed", provider_fault=False)
+        try:
+            body = body_of(message)
+            body.encode()
+        except NoWebhook as error:
+            return Permanent(str(error), code="invalid_message")
+        except ValueError:
+            return Permanent("the message is not Unicode", code="invalid_message")
+        host = _host(message.address.value)
+        if self._under_way[host] >= self._at_one_host:
+            raise Busy(BUSY_WAIT)
+        self._under_way[host] += 1
+        try:
+            return await self._posted(message, body)
+        finally:
+            self._under_way[host] -= 1
+            if not self._under_way[host]:
+                del self._under_way[host]
+
+    async def ready(self) -> bool:
+        return not self._closed
+
+    async def close(self) -> None:
+        self._closed = True
+
+    async def _posted(self, message: Outbound, body: str) -> Outcome:
+        try:
+            headers = {CORRELATION_HEADER: message.correlation_id} if message.correlation_id else {}
+            reply = await self._posts.post(
+                message.address.value,
+                webhook_id=message.message_key,
+                body=body,
+                headers=headers,
+                within=self._timeout,
+            )
+        except Exception as error:  # noqa: BLE001 - the port promises an outcome whatever happens
+            return Retry(f"internal error ({type(error).__name__})", provider_fault=False)
+        return outcome_of(reply, message.message_key)
+
+
+def outcome_of(reply: Reply, message_key: str) -> Outcome:
+    """What `reply` means, by the table above."""
+    status = reply.status_code
+    if status is None:
+        words = reply.error or "no answer"
+        return Permanent(words, code="invalid_address") if reply.refused else Retry(words, provider_fault=False)
+    if _OK <= status < _REDIRECTS:
+        return Sent(str(status), message_key)
+    if status in _RETRIED or status >= _SERVER_ERRORS:
+        return Retry(f"answered {status}", after=reply.retry_after, provider_fault=False)
+    return Permanent(f"answered {status}")
+
+
+def _host(url: str) -> str:
+    try:
+        return (urlsplit(url).hostname or "").rstrip(".")
+    except ValueError:
+        return ""

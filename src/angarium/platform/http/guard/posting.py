@@ -1,0 +1,116 @@
+"""One signed POST to a URL of somebody else, and what came of it."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+import httpx2
+
+from angarium import __version__
+from angarium.platform.clock import Clock
+from angarium.platform.http.guard.guarded import GuardedClient, TargetRefused
+from angarium.platform.http.guard.signing import Signer
+
+TIMEOUT = 10.0
+"""Seconds for all of an attempt."""
+MOST_READ = 16 * 1024
+"""Bytes of an answer's body that are read, so that a usual endpoint is not cut off; nothing is made of them."""
+_LONGEST_WAIT = timedelta(days=365)
+"""Of a `Retry-After`; what is longer is read as this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came of one POST: a status, or an `error` in words, which never holds the URL.
+
+    `retry_after`: what the endpoint asks for. `refused`: the URL may not be asked, so nothing was sent.
+    """
+
+    at: datetime
+    duration_ms: int
+    status_code: int | None = None
+    error: str | None = None
+    retry_after: timedelta | None = None
+    refused: bool = False
+
+
+class SignedPosts:
+    """Signs afresh at each attempt and posts; `client` belongs to its owner."""
+
+    def __init__(self, client: GuardedClient, signer: Signer, clock: Clock, *, timeout: float = TIMEOUT) -> None:
+        self._client = client
+        self._signer = signer
+        self._clock = clock
+        self._timeout = timeout
+
+    async def post(
+        self, url: str, *, webhook_id: str, body: str, headers: Mapping[str, str], within: float | None = None
+    ) -> Reply:
+        """Post `body`, which is JSON, within `within` seconds, else the usual.
+
+        Never raises for what an endpoint or its URL does.
+        Once an endpoint has answered, its status counts, whatever becomes of the rest of the answer.
+        """
+        at, started = self._clock.now(), self._clock.monotonic()
+        heard: list[httpx2.Response] = []
+        error, refused = None, False
+        try:
+            async with asyncio.timeout(self._timeout if within is None else within):
+                await self._exchange(url, self._headers(webhook_id, at, body, headers), body, heard)
+        except TimeoutError:
+            error = "no answer in time"
+        except TargetRefused as failure:
+            error, refused = f"refused: {failure}", True
+        except (httpx2.HTTPError, OSError, ValueError) as failure:
+            error = _words(failure)
+        duration_ms = round((self._clock.monotonic() - started) * 1000)
+        if not heard:
+            return Reply(at, duration_ms, error=error, refused=refused)
+        return _reply(at, duration_ms, heard[0])
+
+    def _headers(self, webhook_id: str, at: datetime, body: str, headers: Mapping[str, str]) -> Mapping[str, str]:
+        return {
+            "content-type": "application/json",
+            "user-agent": f"Angarium/{__version__}",
+            "accept-encoding": "identity",  # nothing to unpack, so nothing that grows
+            **headers,
+            **self._signer.headers(webhook_id, at, body),
+        }
+
+    async def _exchange(self, url: str, headers: Mapping[str, str], body: str, heard: list[httpx2.Response]) -> None:
+        async with self._client.stream("POST", url, headers=headers, content=body.encode()) as answer:
+            heard.append(answer)
+            await _skim(answer)
+
+
+async def _skim(answer: httpx2.Response) -> None:
+    read = 0
+    async for chunk in answer.aiter_raw():
+        read += len(chunk)
+        if read >= MOST_READ:
+            return
+
+
+def _reply(at: datetime, duration_ms: int, answer: httpx2.Response) -> Reply:
+    error = None if answer.is_success else f"answered {answer.status_code}"
+    return Reply(at, duration_ms, answer.status_code, error, _retry_after(answer.headers.get("retry-after"), at))
+
+
+def _retry_after(value: str | None, now: datetime) -> timedelta | None:
+    """Seconds or an HTTP date (RFC 9110 §10.2.3); what is neither is not asked for."""
+    if value is None:
+        return None
+    try:
+        if value.isascii() and value.isdigit():
+            return min(timedelta(seconds=min(int(value), 10**9)), _LONGEST_WAIT)
+        moment = parsedate_to_datetime(value)
+        return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)) - now
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def _words(failure: Exception) -> str:
+    """What failed, without the URL, which may hold a secret."""
+    return "cannot connect" if isinstance(failure, httpx2.ConnectError | OSError) else type(failure).__name__

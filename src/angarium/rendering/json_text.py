@@ -1,0 +1,92 @@
+"""JSON that templates write: the filter `json`, and whether a rendered text is JSON (RFC 8259)."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Self
+
+from liquid import Undefined
+from liquid.exceptions import FilterArgumentError
+
+
+class Sample(int, Sequence["Sample"]):
+    """Stands for a variable of any type: it is shown as 1, has every property, and is a list of two of its kind.
+
+    1 is JSON as it is and within quotes, so a template that is right for some value is right for this one.
+    """
+
+    def __new__(cls) -> Self:
+        return super().__new__(cls, 1)
+
+    def __getitem__(self, key: object) -> "Sample":
+        return self
+
+    def __len__(self) -> int:
+        return 2
+
+    def __iter__(self) -> Iterator["Sample"]:
+        return iter((self, self))
+
+
+@dataclass(frozen=True, slots=True)
+class JsonFault:
+    """Why a text is not JSON; `index` counts its characters from 0."""
+
+    message: str
+    index: int
+
+    def __str__(self) -> str:
+        return f"{self.message} (character {self.index + 1})"
+
+
+def json_fault(text: str) -> JsonFault | None:
+    """What is wrong with `text`; None: it is one JSON value, and can be sent as UTF-8.
+
+    NaN and Infinity are refused, as the standard does.
+    """
+    try:
+        json.loads(text, parse_constant=_refuse, parse_int=str, parse_float=str)
+        text.encode()
+    except json.JSONDecodeError as error:
+        return JsonFault(error.msg, error.pos)
+    except _NoNumberError as error:
+        return JsonFault(f"{error} is not a number in JSON", max(text.find(str(error)), 0))
+    except UnicodeEncodeError as error:
+        return JsonFault("a lone surrogate", error.start)
+    except RecursionError:
+        return JsonFault("nested too deeply", 0)
+    return None
+
+
+def json_filter(value: object) -> str:
+    """`{{ value | json }}`: `value` as JSON, a variable that is not there as null. Raises FilterArgumentError."""
+    try:
+        return json.dumps(_plain(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain)
+    except (TypeError, ValueError, RecursionError) as error:
+        message = "json: the value cannot be written as JSON"
+        raise FilterArgumentError(message, token=None) from error
+
+
+class _NoNumberError(ValueError):
+    """Its message is the word that is no number."""
+
+
+def _refuse(word: str) -> object:
+    raise _NoNumberError(word)
+
+
+def _plain(value: object) -> Any:
+    match value:
+        case Undefined():
+            return None
+        case Sample():
+            return int(value)
+        case Decimal():
+            return float(value)
+        case range():
+            return list(value)
+        case Mapping():
+            return dict(value)
+        case _:
+            return value
