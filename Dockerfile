@@ -61,6 +61,11 @@ ENV ANGARIUM_PORT=8005
 EXPOSE 8005
 CMD ["work", "sms"]
 
+FROM runtime AS webhook
+ENV ANGARIUM_PORT=8006
+EXPOSE 8006
+CMD ["work", "webhook"]
+
 # Without a target: everything in one container, with nothing beside it.
 FROM runtime AS embedded
 ENV ANGARIUM_PORT=8000

@@ -19,6 +19,7 @@ import httpx2
 from dotenv import dotenv_values
 
 from angarium.cli.welcome import Place, welcome
+from angarium.contracts.statuses import Channel
 from angarium.platform.auth.development import development_api_key
 
 _ANGARIUM = Path(sys.executable).with_name("angarium")
@@ -27,9 +28,7 @@ _SERVICES = {
     "gateway": ("serve", "gateway"),
     "users": ("serve", "users"),
     "templates": ("serve", "templates"),
-    "email": ("work", "email"),
-    "push": ("work", "push"),
-    "sms": ("work", "sms"),
+    **{channel.value: ("work", channel.value) for channel in Channel},
 }
 _STOP_WITHIN = 30.0  # seconds; what a service has for its drain
 _READY_WITHIN = 60.0  # seconds

@@ -12,6 +12,7 @@ from typing import ClassVar, TypeVar
 
 import httpx2
 
+from angarium.contracts.statuses import Channel
 from tests.support.servers import PostgreSQL, RabbitMQ, Redis
 from tests.support.servers.ports import free_port
 from tests.support.servers.process import Process
@@ -52,6 +53,8 @@ class System(Verbs):
             "DATA_DIR": str(self.data_dir),
             "MAILBOX_SMTP_PORT": "0",
             "EMAIL_PROVIDERS": sink.url,
+            "WEBHOOK_PROVIDERS": "http://",
+            "CALLBACK_ALLOW": "127.0.0.0/8",
             "EMAIL_FROM": "Angarium <notify@angarium.example>",
             "LOG_FORMAT": "json",
             "RETRY_DELAYS": RETRY_DELAYS,
@@ -224,10 +227,7 @@ class DistributedSystem(System):
         "gateway": ("serve", "gateway"),
         "users": ("serve", "users"),
         "templates": ("serve", "templates"),
-        "email": ("work", "email"),
-        "push": ("work", "push"),
-        "sms": ("work", "sms"),
-        "webhook": ("work", "webhook"),
+        **{channel.value: ("work", channel.value) for channel in Channel},
     }
     worker = "email"
 

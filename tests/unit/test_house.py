@@ -13,14 +13,21 @@ from typing import Any
 import pytest
 import yaml
 
+from angarium.channels.kit import EVERYWHERE
+from angarium.channels.registry import CHANNELS
+from angarium.contracts.statuses import Channel
 from angarium.delivery.settings import WorkerSettings
 from angarium.services.gateway.settings import GatewaySettings
 from angarium.services.templates.settings import TemplatesSettings
 from angarium.services.users.settings import UsersSettings
 
 ROOT = Path(__file__).parents[2]
-SERVICES = {"gateway": 8000, "users": 8001, "templates": 8002, "email": 8003, "push": 8004, "sms": 8005}
-WORKERS = {"email", "push", "sms"}
+WORKERS = {channel.value for channel in CHANNELS}
+SERVICES = {"gateway": 8000, "users": 8001, "templates": 8002} | {
+    channel.value: entry.port for channel, entry in CHANNELS.items()
+}
+OF_EACH_CHANNEL = ("providers", "retry_delays")
+"""What the names of a channel's own settings end with; they are read by the channel's name."""
 STORES = {"postgres": {5432}, "rabbitmq": {5672, 15672}, "redis": {6379}, "mail": {1025, 8025}}
 VERBS = {"setup", "run", "run-distributed", "migrate", "test", "test-fast", "check", "clean"}
 FOLDERS = ("src", "tests", "docs", "scripts", "deploy", "benchmarks", ".github", ".ci")
@@ -218,6 +225,28 @@ class TestImages:
         assert os.access(ROOT / ".ci/run", os.X_OK)
 
 
+class TestChannels:
+    def test_every_channel_has_one_line_in_the_registry(self) -> None:
+        assert list(CHANNELS) == list(Channel)
+        assert [entry.channel for entry in CHANNELS.values()] == list(Channel)
+        assert len({entry.port for entry in CHANNELS.values()}) == len(CHANNELS)
+
+    def test_every_channel_is_one_folder_that_imports_no_other(self) -> None:
+        folders = {path.name for path in (ROOT / "src/angarium/channels").iterdir() if (path / "channel.py").exists()}
+        assert folders == WORKERS
+        contracts = tomllib.loads(_read("pyproject.toml"))["tool"]["importlinter"]["contracts"]
+        [independent] = [one["modules"] for one in contracts if one["name"].startswith("Channels")]
+        assert set(independent) == {f"angarium.channels.{name}" for name in folders}
+
+    @pytest.mark.parametrize("ending", OF_EACH_CHANNEL)
+    def test_every_channel_has_its_settings(self, ending: str) -> None:
+        assert {f"{channel}_{ending}" for channel in Channel} <= WorkerSettings.model_fields.keys()
+
+    @pytest.mark.parametrize("channel", Channel)
+    def test_every_channel_serves_with_the_providers_of_all(self, channel: Channel) -> None:
+        assert CHANNELS[channel].schemes.isdisjoint(EVERYWHERE)
+
+
 class TestPages:
     def test_the_readmes_make_commands_are_verbs(self) -> None:
         used = set(re.findall(r"(?:^|`)make ([a-z][a-z-]*)", _read("README.md"), flags=re.MULTILINE))
@@ -271,6 +300,7 @@ class TestPages:
         """Somewhere else than where it is refused."""
         read = {name for path in (ROOT / "src").rglob("*.py") for name in _read_attributes(ast.parse(path.read_text()))}
         kinds = (GatewaySettings, UsersSettings, TemplatesSettings, WorkerSettings)
+        read |= {f"{channel}_{ending}" for channel in Channel for ending in OF_EACH_CHANNEL}
         assert {name for kind in kinds for name in kind.model_fields} - read == set()
 
     def test_the_contributors_page_lists_the_folders_of_tests(self) -> None:

@@ -1,6 +1,7 @@
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -92,6 +93,7 @@ switches = st.builds(
     email=st.none() | st.booleans(),
     push=st.none() | st.booleans(),
     sms=st.none() | st.booleans(),
+    webhook=st.none() | st.booleans(),
 )
 hours = st.builds(
     QuietHours,
@@ -103,6 +105,7 @@ wishes = st.builds(
     email=st.booleans(),
     push=st.booleans(),
     sms=st.booleans(),
+    webhook=st.booleans(),
     categories=st.dictionaries(st.sampled_from(["news", "security", "tips"]), switches),
     quiet_hours=st.none() | hours,
 )
@@ -110,10 +113,10 @@ wishes = st.builds(
 
 def _wanted(preferences: Preferences, channel: Channel, category: str | None) -> bool:
     """By the words of the contract, written down as a table of answers."""
-    answers = [{"email": preferences.email, "push": preferences.push, "sms": preferences.sms}[channel]]
+    answers = [msgspec.to_builtins(preferences)[channel]]
     if category is not None and category in preferences.categories and category != "security":
         own = preferences.categories[category]
-        answers.append({"email": own.email, "push": own.push, "sms": own.sms}[channel] is not False)
+        answers.append(msgspec.to_builtins(own).get(channel) is not False)
     return all(answers)
 
 

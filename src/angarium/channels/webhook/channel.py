@@ -24,6 +24,9 @@ class Settings(WorkerSettings):
 
     port: Port = _PORT
 
+    def uses_data_dir(self) -> bool:
+        return super().uses_data_dir() or (self.callback_secret is None and not self.production)
+
 
 def build_kit(settings: WorkerSettings, parts: ProviderParts) -> ChannelKit:
     """The channel as the engine takes it. Raises SettingsError."""

@@ -120,7 +120,7 @@ async def test_an_upsert_leaves_what_a_row_does_not_name_or_names_as_null(client
     csv = await run(client, "name,email,phone\nC,ada@example.com,\n", upsert="true")
     assert (csv["updated"], csv["errors"]) == (1, [])
     assert (await client.get(path)).json()["data"]["phone"] == "+14155550123"
-    merged = {**wishes, "categories": {"marketing": {"email": False, "push": False}}}
+    merged = {**wishes, "webhook": True, "categories": {"marketing": {"email": False, "push": False}}}
     assert (await client.get(f"{path}/preferences")).json()["data"] == merged
 
 

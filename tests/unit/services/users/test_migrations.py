@@ -60,6 +60,7 @@ async def test_email_keys_of_before_become_those_of_now(users: Users) -> None:
         for email in emails:
             folded = {"email_key": email.casefold()}
             await connection.execute(update(schema.users).where(schema.users.c.email == email).values(folded))
+        await connection.execute(text("ALTER TABLE users DROP COLUMN webhook"))
         await connection.execute(text("UPDATE alembic_version SET version_num = '0005'"))
     await upgrade(engine, MIGRATIONS)
     assert await _keys(engine) == {key: new for key, new in rows.items() if key[1] != "STRASSE@example.com"}
@@ -81,6 +82,7 @@ async def test_a_user_whose_new_email_key_is_taken_keeps_the_old_one(users: User
     async with writing(engine) as connection:
         for email, key in keys.items():
             await connection.execute(update(schema.users).where(schema.users.c.email == email).values(email_key=key))
+        await connection.execute(text("ALTER TABLE users DROP COLUMN webhook"))
         await connection.execute(text("UPDATE alembic_version SET version_num = '0005'"))
     await upgrade(engine, MIGRATIONS)
     assert {email: key for (_, email), key in (await _keys(engine)).items()} == keys

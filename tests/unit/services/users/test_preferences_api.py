@@ -17,10 +17,11 @@ WHOLE = {
     "email": False,
     "push": True,
     "sms": True,
+    "webhook": True,
     "categories": {"marketing": {"email": False, "sms": True}},
     "quiet_hours": {"start": "22:00", "end": "07:00"},
 }
-DEFAULTS = {"email": True, "push": True, "sms": True, "categories": {}, "quiet_hours": None}
+DEFAULTS = {"email": True, "push": True, "sms": True, "webhook": True, "categories": {}, "quiet_hours": None}
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 
 const REFRESH = 2000;
 const byId = (id) => document.getElementById(id);
-const NAMES = { html: "Preview", source: "HTML", text: "Text", headers: "Headers", phone: "On a phone" };
+const NAMES = { html: "Preview", source: "HTML", text: "Text", headers: "Headers", phone: "On a phone", body: "Body" };
 const state = { channel: "", to: "", messages: [], chosen: null, tab: "html", seen: "" };
 
 function element(name, properties = {}, ...children) {
@@ -72,8 +72,20 @@ function phone(message) {
   return element("div", { className: "stage" }, shown);
 }
 
+// As it was posted where it is no JSON.
+function pretty(text) {
+  try {
+    return JSON.stringify(JSON.parse(text), null, 2);
+  } catch {
+    return text;
+  }
+}
+
 function views(message) {
   const found = {};
+  if (message.channel === "webhook") {
+    return { body: () => element("pre", { textContent: pretty(message.text ?? "") }), ...headerView(message) };
+  }
   if (message.channel !== "email") return { phone: () => phone(message), ...headerView(message) };
   if (message.html !== null) {
     found.html = () => {
