@@ -14,6 +14,7 @@ import pytest
 
 from angarium.channels.email.message import Sender
 from angarium.channels.email.providers.smtp.url import from_url
+from angarium.channels.webhook.providers.http import HttpProvider
 from angarium.contracts.statuses import Channel
 from angarium.delivery.outcome import Outcome, Permanent, Retry, Sent
 from angarium.delivery.provider import Outbound, Provider
@@ -21,6 +22,9 @@ from angarium.delivery.providers.mailbox import MailboxProvider
 from angarium.delivery.providers.sandbox import SandboxProvider
 from angarium.platform.clock import SystemClock
 from angarium.platform.http.client.client import ServiceClient
+from angarium.platform.http.guard.guarded import GuardedClient
+from angarium.platform.http.guard.posting import SignedPosts
+from angarium.platform.http.guard.signing import Signer
 from angarium.platform.settings.values import ProviderUrl
 from angarium.rendering.content import EmailContent
 from angarium.services.gateway.mailbox.store import MailboxFilter
@@ -70,14 +74,41 @@ async def mailbox_subject(stack: AsyncExitStack, folder: Path, channel: Channel)
     return Subject(MailboxProvider(client, sender="Angarium <notify@localhost>"), channel, arrived)
 
 
-@pytest.fixture(
-    params=["smtp", "smtp-plain", "mailbox-email", "mailbox-push", "mailbox-sms", "sandbox-email", "sandbox-sms"]
-)
+async def http_subject(stack: AsyncExitStack) -> Subject:
+    keys: list[str] = []
+
+    async def nothing() -> AsyncIterator[bytes]:
+        yield b""
+
+    async def answer(request: httpx2.Request) -> httpx2.Response:
+        await asyncio.sleep(0)
+        keys.append(request.headers["webhook-id"])
+        return httpx2.Response(200, content=nothing())
+
+    async def resolve(_host: str, _port: int) -> Sequence[str]:
+        return ["8.8.8.8"]
+
+    async def arrived() -> Sequence[str]:
+        return keys
+
+    client = GuardedClient(resolve=resolve, transport=httpx2.MockTransport(answer))
+    stack.push_async_callback(client.close)
+    posts = SignedPosts(client, Signer(["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]), SystemClock())
+    return Subject(HttpProvider(posts, at_one_host=1000), Channel.WEBHOOK, arrived)
+
+
+KINDS = ["smtp", "smtp-plain", "http"]
+KINDS += [f"mailbox-{channel}" for channel in Channel] + ["sandbox-email", "sandbox-sms", "sandbox-webhook"]
+
+
+@pytest.fixture(params=KINDS)
 async def subject(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Subject]:
     kind = cast("str", request.param)
     async with AsyncExitStack() as stack:
         if kind.startswith("smtp"):
             made = await smtp_subject(stack, pipelining=kind == "smtp")
+        elif kind == "http":
+            made = await http_subject(stack)
         elif kind.startswith("mailbox"):
             made = await mailbox_subject(stack, tmp_path, Channel(kind.removeprefix("mailbox-")))
         else:
@@ -87,7 +118,7 @@ async def subject(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
 
 
 async def test_it_is_named_for_its_technology(subject: Subject) -> None:
-    assert subject.provider.name in {"smtp", "mailbox", "sandbox"}
+    assert subject.provider.name in {"smtp", "http", "mailbox", "sandbox"}
     assert await subject.provider.ready()
 
 
@@ -126,6 +157,7 @@ ODD = [
     outbound(message_key="\u0000"),
     outbound(Channel.SMS),
     outbound(Channel.PUSH),
+    outbound(Channel.WEBHOOK),
 ]
 
 

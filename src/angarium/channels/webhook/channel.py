@@ -3,7 +3,7 @@
 from angarium.channels.kit import make_kit
 from angarium.channels.port import ChannelEntry
 from angarium.channels.webhook.address import check_address
-from angarium.channels.webhook.providers.http import HttpProvider
+from angarium.channels.webhook.providers.http import HttpProvider, share_of_a_host
 from angarium.contracts.errors import SettingsError
 from angarium.contracts.statuses import Channel
 from angarium.delivery.composition import ChannelKit
@@ -39,7 +39,8 @@ def build_kit(settings: WorkerSettings, parts: ProviderParts) -> ChannelKit:
         posts = open_posts(settings, parts.stack, parts.clock)
         if posts is None:
             raise SettingsError("ANGARIUM_CALLBACK_SECRET: must be set, since http:// signs with it")
-        return HttpProvider(posts, timeout=None if url.timeout is None else url.timeout.total_seconds())
+        timeout = None if url.timeout is None else url.timeout.total_seconds()
+        return HttpProvider(posts, timeout=timeout, at_one_host=share_of_a_host(settings.worker_concurrency))
 
     return make_kit(Channel.WEBHOOK, settings, parts, check_address=check_address, own={"http": http})
 

@@ -72,6 +72,14 @@ def test_every_field_counts_in_the_fingerprint(change: dict[str, Any]) -> None:
     assert candidate(**change).fingerprint != candidate().fingerprint
 
 
+def test_a_recipient_without_a_webhook_has_the_fingerprint_of_before_there_were_any() -> None:
+    """Else a request that is repeated across the upgrade would be a conflict."""
+    one = candidate(user_id=None, recipient={"email": "a@example.com"}, variables={"name": "John"})
+    assert one.fingerprint.hex() == "e90e180758222ce5684945ce64110cca59e3b39c4c190ef2718ba0b9d6c23b88"
+    two = candidate(user_id=None, recipient={"email": "a@example.com", "webhook": "https://a.example"})
+    assert two.fingerprint != candidate(user_id=None, recipient={"email": "a@example.com"}).fingerprint
+
+
 def test_two_recipients_differ() -> None:
     one = candidate(user_id=None, recipient={"email": "a@example.com"})
     other = candidate(user_id=None, recipient={"email": "b@example.com"})

@@ -21,7 +21,9 @@ from angarium.platform.http.guard.posting import Reply, SignedPosts
 from angarium.platform.telemetry.correlation import CORRELATION_HEADER
 
 AT_ONE_HOST = 16
-"""Messages that are under way to one host at once, so that a host that hangs leaves room for others."""
+"""Messages that are under way to one host at once, at most, so that a host that hangs leaves room for others."""
+_SHARE = 4
+"""One host has at most one slot of a worker in this many."""
 BUSY_WAIT = timedelta(seconds=1)
 """How long a message waits for a host that has enough of them."""
 _RETRIED = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
@@ -87,6 +89,11 @@ class HttpProvider:
         except Exception as error:  # noqa: BLE001 - the port promises an outcome whatever happens
             return Retry(f"internal error ({type(error).__name__})", provider_fault=False)
         return outcome_of(reply, message.message_key)
+
+
+def share_of_a_host(concurrency: int) -> int:
+    """How many messages may be under way to one host, in a worker that sends `concurrency` at once."""
+    return max(1, min(AT_ONE_HOST, concurrency // _SHARE))
 
 
 def outcome_of(reply: Reply, message_key: str) -> Outcome:
