@@ -160,7 +160,11 @@ async def test_json_that_cannot_be_is_refused_at_save_and_at_send(system: System
 
     code = await _template(system, json='{"name": "{{ name }}"}')
     async with endpoint() as hook:
-        wanted = {"notification_type": "webhook", "recipient": {"webhook": hook.url()}, "template_code": code}
+        wanted: dict[str, Any] = {
+            "notification_type": "webhook",
+            "recipient": {"webhook": hook.url()},
+            "template_code": code,
+        }
         await system.deliver(**wanted, variables={"name": "Ada"})
         accepted = await system.send(**wanted, variables={"name": 'A"da'})
         found = await system.wait_for(accepted["notification_id"], "failed")

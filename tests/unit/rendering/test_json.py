@@ -40,7 +40,8 @@ def compiled(
 
 
 def rendered(variables: dict[str, Any], own: Channel = Channel.WEBHOOK, /, **parts: str) -> Content:
-    made = compiled(own, **parts)
+    given: dict[str, Any] = {**parts}
+    made = compiled(own, **given)
     template = CompiledTemplate(
         template_id=UUID(int=1), tenant="default", code="hook", version=1, language="en",
         required_variables=list(made.required_variables), defaults={}, category=None,
@@ -50,8 +51,9 @@ def rendered(variables: dict[str, Any], own: Channel = Channel.WEBHOOK, /, **par
 
 
 def faults(**parts: str) -> list[tuple[str, int | None, int | None]]:
+    given: dict[str, Any] = {**parts}
     with pytest.raises(TemplateInvalid) as caught:
-        compiled(**parts)
+        compiled(**given)
     assert all("JSON" in problem.message for problem in caught.value.problems), caught.value
     return [(problem.field, problem.line, problem.column) for problem in caught.value.problems]
 

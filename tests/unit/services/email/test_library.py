@@ -1,6 +1,7 @@
 """Both forms of a mail, the direct one and the library's, say the same to a reader."""
 
 import io
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from email import policy
 from email.message import EmailMessage
@@ -108,7 +109,10 @@ async def test_the_channel_takes_the_form_that_the_settings_name(fast_paths: str
     clock = ManualClock()
     client = ServiceClient("http://gateway", service_token=None, name="gateway")
     logger = make_logger("email", stream=io.StringIO())
-    kit = build_kit(loaded, ProviderParts(gateway=client, clock=clock, identifiers=Identifiers(clock), logger=logger))
+    parts = ProviderParts(
+        gateway=client, clock=clock, identifiers=Identifiers(clock), logger=logger, stack=AsyncExitStack()
+    )
+    kit = build_kit(loaded, parts)
     [provider] = kit.providers
     assert isinstance(provider, SmtpProvider)
     assert provider._build is build
