@@ -46,9 +46,10 @@ class ErrorDetail(BaseModel):
 
 
 class ErrorBody(BaseModel):
-    """What went wrong, for a program and for a person."""
+    """What went wrong, for a program and for a person. `message` is the envelope's."""
 
     code: str
+    message: str
     details: list[ErrorDetail] = []
     correlation_id: str | None = None
 
@@ -89,6 +90,5 @@ def many(
 def refusal(error: Rejected, correlation_id: str | None) -> ErrorEnvelope:
     """The envelope of a rejection."""
     details = [ErrorDetail(field=d.field, message=d.message, line=d.line, column=d.column) for d in error.details]
-    return ErrorEnvelope(
-        message=error.message, error=ErrorBody(code=error.code, details=details, correlation_id=correlation_id)
-    )
+    body = ErrorBody(code=error.code, message=error.message, details=details, correlation_id=correlation_id)
+    return ErrorEnvelope(message=error.message, error=body)

@@ -113,7 +113,7 @@ class NotificationRequest(Body):
     recipient: Recipient | None = None
     template_code: TemplateCode
     variables: dict[str, Any] = Field(default_factory=dict)
-    request_id: RequestId
+    request_id: RequestId | None = None
     priority: Annotated[StrictCount, Field(ge=1, le=10)] = DEFAULT_PRIORITY
     metadata: Metadata = Field(default_factory=dict)
     locale: Locale | None = None

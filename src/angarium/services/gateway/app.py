@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from fastapi import APIRouter, FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
-from starlette.routing import Route
 
 from angarium import __version__
 from angarium.directory.port import Contacts, Templates
@@ -189,7 +188,7 @@ class Gateway:
         parts = self.parts
         sending = SendingRoutes(self.acceptor, fast_paths=parts.fast_paths).routers()
         self.health = health = _health(parts)
-        app = build_app(
+        return build_app(
             service="gateway",
             title=TITLE,
             logger=parts.logger,
@@ -205,8 +204,6 @@ class Gateway:
             more_documents=DOCUMENTS,
             fast_paths=parts.fast_paths,
         )
-        app.router.routes.extend(_health_under_api(health, parts.metrics))
-        return app
 
     def _routers(self) -> Sequence[APIRouter]:
         parts = self.parts
@@ -264,12 +261,6 @@ def _dispatcher(parts: GatewayParts, callbacks: CallbackStore) -> CallbackDispat
     if parts.callbacks is None:
         return None
     return CallbackDispatcher(store=callbacks, sender=parts.callbacks, clock=parts.clock, logger=parts.logger)
-
-
-def _health_under_api(health: Health, metrics: Metrics) -> Sequence[Route]:
-    """`/api/health` and `/api/ready`, where other systems look for them."""
-    routes = [route for route in health.routes(metrics) if isinstance(route, Route) and route.path != "/metrics"]
-    return [Route(f"/api{route.path}", route.endpoint, include_in_schema=False) for route in routes]
 
 
 def _health(parts: GatewayParts) -> Health:

@@ -145,7 +145,9 @@ async def test_refusals_are_envelopes(
     assert answer.json()["success"] is False
     assert answer.json()["data"] is None
     assert answer.json()["meta"] is None
-    assert answer.json()["error"] == {"code": code, "details": [], "correlation_id": "c-1"}
+    message = answer.json()["message"]
+    assert message
+    assert answer.json()["error"] == {"code": code, "message": message, "details": [], "correlation_id": "c-1"}
 
 
 async def test_a_405_names_what_is_allowed(client: httpx2.AsyncClient) -> None:

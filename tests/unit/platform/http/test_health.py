@@ -43,6 +43,14 @@ async def test_health_says_that_it_lives_whatever_is_down() -> None:
     assert answer.json() == {"status": "healthy", "service": "email", "version": "0.1.0"}
 
 
+@pytest.mark.parametrize("prefix", ["/api", "/api/v1"])
+async def test_other_clients_find_the_probes_below_their_base_url(prefix: str) -> None:
+    for path in ("/health", "/ready"):
+        there, here = await get(prefix + path, {"database": down}), await get(path, {"database": down})
+        assert (there.status_code, there.json()) == (here.status_code, here.json())
+    assert (await get(f"{prefix}/metrics", {})).status_code == 404
+
+
 async def test_ready_when_everything_is_up() -> None:
     answer = await get("/ready", {"database": up, "broker": up})
     assert answer.status_code == 200

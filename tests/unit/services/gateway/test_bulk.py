@@ -18,7 +18,7 @@ async def test_good_ones_are_accepted_and_bad_ones_refused_singly_in_order(world
         world.body(request_id="c", variables={}),
         world.body(request_id="d", colour="red"),
         world.body(request_id="e", template_code="absent"),
-        world.body(request_id=None),
+        world.body(request_id=None, priority=0),
         world.body(request_id="a"),
         world.body(request_id="a", variables={"name": "Jane"}),
         world.body(request_id="f"),

@@ -20,7 +20,7 @@ BODY = {
 
 
 def candidate(**changes: Any) -> Candidate:
-    return Candidate.of(NotificationRequest.model_validate({**BODY, **changes}))
+    return Candidate.of(NotificationRequest.model_validate({**BODY, **changes}), lambda: "made")
 
 
 def faults(one: Candidate, enabled: frozenset[Channel] = frozenset(Channel)) -> list[str]:

@@ -203,7 +203,6 @@ async def test_a_replay_wins_over_an_expiry_that_has_passed_and_a_directory_that
         ({"user_id": None, "recipient": {"email": "a@shop.example", "push_token": "a b"}}, "recipient.push_token"),
         ({"template_code": None}, "template_code"),
         ({"template_code": "Not A Code"}, "template_code"),
-        ({"request_id": None}, "request_id"),
         ({"request_id": ""}, "request_id"),
         ({"request_id": "x" * 256}, "request_id"),
         ({"request_id": "a\x00b"}, "request_id"),
@@ -383,7 +382,7 @@ async def test_all_faults_are_named_at_once(world: World) -> None:
     }
     fields = {
         "notification_type", "recipient.email", "recipient.phone", "recipient.push_token", "user_id", "priority",
-        "template_code", "request_id", "colour",
+        "template_code", "colour",
     }  # fmt: skip
     assert set(fields_of(await world.client.post(PATH, json=body))) == fields
     bulk = await world.client.post(f"{PATH}/bulk", json={"notifications": [body]})

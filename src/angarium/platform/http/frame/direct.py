@@ -54,6 +54,7 @@ from angarium.platform.telemetry.logging import Logger
 
 BodyT = TypeVar("BodyT", bound=BaseModel)
 Headers = Mapping[str, str]
+Merge = Callable[[Headers, Any], Any]
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 _CORRELATION = CORRELATION_HEADER.encode()
 _NONE: Mapping[str, Any] = {}
@@ -77,7 +78,7 @@ class DirectRoute(APIRoute):
         """Raise Forbidden unless `caller` may call this."""
         raise NotImplementedError
 
-    def respond(self, caller: Caller, content: Any) -> Awaitable[Response]:
+    def respond(self, caller: Caller, headers: Headers, content: Any) -> Awaitable[Response]:
         """Answer `caller`; `content` is the decoded body, None where there is none. Raises Rejected, Transient."""
         raise NotImplementedError
 
@@ -88,20 +89,24 @@ class DirectRoute(APIRoute):
             caller = await authenticated(request)
             self.check(caller, request.headers)
             body = await request.body()
-            return await self.respond(caller, decode_json(body) if body else None)
+            return await self.respond(caller, request.headers, decode_json(body) if body else None)
 
         return handle
 
 
-def direct_route(model: type[BaseModel], scope: Scope) -> type[DirectRoute]:
-    """A route class whose endpoint gets `caller` (with `scope`) and `body` (a `model`) by name."""
+def direct_route(model: type[BaseModel], scope: Scope, *, merge: Merge | None = None) -> type[DirectRoute]:
+    """A route class whose endpoint gets `caller` (with `scope`) and `body` (a `model`) by name.
+
+    `merge`: adds what the headers say to the decoded body before it is validated. Raises Rejected.
+    """
 
     class ScopedRoute(DirectRoute):
         def check(self, caller: Caller, headers: Headers) -> None:  # noqa: ARG002
             caller.require(scope)
 
-        def respond(self, caller: Caller, content: Any) -> Awaitable[Response]:
-            return self.endpoint(caller=caller, body=validated(model, content))  # type: ignore[no-any-return]
+        def respond(self, caller: Caller, headers: Headers, content: Any) -> Awaitable[Response]:
+            merged = content if merge is None else merge(headers, content)
+            return self.endpoint(caller=caller, body=validated(model, merged))  # type: ignore[no-any-return]
 
     return ScopedRoute
 
@@ -114,7 +119,7 @@ class ServiceRoute(DirectRoute):
     def check(self, caller: Caller, headers: Headers) -> None:  # noqa: ARG002
         only_for_services(headers)
 
-    def respond(self, caller: Caller, content: Any) -> Awaitable[Response]:
+    def respond(self, caller: Caller, headers: Headers, content: Any) -> Awaitable[Response]:  # noqa: ARG002
         return self.endpoint(caller=caller, content=content)  # type: ignore[no-any-return]
 
 
@@ -213,7 +218,7 @@ class DirectPaths:
         if scope["query_string"] and route.path.startswith(PUBLIC):
             NO_PARAMETERS.check(scope["query_string"])
         if not state.unread:
-            return await route.respond(caller, None)
+            return await route.respond(caller, headers, None)
         limit = self._rules.limit(route.path, guarded=True)
         check_length(headers, limit)
         check_media_type(headers)
@@ -221,12 +226,12 @@ class DirectPaths:
             with self._budget.share(caller.tenant) as share:
                 content = await read_body(receive, limit, share)
                 state.unread = False
-                return await route.respond(caller, await decode_body(content) if content else None)
+                return await route.respond(caller, headers, await decode_body(content) if content else None)
         content = await read_body(receive, limit)
         state.unread = False
         if len(content) > WEIGHED_BYTES:
-            return await route.respond(caller, await decode_body(content))
-        return await route.respond(caller, decode_json(content) if content else None)
+            return await route.respond(caller, headers, await decode_body(content))
+        return await route.respond(caller, headers, decode_json(content) if content else None)
 
 
 class _State:

@@ -16,7 +16,8 @@ Check = Callable[[], Awaitable[str | None]]
 CHECK_SECONDS = 2.0
 FRESH_SECONDS = 1.0
 EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
-HEALTH_PATHS = frozenset({"/health", "/ready", "/metrics"})
+PREFIXES = ("", "/api", "/api/v1")
+"""Where `/health` and `/ready` are served: other systems' clients know only a base URL, with or without `/api/v1`."""
 
 
 class Health:
@@ -44,7 +45,7 @@ class Health:
         return dict(zip(self._checks, results, strict=True))
 
     def routes(self, metrics: Metrics) -> list[BaseRoute]:
-        """`/health`, `/ready` and `/metrics`."""
+        """`/health` and `/ready`, below each of `PREFIXES`, and `/metrics`."""
 
         async def health(_: Request) -> Response:
             return JSONResponse({"status": "healthy", "service": self.service, "version": self.version})
@@ -62,9 +63,13 @@ class Health:
         async def exposition(_: Request) -> Response:
             return Response(metrics.render(), media_type=EXPOSITION)
 
+        probes = (("/health", health), ("/ready", ready))
         return [
-            Route("/health", health, include_in_schema=False),
-            Route("/ready", ready, include_in_schema=False),
+            *(
+                Route(f"{prefix}{path}", probe, include_in_schema=False)
+                for prefix in PREFIXES
+                for path, probe in probes
+            ),
             Route("/metrics", exposition, include_in_schema=False),
         ]
 

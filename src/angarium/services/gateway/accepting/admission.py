@@ -31,7 +31,7 @@ def admit(
         id=identifier,
         tenant=origin.caller.tenant,
         caller=origin.caller.name,
-        request_id=request.request_id,
+        request_id=candidate.request_id,
         fingerprint=candidate.fingerprint,
         channel=request.notification_type,
         template_code=template.code,

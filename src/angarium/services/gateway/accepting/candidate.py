@@ -1,6 +1,6 @@
 """A request that is right as far as it alone can say: kept texts, fingerprint, no look-up yet."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any
@@ -34,9 +34,13 @@ _canonical = msgspec.json.Encoder(order="deterministic", enc_hook=_fields_of)
 
 
 class Candidate(msgspec.Struct, frozen=True):
-    """A request with the texts the record keeps; times in UTC. `fingerprint` is a digest of its meaning."""
+    """A request with the texts the record keeps; times in UTC. `fingerprint` is a digest of its meaning.
+
+    `request_id` is the request's own, or one that was made for it.
+    """
 
     request: NotificationRequest
+    request_id: str
     variables: str
     metadata: str
     recipient: str | None
@@ -45,11 +49,12 @@ class Candidate(msgspec.Struct, frozen=True):
     fingerprint: bytes
 
     @classmethod
-    def of(cls, request: NotificationRequest) -> "Candidate":
+    def of(cls, request: NotificationRequest, make_request_id: Callable[[], str]) -> "Candidate":
         """The candidate for `request`. Raises ValidationFailed for what can never be kept."""
         recipient = request.recipient
         return cls(
             request=request,
+            request_id=request.request_id or make_request_id(),
             variables=json_text("variables", request.variables),
             metadata=json_text("metadata", request.metadata),
             recipient=None if recipient is None else json_text("recipient", recipient.model_dump(exclude_none=True)),

@@ -20,6 +20,7 @@ from angarium.platform.http.frame.direct import direct_route, validated
 from angarium.platform.telemetry.correlation import current_correlation_id, current_traceparent
 from angarium.services.gateway.accepting.acceptance import Origin, Verdict
 from angarium.services.gateway.accepting.answers import PATH, accepted_answer, bulk_answer, quick_answer
+from angarium.services.gateway.accepting.idempotency import IDEMPOTENCY_PARAMETER, with_idempotency_key
 from angarium.services.gateway.accepting.use_cases import Acceptor
 
 BULK_PATH = f"{PATH}/bulk"
@@ -44,7 +45,8 @@ class SendingRoutes:
 
     def routers(self) -> Sequence[APIRouter]:
         single = APIRouter(
-            route_class=direct_route(NotificationRequest, Scope.NOTIFICATIONS_SEND), tags=["notifications"]
+            route_class=direct_route(NotificationRequest, Scope.NOTIFICATIONS_SEND, merge=with_idempotency_key),
+            tags=["notifications"],
         )
         bulk = APIRouter(route_class=direct_route(BulkRequest, Scope.NOTIFICATIONS_SEND), tags=["notifications"])
         single.add_api_route(
@@ -54,6 +56,7 @@ class SendingRoutes:
             status_code=_ACCEPTED,
             response_model=Envelope[NotificationAccepted],
             name="send",
+            openapi_extra={"parameters": [dict(IDEMPOTENCY_PARAMETER)]},
         )
         bulk.add_api_route(
             BULK_PATH,

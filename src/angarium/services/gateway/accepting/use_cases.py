@@ -100,13 +100,16 @@ class Acceptor:
         item = _Item(request)
         rules = self._parts.rules
         try:
-            item.candidate = Candidate.of(request)
+            item.candidate = Candidate.of(request, self._make_request_id)
             now = self._parts.clock.now()
             allowed = rules.callback_allow if rules.callbacks else None
             check_alone(item.candidate, enabled=rules.channels, allowed=allowed, now=now, plain=rules.callback_allow)
         except Rejected as refusal:
             item.refusal = refusal
         return item
+
+    def _make_request_id(self) -> str:
+        return str(self._parts.identifiers.new())
 
     async def _admit(self, origin: Origin, items: Sequence[_Item]) -> None:
         if not items:
@@ -127,12 +130,13 @@ class Acceptor:
         return admit(candidate, identifier=identifier, origin=origin, contact=contact, template=template)
 
     async def _make_durable(self, origin: Origin, items: Sequence[_Item]) -> None:
-        acceptances = await self._committed([item.record for item in items if item.record is not None])
-        for item, acceptance in zip(items, acceptances, strict=True):
+        records = [item.record for item in items if item.record is not None]
+        acceptances = await self._committed(records)
+        for item, record, acceptance in zip(items, records, acceptances, strict=True):
             if acceptance.outcome is AcceptOutcome.CONFLICT:
                 item.refusal, item.candidate = _conflict(), None
             else:
-                item.accepted = _accepted(origin, item.request, acceptance)
+                item.accepted = _accepted(origin, record.request_id, acceptance)
 
     async def _committed(self, records: Sequence[NewNotification]) -> Sequence[Acceptance]:
         if len(records) == 1:
@@ -174,22 +178,22 @@ class Acceptor:
 
     async def _prefer_prior(self, origin: Origin, items: Sequence[_Item]) -> None:
         """Let a replay win over a refusal: what was accepted once stays accepted."""
-        asked = [item for item in items if item.candidate is not None]
+        asked = [(item, item.candidate) for item in items if item.candidate is not None and item.request.request_id]
         if not asked:
             return
         caller = origin.caller
-        request_ids = list({item.request.request_id for item in asked})
+        request_ids = list({candidate.request_id for _, candidate in asked})
         priors = await self._parts.find_prior(caller.tenant, caller.name, request_ids)
-        for item in asked:
-            prior = priors.get(item.request.request_id)
-            if prior is not None and item.candidate is not None and prior.fingerprint == item.candidate.fingerprint:
-                item.accepted = _accepted(origin, item.request, prior.acceptance)
+        for item, candidate in asked:
+            prior = priors.get(candidate.request_id)
+            if prior is not None and prior.fingerprint == candidate.fingerprint:
+                item.accepted = _accepted(origin, candidate.request_id, prior.acceptance)
 
 
-def _accepted(origin: Origin, request: NotificationRequest, acceptance: Acceptance) -> Accepted:
+def _accepted(origin: Origin, request_id: str, acceptance: Acceptance) -> Accepted:
     return Accepted(
         notification_id=acceptance.notification_id,
-        request_id=request.request_id,
+        request_id=request_id,
         status=acceptance.status,
         correlation_id=origin.correlation_id,
         created_at=acceptance.created_at,

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Depends, Header, Path
 from starlette.responses import Response
 
 from angarium.contracts.envelope import Envelope, one
@@ -20,6 +20,7 @@ from angarium.platform.http.frame.dependencies import requires
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.telemetry.correlation import current_correlation_id, current_traceparent
 from angarium.services.gateway.accepting.acceptance import Origin
+from angarium.services.gateway.accepting.idempotency import IDEMPOTENCY_HEADER, KEY_DESCRIPTION, idempotency_key_of
 from angarium.services.gateway.accepting.routes import REPLAYED_HEADER
 from angarium.services.gateway.accepting.use_cases import Acceptor
 from angarium.services.gateway.b2b.bodies import (
@@ -42,6 +43,7 @@ PATH = "/api/notifications"
 _ACCEPTED = 202
 Sender = Annotated[Caller, Depends(requires(Scope.NOTIFICATIONS_SEND))]
 Reader = Annotated[Caller, Depends(requires(Scope.NOTIFICATIONS_READ))]
+IdempotencyKey = Annotated[str | None, Header(alias=IDEMPOTENCY_HEADER, description=KEY_DESCRIPTION)]
 UserId = Annotated[str, Path(min_length=1, max_length=255, pattern=r"^[^\x00]*$")]
 
 
@@ -78,15 +80,17 @@ class B2bRoutes:
         router.add_api_route("/{notification_id}", self.get, methods=["GET"], response_model=Envelope[EmailView])
         return router
 
-    async def send(self, body: SendRequest, caller: Sender) -> Response:
+    async def send(self, body: SendRequest, caller: Sender, idempotency_key: IdempotencyKey = None) -> Response:
         """Send a mail whose content comes along, or of a stored template. 202 once it is durable."""
-        request_id = self._request_id(body)
+        request_id = self._request_id(body, idempotency_key)
         request = await inline_or_template(body, request_id, caller.tenant, self._plain_texts)
         return await self._accept(caller, request)
 
-    async def send_verification(self, body: VerificationRequest, caller: Sender) -> Response:
+    async def send_verification(
+        self, body: VerificationRequest, caller: Sender, idempotency_key: IdempotencyKey = None
+    ) -> Response:
         """Send a mail that asks someone to verify an address. 202 once it is durable."""
-        return await self._accept(caller, verification(body, self._request_id(body)))
+        return await self._accept(caller, verification(body, self._request_id(body, idempotency_key)))
 
     async def get(self, caller: Reader, notification_id: UUID) -> Envelope[EmailView]:
         """A mail as it stands."""
@@ -114,8 +118,8 @@ class B2bRoutes:
         pending, letters = await self._store.outbox_pending(), await self._reader.count_letters()
         return one(QueueStats(queues=queues, outbox_pending=pending, dead_letters=letters))
 
-    def _request_id(self, body: SendRequest | VerificationRequest) -> str:
-        return body.request_id or str(self._identifiers.new())
+    def _request_id(self, body: SendRequest | VerificationRequest, key: str | None) -> str:
+        return idempotency_key_of(key, body.request_id) or str(self._identifiers.new())
 
     async def _accept(self, caller: Caller, request: ReferredRequest) -> Response:
         origin = Origin(caller, current_correlation_id() or "", current_traceparent())
