@@ -77,6 +77,7 @@ def build_app(
         lifespan=_lifespan(reports, compilers, clock, logger),
         routers=[templates_router(), versions_router(), internal_router()],
         fast_paths=fast_paths,
+        aliases={"/api/v1": ("/templates",)},
     )
     store = TemplateStore(engine)
     app.state.library = Library(

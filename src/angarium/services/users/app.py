@@ -134,6 +134,7 @@ def build_app(
         body_limits={IMPORT_PATH: IMPORT_BYTES},
         raw_bodies=(PAGE_PATH, UNSUBSCRIBE_PATH, IMPORT_PATH),
         fast_paths=fast_paths,
+        aliases={"/api/v1": ("/users",)},
     )
     app.state.copies = copies
     app.state.people = people

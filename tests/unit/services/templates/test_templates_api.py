@@ -318,3 +318,20 @@ async def test_text_that_databases_dislike_is_kept(client: httpx2.AsyncClient) -
 async def test_it_is_ready_with_its_schema(client: httpx2.AsyncClient) -> None:
     answer = await client.get("/ready")
     assert (answer.status_code, answer.json()["dependencies"]["database"]) == (200, "up")
+
+
+async def test_the_public_paths_of_the_gateway_are_served_here_too(client: httpx2.AsyncClient) -> None:
+    made = (await client.post("/api/v1/templates", json=WELCOME)).json()["data"]
+    for below in ("", "/", "/versions", "/diff?from=1&to=1"):
+        there, here = (
+            await client.get(f"/api/v1/templates/welcome{below}"),
+            await client.get(f"/templates/welcome{below}"),
+        )
+        assert (there.status_code, there.json()) == (200, here.json())
+    assert (await client.get("/api/v1/templates/")).json()["data"] == [made]
+    assert (await client.post("/api/v1/templates/welcome/preview", json={"variables": {}})).status_code == 200
+    unknown = await client.get("/api/v1/templates?stat=x")
+    assert (unknown.status_code, unknown.json()["error"]["details"][0]["field"]) == (400, "stat")
+    assert (await client.get("/templates?stat=x")).status_code == 200
+    paths = (await client.get("/openapi.json")).json()["paths"]
+    assert not [path for path in paths if path.startswith("/api")]

@@ -474,3 +474,28 @@ async def test_the_process_says_how_it_is(client: httpx2.AsyncClient) -> None:
     ready = (await client.get("/ready")).json()
     assert ready == {"status": "ready", "dependencies": {"database": "up", "cache": "up"}, "reasons": {}}
     assert "angarium_http_requests_total" in (await client.get("/metrics")).text
+
+
+async def test_the_public_paths_of_the_gateway_are_served_here_too(client: httpx2.AsyncClient) -> None:
+    made = (await client.post("/api/v1/users/", json=JOHN)).json()["data"]
+    path = f"/users/{made['user_id']}"
+    assert made["id"] == made["user_id"]
+    for below in ("", "/", "/preferences", "/devices"):
+        there, here = await client.get(f"/api/v1{path}{below}"), await client.get(f"{path}{below}")
+        assert (there.status_code, there.json()) == (200, here.json())
+    assert [user["id"] for user in (await client.get("/api/v1/users")).json()["data"]] == [made["id"]]
+    assert (await client.patch(f"/api/v1{path}", json={"name": "Jane"})).json()["data"]["name"] == "Jane"
+    rows = b"name,email\nAda,ada@example.com\n"
+    started = await client.post("/api/v1/users/import", content=rows, headers={"content-type": "text/csv"})
+    assert started.status_code == 202
+    assert (await client.delete(f"/api/v1{path}")).status_code == 200
+    for elsewhere in (
+        "/api/v1/usersx",
+        "/api/v1",
+        "/api/v1/internal/v1/contacts",
+        "/api/v2/users",
+        "/api/v1/api/v1/users",
+    ):
+        assert (await client.get(elsewhere)).status_code == 404
+    paths = (await client.get("/openapi.json")).json()["paths"]
+    assert not [path for path in paths if path.startswith("/api")]

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -25,6 +26,7 @@ from angarium.platform.http.frame.front import FrontMiddleware
 from angarium.platform.http.frame.heads import Heads
 from angarium.platform.http.frame.health import Health
 from angarium.platform.http.frame.middleware import (
+    AliasMiddleware,
     CorrelationMiddleware,
     FailureMiddleware,
     MetricsMiddleware,
@@ -76,12 +78,14 @@ def build_app(
     routers: Sequence[APIRouter] = (),
     more_documents: Sequence[str] = (),
     fast_paths: bool = True,
+    aliases: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> ServiceApp:
     """A FastAPI app in which every answer keeps the contract: envelopes, codes, correlation, limits, plain probes.
 
     `body_limits`: bytes by path (elsewhere 256 KB, or 32 KB where no caller is asked for); `raw_bodies`: paths whose
     bodies, and those of what lies below, are not JSON;
-    `more_documents`: paths of OpenAPI documents that `/docs` shows beside the app's own.
+    `more_documents`: paths of OpenAPI documents that `/docs` shows beside the app's own; `aliases`: paths that are
+    served below a prefix too, by that prefix.
     Without `fast_paths` the framework answers the direct routes too.
     Routes are declared without a last slash; both forms are served. `app.state` holds `authenticator`, `clock`,
     `identifiers`, `logger` and `metrics`.
@@ -111,6 +115,8 @@ def build_app(
     heads = cache(lambda: Heads(app.router.routes, rules))
     app.add_middleware(FrontMiddleware, heads=heads, budget=budget, logger=logger)
     app.add_middleware(TrailingSlashMiddleware)
+    for prefix, paths in aliases.items():
+        app.add_middleware(AliasMiddleware, prefix=prefix, paths=paths)
     app.add_middleware(FailureMiddleware, logger=logger)
     if limiter is not None:
         app.add_middleware(RateLimitMiddleware)

@@ -97,7 +97,7 @@ class FrontMiddleware:
         scope["route"] = head  # what metrics and logs call the request
         scope["path_params"] = dict(found.path_parameters)
         caller = await head.admit(Request(scope))
-        head.check_query(scope["path"], scope["query_string"], headers)
+        head.check_query(scope, headers)
         if not scope[_UNREAD]:
             await self._app(scope, receive, send)
             return

@@ -14,6 +14,7 @@ from fastapi.params import ParamTypes
 from fastapi.routing import RouteContext, iter_route_contexts
 from starlette.requests import Request
 from starlette.routing import BaseRoute
+from starlette.types import Scope
 
 from angarium.contracts.errors import Detail, ValidationFailed
 from angarium.platform.auth.caller import SERVICE_TOKEN_HEADER, Caller
@@ -25,6 +26,8 @@ Guard = Callable[[Request], Awaitable[Caller]]
 _MOST_PARAMETERS = 100
 PUBLIC = "/api/"
 """Where query parameters that a route doesn't have are refused."""
+PUBLIC_KEY = "angarium.public"
+"""Set in the scope of a request that came by a public path and is routed by another."""
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 _SEQUENCES = (list, set, tuple, frozenset)
 
@@ -78,14 +81,16 @@ class Head:
             caller = await guard(request)
         return caller
 
-    def check_query(self, path: str, query: bytes, headers: Mapping[str, str]) -> None:
+    def check_query(self, scope: Scope, headers: Mapping[str, str]) -> None:
         """Raise ValidationFailed for parameters that the route doesn't have.
 
         That holds under `/api/`, and for calls that the gateway passes on from there.
         """
+        query = scope["query_string"]
         if not query or self.parameters is None or self.internal:
             return
-        if path.startswith(PUBLIC) or (self.guards and SERVICE_TOKEN_HEADER in headers):
+        public = scope["path"].startswith(PUBLIC) or PUBLIC_KEY in scope
+        if public or (self.guards and SERVICE_TOKEN_HEADER in headers):
             self.parameters.check(query)
 
 

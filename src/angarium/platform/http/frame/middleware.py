@@ -1,5 +1,6 @@
 """What happens around every request, as plain ASGI: correlation, measurement, failures, the last slash."""
 
+from collections.abc import Sequence
 from time import perf_counter
 
 from prometheus_client import Counter, Histogram
@@ -8,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from angarium.contracts.errors import NotFound, Rejected
 from angarium.platform.http.frame.answers import internal_error, refuse
 from angarium.platform.http.frame.headers import header
+from angarium.platform.http.frame.heads import PUBLIC_KEY
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.telemetry.correlation import (
     CORRELATION_HEADER,
@@ -153,4 +155,26 @@ class TrailingSlashMiddleware:
         if scope["type"] == "http" and len(path) > 1 and path.endswith("/"):
             scope["path"] = path[:-1]
             scope["raw_path"] = scope.get("raw_path", b"").removesuffix(b"/")
+        await self._app(scope, receive, send)
+
+
+class AliasMiddleware:
+    """Routes `{prefix}{path}` as `path`, without a redirect, for each of `paths` and what lies below it.
+
+    What comes so is public: `PUBLIC_KEY` in the scope says so to those who judge the query.
+    """
+
+    def __init__(self, app: ASGIApp, *, prefix: str, paths: Sequence[str]) -> None:
+        self._app = app
+        self._prefix = prefix
+        self._raw_prefix = prefix.encode()
+        self._exact = frozenset(f"{prefix}{path}" for path in paths)
+        self._below = tuple(f"{prefix}{path}/" for path in paths)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        if scope["type"] == "http" and (path in self._exact or path.startswith(self._below)):
+            scope["path"] = path.removeprefix(self._prefix)
+            scope["raw_path"] = scope.get("raw_path", b"").removeprefix(self._raw_prefix)
+            scope[PUBLIC_KEY] = True
         await self._app(scope, receive, send)
