@@ -1,38 +1,53 @@
 """The one shape of every JSON answer."""
 
+import operator
 from collections.abc import Sequence
-from typing import Generic, Self, TypeVar
+from typing import Annotated, Generic, Self, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from angarium.contracts.errors import Rejected
 
 DataT = TypeVar("DataT")
 
 
-class Meta(BaseModel):
-    """Where a list stands; for one thing: total 1, page 1. `next_cursor` continues a deep list."""
+TOTAL_LIMIT = 10_000
+"""Up to here `meta.total` is exact."""
 
-    total: int
+
+class Meta(BaseModel):
+    """Where a list stands; for one thing: total 1, page 1. `next_cursor` continues a deep list.
+
+    `total` and `total_pages` are null for a page that was asked for by a cursor: nothing is counted for it. With
+    `total_capped` there are more than `total`.
+    """
+
+    total: int | None
     limit: int
     page: int
-    total_pages: int
+    total_pages: int | None
     has_next: bool
     has_previous: bool
     next_cursor: str | None = None
+    total_capped: Annotated[bool, Field(exclude_if=operator.not_)] = False
 
     @classmethod
-    def of_page(cls, *, total: int, limit: int, page: int, next_cursor: str | None = None) -> Self:
-        """The meta of page `page` (from 1) of `total` things, `limit` a page."""
-        pages = max(1, -(-total // limit))
+    def of_page(cls, *, total: int | None, limit: int, page: int, next_cursor: str | None = None) -> Self:
+        """The meta of page `page` (from 1) of `total` things, `limit` a page.
+
+        `total`: what is above `TOTAL_LIMIT` means at least so many; None: the page follows a cursor.
+        """
+        shown = None if total is None else min(total, TOTAL_LIMIT)
+        pages = None if shown is None else max(1, -(-shown // limit))
         return cls(
-            total=total,
+            total=shown,
             limit=limit,
             page=page,
             total_pages=pages,
-            has_next=page < pages or next_cursor is not None,
-            has_previous=page > 1,
+            has_next=next_cursor is not None or (pages is not None and page < pages),
+            has_previous=page > 1 or total is None,
             next_cursor=next_cursor,
+            total_capped=total is not None and total > TOTAL_LIMIT,
         )
 
 
@@ -80,7 +95,13 @@ def one(data: DataT, message: str = "OK") -> Envelope[DataT]:
 
 
 def many(
-    data: Sequence[DataT], *, total: int, limit: int, page: int, next_cursor: str | None = None, message: str = "OK"
+    data: Sequence[DataT],
+    *,
+    total: int | None,
+    limit: int,
+    page: int,
+    next_cursor: str | None = None,
+    message: str = "OK",
 ) -> Envelope[list[DataT]]:
     """The envelope of one page of a list."""
     meta = Meta.of_page(total=total, limit=limit, page=page, next_cursor=next_cursor)

@@ -45,6 +45,24 @@ def field_error(field: str, message: str) -> PydanticCustomError:
     return PydanticCustomError("field_error", "{message}", {"field": field, "message": message})
 
 
+def renamed(content: Any, names: Mapping[str, str]) -> Any:
+    """`content` with its fields under the contract's names; `names`: those by which clients may call them instead.
+
+    An alias that is null is not given. Raises a field error where a field is given twice with different values.
+    """
+    if not isinstance(content, Mapping) or names.keys().isdisjoint(content):
+        return content
+    fields = {name: value for name, value in content.items() if name not in names}
+    for alias, name in names.items():
+        value = content.get(alias)
+        if value is None:
+            continue
+        if fields.get(name) not in (None, value):
+            raise field_error(alias, f"differs from {name}")
+        fields[name] = value
+    return fields
+
+
 def rfc3339(moment: datetime) -> str:
     """`moment` in UTC with `Z` (RFC 3339), microseconds only where there are any."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,17 +1,20 @@
 """The bodies of the templates service, and what other services ask it."""
 
 from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from angarium.contracts.durations import RetryDelays
-from angarium.contracts.fields import HIGHEST_VERSION, Body, Category, Locale, TemplateCode, Timestamp
+from angarium.contracts.fields import HIGHEST_VERSION, Body, Category, Locale, TemplateCode, Timestamp, renamed
 from angarium.contracts.statuses import Channel, DeliveryPolicy
 
 Source = Annotated[str, StringConstraints(max_length=200_000, pattern=r"^[^\x00]*$")]
 Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,99}$")]
+_ALIASES = MappingProxyType({"type": "channel", "variables": "required_variables", "template_code": "code"})
+"""Other systems' names of fields."""
 VersionStatus = Literal["draft", "published", "superseded"]
 
 
@@ -34,7 +37,11 @@ class TemplateParts(Body):
 
 
 class TemplateVersionCreate(TemplateParts):
-    """`POST /templates/{code}/versions`: a draft."""
+    """`POST /templates/{code}/versions`: a draft.
+
+    Read as well, for clients of other systems: `type` as `channel`, `variables` (a list of names) as
+    `required_variables`.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"subject": "Hello {{name}}", "content": "<p>Hello {{name}}</p>"}]}
@@ -51,9 +58,29 @@ class TemplateVersionCreate(TemplateParts):
     retry_delays: RetryDelays | None = None
     translations: dict[Locale, TemplateParts] = Field(default_factory=dict)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _by_other_names(cls, value: Any) -> Any:
+        aliases = {alias: name for alias, name in _ALIASES.items() if name in cls.model_fields}
+        return renamed(_with_names(value), aliases)
+
+
+def _with_names(content: Any) -> Any:
+    """`content` with `variables` as a list of names, also where it has the form that a template is shown in."""
+    described = content.get("variables") if isinstance(content, Mapping) else None
+    if not isinstance(described, list) or not all(isinstance(one, Mapping) and "name" in one for one in described):
+        return content
+    if content.get("required_variables") is not None:
+        return {name: value for name, value in content.items() if name != "variables"}
+    return {**content, "variables": [one["name"] for one in described if one.get("required", True)]}
+
 
 class TemplateCreate(TemplateVersionCreate):
-    """`POST /templates`: creates the template and publishes version 1."""
+    """`POST /templates`: creates the template and publishes version 1.
+
+    Read as well, for clients of other systems: `type` as `channel`, `variables` (a list of names) as
+    `required_variables`, `template_code` as `code`.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={

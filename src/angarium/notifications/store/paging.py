@@ -8,25 +8,23 @@ from datetime import datetime
 from typing import Any, Generic, Self, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, Select, literal, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import KeyedColumnElement
 
 from angarium.contracts.errors import ValidationFailed
+from angarium.platform.database.counting import count_up_to
 from angarium.platform.database.types import UtcDateTime, from_microseconds, to_microseconds
 
 RowT = TypeVar("RowT")
 
-COUNT_LIMIT = 100_000
-"""Counted exactly up to here; a `total` of this much means: at least so many."""
-
 
 @dataclass(frozen=True, slots=True)
 class Found(Generic[RowT]):
-    """One page. `next_cursor` is None on the last."""
+    """One page. `total` is as `Meta.of_page` takes it; `next_cursor` is None on the last."""
 
     rows: Sequence[RowT]
-    total: int
+    total: int | None
     next_cursor: str | None
 
 
@@ -68,12 +66,14 @@ class Listing:
 
     async def page(
         self, connection: AsyncConnection, query: Select[Any], paging: Paging, counted: Select[Any] | None = None
-    ) -> tuple[Sequence[Any], int, str | None]:
+    ) -> tuple[Sequence[Any], int | None, str | None]:
         """The page's rows, the total and the next cursor of `query`, which has its conditions but no order.
 
-        `counted` finds as many rows as `query`, for less.
+        `counted` finds as many rows as `query`, for less. Behind a cursor nothing is counted, and the total is None.
         """
-        total: int = await connection.scalar(_counting(query if counted is None else counted))
+        total = None
+        if paging.cursor is None:
+            total = await count_up_to(connection, query if counted is None else counted)
         ordered = query.order_by(self.at.desc(), self.id.desc()).limit(paging.limit + 1)
         if paging.cursor is None:
             ordered = ordered.offset((paging.page - 1) * paging.limit)
@@ -89,8 +89,3 @@ class Listing:
 
     def _cursor_of(self, row: Any) -> str:
         return str(Cursor(row[self.at.key], row[self.id.key]))
-
-
-def _counting(query: Select[Any]) -> Select[Any]:
-    few = query.with_only_columns(literal(1).label("one")).limit(COUNT_LIMIT).subquery()
-    return select(func.count()).select_from(few)

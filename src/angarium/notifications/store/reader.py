@@ -190,7 +190,7 @@ class NotificationReader:
 
     async def _page(
         self, engine: AsyncEngine, search: "_Search", paging: Paging
-    ) -> tuple[Sequence[Any], int, str | None]:
+    ) -> tuple[Sequence[Any], int | None, str | None]:
         async with reading(engine) as connection:
             return await search.listing.page(connection, search.query, paging, search.counted)
 

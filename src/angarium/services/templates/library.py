@@ -20,7 +20,7 @@ from angarium.services.templates.diff import Changes, diff_versions
 from angarium.services.templates.drafting import Drafting
 from angarium.services.templates.model import Template, Version
 from angarium.services.templates.preview import Preview, render_preview
-from angarium.services.templates.store import TemplateStore, new_template
+from angarium.services.templates.store import Filter, TemplateStore, new_template
 
 TOPIC = "templates"
 """Rung with `tenant:code` when what is published under a code changes."""
@@ -30,10 +30,10 @@ Entry = tuple[Template, Version]
 
 @dataclass(frozen=True, slots=True)
 class TemplatePage:
-    """One page of templates, how many there are in all, and how to go on."""
+    """One page of templates, how many there are in all (None behind a cursor), and how to go on."""
 
     entries: Sequence[Entry]
-    total: int
+    total: int | None
     next_cursor: str | None
 
 
@@ -71,10 +71,10 @@ class Library:
         await self._announce(entry[0], "template.published", entry[1].version)
         return entry
 
-    async def find(self, tenant: str, page: PageQuery) -> TemplatePage:
-        """The page, in the order of the codes."""
+    async def find(self, tenant: str, wanted: Filter, page: PageQuery) -> TemplatePage:
+        """The page of those that match, in the order of the codes."""
         after = decode_cursor(page.cursor) if page.cursor is not None else None
-        found, total = await self._store.find(tenant, limit=page.limit + 1, offset=page.offset, after=after)
+        found, total = await self._store.find(tenant, wanted, limit=page.limit + 1, offset=page.offset, after=after)
         entries = found[: page.limit]
         more = len(found) > page.limit
         return TemplatePage(entries, total, encode_cursor(entries[-1][0].code) if more else None)

@@ -4,19 +4,23 @@ Every method raises DatabaseUnavailable when the database cannot serve.
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, RowMapping, func, insert, select, update
+from sqlalchemy import ColumnElement, RowMapping, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from angarium.contracts.errors import Conflict, Detail, TemplateNotFound
+from angarium.contracts.statuses import Channel
 from angarium.contracts.templates import CompiledTemplate
+from angarium.platform.database.counting import count_up_to
 from angarium.platform.database.engine import reading, writing
+from angarium.platform.database.json_text import json_text
 from angarium.rendering.fragments import Fragments
 from angarium.services.templates.model import (
     Draft,
@@ -32,6 +36,16 @@ from angarium.services.templates.schema import templates, versions
 
 Check = Callable[[Template], object]
 """Raises to refuse a change."""
+_WILD = re.compile(r"[%_/]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which templates are meant; `search` is a part of the code, name or description, whatever its case."""
+
+    channel: Channel | None = None
+    category: str | None = None
+    search: str | None = None
 
 
 class CodeTaken(Conflict):
@@ -87,30 +101,33 @@ class TemplateStore:
         return compiled_template(template, version, source, sources)
 
     async def versions(self, tenant: str, code: str, *, limit: int, offset: int) -> tuple[Sequence[Version], int]:
-        """A page of a template's versions, newest first, and how many there are. Raises TemplateNotFound."""
+        """A page of a template's versions, newest first, and how many there are (as `count_up_to` says).
+
+        Raises TemplateNotFound.
+        """
         async with reading(self._engine) as connection:
             template = await _living(connection, tenant, code)
             mine = versions.c.template_id == template.template_id
             query = select(versions).where(mine).order_by(versions.c.version.desc()).limit(limit).offset(offset)
             rows = (await connection.execute(query)).mappings().all()
-            total = await connection.scalar(select(func.count()).select_from(versions).where(mine))
-            return [_to_version(row) for row in rows], total or 0
+            return [_to_version(row) for row in rows], await count_up_to(connection, query)
 
     async def find(
-        self, tenant: str, *, limit: int, offset: int = 0, after: str | None = None
-    ) -> tuple[Sequence[tuple[Template, Version]], int]:
-        """A page of living templates by their codes, each with its published version, and how many there are.
+        self, tenant: str, wanted: Filter, *, limit: int, offset: int = 0, after: str | None = None
+    ) -> tuple[Sequence[tuple[Template, Version]], int | None]:
+        """A page of living templates by their codes, each with its published version, and how many match.
 
-        Begins after `offset` templates, or behind the code `after`.
+        Begins after `offset` templates, or behind the code `after`: then nothing is counted. The count is as
+        `count_up_to` says.
         """
         living = (templates.c.tenant == tenant, templates.c.archived_at.is_(None))
-        page = templates.c.code > after if after is not None else templates.c.code != ""
-        query = select(*_prefixed()).join_from(templates, versions, _is_published()).where(*living, page)
-        query = query.order_by(templates.c.code).limit(limit).offset(0 if after is not None else offset)
+        query = select(*_prefixed()).join_from(templates, versions, _is_published()).where(*living, *_matching(wanted))
+        page = query.order_by(templates.c.code).limit(limit)
+        page = page.offset(offset) if after is None else page.where(templates.c.code > after)
         async with reading(self._engine) as connection:
-            rows = (await connection.execute(query)).mappings().all()
-            total = await connection.scalar(select(func.count()).select_from(templates).where(*living))
-            return [(_to_template(row), _to_version(row, "version_")) for row in rows], total or 0
+            rows = (await connection.execute(page)).mappings().all()
+            found = [(_to_template(row), _to_version(row, "version_")) for row in rows]
+            return found, await count_up_to(connection, query) if after is None else None
 
     async def fragments(self, tenant: str, codes: Collection[str]) -> Fragments:
         """The published versions of those of `codes` that are there, for others to take pieces of."""
@@ -227,6 +244,17 @@ async def _write(connection: AsyncConnection, before: Template, now: datetime, *
     mine = templates.c.template_id == before.template_id
     await connection.execute(update(templates).where(mine).values(_template_row(after)))
     return after
+
+
+def _matching(wanted: Filter) -> list[ColumnElement[bool]]:
+    """What the published version must be; what is None does not matter."""
+    exact = (("channel", wanted.channel), ("category", wanted.category))
+    conditions = [json_text(versions.c.source, name) == value for name, value in exact if value is not None]
+    if wanted.search is not None:
+        pattern = "%" + _WILD.sub(r"/\g<0>", wanted.search) + "%"
+        texts = (templates.c.code, *(json_text(versions.c.source, name) for name in ("name", "description")))
+        conditions.append(or_(*(text.ilike(pattern, escape="/") for text in texts)))
+    return conditions
 
 
 def _is_published() -> ColumnElement[bool]:

@@ -29,7 +29,7 @@ class PeoplePage:
     """One page of people, how many there are in all, and how to go on."""
 
     people: Sequence[Person]
-    total: int
+    total: int | None
     next_cursor: str | None
 
 

@@ -16,7 +16,6 @@ from sqlalchemy import (
     RowMapping,
     Select,
     delete,
-    func,
     insert,
     or_,
     select,
@@ -27,6 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from angarium.contracts.errors import Conflict, Detail, UserNotFound
 from angarium.directory.contact_cache import user_of
+from angarium.platform.database.counting import count_up_to
 from angarium.platform.database.engine import reading, writing
 from angarium.services.users.addresses import key_of_email
 from angarium.services.users.documents import Documents, EngineDocuments
@@ -119,17 +119,17 @@ class UserStore:
 
     async def find(
         self, tenant: str, wanted: Filter, *, limit: int, offset: int = 0, before: UUID | None = None
-    ) -> tuple[Sequence[Person], int]:
-        """Up to `limit` people, newest first, and how many there are in all.
+    ) -> tuple[Sequence[Person], int | None]:
+        """Up to `limit` people, newest first, and how many there are in all (as `count_up_to` says).
 
-        Begins after `offset` people, or right below the id `before`.
+        Begins after `offset` people, or right below the id `before`: then nothing is counted.
         """
         conditions = _conditions(tenant, wanted)
         query = _PERSON.where(*conditions).order_by(users.c.user_id.desc()).limit(limit)
         query = query.offset(offset) if before is None else query.where(users.c.user_id < before)
         async with reading(self._engine) as connection:
-            total = await connection.scalar(select(func.count()).select_from(users).where(*conditions))
-            return await _load(connection, query), total or 0
+            found = await _load(connection, query)
+            return found, await count_up_to(connection, query) if before is None else None
 
     async def change(self, tenant: str, user_id: UUID, edit: Edit, *, now: datetime) -> Person:
         """What `edit` makes of the person, once it is committed; nobody else changes them meanwhile.

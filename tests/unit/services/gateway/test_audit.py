@@ -6,9 +6,13 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import insert
+from sqlalchemy.event import listen
 
 from angarium.contracts.errors import Transient
 from angarium.contracts.scopes import Scope
+from angarium.notifications.store.schema import audit_log
+from angarium.platform.database.engine import writing
 from angarium.services.gateway.audit.log import Entry
 from tests.unit.services.gateway.conftest import PATH, SERVICE_TOKEN, World
 
@@ -67,6 +71,30 @@ async def test_newest_first_by_page_and_by_cursor(world: World) -> None:
     assert (first["meta"]["total"], len(first["data"])) == (3, 2)
     rest = await entries(world, f"?limit=2&cursor={first['meta']['next_cursor']}")
     assert [entry["object"] for entry in rest] == objects[2:]
+
+
+async def test_a_long_list_is_counted_up_to_ten_thousand_and_behind_a_cursor_not_at_all(world: World) -> None:
+    row = {"tenant": "default", "at": datetime.now(UTC), "actor": "a", "action": "x", "object": "o"}
+    async with writing(world.engine) as connection:
+        rows = [{**row, "id": uuid4(), "actor": "b" if number < 10_000 else "a"} for number in range(10_001)]
+        await connection.execute(insert(audit_log), rows)
+    first = (await world.client.get(AUDIT)).json()["meta"]
+    assert (first["total"], first["total_capped"], first["total_pages"], first["has_next"]) == (
+        10_000,
+        True,
+        1000,
+        True,
+    )
+    counts: list[str] = []
+
+    def note(*event: Any) -> None:
+        counts.extend(statement for statement in event[2:3] if "count(" in statement)
+
+    listen(world.engine.sync_engine, "before_cursor_execute", note)
+    exact = (await world.client.get(f"{AUDIT}?actor=b")).json()["meta"]
+    assert (exact["total"], "total_capped" in exact, len(counts)) == (10_000, False, 1)
+    second = (await world.client.get(f"{AUDIT}?cursor={first['next_cursor']}")).json()["meta"]
+    assert (second["total"], second["total_pages"], second["has_next"], len(counts)) == (None, None, True, 1)
 
 
 async def test_the_filters(world: World) -> None:

@@ -335,3 +335,86 @@ async def test_the_public_paths_of_the_gateway_are_served_here_too(client: httpx
     assert (await client.get("/templates?stat=x")).status_code == 200
     paths = (await client.get("/openapi.json")).json()["paths"]
     assert not [path for path in paths if path.startswith("/api")]
+
+
+async def test_other_systems_names_of_fields_are_read(client: httpx2.AsyncClient) -> None:
+    body = {"template_code": "code", "type": "sms", "content": "Code {{code}}", "variables": ["code", "extra"]}
+    answer = await client.post("/templates", json=body)
+    made = answer.json()["data"]
+    assert answer.status_code == 201, answer.text
+    assert (made["code"], made["channel"], made["required_variables"]) == ("code", "sms", ["code", "extra"])
+    draft = await client.post("/templates/code/versions", json={"content": "{{code}}!", "variables": ["code"]})
+    assert (draft.json()["data"]["channel"], draft.json()["data"]["required_variables"]) == ("sms", ["code"])
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"type": "sms", "channel": "email"}, "type"),
+        ({"template_code": "other"}, "template_code"),
+        ({"variables": ["name"], "required_variables": ["name", "x"]}, "variables"),
+        ({"variables": {"name": "John"}}, "required_variables"),
+        ({"type": "fax"}, "channel"),
+        ({"kind": "email"}, "kind"),
+    ],
+)
+async def test_an_alias_that_says_something_else_is_refused(
+    client: httpx2.AsyncClient, fields: dict[str, Any], field: str
+) -> None:
+    answer = await client.post("/templates", json={**WELCOME, **fields})
+    named = [detail["field"] for detail in answer.json()["error"]["details"]]
+    assert (answer.status_code, named) == (400, [field])
+
+
+async def test_an_alias_that_is_null_or_says_the_same_is_no_fault(client: httpx2.AsyncClient) -> None:
+    made = await created(client, type="email", template_code="welcome", variables=None, channel=None)
+    assert (made["channel"], made["required_variables"]) == ("email", ["name"])
+    shown = {name: made[name] for name in ("channel", "subject", "content", "variables")}
+    again = (await client.post("/templates", json={**shown, "code": "again"})).json()["data"]
+    assert again["required_variables"] == ["name"]
+    narrowed = await client.post("/templates", json={**shown, "code": "third", "required_variables": []})
+    assert narrowed.json()["data"]["required_variables"] == []
+
+
+async def test_templates_are_found_by_channel_category_and_a_part_of_their_texts(client: httpx2.AsyncClient) -> None:
+    await created(client, code="a_mail", name="First Mail", category="account", defaults={"channel": "s\0ms"})
+    await created(client, code="b_mail", description="With 100% wool", content="<p>\\u0000 {{name}}</p>")
+    await created(client, code="c_text", channel="sms", content="Hello {{name}}", category="account", subject=None)
+
+    async def found(**query: str) -> list[str]:
+        answer = await client.get("/api/v1/templates", params=query)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["meta"]["total"] == len(answer.json()["data"])
+        return [template["code"] for template in answer.json()["data"]]
+
+    assert await found() == ["a_mail", "b_mail", "c_text"]
+    assert await found(channel="email") == ["a_mail", "b_mail"]
+    assert await found(category="account") == ["a_mail", "c_text"]
+    assert await found(category="account", channel="sms") == ["c_text"]
+    assert await found(category="null") == []
+    assert await found(search="FIRST") == ["a_mail"]
+    assert await found(search="100%") == ["b_mail"]
+    assert await found(search="_text") == ["c_text"]
+    assert await found(search="mail", channel="sms") == []
+    draft = {"subject": "x", "content": "x", "category": "news"}
+    assert (await client.post("/templates/a_mail/versions", json=draft)).status_code == 201
+    assert await found(category="news") == []
+    assert (await client.post("/templates/a_mail/versions/2/publish")).status_code == 200
+    assert await found(category="news") == ["a_mail"]
+
+
+@pytest.mark.parametrize("query", ["channel=fax", "category=a%20b", "search=", "type=email"])
+async def test_a_filter_that_is_wrong_is_refused(client: httpx2.AsyncClient, query: str) -> None:
+    answer = await client.get(f"/api/v1/templates?{query}")
+    named = [detail["field"] for detail in answer.json()["error"]["details"]]
+    assert (answer.status_code, named) == (400, [query.partition("=")[0]])
+
+
+async def test_a_filtered_list_goes_on_behind_its_cursor(client: httpx2.AsyncClient) -> None:
+    for code in ("a", "b", "c", "d"):
+        await created(client, code=code, category="even" if code in "bd" else "odd")
+    first = (await client.get("/templates?category=odd&limit=1")).json()
+    second = (await client.get(f"/templates?category=odd&limit=1&cursor={first['meta']['next_cursor']}")).json()
+    assert [first["data"][0]["code"], second["data"][0]["code"]] == ["a", "c"]
+    assert (first["meta"]["total"], second["meta"]["total"], second["meta"]["total_pages"]) == (2, None, None)
+    assert (second["meta"]["has_next"], second["meta"]["has_previous"]) == (False, True)

@@ -6,6 +6,7 @@ from uuid import uuid4
 import httpx2
 import pytest
 
+from tests.support.wait import until
 from tests.unit.services.users.conftest import Users
 
 JOHN = {
@@ -487,7 +488,12 @@ async def test_the_public_paths_of_the_gateway_are_served_here_too(client: httpx
     assert (await client.patch(f"/api/v1{path}", json={"name": "Jane"})).json()["data"]["name"] == "Jane"
     rows = b"name,email\nAda,ada@example.com\n"
     started = await client.post("/api/v1/users/import", content=rows, headers={"content-type": "text/csv"})
-    assert started.status_code == 202
+    job = f"/api/v1/users/imports/{started.json()['data']['import_id']}"
+
+    async def imported() -> bool:
+        return bool((await client.get(job)).json()["data"]["status"] == "finished")
+
+    await until(imported)
     assert (await client.delete(f"/api/v1{path}")).status_code == 200
     for elsewhere in (
         "/api/v1/usersx",

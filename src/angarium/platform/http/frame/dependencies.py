@@ -140,3 +140,14 @@ def page_query(
 
 Page = Annotated[PageQuery, Depends(page_query)]
 """`page: Page` in a route's signature."""
+
+
+def numbered_page_query(
+    page: Annotated[int, Query(ge=1, le=HIGHEST_PAGE)] = 1, limit: Annotated[int, Query(ge=1, le=100)] = 10
+) -> PageQuery:
+    """As `page_query`, of a list that gives no cursors: one that is given is an unknown parameter."""
+    return PageQuery(page, limit)
+
+
+NumberedPage = Annotated[PageQuery, Depends(numbered_page_query)]
+"""`page: NumberedPage` in a route's signature."""

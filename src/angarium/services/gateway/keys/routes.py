@@ -9,7 +9,7 @@ from angarium.contracts.envelope import Envelope, many, one
 from angarium.contracts.keys import KeyCreate, KeyCreated, KeyView
 from angarium.contracts.scopes import Scope
 from angarium.platform.auth.caller import Caller
-from angarium.platform.http.frame.dependencies import Page, requires
+from angarium.platform.http.frame.dependencies import NumberedPage, requires
 from angarium.services.gateway.audit.acting import actor_of
 from angarium.services.gateway.keys.ring import KeyRing
 from angarium.services.gateway.keys.store import ApiKey
@@ -36,7 +36,7 @@ class KeyRoutes:
         )
         return router
 
-    async def page(self, caller: Admin, page: Page) -> Envelope[list[KeyView]]:
+    async def page(self, caller: Admin, page: NumberedPage) -> Envelope[list[KeyView]]:
         """Keys, newest first; the secrets are not kept and cannot be shown."""
         keys, total = await self._keys.page(caller.tenant, limit=page.limit, page=page.page)
         return many([_view(key) for key in keys], total=total, limit=page.limit, page=page.page)

@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, func, insert, or_, select, update
+from sqlalchemy import RowMapping, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from angarium.contracts.keys import KeyKind
 from angarium.contracts.scopes import Scope
 from angarium.notifications.store.schema import api_keys
+from angarium.platform.database.counting import count_up_to
 from angarium.platform.database.engine import reading, writing
 from angarium.services.gateway.audit.log import Entry, write_entry
 
@@ -67,14 +68,13 @@ class KeyStore:
         return None if row is None else _key(row)
 
     async def page(self, tenant: str, *, limit: int, offset: int) -> tuple[Sequence[ApiKey], int]:
-        """Keys of a tenant, newest first, and how many there are."""
+        """Keys of a tenant, newest first, and how many there are (as `count_up_to` says)."""
         mine = api_keys.c.tenant == tenant
         order = (api_keys.c.created_at.desc(), api_keys.c.key_id.desc())
         async with reading(self._engine) as connection:
-            rows = await connection.execute(select(*_COLUMNS).where(mine).order_by(*order).limit(limit).offset(offset))
-            keys = [_key(row) for row in rows.mappings()]
-            total = await connection.scalar(select(func.count()).select_from(api_keys).where(mine))
-        return keys, total or 0
+            query = select(*_COLUMNS).where(mine)
+            rows = await connection.execute(query.order_by(*order).limit(limit).offset(offset))
+            return [_key(row) for row in rows.mappings()], await count_up_to(connection, query)
 
     async def add(self, key: ApiKey, key_hash: str, entry: Entry) -> bool:
         """Keep a new key; False: a living key of its tenant has that name."""

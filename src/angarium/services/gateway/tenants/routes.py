@@ -10,7 +10,7 @@ from angarium.contracts.scopes import Scope
 from angarium.contracts.tenants import TenantCreate, TenantCreated, TenantView
 from angarium.platform.auth.caller import Caller
 from angarium.platform.auth.service_token import DEFAULT_TENANT
-from angarium.platform.http.frame.dependencies import Page, requires
+from angarium.platform.http.frame.dependencies import NumberedPage, requires
 from angarium.services.gateway.audit.acting import actor_of
 from angarium.services.gateway.tenants.use_cases import Tenant, Tenants
 
@@ -39,7 +39,7 @@ class TenantRoutes:
         router.add_api_route("", self.create, methods=["POST"], status_code=201, response_model=Envelope[TenantCreated])
         return router
 
-    async def page(self, _caller: Operator, page: Page) -> Envelope[list[TenantView]]:
+    async def page(self, _caller: Operator, page: NumberedPage) -> Envelope[list[TenantView]]:
         """Tenants in the order of their ids."""
         tenants, total = await self._tenants.page(limit=page.limit, page=page.page)
         return many([_view(tenant) for tenant in tenants], total=total, limit=page.limit, page=page.page)

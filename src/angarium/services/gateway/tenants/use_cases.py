@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -15,6 +15,7 @@ from angarium.contracts.tenants import TenantCreate
 from angarium.notifications.store.schema import tenants
 from angarium.platform.auth.keys import hash_key, new_api_key
 from angarium.platform.clock import Clock
+from angarium.platform.database.counting import count_up_to
 from angarium.platform.database.engine import reading, writing
 from angarium.platform.identifiers import Identifiers
 from angarium.services.gateway.audit.log import Actor, AuditLog, write_entry
@@ -52,12 +53,11 @@ class Tenants:
         self._entropy = entropy
 
     async def page(self, *, limit: int, page: int) -> tuple[Sequence[Tenant], int]:
-        """Tenants by id, and how many there are."""
+        """Tenants by id, and how many there are (as `count_up_to` says)."""
         query = select(tenants).order_by(tenants.c.tenant).limit(limit).offset((page - 1) * limit)
         async with reading(self._engine) as connection:
             found = [Tenant(**row) for row in (await connection.execute(query)).mappings()]
-            total = await connection.scalar(select(func.count()).select_from(tenants))
-        return found, total or 0
+            return found, await count_up_to(connection, query)
 
     async def create(self, actor: Actor, request: TenantCreate) -> tuple[Tenant, FreshKey]:
         """A new tenant and its first key, in one piece. Raises Conflict where there is one of that id."""

@@ -7,14 +7,18 @@ from angarium.contracts.templates import PreviewRequest, TemplateCreate, Templat
 from angarium.platform.http.frame.dependencies import Page
 from angarium.services.templates.preview import Preview
 from angarium.services.templates.routes.parameters import (
+    CategoryQuery,
+    ChannelQuery,
     IfMatch,
     LocaleQuery,
     NumberQuery,
+    Part,
     Reader,
     UseCases,
     Writer,
     tag,
 )
+from angarium.services.templates.store import Filter
 from angarium.services.templates.views import template_view
 
 
@@ -24,9 +28,20 @@ def templates_router() -> APIRouter:
     _writes(router)
 
     @router.get("")
-    async def list_templates(caller: Reader, library: UseCases, page: Page) -> Envelope[list[TemplateView]]:
-        """The published version of each, in the order of their codes."""
-        found = await library.find(caller.tenant, page)
+    async def list_templates(
+        caller: Reader,
+        library: UseCases,
+        page: Page,
+        channel: ChannelQuery = None,
+        category: CategoryQuery = None,
+        search: Part = None,
+    ) -> Envelope[list[TemplateView]]:
+        """The published version of each, in the order of their codes.
+
+        `search` finds a part of the code, name or description.
+        """
+        wanted = Filter(channel=channel, category=category, search=search)
+        found = await library.find(caller.tenant, wanted, page)
         views = [template_view(template, version) for template, version in found.entries]
         return many(views, total=found.total, limit=page.limit, page=page.page, next_cursor=found.next_cursor)
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Response
 from angarium.contracts.envelope import Envelope, many, one
 from angarium.contracts.fields import HIGHEST_VERSION
 from angarium.contracts.templates import TemplateVersionCreate, TemplateView, VersionView
-from angarium.platform.http.frame.dependencies import Page
+from angarium.platform.http.frame.dependencies import NumberedPage
 from angarium.services.templates.routes.parameters import (
     IfMatch,
     Number,
@@ -41,7 +41,9 @@ def versions_router() -> APIRouter:
         return one(template_view(template, version), "Draft created")
 
     @router.get("/versions")
-    async def list_versions(caller: Reader, library: UseCases, code: str, page: Page) -> Envelope[list[VersionView]]:
+    async def list_versions(
+        caller: Reader, library: UseCases, code: str, page: NumberedPage
+    ) -> Envelope[list[VersionView]]:
         """Newest first."""
         found, total = await library.versions(caller.tenant, code, page)
         return many([version_view(version) for version in found], total=total, limit=page.limit, page=page.page)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 
 from angarium.contracts.envelope import Envelope, many, one
 from angarium.contracts.users import DeviceCreate, DeviceView
-from angarium.platform.http.frame.dependencies import Page
+from angarium.platform.http.frame.dependencies import NumberedPage
 from angarium.services.users.routes.parameters import IfMatch, Reader, UseCases, Writer, tag
 from angarium.services.users.views import device_view
 
@@ -17,7 +17,7 @@ def devices_router() -> APIRouter:
 
     @router.get("")
     async def list_devices(
-        caller: Reader, people: UseCases, user_id: UUID, page: Page, response: Response
+        caller: Reader, people: UseCases, user_id: UUID, page: NumberedPage, response: Response
     ) -> Envelope[list[DeviceView]]:
         """Oldest first."""
         person = await people.get(caller.tenant, user_id)
