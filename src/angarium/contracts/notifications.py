@@ -129,6 +129,11 @@ class NotificationRequest(Body):
         """Whose the notification is, as the record keeps it."""
         return None if self.user_id is None else str(self.user_id)
 
+    @property
+    def callback_target(self) -> str | None:
+        """`callback_url` as the record keeps it."""
+        return self.callback_url
+
     @classmethod
     def further_faults(cls, content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         user_id, recipient = content.get("user_id"), content.get("recipient")

@@ -1,19 +1,25 @@
 """The B2B surface: its bodies, what they become, and its words."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import select
 
+from angarium.contracts.notifications import NotificationView
+from angarium.contracts.notifications import Reason as NotificationReason
 from angarium.contracts.scopes import Scope
 from angarium.contracts.statuses import Channel, Status
 from angarium.directory.built_in.templates import WithBuiltIn
 from angarium.notifications.model import Claimed, Event, Reason, Result
+from angarium.notifications.store.schema import notifications
+from angarium.platform.database.engine import reading
 from angarium.rendering.content import EmailContent
 from angarium.rendering.renderer import Renderer
 from angarium.services.gateway.b2b.bodies import Word, word_of
+from angarium.services.gateway.b2b.views import email_view
 from tests.unit.services.gateway.conftest import World, error_of, fields_of
 from tests.unit.services.gateway.directory import MemoryTemplates
 
@@ -31,12 +37,14 @@ PERSON = {"email": "ann@example.com", "username": "Ann <b>", "verification_link"
 async def _queued(world: World, path: str = SEND, /, **body: Any) -> UUID:
     answer = await world.client.post(path, json=body)
     assert answer.status_code == 202, answer.text
-    data = answer.json()["data"]
+    whole, data = answer.json(), answer.json()["data"]
     assert data == {
         "notification_id": data["notification_id"],
         "status": "queued",
         "status_url": f"/api/notifications/{data['notification_id']}",
     }
+    assert (whole["notificationId"], whole["statusUrl"]) == (data["notification_id"], data["status_url"])
+    assert set(whole) == {"success", "message", "data", "error", "meta", "notificationId", "statusUrl"}
     return UUID(data["notification_id"])
 
 
@@ -76,6 +84,7 @@ async def test_a_body_may_be_written_in_camel_case(world: World) -> None:
     assert set(view) == {
         *("notification_id", "user_id", "email", "subject", "status", "attempts", "error"),
         *("created_at", "updated_at", "sent_at"),
+        *("userId", "errorMessage", "retryCount", "createdAt", "updatedAt", "sentAt"),
     }
     record = (await world.client.get(f"/api/v1/notifications/{identifier}")).json()["data"]
     assert (record["user_id"], record["request_id"]) == ("u 1/ü", "r-1")
@@ -201,10 +210,45 @@ async def test_a_failure_and_a_success_are_told(world: World) -> None:
     assert (view["status"], view["error"], view["attempts"], view["sent_at"]) == ("failed", "550 no such user", 1, None)
     stats = (await world.client.get("/api/notifications/user/u%2F1/stats")).json()["data"]
     last_sent = (await world.client.get(f"/api/notifications/{sent}")).json()["data"]["sent_at"]
-    counts = {"total": 3, "queued": 1, "sending": 0, "retrying": 0, "sent": 1, "failed": 1}
+    counts = {"total": 3, "pending": 1, "queued": 1, "sending": 0, "retrying": 0, "sent": 1, "failed": 1}
     assert stats == {"user_id": "u/1", **counts, "last_sent_at": last_sent}
     nobody = (await world.client.get("/api/notifications/user/nobody/stats")).json()["data"]
     assert (nobody["total"], nobody["last_sent_at"]) == (0, None)
+
+
+async def test_a_mail_is_shown_under_camel_case_names_too(world: World) -> None:
+    identifier = await _queued(world, **MAIL, user_id="u-1")
+    await world.gateway.drain()
+    answer = (await world.client.get(f"/api/notifications/{identifier}")).json()
+    view = answer["data"]
+    assert (answer["notificationId"], answer["statusUrl"]) == (str(identifier), f"/api/notifications/{identifier}")
+    assert (view["userId"], view["errorMessage"], view["sentAt"], view["retryCount"]) == ("u-1", None, None, 0)
+    assert (view["createdAt"], view["updatedAt"]) == (view["created_at"], view["updated_at"])
+
+
+@pytest.mark.parametrize(("attempts", "retries"), [(0, 0), (1, 0), (2, 1), (6, 5)])
+def test_retries_are_the_attempts_after_the_first(attempts: int, retries: int) -> None:
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    values: dict[str, Any] = {
+        "notification_id": UUID(int=1), "user_id": None, "recipient": None, "variables": {}, "attempts": attempts,
+        "status": Status.FAILED, "reason": NotificationReason(code="retries_exhausted", message=""),
+        "created_at": moment, "updated_at": moment, "sent_at": None,
+    }
+    shown = email_view(NotificationView.model_construct(**values)).model_dump(mode="json", by_alias=True)
+    assert (shown["retryCount"], shown["errorMessage"], shown["error"]) == (retries, *["retries_exhausted"] * 2)
+
+
+async def test_the_callback_of_a_camel_case_request_is_kept_as_one(world: World) -> None:
+    url, kept = "https://hooks.example/a?b=1#c", notifications.c.callback_url
+    snake = {**MAIL, "request_id": "r-1", "callback_url": url}
+    camel = {**MAIL, "requestId": "r-2", "callbackUrl": url}
+    for body in (snake, camel):
+        await _queued(world, **body)
+    again = await world.client.post(SEND, json={**MAIL, "requestId": "r-1", "callbackUrl": url})
+    assert (again.status_code, again.headers["idempotent-replayed"]) == (202, "true")
+    async with reading(world.engine) as connection:
+        stored = list((await connection.execute(select(kept).order_by(notifications.c.created_at))).scalars())
+    assert stored == [url, "https://hooks.example/a?b=1#angarium-camel-case"]
 
 
 async def test_the_queues_can_be_seen(world: World) -> None:

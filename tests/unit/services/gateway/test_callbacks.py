@@ -16,6 +16,7 @@ from angarium.contracts.errors import SettingsError
 from angarium.contracts.scopes import Scope
 from angarium.platform.clock import SystemClock
 from angarium.platform.http.guard.signing import Signer
+from angarium.services.gateway.callbacks.body import for_camel_case
 from angarium.services.gateway.callbacks.model import Answer, Attempted, State
 from angarium.services.gateway.callbacks.opening import open_sender
 from angarium.services.gateway.callbacks.schedule import LONGEST_WAIT, SCHEDULE, next_wait
@@ -43,7 +44,11 @@ async def _attempts(callbacks: Callbacks, identifier: UUID, count: int) -> list[
 async def test_it_is_signed_and_says_what_became_of_it(tmp_path: Path) -> None:
     async with endpoint() as hook, delivering(tmp_path, secrets=(SECRET, OLD_SECRET)) as callbacks:
         [identifier] = await callbacks.end(
-            [hook.url("/hook?key=1")], request_id="order-1", metadata='{"order":42}', correlation_id="c-1"
+            [hook.url("/hook?key=1")],
+            request_id="order-1",
+            user_id="u-1",
+            metadata='{"order":42}',
+            correlation_id="c-1",
         )
         [attempt] = await _attempts(callbacks, identifier, 1)
     [received] = hook.received
@@ -55,6 +60,7 @@ async def test_it_is_signed_and_says_what_became_of_it(tmp_path: Path) -> None:
         "type": "notification.sent",
         "notification_id": str(identifier),
         "request_id": "order-1",
+        "user_id": "u-1",
         "status": "sent",
         "error": None,
         "reason": None,
@@ -64,6 +70,21 @@ async def test_it_is_signed_and_says_what_became_of_it(tmp_path: Path) -> None:
     assert received.headers["webhook-id"] == f"msg_{attempt.callback_id.hex}"
     assert (received.headers["x-correlation-id"], received.headers["content-type"]) == ("c-1", "application/json")
     assert (attempt.status_code, attempt.error, attempt.next_at) == (200, None, None)
+
+
+async def test_it_says_whose_it_is_and_in_camel_case_where_the_request_was_so(tmp_path: Path) -> None:
+    async with endpoint() as hook, delivering(tmp_path) as callbacks:
+        url = for_camel_case(hook.url("/camel?key=1#top"))
+        [camel] = await callbacks.end([url], user_id="u 1", request_id="r-1")
+        await _attempts(callbacks, camel, 1)
+        [snake] = await callbacks.end([hook.url("/snake")], user_id="u 1", request_id="r-2")
+        await _attempts(callbacks, snake, 1)
+    first, second = (verified(received) for received in hook.received)
+    assert [received.target for received in hook.received] == ["/camel?key=1", "/snake"]
+    assert (first["user_id"], second["user_id"]) == ("u 1", "u 1")
+    assert set(first) - set(second) == {"notificationId", "requestId", "userId", "errorMessage"}
+    names = ("notificationId", "requestId", "userId", "errorMessage")
+    assert [first[name] for name in names] == [str(camel), "r-1", "u 1", None]
 
 
 async def test_a_failure_is_tried_again_under_the_same_id(tmp_path: Path) -> None:

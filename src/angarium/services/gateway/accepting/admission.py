@@ -47,7 +47,7 @@ def admit(
         policy=template.delivery_policy,
         traceparent=origin.traceparent,
         fallback=tuple(request.fallback),
-        callback_url=request.callback_url,
+        callback_url=request.callback_target,
         send_at=candidate.send_at,
         expires_at=candidate.expires_at,
         test=origin.caller.test,

@@ -1,17 +1,25 @@
-"""The bodies of the B2B surface. Those that come in are read in snake_case or camelCase."""
+"""The bodies that come in by the B2B surface, in snake_case or camelCase, and its words for a status."""
 
 from enum import StrEnum
 from typing import Annotated, Any, Self, assert_never
 from urllib.parse import urlsplit
-from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    StringConstraints,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
 from angarium.contracts.addresses import email_address
-from angarium.contracts.fields import Body, RequestId, TemplateCode, Timestamp, field_error
+from angarium.contracts.fields import Body, RequestId, TemplateCode, field_error
 from angarium.contracts.notifications import NotificationRequest
 from angarium.contracts.statuses import Status
+from angarium.services.gateway.callbacks.body import for_camel_case
 
 MOST_CHARACTERS = 200_000
 _FIRST_VISIBLE = "!"
@@ -50,11 +58,18 @@ CallbackUrl = Annotated[str, StringConstraints(max_length=2048)]
 class EitherCase(Body):
     """A body whose fields may be written in camelCase too."""
 
-    @model_validator(mode="before")
+    _camel_case: bool = PrivateAttr(default=False)
+
+    @property
+    def camel_case(self) -> bool:
+        """Whether any field was written so."""
+        return self._camel_case
+
+    @model_validator(mode="wrap")
     @classmethod
-    def _in_snake_case(cls, values: Any) -> Any:
+    def _in_snake_case(cls, values: Any, build: ModelWrapValidatorHandler[Self]) -> Self:
         if not isinstance(values, dict):
-            return values
+            return build(values)
         names = {to_camel(name): name for name in cls.model_fields}
         renamed: dict[str, Any] = {}
         for given, value in values.items():
@@ -62,7 +77,9 @@ class EitherCase(Body):
             if name in renamed:
                 raise field_error(name, "is given twice")
             renamed[name] = value
-        return renamed
+        body = build(renamed)
+        body._camel_case = renamed.keys() != values.keys()  # noqa: SLF001 - its own class
+        return body
 
 
 class SendRequest(EitherCase):
@@ -133,9 +150,24 @@ class VerificationRequest(EitherCase):
 
 
 class ReferredRequest(NotificationRequest):
-    """A request for someone who is not stored, kept under the caller's own name for that person."""
+    """A request for someone who is not stored, kept under the caller's own name for that person.
+
+    `_camel_case` is no part of what the request means: a repeated call may be written in the other case.
+    """
 
     reference: str | None = None
+    _camel_case: bool = PrivateAttr(default=False)
+
+    def written_in(self, *, camel_case: bool) -> Self:
+        """This request, whose callbacks carry camelCase names too where it was written so."""
+        self._camel_case = camel_case
+        return self
+
+    @property
+    def callback_target(self) -> str | None:
+        if self.callback_url is None or not self._camel_case:
+            return self.callback_url
+        return for_camel_case(self.callback_url)
 
     @property
     def owner(self) -> str | None:
@@ -167,55 +199,3 @@ def word_of(status: Status) -> Word:
             return Word.FAILED
         case _:
             assert_never(status)
-
-
-class Queued(BaseModel):
-    """The 202."""
-
-    notification_id: UUID
-    status: Word
-    status_url: str
-
-
-class EmailView(BaseModel):
-    """`GET /api/notifications/{id}`. `subject` where it came with the request."""
-
-    notification_id: UUID
-    user_id: str | None
-    email: str | None
-    subject: str | None
-    status: Word
-    attempts: int
-    error: str | None
-    created_at: Timestamp
-    updated_at: Timestamp
-    sent_at: Timestamp | None
-
-
-class UserStats(BaseModel):
-    """`GET /api/notifications/user/{user_id}/stats`."""
-
-    user_id: str
-    total: int
-    queued: int
-    sending: int
-    retrying: int
-    sent: int
-    failed: int
-    last_sent_at: Timestamp | None
-
-
-class QueueLine(BaseModel):
-    """One queue."""
-
-    name: str
-    messages: int
-    consumers: int
-
-
-class QueueStats(BaseModel):
-    """`GET /api/notifications/queue/stats`."""
-
-    queues: list[QueueLine]
-    outbox_pending: int
-    dead_letters: int

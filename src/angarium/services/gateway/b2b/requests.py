@@ -37,7 +37,7 @@ def verification(body: VerificationRequest, request_id: str) -> ReferredRequest:
 def _request(
     body: SendRequest | VerificationRequest, request_id: str, code: str, variables: dict[str, Any]
 ) -> ReferredRequest:
-    return ReferredRequest(
+    request = ReferredRequest(
         notification_type=Channel.EMAIL,
         recipient=Recipient(email=body.email),
         template_code=code,
@@ -46,6 +46,7 @@ def _request(
         callback_url=body.callback_url,
         reference=body.user_id,
     )
+    return request.written_in(camel_case=body.camel_case)
 
 
 def _content(body: SendRequest) -> Mapping[str, str]:

@@ -8,7 +8,6 @@ from starlette.responses import Response
 
 from angarium.contracts.envelope import Envelope, one
 from angarium.contracts.errors import NotFound
-from angarium.contracts.notifications import NotificationView
 from angarium.contracts.scopes import Scope
 from angarium.contracts.statuses import Status
 from angarium.notifications.store.port import NotificationStore
@@ -23,23 +22,23 @@ from angarium.services.gateway.accepting.acceptance import Origin
 from angarium.services.gateway.accepting.idempotency import IDEMPOTENCY_HEADER, KEY_DESCRIPTION, idempotency_key_of
 from angarium.services.gateway.accepting.routes import REPLAYED_HEADER
 from angarium.services.gateway.accepting.use_cases import Acceptor
-from angarium.services.gateway.b2b.bodies import (
+from angarium.services.gateway.b2b.bodies import ReferredRequest, SendRequest, VerificationRequest, Word, word_of
+from angarium.services.gateway.b2b.plain_text import PlainTexts
+from angarium.services.gateway.b2b.requests import inline_or_template, verification
+from angarium.services.gateway.b2b.views import (
+    PATH,
+    B2bEnvelope,
     EmailView,
     Queued,
     QueueLine,
     QueueStats,
-    ReferredRequest,
-    SendRequest,
     UserStats,
-    VerificationRequest,
-    Word,
-    word_of,
+    about,
+    email_view,
+    status_url,
 )
-from angarium.services.gateway.b2b.plain_text import PlainTexts
-from angarium.services.gateway.b2b.requests import inline_or_template, verification
 from angarium.services.gateway.gauges import QUEUES
 
-PATH = "/api/notifications"
 _ACCEPTED = 202
 Sender = Annotated[Caller, Depends(requires(Scope.NOTIFICATIONS_SEND))]
 Reader = Annotated[Caller, Depends(requires(Scope.NOTIFICATIONS_READ))]
@@ -71,13 +70,13 @@ class B2bRoutes:
         router = APIRouter(prefix=PATH, tags=["b2b email"])
         for path, endpoint in (("/send", self.send), ("/send-verification", self.send_verification)):
             router.add_api_route(
-                path, endpoint, methods=["POST"], status_code=_ACCEPTED, response_model=Envelope[Queued]
+                path, endpoint, methods=["POST"], status_code=_ACCEPTED, response_model=B2bEnvelope[Queued]
             )
         router.add_api_route("/queue/stats", self.queue_stats, methods=["GET"], response_model=Envelope[QueueStats])
         router.add_api_route(
             "/user/{user_id:path}/stats", self.user_stats, methods=["GET"], response_model=Envelope[UserStats]
         )
-        router.add_api_route("/{notification_id}", self.get, methods=["GET"], response_model=Envelope[EmailView])
+        router.add_api_route("/{notification_id}", self.get, methods=["GET"], response_model=B2bEnvelope[EmailView])
         return router
 
     async def send(self, body: SendRequest, caller: Sender, idempotency_key: IdempotencyKey = None) -> Response:
@@ -92,12 +91,12 @@ class B2bRoutes:
         """Send a mail that asks someone to verify an address. 202 once it is durable."""
         return await self._accept(caller, verification(body, self._request_id(body, idempotency_key)))
 
-    async def get(self, caller: Reader, notification_id: UUID) -> Envelope[EmailView]:
+    async def get(self, caller: Reader, notification_id: UUID) -> B2bEnvelope[EmailView]:
         """A mail as it stands."""
         view = await self._reader.get(caller.tenant, notification_id)
         if view is None:
             raise NotFound
-        return one(_shown(view))
+        return about(notification_id, email_view(view))
 
     async def user_stats(self, caller: Reader, user_id: UserId) -> Envelope[UserStats]:
         """How many notifications a user has had, by where they stand."""
@@ -107,7 +106,9 @@ class B2bRoutes:
             counts[word_of(Status(status))] += count
         words = {word.value: count for word, count in counts.items()}
         total = sum(counts.values())
-        return one(UserStats(user_id=user_id, total=total, last_sent_at=found.last_sent_at, **words))
+        pending = counts[Word.QUEUED] + counts[Word.SENDING] + counts[Word.RETRYING]
+        stats = UserStats(user_id=user_id, total=total, pending=pending, last_sent_at=found.last_sent_at, **words)
+        return one(stats)
 
     async def queue_stats(self, caller: Reader) -> Envelope[QueueStats]:  # noqa: ARG002 - whoever may read
         """What waits now, in the whole system."""
@@ -125,23 +126,8 @@ class B2bRoutes:
         origin = Origin(caller, current_correlation_id() or "", current_traceparent())
         accepted = await self._acceptor.accept(origin, request)
         identifier = accepted.notification_id
-        queued = Queued(notification_id=identifier, status=word_of(accepted.status), status_url=f"{PATH}/{identifier}")
+        status = word_of(accepted.status)
+        queued = Queued(notification_id=identifier, status=status, status_url=status_url(identifier))
         headers = {REPLAYED_HEADER: "true"} if accepted.replayed else None
-        answer = one(queued, "Email queued").model_dump_json().encode()
+        answer = about(identifier, queued, "Email queued").model_dump_json(by_alias=True).encode()
         return JsonBytes(answer, status_code=_ACCEPTED, headers=headers)
-
-
-def _shown(view: NotificationView) -> EmailView:
-    subject = view.variables.get("subject")
-    return EmailView(
-        notification_id=view.notification_id,
-        user_id=view.user_id,
-        email=(view.recipient or {}).get("email"),
-        subject=subject if isinstance(subject, str) else None,
-        status=word_of(view.status),
-        attempts=view.attempts,
-        error=None if view.reason is None else view.reason.message or view.reason.code,
-        created_at=view.created_at,
-        updated_at=view.updated_at,
-        sent_at=view.sent_at,
-    )

@@ -35,6 +35,7 @@ class Callback:
     tries: int
     leased_until: datetime
     request_id: str
+    user_id: str | None
     metadata: dict[str, Any]
     correlation_id: str
     traceparent: str | None

@@ -30,6 +30,7 @@ REPLAYED_AT_ONCE = 500
 _OF_CALLBACK = tuple(column for column in callbacks.c if column.name not in {"attempts", "state", "next_at"})
 _OF_NOTIFICATION = (
     notifications.c.request_id,
+    notifications.c.user_id,
     notifications.c.metadata,
     notifications.c.correlation_id,
     notifications.c.traceparent,
