@@ -15,6 +15,7 @@ from sqlalchemy import URL, Connection, event, make_url
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
 
 from angarium.contracts.errors import SettingsError
 from angarium.platform.database.faults import DatabaseUnavailable, describe, ends_session, is_unavailable
@@ -27,6 +28,8 @@ LOCK_TIMEOUT = 4.0
 POOL_TIMEOUT = 4.0
 ANSWER_TIMEOUT = 12.0
 """Seconds. The last: how long a server may be silent; longer than it may take for a statement."""
+MIGRATION_LOCK_TIMEOUT = 1.0
+"""Seconds that a change of the schema waits for a lock before it lets the others pass and tries again."""
 LIFETIME = 1800.0
 """Seconds after which a connection is replaced, so that a server that moved or was upgraded is found again."""
 
@@ -95,6 +98,22 @@ def open_engine(url: str, *, pool_size: int = 10, setting: str = "ANGARIUM_DATAB
     return _open_server(parsed.set(drivername=_DRIVERS[technology]), technology, pool_size, setting)
 
 
+def migration_engine(engine: AsyncEngine) -> AsyncEngine:
+    """An engine to the same PostgreSQL database, for changes of its schema: a statement may take hours.
+
+    It gives up a lock after MIGRATION_LOCK_TIMEOUT, as whatever comes after it waits behind it. Dispose of it.
+    """
+    limits = {"statement_timeout": "0", "idle_in_transaction_session_timeout": "0"}
+    limits["lock_timeout"] = str(int(MIGRATION_LOCK_TIMEOUT * 1000))
+    settings = postgresql_server_settings() | limits
+    return create_async_engine(
+        engine.url,
+        poolclass=NullPool,
+        connect_args={"timeout": CONNECT_TIMEOUT, "command_timeout": None, "server_settings": settings},
+        hide_parameters=True,
+    )
+
+
 @asynccontextmanager
 async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """A connection for queries that see one state of the database and change nothing; takes no lock.
@@ -116,6 +135,14 @@ async def querying(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         async with engine.connect() as connection:
             options = {_SQLITE_BEGIN: ""} if engine.dialect.name == "sqlite" else {"isolation_level": "AUTOCOMMIT"}
             yield await connection.execution_options(**options)
+
+
+@asynccontextmanager
+async def connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A connection on which the block begins and commits transactions itself. Raises DatabaseUnavailable."""
+    with _translated():
+        async with engine.connect() as connection:
+            yield connection
 
 
 @asynccontextmanager

@@ -105,6 +105,11 @@ def ends_session(error: BaseException) -> bool:
     return state is not None and state not in _GOOD_SESSION_STATES and is_unavailable(error)
 
 
+def got_no_lock(error: BaseException) -> bool:
+    """Whether PostgreSQL refused because others held a lock for too long: the same may succeed a moment later."""
+    return any(_sqlstate(link) in {"40P01", "55P03"} for link in _chain(error))
+
+
 def describe(error: BaseException) -> str:
     """What the driver says, on one line, for logs: code and first line, without the statement and its values."""
     cause = next((link for link in _chain(error) if not isinstance(link, DBAPIError)), error)

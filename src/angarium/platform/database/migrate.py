@@ -8,13 +8,15 @@ A service keeps its migrations in a package `…/migrations` with files `version
     def upgrade(op: alembic.operations.Operations) -> None:
         op.create_table("users", sa.Column("user_id", sa.Uuid(), nullable=False), …)
 
-`op` is passed in, since Alembic's global one cannot serve three databases in one process. Each database has its own
-`alembic_version`. A migration must leave a schema with which the code before it can still work, so that processes
-can be replaced one by one. The files' names begin with their revisions, which sort as they follow each other.
+What changes a large table must not stop its writers: see `online`. `op` is passed in, since Alembic's global one
+cannot serve three databases in one process. Each database has its own `alembic_version`. A migration must leave a
+schema with which the code before it can still work, so that processes can be replaced one by one. The files' names
+begin with their revisions, which sort as they follow each other.
 
 Alembic, some 12 MB, is loaded only to change a schema; whether one is current is told by the names.
 """
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -27,8 +29,8 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from angarium.contracts.errors import SettingsError
-from angarium.platform.database.engine import reading, writing
-from angarium.platform.database.faults import DatabaseUnavailable
+from angarium.platform.database.engine import connected, migration_engine, querying, reading, writing
+from angarium.platform.database.faults import DatabaseUnavailable, got_no_lock
 
 if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext, MigrationStep
@@ -37,14 +39,24 @@ if TYPE_CHECKING:
 Heads = tuple[str, ...]
 _LOCK = 0x616E6761  # "anga": the advisory lock under which schemas change
 _LOCK_SECONDS = 60
+_LOOK_SECONDS = 0.2
+"""Between two looks whether another process has ended its migration."""
+_OTHERS_SECONDS = 3600.0
+"""How long another process may take for its migration."""
+_LOCK_TRIES = 120
+"""How often a migration that got no lock is begun again; with the waits some four minutes."""
 
 
 async def upgrade(engine: AsyncEngine, migrations: str) -> None:
     """Apply every migration of the package `migrations` (`angarium.services.users.migrations`) that is missing.
 
-    Idempotent. Processes that do it at once wait for each other; one does the work. On PostgreSQL and SQLite all of
-    it is one transaction. Raises DatabaseUnavailable.
+    Idempotent. Processes that do it at once wait for each other; one does the work. On PostgreSQL each migration is
+    a transaction of its own, without a limit of time, and waits for a lock for a second at most before it lets others
+    pass and is begun again. On SQLite all of it is one transaction. Raises DatabaseUnavailable.
     """
+    if engine.dialect.name == "postgresql":
+        await _upgrade_postgresql(engine, migrations)
+        return
     async with writing(engine) as connection, _alone(connection):
         await connection.run_sync(_upgrade, migrations)
 
@@ -93,15 +105,48 @@ def named_revisions(migrations: str) -> frozenset[str]:
     return frozenset(name.partition("_")[0] for name in names if name.endswith(".py") and name[0].isdigit())
 
 
+async def _upgrade_postgresql(engine: AsyncEngine, migrations: str) -> None:
+    unlimited = migration_engine(engine)
+    try:
+        async with querying(unlimited) as guard:
+            await _take_turn(guard)
+            await _with_retries(unlimited, migrations)
+    finally:
+        await unlimited.dispose()
+
+
+async def _take_turn(guard: AsyncConnection) -> None:
+    """Take the lock of the session `guard`, which its end gives back.
+
+    By looking again and again: a statement that waits for it would hold a snapshot, for which CREATE INDEX
+    CONCURRENTLY in the other process would wait in turn.
+    """
+    try:
+        async with asyncio.timeout(_OTHERS_SECONDS):
+            while not await guard.scalar(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": _LOCK}):  # noqa: ASYNC110
+                await asyncio.sleep(_LOOK_SECONDS)
+    except TimeoutError:
+        raise DatabaseUnavailable("another process is still migrating") from None
+
+
+async def _with_retries(engine: AsyncEngine, migrations: str) -> None:
+    for tries in range(1, _LOCK_TRIES + 1):
+        try:
+            async with connected(engine) as connection:
+                await connection.run_sync(_upgrade, migrations)
+                await connection.commit()
+        except DatabaseUnavailable as error:
+            if not got_no_lock(error) or tries == _LOCK_TRIES:
+                raise
+            await asyncio.sleep(_LOOK_SECONDS * min(tries, 5))
+        else:
+            return
+
+
 @asynccontextmanager
 async def _alone(connection: AsyncConnection) -> AsyncIterator[None]:
     dialect = connection.dialect.name
-    if dialect == "postgresql":
-        await connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'"))
-        await connection.execute(text(f"SET LOCAL statement_timeout = '{_LOCK_SECONDS}s'"))
-        await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        yield
-    elif dialect in {"mysql", "mariadb"}:
+    if dialect in {"mysql", "mariadb"}:
         await connection.execute(text("SELECT GET_LOCK(:lock, :wait)"), {"lock": f"{_LOCK:x}", "wait": _LOCK_SECONDS})
         try:
             yield
@@ -116,7 +161,9 @@ def _upgrade(connection: Connection, migrations: str) -> None:
     from alembic.runtime.migration import MigrationContext  # noqa: PLC0415
 
     with _scripts(migrations) as scripts:
-        context = MigrationContext.configure(connection, opts={"fn": partial(_missing, scripts)})
+        own = connection.dialect.name == "postgresql"
+        options = {"fn": partial(_missing, scripts), "transaction_per_migration": own}
+        context = MigrationContext.configure(connection, opts=options)
         context.run_migrations(op=Operations(context))
 
 
