@@ -1,12 +1,15 @@
 # ruff: noqa: E501 - the statements as they were made
 """Search by metadata, fallback channels, status events, delivery reports that came early.
 
-Triggers do it, so that no change can be without what belongs to it, whichever statement makes the change.
+Triggers do it, so that no change can be without what belongs to it, whichever statement makes the change. They are
+committed before the search is filled, piece by piece: until then their creation stops every writer. So it may be run
+again from its beginning.
 """
 
 import sqlalchemy as sa
 from alembic.operations import Operations
 
+from angarium.platform.database.online import fill, on_postgresql
 from angarium.platform.database.types import UtcDateTime
 
 revision = "0004"
@@ -36,15 +39,15 @@ _POSTGRESQL = (
     END $$
     """,
     """
-    CREATE TRIGGER keep_metadata AFTER INSERT ON notifications FOR EACH ROW
+    CREATE OR REPLACE TRIGGER keep_metadata AFTER INSERT ON notifications FOR EACH ROW
     WHEN (NEW.metadata <> '{}'::jsonb) EXECUTE FUNCTION keep_metadata()
     """,
     """
-    CREATE TRIGGER change_metadata AFTER UPDATE OF metadata ON notifications FOR EACH ROW
+    CREATE OR REPLACE TRIGGER change_metadata AFTER UPDATE OF metadata ON notifications FOR EACH ROW
     WHEN (NEW.metadata <> OLD.metadata) EXECUTE FUNCTION keep_metadata()
     """,
     """
-    CREATE TRIGGER drop_metadata AFTER DELETE ON notifications FOR EACH ROW
+    CREATE OR REPLACE TRIGGER drop_metadata AFTER DELETE ON notifications FOR EACH ROW
     WHEN (OLD.metadata <> '{}'::jsonb) EXECUTE FUNCTION keep_metadata()
     """,
     """
@@ -77,7 +80,7 @@ _POSTGRESQL = (
     END $$
     """,
     """
-    CREATE TRIGGER fall_back AFTER UPDATE OF status ON notifications FOR EACH ROW
+    CREATE OR REPLACE TRIGGER fall_back AFTER UPDATE OF status ON notifications FOR EACH ROW
     WHEN (NEW.status = 'failed' AND OLD.status <> 'failed' AND NEW.fallback <> '[]'::jsonb)
     EXECUTE FUNCTION fall_back()
     """,
@@ -99,7 +102,7 @@ _POSTGRESQL = (
     END $$
     """,
     """
-    CREATE TRIGGER tell_status AFTER UPDATE OF status ON notifications FOR EACH ROW
+    CREATE OR REPLACE TRIGGER tell_status AFTER UPDATE OF status ON notifications FOR EACH ROW
     WHEN (NEW.status <> OLD.status AND NEW.status <> 'sending' AND current_setting('angarium.status_events', true) = 'on')
     EXECUTE FUNCTION tell_status()
     """,
@@ -183,6 +186,7 @@ def upgrade(op: Operations) -> None:
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.PrimaryKeyConstraint("tenant", "name", "value", "created_at", "id", name="pk_notification_metadata"),
+        if_not_exists=True,
     )
     op.create_table(
         "held_reports",
@@ -193,10 +197,14 @@ def upgrade(op: Operations) -> None:
         sa.Column("reported_at", UtcDateTime(), nullable=False),
         sa.Column("error", sa.Text()),
         sa.PrimaryKeyConstraint("notification_id", "status", name="pk_held_reports"),
+        if_not_exists=True,
     )
     for statement in {"postgresql": _POSTGRESQL, "sqlite": _SQLITE}[op.get_bind().dialect.name]:
         op.execute(sa.text(statement.replace(":", "\\:")))
-    op.execute(_FILL[op.get_bind().dialect.name])
+    if on_postgresql(op):
+        fill(op, _FILL["postgresql"], "notifications")
+    else:
+        op.execute(_FILL[op.get_bind().dialect.name])
 
 
 def _key() -> sa.types.TypeEngine[str]:
@@ -209,12 +217,17 @@ def _word() -> sa.types.TypeEngine[str]:
 
 _FILL = {
     # Whatever changes a column to what it is, is taken for a change by neither: so it is done as the triggers do it.
+    # Rows are locked, so that none changes between being read and being filled in.
     "postgresql": """
         INSERT INTO notification_metadata (tenant, name, value, created_at, id)
         SELECT n.tenant, entry.key, n.metadata ->> entry.key, n.created_at, n.id
-        FROM notifications n, jsonb_each(n.metadata) AS entry
-        WHERE n.metadata <> '{}' AND jsonb_typeof(entry.value) IN ('string', 'number', 'boolean')
+        FROM (
+            SELECT id, tenant, metadata, created_at FROM notifications
+            WHERE id > :after AND id <= :last AND metadata <> '{}' ORDER BY id FOR SHARE
+        ) AS n, jsonb_each(n.metadata) AS entry
+        WHERE jsonb_typeof(entry.value) IN ('string', 'number', 'boolean')
           AND length(entry.key) <= 255 AND length(n.metadata ->> entry.key) <= 255
+        ON CONFLICT DO NOTHING
     """,
     "sqlite": """
         INSERT OR IGNORE INTO notification_metadata (tenant, name, value, created_at, id)
