@@ -25,7 +25,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from angarium.contracts.fields import rfc3339
 from angarium.contracts.statuses import Status, sources_of
 from angarium.notifications.model import OutboxKind
-from angarium.notifications.store.schema import callbacks, dead_letters, held_reports, notifications, outbox
+from angarium.notifications.personal import BLANK, blank_row, drop_letters, drop_traces
+from angarium.notifications.store.schema import callbacks, dead_letters, notifications, outbox
 from angarium.platform.clock import Clock
 from angarium.platform.database.engine import empty_log, writing
 
@@ -34,16 +35,6 @@ CODE = "user_erased"
 MESSAGE = "The user was erased"
 TOLD_WITHIN = timedelta(seconds=60)
 """How long a callback of an erased user is still tried; its URL is the caller's, who may have put anything into it."""
-_KEPT = frozenset({"event", "at", "status", "attempt", "provider", "outcome", "duration_ms", "next_at"})
-"""Of an event; a provider's answer may repeat the address."""
-
-_BLANK = (
-    update(notifications)
-    .where(notifications.c.id == bindparam("b_id"))
-    .values(
-        variables={}, metadata={}, recipient=None, events=bindparam("b_events"), reason_message=bindparam("b_message")
-    )
-)
 _CANCEL = (
     update(notifications)
     .where(notifications.c.id == bindparam("b_id"))
@@ -98,7 +89,7 @@ class Erasure:
         async with writing(self._engine) as connection:
             await connection.execute(delete(outbox).where(outbox.c.kind == str(OutboxKind.STATUS_EVENT), quoted))
             letters = select(dead_letters.c.id).where(dead_letters.c.payload.contains(user_id))
-            await _drop_letters(connection, list(await connection.scalars(letters)))
+            await drop_letters(connection, list(await connection.scalars(letters)))
 
     async def _erase_some(self, tenant: str, user_id: str, after: UUID) -> tuple[Sequence[_Found], int]:
         mine = notifications.c
@@ -115,7 +106,7 @@ class Erasure:
                 return found, 0
             await self._blank(connection, found)
             ids = [row.id for row in found]
-            await _drop(connection, ids)
+            await drop_traces(connection, ids)
             untold = await self._end_callbacks(connection, ids)
         for forget in self._elsewhere:
             await forget(ids)
@@ -125,15 +116,8 @@ class Erasure:
         now = self._clock.now()
         event = {"event": "cancelled", "at": rfc3339(now), "status": str(Status.CANCELLED)}
         ended = {row.id for row in found if row.status in sources_of(Status.CANCELLED)}
-        rows = [
-            {
-                "b_id": row.id,
-                "b_events": [*map(_impersonal, row.events), *([event] if row.id in ended else [])],
-                "b_message": None if row.reason_code is None else "",
-            }
-            for row in found
-        ]
-        await connection.execute(_BLANK, rows)
+        rows = [blank_row(row.id, row.events, row.reason_code, *([event] if row.id in ended else ())) for row in found]
+        await connection.execute(BLANK, rows)
         if ended:
             await connection.execute(_CANCEL, [{"b_id": id_, "b_now": now} for id_ in ended])
         still = [{"b_id": row.id} for row in found if row.status != Status.SENDING]
@@ -147,25 +131,6 @@ class Erasure:
         await connection.execute(delete(callbacks).where(mine, over))
         await connection.execute(update(callbacks).where(mine).values(reason_message=None))
         return await connection.scalar(select(func.count()).select_from(callbacks).where(mine)) or 0
-
-
-def _impersonal(event: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in event.items() if name in _KEPT}
-
-
-async def _drop(connection: AsyncConnection, ids: Sequence[UUID]) -> None:
-    """What speaks of them elsewhere: dead letters, messages that wait to be published, reports that came too early."""
-    letters = select(dead_letters.c.id).where(dead_letters.c.notification_id.in_(ids))
-    await _drop_letters(connection, list(await connection.scalars(letters)))
-    await connection.execute(delete(outbox).where(outbox.c.subject.in_(ids)))
-    await connection.execute(delete(held_reports).where(held_reports.c.notification_id.in_(ids)))
-
-
-async def _drop_letters(connection: AsyncConnection, letters: Sequence[UUID]) -> None:
-    """The letters, and what of them waits to be published; from the queue the janitor takes them."""
-    if letters:
-        await connection.execute(delete(outbox).where(outbox.c.subject.in_(letters)))
-        await connection.execute(delete(dead_letters).where(dead_letters.c.id.in_(letters)))
 
 
 def _contains_bytes(dialect: str, text: bytes) -> ColumnElement[bool]:

@@ -16,6 +16,7 @@ from angarium.platform.settings.sources import variable, wrong
 from angarium.platform.settings.values import (
     Duration,
     Networks,
+    Period,
     ProviderUrl,
     ProviderUrls,
     RateLimit,
@@ -154,6 +155,22 @@ class NotificationsDatabaseSettings(DatabaseSettings):
 
     notifications_database_url: str = Field(default_factory=sqlite_in_data_dir("notifications"), repr=False)
     notifications_read_database_url: str | None = Field(default=None, repr=False)
+
+
+SHORTEST_RETENTION = timedelta(hours=24)
+"""An idempotency key is good for that long, and it is deleted with its notification."""
+
+
+class RetentionSettings(Settings):
+    """How long finished notifications stay, and after how long their personal data is taken out; None: for ever."""
+
+    retention: Period = None
+    redact_after: Period = None
+
+    def refuse_unsafe(self) -> None:
+        super().refuse_unsafe()
+        if self.retention is not None and self.retention < SHORTEST_RETENTION:
+            raise wrong("retention", "must be off or at least 24h, as idempotency keys live that long")
 
 
 class UsersDatabaseSettings(DatabaseSettings):

@@ -15,6 +15,7 @@ from angarium.platform.settings.groups import (
     ProcessSettings,
     ProviderSettings,
     RateLimitSettings,
+    RetentionSettings,
     TemplatesDatabaseSettings,
     UsersDatabaseSettings,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "RateLimit",
     "RateLimitField",
     "RateLimitSettings",
+    "RetentionSettings",
     "RetryDelayList",
     "Settings",
     "TemplatesDatabaseSettings",

@@ -182,8 +182,21 @@ def parse_provider_urls(value: object) -> tuple[ProviderUrl, ...]:
     return tuple(item if isinstance(item, ProviderUrl) else ProviderUrl.parse(str(item)) for item in split_list(value))
 
 
+def parse_period(value: object) -> timedelta | None:
+    """A duration above zero; `off` is None. Raises ValueError."""
+    if value is None or str(value).strip().lower() == "off":
+        return None
+    period = parse_duration(value)
+    if period <= timedelta(0):
+        message = "must be off or longer than 0s"
+        raise ValueError(message)
+    return period
+
+
 Duration = Annotated[timedelta, NoDecode, BeforeValidator(parse_duration)]
 """A length of time: `250ms`, `10s`, `2m`, `1h`."""
+Period = Annotated[timedelta | None, NoDecode, BeforeValidator(parse_period)]
+"""A length of time, `90d`, or `off` (None)."""
 RetryDelayList = Annotated[tuple[timedelta, ...], NoDecode, BeforeValidator(parse_retry_delays)]
 """The waits between attempts, by comma: 10 ms to 24 h each, at most 20."""
 RateLimitField = Annotated[RateLimit | None, NoDecode, BeforeValidator(parse_rate_limit)]

@@ -66,6 +66,13 @@ class Metrics:
             "angarium_cache_requests", "Cache look-ups.", ["cache", "result"], registry=registry
         )
 
+        self.retention_rows_total = Counter(
+            "angarium_retention_rows",
+            "Rows deleted (prune) or redacted by age.",
+            ["task", "table"],
+            registry=registry,
+        )
+
     def render(self) -> bytes:
         """The exposition text (Prometheus text format 0.0.4)."""
         return generate_latest(self.registry)

@@ -11,6 +11,7 @@ from angarium.directory.port import Contacts, Templates
 from angarium.notifications.erasure import Erasure
 from angarium.notifications.publisher import OutboxPublisher
 from angarium.notifications.relay import Relay
+from angarium.notifications.retention import Elsewhere, Retention
 from angarium.notifications.store.held_reports import HeldReports
 from angarium.notifications.store.port import NotificationStore
 from angarium.notifications.store.reader import NotificationReader
@@ -60,6 +61,7 @@ from angarium.services.gateway.moving.reports import Receipts
 from angarium.services.gateway.moving.routes import DeliveryReportRoutes
 from angarium.services.gateway.moving.use_cases import Moves
 from angarium.services.gateway.reading.routes import NotificationRoutes
+from angarium.services.gateway.retention import KEPT_FOR_EVER, Periods, RetentionKeeper
 from angarium.services.gateway.routes.contact_versions import contact_versions_router
 from angarium.services.gateway.tenants.routes import TenantRoutes
 from angarium.services.gateway.tenants.use_cases import Tenants
@@ -111,6 +113,7 @@ class GatewayParts:
     limiter: RateLimiter | None = None
     callbacks: CallbackSender | None = None
     fast_paths: bool = True
+    periods: Periods = KEPT_FOR_EVER
 
 
 class Gateway:
@@ -135,6 +138,7 @@ class Gateway:
         )
         self.callbacks = CallbackStore(parts.engine, parts.clock, parts.identifiers)
         self.dispatcher = _dispatcher(parts, self.callbacks)
+        self.retention = _retention(parts)
         self.plain_texts = PlainTexts(parts.clock)
         self.own_tokens = OwnTokens(parts.service_token, parts.clock)
         self.tokens = BearerTokens(self.own_tokens, parts.tokens)
@@ -174,6 +178,8 @@ class Gateway:
         background.start("audit", self.audit.run)
         if self.dispatcher is not None:
             background.start("callbacks", self.dispatcher.run)
+        if parts.periods:
+            background.start("retention", self.retention.run)
 
     async def drain(self) -> None:
         """Finish what was taken in: commits, their publishing, the use of keys. Call once the server has stopped."""
@@ -236,8 +242,23 @@ class Gateway:
 
 
 def _erasure(parts: GatewayParts) -> Erasure:
-    elsewhere = (parts.caught.forget,) if parts.caught is not None else ()
-    return Erasure(parts.engine, parts.clock, elsewhere=elsewhere)
+    return Erasure(parts.engine, parts.clock, elsewhere=_elsewhere(parts))
+
+
+def _retention(parts: GatewayParts) -> RetentionKeeper:
+    return RetentionKeeper(
+        engine=parts.engine,
+        retention=Retention(parts.engine, parts.clock, elsewhere=_elsewhere(parts)),
+        periods=parts.periods,
+        metrics=parts.metrics,
+        clock=parts.clock,
+        logger=parts.logger,
+    )
+
+
+def _elsewhere(parts: GatewayParts) -> Sequence[Elsewhere]:
+    """What forgets notifications outside of `notification_db`: the mailbox."""
+    return (parts.caught.forget,) if parts.caught is not None else ()
 
 
 def _acceptor_parts(parts: GatewayParts, publisher: OutboxPublisher, lanes: FairLanes) -> AcceptorParts:

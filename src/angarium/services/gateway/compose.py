@@ -39,6 +39,7 @@ from angarium.services.gateway.mailbox.page import page_router
 from angarium.services.gateway.mailbox.routes import mailbox_router
 from angarium.services.gateway.mailbox.smtp_catcher import SmtpCatcher
 from angarium.services.gateway.mailbox.store import MailboxStore
+from angarium.services.gateway.retention import Periods
 from angarium.services.gateway.settings import GatewaySettings, acceptance_rules
 
 SEED_PAUSE = 1.0
@@ -143,6 +144,7 @@ async def _open_parts(
         rules=acceptance_rules(settings),
         fast_paths=settings.fast,
         callbacks=open_sender(settings, stack, clock),
+        periods=Periods(prune=settings.retention, redact=settings.redact_after),
         logger=logger,
         metrics=metrics,
         clock=clock,

@@ -11,6 +11,7 @@ from angarium.platform.settings.settings import (
     NotificationsDatabaseSettings,
     Port,
     ProviderSettings,
+    RetentionSettings,
 )
 from angarium.services.gateway.accepting.acceptance import AcceptanceRules
 
@@ -24,6 +25,7 @@ class GatewaySettings(
     ProviderSettings,
     MailboxSettings,
     CallbackSettings,
+    RetentionSettings,
 ):
     """The gateway's settings. Of the providers it only needs to know which channels have any."""
 

@@ -16,6 +16,7 @@ from angarium.platform.settings.settings import (
     MailboxSettings,
     NotificationsDatabaseSettings,
     ProviderSettings,
+    RetentionSettings,
 )
 
 
@@ -28,6 +29,7 @@ class Everything(
     ProviderSettings,
     MailboxSettings,
     CallbackSettings,
+    RetentionSettings,
 ):
     """All groups in one."""
 
@@ -130,6 +132,9 @@ def test_a_file_that_is_no_toml_is_refused(tmp_path: Path) -> None:
         ("ANGARIUM_CALLBACK_ALLOW", "canary"),
         ("ANGARIUM_WORKER_CONCURRENCY", "0"),
         ("ANGARIUM_QUEUE_MAX_LENGTH", "canary"),
+        ("ANGARIUM_RETENTION", "23h"),
+        ("ANGARIUM_RETENTION", "canary"),
+        ("ANGARIUM_REDACT_AFTER", "0s"),
     ],
 )
 def test_a_wrong_setting_is_one_line_that_names_it(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,3 +213,12 @@ def test_settings_do_not_change() -> None:
     settings = Everything.load()
     with pytest.raises(ValueError, match="frozen"):
         settings.host = "elsewhere"  # type: ignore[misc]  # what is tested
+
+
+@pytest.mark.parametrize(("value", "period"), [("off", None), ("90d", timedelta(days=90)), ("24h", timedelta(days=1))])
+def test_history_is_kept_for_a_period_or_for_ever(
+    value: str, period: timedelta | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (Everything.load().retention, Everything.load().redact_after) == (None, None)
+    environment(monkeypatch, {"ANGARIUM_RETENTION": value, "ANGARIUM_REDACT_AFTER": value})
+    assert (Everything.load().retention, Everything.load().redact_after) == (period, period)

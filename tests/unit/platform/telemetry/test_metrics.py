@@ -22,6 +22,7 @@ from angarium.platform.telemetry.metrics import Children, Metrics
         "dead_letters",
         "cache_requests_total",
         "rate_limited_total",
+        "retention_rows_total",
     ],
 )
 def test_every_instrument_of_the_contract_is_there(name: str) -> None:

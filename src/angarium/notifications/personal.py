@@ -1,0 +1,58 @@
+"""What is personal in the record of a notification, and how it is taken out.
+
+The one list, for the erasure of a user and for redaction by age. Not a hot path: SQLAlchemy Core, one form for every
+database. Columns that identify a record stay as callers chose them: ids, `request_id`, correlation, template.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from angarium.notifications.store.schema import dead_letters, held_reports, notifications, outbox
+
+_KEPT = frozenset({"event", "at", "status", "attempt", "times", "provider", "outcome", "duration_ms", "next_at"})
+"""Of an event; a provider's answer may repeat the address."""
+
+BLANK = (
+    update(notifications)
+    .where(notifications.c.id == bindparam("b_id"))
+    .values(
+        variables={}, metadata={}, recipient=None, events=bindparam("b_events"), reason_message=bindparam("b_message")
+    )
+)
+"""Takes the arguments of `blank_row`."""
+
+
+def blank_row(
+    identifier: UUID, events: Sequence[Mapping[str, Any]], reason_code: str | None, *more: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The arguments of BLANK; `more` events are added as they are."""
+    return {
+        "b_id": identifier,
+        "b_events": [*map(impersonal, events), *more],
+        "b_message": None if reason_code is None else "",
+    }
+
+
+def impersonal(event: Mapping[str, Any]) -> dict[str, Any]:
+    """An event without what a provider or a caller wrote."""
+    return {name: value for name, value in event.items() if name in _KEPT}
+
+
+async def drop_traces(connection: AsyncConnection, ids: Sequence[UUID]) -> int:
+    """Delete dead letters, unpublished messages and early delivery reports of these; how many dead letters."""
+    letters = list(await connection.scalars(select(dead_letters.c.id).where(dead_letters.c.notification_id.in_(ids))))
+    await drop_letters(connection, letters)
+    await connection.execute(delete(outbox).where(outbox.c.subject.in_(ids)))
+    await connection.execute(delete(held_reports).where(held_reports.c.notification_id.in_(ids)))
+    return len(letters)
+
+
+async def drop_letters(connection: AsyncConnection, letters: Sequence[UUID]) -> None:
+    """Delete dead letters and their unpublished messages; the janitor takes them from `failed.queue`."""
+    if letters:
+        await connection.execute(delete(outbox).where(outbox.c.subject.in_(letters)))
+        await connection.execute(delete(dead_letters).where(dead_letters.c.id.in_(letters)))

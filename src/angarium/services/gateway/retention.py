@@ -1,0 +1,115 @@
+"""The loop behind `RETENTION` and `REDACT_AFTER`."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from angarium.contracts.fields import rfc3339
+from angarium.notifications.retention import Retention, Task
+from angarium.platform.clock import Clock
+from angarium.platform.database.turns import alone
+from angarium.platform.telemetry.logging import Logger
+from angarium.platform.telemetry.metrics import Metrics
+
+TURN = 0x616E6772  # "angr": the advisory lock of the one gateway that does it
+SHORTEST_PAUSE = timedelta(seconds=1)
+LONGEST_PAUSE = timedelta(minutes=10)
+"""Between two passes: a hundredth of the shorter period, within these."""
+SHORTEST_REST = 0.02
+"""Seconds between two pieces; after a longer piece as long as that took, so that half of the time is left to others."""
+OVERLAP = timedelta(hours=1)
+"""A pass looks again at what is younger by this than what the last one reached: it may have ended since."""
+WHOLE_EVERY = timedelta(hours=24)
+"""How often a pass looks at everything, for what ended long after it was accepted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Periods:
+    """How long finished notifications stay, and how long what is personal in them; None: for ever."""
+
+    prune: timedelta | None = None
+    redact: timedelta | None = None
+
+    def __bool__(self) -> bool:
+        return self.prune is not None or self.redact is not None
+
+    @property
+    def pause(self) -> timedelta:
+        """Between two passes."""
+        shortest = min(period for period in (self.prune, self.redact) if period is not None)
+        return min(max(shortest / 100, SHORTEST_PAUSE), LONGEST_PAUSE)
+
+
+KEPT_FOR_EVER = Periods()
+_DONE = {Task.PRUNE: "retention.pruned", Task.REDACT: "retention.redacted"}
+
+
+class RetentionKeeper:
+    """Deletes and redacts in the background; one gateway at a time over all."""
+
+    def __init__(
+        self,
+        *,
+        engine: AsyncEngine,
+        retention: Retention,
+        periods: Periods,
+        metrics: Metrics,
+        clock: Clock,
+        logger: Logger,
+    ) -> None:
+        self._engine = engine
+        self._retention = retention
+        self._periods = periods
+        self._metrics = metrics
+        self._clock = clock
+        self._logger = logger
+        self._redacted_until: datetime | None = None
+        self._whole_at: datetime | None = None
+
+    async def run(self) -> None:
+        """Pass after pass until cancelled. Raises DatabaseUnavailable; then run it again."""
+        self._logger.info(
+            "retention.on", retention=_words(self._periods.prune), redact_after=_words(self._periods.redact)
+        )
+        while True:
+            await self.once()
+            await self._clock.sleep(self._periods.pause.total_seconds())
+
+    async def once(self) -> bool:
+        """One pass over what is due; False: another gateway is at it."""
+        async with alone(self._engine, TURN) as mine:
+            if not mine:
+                return False
+            now = self._clock.now()
+            if self._periods.prune is not None:
+                await self._do(Task.PRUNE, now - self._periods.prune)
+            if self._periods.redact is not None:
+                await self._redact(now, now - self._periods.redact)
+        return True
+
+    async def _redact(self, now: datetime, before: datetime) -> None:
+        """What was redacted stays and would be read again at every pass, so most passes begin where the last ended."""
+        whole = self._whole_at is None or self._redacted_until is None or now >= self._whole_at + WHOLE_EVERY
+        since = None if whole or self._redacted_until is None else self._redacted_until - OVERLAP
+        await self._do(Task.REDACT, before, since)
+        self._redacted_until = before
+        if whole:
+            self._whole_at = now
+
+    async def _do(self, task: Task, before: datetime, since: datetime | None = None) -> None:
+        notifications, letters = 0, 0
+        begun = self._clock.monotonic()
+        async for step in self._retention.run(task, before, since=since):
+            self._metrics.retention_rows_total.labels(str(task), "notifications").inc(step.notifications)
+            self._metrics.retention_rows_total.labels(str(task), "dead_letters").inc(step.dead_letters)
+            notifications += step.notifications
+            letters += step.dead_letters
+            await self._clock.sleep(max(SHORTEST_REST, self._clock.monotonic() - begun))
+            begun = self._clock.monotonic()
+        if notifications or letters:
+            self._logger.info(_DONE[task], notifications=notifications, dead_letters=letters, before=rfc3339(before))
+
+
+def _words(period: timedelta | None) -> str:
+    return "off" if period is None else f"{period.total_seconds() / 86400:g}d"
