@@ -1,10 +1,11 @@
-"""The settings of the commands that talk to a gateway, and of `angarium migrate`."""
+"""The settings of the commands that talk to a gateway, of `angarium migrate` and of `angarium prune`."""
 
 from pydantic import Field, SecretStr
 
 from angarium.platform.settings.base import Settings
 from angarium.platform.settings.groups import (
     NotificationsDatabaseSettings,
+    RetentionSettings,
     TemplatesDatabaseSettings,
     UsersDatabaseSettings,
     require_http,
@@ -37,3 +38,7 @@ class ClientSettings(Settings):
 
 class MigrationSettings(NotificationsDatabaseSettings, UsersDatabaseSettings, TemplatesDatabaseSettings):
     """The databases of `angarium migrate`; SQLite files in `DATA_DIR` by default."""
+
+
+class PruneSettings(NotificationsDatabaseSettings, RetentionSettings):
+    """The database of `angarium prune`, and the periods that it takes where none is given."""
