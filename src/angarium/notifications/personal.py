@@ -13,7 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from angarium.notifications.store.schema import dead_letters, held_reports, notifications, outbox
 
-_KEPT = frozenset({"event", "at", "status", "attempt", "times", "provider", "outcome", "duration_ms", "next_at"})
+_KEPT = frozenset(
+    {"event", "at", "status", "attempt", "times", "since", "provider", "outcome", "duration_ms", "next_at"}
+)
 """Of an event; a provider's answer may repeat the address."""
 
 BLANK = (

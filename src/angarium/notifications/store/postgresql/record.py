@@ -2,6 +2,7 @@
 """Results, and moves by hand, on PostgreSQL."""
 
 from angarium.contracts.statuses import TRANSITIONS, Status
+from angarium.notifications.store import timeline
 from angarium.notifications.store.postgresql.dead_letters import LETTER_COLUMNS
 from angarium.notifications.store.postgresql.outbox import MESSAGE_COLUMNS
 from angarium.notifications.store.postgresql.sql import (
@@ -30,6 +31,24 @@ _LETTERS = ", ".join(LETTER_COLUMNS)
 _MESSAGES = ", ".join(MESSAGE_COLUMNS)
 _RESULTS = ", ".join(RESULT_COLUMNS)
 
+_KINDS = ", ".join(f"'{kind}'" for kind in timeline.FOLDED)
+_KEY = ", ".join(f"entry -> '{name}'" for name in timeline.FOLDED_BY)
+_FOLDED = f"""(
+    SELECT jsonb_agg(line ORDER BY place) FROM (
+        SELECT max(place) AS place, CASE WHEN count(*) = 1 THEN (array_agg(entry))[1]
+            ELSE (array_agg(entry ORDER BY place DESC))[1] || jsonb_build_object(
+                'times', sum(coalesce((entry ->> 'times')::int, 1)),
+                'since', (array_agg(coalesce(entry -> 'since', entry -> 'at') ORDER BY place))[1])
+            END AS line
+        FROM (
+            SELECT entry, place, max(place) FILTER (WHERE entry ->> 'event' NOT IN ({_KINDS})) OVER () AS before
+            FROM jsonb_array_elements(n.events || r.events) WITH ORDINALITY AS told (entry, place)
+        ) AS told
+        GROUP BY CASE WHEN place > coalesce(before, 0) THEN jsonb_build_array({_KEY}) ELSE to_jsonb(place) END
+    ) AS folded
+)"""
+"""As `timeline.folded`."""
+
 RECORD = f"""
     UPDATE notifications n SET
         status = r.status,
@@ -46,7 +65,7 @@ RECORD = f"""
         provider_message_id = coalesce(r.provider_message_id, n.provider_message_id),
         sent_at = CASE r.status WHEN 'sent' THEN now() ELSE n.sent_at END,
         updated_at = now(),
-        events = n.events || r.events
+        events = CASE WHEN r.status = 'pending' THEN {_FOLDED} ELSE n.events || r.events END
     FROM unnest({arrays(RESULT_COLUMNS)}) AS r ({_RESULTS})
     WHERE n.id = ANY($1::uuid[]) AND n.id = r.id AND (n.status = 'sending' AND n.claim_token = r.claim_token) IS TRUE
     RETURNING n.id

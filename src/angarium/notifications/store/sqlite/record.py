@@ -1,6 +1,7 @@
 # ruff: noqa: S608 - what is put into these strings are constants of this package; every value is an argument
 """Results, and moves by hand, on SQLite."""
 
+import json
 import sqlite3
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -12,6 +13,7 @@ from angarium.notifications.store.arguments import first_of_each, result_row
 from angarium.notifications.store.sqlite.dead_letters import keep_letters
 from angarium.notifications.store.sqlite.outbox import enqueue_work, keep
 from angarium.notifications.store.sqlite.sql import APPEND, appendix, micros
+from angarium.notifications.store.timeline import folded
 from angarium.notifications.store.timing import DUE_GRACE, PENDING_GRACE, RESULT_OUTBOX_LEASE
 from angarium.platform.database.types import to_microseconds
 
@@ -43,11 +45,21 @@ def record(connection: sqlite3.Connection, now: int, results: Sequence[Result]) 
 def _write(connection: sqlite3.Connection, now: int, result: Result) -> bool:
     change = _change(result, now)
     if connection.execute(_WRITE, change).rowcount == 1:
+        if result.status is Status.PENDING:
+            _fold(connection, change["id"])
         keep_letters(connection, now, [result.dead_letter] if result.dead_letter else [])
         keep(connection, result.outbox, available_at=now + micros(RESULT_OUTBOX_LEASE))
         return True
     # It may stand there already: a repetition after an answer that was lost.
     return connection.execute(_STANDS, change).fetchone() is not None
+
+
+def _fold(connection: sqlite3.Connection, identifier: str) -> None:
+    [kept] = connection.execute("SELECT events FROM notifications WHERE id = ?", (identifier,)).fetchone()
+    events = json.loads(kept)
+    if len(short := folded(events)) < len(events):
+        text = json.dumps(short, ensure_ascii=False, separators=(",", ":"))
+        connection.execute("UPDATE notifications SET events = ? WHERE id = ?", (text, identifier))
 
 
 def _change(result: Result, now: int) -> dict[str, Any]:
