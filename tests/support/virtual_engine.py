@@ -76,7 +76,7 @@ class Rows:
         row, now = self.rows.get(id_), self._clock.now()
         if row is None or row.status not in {Status.PENDING, Status.RETRYING, Status.SENDING}:
             return NothingToDo(id_, None if row is None else row.status)
-        if row.attempt and now < row.until:
+        if now < row.until:
             return NotNow(id_, row.until - now)
         row.status, row.token, row.until = Status.SENDING, token, now + lease
         row.attempt += 1

@@ -9,9 +9,10 @@ from angarium.contracts.errors import Transient
 from angarium.contracts.statuses import ADDRESS_FIELD, Channel, Status
 from angarium.contracts.templates import CompiledTemplate
 from angarium.contracts.users import Contact
+from angarium.delivery.away import Away
 from angarium.delivery.preferences import OptedOut, Quiet, decide
 from angarium.delivery.provider import Address, InvalidAddress
-from angarium.delivery.results import UNANSWERED_WAIT, Results
+from angarium.delivery.results import Results
 from angarium.delivery.schedule import delays_of
 from angarium.delivery.work import Asked, People, Person, Ready, Step, Unrendered
 from angarium.directory.port import Contacts, DirectoryUnavailable, Templates
@@ -57,6 +58,7 @@ class Preparation:
         self._clock = clock
         self._logger = logger
         self._mandatory = frozenset(mandatory)
+        self._users_away, self._templates_away = Away(clock), Away(clock)
 
     async def ask(self, people: Iterable[Person]) -> Asked:
         """Their contacts as they are now; those of whom nobody can say are missing."""
@@ -70,6 +72,8 @@ class Preparation:
                 told = await self._contacts.current(tenant, ids)
             except Transient:
                 continue
+            if told:
+                self._users_away.over()
             known.update({(tenant, user_id): contact for user_id, contact in told.items()})
         return Asked(at, known)
 
@@ -138,7 +142,8 @@ class Preparation:
         try:
             template = await self._templates.version(claimed.tenant, claimed.template_code, claimed.template_version)
         except DirectoryUnavailable:
-            return self._results.deferred(claimed, UNANSWERED_WAIT)
+            return self._results.deferred(claimed, self._templates_away.wait())
+        self._templates_away.over()
         delays = delays_of(template, self._delays)
         if claimed.attempt > len(delays) + 1:
             return self._results.failed(claimed, Reason("retries_exhausted", "no attempt was ever answered"))
@@ -166,7 +171,7 @@ class Preparation:
     def _wanted(self, claimed: Claimed, person: Person, contacts: People) -> Contact | Result:
         """The contact, or why nothing may be sent to it now."""
         if person not in contacts:
-            return self._results.deferred(claimed, UNANSWERED_WAIT)
+            return self._results.deferred(claimed, self._users_away.wait())
         contact = contacts[person]
         if contact is None:
             return self._results.ended(claimed, Status.SKIPPED, Reason("user_not_found", "the user was deleted"))

@@ -18,7 +18,7 @@ from angarium.platform.identifiers import Identifiers
 
 ANSWER_LIMIT = 500
 UNANSWERED_WAIT = timedelta(seconds=2)
-"""How long a send waits when users or templates cannot say what it needs."""
+"""How long a send waits whose provider refuses our configuration."""
 
 
 class Attempt(msgspec.Struct, frozen=True):
