@@ -9,7 +9,9 @@ from tests.support.delivering import Bench, delivering
 
 
 async def _letters(bench: Bench) -> int:
-    return (await bench.reader.letters("default", DeadLetterFilter())).total
+    total = (await bench.reader.letters("default", DeadLetterFilter())).total
+    assert total is not None
+    return total
 
 
 async def test_only_the_last_failure_is_a_dead_letter(tmp_path: Path) -> None:
