@@ -81,7 +81,7 @@ async def mailbox_gateway(folder: Path, *, kept: int = 10_000) -> AsyncIterator[
         authenticator=KeyTable(),
         clock=clock,
         identifiers=identifiers,
-        body_limits={"/internal/v1/mailbox": 16 * 1024 * 1024},
+        body_limits={"/internal/v1/mailbox/messages": 16 * 1024 * 1024},
         routers=(mailbox_router(store), page_router(store)),
     )
     try:
