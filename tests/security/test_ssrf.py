@@ -10,11 +10,19 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from angarium.channels.webhook.providers.http import HttpProvider
+from angarium.contracts.statuses import Channel
+from angarium.delivery.outcome import Permanent, Retry
+from angarium.platform.clock import SystemClock
 from angarium.platform.http.guard.addresses import AddressRefused, permitted
 from angarium.platform.http.guard.guarded import GuardedClient, Resolve, SystemResolver, TargetRefused
+from angarium.platform.http.guard.posting import SignedPosts
+from angarium.platform.http.guard.signing import Signer
 from tests.support.certificates import make_certificates
 from tests.support.endpoint import endpoint
+from tests.support.outbound import outbound
 
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 LOOPBACK = (ip_network("127.0.0.0/8"),)
 INSIDE = [
     "0.0.0.0",  # noqa: S104 - an address to refuse
@@ -200,3 +208,27 @@ async def test_no_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPat
         async with guarded(allowed=LOOPBACK) as client:
             await ask(client, served.url())
     assert (len(served.received), proxy.received) == (1, [])
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("host", WRITTEN_ODDLY)
+async def test_no_webhook_goes_inside_however_its_url_is_written(host: str, scheme: str) -> None:
+    async with endpoint() as inside, guarded() as client:
+        provider = HttpProvider(SignedPosts(client, Signer([SECRET]), SystemClock()))
+        url = f"{scheme}://{host}:{inside.port}/"
+        outcome = await provider.send(outbound(Channel.WEBHOOK, to=url))
+    assert outcome in (
+        Permanent("refused: the address is not allowed", code="invalid_address"),
+        Permanent("refused: a URL with credentials is not asked", code="invalid_address"),
+        Permanent("refused: this is no URL", code="invalid_address"),
+        Retry("cannot connect", provider_fault=False),
+    )
+    assert inside.received == []
+
+
+@pytest.mark.parametrize("address", INSIDE)
+async def test_no_webhook_goes_to_a_name_that_leads_inside(address: str) -> None:
+    async with guarded(names(hook_example=[address])) as client:
+        provider = HttpProvider(SignedPosts(client, Signer([SECRET]), SystemClock()))
+        outcome = await provider.send(outbound(Channel.WEBHOOK, to="https://hook.example/"))
+    assert outcome == Permanent("refused: the address is not allowed", code="invalid_address")

@@ -1,6 +1,7 @@
 """The wait for a permit: no attempt, ended by a stop, and followed by a last look at lease and wishes."""
 
 import asyncio
+import json
 import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,7 @@ from angarium.contracts.users import Preferences
 from angarium.delivery import preparation
 from angarium.delivery.leases import LEASE, MARGIN, LeaseKeeper
 from angarium.delivery.outcome import Ambiguous, Configuration, Outcome, Retry, Sent
-from angarium.delivery.provider import ImmediatePermit, NoPermit, Outbound
+from angarium.delivery.provider import Busy, ImmediatePermit, NoPermit, Outbound
 from angarium.delivery.routing import PAUSE, Router
 from angarium.delivery.waiting import WaitCut, Waiting
 from tests.support.clock import ManualClock
@@ -50,6 +51,33 @@ async def test_waiting_for_a_permit_is_no_attempt(tmp_path: Path) -> None:
             await bench.ends_as(notification_id, "sent")
             assert (await view_of(bench, notification_id)).attempts == 1
         assert set(Counter(o.notification_id for o in bench.provider.received).values()) == {1}
+
+
+async def test_what_finds_its_host_busy_waits_and_uses_no_attempt(tmp_path: Path) -> None:
+    busy = iter([timedelta(milliseconds=10)] * 3)
+
+    def script(_message: Outbound) -> Outcome:
+        for wait in busy:
+            raise Busy(wait)
+        return Sent("200", "id")
+
+    async with delivering(tmp_path) as bench:
+        bench.provider.script = script
+        [notification_id] = await bench.accept()
+        await bench.ends_as(notification_id, "sent")
+        assert (await view_of(bench, notification_id)).attempts == 1
+        assert [event for event in await events_of(bench, notification_id) if event == "attempt"] == ["attempt"]
+        assert len(bench.provider.received) == 4
+        assert {message.attempt for message in bench.provider.received} == {1}
+
+
+async def test_a_message_carries_what_its_sender_gave(tmp_path: Path) -> None:
+    async with delivering(tmp_path) as bench:
+        [notification_id] = await bench.accept(metadata='{"order": 42}')
+        await bench.ends_as(notification_id, "sent")
+    [message] = bench.provider.received
+    assert (message.template_code, message.variables) == ("welcome", {"name": "Ann"})
+    assert json.loads(message.metadata) == {"order": 42}
 
 
 async def test_a_stop_puts_off_at_once_what_waits(tmp_path: Path) -> None:

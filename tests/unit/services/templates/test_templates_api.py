@@ -180,10 +180,14 @@ async def test_each_channel_requires_only_its_own_variables(client: httpx2.Async
     await created(client, subject="S", required_variables=None, title="{{ name }}", **parts)
     compiled = await client.get("/internal/v1/templates/welcome/versions/1", headers=SERVICE)
     needed = compiled.json()["data"]["channel_variables"]
-    assert needed == {"email": ["name", "url", "code"], "push": ["name"], "sms": ["code"]}
+    assert needed == {
+        "email": ["name", "url", "code"], "push": ["name"], "sms": ["code"], "webhook": ["name", "code"]
+    }  # fmt: skip
     await created(client, code="listed", content="<p>{{ a }}</p>", text="t", required_variables=["a", "unused"])
     compiled = await client.get("/internal/v1/templates/listed/versions/1", headers=SERVICE)
-    assert compiled.json()["data"]["channel_variables"] == {"email": ["a", "unused"], "sms": ["unused"]}
+    assert compiled.json()["data"]["channel_variables"] == {
+        "email": ["a", "unused"], "sms": ["unused"], "webhook": ["unused"]
+    }  # fmt: skip
 
 
 async def test_a_preview_that_fails_says_why(client: httpx2.AsyncClient) -> None:

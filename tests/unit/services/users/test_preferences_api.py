@@ -149,19 +149,20 @@ async def test_mandatory_categories_cannot_be_switched_off(
     assert [detail["field"] for detail in user.json()["error"]["details"]] == ["preferences.categories.security.email"]
 
 
-async def test_the_three_booleans_show_in_the_user(client: httpx2.AsyncClient, path: str) -> None:
+async def test_the_channels_switches_show_in_the_user(client: httpx2.AsyncClient, path: str) -> None:
     await client.put(path, json=WHOLE)
     user = (await client.get(path.removesuffix("/preferences"))).json()["data"]
-    assert user["preferences"] == {"email": False, "push": True, "sms": True}
+    assert user["preferences"] == {"email": False, "push": True, "sms": True, "webhook": True}
 
 
 switch = st.sampled_from([True, False])
-switches = st.builds(ChannelSwitches, email=switch, push=switch, sms=switch)
+switches = st.builds(ChannelSwitches, email=switch, push=switch, sms=switch, webhook=switch)
 preferences = st.builds(
     Preferences,
     email=switch,
     push=switch,
     sms=switch,
+    webhook=switch,
     categories=st.dictionaries(st.sampled_from(["a", "b", "c"]), switches),
 )
 

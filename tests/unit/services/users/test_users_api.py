@@ -14,6 +14,7 @@ JOHN = {
     "email": "John.Doe@Example.COM",
     "phone": "+1 (415) 555-0123",
     "push_token": "token123",
+    "webhook": "https://hooks.example/john",
     "preferences": {"sms": False},
     "locale": "en",
     "timezone": "Europe/Paris",
@@ -24,7 +25,8 @@ SHOWN = {
     "email": "John.Doe@example.com",
     "phone": "+14155550123",
     "push_token": "token123",
-    "preferences": {"email": True, "push": True, "sms": False},
+    "webhook": "https://hooks.example/john",
+    "preferences": {"email": True, "push": True, "sms": False, "webhook": True},
     "locale": "en",
     "timezone": "Europe/Paris",
     "metadata": {"plan": "pro"},
@@ -72,22 +74,24 @@ async def test_addresses_that_can_be_sent_to_can_be_stored(client: httpx2.AsyncC
     assert answer.json()["data"]["email"] == f"a@{address[2:].lower()}"
 
 
-@pytest.mark.parametrize("address", ["email", "phone", "push_token"])
+@pytest.mark.parametrize("address", ["email", "phone", "push_token", "webhook"])
 async def test_one_address_suffices(client: httpx2.AsyncClient, address: str) -> None:
     answer = await client.post("/users", json={"name": "A", address: JOHN[address]})
     assert answer.status_code == 201
-    assert answer.json()["data"]["preferences"] == {"email": True, "push": True, "sms": True}
+    assert answer.json()["data"]["preferences"] == {"email": True, "push": True, "sms": True, "webhook": True}
 
 
 WRONG: Sequence[tuple[Any, ...]] = [
     ({"name": None}, {"name"}),
     ({"name": ""}, {"name"}),
     ({"name": "a\nb"}, {"name"}),
-    ({"email": None, "phone": None, "push_token": None}, {"email"}),
+    ({"email": None, "phone": None, "push_token": None, "webhook": None}, {"email"}),
     ({"email": "no-address"}, {"email"}),
     ({"email": "a@evil.com, b@x.org"}, {"email"}),
     ({"email": "a@b.com\r\nBcc: c@d.com"}, {"email"}),
     ({"phone": "4155550123"}, {"phone"}),
+    ({"webhook": "http://hooks.example/"}, {"webhook"}),
+    ({"webhook": "hooks.example"}, {"webhook"}),
     ({"phone": "+12"}, {"phone"}),
     ({"phone": "+1800FLOWERS"}, {"phone"}),
     ({"timezone": "Mars/Olympus"}, {"timezone"}),
@@ -295,7 +299,7 @@ async def test_null_in_a_post_is_the_same_as_not_given(client: httpx2.AsyncClien
     wishes = {"email": None, "sms": False, "categories": None, "quiet_hours": None}
     answer = await client.post("/users", json={"name": "A", "email": "a@b.test", **nulls, "preferences": wishes})
     assert answer.status_code == 201, answer.text
-    assert answer.json()["data"]["preferences"] == {"email": True, "push": True, "sms": False}
+    assert answer.json()["data"]["preferences"] == {"email": True, "push": True, "sms": False, "webhook": True}
 
 
 async def test_a_user_carries_its_id_under_both_names(client: httpx2.AsyncClient) -> None:
@@ -309,7 +313,12 @@ async def test_patch_changes_what_it_names(client: httpx2.AsyncClient) -> None:
     path = f"/users/{user['user_id']}"
     answer = await client.patch(path, json={"phone": None, "timezone": None, "preferences": {"push": False}})
     assert answer.status_code == 200
-    expected = {**SHOWN, "phone": None, "timezone": None, "preferences": {"email": True, "push": False, "sms": False}}
+    expected = {
+        **SHOWN,
+        "phone": None,
+        "timezone": None,
+        "preferences": {"email": True, "push": False, "sms": False, "webhook": True},
+    }
     assert expected.items() <= answer.json()["data"].items()
 
 
@@ -322,7 +331,7 @@ async def test_patch_cannot_take_away_what_everyone_has(client: httpx2.AsyncClie
 
 
 async def test_patch_cannot_make_a_user_unreachable(client: httpx2.AsyncClient) -> None:
-    user = await create(client, phone=None, push_token=None)
+    user = await create(client, phone=None, push_token=None, webhook=None)
     path = f"/users/{user['user_id']}"
     answer = await client.patch(path, json={"email": None})
     assert answer.status_code == 400
