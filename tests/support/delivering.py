@@ -11,6 +11,7 @@ from uuid import UUID
 
 import msgspec
 
+from angarium.channels.email.address import addresses_of
 from angarium.contracts.statuses import Channel, DeliveryPolicy
 from angarium.contracts.templates import ChannelSources, CompiledTemplate
 from angarium.contracts.users import Contact, Preferences
@@ -240,7 +241,7 @@ async def delivering(
         mandatory=mandatory,
         unsubscribing=unsubscribing,
     )
-    kit = ChannelKit(Channel.EMAIL, [provider, *others], lambda address: address)
+    kit = ChannelKit(Channel.EMAIL, [provider, *others], addresses_of, lambda address: address)
     engine = build_engine(kit, parts, retry_delays=DELAYS, concurrency=concurrency, prefetch=64)
     await broker.declare(parts.topology)
     running = asyncio.create_task(engine.run(stop))

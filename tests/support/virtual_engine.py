@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 
 import msgspec
 
+from angarium.channels.email.address import addresses_of
 from angarium.contracts.messages import WORK_EXCHANGE
 from angarium.contracts.statuses import Channel, Status
 from angarium.delivery.composition import ChannelKit, EngineParts, build_engine
@@ -215,7 +216,7 @@ async def virtual_engine(*, concurrency: int = 128, prefetch: int = 256) -> Asyn
         logger=make_logger("test", format="json", level="error", stream=log),
         worker="test:1",
     )
-    kit = ChannelKit(Channel.EMAIL, [provider], lambda address: address)
+    kit = ChannelKit(Channel.EMAIL, [provider], addresses_of, lambda address: address)
     engine = build_engine(kit, parts, retry_delays=DELAYS, concurrency=concurrency, prefetch=prefetch)
     await broker.declare(parts.topology)
     stop = asyncio.Event()

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from angarium.contracts.statuses import Channel
 from angarium.delivery.composition import ChannelKit
-from angarium.delivery.preparation import CheckAddress
+from angarium.delivery.preparation import AddressesOf, CheckAddress
 from angarium.delivery.process import ProviderParts
 from angarium.delivery.providers.mailbox import MailboxProvider
 from angarium.delivery.providers.registry import Factory, build_providers, without_parameters
@@ -20,6 +20,7 @@ def make_kit(
     settings: WorkerSettings,
     parts: ProviderParts,
     *,
+    addresses_of: AddressesOf,
     check_address: CheckAddress,
     own: Mapping[str, Factory],
     sender: str = "",
@@ -34,6 +35,5 @@ def make_kit(
         "sandbox": without_parameters(SandboxProvider),
     }
     variable = f"ANGARIUM_{channel.upper()}_PROVIDERS"
-    return ChannelKit(
-        channel, build_providers(settings.providers(channel), factories, variable=variable), check_address
-    )
+    providers = build_providers(settings.providers(channel), factories, variable=variable)
+    return ChannelKit(channel, providers, addresses_of, check_address)

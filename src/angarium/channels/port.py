@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from angarium.contracts.statuses import Channel
-from angarium.delivery.preparation import CheckAddress
+from angarium.delivery.preparation import AddressesOf, CheckAddress
 from angarium.delivery.process import KitFactory
 from angarium.delivery.settings import WorkerSettings
 
@@ -12,7 +12,8 @@ from angarium.delivery.settings import WorkerSettings
 class ChannelEntry:
     """One channel. `port`: where its worker answers by default. `schemes`: its providers' URLs.
 
-    `build_kit` makes what an engine runs; `check_address` is the channel's own check of an address.
+    `build_kit` makes what an engine runs. `addresses_of` says where the channel reaches a stored user, `check_address`
+    whether an address can be right.
     """
 
     channel: Channel
@@ -20,4 +21,5 @@ class ChannelEntry:
     schemes: frozenset[str]
     settings: type[WorkerSettings]
     build_kit: KitFactory
+    addresses_of: AddressesOf
     check_address: CheckAddress

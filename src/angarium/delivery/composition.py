@@ -13,7 +13,7 @@ from angarium.delivery.engine import Engine
 from angarium.delivery.intake import Intake
 from angarium.delivery.leases import LeaseKeeper
 from angarium.delivery.parking import Parking
-from angarium.delivery.preparation import CheckAddress, Preparation
+from angarium.delivery.preparation import AddressesOf, CheckAddress, Preparation
 from angarium.delivery.provider import Provider
 from angarium.delivery.providers.sandbox import SandboxProvider
 from angarium.delivery.recording import Recorder
@@ -35,10 +35,11 @@ from angarium.rendering.renderer import Renderer
 
 @dataclass(frozen=True, slots=True)
 class ChannelKit:
-    """What a channel brings: its providers in order of preference, and the check of its addresses."""
+    """What a channel brings: its providers in order of preference, where it reaches a user, and its address check."""
 
     channel: Channel
     providers: Sequence[Provider]
+    addresses_of: AddressesOf
     check_address: CheckAddress
 
 
@@ -81,6 +82,7 @@ def build_engine(
         contacts=parts.contacts,
         templates=parts.templates,
         renderer=parts.renderer,
+        addresses_of=kit.addresses_of,
         check_address=kit.check_address,
         results=results,
         delays=retry_delays,

@@ -23,6 +23,8 @@ from angarium.rendering.content import Content, is_blank
 from angarium.rendering.problems import RenderFailed
 from angarium.rendering.renderer import Renderer
 
+AddressesOf = Callable[[Contact], Sequence[Address]]
+"""Where the channel reaches a stored user; nothing: it does not."""
 CheckAddress = Callable[[Address], Address]
 """The channel's own check: the address in its canonical form, or InvalidAddress."""
 
@@ -41,6 +43,7 @@ class Preparation:
         contacts: Contacts,
         templates: Templates,
         renderer: Renderer,
+        addresses_of: AddressesOf,
         check_address: CheckAddress,
         results: Results,
         delays: Sequence[timedelta],
@@ -52,6 +55,7 @@ class Preparation:
         self._contacts = contacts
         self._templates = templates
         self._renderer = renderer
+        self._addresses_of = addresses_of
         self._check_address = check_address
         self._results = results
         self._delays = delays
@@ -107,7 +111,7 @@ class Preparation:
         contact = self._wanted(claimed, person, contacts)
         if isinstance(contact, Result):
             return contact
-        same = self._checked(claimed, _addresses_of(contact, claimed.channel))[0] == ready.addresses
+        same = self._checked(claimed, self._addresses_of(contact))[0] == ready.addresses
         return None if same else self._results.deferred(claimed, timedelta(0))
 
     def broken(self, claimed: Claimed, error: Exception) -> Result:
@@ -165,7 +169,7 @@ class Preparation:
             contact = self._wanted(claimed, person, asked.contacts)
             if isinstance(contact, Result):
                 return contact
-            addresses = _addresses_of(contact, claimed.channel)
+            addresses = self._addresses_of(contact)
         return self._address(Unrendered(claimed, template, (), delays, asked.at), addresses)
 
     def _wanted(self, claimed: Claimed, person: Person, contacts: People) -> Contact | Result:
@@ -238,27 +242,6 @@ def _person(claimed: Claimed) -> Person | None:
     if claimed.recipient is not None or claimed.user_id is None:
         return None
     return claimed.tenant, UUID(claimed.user_id)
-
-
-def _addresses_of(contact: Contact, channel: Channel) -> Sequence[Address]:
-    match channel:
-        case Channel.EMAIL:
-            return [Address(contact.email, contact.name)] if contact.email else []
-        case Channel.SMS:
-            return [Address(contact.phone, contact.name)] if contact.phone else []
-        case Channel.WEBHOOK:
-            return [Address(contact.webhook, contact.name)] if contact.webhook else []
-        case Channel.PUSH:
-            return [
-                Address(
-                    device.token if isinstance(device.token, str) else "",
-                    contact.name,
-                    platform=device.platform,
-                    device_id=device.device_id,
-                    subscription=None if isinstance(device.token, str) else device.token,
-                )
-                for device in contact.devices
-            ]
 
 
 def _addresses_of_recipient(claimed: Claimed) -> Sequence[Address]:

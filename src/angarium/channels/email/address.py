@@ -1,10 +1,11 @@
 """Whether an email address can be right, before anything is sent to it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
 
 from angarium.contracts.addresses import email_address
+from angarium.contracts.users import Contact
 from angarium.delivery.provider import Address, InvalidAddress
 
 
@@ -20,3 +21,8 @@ def check_address(address: Address, rule: Callable[[str], str] = email_address) 
     """`address` with its value in the form to send to. Raises InvalidAddress."""
     checked = check(address.value, rule)
     return address if checked == address.value else replace(address, value=checked)
+
+
+def addresses_of(contact: Contact) -> Sequence[Address]:
+    """The user's mail address."""
+    return [Address(contact.email, contact.name)] if contact.email else []

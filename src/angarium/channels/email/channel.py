@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from angarium.channels.email.address import check_address
+from angarium.channels.email.address import addresses_of, check_address
 from angarium.channels.email.message import Sender
 from angarium.channels.email.providers.smtp.url import from_url
 from angarium.channels.kit import make_kit
@@ -33,7 +33,15 @@ def build_kit(settings: WorkerSettings, parts: ProviderParts) -> ChannelKit:
         return from_url(url, sender=sender, clock=parts.clock, logger=parts.logger, fast_paths=settings.fast)
 
     check = check_address if settings.fast else partial(check_address, rule=email_address_in_full)
-    return make_kit(Channel.EMAIL, settings, parts, check_address=check, own={"smtp": smtp}, sender=settings.email_from)
+    return make_kit(
+        Channel.EMAIL,
+        settings,
+        parts,
+        addresses_of=addresses_of,
+        check_address=check,
+        own={"smtp": smtp},
+        sender=settings.email_from,
+    )
 
 
 EMAIL = ChannelEntry(
@@ -42,5 +50,6 @@ EMAIL = ChannelEntry(
     schemes=frozenset({"smtp"}),
     settings=Settings,
     build_kit=build_kit,
+    addresses_of=addresses_of,
     check_address=check_address,
 )

@@ -1,8 +1,11 @@
 """Whether a push token can be right for its platform, before anything is sent to it."""
 
+from collections.abc import Sequence
+
 from msgspec.structs import replace
 
 from angarium.contracts.push_tokens import Token, push_token
+from angarium.contracts.users import Contact
 from angarium.delivery.provider import Address, InvalidAddress
 
 
@@ -22,3 +25,17 @@ def check_address(address: Address) -> Address:
     if isinstance(token, str):
         return replace(address, value=token)
     return replace(address, subscription=token)
+
+
+def addresses_of(contact: Contact) -> Sequence[Address]:
+    """Each of the user's devices."""
+    return [
+        Address(
+            device.token if isinstance(device.token, str) else "",
+            contact.name,
+            platform=device.platform,
+            device_id=device.device_id,
+            subscription=None if isinstance(device.token, str) else device.token,
+        )
+        for device in contact.devices
+    ]

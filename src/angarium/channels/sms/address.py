@@ -1,8 +1,11 @@
 """Whether a phone number can be right, before anything is sent to it."""
 
+from collections.abc import Sequence
+
 from msgspec.structs import replace
 
 from angarium.contracts.addresses import phone_number
+from angarium.contracts.users import Contact
 from angarium.delivery.provider import Address, InvalidAddress
 
 
@@ -17,3 +20,8 @@ def check(address: str) -> str:
 def check_address(address: Address) -> Address:
     """`address` with its value in E.164. Raises InvalidAddress."""
     return replace(address, value=check(address.value))
+
+
+def addresses_of(contact: Contact) -> Sequence[Address]:
+    """The user's phone number."""
+    return [Address(contact.phone, contact.name)] if contact.phone else []

@@ -2,7 +2,7 @@
 
 from angarium.channels.kit import make_kit
 from angarium.channels.port import ChannelEntry
-from angarium.channels.sms.address import check_address
+from angarium.channels.sms.address import addresses_of, check_address
 from angarium.contracts.statuses import Channel
 from angarium.delivery.composition import ChannelKit
 from angarium.delivery.process import ProviderParts
@@ -20,7 +20,7 @@ class Settings(WorkerSettings):
 
 def build_kit(settings: WorkerSettings, parts: ProviderParts) -> ChannelKit:
     """The channel as the engine takes it. Raises SettingsError."""
-    return make_kit(Channel.SMS, settings, parts, check_address=check_address, own={})
+    return make_kit(Channel.SMS, settings, parts, addresses_of=addresses_of, check_address=check_address, own={})
 
 
 SMS = ChannelEntry(
@@ -29,5 +29,6 @@ SMS = ChannelEntry(
     schemes=frozenset(),
     settings=Settings,
     build_kit=build_kit,
+    addresses_of=addresses_of,
     check_address=check_address,
 )

@@ -1,6 +1,9 @@
 """Whether a URL can be right, before anything is sent to it."""
 
+from collections.abc import Sequence
+
 from angarium.contracts.addresses import endpoint_url
+from angarium.contracts.users import Contact
 from angarium.delivery.provider import Address, InvalidAddress
 
 
@@ -19,3 +22,8 @@ def check_address(address: Address) -> Address:
     """`address` itself, if its value can be right. Raises InvalidAddress."""
     check(address.value)
     return address
+
+
+def addresses_of(contact: Contact) -> Sequence[Address]:
+    """The user's URL for webhooks."""
+    return [Address(contact.webhook, contact.name)] if contact.webhook else []

@@ -2,7 +2,7 @@
 
 from angarium.channels.kit import make_kit
 from angarium.channels.port import ChannelEntry
-from angarium.channels.webhook.address import check_address
+from angarium.channels.webhook.address import addresses_of, check_address
 from angarium.channels.webhook.providers.http import HttpProvider, share_of_a_host
 from angarium.contracts.errors import SettingsError
 from angarium.contracts.statuses import Channel
@@ -42,7 +42,9 @@ def build_kit(settings: WorkerSettings, parts: ProviderParts) -> ChannelKit:
         timeout = None if url.timeout is None else url.timeout.total_seconds()
         return HttpProvider(posts, timeout=timeout, at_one_host=share_of_a_host(settings.worker_concurrency))
 
-    return make_kit(Channel.WEBHOOK, settings, parts, check_address=check_address, own={"http": http})
+    return make_kit(
+        Channel.WEBHOOK, settings, parts, addresses_of=addresses_of, check_address=check_address, own={"http": http}
+    )
 
 
 WEBHOOK = ChannelEntry(
@@ -51,5 +53,6 @@ WEBHOOK = ChannelEntry(
     schemes=frozenset({"http"}),
     settings=Settings,
     build_kit=build_kit,
+    addresses_of=addresses_of,
     check_address=check_address,
 )

@@ -3,6 +3,7 @@
 import msgspec
 
 from angarium.contracts.preferences import PreferencesView, QuietHoursBody
+from angarium.contracts.statuses import Channel
 from angarium.contracts.users import Contact, ContactDevice, DeviceView, Preferences, PreferenceSwitches, UserView
 from angarium.services.users.model import Device, Person
 
@@ -18,7 +19,7 @@ def user_view(person: Person) -> UserView:
         phone=person.phone,
         push_token=person.push_token,
         webhook=person.webhook,
-        preferences=PreferenceSwitches(email=wishes.email, push=wishes.push, sms=wishes.sms, webhook=wishes.webhook),
+        preferences=PreferenceSwitches(**{channel.value: getattr(wishes, channel) for channel in Channel}),
         locale=person.locale,
         timezone=person.timezone,
         metadata=person.metadata,
