@@ -9,6 +9,8 @@ from angarium.contracts.fields import Body, Timestamp, field_error
 from angarium.contracts.scopes import Scope
 
 KeyKind = Literal["live", "test"]
+CallerKind = Literal["key", "token", "user"]
+"""An API key (or a token that was made from it), a token of another issuer, or a user who logged in."""
 KeyName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_. -]{0,99}$")]
 """The calling service's name."""
 Rate = Annotated[str, StringConstraints(pattern=r"^(off|[1-9]\d{0,8}/(second|minute|hour))$")]
@@ -75,3 +77,4 @@ class VerifyAnswer(BaseModel):
     rate_limit: str | None = None
     test: bool = False
     user_id: UUID | None = None
+    kind: CallerKind = "key"

@@ -37,12 +37,16 @@ UNDELIVERABLE = "undeliverable"
 
 
 class _NotOursError(Exception):
-    """The message is malformed, or matches no notification."""
+    """The message is malformed, or matches no notification.
+
+    `tenant`: the one that it names. Anyone who may publish can name any, so its dead letter is the default tenant's,
+    whose admins run the system, and only says which.
+    """
 
     def __init__(self, code: str, message: str, tenant: str = _DEFAULT_TENANT) -> None:
         super().__init__(message)
-        self.reason = Reason(code, message[:_LONGEST_REASON])
-        self.tenant = tenant
+        named = "" if tenant == _DEFAULT_TENANT else f" (tenant {tenant})"
+        self.reason = Reason(code, f"{message[:_LONGEST_REASON]}{named}")
 
 
 class Intake:
@@ -69,7 +73,7 @@ class Intake:
                 message = _decode(delivery.body)
                 found.setdefault(await self._identify(message), []).append(delivery)
             except _NotOursError as error:
-                poison.append(self.poison(delivery, error.reason, error.tenant))
+                poison.append(self.poison(delivery, error.reason))
             except Transient:
                 raise
             except Exception as error:
@@ -83,11 +87,9 @@ class Intake:
         }
         return Sorted(carriers, poison, frozenset(people))
 
-    def poison(self, delivery: Delivery, reason: Reason, tenant: str = _DEFAULT_TENANT) -> Poison:
+    def poison(self, delivery: Delivery, reason: Reason) -> Poison:
         """`delivery` as poison for `reason`."""
-        letter = foreign_letter(
-            delivery.body, reason, letter_id=self._identifiers.new(), channel=self._channel, tenant=tenant
-        )
+        letter = foreign_letter(delivery.body, reason, letter_id=self._identifiers.new(), channel=self._channel)
         return Poison(delivery, letter)
 
     def undeliverable(self, poison: Poison) -> Poison:

@@ -153,7 +153,7 @@ async def _open(
             worker=worker_name(),
             crash_at=settings.crash_at,
             mandatory=frozenset(settings.mandatory_categories),
-            unsubscribing=unsubscribing_of(settings, links_of(settings, service_token_of(settings), clock)),
+            unsubscribing=unsubscribing_of(settings, links_of(settings, service_token_of(settings), clock), logger),
         )
         provider_parts = ProviderParts(
             gateway=clients["gateway"], clock=clock, identifiers=identifiers, logger=logger, stack=stack

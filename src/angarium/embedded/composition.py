@@ -259,7 +259,7 @@ def _engine_parts(shared: GatewayParts, settings: WorkerSettings, contacts: Cont
         worker=worker_name(),
         crash_at=settings.crash_at,
         mandatory=frozenset(settings.mandatory_categories),
-        unsubscribing=unsubscribing_of(settings, links_of(settings, shared.service_token, shared.clock)),
+        unsubscribing=unsubscribing_of(settings, links_of(settings, shared.service_token, shared.clock), shared.logger),
     )
 
 

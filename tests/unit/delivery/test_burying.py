@@ -132,22 +132,23 @@ async def test_while_the_database_is_away_letters_wait(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "tenant"),
+    ("fields", "named"),
     [
-        ({"request_id": "a\0b"}, "default"),
-        ({"request_id": "a\0b", "tenant": "acme"}, "acme"),
-        ({"request_id": "r" * 256}, "default"),
-        ({"request_id": "r", "tenant": "\0"}, "default"),
-        ({"request_id": "r", "tenant": "t" * 5000}, "default"),
-        ({"request_id": "r", "tenant": "t" * 256, "schema_version": 99}, "default"),
-        ({"request_id": "r", "schema_version": 10**400}, "default"),
-        ({"request_id": "r", "notification_id": "\0"}, "default"),
-        ({"request_id": "\0", "notification_id": str(uuid4())}, "default"),
-        ({"request_id": "r", "user_id": "\0", "tenant": "\0", "template_code": "\0"}, "default"),
+        ({"request_id": "a\0b"}, ""),
+        ({"request_id": "a\0b", "tenant": "acme"}, "(tenant acme)"),
+        ({"request_id": "r", "tenant": "a" * 255, "schema_version": 99}, f"(tenant {'a' * 255})"),
+        ({"request_id": "r" * 256}, ""),
+        ({"request_id": "r", "tenant": "\0"}, ""),
+        ({"request_id": "r", "tenant": "t" * 5000}, ""),
+        ({"request_id": "r", "tenant": "t" * 256, "schema_version": 99}, ""),
+        ({"request_id": "r", "schema_version": 10**400}, ""),
+        ({"request_id": "r", "notification_id": "\0"}, ""),
+        ({"request_id": "\0", "notification_id": str(uuid4())}, ""),
+        ({"request_id": "r", "user_id": "\0", "tenant": "\0", "template_code": "\0"}, ""),
     ],
 )
 async def test_values_that_no_column_takes_make_a_malformed_message(
-    tmp_path: Path, fields: dict[str, object], tenant: str
+    tmp_path: Path, fields: dict[str, object], named: str
 ) -> None:
     async with delivering(tmp_path) as bench:
         before = await bench.accept(3)
@@ -157,11 +158,29 @@ async def test_values_that_no_column_takes_make_a_malformed_message(
             await bench.ends_as(made, "sent")
 
         async def letters() -> Sequence[Any]:
-            return (await bench.reader.letters(tenant, DeadLetterFilter())).rows
+            return (await bench.reader.letters("default", DeadLetterFilter())).rows
 
         [letter] = await until(letters)
         assert (letter.reason.code, letter.attempts) == ("malformed", 1)
+        assert letter.reason.message.endswith(named)
+        assert ("(tenant" in letter.reason.message) is bool(named)
         assert "\0" not in f"{letter.reason.message}{letter.payload}"
+
+
+@pytest.mark.parametrize("tenant", ["absent", "default"])
+async def test_a_foreign_message_that_matches_nothing_is_on_the_default_tenants_list(
+    tmp_path: Path, tenant: str
+) -> None:
+    async with delivering(tmp_path) as bench:
+        await publish(bench, msgspec.json.encode({"request_id": "r", "tenant": tenant}))
+
+        async def letters() -> Sequence[Any]:
+            return (await bench.reader.letters("default", DeadLetterFilter())).rows
+
+        [letter] = await until(letters)
+        named = "" if tenant == "default" else " (tenant absent)"
+        assert letter.reason.message == f"request_id matches no notification{named}"
+        assert json.loads(letter.payload)["tenant"] == tenant
 
 
 @pytest.mark.parametrize("field", ["user_id", "template_code", "correlation_id", "locale", "expires_at"])

@@ -1,5 +1,7 @@
 """Mails to stored users say how to get no more of their kind."""
 
+import io
+import json
 from email import message_from_bytes
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -9,9 +11,11 @@ import pytest
 from angarium.channels.email.message import Sender, build_message
 from angarium.contracts.users import ChannelSwitches, Preferences
 from angarium.delivery.provider import Outbound
-from angarium.delivery.unsubscribing import Unsubscribing
+from angarium.delivery.settings import WorkerSettings
+from angarium.delivery.unsubscribing import Unsubscribing, unsubscribing_of
 from angarium.directory.preference_links import PreferenceLinks
 from angarium.platform.clock import SystemClock
+from angarium.platform.telemetry.logging import make_logger
 from tests.support.delivering import Bench, delivering
 
 LINKS = PreferenceLinks("secret", SystemClock())
@@ -41,6 +45,23 @@ async def test_a_mail_to_a_stored_user_carries_the_link_that_belongs_to_it(tmp_p
     assert link is not None
     assert (link.tenant, link.user_id, link.category) == ("default", user_id, "news")
     assert all(len(line) < 998 for line in raw.split(b"\r\n"))
+
+
+@pytest.mark.parametrize(
+    ("public_url", "one_click"),
+    [("https://n.example", True), ("HTTPS://n.example/x/", True), ("http://n.example", False)],
+)
+async def test_one_click_is_offered_by_https_alone(tmp_path: Path, public_url: str, one_click: bool) -> None:
+    log, user_id = io.StringIO(), uuid4()
+    settings = WorkerSettings(public_url=public_url)
+    made = unsubscribing_of(settings, LINKS, make_logger("email", format="json", stream=log))
+    async with delivering(tmp_path, unsubscribing=made) as bench:
+        bench.directory.add_user(user_id)
+        headers = (await _sent(bench, user_id=str(user_id), recipient=None)).headers
+    assert headers["List-Unsubscribe"].startswith(f"<{public_url.rstrip('/')}/unsubscribe/")
+    assert ("List-Unsubscribe-Post" in headers) is one_click
+    warned = [line for line in map(json.loads, log.getvalue().splitlines()) if line["level"] == "warning"]
+    assert [line["event"] for line in warned] == ([] if one_click else ["unsubscribe.no_one_click"])
 
 
 @pytest.mark.parametrize(("category", "status"), [("security", "sent"), ("news", "skipped")])

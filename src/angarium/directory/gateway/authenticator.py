@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from angarium.contracts.errors import ServiceUnavailable, Transient, Unauthorized
+from angarium.contracts.keys import CallerKind
 from angarium.contracts.scopes import known_scopes
 from angarium.platform.auth.caller import Caller
 from angarium.platform.auth.credentials import Credentials, credentials_of
@@ -33,6 +34,7 @@ class VerifiedCaller(msgspec.Struct, frozen=True):
     rate_limit: str | None = None
     test: bool = False
     user_id: UUID | None = None
+    kind: CallerKind = "key"
 
 
 class _Answer(msgspec.Struct, frozen=True):
@@ -88,6 +90,7 @@ class RemoteAuthenticator:
             rate_limit=found.rate_limit,
             test=found.test,
             user_id=found.user_id,
+            kind=found.kind,
         )
 
     def _keep(self, digest: str, caller: Caller | None) -> None:

@@ -53,7 +53,7 @@ class ChangeReports:
             "id": str(self._identifiers.new()),
             "at": rfc3339(self._clock.now()),
             "tenant": caller.tenant,
-            "actor": caller.name,
+            "actor": caller.identity,
             "action": action,
             "object": subject,
             "address": address,

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Protocol
 from uuid import UUID
 
 from angarium.contracts.errors import Forbidden
+from angarium.contracts.keys import CallerKind
 from angarium.contracts.scopes import Scope
 
 SERVICE_TOKEN_HEADER = "x-service-token"  # noqa: S105 - a header's name
@@ -13,6 +15,10 @@ TENANT_HEADER = "x-angarium-tenant"
 CALLER_HEADER = "x-angarium-caller"
 SCOPES_HEADER = "x-angarium-scopes"
 USER_HEADER = "x-angarium-user"
+
+
+LONGEST_IDENTITY = 255
+"""What every database keeps of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,21 @@ class Caller:
     rate_limit: str | None = None
     test: bool = False
     user_id: UUID | None = None
+    kind: CallerKind = "key"
+
+    @property
+    def identity(self) -> str:
+        """The caller within its tenant, at most 255 characters: a key, a token and a user of one name are three.
+
+        A key's is its name, also for a token that was made from it. Key names have no colon, so that no key is taken
+        for a token or a user.
+        """
+        if self.kind == "key":
+            return self.name
+        whole = f"{self.kind}:{self.name}"
+        return (
+            whole if len(whole) <= LONGEST_IDENTITY else f"{self.kind}:sha256:{sha256(self.name.encode()).hexdigest()}"
+        )
 
     def require(self, scope: Scope) -> None:
         """Raise Forbidden unless this caller has `scope` (or `admin`)."""

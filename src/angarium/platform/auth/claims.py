@@ -52,7 +52,7 @@ def caller_of(claims: Mapping[str, Any]) -> Caller:
     subject, scope, tenant = claims["sub"], claims.get("scope", ""), claims.get("tenant", DEFAULT_TENANT)
     require(isinstance(scope, str))
     require(_is_name(subject) and _is_name(tenant))
-    return Caller(tenant=tenant, name=subject, scopes=known_scopes(scope.split()))
+    return Caller(tenant=tenant, name=subject, scopes=known_scopes(scope.split()), kind="token")
 
 
 def _is_name(value: object) -> bool:

@@ -37,7 +37,7 @@ class OwnTokens:
         self._clock = clock
 
     def sign(self, caller: Caller) -> str:
-        """A token that makes its bearer `caller` for LIFE."""
+        """A token that makes its bearer `caller`, a key's or a user, for LIFE."""
         now = self._clock.now()
         claims: dict[str, Any] = {
             "iss": NAME,
@@ -102,4 +102,5 @@ def _with_private(caller: Caller, claims: Mapping[str, Any]) -> Caller:
         test=claims.get("test") is True,
         rate_limit=claims.get("rate_limit"),
         user_id=None if user_id is None else UUID(user_id),
+        kind="key" if user_id is None else "user",
     )

@@ -54,7 +54,7 @@ def caller_headers(tenant: str, caller: Caller | None) -> dict[str, str]:
     """What goes beside the token: `tenant` and who asks, percent-encoded where a header would not take it."""
     headers = {TENANT_HEADER: quote(tenant, safe=_VISIBLE)}
     if caller is not None:
-        headers[CALLER_HEADER] = quote(caller.name, safe=_VISIBLE)
+        headers[CALLER_HEADER] = quote(caller.identity, safe=_VISIBLE)
         headers[SCOPES_HEADER] = " ".join(sorted(caller.scopes))
         if caller.user_id is not None:
             headers[USER_HEADER] = str(caller.user_id)

@@ -34,7 +34,7 @@ class RateLimiter:
         limit = self._default if caller.rate_limit is None else RateLimit.parse(caller.rate_limit)
         if limit is None:
             return None
-        name = f"{caller.tenant}\0{caller.name}"
+        name = f"{caller.tenant}\0{caller.identity}"
         if self._shared is None:
             return self._take_here(name, limit)
         try:

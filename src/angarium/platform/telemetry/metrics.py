@@ -3,7 +3,14 @@
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 
 ChildT = TypeVar("ChildT")
 
@@ -15,6 +22,8 @@ class Metrics:
     """The instruments as attributes, named as scraped but for the prefix `angarium_`."""
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        # the text format 0.0.4 shows when a counter was made as a series of its own, which nothing reads
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = registry = registry or CollectorRegistry(auto_describe=True)
         self.http_requests_total = Counter(
             "angarium_http_requests",

@@ -67,7 +67,7 @@ class Library:
         """A new template, its first version published."""
         draft = await self._drafting.draft(caller.tenant, body.code, body, None)
         template = new_template(self._identifiers.new(), caller.tenant, body.code, self._clock.now())
-        entry = await self._store.create(template, draft, caller.name)
+        entry = await self._store.create(template, draft, caller.identity)
         await self._announce(entry[0], "template.published", entry[1].version)
         return entry
 
@@ -103,7 +103,7 @@ class Library:
         _, latest = await self._store.version(caller.tenant, code, template.latest_version)
         draft = await self._drafting.draft(caller.tenant, code, body, latest.source)
         check = partial(check_unchanged, if_match=if_match)
-        return await self._store.add_draft(caller.tenant, code, draft, caller.name, self._clock.now(), check)
+        return await self._store.add_draft(caller.tenant, code, draft, caller.identity, self._clock.now(), check)
 
     async def versions(self, tenant: str, code: str, page: PageQuery) -> tuple[Sequence[Version], int]:
         """The page of a template's versions, newest first, and how many there are."""

@@ -202,16 +202,23 @@ async def test_the_trace_goes_on(client: httpx2.AsyncClient) -> None:
     assert re.fullmatch(r"00-0af7651916cd43dd8448eb211c80319c-(?!b7ad6b)[0-9a-f]{16}-01", answer.json()["data"][1])
 
 
+PLAIN = ("/health", "/ready", "/metrics", "/api/health", "/api/v1/ready", "/docs", "/docs/docs.js", "/openapi.json")
+
+
 async def test_requests_are_counted_by_template(client: httpx2.AsyncClient, metrics: Metrics) -> None:
     await client.get(f"/api/v1/things/{ID}")
     await client.get("/api/v1/things/none")
     await client.get("/nowhere")
     await client.request("BREW", "/nowhere")
+    for path in PLAIN:
+        assert (await client.get(path)).status_code == 200
     text = metrics.render().decode()
     counted = 'angarium_http_requests_total{method="%s",route="%s",service="things",status="%s"} 1.0'
     assert counted % ("GET", "/api/v1/things/{thing_id}", "200") in text
     assert counted % ("GET", "/api/v1/things/{thing_id}", "400") in text
     assert counted % ("GET", "unmatched", "404") in text
+    assert all(counted % ("GET", path, "200") in text for path in PLAIN)
+    assert "_created" not in text
     assert counted % ("OTHER", "unmatched", "404") in text
     assert 'duration_seconds_count{method="GET",route="/api/v1/things/{thing_id}",service="things"} 2.0' in text
 

@@ -230,9 +230,16 @@ async def test_a_mail_is_shown_under_camel_case_names_too(world: World) -> None:
 def test_retries_are_the_attempts_after_the_first(attempts: int, retries: int) -> None:
     moment = datetime(2026, 1, 1, tzinfo=UTC)
     values: dict[str, Any] = {
-        "notification_id": UUID(int=1), "user_id": None, "recipient": None, "variables": {}, "attempts": attempts,
-        "status": Status.FAILED, "reason": NotificationReason(code="retries_exhausted", message=""),
-        "created_at": moment, "updated_at": moment, "sent_at": None,
+        "notification_id": UUID(int=1),
+        "user_id": None,
+        "recipient": None,
+        "variables": {},
+        "attempts": attempts,
+        "status": Status.FAILED,
+        "reason": NotificationReason(code="retries_exhausted", message=""),
+        "created_at": moment,
+        "updated_at": moment,
+        "sent_at": None,
     }
     shown = email_view(NotificationView.model_construct(**values)).model_dump(mode="json", by_alias=True)
     assert (shown["retryCount"], shown["errorMessage"], shown["error"]) == (retries, *["retries_exhausted"] * 2)

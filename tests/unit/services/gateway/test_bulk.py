@@ -132,3 +132,14 @@ async def test_bulk_takes_the_scope_of_sending(world: World) -> None:
     key = await world.key(Scope.NOTIFICATIONS_READ)
     answer = await world.client.post(BULK, json={"notifications": [world.body()]}, headers=key)
     assert answer.status_code == 403
+
+
+async def test_the_message_says_so_when_nothing_was_accepted(world: World) -> None:
+    bad, good = world.body(request_id="a", variables={}), world.body(request_id="b")
+    for items, message in (
+        ([bad, bad], "No notification accepted"),
+        ([bad, good], "Notifications accepted"),
+        ([good], "Notifications accepted"),
+    ):
+        answer = await world.client.post(BULK, json={"notifications": items})
+        assert (answer.status_code, answer.json()["message"]) == (202, message)

@@ -30,7 +30,7 @@ def admit(
     return NewNotification(
         id=identifier,
         tenant=origin.caller.tenant,
-        caller=origin.caller.name,
+        caller=origin.caller.identity,
         request_id=candidate.request_id,
         fingerprint=candidate.fingerprint,
         channel=request.notification_type,

@@ -50,11 +50,15 @@ def accepted_answer(accepted: Accepted) -> bytes:
 
 
 def bulk_answer(items: Sequence[Mapping[str, Any]], verdicts: Sequence[Verdict]) -> bytes:
-    """The body of a bulk's 202: `Envelope[BulkAccepted]`; a result shows only the names that it has."""
+    """The body of a bulk's 202: `Envelope[BulkAccepted]`; a result shows only the names that it has.
+
+    The message says so where nothing was accepted.
+    """
     results = [_result(index, item, verdict) for index, (item, verdict) in enumerate(zip(items, verdicts, strict=True))]
     rejected = sum(isinstance(verdict, Rejected) for verdict in verdicts)
     data = BulkAccepted(accepted=len(results) - rejected, rejected=rejected, results=results)
-    return one(data.model_dump(mode="json", exclude_none=True), "Notifications accepted").model_dump_json().encode()
+    message = "No notification accepted" if rejected == len(results) else "Notifications accepted"
+    return one(data.model_dump(mode="json", exclude_none=True), message).model_dump_json().encode()
 
 
 def _result(index: int, item: Mapping[str, Any], verdict: Verdict) -> BulkResult:

@@ -183,7 +183,7 @@ class Acceptor:
             return
         caller = origin.caller
         request_ids = list({candidate.request_id for _, candidate in asked})
-        priors = await self._parts.find_prior(caller.tenant, caller.name, request_ids)
+        priors = await self._parts.find_prior(caller.tenant, caller.identity, request_ids)
         for item, candidate in asked:
             prior = priors.get(candidate.request_id)
             if prior is not None and prior.fingerprint == candidate.fingerprint:

@@ -90,7 +90,7 @@ class AuditLog:
             raise
 
     def _lost(self, entry: Entry) -> None:
-        self._logger.error("audit.lost", actor=entry.actor.caller.name, action=entry.action, object=entry.subject)
+        self._logger.error("audit.lost", actor=entry.actor.caller.identity, action=entry.action, object=entry.subject)
 
 
 async def _known(connection: AsyncConnection, entries: Sequence[Entry]) -> frozenset[UUID]:
@@ -105,7 +105,7 @@ async def write_entry(connection: AsyncConnection, entry: Entry) -> None:
             id=entry.id,
             tenant=entry.actor.caller.tenant,
             at=entry.at,
-            actor=entry.actor.caller.name,
+            actor=entry.actor.caller.identity,
             action=entry.action,
             object=entry.subject,
             address=entry.actor.address,

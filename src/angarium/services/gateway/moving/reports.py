@@ -100,7 +100,7 @@ class Receipts:
             notification_id=notification_id,
             tenant=caller.tenant,
             status=status,
-            reported_by=caller.name,
+            reported_by=caller.identity,
             reported_at=at or self._clock.now(),
             error=error,
         )

@@ -23,7 +23,7 @@ class Moves:
     async def cancel(self, caller: Caller, notification_id: UUID) -> None:
         """Take it back. Raises NotFound; Conflict once it is being sent or has ended."""
         reason = Reason("cancelled", "Cancelled by the caller")
-        event = Event("cancelled", self._clock.now(), {"status": Status.CANCELLED.value, "by": caller.name})
+        event = Event("cancelled", self._clock.now(), {"status": Status.CANCELLED.value, "by": caller.identity})
         await self._move(caller, notification_id, Status.CANCELLED, event, reason)
         self._logger.info("notification.cancelled", notification_id=str(notification_id))
 
@@ -32,8 +32,8 @@ class Moves:
 
         Raises NotFound; Conflict unless it is unknown.
         """
-        event = Event(str(to), self._clock.now(), {"status": to.value, "by": caller.name})
-        reason = Reason("resolved", f"{caller.name} found that it was not sent") if to is Status.FAILED else None
+        event = Event(str(to), self._clock.now(), {"status": to.value, "by": caller.identity})
+        reason = Reason("resolved", f"{caller.identity} found that it was not sent") if to is Status.FAILED else None
         await self._move(caller, notification_id, to, event, reason, among=frozenset({Status.UNKNOWN}))
         self._logger.info("notification.resolved", notification_id=str(notification_id), status=to.value)
 

@@ -41,6 +41,7 @@ class InternalRoutes:
             rate_limit=caller.rate_limit,
             test=caller.test,
             user_id=caller.user_id,
+            kind=caller.kind,
         )
         return one(answer)
 

@@ -35,4 +35,4 @@ class Logins:
                 raise RateLimited(retry_after=int(answer.headers.get("retry-after", "60")))
             case _:
                 raise ServiceUnavailable
-        return Caller(request.tenant, str(checked.user_id), frozenset(), user_id=checked.user_id)
+        return Caller(request.tenant, str(checked.user_id), frozenset(), user_id=checked.user_id, kind="user")
