@@ -33,7 +33,7 @@ from angarium.platform.http.frame.middleware import (
     RequestMeter,
     TrailingSlashMiddleware,
 )
-from angarium.platform.http.frame.openapi import DocumentedApp
+from angarium.platform.http.frame.openapi import DocumentedApp, operation_id
 from angarium.platform.http.frame.rate_limit import RateLimitMiddleware
 from angarium.platform.http.frame.validation import details_of
 from angarium.platform.http.pages.docs import docs_routes
@@ -101,6 +101,7 @@ def build_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=operation_id,
         strict_content_type=False,
         routes=[*health.routes(metrics), *docs_routes(title, more_documents)],
     )

@@ -15,6 +15,9 @@ from angarium.platform.http.frame.openapi import SCOPE_MARK, SERVICE_MARK
 from angarium.platform.rate_limit.limiter import RateLimiter
 
 HIGHEST_PAGE = 1_000_000
+_PAGE = "The number of the page, from 1"
+_LIMIT = "How many a page has"
+_CURSOR = "`meta.next_cursor` of the page before, in place of `page`: as fast at any depth"
 CALLER_KEY = "angarium.caller"
 """Where a request's ASGI scope keeps who called, once that is known."""
 STANDING_KEY = "angarium.standing"
@@ -130,9 +133,9 @@ class PageQuery:
 
 
 def page_query(
-    page: Annotated[int, Query(ge=1, le=HIGHEST_PAGE)] = 1,
-    limit: Annotated[int, Query(ge=1, le=100)] = 10,
-    cursor: Annotated[str | None, Query(max_length=512)] = None,
+    page: Annotated[int, Query(ge=1, le=HIGHEST_PAGE, description=_PAGE)] = 1,
+    limit: Annotated[int, Query(ge=1, le=100, description=_LIMIT)] = 10,
+    cursor: Annotated[str | None, Query(max_length=512, description=_CURSOR)] = None,
 ) -> PageQuery:
     """The page asked for; a wrong one is a 400 that names the parameter."""
     return PageQuery(page, limit, cursor)
@@ -143,7 +146,8 @@ Page = Annotated[PageQuery, Depends(page_query)]
 
 
 def numbered_page_query(
-    page: Annotated[int, Query(ge=1, le=HIGHEST_PAGE)] = 1, limit: Annotated[int, Query(ge=1, le=100)] = 10
+    page: Annotated[int, Query(ge=1, le=HIGHEST_PAGE, description=_PAGE)] = 1,
+    limit: Annotated[int, Query(ge=1, le=100, description=_LIMIT)] = 10,
 ) -> PageQuery:
     """As `page_query`, of a list that gives no cursors: one that is given is an unknown parameter."""
     return PageQuery(page, limit)

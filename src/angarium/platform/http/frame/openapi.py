@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
-from fastapi.routing import iter_route_contexts
+from fastapi.routing import APIRoute, iter_route_contexts
 
 from angarium.contracts.envelope import ErrorEnvelope
 from angarium.contracts.scopes import Scope
@@ -16,7 +16,26 @@ SCOPE_MARK = "required_scope"
 SERVICE_MARK = "service_only"
 """The attribute by which a dependency says that it opens to services alone."""
 
-_ERROR_REF = {"$ref": "#/components/schemas/ErrorEnvelope"}
+_ERROR: dict[str, Any] = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorEnvelope"}}}}
+_IF_MATCH = "if-match"
+_WHEN = {
+    HTTPStatus.BAD_REQUEST: "Something in the request is wrong; `details` names each field",
+    HTTPStatus.UNAUTHORIZED: "No valid API key or token",
+    HTTPStatus.FORBIDDEN: "The caller lacks the scope",
+    HTTPStatus.PRECONDITION_FAILED: "It was changed since the state that `If-Match` names",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too large",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is of another type",
+    HTTPStatus.TOO_MANY_REQUESTS: "Too many requests",
+    HTTPStatus.SERVICE_UNAVAILABLE: "A dependency does not answer, or there is too much to do; try again",
+}
+_RETRY_AFTER = {"Retry-After": {"description": "Seconds until it is worth trying again", "schema": {"type": "integer"}}}
+_HEADERS: dict[HTTPStatus, dict[str, Any]] = {
+    HTTPStatus.UNAUTHORIZED: {
+        "WWW-Authenticate": {"description": "How to authenticate (RFC 9110 §11.6.1)", "schema": {"type": "string"}}
+    },
+    HTTPStatus.TOO_MANY_REQUESTS: _RETRY_AFTER,
+    HTTPStatus.SERVICE_UNAVAILABLE: _RETRY_AFTER,
+}
 _SCHEMES = {
     "ApiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
     "Bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
@@ -25,6 +44,21 @@ _SCHEMES = {
 _PUBLIC_REFUSALS = (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE)
 _SECURED_REFUSALS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS)
 _BODY_REFUSALS = (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+
+
+def refusals(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route that refuses with these too."""
+    return {int(status): _refusal(status) for status in statuses}
+
+
+def conflict(description: str) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route that refuses with a 409, and when."""
+    return {int(HTTPStatus.CONFLICT): {**_refusal(HTTPStatus.CONFLICT), "description": description}}
+
+
+def operation_id(route: APIRoute) -> str:
+    """An operation's id is the name of its route, so that it stays when a path or a function changes."""
+    return route.name
 
 
 class DocumentedApp(FastAPI):
@@ -62,19 +96,22 @@ def _correct_operation(operation: dict[str, Any], guards: list[Any]) -> None:
     responses.pop("422", None)
     if operation.get("description"):  # a sentence says more than the name of a function
         operation["summary"] = operation["description"].split("\n")[0].partition(". ")[0].removesuffix(".")
-    refusals = [*_PUBLIC_REFUSALS]
+    refused = [*_PUBLIC_REFUSALS]
     if guards:
-        refusals += _SECURED_REFUSALS
+        refused += _SECURED_REFUSALS
         _secure(operation, guards)
     if "requestBody" in operation:
-        refusals += _BODY_REFUSALS
-    for status in sorted(refusals):
-        responses.setdefault(str(int(status)), _refusal(status.phrase))
-    responses.setdefault("default", _refusal("Any other refusal"))
+        refused += _BODY_REFUSALS
+    if any(parameter["name"].lower() == _IF_MATCH for parameter in operation.get("parameters", ())):
+        refused.append(HTTPStatus.PRECONDITION_FAILED)
+    for status in sorted(refused):
+        responses.setdefault(str(int(status)), _refusal(status))
+    responses.setdefault("default", {**_ERROR, "description": "Any other refusal"})
 
 
-def _refusal(description: str) -> dict[str, Any]:
-    return {"description": description, "content": {"application/json": {"schema": _ERROR_REF}}}
+def _refusal(status: HTTPStatus) -> dict[str, Any]:
+    headers = _HEADERS.get(status)
+    return {**_ERROR, "description": _WHEN.get(status, status.phrase), **({"headers": headers} if headers else {})}
 
 
 def _secure(operation: dict[str, Any], guards: list[Any]) -> None:

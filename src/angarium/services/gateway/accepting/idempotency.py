@@ -16,6 +16,7 @@ IDEMPOTENCY_PARAMETER: Mapping[str, Any] = {
     "schema": {"type": "string", "minLength": 1, "maxLength": MOST_CHARACTERS},
 }
 """The header in an OpenAPI document."""
+IDEMPOTENCY_CONFLICT = "The request_id was used before with another body (`idempotency_conflict`)"
 _NAME = IDEMPOTENCY_HEADER.lower()
 
 

@@ -17,10 +17,15 @@ from angarium.platform.http.frame.answers import JsonBytes
 from angarium.platform.http.frame.bodies import DEFAULT_BODY_LIMIT
 from angarium.platform.http.frame.dependencies import requires
 from angarium.platform.http.frame.direct import direct_route, validated
+from angarium.platform.http.frame.openapi import conflict
 from angarium.platform.telemetry.correlation import current_correlation_id, current_traceparent
 from angarium.services.gateway.accepting.acceptance import Origin, Verdict
 from angarium.services.gateway.accepting.answers import PATH, accepted_answer, bulk_answer, quick_answer
-from angarium.services.gateway.accepting.idempotency import IDEMPOTENCY_PARAMETER, with_idempotency_key
+from angarium.services.gateway.accepting.idempotency import (
+    IDEMPOTENCY_CONFLICT,
+    IDEMPOTENCY_PARAMETER,
+    with_idempotency_key,
+)
 from angarium.services.gateway.accepting.use_cases import Acceptor
 
 BULK_PATH = f"{PATH}/bulk"
@@ -55,7 +60,8 @@ class SendingRoutes:
             methods=["POST"],
             status_code=_ACCEPTED,
             response_model=Envelope[NotificationAccepted],
-            name="send",
+            name="send_notification",
+            responses=conflict(IDEMPOTENCY_CONFLICT),
             openapi_extra={"parameters": [dict(IDEMPOTENCY_PARAMETER)]},
         )
         bulk.add_api_route(
@@ -64,7 +70,7 @@ class SendingRoutes:
             methods=["POST"],
             status_code=_ACCEPTED,
             response_model=Envelope[BulkAccepted],
-            name="send_many",
+            name="send_notifications",
         )
         return single, bulk
 

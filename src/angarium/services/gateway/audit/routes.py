@@ -39,7 +39,9 @@ class AuditRoutes:
 
     def router(self) -> APIRouter:
         router = APIRouter(tags=["audit"])
-        router.add_api_route(PATH, self.find, methods=["GET"], response_model=Envelope[list[AuditView]])
+        router.add_api_route(
+            PATH, self.find, name="list_audit_entries", methods=["GET"], response_model=Envelope[list[AuditView]]
+        )
         router.add_api_route(
             REPORTS_PATH, self.take, methods=["POST"], response_model=Envelope[None], include_in_schema=False
         )

@@ -16,10 +16,16 @@ from angarium.platform.auth.caller import Caller
 from angarium.platform.broker.port import Broker
 from angarium.platform.http.frame.answers import JsonBytes
 from angarium.platform.http.frame.dependencies import requires
+from angarium.platform.http.frame.openapi import conflict
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.telemetry.correlation import current_correlation_id, current_traceparent
 from angarium.services.gateway.accepting.acceptance import Origin
-from angarium.services.gateway.accepting.idempotency import IDEMPOTENCY_HEADER, KEY_DESCRIPTION, idempotency_key_of
+from angarium.services.gateway.accepting.idempotency import (
+    IDEMPOTENCY_CONFLICT,
+    IDEMPOTENCY_HEADER,
+    KEY_DESCRIPTION,
+    idempotency_key_of,
+)
 from angarium.services.gateway.accepting.routes import REPLAYED_HEADER
 from angarium.services.gateway.accepting.use_cases import Acceptor
 from angarium.services.gateway.b2b.bodies import ReferredRequest, SendRequest, VerificationRequest, Word, word_of
@@ -68,15 +74,37 @@ class B2bRoutes:
 
     def router(self) -> APIRouter:
         router = APIRouter(prefix=PATH, tags=["b2b email"])
-        for path, endpoint in (("/send", self.send), ("/send-verification", self.send_verification)):
-            router.add_api_route(
-                path, endpoint, methods=["POST"], status_code=_ACCEPTED, response_model=B2bEnvelope[Queued]
-            )
-        router.add_api_route("/queue/stats", self.queue_stats, methods=["GET"], response_model=Envelope[QueueStats])
-        router.add_api_route(
-            "/user/{user_id:path}/stats", self.user_stats, methods=["GET"], response_model=Envelope[UserStats]
+        sending = (
+            ("send_email", "/send", self.send),
+            ("send_verification_email", "/send-verification", self.send_verification),
         )
-        router.add_api_route("/{notification_id}", self.get, methods=["GET"], response_model=B2bEnvelope[EmailView])
+        for name, path, endpoint in sending:
+            router.add_api_route(
+                path,
+                endpoint,
+                name=name,
+                responses=conflict(IDEMPOTENCY_CONFLICT),
+                methods=["POST"],
+                status_code=_ACCEPTED,
+                response_model=B2bEnvelope[Queued],
+            )
+        router.add_api_route(
+            "/queue/stats",
+            self.queue_stats,
+            name="get_queue_stats",
+            methods=["GET"],
+            response_model=Envelope[QueueStats],
+        )
+        router.add_api_route(
+            "/user/{user_id:path}/stats",
+            self.user_stats,
+            name="get_user_stats",
+            methods=["GET"],
+            response_model=Envelope[UserStats],
+        )
+        router.add_api_route(
+            "/{notification_id}", self.get, name="get_email", methods=["GET"], response_model=B2bEnvelope[EmailView]
+        )
         return router
 
     async def send(self, body: SendRequest, caller: Sender, idempotency_key: IdempotencyKey = None) -> Response:

@@ -68,17 +68,23 @@ class CallbackRoutes:
         router.add_api_route(
             "/notifications/{notification_id}/callbacks",
             self.attempts,
+            name="list_callback_attempts",
             methods=["GET"],
             response_model=Envelope[list[CallbackAttempt]],
         )
         router.add_api_route(
             "/notifications/{notification_id}/callbacks/replay",
             self.replay,
+            name="replay_callbacks",
             methods=["POST"],
             response_model=Envelope[CallbackReplay],
         )
         router.add_api_route(
-            "/callbacks/replay", self.replay_range, methods=["POST"], response_model=Envelope[CallbackReplay]
+            "/callbacks/replay",
+            self.replay_range,
+            name="replay_callbacks_in_range",
+            methods=["POST"],
+            response_model=Envelope[CallbackReplay],
         )
         return router
 

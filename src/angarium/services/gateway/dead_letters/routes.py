@@ -20,6 +20,7 @@ from angarium.contracts.statuses import Channel
 from angarium.notifications.store.reader import NotificationReader
 from angarium.platform.auth.caller import Caller
 from angarium.platform.http.frame.dependencies import Page, requires
+from angarium.platform.http.frame.openapi import conflict
 from angarium.services.gateway.audit.acting import actor_of
 from angarium.services.gateway.dead_letters.use_cases import Replays
 
@@ -50,12 +51,27 @@ class DeadLetterRoutes:
 
     def router(self) -> APIRouter:
         router = APIRouter(prefix=PATH, tags=["dead letters"])
-        router.add_api_route("", self.find, methods=["GET"], response_model=Listed)
-        router.add_api_route("/replay", self.replay_many, methods=["POST"], response_model=Envelope[ReplayResult])
-        router.add_api_route("/{letter_id}", self.get, methods=["GET"], response_model=Envelope[DeadLetterView])
-        router.add_api_route("/{letter_id}", self.discard, methods=["DELETE"], response_model=Envelope[None])
+        router.add_api_route("", self.find, name="list_dead_letters", methods=["GET"], response_model=Listed)
         router.add_api_route(
-            "/{letter_id}/replay", self.replay, methods=["POST"], response_model=Envelope[ReplayResult]
+            "/replay",
+            self.replay_many,
+            name="replay_dead_letters",
+            methods=["POST"],
+            response_model=Envelope[ReplayResult],
+        )
+        router.add_api_route(
+            "/{letter_id}", self.get, name="get_dead_letter", methods=["GET"], response_model=Envelope[DeadLetterView]
+        )
+        router.add_api_route(
+            "/{letter_id}", self.discard, name="discard_dead_letter", methods=["DELETE"], response_model=Envelope[None]
+        )
+        router.add_api_route(
+            "/{letter_id}/replay",
+            self.replay,
+            name="replay_dead_letter",
+            responses=conflict("The notification is not failed any more"),
+            methods=["POST"],
+            response_model=Envelope[ReplayResult],
         )
         return router
 

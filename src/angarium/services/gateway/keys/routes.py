@@ -10,6 +10,7 @@ from angarium.contracts.keys import KeyCreate, KeyCreated, KeyView
 from angarium.contracts.scopes import Scope
 from angarium.platform.auth.caller import Caller
 from angarium.platform.http.frame.dependencies import NumberedPage, requires
+from angarium.platform.http.frame.openapi import conflict
 from angarium.services.gateway.audit.acting import actor_of
 from angarium.services.gateway.keys.ring import KeyRing
 from angarium.services.gateway.keys.store import ApiKey
@@ -28,11 +29,26 @@ class KeyRoutes:
 
     def router(self) -> APIRouter:
         router = APIRouter(prefix=PATH, tags=["keys"])
-        router.add_api_route("", self.page, methods=["GET"], response_model=Envelope[list[KeyView]])
-        router.add_api_route("", self.create, methods=["POST"], status_code=201, response_model=Envelope[KeyCreated])
-        router.add_api_route("/{key_id}", self.revoke, methods=["DELETE"], response_model=Envelope[None])
+        router.add_api_route("", self.page, name="list_keys", methods=["GET"], response_model=Envelope[list[KeyView]])
         router.add_api_route(
-            "/{key_id}/rotate", self.rotate, methods=["POST"], status_code=201, response_model=Envelope[KeyCreated]
+            "",
+            self.create,
+            name="create_key",
+            responses=conflict("A living key has this name"),
+            methods=["POST"],
+            status_code=201,
+            response_model=Envelope[KeyCreated],
+        )
+        router.add_api_route(
+            "/{key_id}", self.revoke, name="revoke_key", methods=["DELETE"], response_model=Envelope[None]
+        )
+        router.add_api_route(
+            "/{key_id}/rotate",
+            self.rotate,
+            name="rotate_key",
+            methods=["POST"],
+            status_code=201,
+            response_model=Envelope[KeyCreated],
         )
         return router
 

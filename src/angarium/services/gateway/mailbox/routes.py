@@ -28,7 +28,7 @@ def mailbox_router(store: MailboxStore) -> APIRouter:
     """`/api/v1/mailbox/messages` and `/internal/v1/mailbox/messages`."""
     router = APIRouter(tags=["mailbox"])
 
-    @router.get("/api/v1/mailbox/messages")
+    @router.get("/api/v1/mailbox/messages", name="list_mailbox_messages")
     async def list_messages(
         caller: _Reader,
         channel: Channel | None = None,
@@ -41,7 +41,7 @@ def mailbox_router(store: MailboxStore) -> APIRouter:
         messages, total = await store.find(which, limit=limit, offset=(page - 1) * limit)
         return many(messages, total=total, limit=limit, page=page)
 
-    @router.get("/api/v1/mailbox/messages/{message_id}")
+    @router.get("/api/v1/mailbox/messages/{message_id}", name="get_mailbox_message")
     async def get_message(caller: _Reader, message_id: UUID) -> Envelope[MailboxMessage]:
         """One caught message."""
         message = await store.get(MailboxFilter(tenant=caller.tenant, id=message_id))
@@ -49,7 +49,7 @@ def mailbox_router(store: MailboxStore) -> APIRouter:
             raise NotFound
         return one(message)
 
-    @router.delete("/api/v1/mailbox/messages")
+    @router.delete("/api/v1/mailbox/messages", name="empty_mailbox")
     async def empty(caller: _Admin) -> Envelope[dict[str, int]]:
         """Empty the mailbox."""
         return one({"deleted": await store.clear(MailboxFilter(tenant=caller.tenant))}, "Mailbox emptied")

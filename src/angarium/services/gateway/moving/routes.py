@@ -13,6 +13,7 @@ from angarium.contracts.scopes import Scope
 from angarium.contracts.statuses import Channel
 from angarium.platform.auth.caller import Caller
 from angarium.platform.http.frame.dependencies import requires
+from angarium.platform.http.frame.openapi import conflict
 from angarium.services.gateway.moving.reports import Receipts
 
 Reporter = Annotated[Caller, Depends(requires(Scope.NOTIFICATIONS_SEND))]
@@ -57,7 +58,8 @@ class DeliveryReportRoutes:
                 self._reporting(channel),
                 methods=["POST"],
                 response_model=Envelope[DeliveryReport],
-                name=f"report_{channel}",
+                name=f"report_{channel}_status",
+                responses=conflict("Nothing was sent that this could be about"),
             )
         return router
 

@@ -18,6 +18,7 @@ from angarium.notifications.store.reader import NotificationFilter, Notification
 from angarium.notifications.store.triggers.metadata import LONGEST
 from angarium.platform.auth.caller import Caller
 from angarium.platform.http.frame.dependencies import QUERY_PATTERN, Page, requires, requires_or_user
+from angarium.platform.http.frame.openapi import conflict
 from angarium.services.gateway.audit.acting import actor_of
 from angarium.services.gateway.audit.log import AuditLog
 from angarium.services.gateway.moving.use_cases import Moves
@@ -102,21 +103,43 @@ class NotificationRoutes:
         router.add_api_route(
             "",
             self.find,
+            name="list_notifications",
             methods=["GET"],
             response_model=Envelope[list[NotificationView]],
             openapi_extra={"parameters": [_METADATA_PARAMETER]},
         )
-        for path in ("/{notification_id}", "/{notification_id}/status"):
-            router.add_api_route(path, self.get, methods=["GET"], response_model=Envelope[NotificationView])
+        named = (("get_notification", "/{notification_id}"), ("get_notification_status", "/{notification_id}/status"))
+        for name, path in named:
+            router.add_api_route(path, self.get, name=name, methods=["GET"], response_model=Envelope[NotificationView])
         router.add_api_route(
-            "/{notification_id}/events", self.events, methods=["GET"], response_model=Envelope[list[dict[str, Any]]]
+            "/{notification_id}/events",
+            self.events,
+            name="list_notification_events",
+            methods=["GET"],
+            response_model=Envelope[list[dict[str, Any]]],
         )
-        router.add_api_route("/{notification_id}/why", self.why, methods=["GET"], response_model=Envelope[Why])
         router.add_api_route(
-            "/{notification_id}/resolve", self.resolve, methods=["POST"], response_model=Envelope[NotificationView]
+            "/{notification_id}/why",
+            self.why,
+            name="explain_notification",
+            methods=["GET"],
+            response_model=Envelope[Why],
         )
         router.add_api_route(
-            "/{notification_id}/cancel", self.cancel, methods=["POST"], response_model=Envelope[NotificationView]
+            "/{notification_id}/resolve",
+            self.resolve,
+            name="resolve_notification",
+            responses=conflict("Its status is not unknown"),
+            methods=["POST"],
+            response_model=Envelope[NotificationView],
+        )
+        router.add_api_route(
+            "/{notification_id}/cancel",
+            self.cancel,
+            name="cancel_notification",
+            responses=conflict("It is sent, being sent or ended"),
+            methods=["POST"],
+            response_model=Envelope[NotificationView],
         )
         return router
 

@@ -11,6 +11,7 @@ from angarium.contracts.tenants import TenantCreate, TenantCreated, TenantView
 from angarium.platform.auth.caller import Caller
 from angarium.platform.auth.service_token import DEFAULT_TENANT
 from angarium.platform.http.frame.dependencies import NumberedPage, requires
+from angarium.platform.http.frame.openapi import conflict
 from angarium.services.gateway.audit.acting import actor_of
 from angarium.services.gateway.tenants.use_cases import Tenant, Tenants
 
@@ -35,8 +36,18 @@ class TenantRoutes:
 
     def router(self) -> APIRouter:
         router = APIRouter(prefix=PATH, tags=["tenants"])
-        router.add_api_route("", self.page, methods=["GET"], response_model=Envelope[list[TenantView]])
-        router.add_api_route("", self.create, methods=["POST"], status_code=201, response_model=Envelope[TenantCreated])
+        router.add_api_route(
+            "", self.page, name="list_tenants", methods=["GET"], response_model=Envelope[list[TenantView]]
+        )
+        router.add_api_route(
+            "",
+            self.create,
+            name="create_tenant",
+            responses=conflict("The id is taken"),
+            methods=["POST"],
+            status_code=201,
+            response_model=Envelope[TenantCreated],
+        )
         return router
 
     async def page(self, _caller: Operator, page: NumberedPage) -> Envelope[list[TenantView]]:

@@ -1,6 +1,7 @@
 """`/api/v1/auth`: short-lived bearer tokens."""
 
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
@@ -11,6 +12,7 @@ from angarium.contracts.tokens import LoginRequest, TokenIssued, TokenRequest
 from angarium.platform.auth.caller import Caller
 from angarium.platform.auth.own_tokens import LIFE, OwnTokens
 from angarium.platform.http.frame.dependencies import authenticated
+from angarium.platform.http.frame.openapi import refusals
 from angarium.services.gateway.tokens.logins import Logins
 
 PREFIX = "/api/v1/auth"
@@ -25,8 +27,17 @@ class TokenRoutes:
 
     def router(self) -> APIRouter:
         router = APIRouter(prefix=PREFIX, tags=["tokens"])
-        router.add_api_route("/token", self.exchange, methods=["POST"], response_model=Envelope[TokenIssued])
-        router.add_api_route("/login", self.log_in, methods=["POST"], response_model=Envelope[TokenIssued])
+        router.add_api_route(
+            "/token", self.exchange, name="create_token", methods=["POST"], response_model=Envelope[TokenIssued]
+        )
+        router.add_api_route(
+            "/login",
+            self.log_in,
+            name="log_in",
+            responses=refusals(HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS),
+            methods=["POST"],
+            response_model=Envelope[TokenIssued],
+        )
         return router
 
     async def exchange(

@@ -5,6 +5,7 @@ from fastapi import APIRouter, Response
 from angarium.contracts.envelope import Envelope, many, one
 from angarium.contracts.templates import PreviewRequest, TemplateCreate, TemplateView
 from angarium.platform.http.frame.dependencies import Page
+from angarium.platform.http.frame.openapi import conflict
 from angarium.services.templates.preview import Preview
 from angarium.services.templates.routes.parameters import (
     CategoryQuery,
@@ -68,7 +69,7 @@ def templates_router() -> APIRouter:
 
 
 def _writes(router: APIRouter) -> None:
-    @router.post("", status_code=201)
+    @router.post("", status_code=201, responses=conflict("The code is taken"))
     async def create_template(
         caller: Writer, library: UseCases, body: TemplateCreate, response: Response
     ) -> Envelope[TemplateView]:

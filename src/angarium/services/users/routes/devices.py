@@ -7,6 +7,7 @@ from fastapi import APIRouter, Response
 from angarium.contracts.envelope import Envelope, many, one
 from angarium.contracts.users import DeviceCreate, DeviceView
 from angarium.platform.http.frame.dependencies import NumberedPage
+from angarium.platform.http.frame.openapi import conflict
 from angarium.services.users.routes.parameters import IfMatch, Reader, UseCases, Writer, tag
 from angarium.services.users.views import device_view
 
@@ -26,7 +27,7 @@ def devices_router() -> APIRouter:
         shown = views[page.offset : page.offset + page.limit]
         return many(shown, total=len(views), limit=page.limit, page=page.page)
 
-    @router.post("", status_code=201)
+    @router.post("", status_code=201, responses=conflict("The user has as many devices as a user may have"))
     async def add_device(
         caller: Writer,
         people: UseCases,

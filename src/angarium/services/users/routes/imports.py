@@ -39,8 +39,10 @@ class ImportRoutes:
 
     def router(self) -> APIRouter:
         router = APIRouter(tags=["users"])
-        router.add_api_route(PATH, self.start, methods=["POST"], status_code=202, openapi_extra=_CONTENT)
-        router.add_api_route("/users/imports/{import_id}", self.get, methods=["GET"])
+        router.add_api_route(
+            PATH, self.start, name="import_users", methods=["POST"], status_code=202, openapi_extra=_CONTENT
+        )
+        router.add_api_route("/users/imports/{import_id}", self.get, name="get_user_import", methods=["GET"])
         return router
 
     async def start(

@@ -9,10 +9,12 @@ from fastapi import APIRouter, Query, Response
 from angarium.contracts.envelope import Envelope, many, one
 from angarium.contracts.users import UserCreate, UserPatch, UserPut, UserView
 from angarium.platform.http.frame.dependencies import Page
+from angarium.platform.http.frame.openapi import conflict
 from angarium.services.users.routes.parameters import IfMatch, Reader, UseCases, Writer, tag
 from angarium.services.users.store import Filter
 from angarium.services.users.views import user_view
 
+_TAKEN = "The email belongs to another user"
 Part = Annotated[str | None, Query(min_length=1, max_length=320, pattern=r"^[^\x00]*$")]
 
 
@@ -44,7 +46,10 @@ def _writes(router: APIRouter) -> None:
     @router.post(
         "",
         status_code=HTTPStatus.CREATED,
-        responses={200: {"description": "The user exists: the same body made it before", "model": Envelope[UserView]}},
+        responses={
+            200: {"description": "The user exists: the same body made it before", "model": Envelope[UserView]},
+            **conflict(_TAKEN),
+        },
     )
     async def create_user(caller: Writer, people: UseCases, body: UserCreate, response: Response) -> Envelope[UserView]:
         """A new user. The same body again gives the same user, with 200.
@@ -57,7 +62,7 @@ def _writes(router: APIRouter) -> None:
         response.status_code = HTTPStatus.CREATED if new else HTTPStatus.OK
         return one(user_view(person), "User created" if new else "User exists")
 
-    @router.put("/{user_id}")
+    @router.put("/{user_id}", responses=conflict(_TAKEN))
     async def replace_user(
         caller: Writer, people: UseCases, user_id: UUID, body: UserPut, response: Response, if_match: IfMatch = None
     ) -> Envelope[UserView]:
@@ -66,7 +71,7 @@ def _writes(router: APIRouter) -> None:
         tag(response, person)
         return one(user_view(person), "User updated")
 
-    @router.patch("/{user_id}")
+    @router.patch("/{user_id}", responses=conflict(_TAKEN))
     async def amend_user(
         caller: Writer, people: UseCases, user_id: UUID, body: UserPatch, response: Response, if_match: IfMatch = None
     ) -> Envelope[UserView]:
