@@ -15,6 +15,7 @@ from pydantic import (
     Field,
     PlainSerializer,
     StringConstraints,
+    WithJsonSchema,
 )
 from pydantic_core import PydanticCustomError
 
@@ -112,10 +113,15 @@ def _in_range(moment: datetime) -> datetime:
     return in_utc
 
 
-Timestamp = Annotated[datetime, PlainSerializer(rfc3339, return_type=str)]
+_MOMENT = WithJsonSchema({"type": "string", "format": "date-time"}, mode="serialization")
+Timestamp = Annotated[datetime, PlainSerializer(rfc3339, return_type=str), _MOMENT]
 """A time in an answer."""
 InstantField = Annotated[
-    AwareDatetime, BeforeValidator(_written), AfterValidator(_in_range), PlainSerializer(rfc3339, return_type=str)
+    AwareDatetime,
+    BeforeValidator(_written),
+    AfterValidator(_in_range),
+    PlainSerializer(rfc3339, return_type=str),
+    _MOMENT,
 ]
 """A time in a request, from 2000 to 2200. It must carry its offset and is read as UTC."""
 Metadata = Annotated[dict[str, Any], AfterValidator(_small)]
@@ -128,5 +134,8 @@ StrictCount = Annotated[int, Field(strict=True)]
 """A whole number that is written as one."""
 HIGHEST_VERSION = 2_147_483_647
 """Of a template: what an INTEGER column takes."""
+EMAIL_FORMAT = Field(json_schema_extra={"format": "email"})
+URL_FORMAT = Field(json_schema_extra={"format": "uri"})
+"""How a documented text is to be read (JSON Schema, Validation §7.3)."""
 Flag = Annotated[bool, Field(strict=True)]
 """`true` or `false`, nothing that resembles them."""

@@ -17,7 +17,9 @@ from angarium.contracts.addresses import (
 )
 from angarium.contracts.envelope import ErrorDetail
 from angarium.contracts.fields import (
+    EMAIL_FORMAT,
     HIGHEST_VERSION,
+    URL_FORMAT,
     Body,
     Category,
     Flag,
@@ -45,9 +47,12 @@ Text = Annotated[str, StringConstraints(max_length=255, pattern=r"^[^\x00]*$")]
 
 
 class Recipient(Body):
-    """Someone who is not a stored user; the address of each channel that is tried must be there."""
+    """Someone who is not a stored user; the address of each channel that is tried must be there.
 
-    email: Annotated[str, StringConstraints(min_length=1, max_length=320)] | None = None
+    At least one of `email`, `phone` and `push_token` is required.
+    """
+
+    email: Annotated[str, StringConstraints(min_length=1, max_length=320), EMAIL_FORMAT] | None = None
     phone: Annotated[str, StringConstraints(min_length=1, max_length=32)] | None = None
     push_token: Annotated[str, StringConstraints(min_length=1, max_length=4096)] | None = None
     webhook: Annotated[str, StringConstraints(min_length=1, max_length=URL_LENGTH)] | None = None
@@ -91,7 +96,12 @@ def address_faults(recipient: Mapping[str, Any], allowed: Sequence[Network] | No
 
 
 class NotificationRequest(Body):
-    """`POST /api/v1/notifications`: whom to notify, how, with which template and variables."""
+    """`POST /api/v1/notifications`: whom to notify, how, with which template and variables.
+
+    Exactly one of `user_id` and `recipient` is required. A `recipient` needs an address for `notification_type` and for
+    each channel of `fallback`. `send_at` is at most a minute in the past, `expires_at` lies ahead and after `send_at`;
+    both lie within ten years.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -121,7 +131,7 @@ class NotificationRequest(Body):
     category: Category | None = None
     send_at: InstantField | None = None
     expires_at: InstantField | None = None
-    callback_url: Annotated[str, StringConstraints(max_length=2048)] | None = None
+    callback_url: Annotated[str, StringConstraints(max_length=2048), URL_FORMAT] | None = None
     fallback: Annotated[list[Channel], Field(max_length=3)] = Field(default_factory=list)
 
     @property
@@ -164,7 +174,8 @@ class NotificationRequest(Body):
 class BulkRequest(Body):
     """Up to 1,000 notifications, whole, or one template for many recipients.
 
-    Items are validated singly, so that a bad one is refused without its neighbours.
+    Exactly one of `notifications` and `recipients` is required; `recipients` need `notification_type` and
+    `template_code` beside them. Items are validated singly, so that a bad one is refused without its neighbours.
     """
 
     model_config = ConfigDict(

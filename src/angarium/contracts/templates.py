@@ -78,6 +78,8 @@ def _with_names(content: Any) -> Any:
 class TemplateCreate(TemplateVersionCreate):
     """`POST /templates`: creates the template and publishes version 1.
 
+    A part for the template's own `channel` is required: `content`, or one of the channel's specific parts.
+
     Read as well, for clients of other systems: `type` as `channel`, `variables` (a list of names) as
     `required_variables`, `template_code` as `code`.
     """

@@ -14,13 +14,13 @@ from angarium.contracts.addresses import (
     known_timezone,
     phone_number,
 )
-from angarium.contracts.fields import Body, Flag, Locale, Metadata, Timestamp, field_error
+from angarium.contracts.fields import EMAIL_FORMAT, Body, Flag, Locale, Metadata, Timestamp, field_error
 from angarium.contracts.preferences import PreferencesPatch, given_user_fields, without_nulls, without_read_only
 from angarium.contracts.statuses import ADDRESS_FIELD, ADDRESS_NAMES
 
 Platform = Literal["fcm", "apns", "webpush", "onesignal"]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$")]
-Email = Annotated[str, StringConstraints(max_length=320), AfterValidator(canonical_email)]
+Email = Annotated[str, StringConstraints(max_length=320), AfterValidator(canonical_email), EMAIL_FORMAT]
 Phone = Annotated[str, StringConstraints(max_length=32), AfterValidator(phone_number)]
 Webhook = Annotated[str, StringConstraints(max_length=URL_LENGTH), AfterValidator(endpoint_url)]
 Timezone = Annotated[str, StringConstraints(max_length=64), AfterValidator(known_timezone)]
@@ -55,7 +55,7 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class UserCreate(Body):
-    """`POST /users`; null is the same as not given."""
+    """`POST /users`; null is the same as not given. One of `email`, `phone` and `push_token` is required."""
 
     model_config = ConfigDict(
         json_schema_extra={

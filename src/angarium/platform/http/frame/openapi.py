@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
 
+from angarium.contracts.descriptions import FIELDS, PARAMETERS
 from angarium.contracts.envelope import ErrorEnvelope
 from angarium.contracts.scopes import Scope
 
@@ -17,6 +18,8 @@ SERVICE_MARK = "service_only"
 """The attribute by which a dependency says that it opens to services alone."""
 
 _ERROR: dict[str, Any] = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorEnvelope"}}}}
+_BOTH_WAYS = ("-Input", "-Output")
+"""How the schemas of a model end that is read and written in different forms."""
 _IF_MATCH = "if-match"
 _WHEN = {
     HTTPStatus.BAD_REQUEST: "Something in the request is wrong; `details` names each field",
@@ -79,10 +82,22 @@ def _correct(document: dict[str, Any], guards: dict[tuple[str, str], list[Any]])
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     schemas.update(_error_schemas())
+    for name, schema in schemas.items():
+        if name.endswith(_BOTH_WAYS):  # a client generator names classes by title
+            schema["title"] = name.replace("-", "")
+        _describe(name.removesuffix("-Input").removesuffix("-Output"), schema)
     components["securitySchemes"] = _SCHEMES
     for path, item in document.get("paths", {}).items():
         for method, operation in item.items():
             _correct_operation(operation, guards.get((path, method.upper()), []))
+
+
+def _describe(model: str, schema: dict[str, Any]) -> None:
+    """Say what each field means that does not say so itself; a reference has the description of what it refers to."""
+    for name, field in schema.get("properties", {}).items():
+        meaning = FIELDS.get(f"{model}.{name}") or FIELDS.get(name)
+        if meaning is not None and "$ref" not in field:
+            field.setdefault("description", meaning)
 
 
 def _error_schemas() -> dict[str, Any]:
@@ -94,6 +109,9 @@ def _error_schemas() -> dict[str, Any]:
 def _correct_operation(operation: dict[str, Any], guards: list[Any]) -> None:
     responses = operation.setdefault("responses", {})
     responses.pop("422", None)
+    for parameter in operation.get("parameters", ()):
+        if parameter["name"] in PARAMETERS:
+            parameter.setdefault("description", PARAMETERS[parameter["name"]])
     if operation.get("description"):  # a sentence says more than the name of a function
         operation["summary"] = operation["description"].split("\n")[0].partition(". ")[0].removesuffix(".")
     refused = [*_PUBLIC_REFUSALS]

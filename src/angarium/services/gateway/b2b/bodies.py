@@ -16,7 +16,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from angarium.contracts.addresses import email_address
-from angarium.contracts.fields import Body, RequestId, TemplateCode, field_error
+from angarium.contracts.fields import EMAIL_FORMAT, URL_FORMAT, Body, RequestId, TemplateCode, field_error
 from angarium.contracts.notifications import NotificationRequest
 from angarium.contracts.statuses import Status
 from angarium.services.gateway.callbacks.body import for_camel_case
@@ -44,15 +44,15 @@ def _web_link(value: str) -> str:
     return value
 
 
-Email = Annotated[str, StringConstraints(min_length=3, max_length=320), AfterValidator(_email)]
-WebLink = Annotated[str, StringConstraints(max_length=2048), AfterValidator(_web_link)]
+Email = Annotated[str, StringConstraints(min_length=3, max_length=320), AfterValidator(_email), EMAIL_FORMAT]
+WebLink = Annotated[str, StringConstraints(max_length=2048), AfterValidator(_web_link), URL_FORMAT]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f\u2028\u2029]*$")]
 Subject = Annotated[str, StringConstraints(min_length=1, max_length=998, pattern=r"^[^\x00-\x1f\x7f\u2028\u2029]*$")]
 """One line (RFC 5322 §2.1.1): no break gets into a header."""
 UserReference = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00]*$")]
 """Any string by which the caller knows the user."""
 Content = Annotated[str, StringConstraints(min_length=1, max_length=MOST_CHARACTERS, pattern=r"^[^\x00]*$")]
-CallbackUrl = Annotated[str, StringConstraints(max_length=2048)]
+CallbackUrl = Annotated[str, StringConstraints(max_length=2048), URL_FORMAT]
 
 
 class EitherCase(Body):
@@ -85,7 +85,9 @@ class EitherCase(Body):
 class SendRequest(EitherCase):
     """`POST /api/notifications/send`: content as HTML in `message` or `html_content`, or a stored template.
 
-    With `template_code` the content fields are variables of that template, where `variables` lacks them.
+    Without `template_code`, `subject` and exactly one of `message` and `html_content` are required, and there are no
+    `variables`. With it the content fields are variables of that template, where `variables` lacks them. Fields may be
+    written in camelCase.
     """
 
     model_config = ConfigDict(
@@ -126,7 +128,7 @@ class SendRequest(EitherCase):
 
 
 class VerificationRequest(EitherCase):
-    """`POST /api/notifications/send-verification`."""
+    """`POST /api/notifications/send-verification`. Fields may be written in camelCase."""
 
     model_config = ConfigDict(
         json_schema_extra={
