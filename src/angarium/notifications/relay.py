@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from angarium.notifications.look_back import LookBack
 from angarium.notifications.publisher import OutboxPublisher
 from angarium.notifications.store.port import NotificationStore
 from angarium.platform.broker.port import Broker
@@ -20,6 +21,7 @@ class Relay:
         self._broker = broker
         self._publisher = publisher
         self._clock = clock
+        self._look_back = LookBack(clock)
 
     async def run(self) -> None:
         """Drain for ever. Raises what the store raises; whoever runs it starts it again."""
@@ -31,6 +33,7 @@ class Relay:
         """Publish one batch; True: it was full and all taken, so there may be more."""
         if not await self._broker.ready():
             return False
-        messages = await self._store.lease_outbox(_BATCH, lease=_LEASE)
+        messages = await self._store.lease_outbox(_BATCH, lease=_LEASE, back=self._look_back.begin())
+        self._look_back.end(whole=len(messages) < _BATCH)
         taken = await self._publisher.publish(messages)
         return taken == _BATCH

@@ -1,5 +1,6 @@
 """Wakes what is due and finds what seems lost."""
 
+from angarium.notifications.look_back import LookBack
 from angarium.notifications.model import SweepReport
 from angarium.notifications.store.port import NotificationStore
 from angarium.platform.clock import Clock
@@ -16,6 +17,7 @@ class Sweeper:
         self._store = store
         self._clock = clock
         self._logger = logger
+        self._look_back = LookBack(clock)
 
     async def run(self) -> None:
         """Sweep for ever. Raises what the store raises; whoever runs it starts it again."""
@@ -25,11 +27,13 @@ class Sweeper:
 
     async def sweep_once(self) -> bool:
         """One pass; True: the batch was full, so there may be more."""
-        report = await self._store.sweep(_BATCH)
-        total = report.released + report.requeued + report.expired + report.unknown
-        if total:
+        report = await self._store.sweep(_BATCH, back=self._look_back.begin())
+        moved = report.released + report.requeued + report.expired + report.unknown
+        if moved:
             self._log(report)
-        return total >= _BATCH
+        full = moved + report.left >= _BATCH
+        self._look_back.end(whole=not full)
+        return full
 
     def _log(self, report: SweepReport) -> None:
         lost = report.requeued + report.unknown

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 from angarium.contracts.statuses import Status
 from angarium.notifications.model import OutboxKey, OutboxKind
+from angarium.notifications.store.port import MOST_COUNTED
 from tests.conformance.store.backends import (
     OUTBOX_LEASE,
     SECOND,
@@ -80,3 +81,42 @@ async def test_two_publishers_confirming_the_same_do_not_deadlock(backend: Backe
     stores = [backend.open() for _ in range(4)]
     await asyncio.gather(*(store.confirm_outbox(keys[:: (-1) ** n]) for n, store in enumerate(stores)))
     assert await backend.store.outbox_pending() == 0
+
+
+async def test_only_what_became_available_within_the_given_time_is_leased(backend: Backend) -> None:
+    old = notification()
+    await backend.store.accept([old], outbox_lease=timedelta(0))
+    await backend.pass_time(timedelta(hours=1))
+    young = notification()
+    await backend.store.accept([young], outbox_lease=timedelta(0))
+    await backend.pass_time(SECOND)
+    leased = await backend.store.lease_outbox(10, lease=OUTBOX_LEASE, back=timedelta(minutes=1))
+    assert [message.key.subject for message in leased] == [young.id]
+    assert [message.key.subject for message in await backend.store.lease_outbox(10, lease=OUTBOX_LEASE)] == [old.id]
+
+
+async def test_the_count_of_what_waits_is_bounded(backend: Backend) -> None:
+    new = [notification() for _ in range(3)]
+    await backend.store.accept(new, outbox_lease=OUTBOX_LEASE)
+    assert await backend.store.outbox_pending() == 3
+    await backend.query(_MANY["sqlite" if backend.url.startswith("sqlite") else "postgresql"])
+    assert await backend.store.outbox_pending() == MOST_COUNTED
+    await backend.query("DELETE FROM outbox")
+
+
+_MANY = {
+    "sqlite": """
+        WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10100)
+        INSERT INTO outbox (subject, kind, available_at) SELECT lower(hex(randomblob(16))), 'work', 0 FROM n""",
+    "postgresql": """
+        INSERT INTO outbox (subject, kind, available_at)
+        SELECT gen_random_uuid(), 'work', now() FROM generate_series(1, 10100)""",
+}
+
+
+async def test_the_count_of_dead_letters_may_be_bounded(backend: Backend) -> None:
+    for _ in range(4):
+        await backend.failed()
+    assert await backend.reader.count_letters() == 4
+    assert await backend.reader.count_letters(at_most=3) == 3
+    assert await backend.reader.count_letters(at_most=5) == 4

@@ -28,6 +28,9 @@ from angarium.notifications.model import (
     Verdict,
 )
 
+MOST_COUNTED = 10_001
+"""Where a count says "that many or more": what is counted every few seconds must not cost more, the more there is."""
+
 
 class StoreUnavailable(Transient):
     """The notification database does not answer"""
@@ -113,8 +116,14 @@ class NotificationStore(Protocol):
         """Which of these dead letters are still on the list (whatever tenant)."""
         ...
 
-    async def lease_outbox(self, limit: int, *, lease: timedelta) -> Sequence[OutboxMessage]:
-        """Up to `limit` messages whose lease ended, oldest first, now leased to the caller. None is given twice."""
+    async def lease_outbox(
+        self, limit: int, *, lease: timedelta, back: timedelta | None = None
+    ) -> Sequence[OutboxMessage]:
+        """Up to `limit` messages whose lease ended, oldest first, now leased to the caller. None is given twice.
+
+        With `back` only those whose lease ended within it: rows that are gone, and not vacuumed yet, are not read again
+        each time.
+        """
         ...
 
     async def confirm_outbox(self, keys: Collection[OutboxKey]) -> None:
@@ -122,14 +131,15 @@ class NotificationStore(Protocol):
         ...
 
     async def outbox_pending(self) -> int:
-        """How many messages wait for their confirm."""
+        """How many messages wait for their confirm; at most MOST_COUNTED, which means that many or more."""
         ...
 
-    async def sweep(self, limit: int) -> SweepReport:
+    async def sweep(self, limit: int, *, back: timedelta | None = None) -> SweepReport:
         """Move on up to `limit` rows whose time has come or whose worker or message was lost.
 
         scheduled and due → pending (or expired) with an outbox row; pending or retrying long overdue → an outbox row
-        again; sending whose lease ended a while ago → an outbox row (or unknown under at_most_once).
+        again; sending whose lease ended a while ago → an outbox row (or unknown under at_most_once). With `back` only
+        those whose time came within it, as in `lease_outbox`.
         """
         ...
 

@@ -183,9 +183,10 @@ class NotificationReader:
         query = select(dead_letters.c.id).where(*_letter_conditions(tenant, wanted)).order_by(*order)
         return [row["id"] for row in await self._rows(query)]
 
-    async def count_letters(self) -> int:
-        """How many dead letters are on the lists of all tenants."""
-        [row] = await self._rows(select(func.count().label("letters")).select_from(dead_letters))
+    async def count_letters(self, *, at_most: int | None = None) -> int:
+        """How many dead letters are on the lists of all tenants; with `at_most`, that many mean that many or more."""
+        counted = select(dead_letters.c.id).limit(at_most).subquery()
+        [row] = await self._rows(select(func.count().label("letters")).select_from(counted))
         return int(row["letters"])
 
     async def _page(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from fastapi import APIRouter, FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -13,7 +14,7 @@ from angarium.notifications.publisher import OutboxPublisher
 from angarium.notifications.relay import Relay
 from angarium.notifications.retention import Elsewhere, Retention
 from angarium.notifications.store.held_reports import HeldReports
-from angarium.notifications.store.port import NotificationStore
+from angarium.notifications.store.port import MOST_COUNTED, NotificationStore
 from angarium.notifications.store.reader import NotificationReader
 from angarium.notifications.store.waiting import WaitingWork
 from angarium.notifications.sweeper import Sweeper
@@ -165,7 +166,7 @@ class Gateway:
             "gauges",
             Gauges(
                 store=store,
-                count_letters=count,
+                count_letters=partial(count, at_most=MOST_COUNTED),
                 oldest_work=WaitingWork(parts.engine).oldest,
                 broker=broker,
                 metrics=parts.metrics,

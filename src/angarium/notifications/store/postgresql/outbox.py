@@ -1,4 +1,7 @@
+# ruff: noqa: S608 - what is put into these strings are constants of this package; every value is an argument
 """The outbox on PostgreSQL."""
+
+from angarium.notifications.store.port import MOST_COUNTED
 
 MESSAGE_COLUMNS = {
     "subject": "uuid",
@@ -12,7 +15,8 @@ MESSAGE_COLUMNS = {
 
 LEASE_OUTBOX = """
 WITH due AS MATERIALIZED (
-    SELECT subject, kind, available_at FROM outbox WHERE available_at <= now()
+    SELECT subject, kind, available_at FROM outbox
+    WHERE available_at <= now() AND available_at > coalesce(now() - $3::interval, '-infinity'::timestamptz)
     ORDER BY available_at LIMIT $1 FOR UPDATE SKIP LOCKED
 ), leased AS (
     UPDATE outbox o SET available_at = clock_timestamp() + $2::interval
@@ -35,4 +39,4 @@ WHERE o.subject = ANY($1::uuid[]) AND o.subject = taken.subject AND o.kind = tak
 """
 """Its commit waits for no disk: a row that a crash of the server brings back is published again, which is harmless."""
 
-OUTBOX_PENDING = "SELECT count(*) AS pending FROM outbox"
+OUTBOX_PENDING = f"SELECT count(*) AS pending FROM (SELECT FROM outbox LIMIT {MOST_COUNTED}) AS counted"

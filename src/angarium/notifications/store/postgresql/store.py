@@ -185,8 +185,11 @@ class PostgresqlStore:
     async def living_letters(self, letter_ids: Collection[UUID]) -> Collection[UUID]:
         return {row["id"] for row in await self._fetch(dead.LIVING_LETTERS, list(letter_ids))}
 
-    async def lease_outbox(self, limit: int, *, lease: timedelta) -> Sequence[OutboxMessage]:
-        leased = [(row, outbox_message(row)) for row in await self._fetch(publishing.LEASE_OUTBOX, limit, lease)]
+    async def lease_outbox(
+        self, limit: int, *, lease: timedelta, back: timedelta | None = None
+    ) -> Sequence[OutboxMessage]:
+        rows = await self._fetch(publishing.LEASE_OUTBOX, limit, lease, back)
+        leased = [(row, outbox_message(row)) for row in rows]
         orphans = [OutboxKey(row["subject"], row["kind"]) for row, message in leased if message is None]
         await self.confirm_outbox(orphans)
         return [message for _, message in leased if message is not None]
@@ -200,8 +203,8 @@ class PostgresqlStore:
         [row] = await self._fetch(publishing.OUTBOX_PENDING)
         return int(row["pending"])
 
-    async def sweep(self, limit: int) -> SweepReport:
-        return sweep_report(await self._fetch(sweeping.SWEEP, limit))
+    async def sweep(self, limit: int, *, back: timedelta | None = None) -> SweepReport:
+        return sweep_report(await self._fetch(sweeping.SWEEP, limit, back))
 
     async def requeue_unfinished(self) -> int:
         [row] = await self._fetch(sweeping.REQUEUE_UNFINISHED)

@@ -16,7 +16,8 @@ WITH chosen AS MATERIALIZED (
         WHEN n.status = 'sending' AND n.lease_until > now() THEN 'alive'
         WHEN n.status = 'sending' AND n.policy = 'at_most_once' THEN 'unknown'
         ELSE 'overdue' END AS first_look
-    FROM notifications n WHERE n.sweep_at <= now()
+    FROM notifications n
+    WHERE n.sweep_at <= now() AND n.sweep_at > coalesce(now() - $2::interval, '-infinity'::timestamptz)
     ORDER BY n.sweep_at LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED
 ), queued_already AS MATERIALIZED (
     SELECT subject FROM outbox WHERE subject = ANY(ARRAY(SELECT id FROM chosen)) AND kind = 'work'

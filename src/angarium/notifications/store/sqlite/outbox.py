@@ -7,8 +7,9 @@ from uuid import UUID
 
 from angarium.notifications.model import OutboxKey, OutboxMessage
 from angarium.notifications.store.arguments import message_row
+from angarium.notifications.store.port import MOST_COUNTED
 from angarium.notifications.store.rows import outbox_message
-from angarium.notifications.store.sqlite.sql import domain, micros
+from angarium.notifications.store.sqlite.sql import domain, micros, since
 
 _ENQUEUE = """
 INSERT INTO outbox (subject, kind, available_at) VALUES (?, 'work', ?)
@@ -26,7 +27,7 @@ SELECT o.subject, o.kind, o.exchange, o.routing_key, o.body, o.correlation_id AS
     n.id, n.tenant, n.request_id, n.channel, n.user_id, n.template_code, n.template_version, n.locale, n.priority,
     n.correlation_id, n.expires_at
 FROM outbox o LEFT JOIN notifications n ON o.kind = 'work' AND n.id = o.subject
-WHERE o.available_at <= ? ORDER BY o.available_at LIMIT ?
+WHERE o.available_at <= ? AND o.available_at > ? ORDER BY o.available_at LIMIT ?
 """
 _LEASE = "UPDATE outbox SET available_at = ? WHERE subject = ? AND kind = ?"
 _FORGET = "DELETE FROM outbox WHERE subject = ? AND kind = ?"
@@ -43,9 +44,11 @@ def keep(connection: sqlite3.Connection, messages: Iterable[OutboxMessage], *, a
     connection.executemany(_KEEP, [(subject.hex, *rest, available_at) for subject, *rest in rows])
 
 
-def lease(connection: sqlite3.Connection, now: int, limit: int, duration: timedelta) -> list[OutboxMessage]:
+def lease(
+    connection: sqlite3.Connection, now: int, limit: int, duration: timedelta, back: timedelta | None = None
+) -> list[OutboxMessage]:
     """As `NotificationStore.lease_outbox`; work whose notification is gone is forgotten."""
-    rows = connection.execute(_DUE, (now, limit)).fetchall()
+    rows = connection.execute(_DUE, (now, since(now, back), limit)).fetchall()
     until = now + micros(duration)
     connection.executemany(_LEASE, [(until, row["subject"], row["kind"]) for row in rows])
     messages = [outbox_message(domain(row)) for row in rows]
@@ -61,4 +64,5 @@ def confirm(connection: sqlite3.Connection, keys: Iterable[OutboxKey]) -> None:
 
 def pending(connection: sqlite3.Connection) -> int:
     """As `NotificationStore.outbox_pending`."""
-    return int(connection.execute("SELECT count(*) FROM outbox").fetchone()[0])
+    query = "SELECT count(*) FROM (SELECT 1 FROM outbox LIMIT ?)"
+    return int(connection.execute(query, (MOST_COUNTED,)).fetchone()[0])

@@ -26,6 +26,11 @@ def micros(duration: timedelta) -> int:
     return duration // _MICROSECOND
 
 
+def since(now: int, back: timedelta | None) -> int:
+    """The moment `back` before `now`; without it one before every other."""
+    return 0 if back is None else now - micros(back)
+
+
 def moment(value: datetime | None) -> int | None:
     """A moment, if there is one."""
     return None if value is None else to_microseconds(value)

@@ -89,8 +89,10 @@ class SqliteStore:
     async def living_letters(self, letter_ids: Collection[UUID]) -> Collection[UUID]:
         return await self._run(dead.living, letter_ids)
 
-    async def lease_outbox(self, limit: int, *, lease: timedelta) -> Sequence[OutboxMessage]:
-        return await self._run_at(publishing.lease, limit, lease)
+    async def lease_outbox(
+        self, limit: int, *, lease: timedelta, back: timedelta | None = None
+    ) -> Sequence[OutboxMessage]:
+        return await self._run_at(publishing.lease, limit, lease, back)
 
     async def confirm_outbox(self, keys: Collection[OutboxKey]) -> None:
         await self._run(publishing.confirm, keys)
@@ -98,8 +100,8 @@ class SqliteStore:
     async def outbox_pending(self) -> int:
         return await self._run(publishing.pending)
 
-    async def sweep(self, limit: int) -> SweepReport:
-        return await self._run_at(sweeping.sweep, limit)
+    async def sweep(self, limit: int, *, back: timedelta | None = None) -> SweepReport:
+        return await self._run_at(sweeping.sweep, limit, back)
 
     async def requeue_unfinished(self) -> int:
         return await self._run_at(sweeping.requeue_unfinished)

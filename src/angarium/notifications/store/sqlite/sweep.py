@@ -3,13 +3,14 @@
 
 import sqlite3
 from collections import Counter
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from angarium.contracts.statuses import DeliveryPolicy, Status
 from angarium.notifications.model import SweepReport
 from angarium.notifications.store.sqlite.outbox import enqueue_work
-from angarium.notifications.store.sqlite.sql import APPEND, appendix, event_now, micros
+from angarium.notifications.store.sqlite.sql import APPEND, appendix, event_now, micros, since
 from angarium.notifications.store.timing import (
     EXPIRED_CODE,
     EXPIRED_MESSAGE,
@@ -25,7 +26,7 @@ _Row = dict[str, Any]
 _DUE = """
 SELECT n.id, n.status, n.policy, n.due_at, n.lease_until, n.expires_at, n.updated_at, o.subject IS NOT NULL AS queued
 FROM notifications n LEFT JOIN outbox o ON o.subject = n.id AND o.kind = 'work'
-WHERE n.sweep_at IS NOT NULL AND n.sweep_at <= ? ORDER BY n.sweep_at LIMIT ?
+WHERE n.sweep_at IS NOT NULL AND n.sweep_at <= ? AND n.sweep_at > ? ORDER BY n.sweep_at LIMIT ?
 """
 _LATER = "UPDATE notifications SET sweep_at = ? WHERE id = ?"
 _TELL = f"UPDATE notifications SET sweep_at = :sweep_at, events = {APPEND} WHERE id = :id"
@@ -41,16 +42,17 @@ SELECT id FROM notifications WHERE sweep_at IS NOT NULL AND status IN ('pending'
 _RELEASE_LEASES = "UPDATE outbox SET available_at = :now WHERE available_at > :now"
 
 
-def sweep(connection: sqlite3.Connection, now: int, limit: int) -> SweepReport:
+def sweep(connection: sqlite3.Connection, now: int, limit: int, back: timedelta | None = None) -> SweepReport:
     """As `NotificationStore.sweep`."""
     counts: Counter[str] = Counter()
-    for row in connection.execute(_DUE, (now, limit)).fetchall():
+    for row in connection.execute(_DUE, (now, since(now, back), limit)).fetchall():
         counts[_sweep_one(connection, now, dict(row))] += 1
     return SweepReport(
         released=counts["released"],
         requeued=counts["requeued"],
         expired=counts["expired"],
         unknown=counts["unknown"],
+        left=counts["left"],
     )
 
 

@@ -10,7 +10,7 @@ from angarium.contracts.envelope import Envelope, one
 from angarium.contracts.errors import NotFound
 from angarium.contracts.scopes import Scope
 from angarium.contracts.statuses import Status
-from angarium.notifications.store.port import NotificationStore
+from angarium.notifications.store.port import MOST_COUNTED, NotificationStore
 from angarium.notifications.store.reader import NotificationReader
 from angarium.platform.auth.caller import Caller
 from angarium.platform.broker.port import Broker
@@ -144,7 +144,7 @@ class B2bRoutes:
             QueueLine(name=queue.name, messages=queue.messages, consumers=queue.consumers)
             for queue in await self._broker.stats(QUEUES)
         ]
-        pending, letters = await self._store.outbox_pending(), await self._reader.count_letters()
+        pending, letters = await self._store.outbox_pending(), await self._reader.count_letters(at_most=MOST_COUNTED)
         return one(QueueStats(queues=queues, outbox_pending=pending, dead_letters=letters))
 
     def _request_id(self, body: SendRequest | VerificationRequest, key: str | None) -> str:
