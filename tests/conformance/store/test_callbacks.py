@@ -1,15 +1,18 @@
 """Callbacks come with the change that they tell of, and are leased, recorded and replayed alike on every database."""
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import pytest
 
 from angarium.contracts.statuses import UNFINISHED, Status
 from angarium.notifications.model import Event, Reason
 from angarium.platform.identifiers import Identifiers
+from angarium.services.gateway.callbacks.looking import BESIDE_CROWDED
 from angarium.services.gateway.callbacks.model import Answer, Attempted, Callback, State
 from angarium.services.gateway.callbacks.schedule import GIVEN_UP_AFTER
 from angarium.services.gateway.callbacks.store import CallbackStore
@@ -270,3 +273,39 @@ async def _updated_at(kept: Kept, identifier: UUID) -> datetime:
 
 async def _move(kept: Kept, identifier: UUID, to: Status) -> None:
     await kept.backend.store.move(identifier, tenant=TENANT, to=to, event=Event(str(to), AT, {"status": str(to)}))
+
+
+async def test_several_crowded_origins_hide_no_others(kept: Kept) -> None:
+    for origin in ("a", "b", "c", "d"):
+        for _ in range(2):
+            await kept.sent(f"https://{origin}.example/x")
+    found = await kept.lease("https://a.example", "https://c.example", room=1)
+    assert [callback.origin for callback in found] == ["https://b.example", "https://d.example"]
+    assert await kept.lease("https://a.example", "https://b.example", "https://c.example", "https://d.example") == []
+
+
+@pytest.mark.slow
+@pytest.mark.distributed
+async def test_a_large_backlog_of_a_crowded_origin_is_not_read(migrated_postgresql: str) -> None:
+    connection = await asyncpg.connect(migrated_postgresql)
+    try:
+        await connection.execute("TRUNCATE callbacks")
+        for number, origin in ((100_000, "https://slow.example"), (10, "https://fast.example")):
+            await connection.execute(
+                f"""
+                INSERT INTO callbacks (id, tenant, notification_id, url, origin, status, occurred_at, state, tries,
+                    next_at, attempts)
+                SELECT gen_random_uuid(), 'acme', gen_random_uuid(), '{origin}/x', '{origin}', 'sent', now(), 'pending',
+                    0, now() - interval '1 hour' + n * interval '1 millisecond', '[]'
+                FROM generate_series(1, {number}) n
+                """  # noqa: S608 - ours
+            )
+        await connection.execute("ANALYZE callbacks")
+        statement = BESIDE_CROWDED.replace(":now", "now()").replace(":crowded", "ARRAY['https://slow.example']")
+        rows = await connection.fetch(f"EXPLAIN (ANALYZE, BUFFERS, COSTS OFF) {statement}")
+        plan = "\n".join(row[0] for row in rows)
+        top = next(line for line in rows[0][0].splitlines() + plan.splitlines() if "Buffers:" in line)
+        assert sum(int(number) for number in re.findall(r"(?:hit|read)=(\d+)", top)) < 200, plan
+    finally:
+        await connection.execute("TRUNCATE callbacks")
+        await connection.close()

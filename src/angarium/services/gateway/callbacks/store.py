@@ -22,10 +22,9 @@ from angarium.platform.database.engine import reading, writing
 from angarium.platform.database.types import UtcDateTime
 from angarium.platform.identifiers import Identifiers
 from angarium.services.gateway.callbacks.endpoints import Endpoints
+from angarium.services.gateway.callbacks.looking import due
 from angarium.services.gateway.callbacks.model import Attempted, Callback, Recorded, State, endpoint_hash
 
-LOOKED_AT = 500
-"""Due rows that one look chooses from."""
 REPLAYED_AT_ONCE = 500
 _OF_CALLBACK = tuple(column for column in callbacks.c if column.name not in {"attempts", "state", "next_at"})
 _OF_NOTIFICATION = (
@@ -59,8 +58,8 @@ class CallbackStore:
         """
         async with reading(self._engine) as connection:
             now = await self._now(connection)
-            due = (await connection.execute(_due(now, crowded))).all()
-        chosen = _chosen([(row.id, row.origin) for row in due], limit, room_for)
+            found = (await connection.execute(due(now, crowded, self._engine.dialect.name))).all()
+        chosen = _chosen([(row.id, row.origin) for row in found], limit, room_for)
         if not chosen:
             return []
         async with writing(self._engine) as connection:
@@ -189,13 +188,6 @@ class CallbackStore:
 def _place(row: RowMapping) -> Tuple:
     """Where `row` stands in the order of a replay."""
     return tuple_(literal(row["occurred_at"], UtcDateTime()), literal(row["id"], callbacks.c.id.type))
-
-
-def _due(now: datetime, crowded: Collection[str]) -> Select[Any]:
-    query = select(callbacks.c.id, callbacks.c.origin).where(callbacks.c.next_at <= now)
-    if crowded:
-        query = query.where(callbacks.c.origin.not_in(crowded))
-    return query.order_by(callbacks.c.next_at).limit(LOOKED_AT)
 
 
 def _chosen(due: Sequence[tuple[UUID, str]], limit: int, room_for: RoomFor) -> Sequence[UUID]:
