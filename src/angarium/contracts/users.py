@@ -229,9 +229,15 @@ class ErasureRequest(Body):
 
 
 class ErasureAnswer(BaseModel):
-    """How many sends and callbacks of the user were under way: erase again once they have ended."""
+    """How many sends and callbacks of the user were under way: erase again once they have ended.
+
+    `done`: False, and status 202, while it is still worked on: ask again for the end. `age`: seconds since the pass
+    that is answered for began.
+    """
 
     sending: int
+    done: bool = True
+    age: float = 0.0
 
 
 class ContactVersions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):

@@ -4,7 +4,9 @@ Not a hot path: SQLAlchemy Core, one form for every database, in pieces of 500 r
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import IntEnum
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +20,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    tuple_,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -31,6 +34,8 @@ from angarium.platform.clock import Clock
 from angarium.platform.database.engine import empty_log, writing
 
 BATCH = 500
+SCAN = 5000
+"""Rows of the outbox that are looked at in one transaction."""
 CODE = "user_erased"
 MESSAGE = "The user was erased"
 TOLD_WITHIN = timedelta(seconds=60)
@@ -56,6 +61,29 @@ _Found = Row[UUID, str, list[Mapping[str, Any]], str | None]
 Elsewhere = Callable[[Sequence[UUID]], Awaitable[None]]
 
 
+_FIRST = UUID(int=0)
+
+
+class Stage(IntEnum):
+    """What a pass goes through, one after the other; kept in the database."""
+
+    EVENTS = 0
+    LETTERS = 1
+    NOTIFICATIONS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How far a pass has come: the last row of its stage that was looked at."""
+
+    stage: Stage
+    id: UUID = _FIRST
+    at: datetime | None = None
+
+
+BEGINNING = Place(Stage.EVENTS)
+
+
 class Erasure:
     """Erases users from `notification_db`, and has `elsewhere` forget their notifications: what was caught of them."""
 
@@ -67,50 +95,88 @@ class Erasure:
     async def erase(self, tenant: str, user_id: UUID) -> int:
         """Blank variables, metadata, addresses and answers, end what is unfinished, drop the dead letters.
 
-        Returns how many sends and callbacks are under way at this moment: a worker may still write an answer, so erase
-        again after that. Idempotent. What identifies a record stays, as callers chose it: ids, `request_id`,
-        correlation, template. Status events that were not published yet are dropped. Messages of what was cancelled
-        wait in their queues with the user's id, until a worker takes them.
+        Returns how many sends and callbacks were under way: a worker may still write an answer, so erase again after
+        that. Idempotent. What identifies a record stays, as callers chose it: ids, `request_id`, correlation, template.
+        Status events that were not published yet are dropped. Messages of what was cancelled wait in their queues with
+        the user's id, until a worker takes them.
         Raises DatabaseUnavailable; then repeat it.
         """
-        await self._drop_what_quotes(str(user_id))
-        after, under_way = UUID(int=0), 0
-        while True:
-            found, left = await self._erase_some(tenant, str(user_id), after)
+        place: Place | None = BEGINNING
+        under_way = 0
+        while place is not None:
+            place, left = await self.piece(tenant, user_id, place)
             under_way += left
-            if len(found) < BATCH:
-                await empty_log(self._engine)
-                return under_way
-            after = found[-1].id
+        return under_way
 
-    async def _drop_what_quotes(self, user_id: str) -> None:
-        """Foreign messages that were not taken, and status events: they name the user in their text alone."""
-        quoted = _contains_bytes(self._engine.dialect.name, user_id.encode())
+    async def piece(self, tenant: str, user_id: UUID, place: Place) -> tuple[Place | None, int]:
+        """One short transaction of `erase`, from `place` on: where the next one begins, and what was under way.
+
+        None: that was the last. Idempotent. Raises DatabaseUnavailable.
+        """
+        match place.stage:
+            case Stage.EVENTS:
+                return await self._drop_events(str(user_id), place), 0
+            case Stage.LETTERS:
+                return await self._drop_foreign(str(user_id), place), 0
+            case Stage.NOTIFICATIONS:
+                return await self._erase_some(tenant, str(user_id), place)
+
+    async def _drop_events(self, user_id: str, place: Place) -> Place:
+        """Status events that wait to be published: they name the user in their text alone."""
+        window = (
+            select(outbox.c.subject, outbox.c.kind).where(outbox.c.subject > place.id).order_by(outbox.c.subject)
+        ).limit(SCAN)
         async with writing(self._engine) as connection:
-            await connection.execute(delete(outbox).where(outbox.c.kind == str(OutboxKind.STATUS_EVENT), quoted))
-            letters = select(dead_letters.c.id).where(dead_letters.c.payload.contains(user_id))
-            await drop_letters(connection, list(await connection.scalars(letters)))
+            rows = (await connection.execute(window)).all()
+            subjects = [row.subject for row in rows if row.kind == OutboxKind.STATUS_EVENT]
+            quoted = _contains_bytes(self._engine.dialect.name, user_id.encode())
+            mine = (outbox.c.subject.in_(subjects), outbox.c.kind == str(OutboxKind.STATUS_EVENT), quoted)
+            if subjects:
+                await connection.execute(delete(outbox).where(*mine))
+        return Place(Stage.EVENTS, rows[-1].subject) if len(rows) == SCAN else Place(Stage.LETTERS)
 
-    async def _erase_some(self, tenant: str, user_id: str, after: UUID) -> tuple[Sequence[_Found], int]:
-        mine = notifications.c
-        query = (
-            select(mine.id, mine.status, mine.events, mine.reason_code)
-            .where(mine.tenant == tenant, mine.user_id == user_id, mine.id > after)
-            .order_by(mine.id)
+    async def _drop_foreign(self, user_id: str, place: Place) -> Place:
+        """Dead letters of foreign messages that matched no notification, where they quote the user."""
+        foreign = (
+            select(dead_letters.c.id, dead_letters.c.payload.contains(user_id).label("quotes"))
+            .where(dead_letters.c.notification_id.is_(None), dead_letters.c.id > place.id)
+            .order_by(dead_letters.c.id)
             .limit(BATCH)
-            .with_for_update()
         )
         async with writing(self._engine) as connection:
-            found: Sequence[_Found] = (await connection.execute(query)).all()
-            if not found:
-                return found, 0
-            await self._blank(connection, found)
-            ids = [row.id for row in found]
-            await drop_traces(connection, ids)
-            untold = await self._end_callbacks(connection, ids)
-        for forget in self._elsewhere:
+            rows = (await connection.execute(foreign)).all()
+            await drop_letters(connection, [row.id for row in rows if row.quotes])
+        return Place(Stage.LETTERS, rows[-1].id) if len(rows) == BATCH else Place(Stage.NOTIFICATIONS)
+
+    async def _erase_some(self, tenant: str, user_id: str, place: Place) -> tuple[Place | None, int]:
+        mine = notifications.c
+        after = [] if place.at is None else [tuple_(mine.created_at, mine.id) > (place.at, place.id)]
+        page = (  # in the order of the index; a page in the order of ids would read all of the user's each time
+            select(mine.id, mine.created_at)
+            .where(mine.tenant == tenant, mine.user_id == user_id, *after)
+            .order_by(mine.created_at, mine.id)
+            .limit(BATCH)
+        )
+        async with writing(self._engine) as connection:
+            rows = (await connection.execute(page)).all()
+            ids = [row.id for row in rows]
+            left = await self._erase_these(connection, ids) if ids else 0
+        for forget in self._elsewhere if ids else ():
             await forget(ids)
-        return found, untold + [row.status for row in found].count(Status.SENDING)
+        if len(rows) == BATCH:
+            return Place(Stage.NOTIFICATIONS, rows[-1].id, rows[-1].created_at), left
+        await empty_log(self._engine)
+        return None, left
+
+    async def _erase_these(self, connection: AsyncConnection, ids: Sequence[UUID]) -> int:
+        """How many of them, and of their callbacks, are under way."""
+        mine = notifications.c
+        query = select(mine.id, mine.status, mine.events, mine.reason_code).where(mine.id.in_(ids))
+        found: Sequence[_Found] = (await connection.execute(query.order_by(mine.id).with_for_update())).all()
+        await self._blank(connection, found)
+        await drop_traces(connection, ids)
+        untold = await self._end_callbacks(connection, ids)
+        return untold + [row.status for row in found].count(Status.SENDING)
 
     async def _blank(self, connection: AsyncConnection, found: Sequence[_Found]) -> None:
         now = self._clock.now()

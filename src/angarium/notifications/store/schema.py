@@ -161,6 +161,8 @@ Index(
     postgresql_where=_OF_A_NOTIFICATION,
     sqlite_where=_OF_A_NOTIFICATION,
 )
+_FOREIGN = text("notification_id IS NULL")
+Index("ix_dead_letters_foreign", dead_letters.c.id, postgresql_where=_FOREIGN, sqlite_where=_FOREIGN)
 
 api_keys = Table(
     "api_keys",
@@ -262,6 +264,22 @@ held_reports = Table(
     PrimaryKeyConstraint("notification_id", "status"),
 )
 """Delivery reports that came before the send they speak of was recorded."""
+
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("tenant", _KEY, nullable=False),
+    Column("user_id", Uuid(), nullable=False),
+    Column("begun_at", UtcDateTime(), nullable=False),
+    Column("stage", SmallInteger(), nullable=False),
+    Column("reached_at", UtcDateTime()),
+    Column("reached", Uuid(), nullable=False),
+    Column("under_way", Integer(), nullable=False),  # sends and callbacks that were, when their turn came
+    Column("leased_until", UtcDateTime()),
+    Column("finished_at", UtcDateTime()),
+    PrimaryKeyConstraint("tenant", "user_id"),
+)
+"""Passes over the notifications of erased users, until the users service has been told of their end."""
 
 contact_versions = Table(
     "contact_versions",

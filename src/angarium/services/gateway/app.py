@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from angarium import __version__
 from angarium.directory.port import Contacts, Templates
+from angarium.notifications.erasing import Erasing
 from angarium.notifications.erasure import Erasure
 from angarium.notifications.publisher import OutboxPublisher
 from angarium.notifications.relay import Relay
@@ -140,6 +141,7 @@ class Gateway:
         self.callbacks = CallbackStore(parts.engine, parts.clock, parts.identifiers)
         self.dispatcher = _dispatcher(parts, self.callbacks)
         self.retention = _retention(parts)
+        self.erasing = _erasing(parts)
         self.plain_texts = PlainTexts(parts.clock)
         self.own_tokens = OwnTokens(parts.service_token, parts.clock)
         self.tokens = BearerTokens(self.own_tokens, parts.tokens)
@@ -175,6 +177,7 @@ class Gateway:
         )
         background.start("lanes", self.lanes.run)
         background.start("receipts", self.receipts.run)
+        background.start("erasures", self.erasing.run)
         background.start("keys", self.ring.run)
         background.start("audit", self.audit.run)
         if self.dispatcher is not None:
@@ -222,7 +225,7 @@ class Gateway:
             TokenRoutes(self.own_tokens, Logins(parts.users_client)).router(),
             AuditRoutes(AuditReader(parts.engine), self.audit).router(),
             InternalRoutes(self.ring.caller, self.tokens).router(),
-            ErasureRoutes(_erasure(parts), parts.logger).router(),
+            ErasureRoutes(self.erasing, parts.logger).router(),
             contact_versions_router(parts.store),
             PreferencePages(parts.users_client).router(),
             DeliveryReportRoutes(self.receipts).router(),
@@ -242,8 +245,9 @@ class Gateway:
         )
 
 
-def _erasure(parts: GatewayParts) -> Erasure:
-    return Erasure(parts.engine, parts.clock, elsewhere=_elsewhere(parts))
+def _erasing(parts: GatewayParts) -> Erasing:
+    erasure = Erasure(parts.engine, parts.clock, elsewhere=_elsewhere(parts))
+    return Erasing(parts.engine, erasure, parts.clock, parts.logger)
 
 
 def _retention(parts: GatewayParts) -> RetentionKeeper:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from uuid import UUID
 
 from pydantic import ValidationError
@@ -27,7 +28,7 @@ SETTLED = timedelta(seconds=60)
 """After this long nobody accepts or sends for the user from what they knew before the deletion; then the last pass."""
 FAULTY = timedelta(minutes=15)
 """How long an erasure waits that met a fault of the program."""
-_OK = 200
+_ANSWERS = frozenset({HTTPStatus.OK, HTTPStatus.ACCEPTED})
 _ANSWER = Envelope[ErasureAnswer]
 
 
@@ -120,25 +121,27 @@ class Erasures:
         await self._forget(pending.tenant, pending.user_id)
         await empty_log(self._engine)
         try:
-            sending = await self._ask(pending)
+            answer = await self._ask(pending)
         except NotErased as error:
             self._logger.warning("user.not_erased", user_id=str(pending.user_id), error=str(error))
             await self._postpone(pending, asked + timedelta(seconds=PAUSE))
             return False
-        if not sending and asked >= pending.created_at + SETTLED:
+        begun = asked - timedelta(seconds=answer.age)
+        if answer.done and not answer.sending and begun >= pending.created_at + SETTLED:
             async with writing(self._engine) as connection:
                 await connection.execute(delete(pending_erasures).where(pending_erasures.c.user_id == pending.user_id))
             return True
-        await self._postpone(pending, max(asked + timedelta(seconds=PAUSE), pending.created_at + SETTLED))
+        again = asked + timedelta(seconds=PAUSE)
+        await self._postpone(pending, max(again, pending.created_at + SETTLED) if answer.done else again)
         return False
 
-    async def _ask(self, pending: Pending) -> int:
+    async def _ask(self, pending: Pending) -> ErasureAnswer:
         body = ErasureRequest(user_id=pending.user_id).model_dump_json().encode()
         try:
             answer = await self._gateway.post(PATH, tenant=pending.tenant, content=body)
-            if answer.status_code != _OK:
+            if answer.status_code not in _ANSWERS:
                 raise NotErased(f"the gateway answered {answer.status_code}")
-            return _ANSWER.model_validate_json(answer.content).data.sending
+            return _ANSWER.model_validate_json(answer.content).data
         except (Transient, ValidationError) as error:
             raise NotErased(str(error) if isinstance(error, NotErased) else type(error).__name__) from error
 

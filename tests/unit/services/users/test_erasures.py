@@ -23,6 +23,7 @@ class Gateway:
 
     def __init__(self) -> None:
         self.status, self.sending, self.down = 200, 0, False
+        self.done, self.age = True, 0.0
         self.told: list[tuple[str, bytes]] = []
 
     async def answer(self, request: httpx2.Request) -> httpx2.Response:
@@ -30,9 +31,12 @@ class Gateway:
             message = "no route"
             raise httpx2.ConnectError(message)
         self.told.append((request.headers["x-angarium-tenant"], request.content))
-        data = {"success": True, "message": "OK", "data": {"sending": self.sending}, "error": None}
+        data = {"success": True, "message": "OK", "data": self._data(), "error": None}
         page = {"total": 1, "limit": 10, "page": 1, "total_pages": 1, "has_next": False, "has_previous": False}
         return httpx2.Response(self.status, json={**data, "meta": page})
+
+    def _data(self) -> dict[str, object]:
+        return {"sending": self.sending, "done": self.done, "age": self.age}
 
 
 @pytest.fixture
@@ -123,3 +127,30 @@ async def test_an_erasure_that_meets_a_fault_stops_no_other(
     await erasures.run_once()
     assert other.encode() in b"".join(body for _, body in gateway.told)
     assert await pending(engine) == 1
+
+
+async def test_a_long_erasure_is_asked_for_until_it_is_done(
+    erasures: Erasures, gateway: Gateway, engine: AsyncEngine, user_id: str, users: Users
+) -> None:
+    gateway.status, gateway.done = 202, False
+    for _ in range(3):
+        await users.app.state.manual.advance(120)
+        assert await erasures.run_once() == 0
+        assert await pending(engine) == 1
+    gateway.status, gateway.done = 200, True
+    await users.app.state.manual.advance(5)
+    assert await erasures.run_once() == 1
+    assert user_id in gateway.told[-1][1].decode()
+
+
+async def test_a_pass_that_began_before_all_had_settled_is_not_the_last(
+    erasures: Erasures, gateway: Gateway, engine: AsyncEngine, user_id: str, users: Users
+) -> None:
+    await users.app.state.manual.advance(60)
+    gateway.age = 3600.0
+    assert user_id
+    assert await erasures.run_once() == 0
+    assert await pending(engine) == 1
+    gateway.age = 0.5
+    await users.app.state.manual.advance(5)
+    assert await erasures.run_once() == 1

@@ -1,4 +1,4 @@
-"""Dead letters by their notification, and due callbacks by their origin."""
+"""Dead letters by their notification or without one, and due callbacks by their origin."""
 
 from alembic.operations import Operations
 
@@ -16,4 +16,5 @@ def upgrade(op: Operations) -> None:
         ["notification_id"],
         where="notification_id IS NOT NULL",
     )
+    add_index(op, "ix_dead_letters_foreign", "dead_letters", ["id"], where="notification_id IS NULL")
     add_index(op, "ix_callbacks_origin_next_at", "callbacks", ["origin", "next_at"], where="next_at IS NOT NULL")

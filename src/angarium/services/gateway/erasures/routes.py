@@ -1,12 +1,13 @@
-"""`POST /internal/v1/erasures`: the users service tells that a user was erased."""
+"""`POST /internal/v1/erasures`: the users service tells that a user was erased, until it is done."""
 
+from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Response
 
 from angarium.contracts.envelope import Envelope, one
 from angarium.contracts.users import ErasureAnswer, ErasureRequest
-from angarium.notifications.erasure import Erasure
+from angarium.notifications.erasing import Erasing
 from angarium.platform.auth.caller import Caller
 from angarium.platform.http.frame.dependencies import service_only
 from angarium.platform.telemetry.logging import Logger
@@ -17,8 +18,8 @@ PATH = "/internal/v1/erasures"
 class ErasureRoutes:
     """Erases a user of the caller's tenant from the notifications."""
 
-    def __init__(self, erasure: Erasure, logger: Logger) -> None:
-        self._erasure = erasure
+    def __init__(self, erasing: Erasing, logger: Logger) -> None:
+        self._erasing = erasing
         self._logger = logger
 
     def router(self) -> APIRouter:
@@ -27,9 +28,15 @@ class ErasureRoutes:
         return router
 
     async def erase(
-        self, body: ErasureRequest, caller: Annotated[Caller, Depends(service_only)]
+        self, body: ErasureRequest, response: Response, caller: Annotated[Caller, Depends(service_only)]
     ) -> Envelope[ErasureAnswer]:
-        """Idempotent; `sending` are those that a worker may still write to: ask again later."""
-        sending = await self._erasure.erase(caller.tenant, body.user_id)
-        self._logger.info("user.erased", user_id=str(body.user_id), sending=sending)
-        return one(ErasureAnswer(sending=sending))
+        """Idempotent; `sending` are those that a worker may still write to: ask again later.
+
+        202 while it takes longer than one call may: the gateway goes on with it; the call that finds it done gets 200.
+        """
+        passed = await self._erasing.ask(caller.tenant, body.user_id)
+        if not passed.done:
+            response.status_code = HTTPStatus.ACCEPTED
+            return one(ErasureAnswer(sending=passed.under_way, done=False, age=passed.age))
+        self._logger.info("user.erased", user_id=str(body.user_id), sending=passed.under_way)
+        return one(ErasureAnswer(sending=passed.under_way, age=passed.age))

@@ -1,0 +1,156 @@
+"""Erasures as work that goes on: a pass keeps its place in the database, whichever gateway is at it.
+
+A user may have any number of notifications, and a call may take two seconds. So a call works on the pass for a moment,
+and a loop in each gateway goes on with it where it stopped.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, RowMapping, and_, delete, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from angarium.notifications.erasure import BEGINNING, Erasure, Place, Stage
+from angarium.notifications.store.schema import erasures
+from angarium.platform.clock import Clock
+from angarium.platform.database.engine import reading, writing
+from angarium.platform.telemetry.logging import Logger
+
+BUDGET = 0.5
+"""Seconds for which a call works on a pass itself; the piece under way then is finished."""
+LEASE = timedelta(seconds=30)
+"""How long one gateway has a pass for itself; then another goes on with it. Renewed with each piece."""
+PAUSE = 2.0
+FORGOTTEN = timedelta(days=1)
+"""After this long the end of a pass that nobody asked for is forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """What became of a pass so far. `under_way`: sends and callbacks that were; `age`: seconds since its beginning."""
+
+    done: bool
+    under_way: int
+    age: float
+
+
+class Erasing:
+    """The passes of all users who are being erased. Any number may run at once: each pass is at one of them."""
+
+    def __init__(self, engine: AsyncEngine, erasure: Erasure, clock: Clock, logger: Logger) -> None:
+        self._engine = engine
+        self._erasure = erasure
+        self._clock = clock
+        self._logger = logger
+
+    async def ask(self, tenant: str, user_id: UUID) -> Pass:
+        """Begin a pass, or go on with the one that there is, for a moment; the end of one is told once.
+
+        Raises DatabaseUnavailable; then ask again.
+        """
+        await self._begin(tenant, user_id)
+        ends = self._clock.monotonic() + BUDGET
+        row = await self._take(tenant, user_id)
+        while row is not None and self._clock.monotonic() < ends:
+            row = await self._advance(row)
+        if row is not None:
+            await self._change(row, leased_until=None)
+        return await self._tell(tenant, user_id)
+
+    async def run(self) -> None:
+        """Go on with whatever is unfinished, until cancelled. Raises DatabaseUnavailable; then run it again."""
+        while True:
+            if not await self.run_once():
+                await self._clock.sleep(PAUSE)
+
+    async def run_once(self) -> bool:
+        """Go on with the oldest pass to its end; False: there was none to take."""
+        now = self._clock.now()
+        query = select(erasures.c.tenant, erasures.c.user_id).where(self._free()).order_by(erasures.c.begun_at).limit(1)
+        async with reading(self._engine) as connection:
+            found = (await connection.execute(query)).first()
+            old = await connection.scalar(select(erasures.c.user_id).where(_forgotten(now)).limit(1))
+        if old is not None:
+            async with writing(self._engine) as connection:
+                await connection.execute(delete(erasures).where(_forgotten(now)))
+        row = None if found is None else await self._take(found.tenant, found.user_id)
+        taken = row is not None
+        while row is not None:
+            row = await self._advance(row)
+        return taken
+
+    async def _begin(self, tenant: str, user_id: UUID) -> None:
+        new = {
+            "tenant": tenant,
+            "user_id": user_id,
+            "begun_at": self._clock.now(),
+            "under_way": 0,
+            **_columns(BEGINNING),
+        }
+        async with reading(self._engine) as connection:
+            if (await connection.execute(select(erasures.c.stage).where(_of(tenant, user_id)))).first() is not None:
+                return
+        try:
+            async with writing(self._engine) as connection:
+                await connection.execute(insert(erasures).values(new))
+        except IntegrityError:
+            return  # another call began it
+
+    async def _take(self, tenant: str, user_id: UUID) -> RowMapping | None:
+        """The pass, now leased to this process; None: it is finished, or another has it."""
+        mine = _of(tenant, user_id)
+        lease = update(erasures).where(mine, self._free()).values(leased_until=self._clock.now() + LEASE)
+        async with writing(self._engine) as connection:
+            if (await connection.execute(lease)).rowcount == 0:
+                return None
+            return (await connection.execute(select(erasures).where(mine))).mappings().one()
+
+    async def _advance(self, row: RowMapping) -> RowMapping | None:
+        """One piece of a pass that is leased; None: it is finished."""
+        place = Place(Stage(row["stage"]), row["reached"], row["reached_at"])
+        following, left = await self._erasure.piece(row["tenant"], row["user_id"], place)
+        under_way = row["under_way"] + left
+        now = self._clock.now()
+        if following is None:
+            await self._change(row, under_way=under_way, leased_until=None, finished_at=now)
+            return None
+        return await self._change(row, under_way=under_way, leased_until=now + LEASE, **_columns(following))
+
+    async def _change(self, row: RowMapping, **values: Any) -> RowMapping | None:
+        """The pass with new values; None: it is there no more."""
+        mine = _of(row["tenant"], row["user_id"]) & (erasures.c.begun_at == row["begun_at"])
+        async with writing(self._engine) as connection:
+            await connection.execute(update(erasures).where(mine).values(values))
+            return (await connection.execute(select(erasures).where(mine))).mappings().first()
+
+    async def _tell(self, tenant: str, user_id: UUID) -> Pass:
+        mine = _of(tenant, user_id)
+        async with writing(self._engine) as connection:
+            row = (await connection.execute(select(erasures).where(mine))).mappings().first()
+            if row is None:  # told to another call in this moment
+                return Pass(done=False, under_way=0, age=0.0)
+            done = row["finished_at"] is not None
+            if done:
+                await connection.execute(delete(erasures).where(mine))
+        age = (self._clock.now() - row["begun_at"]).total_seconds()
+        return Pass(done, row["under_way"], max(0.0, age))
+
+    def _free(self) -> ColumnElement[bool]:
+        leased_until = erasures.c.leased_until
+        return and_(erasures.c.finished_at.is_(None), or_(leased_until.is_(None), leased_until <= self._clock.now()))
+
+
+def _of(tenant: str, user_id: UUID) -> ColumnElement[bool]:
+    return (erasures.c.tenant == tenant) & (erasures.c.user_id == user_id)
+
+
+def _forgotten(now: datetime) -> ColumnElement[bool]:
+    return erasures.c.finished_at < now - FORGOTTEN
+
+
+def _columns(place: Place) -> Mapping[str, Any]:
+    return {"stage": int(place.stage), "reached": place.id, "reached_at": place.at}
