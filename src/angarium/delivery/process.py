@@ -125,7 +125,6 @@ async def _open(
             pool_size=settings.database_pool,
             clock=clock,
             status_events=settings.status_events == "on",
-            fast_paths=settings.fast,
         )
         stack.push_async_callback(opened.close)
         store = with_crash_point(opened, settings.crash_at)

@@ -17,25 +17,17 @@ SETTING = "ANGARIUM_NOTIFICATIONS_DATABASE_URL"
 
 
 def open_store(
-    url: str,
-    *,
-    pool_size: int,
-    clock: Clock,
-    setting: str = SETTING,
-    status_events: bool = False,
-    fast_paths: bool = True,
+    url: str, *, pool_size: int, clock: Clock, setting: str = SETTING, status_events: bool = False
 ) -> NotificationStore:
     """The store behind `url`; connects at first use. The schema is brought there by `migrate.upgrade`.
 
     `clock` is the database's clock on SQLite, which has none of its own. With `status_events` each change of status
-    that this store makes is put into the outbox for `notifications.events`. Without
-    `fast_paths` every batch goes through the full statements. Raises SettingsError, naming `setting`.
+    that this store makes is put into the outbox for `notifications.events`. Raises SettingsError, naming `setting`.
     """
     parsed = parse_database_url(url, setting=setting)
     if parsed.drivername == "postgresql":
         session = {event_trigger.SESSION_SETTING: "on"} if status_events else {}
-        pool = PostgresqlPool(url, size=pool_size, setting=setting, session=session)
-        return PostgresqlStore(pool, fast_paths=fast_paths)
+        return PostgresqlStore(PostgresqlPool(url, size=pool_size, setting=setting, session=session))
     if parsed.drivername == "sqlite":
         path = Path(str(parsed.database))
         prepare_folder(path.parent, setting=setting)

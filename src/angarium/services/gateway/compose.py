@@ -161,13 +161,7 @@ def _open_database(
     url, pool_size = settings.notifications_database_url, settings.database_pool
     engine = open_engine(url, pool_size=pool_size, setting="ANGARIUM_NOTIFICATIONS_DATABASE_URL")
     stack.push_async_callback(engine.dispose)
-    store = open_store(
-        url,
-        pool_size=pool_size,
-        clock=clock,
-        status_events=settings.status_events == "on",
-        fast_paths=settings.fast,
-    )
+    store = open_store(url, pool_size=pool_size, clock=clock, status_events=settings.status_events == "on")
     stack.push_async_callback(store.close)
     return engine, with_crash_point(store, settings.crash_at)
 
