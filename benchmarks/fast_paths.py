@@ -9,7 +9,7 @@ import io
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -31,6 +31,8 @@ from angarium.contracts.statuses import Channel, Status
 from angarium.embedded.composition import EmbeddedSettings, compose_embedded
 from angarium.platform.auth.caller import Caller
 from angarium.platform.clock import SystemClock
+from angarium.platform.database.engine import open_engine
+from angarium.platform.database.migrate import upgrade
 from angarium.platform.http.client.client import ServiceClient
 from angarium.platform.http.frame.answers import JsonBytes
 from angarium.platform.http.frame.app import ServiceApp, build_app
@@ -45,6 +47,8 @@ from angarium.rendering.renderer import Renderer
 from angarium.services.gateway.accepting.acceptance import Accepted
 from angarium.services.gateway.accepting.answers import accepted_answer, quick_answer
 from angarium.services.gateway.accepting.look_up import LookUp
+from angarium.services.users.app import MIGRATIONS
+from angarium.services.users.documents import Documents, open_documents
 from tests.support.outbound import outbound
 from tests.support.starters import EXAMPLES, compiled_starters
 
@@ -313,6 +317,27 @@ async def embedded_contacts(folder: Path) -> None:
         await compared("embedded contacts", fast, plain, times=100)
 
 
+async def documents(folder: Path) -> None:
+    """One user's, on SQLite."""
+    async with AsyncExitStack() as stack:
+        url = f"sqlite:///{folder / 'users.sqlite3'}"
+        engine = open_engine(url)
+        stack.push_async_callback(engine.dispose)
+        await upgrade(engine, MIGRATIONS)
+        readers = [open_documents(url, engine, fast_paths=fast) for fast in (True, False)]
+
+        def read(reader: Documents) -> Work:
+            async def run(times: int) -> None:
+                for _ in range(times):
+                    await reader.find("default", [UUID(int=1)])
+
+            return run
+
+        await compared("contact documents", read(readers[0]), read(readers[1]), times=100)
+        for reader in readers:
+            await reader.close()
+
+
 async def main(folder: Path) -> None:
     print("| µs | fast | plain | saved |\n|---|---|---|---|")
     await frame()
@@ -321,6 +346,7 @@ async def main(folder: Path) -> None:
     await log_lines()
     await calls()
     await embedded_contacts(folder)
+    await documents(folder)
 
 
 if __name__ == "__main__":

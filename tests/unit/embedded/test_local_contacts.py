@@ -12,9 +12,10 @@ import pytest
 from angarium.directory import contact_cache
 from angarium.directory.contacts import RestContacts
 from angarium.directory.port import Contacts
-from angarium.embedded.composition import Embedded, EmbeddedSettings, compose_embedded
+from angarium.embedded.composition import Embedded, EmbeddedSettings, OnePort, compose_embedded
 from angarium.embedded.contacts import LocalContacts
 from angarium.platform.database.faults import DatabaseUnavailable
+from angarium.platform.http.frame.app import ServiceApp
 from angarium.platform.telemetry.logging import make_logger
 from angarium.services.users.people import People
 
@@ -100,3 +101,13 @@ async def test_without_the_database_a_copy_from_before_the_last_change_does_not_
     await through_service._cache.set_many({contact_cache.key(user_id): before}, contact_cache.LIFE)
     monkeypatch.setattr(People, "contacts", away)
     assert await local.current("default", {user_id}) == {}
+
+
+async def test_without_fast_paths_the_service_is_asked(tmp_path: Path) -> None:
+    settings = EmbeddedSettings.load(data_dir=tmp_path, mailbox_smtp_port=0, api_key=KEY, fast_paths="off")
+    logger = make_logger("test", level="error", format="json", stream=io.StringIO())
+    async with compose_embedded(settings, logger=logger) as system:
+        assert isinstance(system.parts.contacts, RestContacts)
+        assert isinstance(system.app, OnePort)
+        apps = [system.app._gateway, *system.app._beside.values()]
+        assert [app.direct for app in apps if isinstance(app, ServiceApp)] == [None] * 3

@@ -1,0 +1,44 @@
+"""Contact documents are the same whichever way they are read."""
+
+from collections.abc import AsyncIterator
+from uuid import UUID, uuid4
+
+import httpx2
+import pytest
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from angarium.platform.database.engine import writing
+from angarium.services.users.documents import Documents, EngineDocuments, open_documents
+from angarium.services.users.schema import users as table
+
+pytestmark = pytest.mark.slow
+Both = tuple[Documents, Documents]
+
+
+@pytest.fixture
+async def both(engine: AsyncEngine) -> AsyncIterator[Both]:
+    url = engine.url.render_as_string(hide_password=False).replace("+asyncpg", "").replace("+aiosqlite", "")
+    fast, plain = [open_documents(url, engine, fast_paths=fast_paths) for fast_paths in (True, False)]
+    yield fast, plain
+    await fast.close()
+    await plain.close()
+
+
+async def test_both_forms_read_the_same(both: Both, client: httpx2.AsyncClient, engine: AsyncEngine) -> None:
+    made = [
+        await client.post("/users", json={"name": name, "email": f"{number}@example.com"})
+        for number, name in enumerate(("Ada", "Zoé", "old"))
+    ]
+    known = [UUID(answer.raise_for_status().json()["data"]["user_id"]) for answer in made]
+    async with writing(engine) as connection:
+        await connection.execute(update(table).where(table.c.name == "old").values(contact_version=0))
+    fast, plain = both
+    assert isinstance(plain, EngineDocuments)
+    assert not isinstance(fast, EngineDocuments)
+    wanted = [*known, uuid4()]
+    found = sorted(await fast.find("default", wanted))
+    assert found == sorted(await plain.find("default", wanted))
+    assert len(found) == 2
+    assert [await reader.find("another", wanted) for reader in both] == [[], []]
+    assert [await reader.find("default", []) for reader in both] == [[], []]
