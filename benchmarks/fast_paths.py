@@ -121,7 +121,7 @@ def app_of(*, fast_paths: bool) -> ServiceApp:
         body: NotificationRequest,
         caller: Annotated[Caller, Depends(requires(Scope.NOTIFICATIONS_SEND))],  # noqa: ARG001
     ) -> Response:
-        return JsonBytes(body.request_id.encode(), status_code=202)
+        return JsonBytes((body.request_id or "").encode(), status_code=202)
 
     clock, metrics = SystemClock(), Metrics()
     return build_app(
