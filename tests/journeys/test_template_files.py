@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.support.starters import EXAMPLES
 from tests.support.system import System
-from tests.support.system_verbs import new_email
+from tests.support.system_verbs import new_email, new_name
 
 
 async def angarium(system: System, *arguments: str) -> tuple[int, Any, str]:
@@ -64,6 +64,32 @@ async def test_templates_travel_as_files(system: System, tmp_path: Path) -> None
     html = mail.get_body(("html",))
     assert html is not None
     assert "See your order!" in html.get_content()
+
+
+async def test_a_webhooks_json_is_a_file_of_its_own(system: System, tmp_path: Path) -> None:
+    folder = tmp_path / "one" / new_name("files")
+    (folder / "fr").mkdir(parents=True)
+    (folder / "template.yaml").write_text("name: Hook\nchannel: webhook\n")
+    (folder / "webhook.json").write_text('{"name": {{ name | json }}}\n')
+    (folder / "fr" / "webhook.json").write_text('{"nom": {{ name | json }}}\n')
+    code, rows, complaints = await angarium(system, "push", str(folder.parent))
+    assert code == 0, complaints
+    assert actions(rows) == {folder.name: ("created", 1)}
+    code, rows, _ = await angarium(system, "push", str(folder.parent))
+    assert actions(rows) == {folder.name: ("unchanged", 1)}
+    code, _, complaints = await angarium(system, "pull", str(tmp_path / "two"), folder.name)
+    assert code == 0, complaints
+    pulled = files_of(tmp_path / "two" / folder.name)
+    assert {name: pulled.pop(name) for name in ("webhook.json", "fr/webhook.json")} == {
+        "webhook.json": b'{"name": {{ name | json }}}\n',
+        "fr/webhook.json": b'{"nom": {{ name | json }}}\n',
+    }
+    assert set(pulled) == {"template.yaml"}
+
+    (folder / "webhook.json").write_text('{\n  "name": \n}\n')
+    code, rows, _ = await angarium(system, "lint", str(folder.parent))
+    assert code == 1
+    assert [(row["file"], row["line"], row["column"]) for row in rows] == [(f"{folder.name}/webhook.json", 3, 1)]
 
 
 async def test_faulty_files_are_named_and_nothing_is_pushed(system: System, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from angarium.contracts.templates import TemplateCreate, TemplateParts
+from angarium.contracts.templates import PARTS, TemplateCreate
 
 DESCRIPTION = "template.yaml"
 FILES = {
@@ -180,8 +180,7 @@ def _write_parts(folder: Path, parts: Mapping[str, Any]) -> None:
 
 def _short(parts: Mapping[str, Any]) -> dict[str, str]:
     """The parts that stand in the description."""
-    named = [field.alias or name for name, field in TemplateParts.model_fields.items()]
-    short = [part for part in named if part not in FILES]
+    short = [part for part in PARTS if part not in FILES]
     return {part: parts[part] for part in short if parts.get(part) is not None}
 
 

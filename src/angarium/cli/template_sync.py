@@ -98,6 +98,6 @@ def _same(view: Mapping[str, Any], source: Source, versions: Mapping[str, int]) 
 
 def _parts(view: Mapping[str, Any]) -> dict[str, str]:
     """The parts of the default language."""
-    from angarium.contracts.templates import TemplateParts
+    from angarium.contracts.templates import PARTS
 
-    return {part: view[part] for part in TemplateParts.model_fields if view.get(part) is not None}
+    return {part: view[part] for part in PARTS if view.get(part) is not None}

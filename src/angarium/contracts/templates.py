@@ -24,6 +24,8 @@ class TemplateParts(Body):
     For a mail `content` is `html`, for a push `body`, for an SMS `text`, for a webhook `json`.
     """
 
+    model_config = ConfigDict(serialize_by_alias=True)
+
     subject: Source | None = None
     content: Source | None = None
     html: Source | None = None
@@ -34,6 +36,12 @@ class TemplateParts(Body):
     image: Source | None = None
     link: Source | None = None
     json_: Source | None = Field(default=None, alias="json")
+
+
+PARTS: Mapping[str, str] = MappingProxyType(
+    {field.alias or name: name for name, field in TemplateParts.model_fields.items()}
+)
+"""The attribute of `TemplateParts` that holds each part, by the part's name."""
 
 
 class TemplateVersionCreate(TemplateParts):

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from angarium.contracts.statuses import Channel
-from angarium.contracts.templates import TemplateParts
+from angarium.contracts.templates import PARTS, TemplateParts
 
 ValueT = TypeVar("ValueT")
 
@@ -45,11 +45,7 @@ class Part:
 
 def given_parts(parts: TemplateParts) -> dict[str, str]:
     """The parts that are present, by name."""
-    return {
-        field.alias or name: text
-        for name, field in TemplateParts.model_fields.items()
-        if (text := getattr(parts, name)) is not None
-    }
+    return {name: text for name, attribute in PARTS.items() if (text := getattr(parts, attribute)) is not None}
 
 
 def parts_of(channel: Channel, own: Channel, chain: Mapping[str, TemplateParts]) -> dict[str, Part]:

@@ -69,7 +69,7 @@ class Compilers:
     async def draft(self, tenant: str, code: str, body: TemplateVersionCreate, fragments: GetFragments) -> Draft:
         try:
             async with self._children.turn(tenant):
-                given = body.model_dump(mode="json", by_alias=True, include=set(TemplateVersionCreate.model_fields))
+                given = body.model_dump(mode="json", include=set(TemplateVersionCreate.model_fields))
                 job = msgspec.json.encode(CompileJob(code, given, dict(await fragments())))
                 answer = msgspec.json.decode(await self._children.do(job), type=CompileAnswer)
         except OverLimits as over:
