@@ -68,6 +68,7 @@ async def test_a_banner_in_production_has_no_key(sink: SmtpSink, tmp_path: Path)
         "SERVICE_TOKEN": "9f0b7c6b1f3d4d9e",
         "PUSH_PROVIDERS": "",
         "SMS_PROVIDERS": "",
+        "WEBHOOK_PROVIDERS": "",
     }
     system = EmbeddedSystem(tmp_path, sink=sink, settings=settings)
     system.commands["angarium"] = ("up", "--first-notification")

@@ -100,6 +100,14 @@ async def failing_sends(system: EmbeddedSystem, sink: SmtpSink, user_id: str) ->
         (template["code"], {}),
         (plain["code"], {"recipient": {"email": EMAIL}}),
         (plain["code"], {"notification_type": "sms", "recipient": {"phone": PHONE}}),
+        (
+            plain["code"],
+            {"notification_type": "webhook", "recipient": {"webhook": f"http://127.0.0.1:9/{CANARY}?k={SECRET}"}},
+        ),
+        (
+            plain["code"],
+            {"notification_type": "webhook", "recipient": {"webhook": f"https://10.0.0.1/{CANARY}?k={SECRET}"}},
+        ),
     ):
         person = {} if "recipient" in extra else {"user_id": user_id}
         fields = {"template_code": code, "variables": {"name": CANARY, "zero": CANARY}, **person, **extra}

@@ -246,6 +246,18 @@ class TestChannels:
     def test_every_channel_serves_with_the_providers_of_all(self, channel: Channel) -> None:
         assert CHANNELS[channel].schemes.isdisjoint(EVERYWHERE)
 
+    def test_the_mailbox_page_filters_by_every_channel(self) -> None:
+        page = _read("src/angarium/services/gateway/mailbox/static/mailbox.html")
+        style = _read("src/angarium/services/gateway/mailbox/static/mailbox.css")
+        assert re.findall(r'data-channel="(\w+)"', page) == [channel.value for channel in Channel]
+        assert {f".{channel} {{ color:" for channel in Channel if f".{channel} {{ color:" not in style} == set()
+
+    def test_the_operators_page_names_every_provider_of_a_channel(self) -> None:
+        page = _read("docs/operations.md")
+        assert [
+            s for entry in CHANNELS.values() for s in entry.schemes if f"`{s}://" not in page and f"={s}://" not in page
+        ] == []
+
 
 class TestPages:
     def test_the_readmes_make_commands_are_verbs(self) -> None:

@@ -28,6 +28,8 @@ async def test_every_channel_has_the_magic_recipients(word: str, phone: str, exp
     assert outcome_word(await outcome(Channel.EMAIL, f"{word.upper()}+7@sandbox.test")) == expected
     assert outcome_word(await outcome(Channel.SMS, phone)) == expected
     assert outcome_word(await outcome(Channel.PUSH, f"{word}:phone")) == expected
+    assert outcome_word(await outcome(Channel.WEBHOOK, f"https://hooks.example/{word}?key=1")) == expected
+    assert outcome_word(await outcome(Channel.WEBHOOK, f"https://hooks.example/{word}:2/")) == expected
 
 
 @pytest.mark.parametrize(("word", "times"), [("retry", 1), ("fail-1", 1), ("fail-3", 3), ("fail-0", 0)])

@@ -190,6 +190,38 @@ async def test_each_channel_requires_only_its_own_variables(client: httpx2.Async
     }  # fmt: skip
 
 
+async def test_a_webhooks_json_is_shown_by_its_name(client: httpx2.AsyncClient) -> None:
+    hook = {
+        "code": "hook",
+        "channel": "webhook",
+        "json": '{"a": {{ a | json }}}',
+        "translations": {"fr": {"json": "{}"}},
+    }
+    made = (await client.post("/templates", json=hook)).json()["data"]
+    assert (made["json"], made["required_variables"], made["channel"]) == (hook["json"], ["a"], "webhook")
+    assert made["translations"] == {"fr": {"json": "{}"}}
+    assert (await client.get("/templates/hook")).json()["data"] == made
+    [listed] = (await client.get("/templates", params={"channel": "webhook"})).json()["data"]
+    assert (listed["code"], "json_" in listed) == ("hook", False)
+    answer = await client.post("/templates/hook/versions", json={"json": "{{ a }}", "name": "Hook"})
+    assert (answer.status_code, answer.json()["data"]["json"]) == (201, "{{ a }}")
+    diff = (await client.get("/templates/hook/diff", params={"from": 1, "to": 2})).json()["data"]["parts"]
+    assert "json" in diff
+    preview = await client.post("/templates/hook/preview", json={"variables": {"a": "<b>"}})
+    assert preview.json()["data"] == {"json": '{"a": "<b>"}', "missing_variables": []}
+    for name in ("json_", "Json"):
+        answer = await client.post("/templates", json={"code": "x", "channel": "webhook", name: "{}"})
+        assert [detail["field"] for detail in answer.json()["error"]["details"]] == [name]
+
+
+async def test_json_that_can_never_be_json_names_line_and_column(client: httpx2.AsyncClient) -> None:
+    answer = await client.post("/templates", json={"code": "hook", "channel": "webhook", "json": '{\n"a": {{ a }},\n}'})
+    assert answer.status_code == 400
+    [detail] = answer.json()["error"]["details"]
+    assert (detail["field"], detail["line"], detail["column"]) == ("json", 3, 1)
+    assert detail["message"].startswith("not JSON with sample values: ")
+
+
 async def test_a_preview_that_fails_says_why(client: httpx2.AsyncClient) -> None:
     await created(client, text="{{ 1 | divided_by: n }}")
     answer = await client.post("/templates/welcome/preview", json={"variables": {"n": 0}})
