@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tests.support.endpoint import endpoint
 from tests.support.servers.ports import free_port
 from tests.support.smtp import Step
 from tests.support.system import ANGARIUM, System
@@ -54,6 +55,20 @@ async def test_watching_exits_with_the_outcome(system: System) -> None:
     watched = await angarium(system, "status", notification_id, "--watch", "--json")
     assert watched.status == 1
     assert (await angarium(system, "status", notification_id)).status == 0
+
+
+async def test_every_channel_is_a_choice_and_nothing_else(system: System) -> None:
+    made = await system.create_template(channel="webhook", subject=None, content=None, json='{"a": {{ a | json }}}')
+    async with endpoint() as hook:
+        sent = await angarium(system, "send", "webhook", made["code"], hook.url(), "--var", "a=1", "--watch")
+    assert (sent.status, sent.complaints) == (0, "")
+    assert [one.body for one in hook.received] == [b'{"a": 1}']
+    listed = await angarium(system, "dead-letters", "list", "--channel", "webhook", "--json")
+    assert (listed.status, listed.complaints) == (0, "")
+    for command in (("send", "pigeon", made["code"], "x"), ("dead-letters", "list", "--channel", "pigeon")):
+        refused = await angarium(system, *command)
+        assert refused.status != 0
+        assert "pigeon" in refused.complaints
 
 
 async def test_watching_a_cancelled_one_fails(system: System) -> None:
