@@ -1,30 +1,57 @@
 """Renders a template of JSON with sample values, to find at save what could never be JSON at send."""
 
 from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 
 from liquid import BoundTemplate
 
-from angarium.rendering.json_text import Sample, json_fault
-from angarium.rendering.liquid import BoundedTemplate
+from angarium.rendering.json_text import FalseSample, JsonFault, Sample, json_fault
+from angarium.rendering.liquid import BoundedTemplate, Place, SafeEnvironment
 from angarium.rendering.problems import RenderFailed, TemplateProblem
 from angarium.rendering.variables import find_variables
 
+_LARGE = 1_000_000
+_SAMPLES = (Sample(agreeing=True), Sample(), Sample(_LARGE), FalseSample())
+"""What a variable can be, so that each condition comes out one way or the other."""
+_GROUPS = 3
+"""Variables are told apart in this many groups: 64 assignments are tried at most."""
+
 
 def check_json(template: BoundTemplate, source: str, field: str) -> None:
-    """Raise TemplateProblem where `source`, parsed as `template`, renders to something else than JSON.
+    """Raise TemplateProblem if `source`, parsed as `template`, renders to JSON with none of the sample values.
 
-    Every variable has a value. A template that cannot be rendered with these values is not judged. The place is exact
-    in the author's own text, and that of the tag or output where it lies within what one of those makes.
+    A template that cannot be rendered with one of them is not judged, so that none is refused that may be right. The
+    place is that of the first fault: exact in the author's own text, and that of the tag or output where it lies within
+    what one of those makes. Takes as long as one rendering may, at most.
     """
+    environment = template.env
     assert isinstance(template, BoundedTemplate)  # noqa: S101 - for the type checker; no other is made
-    values = {variable.name: Sample() for variable in find_variables(template)}
-    try:
-        text, places = template.traced(values, source, field)
-    except RenderFailed:
-        return
-    fault = json_fault(text)
-    if fault is None:
-        return
-    place = places[max(bisect_right(places, fault.index, key=lambda one: one.start) - 1, 0)] if places else None
-    index = 0 if place is None else place.index + (fault.index - place.start if place.literal else 0)
-    raise TemplateProblem.at(field, f"not JSON with sample values: {fault.message}", source, min(index, len(source)))
+    assert isinstance(environment, SafeEnvironment)  # noqa: S101 - likewise
+    end = environment.timer() + environment.limits.seconds
+    first: TemplateProblem | None = None
+    for values in _assignments([variable.name for variable in find_variables(template)]):
+        try:
+            text, places = template.traced(values, source, field)
+        except RenderFailed:
+            return
+        fault = json_fault(text)
+        if fault is None:
+            return
+        first = first or _problem(fault, places, source, field)
+        if environment.timer() > end:
+            break
+    if first is not None:
+        raise first
+
+
+def _assignments(names: Sequence[str]) -> Iterator[Mapping[str, Sample]]:
+    for samples in product(_SAMPLES, repeat=min(_GROUPS, len(names))):
+        yield {name: samples[position % len(samples)] for position, name in enumerate(names)}
+
+
+def _problem(fault: JsonFault, places: Sequence[Place], source: str, field: str) -> TemplateProblem:
+    at = bisect_right(places, fault.index, key=lambda place: place.start) - 1
+    place = places[max(at, 0)] if places else Place(0, 0, literal=True)
+    index = place.index + (fault.index - place.start if place.literal else 0)
+    return TemplateProblem.at(field, f"not JSON with sample values: {fault.message}", source, min(index, len(source)))

@@ -11,13 +11,17 @@ from liquid.exceptions import FilterArgumentError
 
 
 class Sample(int, Sequence["Sample"]):
-    """Stands for a variable of any type: it is shown as 1, has every property, and is a list of two of its kind.
+    """Stands for a variable of any type: it is shown as a number, has every property, and is a list of two of its kind.
 
-    1 is JSON as it is and within quotes, so a template that is right for some value is right for this one.
+    A number is JSON as it is and within quotes. One that is `agreeing` equals whatever it is compared with.
     """
 
-    def __new__(cls) -> Self:
-        return super().__new__(cls, 1)
+    _agreeing: bool
+
+    def __new__(cls, value: int = 1, *, agreeing: bool = False) -> Self:
+        made = super().__new__(cls, value)
+        made._agreeing = agreeing
+        return made
 
     def __getitem__(self, key: object) -> "Sample":
         return self
@@ -27,6 +31,19 @@ class Sample(int, Sequence["Sample"]):
 
     def __iter__(self) -> Iterator["Sample"]:
         return iter((self, self))
+
+    def __eq__(self, other: object) -> bool:
+        return self._agreeing or super().__eq__(other) is True
+
+    def __hash__(self) -> int:
+        return super().__hash__()
+
+
+class FalseSample(Sample):
+    """A sample that conditions take for false."""
+
+    def __liquid__(self) -> bool:
+        return False
 
 
 @dataclass(frozen=True, slots=True)
