@@ -1,7 +1,9 @@
 """Nothing that a caller or a template says can add a header, a recipient or a mail; seen on the wire."""
 
+import sys
 from email import policy
 from email.parser import BytesParser
+from functools import partial
 
 import pytest
 
@@ -32,13 +34,20 @@ INJECTIONS = [
 ]
 
 
-def provider_for(server: SmtpServer) -> SmtpProvider:
+def provider_for(server: SmtpServer, *, fast_paths: bool = True) -> SmtpProvider:
     return from_url(
         ProviderUrl.parse(f"smtp://127.0.0.1:{server.port}"),
         sender=Sender.parse("Angarium <notify@localhost>"),
         clock=SystemClock(),
         logger=quiet_logger(),
+        fast_paths=fast_paths,
     )
+
+
+@pytest.fixture(autouse=True, params=[True, False], ids=["direct", "library"])
+def _both_forms(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test here is of both forms of a mail."""
+    monkeypatch.setattr(sys.modules[__name__], "provider_for", partial(provider_for, fast_paths=request.param))
 
 
 def poisoned(text: str) -> list[Outbound]:
