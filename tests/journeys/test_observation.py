@@ -4,6 +4,8 @@ import json
 from collections import Counter
 from typing import Any
 
+from angarium.contracts.statuses import Channel
+from tests.support.servers.ports import free_port
 from tests.support.smtp import Step
 from tests.support.system import System
 from tests.support.system_verbs import Json, new_email, new_name, new_phone
@@ -121,14 +123,18 @@ async def test_nothing_personal_is_ever_logged(system: System) -> None:
     system.sink.script(addresses[1], Step(rcpt=f"550 5.1.1 <{addresses[1]}> is unknown here"))
     system.sink.script(addresses[2], Step(rcpt=f"451 4.3.0 {canary} later"))
     user = await system.create_user(
-        name=f"Name {canary}", email=addresses[0], phone=phone, push_token=f"token-{canary}"
+        name=f"Name {canary}",
+        email=addresses[0],
+        phone=phone,
+        push_token=f"token-{canary}",
+        webhook=f"http://127.0.0.1:{free_port()}/{canary}?key={canary}",
     )
     secret = dict.fromkeys(("subject", "content", "text", "body"), "{{ secret }}")
     template = await system.create_template(**secret)
     body = {"template_code": template["code"], "variables": {"secret": f"variable-{canary}"}}
     ids = [
         (await system.send(notification_type=channel, user_id=user["user_id"], **body))["notification_id"]
-        for channel in ("email", "push", "sms")
+        for channel in Channel
     ]
     ids += [(await system.send(recipient={"email": to}, **body))["notification_id"] for to in addresses[1:]]
     await system.submit(recipient={"email": f"not an address {canary}"}, **body)

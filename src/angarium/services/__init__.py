@@ -1,1 +1,1 @@
-"""The six services. None imports another."""
+"""The three REST services. None imports another."""

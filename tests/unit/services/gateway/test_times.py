@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 
+from angarium.contracts.statuses import Channel
 from tests.unit.services.gateway.conftest import PATH, SERVICE_TOKEN, World, fields_of
 
 pytestmark = pytest.mark.slow
@@ -23,7 +24,7 @@ EXTREME = [
 SANE = "2026-11-20T09:00:00Z"
 BODIES: list[tuple[str, str, Any]] = [
     (f"/api/v1/{channel}/status", "timestamp", {"notification_id": str(uuid4()), "status": "delivered"})
-    for channel in ("email", "push", "sms")
+    for channel in Channel
 ]
 QUERIES = [
     (PATH, "from"),
