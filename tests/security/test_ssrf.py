@@ -214,7 +214,7 @@ async def test_no_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("host", WRITTEN_ODDLY)
 async def test_no_webhook_goes_inside_however_its_url_is_written(host: str, scheme: str) -> None:
     async with endpoint() as inside, guarded() as client:
-        provider = HttpProvider(SignedPosts(client, Signer([SECRET]), SystemClock()))
+        provider = HttpProvider(SignedPosts(client, Signer([SECRET]), SystemClock()), SystemClock())
         url = f"{scheme}://{host}:{inside.port}/"
         outcome = await provider.send(outbound(Channel.WEBHOOK, to=url))
     assert outcome in (
@@ -229,6 +229,6 @@ async def test_no_webhook_goes_inside_however_its_url_is_written(host: str, sche
 @pytest.mark.parametrize("address", INSIDE)
 async def test_no_webhook_goes_to_a_name_that_leads_inside(address: str) -> None:
     async with guarded(names(hook_example=[address])) as client:
-        provider = HttpProvider(SignedPosts(client, Signer([SECRET]), SystemClock()))
+        provider = HttpProvider(SignedPosts(client, Signer([SECRET]), SystemClock()), SystemClock())
         outcome = await provider.send(outbound(Channel.WEBHOOK, to="https://hook.example/"))
     assert outcome == Permanent("refused: the address is not allowed", code="invalid_address")

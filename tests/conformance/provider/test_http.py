@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook
 
-from angarium.channels.webhook.providers.http import BUSY_WAIT, HttpProvider
+from angarium.channels.webhook.providers.http import BUSY_WAIT, LONGEST_BUSY_WAIT, HttpProvider
 from angarium.contracts.statuses import Channel
 from angarium.delivery.outcome import Outcome, Permanent, Retry, Sent
 from angarium.delivery.provider import Busy
@@ -36,7 +36,7 @@ async def http(
     system = SystemResolver()
     client = GuardedClient(resolve=resolve or system, allowed=[ip_network(one) for one in allowed])
     posts = SignedPosts(client, Signer([SECRET, OLD_SECRET]), SystemClock())
-    provider = HttpProvider(posts, timeout=timeout_seconds, **options)
+    provider = HttpProvider(posts, SystemClock(), timeout=timeout_seconds, **options)
     try:
         yield provider
     finally:
@@ -173,6 +173,26 @@ async def test_a_host_that_hangs_leaves_room_for_others() -> None:
         assert all(isinstance(outcome, Retry) for outcome in outcomes)
         hung.before = None
         assert isinstance(await provider.send(outbound(Channel.WEBHOOK, to=hung.url())), Sent)
+
+
+async def test_the_more_wait_for_a_slow_host_the_longer_each_waits() -> None:
+    slow = asyncio.Event()
+    async with endpoint(before=slow.wait) as hook, http(at_one_host=2) as provider:
+        under_way = [asyncio.create_task(provider.send(outbound(Channel.WEBHOOK, to=hook.url()))) for _ in range(2)]
+        await until(lambda: len(hook.received) == 2)
+        waits = [await _wait(provider, hook.url()) for _ in range(100)]
+        assert (waits[0], waits[-1]) == (BUSY_WAIT, LONGEST_BUSY_WAIT)
+        assert waits == sorted(waits)
+        assert 5 < len(set(waits)) <= 100
+        slow.set()
+        await asyncio.gather(*under_way)
+        assert isinstance(await provider.send(outbound(Channel.WEBHOOK, to=hook.url())), Sent)
+
+
+async def _wait(provider: HttpProvider, url: str) -> timedelta:
+    with pytest.raises(Busy) as busy:
+        await provider.send(outbound(Channel.WEBHOOK, to=url))
+    return busy.value.wait
 
 
 async def test_a_send_that_is_cancelled_gives_its_place_back() -> None:

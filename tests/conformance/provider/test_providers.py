@@ -94,7 +94,7 @@ async def http_subject(stack: AsyncExitStack) -> Subject:
     client = GuardedClient(resolve=resolve, transport=httpx2.MockTransport(answer))
     stack.push_async_callback(client.close)
     posts = SignedPosts(client, Signer(["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]), SystemClock())
-    return Subject(HttpProvider(posts, at_one_host=1000), Channel.WEBHOOK, arrived)
+    return Subject(HttpProvider(posts, SystemClock(), at_one_host=1000), Channel.WEBHOOK, arrived)
 
 
 KINDS = ["smtp", "smtp-plain", "http"]

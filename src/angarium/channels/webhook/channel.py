@@ -40,7 +40,8 @@ def build_kit(settings: WorkerSettings, parts: ProviderParts) -> ChannelKit:
         if posts is None:
             raise SettingsError("ANGARIUM_CALLBACK_SECRET: must be set, since http:// signs with it")
         timeout = None if url.timeout is None else url.timeout.total_seconds()
-        return HttpProvider(posts, timeout=timeout, at_one_host=share_of_a_host(settings.worker_concurrency))
+        share = share_of_a_host(settings.worker_concurrency)
+        return HttpProvider(posts, parts.clock, timeout=timeout, at_one_host=share)
 
     return make_kit(
         Channel.WEBHOOK, settings, parts, addresses_of=addresses_of, check_address=check_address, own={"http": http}

@@ -9,7 +9,7 @@
 A lost answer is a retry too: `webhook-id` is the same at every attempt, so that a receiver knows a second one.
 """
 
-from collections import Counter
+from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
 from urllib.parse import urlsplit
@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from angarium.channels.webhook.body import NoWebhook, body_of
 from angarium.delivery.outcome import Outcome, Permanent, Retry, Sent
 from angarium.delivery.provider import Busy, ImmediatePermit, Outbound
+from angarium.platform.clock import Clock
 from angarium.platform.http.guard.posting import Reply, SignedPosts
 from angarium.platform.telemetry.correlation import CORRELATION_HEADER
 
@@ -24,10 +25,33 @@ AT_ONE_HOST = 16
 """Messages that are under way to one host at once, at most, so that a host that hangs leaves room for others."""
 _SHARE = 4
 """One host has at most one slot of a worker in this many."""
-BUSY_WAIT = timedelta(seconds=1)
-"""How long a message waits for a host that has enough of them."""
+BUSY_WAIT, LONGEST_BUSY_WAIT = timedelta(seconds=1), timedelta(seconds=30)
+"""How long a message waits for a host that has enough of them: about as long as those before it take."""
+_WEIGHT = 0.2
+"""Of the newest duration in their moving average."""
 _RETRIED = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
 _OK, _REDIRECTS, _SERVER_ERRORS = 200, 300, 500
+
+
+@dataclass(slots=True)
+class _Host:
+    """What is under way to one host, how many wait for it, and how long one takes (moving average)."""
+
+    under_way: int = 0
+    waiting: int = 0
+    seconds: float = 1.0
+
+    def wait(self, at_once: int) -> timedelta:
+        """How long one more has to wait."""
+        self.waiting += 1
+        expected = timedelta(seconds=self.seconds * self.waiting / at_once)
+        return min(max(expected, BUSY_WAIT), LONGEST_BUSY_WAIT)
+
+    def ended(self, seconds: float) -> None:
+        """One of those under way has ended."""
+        self.under_way -= 1
+        self.waiting = max(self.waiting - 1, 0)
+        self.seconds += _WEIGHT * (seconds - self.seconds)
 
 
 class HttpProvider:
@@ -38,11 +62,14 @@ class HttpProvider:
 
     name = "http"
 
-    def __init__(self, posts: SignedPosts, *, timeout: float | None = None, at_one_host: int = AT_ONE_HOST) -> None:
+    def __init__(
+        self, posts: SignedPosts, clock: Clock, *, timeout: float | None = None, at_one_host: int = AT_ONE_HOST
+    ) -> None:
         self._posts = posts
+        self._clock = clock
         self._timeout = timeout
         self._at_one_host = at_one_host
-        self._under_way: Counter[str] = Counter()
+        self._hosts: dict[str, _Host] = {}
         self._closed = False
 
     def acquire(self) -> ImmediatePermit:
@@ -59,16 +86,18 @@ class HttpProvider:
             return Permanent(str(error), code="invalid_message")
         except ValueError:
             return Permanent("the message is not Unicode", code="invalid_message")
-        host = _host(message.address.value)
-        if self._under_way[host] >= self._at_one_host:
-            raise Busy(BUSY_WAIT)
-        self._under_way[host] += 1
+        name = _host(message.address.value)
+        host = self._hosts.setdefault(name, _Host())
+        if host.under_way >= self._at_one_host:
+            raise Busy(host.wait(self._at_one_host))
+        host.under_way += 1
+        started = self._clock.monotonic()
         try:
             return await self._posted(message, body)
         finally:
-            self._under_way[host] -= 1
-            if not self._under_way[host]:
-                del self._under_way[host]
+            host.ended(self._clock.monotonic() - started)
+            if not host.under_way:
+                del self._hosts[name]
 
     async def ready(self) -> bool:
         return not self._closed
