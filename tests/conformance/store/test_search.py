@@ -50,7 +50,7 @@ async def test_pages_by_cursor_are_newest_first_and_lose_nothing(backend: Backen
     cursor: str | None = None
     while True:
         found = await backend.reader.find(TENANT, wanted, limit=4, cursor=cursor)
-        assert found.total == 13
+        assert found.total == (13 if cursor is None else None)
         seen += [view.notification_id for view in found.rows]
         cursor = found.next_cursor
         if cursor is None:
