@@ -49,7 +49,7 @@ Text = Annotated[str, StringConstraints(max_length=255, pattern=r"^[^\x00]*$")]
 class Recipient(Body):
     """Someone who is not a stored user; the address of each channel that is tried must be there.
 
-    At least one of `email`, `phone` and `push_token` is required.
+    At least one address is required.
     """
 
     email: Annotated[str, StringConstraints(min_length=1, max_length=320), EMAIL_FORMAT] | None = None

@@ -55,7 +55,7 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class UserCreate(Body):
-    """`POST /users`; null is the same as not given. One of `email`, `phone` and `push_token` is required."""
+    """`POST /users`; null is the same as not given. At least one address is required."""
 
     model_config = ConfigDict(
         json_schema_extra={
