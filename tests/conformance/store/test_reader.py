@@ -5,8 +5,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from angarium.contracts.dead_letters import DeadLetterFilter
 from angarium.contracts.errors import ValidationFailed
-from angarium.contracts.notifications import DeadLetterFilter
 from angarium.contracts.statuses import Channel, Status
 from angarium.notifications.model import NewDeadLetter, Reason
 from angarium.notifications.store.reader import NotificationFilter

@@ -10,8 +10,8 @@ from uuid import uuid4
 import msgspec
 import pytest
 
+from angarium.contracts.dead_letters import DeadLetterFilter
 from angarium.contracts.messages import FAILED_QUEUE, WORK_EXCHANGE
-from angarium.contracts.notifications import DeadLetterFilter
 from angarium.notifications.model import NewDeadLetter, OutboxMessage
 from angarium.notifications.store.port import NotificationStore, StoreUnavailable
 from angarium.platform.broker.port import Outgoing

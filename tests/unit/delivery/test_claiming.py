@@ -11,8 +11,8 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
+from angarium.contracts.dead_letters import DeadLetterFilter
 from angarium.contracts.messages import WORK_EXCHANGE
-from angarium.contracts.notifications import DeadLetterFilter
 from angarium.contracts.statuses import Channel
 from angarium.contracts.users import Contact
 from angarium.delivery.claiming import Claiming

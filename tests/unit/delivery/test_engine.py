@@ -9,8 +9,8 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
+from angarium.contracts.dead_letters import DeadLetterFilter
 from angarium.contracts.messages import FAILED_QUEUE, WORK_EXCHANGE
-from angarium.contracts.notifications import DeadLetterFilter
 from angarium.contracts.statuses import DeliveryPolicy
 from angarium.contracts.users import Preferences
 from angarium.delivery.outcome import Ambiguous, Outcome, Permanent, Retry, Sent

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from angarium.contracts.notifications import DeadLetterFilter
+from angarium.contracts.dead_letters import DeadLetterFilter
 from angarium.contracts.statuses import Channel
 from angarium.delivery.outcome import Permanent
 from tests.support.delivering import Bench, delivering

@@ -15,13 +15,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, RowMapping, Select, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from angarium.contracts.notifications import (
-    DeadLetterFilter,
-    DeadLetterGroup,
-    DeadLetterView,
-    NotificationView,
-    Reason,
-)
+from angarium.contracts.dead_letters import DeadLetterFilter, DeadLetterGroup, DeadLetterView
+from angarium.contracts.notifications import NotificationView, Reason
 from angarium.contracts.statuses import Channel, Status, delivery_status
 from angarium.notifications.store.paging import Found, Listing, Paging
 from angarium.notifications.store.schema import dead_letters, notification_metadata, notifications

@@ -9,10 +9,11 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
+from angarium.contracts.accepted import BulkAccepted, NotificationAccepted
 from angarium.contracts.envelope import Envelope
 from angarium.contracts.errors import UserNotFound, ValidationFailed
 from angarium.contracts.messages import urgent_queue, work_queue
-from angarium.contracts.notifications import BulkAccepted, NotificationAccepted, NotificationRequest
+from angarium.contracts.notifications import NotificationRequest
 from angarium.contracts.scopes import Scope
 from angarium.contracts.statuses import Channel, Status
 from angarium.contracts.templates import ChannelSources

@@ -5,10 +5,10 @@ from typing import Any
 
 import msgspec
 
+from angarium.contracts.accepted import BulkAccepted, BulkRefusal, BulkResult, NotificationAccepted
 from angarium.contracts.envelope import ErrorDetail, one
 from angarium.contracts.errors import Detail, Rejected
 from angarium.contracts.fields import rfc3339
-from angarium.contracts.notifications import BulkAccepted, BulkRefusal, BulkResult, NotificationAccepted
 from angarium.contracts.statuses import delivery_status
 from angarium.services.gateway.accepting.acceptance import Accepted, Verdict
 

@@ -8,9 +8,10 @@ import msgspec
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
+from angarium.contracts.accepted import BulkAccepted, NotificationAccepted
 from angarium.contracts.envelope import Envelope
 from angarium.contracts.errors import Detail, PayloadTooLarge, Rejected, ValidationFailed
-from angarium.contracts.notifications import BulkAccepted, BulkRequest, NotificationAccepted, NotificationRequest
+from angarium.contracts.notifications import BulkRequest, NotificationRequest
 from angarium.contracts.scopes import Scope
 from angarium.platform.auth.caller import Caller
 from angarium.platform.http.frame.answers import JsonBytes

@@ -5,16 +5,16 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
 
-from angarium.contracts.envelope import Envelope, many, one
-from angarium.contracts.errors import Conflict, NotFound
-from angarium.contracts.fields import InstantField
-from angarium.contracts.notifications import (
+from angarium.contracts.dead_letters import (
     DeadLetterFilter,
     DeadLetterGroup,
     DeadLetterView,
     ReplayRequest,
     ReplayResult,
 )
+from angarium.contracts.envelope import Envelope, many, one
+from angarium.contracts.errors import Conflict, NotFound
+from angarium.contracts.fields import InstantField
 from angarium.contracts.scopes import Scope
 from angarium.contracts.statuses import Channel
 from angarium.notifications.store.reader import NotificationReader

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from uuid import UUID
 
+from angarium.contracts.dead_letters import DeadLetterFilter, ReplayRequest, ReplayResult
 from angarium.contracts.errors import Transient
-from angarium.contracts.notifications import DeadLetterFilter, ReplayRequest, ReplayResult
 from angarium.notifications.store.port import NotificationStore
 from angarium.notifications.store.reader import NotificationReader
 from angarium.platform.clock import Clock
