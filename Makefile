@@ -26,7 +26,7 @@ migrate: setup ## Bring every configured database to the newest schema
 
 test: setup ## Run every test but the long ones, on private servers; installs missing ones on Debian and Ubuntu
 	@sh scripts/install-test-servers.sh
-	@$(PYTHON) -m pytest
+	@sh scripts/test.sh
 
 test-fast: setup ## Run the quick tests: no server, no browser, in seconds
 	@$(PYTHON) -m pytest tests/unit -m "not distributed and not browser and not slow" -n 2 --dist worksteal
