@@ -39,7 +39,7 @@ REFUSED = [
     "{% macro a %}{% endmacro %}",
     "{{ x | attr: '__class__' }}",
     "{{ x | eval }}",
-    "{{ x | json }}",
+    "{{ x | tojson }}",
     "{% liquid include 'a' %}",
     "{{" + " " * 150_000,
     "{{" + " " * 150_000 + "}}",
