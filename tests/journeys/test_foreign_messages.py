@@ -218,7 +218,7 @@ async def test_a_message_in_another_channels_queue_finds_its_own(system: Distrib
         accepted = await system.send(**body)
 
         async def waits() -> bool:
-            return sum(await system.queue("email.queue")) == 1
+            return sum(await system.queue("email.queue")) >= 1  # two workers may send one home each
 
         await until(waits, 15, interval=0.2)
         await system.rabbitmq.ctl("purge_queue", "-p", system.vhost.rpartition("/")[2], "email.queue")
