@@ -70,9 +70,9 @@ class ScriptedProvider:
     waiting: int = 0
 
     @asynccontextmanager
-    async def acquire(self) -> AsyncIterator[ImmediatePermit]:
+    async def acquire(self, message: Outbound) -> AsyncIterator[ImmediatePermit]:
         if self.pool is None:
-            yield ImmediatePermit(self.send)
+            yield ImmediatePermit(self.send, message)
             return
         self.waiting += 1
         try:
@@ -80,7 +80,7 @@ class ScriptedProvider:
         finally:
             self.waiting -= 1
         try:
-            yield ImmediatePermit(self.send)
+            yield ImmediatePermit(self.send, message)
         finally:
             self.pool.release()
 

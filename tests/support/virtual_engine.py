@@ -153,8 +153,8 @@ class TimedProvider:
     """Those that get a retryable answer."""
     random: Random = field(default_factory=lambda: Random(1))  # noqa: S311 - no secret
 
-    def acquire(self) -> ImmediatePermit:
-        return ImmediatePermit(self.send)
+    def acquire(self, message: Outbound) -> ImmediatePermit:
+        return ImmediatePermit(self.send, message)
 
     async def send(self, message: Outbound) -> Outcome:
         self.begun.append(message.notification_id)

@@ -24,13 +24,13 @@ class _CrashingProvider:
         return self._provider.name
 
     @asynccontextmanager
-    async def acquire(self) -> AsyncIterator[Permit]:
-        async with self._provider.acquire() as permit:
+    async def acquire(self, message: Outbound) -> AsyncIterator[Permit]:
+        async with self._provider.acquire(message) as permit:
             yield _CrashingPermit(permit, self._points)
 
     async def send(self, message: Outbound) -> Outcome:
-        async with self.acquire() as permit:
-            return await permit.send(message)
+        async with self.acquire(message) as permit:
+            return await permit.send()
 
     async def ready(self) -> bool:
         return await self._provider.ready()
@@ -44,8 +44,8 @@ class _CrashingPermit:
         self._permit = permit
         self._points = points
 
-    async def send(self, message: Outbound) -> Outcome:
+    async def send(self) -> Outcome:
         self._points.reach(CrashPoint.BEFORE_SEND)
-        outcome = await self._permit.send(message)
+        outcome = await self._permit.send()
         self._points.reach(CrashPoint.AFTER_SEND)
         return outcome

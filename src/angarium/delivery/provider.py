@@ -68,7 +68,7 @@ class Busy(NoPermit):
 class Permit(Protocol):
     """The right to send one message now, at one provider."""
 
-    async def send(self, message: Outbound) -> Outcome:
+    async def send(self) -> Outcome:
         """Try once. Never raises but CancelledError and Busy: whatever else happens is an outcome.
 
         Each step is bounded in time. Cancelled before the request went out, nothing was sent.
@@ -77,10 +77,11 @@ class Permit(Protocol):
 
 
 class ImmediatePermit:
-    """The permit of a provider that has no pool: nobody waits for it."""
+    """The permit of a provider that has no pool: it is there at once."""
 
-    def __init__(self, send: Callable[[Outbound], Awaitable[Outcome]]) -> None:
+    def __init__(self, send: Callable[[Outbound], Awaitable[Outcome]], message: Outbound) -> None:
         self._send = send
+        self._message = message
 
     async def __aenter__(self) -> Self:
         return self
@@ -90,8 +91,8 @@ class ImmediatePermit:
     ) -> None:
         return None
 
-    async def send(self, message: Outbound) -> Outcome:
-        return await self._send(message)
+    async def send(self) -> Outcome:
+        return await self._send(self._message)
 
 
 class Provider(Protocol):
@@ -102,10 +103,12 @@ class Provider(Protocol):
         """The technology, as shown in the timeline and in metrics: `smtp`, `mailbox`, `twilio`, …"""
         ...
 
-    def acquire(self) -> AbstractAsyncContextManager[Permit]:
-        """`async with provider.acquire() as permit: await permit.send(message)`.
+    def acquire(self, message: Outbound) -> AbstractAsyncContextManager[Permit]:
+        """`async with provider.acquire(message) as permit: await permit.send()`.
 
-        Entering waits, without a limit, until this provider can take a message: for a free connection, for example.
+        Entering waits, without a limit, until this provider can take `message`: for a free connection, for example.
+        What can be made of the message beforehand is made before the wait, so that the connection is held no longer
+        than the dialogue takes.
         This wait is no attempt, and it can be cancelled: nothing was sent. Served in the order of asking. Raises
         NoPermit where the provider is closed. A provider without a pool returns an `ImmediatePermit`.
         """

@@ -83,7 +83,7 @@ class Sending:
     async def _attempt(self, router: Router, provider: Provider, ready: Ready, address: Address) -> Attempt | Result:
         """The attempt at one address; a result where it came to none."""
         try:
-            permit = provider.acquire()
+            permit = provider.acquire(self._outbound(ready, address))
             granted = await self._waiting.entered(permit)
         except (WaitCut, NoPermit):
             return self._results.deferred(ready.claimed, _AT_ONCE)
@@ -91,7 +91,7 @@ class Sending:
             self._logger.exception("provider.raised", provider=provider.name)
             return Attempt(router.name(provider), Retry(_internal(error)), self._clock.now(), 0)
         try:
-            return await self._unwanted(ready) or await self._tried(router.name(provider), granted, ready, address)
+            return await self._unwanted(ready) or await self._tried(router.name(provider), granted)
         except Busy as busy:
             return self._results.deferred(ready.claimed, busy.wait)
         finally:
@@ -107,18 +107,18 @@ class Sending:
             return self._results.deferred(ready.claimed, _AT_ONCE)
         return None
 
-    async def _tried(self, name: str, permit: Permit, ready: Ready, address: Address) -> Attempt:
+    async def _tried(self, name: str, permit: Permit) -> Attempt:
         at, start = self._clock.now(), self._clock.monotonic()
-        outcome = await self._guarded(name, permit, self._outbound(ready, address))
+        outcome = await self._guarded(name, permit)
         seconds = self._clock.monotonic() - start
         self._attempts[name, outcome_word(outcome)].inc()
         self._durations[(name,)].observe(seconds)
         return Attempt(name, outcome, at, round(seconds * 1000))
 
-    async def _guarded(self, name: str, permit: Permit, outbound: Outbound) -> Outcome:
+    async def _guarded(self, name: str, permit: Permit) -> Outcome:
         """A provider that breaks its promise not to raise leaves us in doubt."""
         try:
-            return await permit.send(outbound)
+            return await permit.send()
         except Busy:
             raise
         except Exception as error:

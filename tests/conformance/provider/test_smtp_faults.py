@@ -150,10 +150,10 @@ async def test_a_closed_connection_while_waiting_is_replaced(connect: Connect) -
     async with SmtpServer() as server:
         provider = connect(server, "tls=off&pool=1")
         assert isinstance(await provider.send(outbound()), Sent)
-        async with provider.acquire() as permit:
+        async with provider.acquire(outbound()) as permit:
             server.hang_up()
             await until(lambda: not server.living)
-            assert isinstance(await permit.send(outbound()), Sent)
+            assert isinstance(await permit.send(), Sent)
         assert server.sessions == 2
 
 
@@ -161,7 +161,7 @@ async def test_a_permit_that_is_not_used_gives_its_session_back(connect: Connect
     async with SmtpServer() as server:
         provider = connect(server, "tls=off&pool=1")
         for _ in range(3):
-            async with provider.acquire():
+            async with provider.acquire(outbound()):
                 pass
         assert isinstance(await provider.send(outbound()), Sent)
         assert server.sessions == 1
@@ -170,7 +170,7 @@ async def test_a_permit_that_is_not_used_gives_its_session_back(connect: Connect
 async def test_a_wait_for_a_permit_that_is_cut_takes_no_session(connect: Connect) -> None:
     async with SmtpServer() as server:
         provider = connect(server, "tls=off&pool=1")
-        async with provider.acquire():
+        async with provider.acquire(outbound()):
             waiting = asyncio.create_task(provider.send(outbound()))
             await asyncio.sleep(0)
             waiting.cancel()

@@ -115,7 +115,7 @@ async def test_a_provider_that_is_closed_puts_off_without_an_attempt(
     async with delivering(tmp_path) as bench:
         asked = 0
 
-        def closed() -> ImmediatePermit:
+        def closed(message: Outbound) -> ImmediatePermit:
             nonlocal asked
             asked += 1
             raise NoPermit
@@ -135,12 +135,12 @@ async def test_a_provider_that_breaks_before_the_permit_is_tried_again(
     async with delivering(tmp_path) as bench:
         acquire, asked = bench.provider.acquire, 0
 
-        def breaking() -> object:
+        def breaking(message: Outbound) -> object:
             nonlocal asked
             asked += 1
             if asked == 1:
                 raise RuntimeError("a provider's bug")
-            return acquire()
+            return acquire(message)
 
         monkeypatch.setattr(bench.provider, "acquire", breaking)
         [made] = await bench.accept()

@@ -40,8 +40,8 @@ class MailboxProvider:
         self._posts: GroupCommit[_Item, None] = GroupCommit(self._post, limit=_BATCH_MESSAGES)
         self._closed = False
 
-    def acquire(self) -> ImmediatePermit:
-        return ImmediatePermit(self.send)
+    def acquire(self, message: Outbound) -> ImmediatePermit:
+        return ImmediatePermit(self.send, message)
 
     async def send(self, message: Outbound) -> Outcome:
         if self._closed:

@@ -47,8 +47,8 @@ class SandboxProvider:
     def __init__(self) -> None:
         self._closed = False
 
-    def acquire(self) -> ImmediatePermit:
-        return ImmediatePermit(self.send)
+    def acquire(self, message: Outbound) -> ImmediatePermit:
+        return ImmediatePermit(self.send, message)
 
     async def send(self, message: Outbound) -> Outcome:
         if self._closed:

@@ -72,8 +72,8 @@ class HttpProvider:
         self._hosts: dict[str, _Host] = {}
         self._closed = False
 
-    def acquire(self) -> ImmediatePermit:
-        return ImmediatePermit(self.send)
+    def acquire(self, message: Outbound) -> ImmediatePermit:
+        return ImmediatePermit(self.send, message)
 
     async def send(self, message: Outbound) -> Outcome:
         """As of the port. Raises Busy where enough messages are under way to the host: nothing was sent."""

@@ -1,4 +1,4 @@
-"""A permit of the SMTP provider: a place in the pool, with a session that is open, or the reason why there is none."""
+"""A permit of the SMTP provider: a mail, a place in the pool, and an open session or the reason why there is none."""
 
 from types import TracebackType
 from typing import Protocol, Self
@@ -23,28 +23,41 @@ class Letter(msgspec.Struct, frozen=True):
 
 
 class Post(Protocol):
-    """What a permit asks of its provider."""
+    """What a permit asks of its provider. Neither method raises."""
 
-    async def deliver(self, permit: "SmtpPermit", message: Outbound) -> Outcome:
-        """Send `message` over `permit`; never raises but CancelledError."""
+    def letter(self, message: Outbound) -> Letter | Outcome:
+        """The mail, or why the message can be none."""
+        ...
+
+    def outcome(self, answer: Answer, message: Outbound) -> Outcome:
+        """What the server's answer to the mail means."""
+        ...
+
+    def broken(self, phase: Phase, error: Exception) -> Outcome:
+        """What it means that our own code failed in `phase`."""
         ...
 
 
 class SmtpPermit:
-    """Entered: a place in the pool is taken and a session is open. Left: the place is given back.
+    """Entered: the mail is built, a place in the pool is taken, and a session is open. Left: the place is free again.
 
-    Where no session can be opened, entering succeeds and the first `transfer` gives the reason: a server that was
-    asked and did not answer well is an attempt, waiting is none.
+    The mail is built before the wait, so that no session is idle meanwhile. A message that can be no mail takes no
+    place. Where no session can be opened, entering succeeds and `send` gives the reason: a server that was asked and
+    did not answer well is an attempt, waiting is none.
     """
 
-    def __init__(self, pool: SessionPool, post: Post) -> None:
+    def __init__(self, pool: SessionPool, post: Post, message: Outbound) -> None:
         self._pool = pool
         self._post = post
+        self._message = message
+        self._letter = post.letter(message)
         self._session: Session | None = None
         self._failure: Exception | None = None
-        self.phase = Phase.SESSION
+        self._phase = Phase.SESSION
 
     async def __aenter__(self) -> Self:
+        if not isinstance(self._letter, Letter):
+            return self
         await self._pool.wait()
         try:
             await self._open()
@@ -56,16 +69,24 @@ class SmtpPermit:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if not isinstance(self._letter, Letter):
+            return
         session, self._session = self._session, None
         if session is not None:
             self._pool.keep(session)
         self._pool.leave()
 
-    async def send(self, message: Outbound) -> Outcome:
+    async def send(self) -> Outcome:
         """Try once. Never raises but CancelledError."""
-        return await self._post.deliver(self, message)
+        if not isinstance(self._letter, Letter):
+            return self._letter
+        try:
+            result = await self._transfer(self._letter)
+        except Exception as error:  # noqa: BLE001 - the port promises an outcome whatever happens
+            return self._post.broken(self._phase, error)
+        return self._post.outcome(result, self._message) if isinstance(result, Answer) else result
 
-    async def transfer(self, letter: Letter) -> Answer | Outcome:
+    async def _transfer(self, letter: Letter) -> Answer | Outcome:
         """What the server answered, or what it means that it did not.
 
         A session that had ended before this mail began is replaced. Raises what `connect` raised unexpectedly.
@@ -80,10 +101,10 @@ class SmtpPermit:
             await self._open()
 
     async def _open(self) -> None:
-        self.phase = Phase.SESSION
+        self._phase = Phase.SESSION
         try:
             self._session = await self._pool.session()
-        except Exception as error:  # noqa: BLE001 - `transfer` tells
+        except Exception as error:  # noqa: BLE001 - `send` says what it means
             self._failure = error
 
     @staticmethod
@@ -112,7 +133,7 @@ class SmtpPermit:
 
     def _drop(self, session: Session) -> None:
         """Its state is unknown: close it at once."""
-        self.phase = session.phase
+        self._phase = session.phase
         self._session = None
         session.abort()
 

@@ -48,16 +48,13 @@ class SmtpProvider:
         self._logger = logger
         self._pool = SessionPool(lambda: open_session(server, times), size=pool, max_idle=max_idle, clock=clock)
 
-    def acquire(self) -> SmtpPermit:
-        return SmtpPermit(self._pool, self)
+    def acquire(self, message: Outbound) -> SmtpPermit:
+        return SmtpPermit(self._pool, self, message)
 
     async def send(self, message: Outbound) -> Outcome:
-        letter = self._checked(message)
-        if not isinstance(letter, Letter):
-            return letter
         try:
-            async with self.acquire() as permit:
-                return await self._carried(permit, letter, message)
+            async with self.acquire(message) as permit:
+                return await permit.send()
         except NoPermit as closed:
             return Retry(str(closed), provider_fault=False)
 
@@ -67,21 +64,8 @@ class SmtpProvider:
     async def close(self) -> None:
         await self._pool.close()
 
-    async def deliver(self, permit: SmtpPermit, message: Outbound) -> Outcome:
-        """Send `message` over `permit`; never raises but CancelledError."""
-        letter = self._checked(message)
-        return await self._carried(permit, letter, message) if isinstance(letter, Letter) else letter
-
-    async def _carried(self, permit: SmtpPermit, letter: Letter, message: Outbound) -> Outcome:
-        try:
-            result = await permit.transfer(letter)
-        except Exception as error:  # the port promises an outcome whatever happens
-            self._logger.exception("provider.broken", provider=self.name)
-            return lost(permit.phase, f"internal error ({type(error).__name__})")
-        return self._outcome(result, message) if isinstance(result, Answer) else result
-
-    def _checked(self, message: Outbound) -> Letter | Outcome:
-        """The mail, or why it can be none."""
+    def letter(self, message: Outbound) -> Letter | Outcome:
+        """The mail, or why the message can be none."""
         try:
             data = self._build(message, sender=self._sender, date=self._clock.now())
         except UnsafeMessage as error:
@@ -89,7 +73,13 @@ class SmtpProvider:
         envelope = Envelope(self._sender.address, message.address.value)
         return Letter(envelope, data.replace(b"\r\n.", b"\r\n.."))
 
-    def _outcome(self, result: Answer, message: Outbound) -> Outcome:
+    def broken(self, phase: Phase, error: Exception) -> Outcome:
+        """What it means that our own code failed in `phase`; logs `error`."""
+        self._logger.error("provider.broken", provider=self.name, exc_info=error)
+        return lost(phase, f"internal error ({type(error).__name__})")
+
+    def outcome(self, result: Answer, message: Outbound) -> Outcome:
+        """What the server's answer to the mail means."""
         words = answer(result.reply, self._secret)
         if result.phase is Phase.FINAL and result.reply.positive:
             return Sent(words, message_id(message.message_key, self._sender))
