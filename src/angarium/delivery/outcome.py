@@ -22,11 +22,13 @@ class Retry:
     """Not now; another attempt may succeed, not before `after` where the provider said so.
 
     `provider_fault`: it speaks about the provider (a timeout, a 5xx), not about the recipient; the breaker counts it.
+    `unreachable`: no connection could be made, or it ended before the request.
     """
 
     answer: str
     after: timedelta | None = None
     provider_fault: bool = True
+    unreachable: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,11 @@ _MOMENTS = {
     "outbox": ("available_at",),
     "dead_letters": ("failed_at",),
     "notification_metadata": ("created_at",),
+    "providers": ("changed_at", "probe_at", "seen_at"),
+    "provider_reports": ("reported_at",),
 }
+
+_EMPTIED = (*_MOMENTS, "held_reports")
 
 
 class Time(Protocol):
@@ -154,9 +158,7 @@ async def open_postgresql(url: str) -> Backend:
     """The store over a migrated database, which is emptied."""
     engine = open_engine(url)
     async with writing(engine) as connection:
-        await connection.execute(
-            text("TRUNCATE notifications, outbox, dead_letters, notification_metadata, held_reports")
-        )
+        await connection.execute(text(f"TRUNCATE {', '.join(_EMPTIED)}"))
 
     async def pass_time(duration: timedelta) -> None:
         """Its clock cannot be moved: everything that happened or will moves back instead."""

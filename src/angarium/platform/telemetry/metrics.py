@@ -62,6 +62,12 @@ class Metrics:
             buckets=_REQUEST_BUCKETS,
             registry=registry,
         )
+        self.breaker_state = Gauge(
+            "angarium_breaker_state",
+            "Circuit breaker: 0 closed, 1 half open, 2 open.",
+            ["provider"],
+            registry=registry,
+        )
         self.queue_messages = Gauge("angarium_queue_messages", "Messages ready.", ["queue"], registry=registry)
         self.queue_oldest_age_seconds = Gauge(
             "angarium_queue_oldest_age_seconds",

@@ -1,0 +1,51 @@
+"""Configured providers as operators see them, and their circuit breakers."""
+
+from enum import StrEnum
+from typing import Literal
+from uuid import UUID, uuid5
+
+from pydantic import BaseModel, Field
+
+from angarium.contracts.fields import Body, Timestamp
+from angarium.contracts.statuses import Channel
+
+_NAMESPACE = UUID("6f0c3d1e-6a0b-5f5e-9a57-0f6f3a5f7c11")
+
+
+class BreakerState(StrEnum):
+    """State of a provider's circuit breaker, and what leads out of it."""
+
+    CLOSED = "closed"  # messages are sent → open, after too many faults
+    OPEN = "open"  # no message is sent → half_open, once its pause is over
+    HALF_OPEN = "half_open"  # one message is sent as a probe → closed or open, by its outcome
+
+
+class ProviderView(BaseModel):
+    """`GET /api/v1/providers`: one configured provider."""
+
+    provider_id: UUID
+    name: str
+    provider: str = Field(description="The technology: the scheme of its URL.")
+    channel: Channel
+    position: int = Field(description="Its place in the order of preference, from 1.")
+    breaker: BreakerState
+    error_rate: float | None = Field(
+        description="Share of provider faults among the answers of the last 30 s, over all workers; null without any."
+    )
+    rate: float | None = Field(description="Sends per second, over all workers; null without a limit.")
+    weight: int | None
+    forced: bool = Field(description="Whether an operator has set the breaker.")
+    reason: str | None = Field(description="Why the breaker opened last; null while it is closed.")
+    changed_at: Timestamp | None = Field(description="When the breaker changed its state last.")
+    workers: int = Field(description="Running workers that have it configured.")
+
+
+class BreakerChange(Body):
+    """`POST /api/v1/providers/{provider_id}/breaker`; `auto` leaves the breaker to the workers again."""
+
+    state: Literal["open", "closed", "auto"]
+
+
+def provider_id_of(channel: Channel, name: str) -> UUID:
+    """The id of the provider that is called `name`: the same in every process and after every restart."""
+    return uuid5(_NAMESPACE, f"{channel}/{name}")

@@ -1,0 +1,146 @@
+"""One worker's view of a provider's circuit breaker.
+
+A pure state machine: outcomes and the shared state go in; what is to be written to the shared state comes out as
+`change`. The worker acts on its own view at once and does not wait for the database.
+
+    closed → open        too many provider faults, or the provider refuses our configuration
+    open → half_open     the pause is over, something wants to be sent, and this worker won the probe
+    half_open → closed   the probe was answered
+    half_open → open     the probe met a provider fault; the next pause is longer
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import assert_never
+
+from angarium.contracts.providers import BreakerState
+from angarium.delivery.breakers.pace import Pace
+from angarium.delivery.breakers.window import Counts, Window
+from angarium.delivery.outcome import Ambiguous, Configuration, Outcome, Permanent, Retry, Sent
+from angarium.notifications.providers.model import ProviderState
+from angarium.platform.clock import Clock
+
+PAUSES: Sequence[timedelta] = tuple(timedelta(seconds=seconds) for seconds in (5, 10, 20, 40, 60))
+"""How long the breaker stays open after each trip in a row; the last one repeats."""
+MISCONFIGURED: Sequence[timedelta] = (timedelta(seconds=30),)
+"""The same where the provider refuses our credentials or account: only an operator can help."""
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Open the breaker for all workers. `probed`: it was this worker's probe that failed."""
+
+    reason: str
+    pauses: Sequence[timedelta]
+    probed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Close the breaker for all workers: this worker's probe was answered."""
+
+
+Change = Open | Close
+
+
+class Breaker:
+    """Decides whether a provider may be used now. Not safe across threads."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.pace = Pace(clock)
+        self.state = BreakerState.CLOSED
+        self.change: Change | None = None
+        self.wanted = False
+        """Whether a message was turned away since the last look: without one there is nothing to probe with."""
+        self.used = False
+        """Whether a message was sent since the last look."""
+        self._window = Window(clock)
+        self._others = Counts()
+        self._probes = 0
+        self._probing = False
+
+    @property
+    def counts(self) -> Counts:
+        """What this worker has seen lately."""
+        return self._window.counts()
+
+    def admits(self) -> bool:
+        """Whether a message may be sent through the provider now."""
+        if self.state is BreakerState.CLOSED or self._probes:
+            return True
+        self.wanted = True
+        return False
+
+    def begin(self) -> bool:
+        """A message is about to be sent; whether it is the probe."""
+        self.used = True
+        if self.state is BreakerState.CLOSED or not self._probes:
+            return False
+        self._probes = 0
+        self._probing = True
+        return True
+
+    def withdrawn(self) -> None:
+        """The probe came to no attempt; another message may take its place."""
+        if self._probing:
+            self._probing, self._probes = False, 1
+
+    def answered(self, outcome: Outcome, *, probe: bool) -> None:
+        """An attempt ended in `outcome`."""
+        fault = self._window.add(outcome)
+        if isinstance(outcome, Configuration):
+            self._trip(f"refused us: {outcome.answer}", MISCONFIGURED, probed=probe)
+        elif probe:
+            self._probed(outcome)
+        elif fault and self.state is BreakerState.CLOSED:
+            reason = self._window.counts().plus(self._others).reason()
+            if reason is not None:
+                self._trip(reason, PAUSES, probed=False)
+
+    def take_probe(self) -> None:
+        """This worker won the probe: the next message may be sent."""
+        self.state = BreakerState.HALF_OPEN
+        self._probes = 1
+
+    def apply(self, shared: ProviderState) -> None:
+        """Take over what all workers know. A change of our own that is not written yet goes first."""
+        self._others = Counts(shared.answers, shared.faults, shared.in_a_row)
+        if self.change is not None:
+            return
+        if shared.breaker is BreakerState.CLOSED:
+            if self.state is not BreakerState.CLOSED:
+                self._closed(forced=shared.forced)
+        elif shared.breaker is BreakerState.OPEN or not (self._probes or self._probing):
+            if self.state is BreakerState.CLOSED:
+                self._window.clear()
+            self.state = shared.breaker
+            self._probes, self._probing = 0, False
+
+    def _probed(self, outcome: Outcome) -> None:
+        self._probing = False
+        match outcome:
+            case Sent() | Permanent() | Retry(provider_fault=False):
+                self.change = Close()
+                self._closed(forced=False)
+            case Retry() | Ambiguous():
+                self._trip(outcome.answer, PAUSES, probed=True)
+            case Configuration():
+                self._trip(outcome.answer, MISCONFIGURED, probed=True)
+            case _:
+                assert_never(outcome)
+
+    def _trip(self, reason: str, pauses: Sequence[timedelta], *, probed: bool) -> None:
+        if self.state is BreakerState.OPEN and not probed:
+            return
+        self.state = BreakerState.OPEN
+        self.change = Open(reason, pauses, probed)
+        self._probes, self._probing = 0, False
+        self._window.clear()
+
+    def _closed(self, *, forced: bool) -> None:
+        self.state = BreakerState.CLOSED
+        self._probes, self._probing = 0, False
+        self._window.clear()
+        if not forced:
+            self.pace.ramp_up()

@@ -1,0 +1,150 @@
+"""Keeps the breakers of one worker and the shared state in step, about once a second."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from angarium.contracts.errors import Transient
+from angarium.contracts.providers import BreakerState
+from angarium.delivery.breakers.breaker import Breaker, Close, Open
+from angarium.notifications.providers.model import Configured, ProviderState, Report
+from angarium.notifications.providers.store import ProviderStore
+from angarium.platform.clock import Clock
+from angarium.platform.telemetry.logging import Logger
+from angarium.platform.telemetry.metrics import Metrics
+
+INTERVAL = 1.0
+"""Seconds between two looks while anything is sent or a breaker is not closed."""
+IDLE_INTERVAL = 5.0
+_SETTLED = 2
+"""From this read on the other workers know of this one, and it may take its share of a rate."""
+_LEVELS: Mapping[BreakerState, int] = {BreakerState.CLOSED: 0, BreakerState.HALF_OPEN: 1, BreakerState.OPEN: 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A provider as configured, with this worker's breaker for it."""
+
+    configured: Configured
+    breaker: Breaker
+
+
+class BreakerKeeper:
+    """Writes what this worker's breakers decided, reads what the others decided, and shares out paces and probes.
+
+    While the database is away each worker acts on what it has seen itself.
+    """
+
+    def __init__(
+        self,
+        kept: Sequence[Kept],
+        *,
+        store: ProviderStore,
+        worker: str,
+        clock: Clock,
+        metrics: Metrics,
+        logger: Logger,
+    ) -> None:
+        self._kept = {one.configured.provider_id: one for one in kept}
+        self._store = store
+        self._worker = worker
+        self._clock = clock
+        self._metrics = metrics
+        self._logger = logger
+        self._known = False
+        self._reads = 0
+        self._shown: dict[UUID, BreakerState] = {}
+        self._reported_at = -IDLE_INTERVAL
+        for one in kept:  # a worker that starts takes no part of a rate before the others can know of it
+            one.breaker.pace.set_share(None if one.configured.rate is None else 0.0)
+
+    async def run(self) -> None:
+        """Endless. Never raises but CancelledError."""
+        while True:
+            await self.once()
+            await self._clock.sleep(INTERVAL)
+
+    async def once(self) -> None:
+        """One look. A database that is away is logged, and everything is repeated at the next look."""
+        try:
+            if not self._known:
+                await self._store.register([one.configured for one in self._kept.values()])
+                self._known = True
+            await self._write()
+            if self._due():
+                await self._read()
+        except Transient as error:
+            self._logger.warning("breakers.wait", error=type(error).__name__)
+        self._show()
+
+    async def leave(self) -> None:
+        """This worker ends: the others need not wait for its probe or its share."""
+        try:
+            await self._store.leave(self._worker)
+        except Transient as error:
+            self._logger.warning("breakers.left_behind", error=type(error).__name__)
+
+    async def _write(self) -> None:
+        for provider_id, one in self._kept.items():
+            change = one.breaker.change
+            match change:
+                case Open(reason, pauses, probed):
+                    worker = self._worker if probed else None
+                    done = await self._store.open(provider_id, reason=reason, pauses=pauses, worker=worker)
+                    self._said(one, "breaker.opened", done=done, reason=reason)
+                case Close():
+                    self._said(one, "breaker.closed", done=await self._store.close(provider_id, self._worker))
+                case None:
+                    continue
+            if one.breaker.change is change:
+                one.breaker.change = None
+
+    def _due(self) -> bool:
+        lively = any(
+            one.breaker.used
+            or one.breaker.wanted
+            or one.breaker.pace.waiting
+            or one.breaker.state is not BreakerState.CLOSED
+            for one in self._kept.values()
+        )
+        return lively or self._reads < _SETTLED or self._clock.monotonic() - self._reported_at >= IDLE_INTERVAL
+
+    async def _read(self) -> None:
+        reports = [_report(provider_id, one.breaker) for provider_id, one in self._kept.items()]
+        busy = {report.provider_id: report.busy for report in reports}
+        states = await self._store.sync(self._worker, reports)
+        self._reported_at = self._clock.monotonic()
+        self._reads += 1
+        self._known = len(states) == len(reports)
+        for state in states:
+            one = self._kept[state.provider_id]
+            one.breaker.apply(state)
+            if one.configured.rate is not None and self._reads >= _SETTLED:
+                sharers = state.busy if busy[state.provider_id] else state.busy + 1
+                one.breaker.pace.set_share(one.configured.rate / sharers)
+            if state.probe_due and one.breaker.wanted:
+                await self._probe(one, state)
+            one.breaker.wanted = one.breaker.used = False
+
+    async def _probe(self, one: Kept, state: ProviderState) -> None:
+        if await self._store.take_probe(state.provider_id, self._worker):
+            one.breaker.take_probe()
+            self._logger.info("breaker.probes", provider=one.configured.name, channel=one.configured.channel)
+
+    def _said(self, one: Kept, event: str, *, done: bool, **more: str) -> None:
+        """Log a change once: where another worker made the same one, it has said so."""
+        if done:
+            self._logger.warning(event, provider=one.configured.name, channel=one.configured.channel, **more)
+
+    def _show(self) -> None:
+        for provider_id, one in self._kept.items():
+            state = one.breaker.state
+            if self._shown.get(provider_id) is not state:
+                self._shown[provider_id] = state
+                self._metrics.breaker_state.labels(one.configured.name).set(_LEVELS[state])
+
+
+def _report(provider_id: UUID, breaker: Breaker) -> Report:
+    counts = breaker.counts
+    busy = breaker.used or breaker.wanted or breaker.pace.waiting > 0
+    return Report(provider_id, counts.answers, counts.faults, counts.in_a_row, busy)

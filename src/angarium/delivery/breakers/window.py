@@ -1,0 +1,108 @@
+"""What one worker has seen of a provider lately: the figures that open a circuit breaker."""
+
+from collections import deque
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import assert_never
+
+from angarium.delivery.outcome import Ambiguous, Configuration, Outcome, Permanent, Retry, Sent
+from angarium.platform.clock import Clock
+
+WINDOW = timedelta(seconds=30)
+FEWEST_ANSWERS = 20
+FAULTY_SHARE = 0.5
+CONNECTIONS_IN_A_ROW = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Answers of `WINDOW`, the faults among them, and connection failures in a row up to now."""
+
+    answers: int = 0
+    faults: int = 0
+    in_a_row: int = 0
+
+    def plus(self, other: "Counts") -> "Counts":
+        """The counts of two workers."""
+        return Counts(self.answers + other.answers, self.faults + other.faults, self.in_a_row + other.in_a_row)
+
+    @property
+    def error_rate(self) -> float | None:
+        """The share of faults; None without answers."""
+        return self.faults / self.answers if self.answers else None
+
+    def reason(self) -> str | None:
+        """Why the breaker has to open, in words for operators; None: it need not."""
+        healthy = self.answers - self.faults
+        if self.in_a_row >= CONNECTIONS_IN_A_ROW and not healthy:
+            return f"{self.in_a_row} connection failures in a row"
+        if self.answers >= FEWEST_ANSWERS and self.faults >= self.answers * FAULTY_SHARE:
+            return f"{self.faults} of {self.answers} answers within {WINDOW.seconds} s were provider faults"
+        return None
+
+
+class Window:
+    """Counts the outcomes of `WINDOW` in steps of a second.
+
+    An answer about a recipient says nothing about the provider and is not counted: it only shows that a connection
+    could be made.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._steps: deque[_Step] = deque()
+        self._answers = self._faults = self._in_a_row = 0
+
+    def add(self, outcome: Outcome) -> bool:
+        """Count an outcome; whether it is a provider fault."""
+        match outcome:
+            case Sent():
+                self._count(fault=False)
+            case Retry(provider_fault=True, unreachable=True):
+                self._count(fault=True)
+                self._in_a_row += 1
+                return True
+            case Retry(provider_fault=True) | Ambiguous():
+                self._count(fault=True)
+                self._in_a_row = 0
+                return True
+            case Retry() | Permanent() | Configuration():
+                pass
+            case _:
+                assert_never(outcome)
+        self._in_a_row = 0
+        return False
+
+    def counts(self) -> Counts:
+        """The counts up to now."""
+        self._forget(int(self._clock.monotonic()))
+        return Counts(self._answers, self._faults, self._in_a_row)
+
+    def clear(self) -> None:
+        """Begin anew: what was counted belongs to the time before the breaker opened."""
+        self._steps.clear()
+        self._answers = self._faults = self._in_a_row = 0
+
+    def _count(self, *, fault: bool) -> None:
+        second = int(self._clock.monotonic())
+        if not self._steps or self._steps[-1].second != second:
+            self._forget(second)
+            self._steps.append(_Step(second))
+        step = self._steps[-1]
+        step.answers += 1
+        step.faults += fault
+        self._answers += 1
+        self._faults += fault
+
+    def _forget(self, second: int) -> None:
+        while self._steps and self._steps[0].second <= second - WINDOW.seconds:
+            step = self._steps.popleft()
+            self._answers -= step.answers
+            self._faults -= step.faults
+
+
+@dataclass(slots=True)
+class _Step:
+    second: int
+    answers: int = 0
+    faults: int = 0
