@@ -1,6 +1,7 @@
 """One kept-alive HTTP/1.1 connection of a client (RFC 9112)."""
 
 import asyncio
+import select
 from typing import cast
 
 import httptools
@@ -8,13 +9,22 @@ import httptools
 from angarium.platform.http.client.exchange import Answer, ConnectionLost
 
 _OK = 200
+_PART = 64 * 1024
+"""Bytes of a request that are written at once. What is longer waits here, where it is known to be unsent."""
+_LONGEST_HEAD = 64 * 1024
 
 
 class Connection(asyncio.Protocol):
-    """Carries one exchange at a time. After anything that is not exactly its answer it is not `free` any more."""
+    """Carries one exchange at a time. After anything that is not exactly its answer it is not `free` any more.
 
-    def __init__(self) -> None:
+    `most_read`: an answer's body is cut at this many bytes, and the connection is then not used again.
+    """
+
+    def __init__(self, most_read: int | None = None) -> None:
         self._transport: asyncio.Transport | None = None
+        self._most_read = most_read
+        self._unwritten: memoryview | bytes = b""
+        self._paused = False
         self._parser = httptools.HttpResponseParser(self)
         self._awaited: asyncio.Future[Answer] | None = None
         self._without_body = False
@@ -33,15 +43,43 @@ class Connection(asyncio.Protocol):
             and not transport.get_write_buffer_size()
         )
 
+    @property
+    def unsent(self) -> bool:
+        """Whether some of the request was not yet written, so that the server cannot have read all of it."""
+        return bool(self._unwritten)
+
+    def quiet(self) -> bool:
+        """Whether nothing has arrived that the loop has not yet read: neither the server's close nor other bytes."""
+        if self._transport is None:
+            return False
+        arrived = select.poll()
+        arrived.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return not arrived.poll(0)
+
     def ask(self, request: bytes, *, without_body: bool) -> asyncio.Future[Answer]:
         """Send a whole request; what comes back for it, or ConnectionLost. `without_body`: it is a HEAD."""
         awaited = self._awaited = asyncio.get_running_loop().create_future()
         self._without_body = without_body
         if self._transport is None or self._transport.is_closing():
-            self._end(ConnectionLost())
-        else:
+            self._end(ConnectionLost("closed", unsent=True))
+        elif len(request) <= _PART:
             self._transport.write(request)
+        else:
+            self._unwritten = memoryview(request)
+            self._write_on()
         return awaited
+
+    def pause_writing(self) -> None:
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        self._paused = False
+        self._write_on()
+
+    def _write_on(self) -> None:
+        while self._unwritten and not self._paused and self._transport is not None:
+            part, self._unwritten = self._unwritten[:_PART], self._unwritten[_PART:]
+            self._transport.write(part)
 
     def close(self) -> None:
         """At once; what is awaited never comes."""
@@ -64,7 +102,9 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._lasts = False
-        self._end(ConnectionLost(str(exc or "closed")))
+        # EPIPE comes from writing alone: some of the request did not leave this machine.
+        unsent = self.unsent or isinstance(exc, BrokenPipeError)
+        self._end(ConnectionLost(str(exc or "closed"), unsent=unsent))
 
     def on_message_begin(self) -> None:
         if self._awaited is None:
@@ -72,6 +112,10 @@ class Connection(asyncio.Protocol):
             raise ValueError(message)
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        self._head_size += len(name) + len(value)
+        if self._head_size > _LONGEST_HEAD:
+            message = "the head of the answer is too long"
+            raise ValueError(message)
         key, text = name.decode("latin-1").lower(), value.decode("latin-1")
         self._headers[key] = f"{self._headers[key]}, {text}" if key in self._headers else text
 
@@ -83,6 +127,9 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         self._body.append(body)
+        self._body_size += len(body)
+        if self._most_read is not None and self._body_size > self._most_read and self._awaited is not None:
+            self._complete()
 
     def on_message_complete(self) -> None:
         if self._status < _OK:
@@ -93,11 +140,13 @@ class Connection(asyncio.Protocol):
 
     def _complete(self) -> None:
         self._lasts = False
-        self._end(Answer(self._status, self._headers, b"".join(self._body)))
+        self._end(Answer(self._status, self._headers, b"".join(self._body)[: self._most_read]))
 
     def _end(self, outcome: Answer | ConnectionLost) -> None:
         awaited, self._awaited = self._awaited, None
         self._forget()
+        self._lasts = self._lasts and not self._unwritten  # what is left of a request would be read as the next one
+        self._unwritten = b""
         if awaited is None or awaited.done():
             return
         if isinstance(outcome, Answer):
@@ -108,5 +157,6 @@ class Connection(asyncio.Protocol):
     def _forget(self) -> None:
         self._status = 0
         self._bounded = False
+        self._head_size = self._body_size = 0
         self._headers: dict[str, str] = {}
         self._body: list[bytes] = []

@@ -16,7 +16,14 @@ _SUCCESS = range(200, 300)
 
 
 class ConnectionLost(ConnectionError):
-    """The connection ended, or what came was no HTTP, before the answer was there"""
+    """The connection ended, or what came was no HTTP, before the answer was there
+
+    `unsent`: the server cannot have read the whole request, so it has not acted on it.
+    """
+
+    def __init__(self, *words: str, unsent: bool = False) -> None:
+        self.unsent = unsent
+        super().__init__(*words)
 
 
 @dataclass(frozen=True, slots=True)
