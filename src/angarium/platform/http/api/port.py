@@ -20,7 +20,11 @@ class ApiAnswer(msgspec.Struct, frozen=True):
 
 
 class NotSent(AngariumError):
-    """No connection could be made, or the request was never written: the provider has not seen it"""
+    """No connection could be made, or the request was not written in full: the provider cannot have acted on it"""
+
+
+class Untrusted(NotSent):
+    """The server's certificate is not valid, so nothing was sent: only a person can change that"""
 
 
 class AnswerLost(AngariumError):
@@ -31,12 +35,20 @@ class ApiClient(Protocol):
     """A pool of connections to HTTP APIs. Safe to call concurrently."""
 
     async def request(
-        self, method: str, url: str, *, headers: Mapping[str, str], body: bytes = b"", timeout: float | None = None
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes = b"",
+        timeout: float | None = None,  # noqa: ASYNC109 - the client bounds each part of the exchange apart
     ) -> ApiAnswer:
-        """Send one request and read its answer; no redirect is followed, no cookie is kept.
+        """Send one request and read its answer. No redirect is followed, no proxy is used, no cookie is stored.
 
-        `timeout`: seconds for the whole exchange, else the client's own; the time until a connection is there is
-        bounded apart from it. Raises NotSent or AnswerLost, whose messages hold neither the URL nor a header.
+        `timeout`: seconds from the first byte written to the last one read, else the client's own. Waiting for one of
+        the origin's connections has no limit; making a connection has one of its own.
+        Raises NotSent or AnswerLost, whose messages hold neither the URL nor a header; ValueError, and sends nothing,
+        for a URL or header that cannot be sent.
         """
         ...
 

@@ -1,0 +1,14 @@
+"""Opens a client for the HTTP APIs of providers."""
+
+from contextlib import AsyncExitStack
+
+from angarium.platform.clock import Clock
+from angarium.platform.http.api.http1 import Http1Client
+from angarium.platform.http.api.port import ApiClient
+
+
+def open_api_client(stack: AsyncExitStack, clock: Clock) -> ApiClient:
+    """A client by HTTP/1.1 that trusts the machine's certificate authorities, closed with `stack`."""
+    client = Http1Client(clock)
+    stack.push_async_callback(client.close)
+    return client
