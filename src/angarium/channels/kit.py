@@ -35,5 +35,7 @@ def make_kit(
         "sandbox": without_parameters(SandboxProvider),
     }
     variable = f"ANGARIUM_{channel.upper()}_PROVIDERS"
-    providers = build_providers(settings.providers(channel), factories, variable=variable)
+    providers = build_providers(
+        settings.providers(channel), factories, variable=variable, production=settings.production
+    )
     return ChannelKit(channel, providers, addresses_of, check_address)

@@ -34,8 +34,9 @@ def build_kit(settings: WorkerSettings, parts: ProviderParts) -> ChannelKit:
     def http(url: ProviderUrl) -> Provider:
         if any(getattr(url, name) for name in _NOT_TAKEN):
             raise ValueError("takes no host: each message has a URL of its own")
-        if url.options:
-            raise ValueError(f"has an unknown parameter: {min(url.options)}")
+        unknown = [*url.options, *(["base_url"] if url.base_url is not None else [])]
+        if unknown:
+            raise ValueError(f"has an unknown parameter: {min(unknown)}")
         posts = open_posts(settings, parts.stack, parts.clock)
         if posts is None:
             raise SettingsError("ANGARIUM_CALLBACK_SECRET: must be set, since http:// signs with it")

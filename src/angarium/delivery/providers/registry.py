@@ -4,17 +4,20 @@ from collections.abc import Callable, Mapping, Sequence
 
 from angarium.contracts.errors import SettingsError
 from angarium.delivery.provider import Provider
-from angarium.platform.settings.values import ProviderUrl
+from angarium.platform.settings.values import ProviderUrl, is_private_origin
 
 Factory = Callable[[ProviderUrl], Provider]
-_UNSUPPORTED = ("base_url", "rate", "weight")
+_UNSUPPORTED = ("name", "rate", "weight", "webhook_key")
 """Parameters of every provider's URL that are parsed, but have no effect yet."""
 
 
 def build_providers(
-    urls: Sequence[ProviderUrl], factories: Mapping[str, Factory], *, variable: str
+    urls: Sequence[ProviderUrl], factories: Mapping[str, Factory], *, variable: str, production: bool = False
 ) -> Sequence[Provider]:
-    """A provider for each URL, in order. Raises SettingsError that names `variable` and the scheme, never the URL."""
+    """A provider for each URL, in order. Raises SettingsError that names `variable` and the scheme, never the URL.
+
+    In `production` a `base_url` is https, or of this machine: requests carry credentials.
+    """
     providers = []
     for url in urls:
         factory = factories.get(url.scheme)
@@ -23,6 +26,8 @@ def build_providers(
             raise SettingsError(f"{variable}: unknown provider {url.scheme}:// (known: {known})")
         try:
             _refuse_unsupported(url)
+            if production:
+                _refuse_plain_http(url)
             providers.append(factory(url))
         except ValueError as error:
             raise SettingsError(f"{variable}: {url.scheme}:// {error}") from None
@@ -33,7 +38,7 @@ def without_parameters(make: Callable[[], Provider]) -> Factory:
     """The factory of a provider whose URL takes no parameters. It raises ValueError for a URL that has one."""
 
     def factory(url: ProviderUrl) -> Provider:
-        unknown = [*url.options, *(["timeout"] if url.timeout is not None else [])]
+        unknown = [*url.options, *(name for name in ("base_url", "timeout") if getattr(url, name) is not None)]
         if unknown:
             raise ValueError(f"has an unknown parameter: {min(unknown)}")
         return make()
@@ -45,3 +50,8 @@ def _refuse_unsupported(url: ProviderUrl) -> None:
     given = [name for name in _UNSUPPORTED if getattr(url, name) is not None]
     if given:
         raise ValueError(f"does not support the parameter {given[0]} yet")
+
+
+def _refuse_plain_http(url: ProviderUrl) -> None:
+    if url.base_url is not None and not is_private_origin(url.base_url):
+        raise ValueError("base_url must be https, since ENV is production and requests carry credentials")

@@ -23,7 +23,9 @@ _PERIODS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 _RATE = re.compile(r"(\d{1,9})\s*/\s*(s|second|m|minute|h|hour)")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:]*)(?::(\d{1,5}))?")
-_COMMON_OPTIONS = frozenset({"base_url", "rate", "timeout", "weight"})
+_COMMON_OPTIONS = frozenset({"base_url", "name", "rate", "timeout", "webhook_key", "weight"})
+_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,39}")
+_ORIGIN = re.compile(r"(https?://([^/?#@\s]+))/?")
 _HIGHEST_PORT = 65535
 
 
@@ -85,8 +87,10 @@ def parse_rate_limit(value: object) -> RateLimit | None:
 
 class _CommonOptions(TypedDict):
     base_url: str | None
+    name: str | None
     rate: RateLimit | None
     timeout: timedelta | None
+    webhook_key: str | None
     weight: int | None
 
 
@@ -95,8 +99,9 @@ class ProviderUrl:
     """One provider as configured: `scheme://username:password@host:port/path?option=value`.
 
     `username`, `password`, `host`, `path` and `options` are percent-decoded; a plus is a plus. `host` keeps its
-    case: for Vonage it is a sender's name, for Twilio a number. `options` lacks the four that every provider takes:
-    `base_url` (replaces the origin), `rate` (sends per time), `timeout`, and `weight` (among the channel's providers).
+    case: for Vonage it is a sender's name, for Twilio a number. `options` lacks the six that every provider takes:
+    `base_url` (replaces the origin; without a slash at its end), `name`, `rate` (sends per time), `timeout` (above 0),
+    `webhook_key` (what its webhooks are verified with), and `weight` (among the channel's providers).
     `repr` and `str` hide whatever may be a secret.
     """
 
@@ -108,8 +113,10 @@ class ProviderUrl:
     path: str = field(default="", repr=False)
     options: Mapping[str, str] = field(default_factory=dict, repr=False)
     base_url: str | None = field(default=None, repr=False)
+    name: str | None = None
     rate: RateLimit | None = None
     timeout: timedelta | None = None
+    webhook_key: str | None = field(default=None, repr=False)
     weight: int | None = None
 
     @classmethod
@@ -167,14 +174,37 @@ def _options(query: str) -> dict[str, str]:
 def _common(options: Mapping[str, str]) -> _CommonOptions:
     weight = options.get("weight")
     if weight is not None and not (weight.isdecimal() and int(weight) > 0):
-        message = "weight must be a whole number above 0"
-        raise ValueError(message)
+        raise ValueError("weight must be a whole number above 0")
+    name = options.get("name")
+    if name is not None and not _NAME.fullmatch(name):
+        raise ValueError("name must be up to 40 of a-z, 0-9, and _.- after the first")
+    timeout = parse_duration(options["timeout"]) if "timeout" in options else None
+    if timeout is not None and timeout <= timedelta(0):
+        raise ValueError("timeout must be longer than 0")
     return _CommonOptions(
-        base_url=options.get("base_url"),
+        base_url=_origin(options["base_url"]) if "base_url" in options else None,
+        name=name,
         rate=parse_rate_limit(options.get("rate")),
-        timeout=parse_duration(options["timeout"]) if "timeout" in options else None,
+        timeout=timeout,
+        webhook_key=options.get("webhook_key"),
         weight=int(weight) if weight is not None else None,
     )
+
+
+def _origin(text: str) -> str:
+    match = _ORIGIN.fullmatch(text)
+    if match is None:
+        raise ValueError("base_url must be an origin such as https://api.example.com:8443")
+    _host_and_port(match[2])
+    return match[1]
+
+
+def is_private_origin(url: str) -> bool:
+    """Whether what is sent to `url` stays unread by others: https, or this machine itself."""
+    scheme, _, rest = url.partition("://")
+    authority = re.split("[/?#]", rest, maxsplit=1)[0]
+    host, _ = _host_and_port(authority)
+    return scheme == "https" or host in {"localhost", "127.0.0.1", "::1"}
 
 
 def parse_provider_urls(value: object) -> tuple[ProviderUrl, ...]:

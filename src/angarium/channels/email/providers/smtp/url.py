@@ -44,7 +44,7 @@ def from_url(
     url: ProviderUrl, *, sender: Sender, clock: Clock, logger: Logger, fast_paths: bool = True
 ) -> SmtpProvider:
     """The provider that `url` describes; connects at its first send. Raises ValueError, which never shows the URL."""
-    unknown = url.options.keys() - _OPTIONS
+    unknown = {*url.options, *(["base_url"] if url.base_url is not None else [])} - _OPTIONS
     if unknown:
         raise ValueError(f"has an unknown option: {min(unknown)}")
     return SmtpProvider(
@@ -95,9 +95,8 @@ def _tls(url: ProviderUrl, host: str) -> Tls:
 def _times(url: ProviderUrl) -> Times:
     text = url.options.get("final_timeout")
     final = None if text is None else parse_duration(text)
-    for name, value in (("timeout", url.timeout), ("final_timeout", final)):
-        if value is not None and value <= timedelta(0):
-            raise ValueError(f"{name} must be longer than 0")
+    if final is not None and final <= timedelta(0):
+        raise ValueError("final_timeout must be longer than 0")
     return Times.of(url.timeout, final)
 
 
