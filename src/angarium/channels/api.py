@@ -1,0 +1,216 @@
+"""A provider with an HTTP API: what it has in common with the others.
+
+A provider describes its request and its answers (`Api`). `ApiProvider` does the rest of `delivery.provider.Provider`:
+connections, time limits, what a lost answer means, and closing.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime
+from types import TracebackType
+from typing import Protocol, Self
+
+import msgspec
+
+from angarium.channels.answers import AnswerTable, Verdict, failure
+from angarium.delivery.outcome import Ambiguous, Outcome, Permanent, Retry, Sent
+from angarium.delivery.provider import NoPermit, Outbound
+from angarium.platform.clock import Clock
+from angarium.platform.http.api.http1 import PER_ORIGIN
+from angarium.platform.http.api.port import AnswerLost, ApiAnswer, ApiClient, NotSent
+from angarium.platform.settings.values import ProviderUrl
+from angarium.platform.telemetry.logging import Logger
+
+
+class ApiRequest(msgspec.Struct, frozen=True):
+    """One request: an absolute URL, header fields with names in lower case, and the body."""
+
+    url: str
+    headers: Mapping[str, str]
+    body: bytes = b""
+    method: str = "POST"
+
+
+class Unsendable(Exception):
+    """No request can be made of the message, or none now. `outcome` says why."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.answer)
+        self.outcome = outcome
+
+
+def invalid(reason: str) -> Unsendable:
+    """The message can never be sent: `reason` says which part is wrong, without repeating it."""
+    return Unsendable(Permanent(reason, code="invalid_message"))
+
+
+class Api(Protocol):
+    """One provider's API: pure but for tokens that it may have to fetch. Implementations inherit from it."""
+
+    @property
+    def name(self) -> str:
+        """The technology, as `Provider.name`."""
+        ...
+
+    @property
+    def table(self) -> AnswerTable:
+        """What its refusals mean."""
+        ...
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What never appears in an outcome's words."""
+        ...
+
+    async def request(self, message: Outbound) -> ApiRequest:
+        """The request that sends `message`. Raises Unsendable."""
+        ...
+
+    def accepted(self, answer: ApiAnswer, message: Outbound) -> Sent | None:
+        """What the provider took responsibility for; None: the answer is a refusal, and the table decides."""
+        ...
+
+    def renewed(self, answer: ApiAnswer) -> bool:  # noqa: ARG002 - most providers have nothing to renew
+        """Whether the cause of this refusal is gone now (a token that had run out), so that one more try is due."""
+        return False
+
+
+class ApiProvider:
+    """Implements `Provider` for an `Api`. `client` belongs to its owner.
+
+    A permit is one of `at_once` requests. `timeout`: seconds for one request, else the client's own.
+    """
+
+    def __init__(
+        self,
+        api: Api,
+        client: ApiClient,
+        *,
+        clock: Clock,
+        logger: Logger,
+        at_once: int = PER_ORIGIN,
+        timeout: float | None = None,
+    ) -> None:
+        self.name = api.name
+        self._api = api
+        self._client = client
+        self._clock = clock
+        self._logger = logger
+        self._timeout = timeout
+        self._at_once = at_once
+        self._places = asyncio.Semaphore(at_once)
+        self._closed = False
+
+    def acquire(self) -> "_Place":
+        return _Place(self)
+
+    async def send(self, message: Outbound) -> Outcome:
+        try:
+            async with self.acquire() as permit:
+                return await permit.send(message)
+        except NoPermit as closed:
+            return Retry(str(closed), provider_fault=False)
+
+    async def ready(self) -> bool:
+        return not self._closed
+
+    async def close(self) -> None:
+        """Refuse new messages and let those under way end; idempotent."""
+        if self._closed:
+            return
+        self._closed = True
+        for _ in range(self._at_once):
+            await self._places.acquire()
+        for _ in range(self._at_once):
+            self._places.release()
+
+    async def enter(self) -> None:
+        """Take a place, waiting for it without a limit. Raises NoPermit once closed."""
+        if not self._closed:
+            await self._places.acquire()
+            if not self._closed:
+                return
+            self._places.release()
+        raise NoPermit
+
+    def leave(self) -> None:
+        """Give a place back."""
+        self._places.release()
+
+    async def deliver(self, message: Outbound) -> Outcome:
+        """Try once. Never raises but CancelledError."""
+        try:
+            return await self._attempt(message, again=True)
+        except Unsendable as error:
+            return error.outcome
+        except (NotSent, AnswerLost) as error:
+            return failure(error)
+        except Exception as error:  # the port promises an outcome whatever happens
+            self._logger.exception("provider.broken", provider=self.name)
+            return Ambiguous(f"internal error ({type(error).__name__})")
+
+    async def _attempt(self, message: Outbound, *, again: bool) -> Outcome:
+        request = await self._api.request(message)
+        answer = await self._answer(request)
+        sent = self._api.accepted(answer, message)
+        if sent is not None:
+            return sent
+        if again and self._api.renewed(answer):
+            return await self._attempt(message, again=False)
+        return self._refusal(answer, message, self._clock.now())
+
+    async def _answer(self, request: ApiRequest) -> ApiAnswer:
+        try:
+            return await self._client.request(
+                request.method, request.url, headers=request.headers, body=request.body, timeout=self._timeout
+            )
+        except ValueError as error:  # before anything is sent
+            raise invalid("the message holds what HTTP cannot carry") from error
+
+    def _refusal(self, answer: ApiAnswer, message: Outbound, now: datetime) -> Outcome:
+        table = self._api.table
+        outcome = table.outcome(answer, now, *self._api.secrets, message.address.value)
+        if table.verdict(answer, table.error(answer)) is Verdict.POLICY:
+            self._logger.warning(
+                "provider.policy",
+                provider=self.name,
+                answer=outcome.answer,
+                notification_id=message.notification_id,
+            )
+        return outcome
+
+
+class _Place:
+    """A permit: one of the provider's places."""
+
+    def __init__(self, provider: ApiProvider) -> None:
+        self._provider = provider
+
+    async def __aenter__(self) -> Self:
+        await self._provider.enter()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._provider.leave()
+
+    async def send(self, message: Outbound) -> Outcome:
+        return await self._provider.deliver(message)
+
+
+def api_origin(url: ProviderUrl, usual: str) -> str:
+    """Where the API is: `usual`, or the URL's `base_url`, without a slash at its end."""
+    return usual if url.base_url is None else url.base_url
+
+
+def seconds_of(url: ProviderUrl) -> float | None:
+    """The URL's `timeout` in seconds."""
+    return None if url.timeout is None else url.timeout.total_seconds()
+
+
+def refuse_unknown(url: ProviderUrl, *known: str) -> None:
+    """Raise ValueError that names the first parameter that is not `known`."""
+    unknown = url.options.keys() - set(known)
+    if unknown:
+        raise ValueError(f"has an unknown parameter: {min(unknown)}")
