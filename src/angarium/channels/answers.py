@@ -65,7 +65,7 @@ class ApiError(msgspec.Struct, frozen=True):
 class Row:
     """One row: for these statuses, with one of these codes and these words. Without them: whatever they are.
 
-    `source` is the page of the provider that the row follows.
+    `source` is the page of the provider that the row follows. `from_attempt`: it holds for later attempts only.
     """
 
     statuses: Collection[int]
@@ -73,10 +73,13 @@ class Row:
     source: str
     codes: frozenset[str] = frozenset()
     words: re.Pattern[str] | None = None
+    from_attempt: int = 1
 
-    def fits(self, status: int, error: ApiError) -> bool:
-        """Whether this row speaks about the answer."""
-        if status not in self.statuses or (self.codes and self.codes.isdisjoint(error.codes)):
+    def fits(self, status: int, error: ApiError, attempt: int) -> bool:
+        """Whether this row speaks about the answer to attempt number `attempt` (from 1)."""
+        if status not in self.statuses or attempt < self.from_attempt:
+            return False
+        if self.codes and self.codes.isdisjoint(error.codes):
             return False
         return self.words is None or self.words.search(error.message) is not None
 
@@ -142,16 +145,17 @@ class AnswerTable:
         except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError):
             return ApiError()
 
-    def verdict(self, answer: ApiAnswer, error: ApiError) -> Verdict:
-        """The class of a refusal."""
-        return next(row.verdict for row in self._all if row.fits(answer.status, error))
+    def verdict(self, answer: ApiAnswer, attempt: int = 1) -> Verdict:
+        """The class of a refusal of attempt number `attempt` (from 1)."""
+        error = self.error(answer)
+        return next(row.verdict for row in self._all if row.fits(answer.status, error, attempt))
 
-    def outcome(self, answer: ApiAnswer, now: datetime, *hidden: str) -> Outcome:
+    def outcome(self, answer: ApiAnswer, now: datetime, *hidden: str, attempt: int = 1) -> Outcome:
         """What a refusal means; its words hold no address, and nothing of `hidden`."""
         error = self.error(answer)
         words = [str(answer.status), *(code for code in error.codes[:1] if _CODE.fullmatch(code))]
         text = " ".join([*words, shown(error.message, *hidden)]).strip()
-        return as_outcome(self.verdict(answer, error), text, self._wait(answer, now))
+        return as_outcome(self.verdict(answer, attempt), text, self._wait(answer, now))
 
 
 def failure(error: NotSent | AnswerLost) -> Outcome:

@@ -5,7 +5,7 @@ connections, time limits, what a lost answer means, and closing.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from types import TracebackType
 from typing import Protocol, Self
@@ -14,9 +14,12 @@ import msgspec
 
 from angarium.channels.answers import AnswerTable, Verdict, failure
 from angarium.delivery.outcome import Ambiguous, Outcome, Permanent, Retry, Sent
-from angarium.delivery.provider import NoPermit, Outbound
+from angarium.delivery.process import ProviderParts
+from angarium.delivery.provider import NoPermit, Outbound, Provider
+from angarium.delivery.providers.registry import Factory
 from angarium.platform.clock import Clock
 from angarium.platform.http.api.http1 import PER_ORIGIN
+from angarium.platform.http.api.opening import open_api_client
 from angarium.platform.http.api.port import AnswerLost, ApiAnswer, ApiClient, NotSent
 from angarium.platform.settings.values import ProviderUrl
 from angarium.platform.telemetry.logging import Logger
@@ -47,20 +50,12 @@ def invalid(reason: str) -> Unsendable:
 class Api(Protocol):
     """One provider's API: pure but for tokens that it may have to fetch. Implementations inherit from it."""
 
-    @property
-    def name(self) -> str:
-        """The technology, as `Provider.name`."""
-        ...
-
-    @property
-    def table(self) -> AnswerTable:
-        """What its refusals mean."""
-        ...
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """What never appears in an outcome's words."""
-        ...
+    name: str
+    """The technology, as `Provider.name`."""
+    table: AnswerTable
+    """What its refusals mean."""
+    secrets: tuple[str, ...]
+    """What never appears in an outcome's words."""
 
     async def request(self, message: Outbound) -> ApiRequest:
         """The request that sends `message`. Raises Unsendable."""
@@ -108,8 +103,8 @@ class ApiProvider:
         try:
             async with self.acquire() as permit:
                 return await permit.send(message)
-        except NoPermit as closed:
-            return Retry(str(closed), provider_fault=False)
+        except NoPermit:
+            return Retry("the provider is closed", provider_fault=False)
 
     async def ready(self) -> bool:
         return not self._closed
@@ -169,8 +164,9 @@ class ApiProvider:
 
     def _refusal(self, answer: ApiAnswer, message: Outbound, now: datetime) -> Outcome:
         table = self._api.table
-        outcome = table.outcome(answer, now, *self._api.secrets, message.address.value)
-        if table.verdict(answer, table.error(answer)) is Verdict.POLICY:
+        hidden = (*self._api.secrets, message.address.value)
+        outcome = table.outcome(answer, now, *hidden, attempt=message.attempt)
+        if table.verdict(answer, message.attempt) is Verdict.POLICY:
             self._logger.warning(
                 "provider.policy",
                 provider=self.name,
@@ -199,14 +195,34 @@ class _Place:
         return await self._provider.deliver(message)
 
 
+class ApiProviders:
+    """Makes a channel's providers with HTTP APIs. They share one client, opened for the first of them."""
+
+    def __init__(self, parts: ProviderParts) -> None:
+        self._parts = parts
+        self._client: ApiClient | None = None
+
+    @property
+    def client(self) -> ApiClient:
+        """The channel's client, closed with the process after its providers."""
+        if self._client is None:
+            self._client = open_api_client(self._parts.stack, self._parts.clock)
+        return self._client
+
+    def factory(self, make: Callable[[ProviderUrl], Api]) -> Factory:
+        """The factory of a provider whose API `make` describes; it raises ValueError for a URL that is wrong."""
+
+        def build(url: ProviderUrl) -> Provider:
+            timeout = None if url.timeout is None else url.timeout.total_seconds()
+            api = make(url)
+            return ApiProvider(api, self.client, clock=self._parts.clock, logger=self._parts.logger, timeout=timeout)
+
+        return build
+
+
 def api_origin(url: ProviderUrl, usual: str) -> str:
     """Where the API is: `usual`, or the URL's `base_url`, without a slash at its end."""
     return usual if url.base_url is None else url.base_url
-
-
-def seconds_of(url: ProviderUrl) -> float | None:
-    """The URL's `timeout` in seconds."""
-    return None if url.timeout is None else url.timeout.total_seconds()
 
 
 def refuse_unknown(url: ProviderUrl, *known: str) -> None:
