@@ -28,6 +28,7 @@ from angarium.platform.http.guard.signing import Signer
 from angarium.platform.settings.values import ProviderUrl
 from angarium.rendering.content import EmailContent
 from angarium.services.gateway.mailbox.store import MailboxFilter
+from tests.support.email_apis import email_api, mail_of
 from tests.support.mailbox_gateway import SERVICE_TOKEN, mailbox_gateway, quiet_logger
 from tests.support.outbound import outbound
 from tests.support.smtp import SmtpServer
@@ -97,7 +98,18 @@ async def http_subject(stack: AsyncExitStack) -> Subject:
     return Subject(HttpProvider(posts, SystemClock(), at_one_host=1000), Channel.WEBHOOK, arrived)
 
 
-KINDS = ["smtp", "smtp-plain", "http"]
+async def api_subject(stack: AsyncExitStack, kind: str) -> Subject:
+    provider, api = await stack.enter_async_context(email_api(kind))
+
+    async def arrived() -> Sequence[str]:
+        mails = [mail_of(kind, call) for call in api.calls]
+        return [mail["Message-ID"].strip("<>").partition("@")[0] for mail in mails]
+
+    return Subject(provider, Channel.EMAIL, arrived)
+
+
+APIS = ["sendgrid", "mailgun", "ses"]
+KINDS = ["smtp", "smtp-plain", "http", *APIS]
 KINDS += [f"mailbox-{channel}" for channel in Channel] + ["sandbox-email", "sandbox-sms", "sandbox-webhook"]
 
 
@@ -107,6 +119,8 @@ async def subject(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
     async with AsyncExitStack() as stack:
         if kind.startswith("smtp"):
             made = await smtp_subject(stack, pipelining=kind == "smtp")
+        elif kind in APIS:
+            made = await api_subject(stack, kind)
         elif kind == "http":
             made = await http_subject(stack)
         elif kind.startswith("mailbox"):
@@ -118,7 +132,7 @@ async def subject(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
 
 
 async def test_it_is_named_for_its_technology(subject: Subject) -> None:
-    assert subject.provider.name in {"smtp", "http", "mailbox", "sandbox"}
+    assert subject.provider.name in {"smtp", "http", "mailbox", "sandbox", *APIS}
     assert await subject.provider.ready()
 
 

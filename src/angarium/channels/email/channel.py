@@ -2,8 +2,13 @@
 
 from functools import partial
 
+from angarium.channels.api import ApiProviders
 from angarium.channels.email.address import addresses_of, check_address
-from angarium.channels.email.message import Sender
+from angarium.channels.email.library import build_with_library
+from angarium.channels.email.message import Sender, build_message
+from angarium.channels.email.providers.mailgun import Mailgun
+from angarium.channels.email.providers.sendgrid import SendGrid
+from angarium.channels.email.providers.ses import Ses
 from angarium.channels.email.providers.smtp.url import from_url
 from angarium.channels.kit import make_kit
 from angarium.channels.port import ChannelEntry
@@ -28,6 +33,8 @@ class Settings(WorkerSettings):
 def build_kit(settings: WorkerSettings, parts: ProviderParts) -> ChannelKit:
     """The channel as the engine takes it. Raises SettingsError."""
     sender = Sender.parse(settings.email_from)
+    build = build_message if settings.fast else build_with_library
+    apis = ApiProviders(parts)
 
     def smtp(url: ProviderUrl) -> Provider:
         return from_url(url, sender=sender, clock=parts.clock, logger=parts.logger, fast_paths=settings.fast)
@@ -39,7 +46,12 @@ def build_kit(settings: WorkerSettings, parts: ProviderParts) -> ChannelKit:
         parts,
         addresses_of=addresses_of,
         check_address=check,
-        own={"smtp": smtp},
+        own={
+            "smtp": smtp,
+            "sendgrid": apis.factory(lambda url: SendGrid.of(url, sender)),
+            "mailgun": apis.factory(lambda url: Mailgun.of(url, sender, parts.clock, build)),
+            "ses": apis.factory(lambda url: Ses.of(url, sender, parts.clock, build)),
+        },
         sender=settings.email_from,
     )
 
@@ -47,7 +59,7 @@ def build_kit(settings: WorkerSettings, parts: ProviderParts) -> ChannelKit:
 EMAIL = ChannelEntry(
     channel=Channel.EMAIL,
     port=_PORT,
-    schemes=frozenset({"smtp"}),
+    schemes=frozenset({"smtp", "sendgrid", "mailgun", "ses"}),
     settings=Settings,
     build_kit=build_kit,
     addresses_of=addresses_of,

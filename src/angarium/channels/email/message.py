@@ -28,6 +28,7 @@ class Sender:
     address: str
     domain: str
     field: str
+    name: str | None = None
 
     @classmethod
     def parse(cls, text: str) -> "Sender":
@@ -37,7 +38,7 @@ class Sender:
             local, _, domain = address.rpartition("@")
             domain = ascii_domain(domain)
             address = f"{local}@{domain}"
-            return cls(address, domain, mailbox("From", name or None, address))
+            return cls(address, domain, mailbox("From", name or None, address), name or None)
         except (UnsafeMessage, ValueError):
             raise SettingsError("ANGARIUM_EMAIL_FROM: must be an address such as Name <notify@example.com>") from None
 

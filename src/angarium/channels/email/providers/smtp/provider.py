@@ -55,8 +55,8 @@ class SmtpProvider:
         try:
             async with self.acquire(message) as permit:
                 return await permit.send()
-        except NoPermit as closed:
-            return Retry(str(closed), provider_fault=False)
+        except NoPermit:
+            return Retry("the provider is closed", provider_fault=False)
 
     async def ready(self) -> bool:
         return not self._pool.closed

@@ -1,0 +1,141 @@
+"""SendGrid's API, version 3: `sendgrid://KEY@api`, for a subuser of the European region `sendgrid://KEY@api?region=eu`.
+
+The mail goes as fields (https://www.twilio.com/docs/sendgrid/api-reference/mail-send/mail-send). `X-Message-Id` of the
+answer is what `sg_message_id` of the event webhook begins with, up to the first dot that it adds
+(https://www.twilio.com/docs/sendgrid/glossary/x-message-id); `notification_id` is on each event as a custom argument.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+
+from angarium.channels.answers import AnswerTable, ApiError, Row, Verdict, fields_of, retry_after, text_of, words_of
+from angarium.channels.api import Api, ApiRequest, api_origin, invalid, refuse_unknown
+from angarium.channels.email.headers import UnsafeMessage, check_extra_name, check_one_address, checked
+from angarium.channels.email.message import Sender, message_id
+from angarium.delivery.outcome import Sent
+from angarium.delivery.provider import Outbound
+from angarium.platform.http.api.port import ApiAnswer
+from angarium.platform.settings.values import ProviderUrl
+from angarium.rendering.content import EmailContent
+
+_ORIGINS: Mapping[str, str] = {"global": "https://api.sendgrid.com", "eu": "https://api.eu.sendgrid.com"}
+_PATH = "/v3/mail/send"
+_ERRORS = "https://www.twilio.com/docs/sendgrid/api-reference/how-to-use-the-sendgrid-v3-api/errors"
+_RATE_LIMITS = "https://www.twilio.com/docs/sendgrid/api-reference/how-to-use-the-sendgrid-v3-api/rate-limits"
+_SENDERS = "https://www.twilio.com/docs/sendgrid/for-developers/sending-email/sender-identity"
+_LONGEST_WAIT = timedelta(days=1)
+
+
+def _read(answer: ApiAnswer) -> ApiError:
+    """`{"errors": [{"message", "field", "help"}]}`; the field says which part of the request is wrong."""
+    errors: Any = fields_of(answer)["errors"]
+    codes = tuple(text_of(error.get("field")) for error in errors)
+    return ApiError(codes, "; ".join(text_of(error.get("message")) for error in errors))
+
+
+def _wait(answer: ApiAnswer, now: datetime) -> timedelta | None:
+    """`Retry-After`, else until `X-RateLimit-Reset` (seconds since 1970)."""
+    reset = answer.headers.get("x-ratelimit-reset", "")
+    asked = retry_after(answer, now)
+    if asked is not None or answer.status != HTTPStatus.TOO_MANY_REQUESTS or not reset.isdecimal():
+        return asked
+    wait = timedelta(seconds=min(int(reset), 10**11)) - (now - datetime(1970, 1, 1, tzinfo=UTC))
+    return min(wait, _LONGEST_WAIT) if wait > timedelta(0) else None
+
+
+TABLE = AnswerTable(
+    [
+        Row({429}, Verdict.RETRY, _RATE_LIMITS),
+        Row({401, 403}, Verdict.CONFIGURATION, _ERRORS),
+        # An address that is not verified is usually a 403; older accounts answer 400.
+        Row({400}, Verdict.CONFIGURATION, _SENDERS, words=words_of(r"verified sender identity", r"\bcredits exceeded")),
+        Row({400, 406, 413, 451}, Verdict.PERMANENT, _ERRORS),
+        # What answers is not this API: a wrong base_url.
+        Row({404, 405}, Verdict.CONFIGURATION, _ERRORS),
+    ],
+    read=_read,
+    wait=_wait,
+)
+
+
+class SendGrid(Api):
+    """Writes mails as SendGrid takes them. `key` is an API key that may send mail."""
+
+    name = "sendgrid"
+    table = TABLE
+
+    def __init__(self, key: str, *, origin: str, sender: Sender) -> None:
+        self._url = origin + _PATH
+        self._headers = {
+            "authorization": f"Bearer {key}",
+            "content-type": "application/json",
+            "accept": "application/json",
+        }
+        self._sender = sender
+        self._from = _named(sender.address, sender.name)
+        self.secrets = (key,)
+
+    @classmethod
+    def of(cls, url: ProviderUrl, sender: Sender) -> "SendGrid":
+        """From `sendgrid://KEY@api`. Raises ValueError, which never shows the URL."""
+        refuse_unknown(url, "region")
+        if not url.username or url.password or url.host != "api" or url.port or url.path.strip("/"):
+            raise ValueError("must be sendgrid://KEY@api")
+        region = url.options.get("region", "global")
+        if region not in _ORIGINS:
+            raise ValueError("region must be eu or global")
+        return cls(url.username, origin=api_origin(url, _ORIGINS[region]), sender=sender)
+
+    async def request(self, message: Outbound) -> ApiRequest:
+        try:
+            return ApiRequest(self._url, self._headers, msgspec.json.encode(self._body(message)))
+        except UnsafeMessage as error:
+            raise invalid(str(error)) from error
+        except UnicodeEncodeError as error:
+            raise invalid("the message is not Unicode") from error
+
+    def accepted(self, answer: ApiAnswer, message: Outbound) -> Sent | None:  # noqa: ARG002 - of the port
+        if answer.status not in {HTTPStatus.ACCEPTED, HTTPStatus.OK}:
+            return None
+        return Sent(str(answer.status), answer.headers.get("x-message-id") or None)
+
+    def _body(self, message: Outbound) -> Mapping[str, Any]:
+        content = message.content
+        if not isinstance(content, EmailContent):
+            raise UnsafeMessage("not a mail")
+        address = message.address
+        check_one_address("To", address.value)
+        name = checked(address.name, "the name in To") if address.name else None
+        return {
+            "personalizations": [{"to": [_named(address.value, name)]}],
+            "from": self._from,
+            "subject": checked(content.subject, "Subject"),
+            "content": _parts(content),
+            "headers": self._extra(message),
+            "custom_args": {"notification_id": str(message.notification_id)},
+        }
+
+    def _extra(self, message: Outbound) -> Mapping[str, str]:
+        """Header fields beside those that SendGrid writes from other parts of the request."""
+        fields = {
+            "Message-ID": message_id(message.message_key, self._sender),
+            "X-Notification-ID": str(message.notification_id),
+        }
+        for name, value in message.headers.items():
+            check_extra_name(name)
+            fields[name] = checked(value, name)
+        return fields
+
+
+def _named(address: str, name: str | None) -> Mapping[str, str]:
+    return {"email": address, "name": name} if name else {"email": address}
+
+
+def _parts(content: EmailContent) -> list[Mapping[str, str]]:
+    """The plain part first, as the API asks; an empty part is refused by it, so a mail of nothing has a blank."""
+    parts = [("text/plain", content.text), ("text/html", content.html)]
+    return [{"type": kind, "value": text} for kind, text in parts if text] or [{"type": "text/plain", "value": " "}]
