@@ -11,13 +11,14 @@ from uuid import UUID
 
 import msgspec
 
-from angarium.channels.email.address import addresses_of
+from angarium.channels.registry import CHANNELS
 from angarium.contracts.statuses import Channel, DeliveryPolicy
 from angarium.contracts.templates import ChannelSources, CompiledTemplate
 from angarium.contracts.users import Contact, Preferences
 from angarium.delivery.composition import ChannelKit, EngineParts, build_engine
+from angarium.delivery.devices import DeadDevices
 from angarium.delivery.outcome import Outcome, Sent
-from angarium.delivery.provider import ImmediatePermit, Outbound
+from angarium.delivery.provider import Address, ImmediatePermit, Outbound
 from angarium.delivery.unsubscribing import Unsubscribing
 from angarium.directory.port import DirectoryUnavailable
 from angarium.notifications.messages import work_message
@@ -52,7 +53,10 @@ TEMPLATE = CompiledTemplate(
     delivery_policy=DeliveryPolicy.AT_LEAST_ONCE,
     retry_delays=None,
     locales={
-        "en": ChannelSources(email={"subject": "Hello {{ name }}", "html": "<p>{{ name }}</p>", "text": "{{ name }}"})
+        "en": ChannelSources(
+            email={"subject": "Hello {{ name }}", "html": "<p>{{ name }}</p>", "text": "{{ name }}"},
+            push={"title": "Hello", "body": "{{ name }}"},
+        )
     },
 )
 
@@ -95,6 +99,19 @@ class ScriptedProvider:
 
     async def close(self) -> None:
         return None
+
+
+@dataclass
+class PlatformProvider(ScriptedProvider):
+    """Takes the devices of some platforms only; each token's first letter is the service that it leads to."""
+
+    platforms: frozenset[str] = frozenset()
+
+    def takes(self, address: Address) -> bool:
+        return (address.platform or "fcm") in self.platforms
+
+    def service(self, address: Address) -> str:
+        return address.value[:1]
 
 
 @dataclass
@@ -160,6 +177,7 @@ class Bench:
     identifiers: Identifiers
     stop: asyncio.Event
     running: asyncio.Task[None]
+    channel: Channel = Channel.EMAIL
 
     async def accept(self, count: int = 1, **fields: object) -> list[UUID]:
         """Accept and publish `count` notifications, as the gateway does."""
@@ -169,7 +187,7 @@ class Bench:
             caller="test",
             request_id="",
             fingerprint=b"0",
-            channel=Channel.EMAIL,
+            channel=self.channel,
             template_code="welcome",
             template_version=1,
             locale="en",
@@ -214,8 +232,11 @@ async def delivering(
     others: Sequence[ScriptedProvider] = (),
     through: Callable[[NotificationStore], NotificationStore] = lambda store: store,
     log: TextIO | None = None,
+    channel: Channel = Channel.EMAIL,
+    first: ScriptedProvider | None = None,
+    devices: DeadDevices | None = None,
 ) -> AsyncIterator[Bench]:
-    """A running engine for email on SQLite and the memory broker.
+    """A running engine for `channel` on SQLite and the memory broker; its providers are `first` and `others`.
 
     `through`: what the engine sees of the store.
     """
@@ -225,7 +246,7 @@ async def delivering(
     await upgraded(sql, MIGRATIONS)
     store = open_store(url, pool_size=2, clock=clock)
     broker = MemoryBroker(clock)
-    provider, directory, stop = ScriptedProvider(), Directory(), asyncio.Event()
+    provider, directory, stop = first or ScriptedProvider(), Directory(), asyncio.Event()
     parts = EngineParts(
         store=through(store),
         broker=broker,
@@ -240,15 +261,16 @@ async def delivering(
         worker="test:1",
         mandatory=mandatory,
         unsubscribing=unsubscribing,
+        devices=devices,
     )
-    kit = ChannelKit(Channel.EMAIL, [provider, *others], addresses_of, lambda address: address)
+    kit = ChannelKit(channel, [provider, *others], CHANNELS[channel].addresses_of, lambda address: address)
     engine = build_engine(kit, parts, retry_delays=DELAYS, concurrency=concurrency, prefetch=64)
     await broker.declare(parts.topology)
     running = asyncio.create_task(engine.run(stop))
     publisher = OutboxPublisher(store=store, broker=broker, logger=logger)
     reader = NotificationReader(sql)
     try:
-        yield Bench(store, broker, reader, publisher, provider, directory, parts.identifiers, stop, running)
+        yield Bench(store, broker, reader, publisher, provider, directory, parts.identifiers, stop, running, channel)
     finally:
         stop.set()
         await running

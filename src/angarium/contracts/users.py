@@ -222,6 +222,19 @@ class ContactAnswer(msgspec.Struct, frozen=True, gc=False):
     contacts: Sequence[Contact]
 
 
+class DeadDevice(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """A device whose push token a provider has reported as dead."""
+
+    user_id: UUID
+    device_id: UUID
+
+
+class DeadDeviceReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """`POST /internal/v1/dead-devices`: remove these devices of the tenant's users (service token only)."""
+
+    devices: Annotated[list[DeadDevice], msgspec.Meta(max_length=1000)]
+
+
 class ErasureRequest(Body):
     """`POST /internal/v1/erasures` of the gateway: this user is gone (service token only)."""
 

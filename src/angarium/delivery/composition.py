@@ -9,6 +9,7 @@ from angarium.contracts.statuses import Channel
 from angarium.delivery.burying import Burying
 from angarium.delivery.claiming import Claiming
 from angarium.delivery.crashing import with_crash_point
+from angarium.delivery.devices import DeadDevices
 from angarium.delivery.engine import Engine
 from angarium.delivery.intake import Intake
 from angarium.delivery.leases import LeaseKeeper
@@ -61,6 +62,7 @@ class EngineParts:
     crash_at: CrashPoint | None = None
     mandatory: frozenset[str] = frozenset()
     unsubscribing: Unsubscribing | None = None
+    devices: DeadDevices | None = None
 
 
 def build_engine(
@@ -125,6 +127,7 @@ def build_engine(
             metrics=parts.metrics,
             logger=logger,
             unsubscribing=parts.unsubscribing,
+            devices=parts.devices if kit.channel is Channel.PUSH else None,
         ),
         recorder=Recorder(
             store=store,

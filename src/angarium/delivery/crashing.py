@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from angarium.contracts.crash_points import CrashPoint
 from angarium.delivery.outcome import Outcome
-from angarium.delivery.provider import Outbound, Permit, Provider
+from angarium.delivery.provider import Address, Outbound, Permit, Provider, service, takes
 from angarium.platform.crash import CrashPoints
 
 
@@ -31,6 +31,12 @@ class _CrashingProvider:
     async def send(self, message: Outbound) -> Outcome:
         async with self.acquire(message) as permit:
             return await permit.send()
+
+    def takes(self, address: Address) -> bool:
+        return takes(self._provider, address)
+
+    def service(self, address: Address) -> str:
+        return service(self._provider, address)
 
     async def ready(self) -> bool:
         return await self._provider.ready()

@@ -3,7 +3,7 @@
 Every `answer` is the provider's own short word (`550 5.1.1 no such user`), free of addresses and secrets.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from types import MappingProxyType
@@ -74,12 +74,12 @@ def outcome_word(outcome: Outcome) -> str:
             return "ambiguous"
 
 
-def strongest(outcomes: Sequence[Outcome]) -> Outcome:
-    """The outcome of a notification that went to several addresses: it is sent when one accepts.
+def strength(outcome: Outcome) -> int:
+    """Ranks the outcomes of a notification that went to several addresses: it is sent when one accepts.
 
     Else the hope to try again wins over a refusal for good, and doubt over both.
     """
-    return max(outcomes, key=lambda outcome: _STRENGTH[type(outcome)])
+    return _STRENGTH[type(outcome)]
 
 
 _STRENGTH: Mapping[type[Outcome], int] = MappingProxyType(

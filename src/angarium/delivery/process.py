@@ -11,6 +11,7 @@ from angarium import __version__
 from angarium.contracts.errors import SettingsError
 from angarium.contracts.statuses import Channel
 from angarium.delivery.composition import ChannelKit, EngineParts, build_engine
+from angarium.delivery.devices import DeadDevices
 from angarium.delivery.engine import Engine
 from angarium.delivery.settings import WorkerSettings
 from angarium.delivery.unsubscribing import unsubscribing_of
@@ -153,6 +154,7 @@ async def _open(
             crash_at=settings.crash_at,
             mandatory=frozenset(settings.mandatory_categories),
             unsubscribing=unsubscribing_of(settings, links_of(settings, service_token_of(settings), clock), logger),
+            devices=await stack.enter_async_context(DeadDevices(clients["users"], clock, logger).removing()),
         )
         provider_parts = ProviderParts(
             gateway=clients["gateway"], clock=clock, identifiers=identifiers, logger=logger, stack=stack

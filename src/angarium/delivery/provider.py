@@ -2,9 +2,9 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, runtime_checkable
 from uuid import UUID
 
 import msgspec
@@ -32,7 +32,8 @@ class Address(msgspec.Struct, frozen=True):
 class Outbound(msgspec.Struct, frozen=True, kw_only=True):
     """One message for one address. `message_key` is the same on every attempt: Message-ID, idempotency key.
 
-    `metadata` is the JSON that the notification's sender gave.
+    `metadata` is the JSON that the notification's sender gave. After `expires_at` (aware) it must not be shown any
+    more, as far as the provider can hold to that.
     """
 
     notification_id: UUID
@@ -47,6 +48,7 @@ class Outbound(msgspec.Struct, frozen=True, kw_only=True):
     template_code: str = ""
     variables: Mapping[str, Any] = msgspec.field(default_factory=dict)
     metadata: str = "{}"
+    expires_at: datetime | None = None
 
 
 class InvalidAddress(AngariumError):
@@ -125,3 +127,32 @@ class Provider(Protocol):
     async def close(self) -> None:
         """Release every connection; idempotent."""
         ...
+
+
+@runtime_checkable
+class Selective(Protocol):
+    """Two more methods, of a provider that takes some addresses of its channel only, or leads to several services.
+
+    A provider without them takes every address, and is one service.
+    """
+
+    def takes(self, address: Address) -> bool:
+        """Whether this provider can send to `address`. The answer for one address never changes."""
+        ...
+
+    def service(self, address: Address) -> str:
+        """The service behind this provider that `address` leads to, such as the origin of a push service.
+
+        A refusal of our credentials by one service says nothing about the others: that service alone is paused.
+        """
+        ...
+
+
+def takes(provider: Provider, address: Address) -> bool:
+    """Whether `provider` can send to `address`."""
+    return not isinstance(provider, Selective) or provider.takes(address)
+
+
+def service(provider: Provider, address: Address) -> str:
+    """The service behind `provider` that `address` leads to; empty where it is but one."""
+    return provider.service(address) if isinstance(provider, Selective) else ""

@@ -38,11 +38,11 @@ class Results:
         self._identifiers = identifiers
 
     def of_attempts(
-        self, claimed: Claimed, attempts: Sequence[Attempt], outcome: Outcome, delays: Sequence[timedelta]
+        self, claimed: Claimed, attempts: Sequence[Attempt], decisive: Attempt, delays: Sequence[timedelta]
     ) -> Result:
-        """The result of an attempt whose outcome over all addresses is `outcome`."""
-        provider = attempts[-1].provider
-        match outcome:
+        """The result of an attempt at each address, of which the outcome of `decisive` counts for all."""
+        provider = decisive.provider
+        match decisive.outcome:
             case Sent(answer=_, provider_message_id=message_id):
                 sent = Event("sent", self._clock.now(), {"status": Status.SENT})
                 return Result(
@@ -59,10 +59,10 @@ class Results:
                 return self.paused(claimed, attempts, UNANSWERED_WAIT)
             case Ambiguous(answer=answer) if claimed.policy is DeliveryPolicy.AT_MOST_ONCE:
                 return self.unknown(claimed, answer, _events(claimed, attempts), provider)
-            case Ambiguous(answer=answer):
-                return self._retried(claimed, attempts, answer, retry_wait(claimed.attempt, delays, None))
-            case Retry(answer=answer, after=after):
-                return self._retried(claimed, attempts, answer, retry_wait(claimed.attempt, delays, after))
+            case Ambiguous():
+                return self._retried(claimed, attempts, decisive, retry_wait(claimed.attempt, delays, None))
+            case Retry(after=after):
+                return self._retried(claimed, attempts, decisive, retry_wait(claimed.attempt, delays, after))
 
     def failed(
         self, claimed: Claimed, reason: Reason, events: Sequence[Event] = (), provider: str | None = None
@@ -157,11 +157,12 @@ class Results:
             burns_attempt=False,
         )
 
-    def _retried(self, claimed: Claimed, attempts: Sequence[Attempt], answer: str, wait: timedelta | None) -> Result:
-        provider = attempts[-1].provider
+    def _retried(
+        self, claimed: Claimed, attempts: Sequence[Attempt], decisive: Attempt, wait: timedelta | None
+    ) -> Result:
         if wait is None:
-            reason = Reason("retries_exhausted", tidy(answer))
-            return self.failed(claimed, reason, _events(claimed, attempts), provider)
+            reason = Reason("retries_exhausted", tidy(decisive.outcome.answer))
+            return self.failed(claimed, reason, _events(claimed, attempts), decisive.provider)
         now = self._clock.now()
         event = Event("retrying", now, {"status": Status.RETRYING})
         return Result(
@@ -169,7 +170,7 @@ class Results:
             claim_token=claimed.claim_token,
             status=Status.RETRYING,
             events=(*_events(claimed, attempts, next_at=later(now, wait)), event),
-            provider=provider,
+            provider=decisive.provider,
             wait=wait,
         )
 

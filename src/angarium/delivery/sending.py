@@ -1,19 +1,20 @@
 """One attempt at a provider, for every address of a notification."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
+from angarium.delivery.devices import DeadDevices
 from angarium.delivery.leases import LeaseKeeper
-from angarium.delivery.outcome import Ambiguous, Configuration, Outcome, Retry, outcome_word, strongest
+from angarium.delivery.outcome import Ambiguous, Configuration, Outcome, Retry, outcome_word, strength
 from angarium.delivery.provider import Address, Busy, NoPermit, Outbound, Permit, Provider
 from angarium.delivery.results import Attempt, Results
 from angarium.delivery.routing import PAUSE, Router
 from angarium.delivery.unsubscribing import Unsubscribing
 from angarium.delivery.waiting import WaitCut, Waiting
 from angarium.delivery.work import Ready
-from angarium.notifications.model import Claimed, Result
+from angarium.notifications.model import Claimed, Reason, Result
 from angarium.platform.clock import Clock
 from angarium.platform.telemetry.logging import Logger
 from angarium.platform.telemetry.metrics import Children, Metrics
@@ -24,7 +25,7 @@ _AT_ONCE = timedelta(0)
 
 
 class Sending:
-    """Chooses the provider, waits for its permit, sends, and says what it means for the record.
+    """Chooses a provider for each address, waits for its permit, sends, and says what it means for the record.
 
     The wait is no attempt. After it, just before the send, the lease and the recipient's wishes are checked again.
     What was made with a test key goes to `sandbox` alone, whatever is configured.
@@ -42,6 +43,7 @@ class Sending:
         metrics: Metrics,
         logger: Logger,
         unsubscribing: Unsubscribing | None = None,
+        devices: DeadDevices | None = None,
     ) -> None:
         self._router = router
         self._sandbox = sandbox
@@ -53,6 +55,7 @@ class Sending:
         self._durations = Children(metrics.provider_duration_seconds.labels)
         self._logger = logger
         self._unsubscribing = unsubscribing
+        self._devices = devices
         self._waiting = Waiting()
 
     @contextmanager
@@ -65,20 +68,31 @@ class Sending:
         """Try once. Never raises but CancelledError."""
         claimed = ready.claimed
         router = self._sandbox if claimed.test else self._router
-        provider = router.choose(claimed.attempt, _only(claimed))
-        if provider is None:
-            return self._results.deferred(claimed, PAUSE)
+        only = _only(claimed)
         if len(ready.addresses) == 1:
-            made = [await self._attempt(router, provider, ready, ready.addresses[0])]
+            address = ready.addresses[0]
+            provider = router.choose(claimed.attempt, address, only)
+            made = [] if provider is None else [await self._attempt(router, provider, ready, address)]
         else:
-            made = await asyncio.gather(*(self._attempt(router, provider, ready, to) for to in ready.addresses))
+            routes = [(router.choose(claimed.attempt, address, only), address) for address in ready.addresses]
+            made = await asyncio.gather(
+                *(self._attempt(router, provider, ready, address) for provider, address in routes if provider)
+            )
         attempts = [one for one in made if isinstance(one, Attempt)]
         if not attempts:
-            return next(one for one in made if isinstance(one, Result))
-        outcome = attempts[0].outcome if len(attempts) == 1 else strongest([one.outcome for one in attempts])
-        if isinstance(outcome, Configuration):
-            return self._misconfigured(router, provider, ready, attempts)
-        return self._results.of_attempts(claimed, attempts, outcome, ready.delays)
+            return next((one for one in made if isinstance(one, Result)), None) or self._nowhere(router, ready)
+        decisive = attempts[0] if len(attempts) == 1 else max(attempts, key=lambda one: strength(one.outcome))
+        if isinstance(decisive.outcome, Configuration):
+            return self._results.paused(claimed, attempts, self._pause(router, ready))
+        return self._results.of_attempts(claimed, attempts, decisive, ready.delays)
+
+    def _nowhere(self, router: Router, ready: Ready) -> Result:
+        """What is made of a notification that no provider takes now."""
+        if any(router.serves(address) for address in ready.addresses):
+            return self._results.deferred(ready.claimed, PAUSE)
+        platforms = ", ".join(sorted({address.platform or "fcm" for address in ready.addresses}))
+        self._logger.warning("provider.missing", channel=ready.claimed.channel, platforms=platforms)
+        return self._results.failed(ready.claimed, Reason("no_provider", f"no provider for devices of {platforms}"))
 
     async def _attempt(self, router: Router, provider: Provider, ready: Ready, address: Address) -> Attempt | Result:
         """The attempt at one address; a result where it came to none."""
@@ -91,11 +105,14 @@ class Sending:
             self._logger.exception("provider.raised", provider=provider.name)
             return Attempt(router.name(provider), Retry(_internal(error)), self._clock.now(), 0)
         try:
-            return await self._unwanted(ready) or await self._tried(router.name(provider), granted)
+            made = await self._unwanted(ready) or await self._tried(router.name(provider), granted)
         except Busy as busy:
             return self._results.deferred(ready.claimed, busy.wait)
         finally:
             await permit.__aexit__(None, None, None)
+        if isinstance(made, Attempt):
+            self._learn(router, provider, ready, address, made)
+        return made
 
     async def _unwanted(self, ready: Ready) -> Result | None:
         """Why it must not be sent now; None: it may be."""
@@ -140,16 +157,26 @@ class Sending:
             template_code=claimed.template_code,
             variables=claimed.variables,
             metadata=claimed.metadata,
+            expires_at=claimed.expires_at,
         )
 
-    def _misconfigured(self, router: Router, provider: Provider, ready: Ready, attempts: Sequence[Attempt]) -> Result:
+    def _learn(self, router: Router, provider: Provider, ready: Ready, address: Address, attempt: Attempt) -> None:
+        """What an answer says beyond this notification: about our account, or about a device."""
         if router is self._sandbox:  # it only acts as if; another test must not wait for that
-            return self._results.paused(ready.claimed, attempts, PAUSE)
-        router.pause(provider)
-        name = router.name(provider)
-        self._logger.error("provider.misconfigured", provider=name, answer=attempts[-1].outcome.answer)
-        another = router.choose(ready.claimed.attempt, _only(ready.claimed)) is not None
-        return self._results.paused(ready.claimed, attempts, timedelta(seconds=1) if another else PAUSE)
+            return
+        if isinstance(attempt.outcome, Configuration):
+            router.pause(provider, address)
+            self._logger.error("provider.misconfigured", provider=attempt.provider, answer=attempt.outcome.answer)
+        if self._devices is not None:
+            self._devices.answered(attempt.provider, ready.claimed, address, attempt.outcome)
+
+    def _pause(self, router: Router, ready: Ready) -> timedelta:
+        """How long a notification waits whose provider refuses us: not long, where another one is there."""
+        if router is self._sandbox:
+            return PAUSE
+        attempt, only = ready.claimed.attempt, _only(ready.claimed)
+        another = any(router.choose(attempt, address, only) is not None for address in ready.addresses)
+        return timedelta(seconds=1) if another else PAUSE
 
 
 def _only(claimed: Claimed) -> str | None:

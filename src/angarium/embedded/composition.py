@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from angarium.channels.registry import CHANNELS
 from angarium.delivery.composition import EngineParts, build_engine
+from angarium.delivery.devices import DeadDevices
 from angarium.delivery.engine import Engine
 from angarium.delivery.process import ProviderParts, keep_delivering, moves_on, worker_name
 from angarium.delivery.settings import WorkerSettings
@@ -139,15 +140,16 @@ async def compose_embedded(settings: EmbeddedSettings, *, logger: Logger) -> Asy
         gateway_running = compose_gateway(settings.gateway, logger=logger, in_process=switchboard.transport)
         running = await stack.enter_async_context(gateway_running)
         shared = running.gateway.parts
-        client = _gateway_client(shared, switchboard)
-        stack.push_async_callback(client.close)
+        client = _client("gateway", shared, switchboard, stack)
         users, templates = await _build_services(settings, shared, client, stack)
         for name, service in (("gateway", running.gateway.app), ("users", users), ("templates", templates)):
             switchboard.put(name, service)
         await shared.store.requeue_unfinished()
         local = LocalContacts(users.state.people, shared.contacts)
         fast_paths = settings.gateway.fast
-        parts = _engine_parts(shared, settings.worker, local if fast_paths else shared.contacts)
+        devices = DeadDevices(_client("users", shared, switchboard, stack), shared.clock, shared.logger)
+        await stack.enter_async_context(devices.removing())
+        parts = _engine_parts(shared, settings.worker, local if fast_paths else shared.contacts, devices)
         engines = _build_engines(settings.worker, parts, client, stack)
         running.gateway.health.add("delivery", moves_on(engines))
         app = OnePort(running.gateway.app, users=users, templates=templates)
@@ -166,15 +168,18 @@ class OnePort:
         await self._beside.get(first, self._gateway)(scope, receive, send)
 
 
-def _gateway_client(shared: GatewayParts, switchboard: Switchboard) -> ServiceClient:
-    return ServiceClient(
-        _IN_PROCESS["gateway_url"],
+def _client(name: str, shared: GatewayParts, switchboard: Switchboard, stack: AsyncExitStack) -> ServiceClient:
+    """A client of the service `name` in this process, closed with `stack`."""
+    client = ServiceClient(
+        _IN_PROCESS[f"{name}_url"],
         service_token=shared.service_token,
-        name="gateway",
+        name=name,
         transport=switchboard.transport(),
         clock=shared.clock,
         fast_paths=shared.fast_paths,
     )
+    stack.push_async_callback(client.close)
+    return client
 
 
 async def _migrate_notifications(settings: EmbeddedSettings) -> None:
@@ -244,7 +249,9 @@ async def _open(url: str, pool_size: int, name: str, migrations: str, stack: Asy
     return engine
 
 
-def _engine_parts(shared: GatewayParts, settings: WorkerSettings, contacts: Contacts) -> EngineParts:
+def _engine_parts(
+    shared: GatewayParts, settings: WorkerSettings, contacts: Contacts, devices: DeadDevices
+) -> EngineParts:
     return EngineParts(
         store=shared.store,
         broker=shared.broker,
@@ -260,6 +267,7 @@ def _engine_parts(shared: GatewayParts, settings: WorkerSettings, contacts: Cont
         crash_at=settings.crash_at,
         mandatory=frozenset(settings.mandatory_categories),
         unsubscribing=unsubscribing_of(settings, links_of(settings, shared.service_token, shared.clock), shared.logger),
+        devices=devices,
     )
 
 

@@ -16,7 +16,7 @@ from angarium.contracts.users import Preferences
 from angarium.delivery import preparation
 from angarium.delivery.leases import LEASE, MARGIN, LeaseKeeper
 from angarium.delivery.outcome import Ambiguous, Configuration, Outcome, Retry, Sent
-from angarium.delivery.provider import Busy, ImmediatePermit, NoPermit, Outbound
+from angarium.delivery.provider import Address, Busy, ImmediatePermit, NoPermit, Outbound
 from angarium.delivery.routing import PAUSE, Router
 from angarium.delivery.waiting import WaitCut, Waiting
 from tests.support.clock import ManualClock
@@ -336,12 +336,13 @@ def test_a_paused_provider_in_doubt_is_waited_for() -> None:
     two.waiting = 1  # equal otherwise
     router = Router([one, two, ScriptedProvider(name="ses")], clock)
     assert [router.name(provider) for provider in (one, two)] == ["smtp", "smtp-2"]
-    assert router.choose(1) is one
-    assert router.choose(1, "smtp-2") is two
-    assert router.choose(1, "no longer configured") is one
-    router.pause(two)
-    assert router.choose(1, "smtp-2") is None
-    assert router.choose(2) is not two
+    to = Address("ann@example.com")
+    assert router.choose(1, to) is one
+    assert router.choose(1, to, "smtp-2") is two
+    assert router.choose(1, to, "no longer configured") is one
+    router.pause(two, to)
+    assert router.choose(1, to, "smtp-2") is None
+    assert router.choose(2, to) is not two
 
 
 async def test_a_pause_after_a_lost_answer_sends_to_no_other(tmp_path: Path) -> None:

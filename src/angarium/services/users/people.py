@@ -1,14 +1,16 @@
 """The use cases of the users service."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from uuid import UUID
 
 from angarium.contracts.addresses import Network
+from angarium.contracts.errors import UserNotFound
 from angarium.contracts.preferences import PreferencesPatch
 from angarium.contracts.statuses import Channel
-from angarium.contracts.users import DeviceCreate, Preferences, UserCreate, UserPatch
+from angarium.contracts.users import DeadDevice, DeviceCreate, Preferences, UserCreate, UserPatch
 from angarium.platform.clock import Clock
 from angarium.platform.http.frame.dependencies import PageQuery
 from angarium.platform.identifiers import Identifiers
@@ -16,7 +18,7 @@ from angarium.platform.telemetry.logging import Logger
 from angarium.services.users.conditions import check_unchanged
 from angarium.services.users.copies import ContactCopies
 from angarium.services.users.cursor import decode_cursor, encode_cursor
-from angarium.services.users.devices import checked_token, find_device, with_device, without_device
+from angarium.services.users.devices import DeviceNotFound, checked_token, find_device, with_device, without_device
 from angarium.services.users.edits import Stamp, amended, is_repeat, new_person
 from angarium.services.users.model import Device, Person
 from angarium.services.users.passwords import Passwords
@@ -170,6 +172,16 @@ class People:
     async def remove_device(self, tenant: str, user_id: UUID, device_id: UUID, if_match: str | None) -> Person:
         """Forget a device. Raises DeviceNotFound."""
         return await self._change(tenant, user_id, lambda person: without_device(person, device_id), if_match)
+
+    async def remove_dead_devices(self, tenant: str, devices: Sequence[DeadDevice]) -> int:
+        """Forget devices whose tokens are dead; how many were there. Unknown users and devices are skipped."""
+        removed = 0
+        for device in devices:
+            with suppress(UserNotFound, DeviceNotFound):
+                await self.remove_device(tenant, device.user_id, device.device_id, None)
+                self._logger.info("device.removed", user_id=str(device.user_id), reason="dead")
+                removed += 1
+        return removed
 
     async def contacts(self, tenant: str, user_ids: Collection[UUID]) -> Sequence[bytes]:
         """The contact documents of those of `user_ids` that exist, for another service."""

@@ -5,6 +5,8 @@ from uuid import uuid4
 import httpx2
 import pytest
 
+from tests.unit.services.users.conftest import Users
+
 pytestmark = pytest.mark.slow
 
 SUBSCRIPTION = {"endpoint": "https://push.example/1", "keys": {"p256dh": "BN", "auth": "k"}, "expirationTime": None}
@@ -120,3 +122,35 @@ async def test_forgetting_the_device_takes_the_push_token_away(client: httpx2.As
     device = (await client.get(f"{path}/devices")).json()["data"][0]
     await client.delete(f"{path}/devices/{device['device_id']}")
     assert await push_token(client, path) is None
+
+
+async def _device(client: httpx2.AsyncClient, path: str, token: str) -> str:
+    answer = await client.post(f"{path}/devices", json={"platform": "fcm", "token": token})
+    device_id: str = answer.json()["data"]["device_id"]
+    return device_id
+
+
+async def test_dead_devices_are_removed_and_unknown_ones_are_skipped(
+    users: Users, client: httpx2.AsyncClient, path: str
+) -> None:
+    dead, alive = await _device(client, path, "dead"), await _device(client, path, "alive")
+    user_id = path.rpartition("/")[2]
+    report = {
+        "devices": [
+            {"user_id": user_id, "device_id": dead},
+            {"user_id": user_id, "device_id": str(uuid4())},
+            {"user_id": str(uuid4()), "device_id": alive},
+        ]
+    }
+    for removed in (1, 0):
+        answer = await client.post("/internal/v1/dead-devices", json=report)
+        assert (answer.status_code, answer.json()["data"]) == (200, {"removed": removed})
+    assert await tokens(client, path) == ["alive"]
+    stranger = users.client(tenant="other")
+    await stranger.post("/internal/v1/dead-devices", json={"devices": [{"user_id": user_id, "device_id": alive}]})
+    assert await tokens(client, path) == ["alive"]
+
+
+@pytest.mark.parametrize("body", [{}, {"devices": "x"}, {"devices": [{"user_id": "x", "device_id": "y"}]}, []])
+async def test_a_report_of_dead_devices_that_cannot_be_read_is_refused(client: httpx2.AsyncClient, body: Any) -> None:
+    assert (await client.post("/internal/v1/dead-devices", json=body)).status_code == 400

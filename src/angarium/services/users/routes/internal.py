@@ -1,22 +1,24 @@
 """`/internal/v1`: what other services ask."""
 
 from collections.abc import Callable, Collection
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from fastapi import APIRouter
 
-from angarium.contracts.envelope import Envelope, Meta
+from angarium.contracts.envelope import Envelope, Meta, one
 from angarium.contracts.errors import ValidationFailed
-from angarium.contracts.users import ContactQuery
+from angarium.contracts.users import ContactQuery, DeadDeviceReport
 from angarium.platform.auth.caller import Caller
 from angarium.platform.http.frame.answers import JsonBytes
 from angarium.platform.http.frame.direct import ServiceRoute
 from angarium.services.users.people import People
 
+_BodyT = TypeVar("_BodyT")
+
 
 def internal_router(people: People) -> APIRouter:
-    """Contacts, many at once."""
+    """Contacts, many at once, and the removal of dead devices."""
     router = APIRouter(prefix="/internal/v1", tags=["internal"], include_in_schema=False, route_class=ServiceRoute)
     answer = _answering()
 
@@ -26,14 +28,21 @@ def internal_router(people: People) -> APIRouter:
 
         Asked before every send, so the documents go out as they are kept, and nothing is validated on the way.
         """
-        return JsonBytes(answer(await people.contacts(caller.tenant, _query(content).user_ids)))
+        return JsonBytes(answer(await people.contacts(caller.tenant, _converted(content, ContactQuery).user_ids)))
+
+    @router.post("/dead-devices", response_model=None)
+    async def dead_devices(caller: Caller, content: Any) -> JsonBytes:
+        """Remove devices whose push tokens a provider has reported as dead. Idempotent."""
+        report = _converted(content, DeadDeviceReport)
+        removed = await people.remove_dead_devices(caller.tenant, report.devices)
+        return JsonBytes(one({"removed": removed}).model_dump_json().encode())
 
     return router
 
 
-def _query(content: object) -> ContactQuery:
+def _converted(content: object, shape: type[_BodyT]) -> _BodyT:
     try:
-        return msgspec.convert(content, ContactQuery)
+        return msgspec.convert(content, shape)
     except ValueError as error:
         raise ValidationFailed.of("body", str(error)) from None
 
