@@ -1,0 +1,61 @@
+"""A push as every platform's payload is made from it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import NAMESPACE_OID, UUID, uuid5
+
+from angarium.delivery.provider import Outbound
+from angarium.rendering.content import PushContent
+
+
+class NoPush(ValueError):
+    """The message cannot be a push; its text says why"""
+
+
+@dataclass(frozen=True, slots=True)
+class PushMessage:
+    """What is shown, and how.
+
+    `key` is the same at every attempt. Devices that support it show one notification per key, so that a message that
+    arrives twice is shown once. `data` goes to the app beside what is shown. `ttl`: seconds for which the platform
+    may hold the message, None: as long as it likes.
+    """
+
+    key: str
+    title: str | None
+    body: str
+    image: str | None
+    link: str | None
+    data: Mapping[str, str]
+    ttl: int | None
+
+    @property
+    def web_link(self) -> str | None:
+        """The link, where a browser may open it: https only."""
+        return self.link if self.link is not None and self.link.lower().startswith("https://") else None
+
+
+def push_of(message: Outbound, now: datetime) -> PushMessage:
+    """The push in `message`, at the moment `now` (aware). Raises NoPush."""
+    content = message.content
+    if not isinstance(content, PushContent):
+        raise NoPush("not a push")
+    data = {"notification_id": str(message.notification_id)}
+    if content.link is not None:
+        data["link"] = content.link
+    ttl = None if message.expires_at is None else max(0, int((message.expires_at - now).total_seconds()))
+    return PushMessage(
+        key=message.message_key,
+        title=content.title,
+        body=content.body,
+        image=content.image,
+        link=content.link,
+        data=data,
+        ttl=ttl,
+    )
+
+
+def key_of_device(message: Outbound) -> UUID:
+    """Names one message to one device, the same at every attempt: a notification goes to several devices."""
+    return uuid5(NAMESPACE_OID, f"{message.message_key}:{message.address.value}")

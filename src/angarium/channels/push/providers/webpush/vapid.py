@@ -1,0 +1,90 @@
+"""Voluntary identification of who sends a Web Push (VAPID, RFC 8292)."""
+
+import base64
+from collections import OrderedDict
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+
+from angarium.contracts.addresses import email_address
+from angarium.platform.clock import Clock
+
+LIFE = 12 * 3600
+"""Seconds for which a token is valid; RFC 8292 §2 allows 24 hours."""
+_RENEWED_AFTER = LIFE / 2
+MOST_ORIGINS = 1_000
+"""Tokens that are remembered: anyone may register an endpoint of their own."""
+_PRIVATE = (".localhost", ".invalid", ".local")
+"""Names that lead nowhere from outside: push services refuse such a contact (RFC 6761, RFC 6762)."""
+
+
+class Vapid:
+    """Signs a token for each push service with one key, and gives it out until half its life is over."""
+
+    def __init__(self, key: ec.EllipticCurvePrivateKey, subject: str, clock: Clock) -> None:
+        self._key = key
+        self._subject = subject
+        self._clock = clock
+        self._tokens: OrderedDict[str, tuple[float, str]] = OrderedDict()
+        public = key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+        self.public = base64.urlsafe_b64encode(public).rstrip(b"=").decode()
+        """What browsers subscribe with (`applicationServerKey`), as base64url."""
+
+    def authorization(self, origin: str) -> str:
+        """The `Authorization` header for a push service, by its origin (RFC 8292 §3)."""
+        now = self._clock.monotonic()
+        made = self._tokens.get(origin)
+        if made is None or made[0] <= now:
+            made = now + _RENEWED_AFTER, self._signed(origin)
+            self._tokens[origin] = made
+            self._tokens.move_to_end(origin)
+            while len(self._tokens) > MOST_ORIGINS:
+                self._tokens.popitem(last=False)
+        return f"vapid t={made[1]}, k={self.public}"
+
+    def _signed(self, origin: str) -> str:
+        claims = {"aud": origin, "exp": int(self._clock.now().timestamp()) + LIFE, "sub": self._subject}
+        return jwt.encode(claims, self._key, algorithm="ES256")
+
+
+def read_key(path: str) -> ec.EllipticCurvePrivateKey:
+    """The P-256 key in a PEM file. Raises ValueError that says what is wrong and shows nothing of the file."""
+    try:
+        key = load_pem_private_key(Path(path).read_bytes(), None)
+    except OSError as error:
+        raise ValueError(f"has a key file that cannot be read ({type(error).__name__})") from None
+    except (ValueError, TypeError):
+        raise ValueError("has a key file that is not a private key in PEM without a password") from None
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise ValueError("has a key file that is not a P-256 key")  # noqa: TRY004 - a setting is wrong, not a type
+    return key
+
+
+def checked_subject(subject: str | None) -> str:
+    """The contact that push services may write to: a `mailto:` or `https:` URL (RFC 8292 §2.1). Raises ValueError."""
+    if not subject:
+        raise ValueError("needs the parameter subject, such as subject=mailto:you@example.com")
+    host = _contact_host(subject)
+    if not host:
+        raise ValueError("has a subject that is not a mailto: or https: URL")
+    if "." not in host or host.endswith(_PRIVATE):
+        raise ValueError("has a subject at a name that is not public: push services refuse it")
+    if subject.startswith("mailto:"):
+        try:
+            email_address(subject.removeprefix("mailto:"))
+        except ValueError:
+            raise ValueError("has a subject that is not an email address") from None
+    return subject
+
+
+def _contact_host(subject: str) -> str:
+    scheme, _, rest = subject.partition(":")
+    if scheme == "mailto":
+        return rest.rpartition("@")[2].lower().rstrip(".")
+    try:
+        return (urlsplit(subject).hostname or "").rstrip(".") if scheme == "https" else ""
+    except ValueError:
+        return ""
