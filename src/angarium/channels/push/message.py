@@ -1,9 +1,10 @@
 """A push as every platform's payload is made from it."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import NAMESPACE_OID, UUID, uuid5
+from uuid import UUID
 
 from angarium.delivery.provider import Outbound
 from angarium.rendering.content import PushContent
@@ -57,5 +58,9 @@ def push_of(message: Outbound, now: datetime) -> PushMessage:
 
 
 def key_of_device(message: Outbound) -> UUID:
-    """Names one message to one device, the same at every attempt: a notification goes to several devices."""
-    return uuid5(NAMESPACE_OID, f"{message.message_key}:{message.address.value}")
+    """Names one message to one device, the same at every attempt: a notification goes to several devices.
+
+    A UUID of version 4, as OneSignal asks for, though it is derived.
+    """
+    digest = hashlib.sha256(f"{message.message_key}:{message.address.value}".encode()).digest()
+    return UUID(bytes=digest[:16], version=4)

@@ -151,16 +151,15 @@ def test_a_contact_that_push_services_refuse_is_refused_at_the_start(subject: st
 
 
 def test_only_a_p256_key_without_a_password_is_taken(tmp_path: Path) -> None:
-    wrong: dict[str, bytes] = {
-        "empty": b"",
-        "text": b"-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----\n",
-    }
-    for name, key in {
+    pem = b"-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----\n"
+    files = {"empty": b"", "text": pem}
+    keys: dict[str, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey] = {
         "rsa": rsa.generate_private_key(65537, 2048),
         "p384": ec.generate_private_key(ec.SECP384R1()),
         "p256": new_key(),
-    }.items():
-        wrong[name] = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    }
+    for name, key in keys.items():
+        files[name] = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
     assert isinstance(read_key(str(tmp_path / "p256")), ec.EllipticCurvePrivateKey)

@@ -1,0 +1,1 @@
+"""Apple Push Notification service, by its HTTP/2 API."""
