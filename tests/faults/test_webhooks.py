@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from angarium.channels.webhook.providers.http import share_of_a_host
+from angarium.delivery.hosts import share_of_a_host
 from tests.faults.conftest import CONCURRENCY
 from tests.support.endpoint import endpoint
 from tests.support.system import DistributedSystem

@@ -14,7 +14,7 @@ from enum import StrEnum, auto
 import msgspec
 
 from angarium.delivery.outcome import Ambiguous, Configuration, Outcome, Permanent, Retry
-from angarium.platform.http.api.port import AnswerLost, ApiAnswer, NotSent, Untrusted
+from angarium.platform.http.api.port import AnswerLost, ApiAnswer, Forbidden, NotSent, Untrusted
 
 ANSWER_LENGTH = 200
 _LONGEST_WAIT = timedelta(days=365)
@@ -166,6 +166,8 @@ def failure(error: NotSent | AnswerLost) -> Outcome:
     match error:
         case Untrusted():
             return Configuration(str(error))
+        case Forbidden():
+            return Permanent(str(error), code="invalid_address")
         case NotSent():
             return Retry(str(error))
         case AnswerLost():

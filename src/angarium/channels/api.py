@@ -65,8 +65,11 @@ class Api(Protocol):
         """What the provider took responsibility for; None: the answer is a refusal, and the table decides."""
         ...
 
-    def renewed(self, answer: ApiAnswer) -> bool:  # noqa: ARG002 - most providers have nothing to renew
-        """Whether the cause of this refusal is gone now (a token that had run out), so that one more try is due."""
+    def renewed(self, request: ApiRequest, answer: ApiAnswer) -> bool:  # noqa: ARG002 - most have nothing to renew
+        """Whether the cause of this refusal of `request` is gone now, such as a token that had run out.
+
+        Then one more try is due.
+        """
         return False
 
 
@@ -150,7 +153,7 @@ class ApiProvider:
         sent = self._api.accepted(answer, message)
         if sent is not None:
             return sent
-        if again and self._api.renewed(answer):
+        if again and self._api.renewed(request, answer):
             return await self._attempt(message, again=False)
         return self._refusal(answer, message, self._clock.now())
 

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook
 
-from angarium.channels.webhook.providers.http import BUSY_WAIT, LONGEST_BUSY_WAIT, HttpProvider
+from angarium.channels.webhook.providers.http import HttpProvider
 from angarium.contracts.statuses import Channel
+from angarium.delivery.hosts import BUSY_WAIT, LONGEST_BUSY_WAIT
 from angarium.delivery.outcome import Outcome, Permanent, Retry, Sent
 from angarium.delivery.provider import Busy
 from angarium.platform.clock import SystemClock

@@ -6,12 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from angarium.channels.api import invalid
 from angarium.delivery.provider import Outbound
 from angarium.rendering.content import PushContent
-
-
-class NoPush(ValueError):
-    """The message cannot be a push; its text says why"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +35,16 @@ class PushMessage:
 
 
 def push_of(message: Outbound, now: datetime) -> PushMessage:
-    """The push in `message`, at the moment `now` (aware). Raises NoPush."""
+    """The push in `message`, at the moment `now` (aware). Raises Unsendable."""
     content = message.content
     if not isinstance(content, PushContent):
-        raise NoPush("not a push")
+        raise invalid("not a push")
+    texts = (content.title, content.body, content.image, content.link, message.message_key, message.address.value)
+    try:
+        for text in texts:
+            _ = text is None or text.encode()
+    except UnicodeEncodeError:
+        raise invalid("the message is not Unicode") from None
     data = {"notification_id": str(message.notification_id)}
     if content.link is not None:
         data["link"] = content.link

@@ -3,10 +3,11 @@
 from angarium.channels.kit import make_kit
 from angarium.channels.port import ChannelEntry
 from angarium.channels.webhook.address import addresses_of, check_address
-from angarium.channels.webhook.providers.http import HttpProvider, share_of_a_host
+from angarium.channels.webhook.providers.http import HttpProvider
 from angarium.contracts.errors import SettingsError
 from angarium.contracts.statuses import Channel
 from angarium.delivery.composition import ChannelKit
+from angarium.delivery.hosts import share_of_a_host
 from angarium.delivery.process import ProviderParts
 from angarium.delivery.provider import Provider
 from angarium.delivery.settings import WorkerSettings

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from angarium.channels.webhook.channel import Settings, build_kit
-from angarium.channels.webhook.providers.http import AT_ONE_HOST, HttpProvider, share_of_a_host
+from angarium.channels.webhook.providers.http import HttpProvider
 from angarium.contracts.errors import SettingsError
 from angarium.contracts.statuses import Channel
+from angarium.delivery.hosts import AT_ONE_HOST, share_of_a_host
 from angarium.delivery.process import ProviderParts
 from angarium.platform.clock import SystemClock
 from angarium.platform.http.client.client import ServiceClient

@@ -109,7 +109,7 @@ class TwilioApi:
             sid = ""
         return Sent(str(answer.status), sid or None)
 
-    def renewed(self, answer: ApiAnswer) -> bool:  # noqa: ARG002 - as the port has it
+    def renewed(self, request: ApiRequest, answer: ApiAnswer) -> bool:  # noqa: ARG002 - as the port has it
         return False
 
 

@@ -113,7 +113,7 @@ class VonageApi:
             identifier = ""
         return Sent(str(answer.status), identifier or None)
 
-    def renewed(self, answer: ApiAnswer) -> bool:  # noqa: ARG002 - as the port has it
+    def renewed(self, request: ApiRequest, answer: ApiAnswer) -> bool:  # noqa: ARG002 - as the port has it
         return False
 
 

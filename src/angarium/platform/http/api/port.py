@@ -27,6 +27,10 @@ class Untrusted(NotSent):
     """The server's certificate is not valid, so nothing was sent: only a person can change that"""
 
 
+class Forbidden(NotSent):
+    """The URL leads to an address that must not be reached, so nothing was sent"""
+
+
 class AnswerLost(AngariumError):
     """The request was written, and no complete answer came in time: the provider may have acted on it"""
 

@@ -10,6 +10,8 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
 
 import httpx2
 
@@ -19,6 +21,7 @@ RESOLVERS = 32
 """Names that are resolved at once; one whose servers don't answer holds a thread for as long as the system waits."""
 _PORTS = {"http": 80, "https": 443}
 
+Trace = Callable[[str, Mapping[str, Any]], Awaitable[None]]
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """(host, port) → its addresses. Raises OSError."""
 
@@ -77,16 +80,18 @@ class GuardedClient:
 
     @asynccontextmanager
     async def stream(
-        self, method: str, url: str, *, headers: Mapping[str, str], content: bytes
+        self, method: str, url: str, *, headers: Mapping[str, str], content: bytes, trace: Trace | None = None
     ) -> AsyncIterator[httpx2.Response]:
-        """The answer to one request, its body unread.
+        """The answer to one request, its body unread. `trace` is called at each step, as of httpx2.
 
         Raises TargetRefused before anything is sent; httpx2.TransportError and OSError when there is no answer. The
         timeout of the client holds for each step: a bound for the whole is its caller's.
         """
         target = _parsed(url)
         addresses = await self._addresses(target)
-        answer = await self._ask(method, target, addresses, headers=headers, content=content)
+        extensions = {"sni_hostname": _ascii_host(target)} | ({} if trace is None else {"trace": trace})
+        asked = _Asked(method, target, {**headers, "host": target.netloc.decode("ascii")}, content, extensions)
+        answer = await self._ask(asked, addresses)
         try:
             yield answer
         finally:
@@ -106,28 +111,35 @@ class GuardedClient:
             raise TargetRefused(message) from error
         return [str(address) for address in addresses]
 
-    async def _ask(
-        self, method: str, target: httpx2.URL, addresses: Sequence[str], *, headers: Mapping[str, str], content: bytes
-    ) -> httpx2.Response:
+    async def _ask(self, asked: "_Asked", addresses: Sequence[str]) -> httpx2.Response:
         """Ask at the first address that can be connected to."""
         for address in addresses[:-1]:
             try:
-                return await self._ask_at(address, method, target, headers=headers, content=content)
+                return await self._ask_at(address, asked)
             except (httpx2.ConnectError, httpx2.ConnectTimeout):
                 continue
-        return await self._ask_at(addresses[-1], method, target, headers=headers, content=content)
+        return await self._ask_at(addresses[-1], asked)
 
-    async def _ask_at(
-        self, address: str, method: str, target: httpx2.URL, *, headers: Mapping[str, str], content: bytes
-    ) -> httpx2.Response:
+    async def _ask_at(self, address: str, asked: "_Asked") -> httpx2.Response:
         request = self._client.build_request(
-            method,
-            target.copy_with(host=address),
-            headers={**headers, "host": target.netloc.decode("ascii")},
-            content=content,
-            extensions={"sni_hostname": _ascii_host(target)},
+            asked.method,
+            asked.target.copy_with(host=address),
+            headers=asked.headers,
+            content=asked.content,
+            extensions=asked.extensions,
         )
         return await self._client.send(request, stream=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One request, whichever of the target's addresses it goes to."""
+
+    method: str
+    target: httpx2.URL
+    headers: Mapping[str, str]
+    content: bytes
+    extensions: dict[str, Any]
 
 
 def _ascii_host(target: httpx2.URL) -> str:

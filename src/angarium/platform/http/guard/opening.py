@@ -22,11 +22,16 @@ def open_posts(settings: CallbackSettings, stack: AsyncExitStack, clock: Clock) 
     signer = _signer(settings)
     if signer is None:
         return None
+    return SignedPosts(open_guarded(settings, stack), signer, clock)
+
+
+def open_guarded(settings: CallbackSettings, stack: AsyncExitStack) -> GuardedClient:
+    """A client that reaches public addresses and those of CALLBACK_ALLOW, closed with `stack`."""
     resolver = SystemResolver()
     stack.callback(resolver.close)
     client = GuardedClient(resolve=resolver, allowed=settings.callback_allow)
     stack.push_async_callback(client.close)
-    return SignedPosts(client, signer, clock)
+    return client
 
 
 def _signer(settings: CallbackSettings) -> Signer | None:

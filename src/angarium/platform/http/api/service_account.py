@@ -1,0 +1,125 @@
+"""Access tokens for Google's APIs by a service account's key (OAuth 2.0, RFC 7523 §2.1).
+
+https://developers.google.com/identity/protocols/oauth2/service-account#httprest
+
+PyJWT signs and our own client asks. google-auth would do both, but its requests are synchronous: a thread for each
+renewal, with a client, time limits and trust of its own. Its assertion is compared with this one in a test.
+"""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import jwt
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from angarium.platform.clock import Clock
+from angarium.platform.http.api.port import AnswerLost, ApiAnswer, ApiClient, NotSent
+from angarium.platform.http.api.tokens import Granted, TokenRefused, TokenUnavailable
+from angarium.platform.settings.values import is_private_origin
+
+GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+LIFE = 3600
+"""Seconds: of an assertion, the longest that Google takes."""
+_LONGEST_CODE = 60
+
+
+class _File(msgspec.Struct):
+    type: str
+    project_id: str
+    private_key_id: str
+    private_key: str
+    client_email: str
+    token_uri: str = "https://oauth2.googleapis.com/token"  # noqa: S105 - a URL
+
+
+class _Token(msgspec.Struct):
+    access_token: str
+    expires_in: float = LIFE
+
+
+class _Refusal(msgspec.Struct):
+    error: str = ""
+
+
+class ServiceAccount:
+    """One service account, as its JSON key file describes it."""
+
+    def __init__(self, file: _File, key: RSAPrivateKey) -> None:
+        self.project = file.project_id
+        self.email = file.client_email
+        self.token_url = file.token_uri
+        self._key_id = file.private_key_id
+        self._key = key
+
+    @classmethod
+    def read(cls, path: str) -> "ServiceAccount":
+        """From a key file. Raises ValueError that says what is wrong and shows nothing of the file."""
+        try:
+            file = msgspec.json.decode(Path(path).read_bytes(), type=_File)
+        except OSError as error:
+            raise ValueError(f"has a key file that cannot be read ({type(error).__name__})") from None
+        except ValueError:
+            raise ValueError("has a key file that is not the JSON key of a service account") from None
+        if file.type != "service_account":
+            raise ValueError("has a key file that is not of the type service_account")
+        if not is_private_origin(file.token_uri):
+            raise ValueError("has a key file whose token_uri is not https")
+        try:
+            key = load_pem_private_key(file.private_key.encode(), None)
+        except (ValueError, TypeError):
+            key = None
+        if not isinstance(key, RSAPrivateKey):
+            raise ValueError("has a key file without an RSA key")  # noqa: TRY004 - a setting is wrong, not a type
+        return cls(file, key)
+
+    def assertion(self, now: float, scope: str, *, subject: str | None = None) -> str:
+        """The signed claim to be exchanged. `now`: seconds since the epoch. `subject`: whom it acts for, if anyone."""
+        claims: dict[str, Any] = {
+            "iss": self.email,
+            "aud": self.token_url,
+            "iat": int(now),
+            "exp": int(now) + LIFE,
+            "scope": scope,
+        }
+        if subject is not None:
+            claims["sub"] = subject
+        return jwt.encode(claims, self._key, algorithm="RS256", headers={"kid": self._key_id})
+
+    async def fetch(self, client: ApiClient, clock: Clock, scope: str, *, subject: str | None = None) -> Granted:
+        """A new token. Raises TokenRefused and TokenUnavailable."""
+        assertion = self.assertion(clock.now().timestamp(), scope, subject=subject)
+        form = urlencode({"grant_type": GRANT, "assertion": assertion}).encode()
+        try:
+            answer = await client.request("POST", self.token_url, headers=_HEADERS, body=form)
+        except (NotSent, AnswerLost) as error:
+            raise TokenUnavailable(f"no token: {error}") from error
+        return granted(answer)
+
+
+_HEADERS: Mapping[str, str] = {"content-type": "application/x-www-form-urlencoded", "accept": "application/json"}
+
+
+def granted(answer: ApiAnswer) -> Granted:
+    """The token in a token server's answer (RFC 6749 §5). Raises TokenRefused and TokenUnavailable."""
+    if answer.status == HTTPStatus.OK:
+        try:
+            token = msgspec.json.decode(answer.body, type=_Token)
+        except ValueError:
+            raise TokenUnavailable("no token: the token server's answer cannot be read") from None
+        return Granted(token.access_token, token.expires_in)
+    if answer.status == HTTPStatus.TOO_MANY_REQUESTS or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        raise TokenUnavailable(f"no token: the token server answered {answer.status}")
+    raise TokenRefused(f"no token: the token server answered {answer.status} {_code(answer)}".strip())
+
+
+def _code(answer: ApiAnswer) -> str:
+    try:
+        code = msgspec.json.decode(answer.body, type=_Refusal).error
+    except ValueError:
+        return ""
+    return code if code.isascii() and code.replace("_", "").isalpha() and len(code) <= _LONGEST_CODE else ""
