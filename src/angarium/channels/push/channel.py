@@ -3,6 +3,7 @@
 from angarium.channels.kit import make_kit
 from angarium.channels.port import ChannelEntry
 from angarium.channels.push.address import addresses_of, check_address
+from angarium.channels.push.providers.making import SCHEMES, factories
 from angarium.contracts.statuses import Channel
 from angarium.delivery.composition import ChannelKit
 from angarium.delivery.process import ProviderParts
@@ -20,13 +21,14 @@ class Settings(WorkerSettings):
 
 def build_kit(settings: WorkerSettings, parts: ProviderParts) -> ChannelKit:
     """The channel as the engine takes it. Raises SettingsError."""
-    return make_kit(Channel.PUSH, settings, parts, addresses_of=addresses_of, check_address=check_address, own={})
+    own = factories(settings, parts)
+    return make_kit(Channel.PUSH, settings, parts, addresses_of=addresses_of, check_address=check_address, own=own)
 
 
 PUSH = ChannelEntry(
     channel=Channel.PUSH,
     port=_PORT,
-    schemes=frozenset(),
+    schemes=SCHEMES,
     settings=Settings,
     build_kit=build_kit,
     addresses_of=addresses_of,

@@ -15,8 +15,7 @@ DEFAULT_PLATFORM = "fcm"
 class PushApi(Api, Protocol):
     """One push service's API. `platforms`: of the devices that it reaches."""
 
-    @property
-    def platforms(self) -> frozenset[str]: ...
+    platforms: frozenset[str]
 
 
 class PushProvider(ApiProvider):

@@ -15,6 +15,7 @@ import msgspec
 from angarium.channels.answers import AnswerTable, ApiError, Row, Verdict, fields_of, text_of, words_of
 from angarium.channels.api import ApiRequest, api_origin, refuse_unknown
 from angarium.channels.push.message import key_of_device, push_of
+from angarium.channels.push.provider import PushApi
 from angarium.delivery.outcome import Sent
 from angarium.delivery.provider import Outbound
 from angarium.platform.clock import Clock
@@ -45,8 +46,8 @@ ROWS = (
 )
 
 
-class OneSignalApi:
-    """Implements `Api`: describes OneSignal's requests and answers."""
+class OneSignalApi(PushApi):
+    """Describes OneSignal's requests and answers."""
 
     name = "onesignal"
     platforms = frozenset({"onesignal"})
@@ -96,9 +97,6 @@ class OneSignalApi:
         except (ValueError, TypeError):
             return None
         return Sent(str(answer.status), identifier) if identifier else None
-
-    def renewed(self, request: ApiRequest, answer: ApiAnswer) -> bool:  # noqa: ARG002 - as the port has it
-        return False
 
 
 def error_of(answer: ApiAnswer) -> ApiError:

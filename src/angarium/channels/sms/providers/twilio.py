@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from urllib.parse import quote, urlencode
 
 from angarium.channels.answers import AnswerTable, ApiError, Row, Verdict, fields_of, text_of
-from angarium.channels.api import ApiRequest, api_origin, refuse_unknown
+from angarium.channels.api import Api, ApiRequest, api_origin, refuse_unknown
 from angarium.channels.sms.message import SmsMessage, sms_of
 from angarium.delivery.outcome import Sent
 from angarium.delivery.provider import Outbound
@@ -63,8 +63,8 @@ ROWS = (
 )
 
 
-class TwilioApi:
-    """Implements `Api`: describes Twilio's requests and answers. `sender`: `From`, or the SID of a Messaging Service.
+class TwilioApi(Api):
+    """Describes Twilio's requests and answers. `sender`: `From`, or the SID of a Messaging Service.
 
     `status_callback`: where Twilio reports what becomes of a message, if anywhere.
     """
@@ -108,9 +108,6 @@ class TwilioApi:
         except ValueError:
             sid = ""
         return Sent(str(answer.status), sid or None)
-
-    def renewed(self, request: ApiRequest, answer: ApiAnswer) -> bool:  # noqa: ARG002 - as the port has it
-        return False
 
 
 def _validity(sms: SmsMessage) -> Mapping[str, str]:

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from angarium.channels.answers import AnswerTable, ApiError, Row, Verdict, fields_of, text_of
-from angarium.channels.api import ApiRequest, api_origin, refuse_unknown
+from angarium.channels.api import Api, ApiRequest, api_origin, refuse_unknown
 from angarium.channels.sms.message import sms_of
 from angarium.delivery.outcome import Sent
 from angarium.delivery.provider import Outbound
@@ -57,8 +57,8 @@ ROWS = (
 )
 
 
-class VonageApi:
-    """Implements `Api`: describes Vonage's requests and answers.
+class VonageApi(Api):
+    """Describes Vonage's requests and answers.
 
     `status_callback`: where receipts go, else where the account says.
     """
@@ -112,9 +112,6 @@ class VonageApi:
         except ValueError:
             identifier = ""
         return Sent(str(answer.status), identifier or None)
-
-    def renewed(self, request: ApiRequest, answer: ApiAnswer) -> bool:  # noqa: ARG002 - as the port has it
-        return False
 
 
 def _error(answer: ApiAnswer) -> ApiError:

@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 from angarium.channels.api import ApiRequest, Unsendable, api_origin, invalid, refuse_unknown
 from angarium.channels.push.message import key_of_device, push_of
+from angarium.channels.push.provider import PushApi
 from angarium.channels.push.providers.apns.answers import TABLE
 from angarium.channels.push.providers.apns.payload import TooLong, headers_of, payload_of
 from angarium.channels.push.providers.apns.token import ProviderToken, read_key
@@ -32,22 +33,19 @@ _EXPIRED = "ExpiredProviderToken"
 _BEARER = "bearer "
 
 
-class ApnsApi:
+class ApnsApi(PushApi):
     """Implements `Api`: describes APNs' requests and answers."""
 
     name = "apns"
     platforms = frozenset({"apns"})
     table = TABLE
+    secrets = ()
 
     def __init__(self, token: ProviderToken, *, topic: str, clock: Clock, origin: str) -> None:
         self._token = token
         self._topic = topic
         self._clock = clock
         self._origin = origin
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        return ()
 
     async def request(self, message: Outbound) -> ApiRequest:
         now = self._clock.now()

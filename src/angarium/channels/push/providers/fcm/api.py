@@ -11,6 +11,7 @@ from urllib.parse import quote
 from angarium.channels.answers import fields_of, text_of
 from angarium.channels.api import ApiRequest, Unsendable, api_origin, refuse_unknown
 from angarium.channels.push.message import push_of
+from angarium.channels.push.provider import PushApi
 from angarium.channels.push.providers.fcm.answers import TABLE
 from angarium.channels.push.providers.fcm.payload import body_of
 from angarium.delivery.outcome import Configuration, Retry, Sent
@@ -28,21 +29,18 @@ _BEARER = "Bearer "
 _APP_KEY = "THIRD_PARTY_AUTH_ERROR"
 
 
-class FcmApi:
+class FcmApi(PushApi):
     """Implements `Api`. `client` fetches the tokens."""
 
     name = "fcm"
     platforms = frozenset({"fcm"})
     table = TABLE
+    secrets = ()
 
     def __init__(self, account: ServiceAccount, client: ApiClient, clock: Clock, *, origin: str = ORIGIN) -> None:
         self._clock = clock
         self._token = CachedToken(lambda: account.fetch(client, clock, SCOPE), clock)
         self._url = f"{origin}/v1/projects/{quote(account.project, safe='')}/messages:send"
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        return ()
 
     async def request(self, message: Outbound) -> ApiRequest:
         now = self._clock.now()
