@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from email import policy
 from email.parser import BytesParser
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import httpx2
 import pytest
@@ -17,7 +17,7 @@ from angarium.channels.email.providers.smtp.url import from_url
 from angarium.channels.webhook.providers.http import HttpProvider
 from angarium.contracts.statuses import Channel
 from angarium.delivery.outcome import Outcome, Permanent, Retry, Sent
-from angarium.delivery.provider import Outbound, Provider
+from angarium.delivery.provider import Address, Outbound, Provider
 from angarium.delivery.providers.mailbox import MailboxProvider
 from angarium.delivery.providers.sandbox import SandboxProvider
 from angarium.platform.clock import SystemClock
@@ -31,6 +31,7 @@ from angarium.services.gateway.mailbox.store import MailboxFilter
 from tests.support.email_apis import email_api, mail_of
 from tests.support.mailbox_gateway import SERVICE_TOKEN, mailbox_gateway, quiet_logger
 from tests.support.outbound import outbound
+from tests.support.phone_apis import DEVICES, HANDLERS, Browser, channel_of, device, keys_of, phone_api
 from tests.support.smtp import SmtpServer
 
 Arrived = Callable[[], Awaitable[Sequence[str]]]
@@ -38,11 +39,20 @@ Arrived = Callable[[], Awaitable[Sequence[str]]]
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A provider, a channel it serves, and the message keys of what arrived (None: it has nowhere to arrive)."""
+    """A provider, a channel it serves, and the message keys of what arrived (None: nothing tells).
+
+    `address`: where to, if not the usual. `names_key`: the provider's own id holds the key.
+    """
 
     provider: Provider
     channel: Channel
     arrived: Arrived | None
+    address: Address | None = None
+    names_key: bool = True
+
+    def message(self, **changes: Any) -> Outbound:
+        given = {} if self.address is None else {"address": self.address}
+        return outbound(self.channel, **{**given, **changes})
 
 
 async def smtp_subject(stack: AsyncExitStack, *, pipelining: bool) -> Subject:
@@ -108,8 +118,21 @@ async def api_subject(stack: AsyncExitStack, kind: str) -> Subject:
     return Subject(provider, Channel.EMAIL, arrived)
 
 
+async def phone_subject(stack: AsyncExitStack, folder: Path, kind: str) -> Subject:
+    provider, api = await stack.enter_async_context(phone_api(kind, folder))
+    browser = Browser()
+
+    async def arrived() -> Sequence[str]:
+        return keys_of(kind, api.calls, browser)
+
+    address = browser.address() if kind == "webpush" else device(kind) if kind in DEVICES else None
+    names_key = kind not in {"twilio", "webpush"}
+    return Subject(provider, channel_of(kind), None if kind == "twilio" else arrived, address, names_key)
+
+
 APIS = ["sendgrid", "mailgun", "ses"]
-KINDS = ["smtp", "smtp-plain", "http", *APIS]
+PHONES = sorted(HANDLERS)
+KINDS = ["smtp", "smtp-plain", "http", *APIS, *PHONES]
 KINDS += [f"mailbox-{channel}" for channel in Channel] + ["sandbox-email", "sandbox-sms", "sandbox-webhook"]
 
 
@@ -121,6 +144,8 @@ async def subject(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
             made = await smtp_subject(stack, pipelining=kind == "smtp")
         elif kind in APIS:
             made = await api_subject(stack, kind)
+        elif kind in PHONES:
+            made = await phone_subject(stack, tmp_path, kind)
         elif kind == "http":
             made = await http_subject(stack)
         elif kind.startswith("mailbox"):
@@ -132,12 +157,12 @@ async def subject(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
 
 
 async def test_it_is_named_for_its_technology(subject: Subject) -> None:
-    assert subject.provider.name in {"smtp", "http", "mailbox", "sandbox", *APIS}
+    assert subject.provider.name in {"smtp", "http", "mailbox", "sandbox", *APIS, *PHONES}
     assert await subject.provider.ready()
 
 
 async def test_many_at_once_all_arrive_once(subject: Subject) -> None:
-    messages = [outbound(subject.channel) for _ in range(300)]
+    messages = [subject.message() for _ in range(300)]
     outcomes = await asyncio.gather(*(subject.provider.send(message) for message in messages))
     assert all(isinstance(outcome, Sent) for outcome in outcomes)
     if subject.arrived is not None:
@@ -145,14 +170,15 @@ async def test_many_at_once_all_arrive_once(subject: Subject) -> None:
 
 
 async def test_every_attempt_has_the_same_key(subject: Subject) -> None:
-    first = outbound(subject.channel)
-    second = outbound(subject.channel, id_=first.notification_id, attempt=2)
+    first = subject.message()
+    second = subject.message(id_=first.notification_id, attempt=2)
     outcomes = [await subject.provider.send(first), await subject.provider.send(second)]
     identifiers = {outcome.provider_message_id for outcome in outcomes if isinstance(outcome, Sent)}
     assert len(outcomes) == 2
     (identifier,) = identifiers
-    assert identifier is not None
-    assert first.message_key in identifier
+    if subject.names_key:
+        assert identifier is not None
+        assert first.message_key in identifier
     if subject.arrived is not None:
         assert await subject.arrived() == [first.message_key] * 2
 
@@ -178,37 +204,37 @@ ODD = [
 @pytest.mark.parametrize("message", ODD, ids=range(len(ODD)))
 async def test_whatever_it_gets_it_has_an_outcome(subject: Subject, message: Outbound) -> None:
     assert isinstance(await subject.provider.send(message), Outcome)
-    assert isinstance(await subject.provider.send(outbound(subject.channel)), Sent)
+    assert isinstance(await subject.provider.send(subject.message()), Sent)
 
 
 async def test_a_bad_one_does_not_harm_its_neighbours(subject: Subject) -> None:
-    good = [outbound(subject.channel) for _ in range(20)]
-    bad = outbound(subject.channel, to="\ud800@x.test")
+    good = [subject.message() for _ in range(20)]
+    bad = subject.message(to="\ud800@x.test")
     outcomes = await asyncio.gather(*(subject.provider.send(message) for message in [*good[:10], bad, *good[10:]]))
     assert [type(outcome) for index, outcome in enumerate(outcomes) if index != 10] == [Sent] * 20
 
 
 async def test_one_that_is_cancelled_leaves_the_others_alone(subject: Subject) -> None:
-    sending = [asyncio.create_task(subject.provider.send(outbound(subject.channel))) for _ in range(60)]
+    sending = [asyncio.create_task(subject.provider.send(subject.message())) for _ in range(60)]
     await asyncio.sleep(0)
     for task in sending[::2]:
         task.cancel()
     results = await asyncio.gather(*sending, return_exceptions=True)
     assert all(isinstance(result, Sent | asyncio.CancelledError) for result in results)
     assert all(isinstance(result, Sent) for result in results[1::2])
-    assert isinstance(await subject.provider.send(outbound(subject.channel)), Sent)
+    assert isinstance(await subject.provider.send(subject.message()), Sent)
 
 
 async def test_closed_it_refuses_and_may_be_closed_again(subject: Subject) -> None:
-    await subject.provider.send(outbound(subject.channel))
+    await subject.provider.send(subject.message())
     await subject.provider.close()
     await subject.provider.close()
-    assert isinstance(await subject.provider.send(outbound(subject.channel)), Retry)
+    assert isinstance(await subject.provider.send(subject.message()), Retry)
     assert not await subject.provider.ready()
 
 
 async def test_closing_lets_what_is_under_way_end(subject: Subject) -> None:
-    sending = [asyncio.create_task(subject.provider.send(outbound(subject.channel))) for _ in range(30)]
+    sending = [asyncio.create_task(subject.provider.send(subject.message())) for _ in range(30)]
     await asyncio.sleep(0)
     await subject.provider.close()
     outcomes = await asyncio.gather(*sending)

@@ -4,10 +4,8 @@ Twilio: https://www.twilio.com/docs/messaging/api/message-resource
 Vonage: https://developer.vonage.com/en/api/messages
 """
 
-import base64
 import json
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
@@ -21,40 +19,19 @@ from twilio.rest import Client
 from vonage import Auth, Vonage
 from vonage_messages.models import Sms, SmsOptions
 
-from angarium.channels.registry import CHANNELS
 from angarium.channels.sms.providers import twilio, vonage
 from angarium.contracts.errors import SettingsError
 from angarium.contracts.statuses import Channel
 from angarium.delivery.outcome import Ambiguous, Configuration, Outcome, Permanent, Retry, Sent
-from angarium.delivery.process import ProviderParts
-from angarium.delivery.provider import Outbound, Provider
-from angarium.delivery.settings import WorkerSettings
-from angarium.platform.clock import SystemClock
-from angarium.platform.http.client.client import ServiceClient
-from angarium.platform.identifiers import Identifiers
+from angarium.delivery.provider import Outbound
 from angarium.platform.settings.values import ProviderUrl
 from angarium.rendering.content import SmsContent
 from tests.support.clock import ManualClock
-from tests.support.mailbox_gateway import quiet_logger
 from tests.support.outbound import outbound
-from tests.support.provider_api import Call, Reply, ScriptedApi, scripted_api
+from tests.support.phone_apis import ACCOUNT, FROM, HANDLERS, KEY, SERVICE, TO, TOKEN, configured
+from tests.support.provider_api import Reply, ScriptedApi, scripted_api
 
-ACCOUNT, KEY, TOKEN, SERVICE = "AC" + "a1" * 16, "SK" + "b2" * 16, "hunter2-token", "MG" + "c3" * 16
-FROM, TO = "+15005550006", "+14155550123"
 TEXTS = ["Your code is 123456", "Grüße, 100 € & mehr = gut + schön", "こんにちは 👋", "a" * 900]
-
-
-@asynccontextmanager
-async def configured(*urls: str) -> AsyncIterator[tuple[Provider, ...]]:
-    """The providers as a worker makes them from its settings."""
-    clock = SystemClock()
-    async with AsyncExitStack() as stack:
-        gateway = ServiceClient("http://gateway", service_token=None, name="gateway")
-        parts = ProviderParts(
-            gateway=gateway, clock=clock, identifiers=Identifiers(clock), logger=quiet_logger(), stack=stack
-        )
-        kit = CHANNELS[Channel.SMS].build_kit(WorkerSettings.load(sms_providers=",".join(urls)), parts)
-        yield tuple(kit.providers)
 
 
 def twilio_url(origin: str, sender: str = FROM, more: str = "") -> str:
@@ -69,35 +46,13 @@ def sms(text: str = "Hello", **changes: Any) -> Outbound:
     return outbound(Channel.SMS, to=TO, content=SmsContent(text), **changes)
 
 
-def twilio_accepts(call: Call) -> Reply:
-    """What the Messages resource asks of a request, and its answer to a good one."""
-    assert (call.method, call.target) == ("POST", f"/2010-04-01/Accounts/{ACCOUNT}/Messages.json")
-    assert call.headers["content-type"] == "application/x-www-form-urlencoded"
-    scheme, _, credentials = call.headers["authorization"].partition(" ")
-    assert scheme == "Basic"
-    assert base64.b64decode(credentials).decode() in {f"{ACCOUNT}:{TOKEN}", f"{KEY}:{TOKEN}"}
-    form = parse_qs(call.body.decode(), strict_parsing=True)
-    assert form["To"] == [TO]
-    assert ("From" in form) != ("MessagingServiceSid" in form)
-    assert 1 <= len(form["Body"][0]) <= 1600
-    return Reply(status=201, body={"sid": "SM" + "d4" * 16, "status": "queued", "error_code": None})
-
-
-def vonage_accepts(call: Call) -> Reply:
-    assert (call.method, call.target) == ("POST", "/v1/messages")
-    assert call.headers["content-type"] == "application/json"
-    assert base64.b64decode(call.headers["authorization"].removeprefix("Basic ")).decode() == f"abcd1234:{TOKEN}"
-    fields = call.json
-    assert (fields["channel"], fields["message_type"], fields["to"]) == ("sms", "text", TO.lstrip("+"))
-    assert fields.keys() <= {"channel", "message_type", "to", "from", "text", "client_ref", "sms", "ttl"}
-    assert len(fields["client_ref"]) <= 100
-    return Reply(status=202, body={"message_uuid": "aaaaaaaa-bbbb-4ccc-8ddd-0123456789ab"})
-
-
 @pytest.mark.parametrize("text", TEXTS)
 @pytest.mark.parametrize("sender", [FROM, SERVICE, "Angarium", "12345"])
 async def test_twilio_gets_what_its_api_asks_for(text: str, sender: str) -> None:
-    async with scripted_api(twilio_accepts) as api, configured(twilio_url(api.origin, sender)) as (provider,):
+    async with (
+        scripted_api(HANDLERS["twilio"]) as api,
+        configured(Channel.SMS, twilio_url(api.origin, sender)) as (provider,),
+    ):
         assert await provider.send(sms(text)) == Sent("201", "SM" + "d4" * 16)
     form = dict(parse_qsl(api.calls[0].body.decode()))
     assert form == {"To": TO, "MessagingServiceSid" if sender == SERVICE else "From": sender, "Body": text}
@@ -105,8 +60,10 @@ async def test_twilio_gets_what_its_api_asks_for(text: str, sender: str) -> None
 
 async def test_twilio_takes_an_api_key_for_an_account() -> None:
     async with (
-        scripted_api(twilio_accepts) as api,
-        configured(f"twilio://{KEY}:{TOKEN}@{FROM}?account={ACCOUNT}&base_url={api.origin}") as (provider,),
+        scripted_api(HANDLERS["twilio"]) as api,
+        configured(Channel.SMS, f"twilio://{KEY}:{TOKEN}@{FROM}?account={ACCOUNT}&base_url={api.origin}") as (
+            provider,
+        ),
     ):
         assert isinstance(await provider.send(sms()), Sent)
 
@@ -114,8 +71,8 @@ async def test_twilio_takes_an_api_key_for_an_account() -> None:
 @pytest.mark.parametrize("text", TEXTS)
 async def test_vonage_gets_what_its_api_asks_for(text: str) -> None:
     message = sms(text)
-    async with scripted_api(vonage_accepts) as api, configured(vonage_url(api.origin)) as (provider,):
-        assert await provider.send(message) == Sent("202", "aaaaaaaa-bbbb-4ccc-8ddd-0123456789ab")
+    async with scripted_api(HANDLERS["vonage"]) as api, configured(Channel.SMS, vonage_url(api.origin)) as (provider,):
+        assert await provider.send(message) == Sent("202", message.message_key)
     fields = api.calls[0].json
     assert (fields["text"], fields["from"], fields["client_ref"]) == (text, "14155550100", message.message_key)
     assert fields["sms"] == {"encoding_type": "unicode" if "こ" in text else "text"}
@@ -245,7 +202,7 @@ VONAGE: Mapping[str, tuple[Reply, Outcome]] = {
 
 
 async def outcome_of(api: ScriptedApi, url: str) -> Outcome:
-    async with configured(url) as (provider,):
+    async with configured(Channel.SMS, url) as (provider,):
         return await provider.send(sms())
 
 
@@ -321,7 +278,7 @@ async def test_a_server_that_is_down_is_the_providers_fault() -> None:
 )
 async def test_a_wrong_url_stops_the_start_with_a_line_that_shows_no_secret(url: str) -> None:
     with pytest.raises(SettingsError) as caught:
-        async with configured(url):
+        async with configured(Channel.SMS, url):
             pass
     text = str(caught.value)
     assert text.startswith("ANGARIUM_SMS_PROVIDERS: ")
@@ -337,13 +294,16 @@ async def test_a_wrong_url_stops_the_start_with_a_line_that_shows_no_secret(url:
     ],
 )  # fmt: skip
 async def test_what_can_never_be_sent_is_refused_before_a_request(message: Outbound) -> None:
-    async with scripted_api() as api, configured(twilio_url(api.origin), vonage_url(api.origin)) as providers:
+    async with (
+        scripted_api() as api,
+        configured(Channel.SMS, twilio_url(api.origin), vonage_url(api.origin)) as providers,
+    ):
         for provider in providers:
             assert isinstance(await provider.send(message), Permanent)
     assert api.calls == []
 
 
 async def test_text_cannot_add_a_field() -> None:
-    async with scripted_api(twilio_accepts) as api, configured(twilio_url(api.origin)) as (provider,):
+    async with scripted_api(HANDLERS["twilio"]) as api, configured(Channel.SMS, twilio_url(api.origin)) as (provider,):
         await provider.send(sms("x&StatusCallback=https://evil.example/&Body=y\r\nTo: z"))
     assert set(parse_qs(api.calls[0].body.decode())) == {"To", "From", "Body"}
