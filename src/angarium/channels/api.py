@@ -15,7 +15,7 @@ import msgspec
 from angarium.channels.answers import AnswerTable, Verdict, failure
 from angarium.delivery.outcome import Ambiguous, Outcome, Permanent, Retry, Sent
 from angarium.delivery.process import ProviderParts
-from angarium.delivery.provider import NoPermit, Outbound, Provider
+from angarium.delivery.provider import Busy, NoPermit, Outbound, Provider
 from angarium.delivery.providers.registry import Factory
 from angarium.platform.clock import Clock
 from angarium.platform.http.api.http1 import PER_ORIGIN
@@ -106,6 +106,8 @@ class ApiProvider:
         try:
             async with self.acquire() as permit:
                 return await permit.send(message)
+        except Busy:
+            raise
         except NoPermit:
             return Retry("the provider is closed", provider_fault=False)
 
@@ -136,7 +138,7 @@ class ApiProvider:
         self._places.release()
 
     async def deliver(self, message: Outbound) -> Outcome:
-        """Try once. Never raises but CancelledError."""
+        """Try once. Never raises but CancelledError; a provider of its own may raise Busy around it."""
         try:
             return await self._attempt(message, again=True)
         except Unsendable as error:

@@ -63,6 +63,10 @@ class FcmApi(PushApi):
             name = ""
         return Sent(str(answer.status), name or None)
 
+    async def close(self) -> None:
+        """End a token request that is under way; idempotent."""
+        await self._token.close()
+
     def renewed(self, request: ApiRequest, answer: ApiAnswer) -> bool:
         """A 401 is a token that has run out or was withdrawn, but for one that names the app's own key at Apple."""
         if answer.status != _UNAUTHORIZED or _APP_KEY in TABLE.error(answer).codes:
