@@ -99,13 +99,13 @@ class ApiProvider:
         self._places = asyncio.Semaphore(at_once)
         self._closed = False
 
-    def acquire(self) -> "_Place":
-        return _Place(self)
+    def acquire(self, message: Outbound) -> "_Place":
+        return _Place(self, message)
 
     async def send(self, message: Outbound) -> Outcome:
         try:
-            async with self.acquire() as permit:
-                return await permit.send(message)
+            async with self.acquire(message) as permit:
+                return await permit.send()
         except Busy:
             raise
         except NoPermit:
@@ -184,8 +184,9 @@ class ApiProvider:
 class _Place:
     """A permit: one of the provider's places."""
 
-    def __init__(self, provider: ApiProvider) -> None:
+    def __init__(self, provider: ApiProvider, message: Outbound) -> None:
         self._provider = provider
+        self._message = message
 
     async def __aenter__(self) -> Self:
         await self._provider.enter()
@@ -196,8 +197,8 @@ class _Place:
     ) -> None:
         self._provider.leave()
 
-    async def send(self, message: Outbound) -> Outcome:
-        return await self._provider.deliver(message)
+    async def send(self) -> Outcome:
+        return await self._provider.deliver(self._message)
 
 
 class ApiProviders:
