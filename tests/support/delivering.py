@@ -19,6 +19,7 @@ from angarium.delivery.composition import ChannelKit, EngineParts, build_engine
 from angarium.delivery.devices import DeadDevices
 from angarium.delivery.outcome import Outcome, Sent
 from angarium.delivery.provider import Address, ImmediatePermit, Outbound
+from angarium.delivery.routing import Router
 from angarium.delivery.unsubscribing import Unsubscribing
 from angarium.directory.port import DirectoryUnavailable
 from angarium.notifications.messages import work_message
@@ -178,6 +179,7 @@ class Bench:
     stop: asyncio.Event
     running: asyncio.Task[None]
     channel: Channel = Channel.EMAIL
+    router: Router = field(kw_only=True)
 
     async def accept(self, count: int = 1, **fields: object) -> list[UUID]:
         """Accept and publish `count` notifications, as the gateway does."""
@@ -235,6 +237,7 @@ async def delivering(
     channel: Channel = Channel.EMAIL,
     first: ScriptedProvider | None = None,
     devices: DeadDevices | None = None,
+    failover_after: timedelta | None = None,
 ) -> AsyncIterator[Bench]:
     """A running engine for `channel` on SQLite and the memory broker; its providers are `first` and `others`.
 
@@ -262,6 +265,7 @@ async def delivering(
         mandatory=mandatory,
         unsubscribing=unsubscribing,
         devices=devices,
+        failover_after=failover_after,
     )
     kit = ChannelKit(channel, [provider, *others], CHANNELS[channel].addresses_of, lambda address: address)
     engine = build_engine(kit, parts, retry_delays=DELAYS, concurrency=concurrency, prefetch=64)
@@ -270,7 +274,19 @@ async def delivering(
     publisher = OutboxPublisher(store=store, broker=broker, logger=logger)
     reader = NotificationReader(sql)
     try:
-        yield Bench(store, broker, reader, publisher, provider, directory, parts.identifiers, stop, running, channel)
+        yield Bench(
+            store,
+            broker,
+            reader,
+            publisher,
+            provider,
+            directory,
+            parts.identifiers,
+            stop,
+            running,
+            channel,
+            router=engine._sending._router,
+        )
     finally:
         stop.set()
         await running

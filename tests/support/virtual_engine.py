@@ -159,7 +159,7 @@ class TimedProvider:
     async def send(self, message: Outbound) -> Outcome:
         self.begun.append(message.notification_id)
         await self.clock.sleep(self.seconds * self.random.uniform(0.5, 1.5))
-        return Retry("451 later") if message.notification_id in self.refused else Sent("250 ok")
+        return Retry("451 later", provider_fault=False) if message.notification_id in self.refused else Sent("250 ok")
 
     async def ready(self) -> bool:
         return True

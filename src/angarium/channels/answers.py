@@ -169,7 +169,7 @@ def failure(error: NotSent | AnswerLost) -> Outcome:
         case Forbidden():
             return Permanent(str(error), code="invalid_address")
         case NotSent():
-            return Retry(str(error))
+            return Retry(str(error), unreachable=True)
         case AnswerLost():
             return Ambiguous(str(error))
 

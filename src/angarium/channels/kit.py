@@ -7,7 +7,7 @@ from angarium.delivery.composition import ChannelKit
 from angarium.delivery.preparation import AddressesOf, CheckAddress
 from angarium.delivery.process import ProviderParts
 from angarium.delivery.providers.mailbox import MailboxProvider
-from angarium.delivery.providers.registry import Factory, build_providers, without_parameters
+from angarium.delivery.providers.registry import Factory, build_providers, describe_providers, without_parameters
 from angarium.delivery.providers.sandbox import SandboxProvider
 from angarium.delivery.settings import WorkerSettings
 
@@ -35,7 +35,6 @@ def make_kit(
         "sandbox": without_parameters(SandboxProvider),
     }
     variable = f"ANGARIUM_{channel.upper()}_PROVIDERS"
-    providers = build_providers(
-        settings.providers(channel), factories, variable=variable, production=settings.production
-    )
-    return ChannelKit(channel, providers, addresses_of, check_address)
+    urls = settings.providers(channel)
+    providers = build_providers(urls, factories, variable=variable, production=settings.production)
+    return ChannelKit(channel, providers, addresses_of, check_address, describe_providers(channel, urls))

@@ -7,7 +7,7 @@ from typing import NoReturn
 from cyclopts import App, CycloptsError
 
 from angarium import __version__
-from angarium.cli import dead_letters, keys, notifications, processes, prune, templates, tenants, users
+from angarium.cli import dead_letters, keys, notifications, processes, providers, prune, templates, tenants, users
 from angarium.cli.output import printable
 from angarium.contracts.errors import AngariumError, SettingsError
 
@@ -25,6 +25,7 @@ prune.register(app)
 app.command(keys.app)
 app.command(tenants.app)
 app.command(dead_letters.app)
+app.command(providers.app)
 app.command(templates.app)
 app.command(users.app)
 

@@ -14,6 +14,7 @@ class Scope(StrEnum):
     USERS_WRITE = "users:write"
     TEMPLATES_READ = "templates:read"
     TEMPLATES_WRITE = "templates:write"
+    PROVIDERS_MANAGE = "providers:manage"
     ADMIN = "admin"  # all of them
 
 

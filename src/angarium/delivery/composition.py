@@ -6,6 +6,9 @@ from datetime import timedelta
 
 from angarium.contracts.crash_points import CrashPoint
 from angarium.contracts.statuses import Channel
+from angarium.delivery.breakers.breaker import Breaker
+from angarium.delivery.breakers.keeper import BreakerKeeper, Kept
+from angarium.delivery.breakers.local import LocalBreaker
 from angarium.delivery.burying import Burying
 from angarium.delivery.claiming import Claiming
 from angarium.delivery.crashing import with_crash_point
@@ -16,14 +19,17 @@ from angarium.delivery.leases import LeaseKeeper
 from angarium.delivery.parking import Parking
 from angarium.delivery.preparation import AddressesOf, CheckAddress, Preparation
 from angarium.delivery.provider import Provider
+from angarium.delivery.providers.registry import numbered
 from angarium.delivery.providers.sandbox import SandboxProvider
 from angarium.delivery.recording import Recorder
 from angarium.delivery.results import Results
-from angarium.delivery.routing import Router
+from angarium.delivery.routing import Route, Router
 from angarium.delivery.sending import Sending
 from angarium.delivery.slots import Slots
 from angarium.delivery.unsubscribing import Unsubscribing
 from angarium.directory.port import Contacts, Templates
+from angarium.notifications.providers.model import Configured
+from angarium.notifications.providers.store import ProviderStore
 from angarium.notifications.publisher import OutboxPublisher
 from angarium.notifications.store.port import NotificationStore
 from angarium.platform.broker.port import Broker, Topology
@@ -33,15 +39,22 @@ from angarium.platform.telemetry.logging import Logger
 from angarium.platform.telemetry.metrics import Metrics
 from angarium.rendering.renderer import Renderer
 
+_ON_DEMAND = frozenset({"mailbox", "sandbox"})
+"""Providers for development: they are down when somebody wants them to be, and a breaker would be in the way."""
+
 
 @dataclass(frozen=True, slots=True)
 class ChannelKit:
-    """What a channel brings: its providers in order of preference, where it reaches a user, and its address check."""
+    """What a channel brings: its providers in order of preference, where it reaches a user, and its address check.
+
+    `configured` says more about each provider, in the same order; without it they are called by their technology.
+    """
 
     channel: Channel
     providers: Sequence[Provider]
     addresses_of: AddressesOf
     check_address: CheckAddress
+    configured: Sequence[Configured] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +76,9 @@ class EngineParts:
     mandatory: frozenset[str] = frozenset()
     unsubscribing: Unsubscribing | None = None
     devices: DeadDevices | None = None
+    providers: ProviderStore | None = None
+    """The state of providers that all workers share; None: each process has its own."""
+    failover_after: timedelta | None = None
 
 
 def build_engine(
@@ -73,6 +89,8 @@ def build_engine(
     Messages being sent count as held, so `prefetch` is at least `concurrency`.
     """
     clock, logger, store = parts.clock, parts.logger, parts.store
+    router, keeper = _routes(kit, parts)
+    sandbox = Route(provider=SandboxProvider(), name="sandbox", breaker=LocalBreaker(clock, automatic=False))
     results = Results(clock, parts.identifiers)
     slots = Slots(concurrency, clock)
     leases = LeaseKeeper(store=store, clock=clock, logger=logger)
@@ -118,8 +136,8 @@ def build_engine(
         ),
         preparation=preparation,
         sending=Sending(
-            router=Router([with_crash_point(provider, parts.crash_at) for provider in kit.providers], clock),
-            sandbox=Router([SandboxProvider()], clock),
+            router=router,
+            sandbox=Router([sandbox], clock),
             results=results,
             changed=preparation.changed,
             leases=leases,
@@ -128,6 +146,7 @@ def build_engine(
             logger=logger,
             unsubscribing=parts.unsubscribing,
             devices=parts.devices if kit.channel is Channel.PUSH else None,
+            failover_after=parts.failover_after,
         ),
         recorder=Recorder(
             store=store,
@@ -140,7 +159,32 @@ def build_engine(
             logger=logger,
         ),
         leases=leases,
+        breakers=keeper,
         slots=slots,
         clock=clock,
         logger=logger,
     )
+
+
+def _routes(kit: ChannelKit, parts: EngineParts) -> tuple[Router, BreakerKeeper | None]:
+    """The way to each provider, and what keeps their breakers in step with those of other workers."""
+    clock, store = parts.clock, parts.providers
+    names = [one.name for one in kit.configured] or numbered([provider.name for provider in kit.providers])
+    weights = [one.weight for one in kit.configured] or [None] * len(names)
+    make = LocalBreaker if store is None else Breaker
+    routes = [
+        Route(
+            provider=with_crash_point(provider, parts.crash_at),
+            name=name,
+            breaker=make(clock, automatic=provider.name not in _ON_DEMAND),
+            weight=weight,
+        )
+        for provider, name, weight in zip(kit.providers, names, weights, strict=True)
+    ]
+    if store is None or not kit.configured:
+        return Router(routes, clock), None
+    kept = [Kept(one, route.breaker) for one, route in zip(kit.configured, routes, strict=True)]
+    keeper = BreakerKeeper(
+        kept, store=store, worker=parts.worker, clock=clock, metrics=parts.metrics, logger=parts.logger
+    )
+    return Router(routes, clock), keeper

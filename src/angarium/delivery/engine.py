@@ -1,14 +1,15 @@
 """The engine of every channel worker: claim → check → render → send → record → settle."""
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from angarium.contracts.messages import light_queue, urgent_queue, work_queue
 from angarium.contracts.statuses import Channel
+from angarium.delivery.breakers.keeper import BreakerKeeper
 from angarium.delivery.burying import Burying
 from angarium.delivery.claiming import Claiming
 from angarium.delivery.held import BatchHeld, Held
@@ -51,6 +52,7 @@ class Engine:
         slots: Slots,
         clock: Clock,
         logger: Logger,
+        breakers: BreakerKeeper | None = None,
     ) -> None:
         self._channel = channel
         self._prefetch = prefetch
@@ -62,6 +64,7 @@ class Engine:
         self._recorder = recorder
         self._leases = leases
         self._slots = slots
+        self._breakers = breakers
         self._clock = clock
         self._logger = logger
         self._tasks: set[asyncio.Task[None]] = set()
@@ -75,6 +78,8 @@ class Engine:
         async with AsyncExitStack() as stack:
             keeper = asyncio.create_task(self._kept("leases", self._leases.run))
             stack.push_async_callback(_end, [keeper])
+            if self._breakers is not None:
+                await stack.enter_async_context(self._breakers_in_step(self._breakers))
             consumers = {lane: await self._open(stack, queue(self._channel)) for lane, queue in _QUEUES}
             stack.push_async_callback(_end, self._tasks)
             stopped = asyncio.create_task(stop.wait())
@@ -96,6 +101,17 @@ class Engine:
             return None
         since = f"{seconds / 60:.0f} minutes"
         return f"{self._channel} messages wait, and no send has finished for {since}: every slot is held"
+
+    @asynccontextmanager
+    async def _breakers_in_step(self, breakers: BreakerKeeper) -> AsyncIterator[None]:
+        """Keep breakers in step with other workers, from a first look on."""
+        await breakers.once()
+        keeping = asyncio.create_task(self._kept("breakers", breakers.run))
+        try:
+            yield
+        finally:
+            await _end([keeping])
+            await breakers.leave()
 
     async def _open(self, stack: AsyncExitStack, queue: str) -> Consumer:
         return await stack.enter_async_context(self._broker.consume(queue, prefetch=self._prefetch))

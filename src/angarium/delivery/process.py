@@ -19,6 +19,7 @@ from angarium.directory.built_in.templates import WithBuiltIn
 from angarium.directory.contacts import RestContacts
 from angarium.directory.preference_links import links_of
 from angarium.directory.templates import RestTemplates
+from angarium.notifications.providers.store import ProviderStore
 from angarium.notifications.store.crashing import with_crash_point
 from angarium.notifications.store.open import open_store
 from angarium.notifications.topology import topology_of
@@ -26,6 +27,7 @@ from angarium.platform.auth.development import service_token_of
 from angarium.platform.broker.opening import open_broker
 from angarium.platform.cache.opening import open_cache
 from angarium.platform.clock import Clock, SystemClock
+from angarium.platform.database.engine import open_engine
 from angarium.platform.http.client.client import ServiceClient
 from angarium.platform.http.frame.health import Check, Health, answers, probe_app
 from angarium.platform.http.server.server import reserve, serve
@@ -129,6 +131,10 @@ async def _open(
         )
         stack.push_async_callback(opened.close)
         store = with_crash_point(opened, settings.crash_at)
+        providers_engine = open_engine(
+            settings.notifications_database_url, pool_size=1, setting="ANGARIUM_NOTIFICATIONS_DATABASE_URL"
+        )
+        stack.push_async_callback(providers_engine.dispose)
         cache = open_cache(settings.cache_url, clock=clock, logger=logger)
         stack.push_async_callback(cache.close)
         broker = open_broker(settings.broker_url, clock=clock, logger=logger)
@@ -152,6 +158,8 @@ async def _open(
             logger=logger,
             worker=worker_name(),
             crash_at=settings.crash_at,
+            providers=ProviderStore(providers_engine, clock),
+            failover_after=settings.failover_after,
             mandatory=frozenset(settings.mandatory_categories),
             unsubscribing=unsubscribing_of(settings, links_of(settings, service_token_of(settings), clock), logger),
             devices=await stack.enter_async_context(DeadDevices(clients["users"], clock, logger).removing()),

@@ -1,84 +1,121 @@
 """Which provider takes an attempt."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
+from hashlib import blake2b
+from math import log
+from uuid import UUID
 
+from angarium.delivery.breakers.breaker import Breaker
+from angarium.delivery.breakers.local import LocalBreaker
 from angarium.delivery.provider import Address, Provider, Selective, service
 from angarium.platform.clock import Clock
 
-PAUSE = timedelta(seconds=30)
-"""How long a provider that refuses us (credentials, account) is left alone."""
+PAUSE = timedelta(seconds=10)
+"""How long a notification waits whose providers are all left alone."""
+_MOST_SERVICES = 1000
+"""Breakers of services behind a provider: recipients choose them, so there is no end to them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Route:
+    """One configured provider: what it is called, its breaker, and its weight among the others (None: by order)."""
+
+    provider: Provider
+    name: str
+    breaker: Breaker
+    weight: int | None = None
 
 
 class Router:
     """Providers in their order of preference; after a retryable answer the next attempt takes the next one.
 
-    Only those that take the address count. A pause is of one service behind a provider.
+    Only those that take the address count. With weights the order differs from notification to notification, in
+    proportion to them, and is the same at each of its attempts (weighted rendezvous hashing). A provider whose breaker
+    is open is passed over.
     """
 
-    def __init__(self, providers: Sequence[Provider], clock: Clock) -> None:
-        self._providers = tuple(providers)
-        self._selective = tuple(provider if isinstance(provider, Selective) else None for provider in providers)
-        self._every = tuple(range(len(self._providers))) if not any(self._selective) else None
+    def __init__(self, routes: Sequence[Route], clock: Clock) -> None:
+        self.routes = tuple(routes)
+        selective = [route.provider if isinstance(route.provider, Selective) else None for route in routes]
+        self._selective = tuple(selective)
+        self._all = self.routes if not any(selective) else None
+        self._weighted = any(route.weight is not None for route in routes)
         self._clock = clock
-        self._names = _numbered([provider.name for provider in providers])
-        self._paused_until: dict[tuple[int, str], float] = {}
+        self._services: dict[tuple[str, str], LocalBreaker] = {}
 
-    def choose(self, attempt: int, address: Address, only: str | None = None) -> Provider | None:
-        """The provider for attempt number `attempt` (from 1); None: none takes `address`, or each is paused.
+    def choose(
+        self,
+        attempt: int,
+        address: Address,
+        *,
+        key: UUID,
+        only: str | None = None,
+        without: Collection[Route] = (),
+    ) -> Route | None:
+        """The provider for attempt number `attempt` (from 1) of notification `key`.
 
+        None: none takes `address`, or each that does has an open breaker or is in `without`.
         `only`: the name of the one that may have taken the message already, so that no other can send it a second
-        time; None where that one is paused. A name that is not configured, or does not take `address`, does not count.
+        time; None where that one is open. A name that is not configured, or does not take `address`, does not count.
         """
-        fitting = self._every if self._every is not None else self._fitting(address)
+        fitting = self._all if self._all is not None else self._fitting(address)
         if only is not None:
-            fitting = tuple(index for index in fitting if self._names[index] == only) or fitting
+            fitting = tuple(route for route in fitting if route.name == only) or fitting
+        if self._weighted and len(fitting) > 1:
+            fitting = tuple(sorted(fitting, key=_score_for(key)))
         count = len(fitting)
+        slow: Route | None = None
         for step in range(attempt - 1, attempt - 1 + count):
-            index = fitting[step % count]
-            if not self._paused_until or not self._is_paused(index, address):
-                return self._providers[index]
-        return None
+            route = fitting[step % count]
+            breaker = self.breaker(route, address)
+            if route in without or not breaker.admits():
+                continue
+            if not breaker.pace.ramping:
+                return route
+            slow = slow or route  # it has just come back: another one takes what it should not be met with yet
+        return slow
+
+    def breaker(self, route: Route, address: Address) -> Breaker:
+        """The breaker of what `address` leads to: the provider, or one of several services behind it."""
+        name = service(route.provider, address) if self._all is None else ""
+        if not name:
+            return route.breaker
+        found = self._services.get((route.name, name))
+        if found is None:
+            if len(self._services) >= _MOST_SERVICES:
+                del self._services[next(iter(self._services))]
+            found = self._services[route.name, name] = LocalBreaker(self._clock)
+        return found
 
     def serves(self, address: Address) -> bool:
         """Whether one of the providers takes `address`."""
-        return self._every is not None or bool(self._fitting(address))
-
-    def name(self, provider: Provider) -> str:
-        """What `provider` is called in the timeline and in metrics: `smtp`, the second one `smtp-2`."""
-        return self._names[self._providers.index(provider)]
-
-    def pause(self, provider: Provider, address: Address) -> None:
-        """Leave the service that `address` leads to alone for `PAUSE`."""
-        now = self._clock.monotonic()
-        self._paused_until = {paused: until for paused, until in self._paused_until.items() if until > now}
-        self._paused_until[self._service(self._providers.index(provider), address)] = now + PAUSE.total_seconds()
+        return self._all is not None or bool(self._fitting(address))
 
     async def ready(self) -> bool:
         """Whether one of them could be used now."""
-        return any([await provider.ready() for provider in self._providers])
+        return any([await route.provider.ready() for route in self.routes])
 
     async def close(self) -> None:
         """Close every provider."""
-        for provider in self._providers:
-            await provider.close()
+        for route in self.routes:
+            await route.provider.close()
 
-    def _fitting(self, address: Address) -> tuple[int, ...]:
+    def _fitting(self, address: Address) -> tuple[Route, ...]:
         return tuple(
-            index for index, selective in enumerate(self._selective) if selective is None or selective.takes(address)
+            route
+            for route, selective in zip(self.routes, self._selective, strict=True)
+            if selective is None or selective.takes(address)
         )
 
-    def _is_paused(self, index: int, address: Address) -> bool:
-        return self._paused_until.get(self._service(index, address), 0.0) > self._clock.monotonic()
 
-    def _service(self, index: int, address: Address) -> tuple[int, str]:
-        return index, service(self._providers[index], address)
+def _score_for(key: UUID) -> Callable[[Route], float]:
+    """Sorts first what has the most weight for `key`; a provider without a weight counts as 1."""
 
+    def score(route: Route) -> float:
+        digest = blake2b(key.bytes + route.name.encode(), digest_size=8).digest()
+        share = (int.from_bytes(digest) + 1) / (2**64 + 1)
+        return -log(share) / (route.weight or 1)
 
-def _numbered(names: Sequence[str]) -> Sequence[str]:
-    """Each name once: the second `smtp` is `smtp-2`."""
-    taken: list[str] = []
-    for name in names:
-        number = names[: len(taken)].count(name) + 1
-        taken.append(name if number == 1 else f"{name}-{number}")
-    return taken
+    return score

@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from datetime import timedelta
 
+from angarium.contracts.providers import BreakerState
 from angarium.delivery.devices import DeadDevices
 from angarium.delivery.leases import LeaseKeeper
 from angarium.delivery.outcome import Ambiguous, Configuration, Outcome, Retry, outcome_word, strength
-from angarium.delivery.provider import Address, Busy, NoPermit, Outbound, Permit, Provider
+from angarium.delivery.permits import Bounded, Paced
+from angarium.delivery.provider import Address, Busy, NoPermit, Outbound, Permit
 from angarium.delivery.results import Attempt, Results
-from angarium.delivery.routing import PAUSE, Router
+from angarium.delivery.routing import PAUSE, Route, Router
 from angarium.delivery.unsubscribing import Unsubscribing
 from angarium.delivery.waiting import WaitCut, Waiting
 from angarium.delivery.work import Ready
@@ -44,6 +46,7 @@ class Sending:
         logger: Logger,
         unsubscribing: Unsubscribing | None = None,
         devices: DeadDevices | None = None,
+        failover_after: timedelta | None = None,
     ) -> None:
         self._router = router
         self._sandbox = sandbox
@@ -56,6 +59,7 @@ class Sending:
         self._logger = logger
         self._unsubscribing = unsubscribing
         self._devices = devices
+        self._failover_after = failover_after
         self._waiting = Waiting()
 
     @contextmanager
@@ -68,16 +72,10 @@ class Sending:
         """Try once. Never raises but CancelledError."""
         claimed = ready.claimed
         router = self._sandbox if claimed.test else self._router
-        only = _only(claimed)
         if len(ready.addresses) == 1:
-            address = ready.addresses[0]
-            provider = router.choose(claimed.attempt, address, only)
-            made = [] if provider is None else [await self._attempt(router, provider, ready, address)]
+            made = [await self._routed(router, ready, ready.addresses[0])]
         else:
-            routes = [(router.choose(claimed.attempt, address, only), address) for address in ready.addresses]
-            made = await asyncio.gather(
-                *(self._attempt(router, provider, ready, address) for provider, address in routes if provider)
-            )
+            made = await asyncio.gather(*(self._routed(router, ready, address) for address in ready.addresses))
         attempts = [one for one in made if isinstance(one, Attempt)]
         if not attempts:
             return next((one for one in made if isinstance(one, Result)), None) or self._nowhere(router, ready)
@@ -94,25 +92,63 @@ class Sending:
         self._logger.warning("provider.missing", channel=ready.claimed.channel, platforms=platforms)
         return self._results.failed(ready.claimed, Reason("no_provider", f"no provider for devices of {platforms}"))
 
-    async def _attempt(self, router: Router, provider: Provider, ready: Ready, address: Address) -> Attempt | Result:
-        """The attempt at one address; a result where it came to none."""
+    async def _routed(self, router: Router, ready: Ready, address: Address) -> Attempt | Result | None:
+        """The attempt at one address, at the first provider that can take it now.
+
+        A result where it came to none; None where no provider can take it.
+        """
+        claimed = ready.claimed
+        passed: list[Route] = []
+        while True:
+            route = router.choose(claimed.attempt, address, key=claimed.id, only=_only(claimed), without=passed)
+            if route is None:
+                return None
+            breaker = router.breaker(route, address)
+            probe = breaker.begin()
+            made = await self._attempt(router, route, ready, address, probe=probe)
+            if isinstance(made, Attempt):
+                self._learn(router, route, ready, address, made, probe=probe)
+                return made
+            if probe:
+                breaker.withdrawn()
+            if made is not None:
+                return made
+            passed.append(route)
+
+    async def _attempt(
+        self, router: Router, route: Route, ready: Ready, address: Address, *, probe: bool
+    ) -> Attempt | Result | None:
+        """The attempt at one provider; a result where it came to none; None where another one should take it."""
         try:
-            permit = provider.acquire(self._outbound(ready, address))
+            permit = self._permit(router, route, ready, address)
             granted = await self._waiting.entered(permit)
+        except TimeoutError:
+            return None
         except (WaitCut, NoPermit):
             return self._results.deferred(ready.claimed, _AT_ONCE)
         except Exception as error:
-            self._logger.exception("provider.raised", provider=provider.name)
-            return Attempt(router.name(provider), Retry(_internal(error)), self._clock.now(), 0)
+            self._logger.exception("provider.raised", provider=route.name)
+            return Attempt(route.name, Retry(_internal(error)), self._clock.now(), 0)
         try:
-            made = await self._unwanted(ready) or await self._tried(router.name(provider), granted)
+            if not probe and router.breaker(route, address).state is not BreakerState.CLOSED:
+                return None  # it opened while this one waited
+            return await self._unwanted(ready) or await self._tried(route.name, granted)
         except Busy as busy:
             return self._results.deferred(ready.claimed, busy.wait)
         finally:
             await permit.__aexit__(None, None, None)
-        if isinstance(made, Attempt):
-            self._learn(router, provider, ready, address, made)
-        return made
+
+    def _permit(
+        self, router: Router, route: Route, ready: Ready, address: Address
+    ) -> AbstractAsyncContextManager[Permit]:
+        """The provider's permit, behind its pace; the wait is bounded where another provider could take the message."""
+        permit = route.provider.acquire(self._outbound(ready, address))
+        pace = router.breaker(route, address).pace
+        if pace.limited:
+            permit = Paced(permit, pace)
+        if self._failover_after is not None and len(router.routes) > 1 and not ready.claimed.doubtful:
+            permit = Bounded(permit, self._failover_after)
+        return permit
 
     async def _unwanted(self, ready: Ready) -> Result | None:
         """Why it must not be sent now; None: it may be."""
@@ -160,12 +196,14 @@ class Sending:
             expires_at=claimed.expires_at,
         )
 
-    def _learn(self, router: Router, provider: Provider, ready: Ready, address: Address, attempt: Attempt) -> None:
-        """What an answer says beyond this notification: about our account, or about a device."""
+    def _learn(
+        self, router: Router, route: Route, ready: Ready, address: Address, attempt: Attempt, *, probe: bool
+    ) -> None:
+        """What an answer says beyond this notification: about the provider, our account, or a device."""
         if router is self._sandbox:  # it only acts as if; another test must not wait for that
             return
+        router.breaker(route, address).answered(attempt.outcome, probe=probe)
         if isinstance(attempt.outcome, Configuration):
-            router.pause(provider, address)
             self._logger.error("provider.misconfigured", provider=attempt.provider, answer=attempt.outcome.answer)
         if self._devices is not None:
             self._devices.answered(attempt.provider, ready.claimed, address, attempt.outcome)
@@ -174,8 +212,11 @@ class Sending:
         """How long a notification waits whose provider refuses us: not long, where another one is there."""
         if router is self._sandbox:
             return PAUSE
-        attempt, only = ready.claimed.attempt, _only(ready.claimed)
-        another = any(router.choose(attempt, address, only) is not None for address in ready.addresses)
+        claimed = ready.claimed
+        another = any(
+            router.choose(claimed.attempt, address, key=claimed.id, only=_only(claimed)) is not None
+            for address in ready.addresses
+        )
         return timedelta(seconds=1) if another else PAUSE
 
 

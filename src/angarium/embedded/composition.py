@@ -268,6 +268,8 @@ def _engine_parts(
         mandatory=frozenset(settings.mandatory_categories),
         unsubscribing=unsubscribing_of(settings, links_of(settings, shared.service_token, shared.clock), shared.logger),
         devices=devices,
+        providers=shared.providers,
+        failover_after=settings.failover_after,
     )
 
 

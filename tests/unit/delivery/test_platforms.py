@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -10,14 +11,18 @@ import pytest
 from angarium.contracts.crash_points import CrashPoint
 from angarium.contracts.statuses import Channel
 from angarium.contracts.users import ContactDevice, Platform
+from angarium.delivery import routing
+from angarium.delivery.breakers.breaker import MISCONFIGURED
+from angarium.delivery.breakers.local import LocalBreaker
 from angarium.delivery.crashing import with_crash_point
 from angarium.delivery.outcome import Ambiguous, Configuration, Outcome, Permanent, Retry, Sent
-from angarium.delivery.provider import Address
-from angarium.delivery.routing import PAUSE, Router
+from angarium.delivery.provider import Address, Provider
+from angarium.delivery.routing import Route, Router
 from tests.support.clock import ManualClock
 from tests.support.delivering import Bench, PlatformProvider, ScriptedProvider, delivering
 
 SENT = Sent("200", "id")
+KEY = UUID(int=1)
 
 
 def only(*platforms: Platform, name: str | None = None, answers: Sequence[Outcome] = ()) -> PlatformProvider:
@@ -129,26 +134,37 @@ def address(token: str, platform: Platform = "webpush") -> Address:
     return Address(token, platform=platform)
 
 
+def way(provider: Provider, clock: ManualClock, **more: Any) -> Route:
+    return Route(provider=provider, name=provider.name, breaker=LocalBreaker(clock), **more)
+
+
 @pytest.mark.parametrize("crash_point", [None, CrashPoint.AFTER_SEND])
-def test_a_pause_is_of_one_service_behind_a_provider(crash_point: CrashPoint | None) -> None:
+def test_a_breaker_is_of_one_service_behind_a_provider(crash_point: CrashPoint | None) -> None:
     clock = ManualClock()
-    provider = with_crash_point(only("webpush"), crash_point)
-    router = Router([provider], clock)
-    router.pause(provider, address("m1"))
-    assert router.choose(1, address("m2")) is None, "of the same service"
-    assert router.choose(1, address("g1")) is provider
+    route = way(with_crash_point(only("webpush"), crash_point), clock)
+    router = Router([route], clock)
+    router.breaker(route, address("m1")).answered(Configuration("403"), probe=False)
+    assert router.choose(1, address("m2"), key=KEY) is None, "of the same service"
+    assert router.choose(1, address("g1"), key=KEY) is route
     assert router.serves(address("m1"))
     assert not router.serves(address("f1", "fcm"))
-    assert router.choose(1, address("f1", "fcm")) is None
+    assert router.choose(1, address("f1", "fcm"), key=KEY) is None
 
 
-async def test_a_pause_ends_and_is_forgotten() -> None:
+async def test_a_service_that_refused_us_is_tried_again_after_its_pause() -> None:
     clock = ManualClock()
-    provider = only("webpush")
-    router = Router([provider], clock)
-    for letter in "abc":
-        router.pause(provider, address(letter))
-    await clock.advance(PAUSE.total_seconds())
-    assert router.choose(1, address("a")) is provider
-    router.pause(provider, address("d"))
-    assert len(router._paused_until) == 1
+    route = way(only("webpush"), clock)
+    router = Router([route], clock)
+    router.breaker(route, address("a")).answered(Configuration("403"), probe=False)
+    await clock.advance(MISCONFIGURED[0].total_seconds())
+    assert router.choose(1, address("a"), key=KEY) is route
+
+
+def test_breakers_of_services_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(routing, "_MOST_SERVICES", 2)
+    clock = ManualClock()
+    route = way(only("webpush"), clock)
+    router = Router([route], clock)
+    for letter in "abcd":
+        router.breaker(route, address(letter))
+    assert len(router._services) == 2

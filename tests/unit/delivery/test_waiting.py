@@ -14,10 +14,11 @@ from angarium.contracts.errors import Transient
 from angarium.contracts.notifications import NotificationView
 from angarium.contracts.users import Preferences
 from angarium.delivery import preparation
+from angarium.delivery.breakers.local import LocalBreaker
 from angarium.delivery.leases import LEASE, MARGIN, LeaseKeeper
 from angarium.delivery.outcome import Ambiguous, Configuration, Outcome, Retry, Sent
 from angarium.delivery.provider import Address, Busy, ImmediatePermit, NoPermit, Outbound
-from angarium.delivery.routing import PAUSE, Router
+from angarium.delivery.routing import PAUSE, Route, Router
 from angarium.delivery.waiting import WaitCut, Waiting
 from tests.support.clock import ManualClock
 from tests.support.delivering import Bench, ScriptedProvider, delivering
@@ -332,17 +333,17 @@ async def test_after_a_lost_answer_the_same_provider_is_asked(tmp_path: Path, an
 
 def test_a_paused_provider_in_doubt_is_waited_for() -> None:
     clock = ManualClock()
-    one, two = ScriptedProvider(name="smtp"), ScriptedProvider(name="smtp")
-    two.waiting = 1  # equal otherwise
-    router = Router([one, two, ScriptedProvider(name="ses")], clock)
-    assert [router.name(provider) for provider in (one, two)] == ["smtp", "smtp-2"]
-    to = Address("ann@example.com")
-    assert router.choose(1, to) is one
-    assert router.choose(1, to, "smtp-2") is two
-    assert router.choose(1, to, "no longer configured") is one
-    router.pause(two, to)
-    assert router.choose(1, to, "smtp-2") is None
-    assert router.choose(2, to) is not two
+    one, two, three = (
+        Route(provider=ScriptedProvider(), name=name, breaker=LocalBreaker(clock)) for name in ("smtp", "smtp-2", "ses")
+    )
+    router = Router([one, two, three], clock)
+    to, key = Address("ann@example.com"), uuid4()
+    assert router.choose(1, to, key=key) is one
+    assert router.choose(1, to, key=key, only="smtp-2") is two
+    assert router.choose(1, to, key=key, only="no longer configured") is one
+    two.breaker.answered(Configuration("535 no"), probe=False)
+    assert router.choose(1, to, key=key, only="smtp-2") is None
+    assert router.choose(2, to, key=key) is three
 
 
 async def test_a_pause_after_a_lost_answer_sends_to_no_other(tmp_path: Path) -> None:

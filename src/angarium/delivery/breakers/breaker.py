@@ -21,7 +21,7 @@ from angarium.delivery.outcome import Ambiguous, Configuration, Outcome, Permane
 from angarium.notifications.providers.model import ProviderState
 from angarium.platform.clock import Clock
 
-PAUSES: Sequence[timedelta] = tuple(timedelta(seconds=seconds) for seconds in (5, 10, 20, 40, 60))
+PAUSES: Sequence[timedelta] = tuple(timedelta(seconds=seconds) for seconds in (2, 4, 8, 16, 30))
 """How long the breaker stays open after each trip in a row; the last one repeats."""
 MISCONFIGURED: Sequence[timedelta] = (timedelta(seconds=30),)
 """The same where the provider refuses our credentials or account: only an operator can help."""
@@ -45,9 +45,12 @@ Change = Open | Close
 
 
 class Breaker:
-    """Decides whether a provider may be used now. Not safe across threads."""
+    """Decides whether a provider may be used now. Not safe across threads.
 
-    def __init__(self, clock: Clock) -> None:
+    One that is not `automatic` is opened and closed by operators alone: the provider fails on demand, as `sandbox`.
+    """
+
+    def __init__(self, clock: Clock, *, automatic: bool = True) -> None:
         self.pace = Pace(clock)
         self.state = BreakerState.CLOSED
         self.change: Change | None = None
@@ -59,6 +62,7 @@ class Breaker:
         self._others = Counts()
         self._probes = 0
         self._probing = False
+        self._automatic = automatic
 
     @property
     def counts(self) -> Counts:
@@ -89,6 +93,8 @@ class Breaker:
     def answered(self, outcome: Outcome, *, probe: bool) -> None:
         """An attempt ended in `outcome`."""
         fault = self._window.add(outcome)
+        if not self._automatic:
+            return
         if isinstance(outcome, Configuration):
             self._trip(f"refused us: {outcome.answer}", MISCONFIGURED, probed=probe)
         elif probe:

@@ -51,6 +51,11 @@ class Pace:
         return self._rate() is not None
 
     @property
+    def ramping(self) -> bool:
+        """Whether the provider has just come back, and one more send would have to wait for that."""
+        return self._ramp is not None and self.wait() > 0
+
+    @property
     def waiting(self) -> int:
         """How many sends wait for their turn."""
         return self._waiting

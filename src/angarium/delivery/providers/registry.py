@@ -3,11 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from angarium.contracts.errors import SettingsError
+from angarium.contracts.providers import provider_id_of
+from angarium.contracts.statuses import Channel
 from angarium.delivery.provider import Provider
+from angarium.notifications.providers.model import Configured
 from angarium.platform.settings.values import ProviderUrl, is_private_origin
 
 Factory = Callable[[ProviderUrl], Provider]
-_UNSUPPORTED = ("name", "rate", "weight", "webhook_key")
+_UNSUPPORTED = ("webhook_key",)
 """Parameters of every provider's URL that are parsed, but have no effect yet."""
 
 
@@ -32,6 +35,38 @@ def build_providers(
         except ValueError as error:
             raise SettingsError(f"{variable}: {url.scheme}:// {error}") from None
     return providers
+
+
+def describe_providers(channel: Channel, urls: Sequence[ProviderUrl]) -> Sequence[Configured]:
+    """What the URLs say about each provider besides how to reach it, in order.
+
+    A provider without `name` is called by its scheme, with a number where that is taken.
+    """
+    names = numbered([url.name or url.scheme for url in urls])
+    return [
+        Configured(
+            provider_id=provider_id_of(channel, name),
+            channel=channel,
+            name=name,
+            scheme=url.scheme,
+            position=position,
+            weight=url.weight,
+            rate=None if url.rate is None else url.rate.per_second,
+        )
+        for position, (url, name) in enumerate(zip(urls, names, strict=True), start=1)
+    ]
+
+
+def numbered(names: Sequence[str]) -> Sequence[str]:
+    """Each name once: the second `smtp` is `smtp-2`."""
+    taken: list[str] = []
+    for name in names:
+        number, free = 1, name
+        while free in taken:
+            number += 1
+            free = f"{name}-{number}"
+        taken.append(free)
+    return taken
 
 
 def without_parameters(make: Callable[[], Provider]) -> Factory:

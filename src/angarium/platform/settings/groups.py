@@ -220,6 +220,7 @@ class ProviderSettings(Settings):
     sms_providers: ProviderUrls = Field(default=parse_provider_urls("mailbox://"), repr=False)
     webhook_providers: ProviderUrls = Field(default=parse_provider_urls("mailbox://"), repr=False)
     email_from: str = "Angarium <notify@localhost>"
+    failover_after: Period = None
     worker_concurrency: Annotated[int, Field(ge=1, le=10_000)] = 128
     worker_prefetch: Annotated[int, Field(ge=1, le=65_535)] = 256
 

@@ -11,6 +11,7 @@ from angarium import __version__
 from angarium.directory.port import Contacts, Templates
 from angarium.notifications.erasing import Erasing
 from angarium.notifications.erasure import Erasure
+from angarium.notifications.providers.store import ProviderStore
 from angarium.notifications.publisher import OutboxPublisher
 from angarium.notifications.relay import Relay
 from angarium.notifications.retention import Elsewhere, Retention
@@ -62,6 +63,8 @@ from angarium.services.gateway.mailbox.store import MailboxStore
 from angarium.services.gateway.moving.reports import Receipts
 from angarium.services.gateway.moving.routes import DeliveryReportRoutes
 from angarium.services.gateway.moving.use_cases import Moves
+from angarium.services.gateway.providers.routes import ProviderRoutes
+from angarium.services.gateway.providers.use_cases import Providers
 from angarium.services.gateway.reading.routes import NotificationRoutes
 from angarium.services.gateway.retention import KEPT_FOR_EVER, Periods, RetentionKeeper
 from angarium.services.gateway.routes.contact_versions import contact_versions_router
@@ -94,6 +97,7 @@ class GatewayParts:
     store: NotificationStore
     reader: NotificationReader
     engine: AsyncEngine
+    providers: ProviderStore
     broker: Broker
     topology: Topology
     cache: Cache
@@ -231,6 +235,7 @@ class Gateway:
             DeliveryReportRoutes(self.receipts).router(),
             *parts.mailbox,
             ProxyRoutes(users=parts.users_client, templates=parts.templates_client, audit=self.audit).router(),
+            ProviderRoutes(Providers(parts.providers, self.audit)).router(),
             CallbackRoutes(self.callbacks, parts.reader, self.audit).router(),
             B2bRoutes(
                 acceptor=self.acceptor,

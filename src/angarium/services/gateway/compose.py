@@ -13,6 +13,7 @@ from angarium.contracts.errors import Transient
 from angarium.directory.built_in.templates import WithBuiltIn
 from angarium.directory.contacts import RestContacts
 from angarium.directory.templates import RestTemplates
+from angarium.notifications.providers.store import ProviderStore
 from angarium.notifications.store.crashing import with_crash_point
 from angarium.notifications.store.open import open_store
 from angarium.notifications.store.port import NotificationStore
@@ -130,6 +131,7 @@ async def _open_parts(
         store=store,
         reader=NotificationReader(engine, replica=_reading_engine(settings, stack)),
         engine=engine,
+        providers=ProviderStore(engine, clock),
         broker=broker,
         topology=topology_of(settings),
         cache=cache,

@@ -101,7 +101,7 @@ async def test_workers_that_each_see_too_little_open_together(workers: Workers) 
     for _ in range(3):
         workers.add()
     await workers.look()
-    for _ in range(CONNECTIONS_IN_A_ROW):
+    for _ in range(3):
         for breaker in workers.breakers:
             fail(breaker, 1)
         await workers.look()

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 from angarium.contracts.scopes import Scope
 from angarium.contracts.statuses import Channel
 from angarium.directory.built_in.templates import WithBuiltIn
+from angarium.notifications.providers.store import ProviderStore
 from angarium.notifications.store.open import open_store
 from angarium.notifications.store.port import NotificationStore
 from angarium.notifications.store.reader import NotificationReader
@@ -140,6 +141,7 @@ async def build_world(stack: AsyncExitStack, url: str, broker: Broker, enabled: 
         store=store,
         reader=reader,
         engine=engine,
+        providers=ProviderStore(engine, clock),
         broker=broker,
         topology=build_topology(retry_delays=()),
         cache=MemoryCache(clock),

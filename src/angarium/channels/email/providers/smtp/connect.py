@@ -53,7 +53,7 @@ async def open_session(server: Server, times: Times) -> Session:
     try:
         sock = await _connect(server, times.connect)
     except TimeoutError as error:
-        raise SessionRefused(Retry(f"no connection within {times.connect:g} s")) from error
+        raise SessionRefused(_unreachable(f"no connection within {times.connect:g} s")) from error
     except OSError as error:
         raise SessionRefused(_outcome_of(error, server)) from error
     try:
@@ -109,7 +109,7 @@ async def _speak(client: aiosmtplib.SMTP, server: Server, times: Times) -> Sessi
         raise
     except aiosmtplib.SMTPTimeoutError as error:
         client.close()
-        raise SessionRefused(Retry(f"no answer within {times.greeting:g} s")) from error
+        raise SessionRefused(_unreachable(f"no answer within {times.greeting:g} s")) from error
     except (aiosmtplib.SMTPException, OSError) as error:
         client.close()
         raise SessionRefused(_outcome_of(error, server)) from error
@@ -143,7 +143,7 @@ async def _hello(client: aiosmtplib.SMTP) -> None:
 
 def _take_over(client: aiosmtplib.SMTP, times: Times) -> Session:
     if not client.is_connected:
-        raise SessionRefused(Retry("connection closed"))
+        raise SessionRefused(_unreachable("connection closed"))
     transport = cast("asyncio.Transport", client.transport)
     client.transport = client.protocol = None
     session = Session(transport, client.esmtp_extensions, times)
@@ -159,9 +159,13 @@ def _outcome_of(error: Exception, server: Server) -> Outcome:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return Configuration(f"the server's certificate is not valid: {cause.verify_message}")
         if isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-            return Retry("connection closed during the TLS handshake")
+            return _unreachable("connection closed during the TLS handshake")
         if isinstance(cause, ssl.SSLError):
             return Configuration(f"TLS failed: {cause.reason or 'handshake'}")
         if isinstance(cause, socket.gaierror):
-            return Retry("the server's host name was not found")
-    return Retry(f"no connection ({type(error.__cause__ or error).__name__})")
+            return _unreachable("the server's host name was not found")
+    return _unreachable(f"no connection ({type(error.__cause__ or error).__name__})")
+
+
+def _unreachable(words: str) -> Retry:
+    return Retry(words, unreachable=True)

@@ -1,0 +1,1 @@
+"""Configured providers and their circuit breakers, for operators."""

@@ -1,0 +1,35 @@
+"""What an operator may do with providers: look at them, and set a breaker."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from angarium.contracts.errors import NotFound
+from angarium.contracts.providers import BreakerChange, BreakerState
+from angarium.notifications.providers.model import Standing
+from angarium.notifications.providers.store import ProviderStore
+from angarium.services.gateway.audit.log import Actor, AuditLog
+
+
+class Providers:
+    """Providers that a worker has configured. Raises DatabaseUnavailable where the store does not answer."""
+
+    def __init__(self, store: ProviderStore, audit: AuditLog) -> None:
+        self._store = store
+        self._audit = audit
+
+    async def all(self) -> Sequence[Standing]:
+        """Every provider, by channel and order of preference."""
+        return await self._store.standings()
+
+    async def set_breaker(self, actor: Actor, provider_id: UUID, change: BreakerChange) -> Standing:
+        """Open or close the breaker until further notice, or leave it to the workers again.
+
+        Workers follow within 5 s. Returns the provider as it is then. Raises NotFound.
+        """
+        state = None if change.state == "auto" else BreakerState(change.state)
+        before = await self._store.force(provider_id, state)
+        if before is None:
+            raise NotFound("There is no such provider")
+        await self._audit.record(actor, f"provider.breaker_{change.state}", provider_id)
+        [after] = await self._store.standings(provider_id)
+        return after
