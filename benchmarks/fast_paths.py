@@ -48,7 +48,7 @@ from angarium.services.gateway.accepting.acceptance import Accepted
 from angarium.services.gateway.accepting.answers import accepted_answer, quick_answer
 from angarium.services.gateway.accepting.look_up import LookUp
 from angarium.services.users.app import MIGRATIONS
-from angarium.services.users.documents import Documents, open_documents
+from angarium.services.users.contacts.documents import Documents, open_documents
 from tests.support.outbound import outbound
 from tests.support.starters import EXAMPLES, compiled_starters
 

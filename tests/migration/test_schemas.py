@@ -18,8 +18,8 @@ from tests.support.servers import PostgreSQL
 
 SCHEMAS = {
     "angarium.notifications.migrations": "angarium.notifications.store.schema",
-    "angarium.services.users.migrations": "angarium.services.users.schema",
-    "angarium.services.templates.migrations": "angarium.services.templates.schema",
+    "angarium.services.users.migrations": "angarium.services.users.people.schema",
+    "angarium.services.templates.migrations": "angarium.services.templates.library.schema",
 }
 
 _CATALOG = {

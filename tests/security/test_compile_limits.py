@@ -14,7 +14,7 @@ from angarium.platform.clock import SystemClock
 from angarium.rendering.fragments import Fragment, Fragments
 from angarium.rendering.problems import TemplateInvalid
 from angarium.services.gateway.b2b.plain_text import PlainTexts
-from angarium.services.templates.compiling import Compilers, GetFragments
+from angarium.services.templates.drafting.compiling import Compilers, GetFragments
 
 SECONDS = 12.0
 """Generous for a machine shared with other tests; a draft has two seconds of CPU."""

@@ -14,7 +14,7 @@ from angarium.contracts.users import ChannelSwitches, Preferences
 from angarium.directory.built_in.templates import VERIFICATION, WithBuiltIn
 from angarium.rendering.content import EmailContent
 from angarium.rendering.renderer import Renderer
-from angarium.services.users.page import choice, page
+from angarium.services.users.page.page import choice, page
 from tests.security.whole import SERVICE_TOKEN, World
 from tests.unit.services.gateway.directory import MemoryTemplates
 

@@ -4,9 +4,9 @@ import asyncio
 
 from angarium.contracts.templates import TemplateVersionCreate
 from angarium.rendering.compile import Compiler
-from angarium.services.templates.compiling import GetFragments
-from angarium.services.templates.making import make_draft
-from angarium.services.templates.model import Draft
+from angarium.services.templates.drafting.compiling import GetFragments
+from angarium.services.templates.drafting.making import make_draft
+from angarium.services.templates.library.model import Draft
 
 
 class InThread:

@@ -18,9 +18,9 @@ from angarium.platform.http.frame.health import Health
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.telemetry.logging import Logger, make_logger
 from angarium.platform.telemetry.metrics import Metrics
-from angarium.services.gateway.mailbox.page import page_router
 from angarium.services.gateway.mailbox.routes import mailbox_router
 from angarium.services.gateway.mailbox.store import MailboxStore
+from angarium.services.gateway.mailbox_page.routes import page_router
 
 SERVICE_TOKEN = "token-between-services"
 KEYS = {

@@ -13,7 +13,7 @@ from angarium.rendering.content import EmailContent
 from angarium.rendering.fragments import Fragment
 from angarium.rendering.parts import given_parts
 from angarium.rendering.renderer import Renderer
-from angarium.services.templates.making import make_draft
+from angarium.services.templates.drafting.making import make_draft
 
 EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "verification": {

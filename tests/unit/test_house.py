@@ -247,8 +247,8 @@ class TestChannels:
         assert CHANNELS[channel].schemes.isdisjoint(EVERYWHERE)
 
     def test_the_mailbox_page_filters_by_every_channel(self) -> None:
-        page = _read("src/angarium/services/gateway/mailbox/static/mailbox.html")
-        style = _read("src/angarium/services/gateway/mailbox/static/mailbox.css")
+        page = _read("src/angarium/services/gateway/mailbox_page/static/mailbox.html")
+        style = _read("src/angarium/services/gateway/mailbox_page/static/mailbox.css")
         assert re.findall(r'data-channel="(\w+)"', page) == [channel.value for channel in Channel]
         assert {f".{channel} {{ color:" for channel in Channel if f".{channel} {{ color:" not in style} == set()
 

@@ -43,7 +43,7 @@ from angarium.services.templates.app import build_app as build_templates
 from angarium.services.templates.settings import TemplatesSettings
 from angarium.services.users.app import MIGRATIONS as USERS_MIGRATIONS
 from angarium.services.users.app import build_app as build_users
-from angarium.services.users.documents import open_documents
+from angarium.services.users.contacts.documents import open_documents
 from angarium.services.users.settings import UsersSettings
 
 _IN_PROCESS = {"users_url": "http://users", "templates_url": "http://templates", "gateway_url": "http://gateway"}

@@ -8,7 +8,7 @@ import msgspec
 from angarium.contracts.users import Contact
 from angarium.directory.port import Contacts
 from angarium.platform.database.faults import DatabaseUnavailable
-from angarium.services.users.people import People
+from angarium.services.users.people.use_cases import People
 
 _DOCUMENT = msgspec.json.Decoder(Contact)
 

@@ -27,7 +27,7 @@ from angarium.delivery.providers.mailbox import caught
 from angarium.delivery.providers.sandbox import SandboxProvider
 from angarium.rendering.content import is_blank
 from angarium.rendering.parts import MAIN_PARTS
-from angarium.services.users.page import CHANNELS as SHOWN
+from angarium.services.users.page.page import CHANNELS as SHOWN
 from tests.support.clock import ManualClock
 from tests.support.outbound import outbound
 

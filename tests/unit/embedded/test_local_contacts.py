@@ -17,7 +17,7 @@ from angarium.embedded.contacts import LocalContacts
 from angarium.platform.database.faults import DatabaseUnavailable
 from angarium.platform.http.frame.app import ServiceApp
 from angarium.platform.telemetry.logging import make_logger
-from angarium.services.users.people import People
+from angarium.services.users.people.use_cases import People
 
 pytestmark = pytest.mark.slow
 KEY = "ang_live_of_these_tests"

@@ -48,10 +48,16 @@ from angarium.services.gateway.callbacks.dispatcher import CallbackDispatcher
 from angarium.services.gateway.callbacks.routes import CallbackRoutes
 from angarium.services.gateway.callbacks.sending import CallbackSender
 from angarium.services.gateway.callbacks.store import CallbackStore
+from angarium.services.gateway.callers.authentication import build_authenticator
+from angarium.services.gateway.callers.routes import InternalRoutes
+from angarium.services.gateway.contact_versions.routes import contact_versions_router
 from angarium.services.gateway.dead_letters.janitor import Janitor
 from angarium.services.gateway.dead_letters.routes import DeadLetterRoutes
 from angarium.services.gateway.dead_letters.use_cases import Replays
 from angarium.services.gateway.declaring import TopologyKeeper
+from angarium.services.gateway.delivery_reports.routes import DeliveryReportRoutes
+from angarium.services.gateway.delivery_reports.use_cases import Receipts
+from angarium.services.gateway.documents.routes import DOCUMENTS, DocumentRoutes
 from angarium.services.gateway.erasures.routes import ErasureRoutes
 from angarium.services.gateway.gauges import Gauges
 from angarium.services.gateway.home.routes import HomeRoutes
@@ -60,23 +66,17 @@ from angarium.services.gateway.keys.routes import KeyRoutes
 from angarium.services.gateway.keys.store import KeyStore
 from angarium.services.gateway.keys.use_cases import Keys
 from angarium.services.gateway.mailbox.store import MailboxStore
-from angarium.services.gateway.moving.reports import Receipts
-from angarium.services.gateway.moving.routes import DeliveryReportRoutes
 from angarium.services.gateway.moving.use_cases import Moves
 from angarium.services.gateway.providers.routes import ProviderRoutes
 from angarium.services.gateway.providers.use_cases import Providers
+from angarium.services.gateway.preference_pages.routes import FORM_PATHS, PreferencePages
 from angarium.services.gateway.reading.routes import NotificationRoutes
 from angarium.services.gateway.retention import KEPT_FOR_EVER, Periods, RetentionKeeper
-from angarium.services.gateway.routes.contact_versions import contact_versions_router
 from angarium.services.gateway.tenants.routes import TenantRoutes
 from angarium.services.gateway.tenants.use_cases import Tenants
-from angarium.services.gateway.tokens.authentication import build_authenticator
-from angarium.services.gateway.tokens.internal import InternalRoutes
-from angarium.services.gateway.tokens.logins import Logins
 from angarium.services.gateway.tokens.routes import TokenRoutes
-from angarium.services.gateway.upstream.documents import DOCUMENTS, DocumentRoutes
-from angarium.services.gateway.upstream.preference_pages import FORM_PATHS, PreferencePages
-from angarium.services.gateway.upstream.proxy import ProxyRoutes
+from angarium.services.gateway.tokens.use_cases import Logins
+from angarium.services.gateway.upstream.routes import ProxyRoutes
 
 TITLE = "Angarium gateway"
 MAILBOX_PATH = "/internal/v1/mailbox/messages"

@@ -36,10 +36,10 @@ from angarium.platform.telemetry.logging import Logger
 from angarium.platform.telemetry.metrics import Metrics
 from angarium.services.gateway.app import Gateway, GatewayParts
 from angarium.services.gateway.callbacks.opening import open_sender
-from angarium.services.gateway.mailbox.page import page_router
 from angarium.services.gateway.mailbox.routes import mailbox_router
 from angarium.services.gateway.mailbox.smtp_catcher import SmtpCatcher
 from angarium.services.gateway.mailbox.store import MailboxStore
+from angarium.services.gateway.mailbox_page.routes import page_router
 from angarium.services.gateway.retention import Periods
 from angarium.services.gateway.settings import GatewaySettings, acceptance_rules
 

@@ -31,14 +31,14 @@ from angarium.platform.rate_limit.opening import open_limiter
 from angarium.platform.telemetry.logging import Logger
 from angarium.platform.telemetry.metrics import Metrics
 from angarium.rendering.renderer import Renderer
-from angarium.services.templates.compiling import Compilers, Compiling
-from angarium.services.templates.drafting import Drafting
-from angarium.services.templates.library import Library
-from angarium.services.templates.routes.internal import internal_router
-from angarium.services.templates.routes.templates import templates_router
-from angarium.services.templates.routes.versions import versions_router
+from angarium.services.templates.compiled.routes import internal_router
+from angarium.services.templates.drafting.compiling import Compilers, Compiling
+from angarium.services.templates.drafting.use_cases import Drafting
+from angarium.services.templates.library.routes import templates_router
+from angarium.services.templates.library.store import TemplateStore
+from angarium.services.templates.library.use_cases import Library
 from angarium.services.templates.settings import TemplatesSettings
-from angarium.services.templates.store import TemplateStore
+from angarium.services.templates.versions.routes import versions_router
 
 SERVICE = "templates"
 MIGRATIONS = "angarium.services.templates.migrations"

@@ -1,7 +1,7 @@
 """Entity tags and the requests that are conditional on them (RFC 9110 §8.8.3, §13.1.1)."""
 
 from angarium.contracts.errors import PreconditionFailed
-from angarium.services.templates.model import Template
+from angarium.services.templates.library.model import Template
 
 
 def etag(template: Template) -> str:

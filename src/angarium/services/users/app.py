@@ -32,26 +32,26 @@ from angarium.platform.rate_limit.limiter import RateLimiter
 from angarium.platform.rate_limit.opening import open_limiter
 from angarium.platform.telemetry.logging import Logger
 from angarium.platform.telemetry.metrics import Metrics
-from angarium.services.users.copies import ContactCopies
-from angarium.services.users.documents import Documents, open_documents
-from angarium.services.users.erasures import Erasures
-from angarium.services.users.import_jobs import ImportJobs
-from angarium.services.users.imports import Imports
-from angarium.services.users.logins import Logins, LoginThrottle
-from angarium.services.users.passwords import Passwords
-from angarium.services.users.people import People
-from angarium.services.users.routes.devices import devices_router
-from angarium.services.users.routes.imports import BYTES as IMPORT_BYTES
-from angarium.services.users.routes.imports import PATH as IMPORT_PATH
-from angarium.services.users.routes.imports import ImportRoutes
-from angarium.services.users.routes.internal import internal_router
-from angarium.services.users.routes.login import login_router
-from angarium.services.users.routes.page import page_router
-from angarium.services.users.routes.preferences import preferences_router
-from angarium.services.users.routes.users import users_router
+from angarium.services.users.contacts.copies import ContactCopies
+from angarium.services.users.contacts.documents import Documents, open_documents
+from angarium.services.users.contacts.routes import internal_router
+from angarium.services.users.contacts.versions import ReachedVersions
+from angarium.services.users.devices.routes import devices_router
+from angarium.services.users.erasures.use_cases import Erasures
+from angarium.services.users.imports.routes import BYTES as IMPORT_BYTES
+from angarium.services.users.imports.routes import PATH as IMPORT_PATH
+from angarium.services.users.imports.routes import ImportRoutes
+from angarium.services.users.imports.store import ImportJobs
+from angarium.services.users.imports.use_cases import Imports
+from angarium.services.users.login.routes import login_router
+from angarium.services.users.login.use_cases import Logins, LoginThrottle
+from angarium.services.users.page.routes import page_router
+from angarium.services.users.people.passwords import Passwords
+from angarium.services.users.people.routes import users_router
+from angarium.services.users.people.store import UserStore
+from angarium.services.users.people.use_cases import People
+from angarium.services.users.preferences.routes import preferences_router
 from angarium.services.users.settings import UsersSettings
-from angarium.services.users.store import UserStore
-from angarium.services.users.versions import ReachedVersions
 
 SERVICE = "users"
 MIGRATIONS = "angarium.services.users.migrations"

@@ -1,7 +1,7 @@
 """Entity tags and the requests that are conditional on them (RFC 9110 §8.8.3, §13.1.1)."""
 
 from angarium.contracts.errors import PreconditionFailed
-from angarium.services.users.model import Person
+from angarium.services.users.people.model import Person
 
 
 def etag(person: Person) -> str:

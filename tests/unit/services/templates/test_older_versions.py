@@ -11,8 +11,8 @@ from angarium.contracts.statuses import Channel, DeliveryPolicy
 from angarium.contracts.templates import ChannelSources, CompiledTemplate
 from angarium.platform.database.engine import open_engine
 from angarium.services.templates.app import MIGRATIONS
-from angarium.services.templates.model import Draft, Source, Sources
-from angarium.services.templates.store import TemplateStore, new_template
+from angarium.services.templates.library.model import Draft, Source, Sources
+from angarium.services.templates.library.store import TemplateStore, new_template
 from tests.support.migrated import upgraded
 
 MAIL = {"subject": "S", "html": "<p>{{ name }}</p>", "text": "{{ name }}"}

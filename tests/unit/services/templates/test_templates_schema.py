@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from angarium.platform.database.engine import open_engine, writing
 from angarium.platform.database.migrate import upgrade
 from angarium.services.templates.app import MIGRATIONS
-from angarium.services.templates.schema import metadata
+from angarium.services.templates.library.schema import metadata
 
 
 @pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.distributed)])

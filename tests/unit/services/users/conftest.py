@@ -25,8 +25,8 @@ from angarium.platform.identifiers import Identifiers
 from angarium.platform.telemetry.logging import make_logger
 from angarium.platform.telemetry.metrics import Metrics
 from angarium.services.users.app import MIGRATIONS, build_app
-from angarium.services.users.passwords import Passwords
-from angarium.services.users.schema import metadata
+from angarium.services.users.people.passwords import Passwords
+from angarium.services.users.people.schema import metadata
 from tests.support.migrated import upgraded
 from tests.support.servers import PostgreSQL
 

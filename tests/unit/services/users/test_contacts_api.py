@@ -16,7 +16,7 @@ from angarium.platform.cache.port import Cache
 from angarium.platform.clock import SystemClock
 from angarium.platform.database.faults import DatabaseUnavailable
 from angarium.platform.http.client.client import ServiceClient
-from angarium.services.users import copies
+from angarium.services.users.contacts import copies
 from tests.support.reached import Reached
 from tests.support.wait import until
 from tests.unit.services.users.conftest import TOKEN, Users

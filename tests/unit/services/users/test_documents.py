@@ -9,8 +9,8 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from angarium.platform.database.engine import writing
-from angarium.services.users.documents import Documents, EngineDocuments, open_documents
-from angarium.services.users.schema import users as table
+from angarium.services.users.contacts.documents import Documents, EngineDocuments, open_documents
+from angarium.services.users.people.schema import users as table
 
 pytestmark = pytest.mark.slow
 Both = tuple[Documents, Documents]

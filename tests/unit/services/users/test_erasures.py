@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from angarium.directory import contact_cache
 from angarium.platform.database.engine import reading
 from angarium.platform.http.client.client import ServiceClient
-from angarium.services.users.erasures import SETTLED, Erasures
-from angarium.services.users.schema import pending_erasures
+from angarium.services.users.erasures.use_cases import SETTLED, Erasures
+from angarium.services.users.people.schema import pending_erasures
 from tests.support.clock import ManualClock
 from tests.unit.services.users.conftest import Users
 

@@ -7,9 +7,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from angarium.platform.database.engine import reading, writing
 from angarium.platform.database.migrate import is_current, upgrade
-from angarium.services.users import schema
 from angarium.services.users.app import MIGRATIONS
-from angarium.services.users.schema import metadata
+from angarium.services.users.people import schema
+from angarium.services.users.people.schema import metadata
 from tests.unit.services.users.conftest import Users
 
 

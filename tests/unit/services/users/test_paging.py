@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from angarium.contracts.users import Preferences
 from angarium.platform.database.engine import writing
-from angarium.services.users.model import Person
-from angarium.services.users.schema import users as users_table
-from angarium.services.users.store import Filter, UserStore
+from angarium.services.users.people.model import Person
+from angarium.services.users.people.schema import users as users_table
+from angarium.services.users.people.store import Filter, UserStore
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 

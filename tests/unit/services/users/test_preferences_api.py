@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from angarium.contracts.preferences import PreferencesPatch
 from angarium.contracts.users import ChannelSwitches, Preferences
-from angarium.services.users.preferences import merged
+from angarium.services.users.people.preferences import merged
 
 pytestmark = pytest.mark.slow
 

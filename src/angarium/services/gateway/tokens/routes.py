@@ -13,7 +13,7 @@ from angarium.platform.auth.caller import Caller
 from angarium.platform.auth.own_tokens import LIFE, OwnTokens
 from angarium.platform.http.frame.dependencies import authenticated
 from angarium.platform.http.frame.openapi import refusals
-from angarium.services.gateway.tokens.logins import Logins
+from angarium.services.gateway.tokens.use_cases import Logins
 
 PREFIX = "/api/v1/auth"
 

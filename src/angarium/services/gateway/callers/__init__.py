@@ -1,0 +1,1 @@
+"""Who is behind a key or a token."""

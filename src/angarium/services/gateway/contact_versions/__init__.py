@@ -1,0 +1,1 @@
+"""Versions that changed users have reached."""

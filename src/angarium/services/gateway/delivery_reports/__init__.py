@@ -1,0 +1,1 @@
+"""Delivery reports from trusted services."""

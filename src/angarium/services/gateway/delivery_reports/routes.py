@@ -1,0 +1,88 @@
+"""`POST /api/v1/{channel}/status`: delivery reports from trusted services."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Literal, assert_never
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+from pydantic import ConfigDict, StringConstraints
+
+from angarium.contracts.envelope import Envelope, one
+from angarium.contracts.fields import Body, InstantField
+from angarium.contracts.scopes import Scope
+from angarium.contracts.statuses import Channel
+from angarium.platform.auth.caller import Caller
+from angarium.platform.http.frame.dependencies import requires
+from angarium.platform.http.frame.openapi import conflict
+from angarium.services.gateway.delivery_reports.use_cases import Receipts
+
+Reporter = Annotated[Caller, Depends(requires(Scope.NOTIFICATIONS_SEND))]
+
+
+class DeliveryReport(Body):
+    """What became of a notification after it was sent."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "notification_id": "0192d6a0-7ec9-764a-b61a-ce54ccb0749d",
+                    "status": "failed",
+                    "timestamp": "2026-11-20T09:00:00Z",
+                    "error": "mailbox full",
+                }
+            ]
+        }
+    )
+
+    notification_id: UUID
+    status: Literal["delivered", "pending", "failed"]
+    timestamp: InstantField | None = None
+    error: Annotated[str, StringConstraints(max_length=1000, pattern=r"^[^\x00]*$")] | None = None
+
+
+Endpoint = Callable[..., Awaitable[Envelope[DeliveryReport]]]
+
+
+class DeliveryReportRoutes:
+    """Takes reports, each on the path of its notification's channel; `pending` says nothing new."""
+
+    def __init__(self, receipts: Receipts) -> None:
+        self._receipts = receipts
+
+    def router(self) -> APIRouter:
+        router = APIRouter(prefix="/api/v1", tags=["notifications"])
+        for channel in Channel:
+            router.add_api_route(
+                f"/{channel}/status",
+                self._reporting(channel),
+                methods=["POST"],
+                response_model=Envelope[DeliveryReport],
+                name=f"report_{channel}_status",
+                responses=conflict("Nothing was sent that this could be about"),
+            )
+        return router
+
+    def _reporting(self, channel: Channel) -> Endpoint:
+        async def report(body: DeliveryReport, caller: Reporter) -> Envelope[DeliveryReport]:
+            """Take a delivery report. One that comes before the send is recorded is held until it is.
+
+            The same report again changes nothing. What has ended stays as it is: 409. A notification of another
+            channel is a 404.
+            """
+            await self._take(channel, body, caller)
+            return one(body, "Report taken")
+
+        return report
+
+    async def _take(self, channel: Channel, body: DeliveryReport, caller: Caller) -> None:
+        match body.status:
+            case "delivered":
+                await self._receipts.delivered(caller, channel, body.notification_id, body.timestamp)
+            case "failed":
+                error = body.error or "not delivered"
+                await self._receipts.bounced(caller, channel, body.notification_id, body.timestamp, error)
+            case "pending":
+                await self._receipts.pending(caller, channel, body.notification_id)
+            case _:
+                assert_never(body.status)

@@ -1,0 +1,1 @@
+"""OpenAPI documents of the users and templates services."""

@@ -1,0 +1,1 @@
+"""The mailbox page for people."""

@@ -1,0 +1,1 @@
+"""Preference pages, passed on to the users service."""

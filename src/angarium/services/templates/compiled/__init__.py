@@ -1,0 +1,1 @@
+"""Compiled versions as other services read them."""

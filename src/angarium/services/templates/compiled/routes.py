@@ -1,0 +1,26 @@
+"""`/internal/v1`: what other services ask."""
+
+from fastapi import APIRouter
+
+from angarium.contracts.envelope import Envelope, one
+from angarium.contracts.templates import CompiledTemplate, PublishedPointer
+from angarium.platform.http.frame.answers import JsonBytes
+from angarium.services.templates.library.parameters import Number, Service, UseCases
+
+
+def internal_router() -> APIRouter:
+    """Which version is published, and versions ready to render."""
+    router = APIRouter(prefix="/internal/v1/templates/{code}", tags=["internal"], include_in_schema=False)
+
+    @router.get("/published", response_model=Envelope[PublishedPointer])
+    async def published(caller: Service, library: UseCases, code: str) -> JsonBytes:
+        """The number of the version that is published now."""
+        template = await library.published(caller.tenant, code)
+        return JsonBytes(one(PublishedPointer(code=code, version=template.published_version)).model_dump_json())
+
+    @router.get("/versions/{version}", response_model=Envelope[CompiledTemplate])
+    async def compiled(caller: Service, library: UseCases, code: str, version: Number) -> JsonBytes:
+        """A version ready to render, archived or not."""
+        return JsonBytes(one(await library.compiled(caller.tenant, code, version)).model_dump_json())
+
+    return router

@@ -1,0 +1,1 @@
+"""Drafts made from requests, compiled in child processes."""

@@ -1,0 +1,1 @@
+"""Templates: a code and the version that is published under it."""

@@ -1,0 +1,87 @@
+"""`/templates`."""
+
+from fastapi import APIRouter, Response
+
+from angarium.contracts.envelope import Envelope, many, one
+from angarium.contracts.templates import PreviewRequest, TemplateCreate, TemplateView
+from angarium.platform.http.frame.dependencies import Page
+from angarium.platform.http.frame.openapi import conflict
+from angarium.services.templates.library.parameters import (
+    CategoryQuery,
+    ChannelQuery,
+    IfMatch,
+    LocaleQuery,
+    NumberQuery,
+    Part,
+    Reader,
+    UseCases,
+    Writer,
+    tag,
+)
+from angarium.services.templates.library.store import Filter
+from angarium.services.templates.library.views import template_view
+from angarium.services.templates.previews.rendering import Preview
+
+
+def templates_router() -> APIRouter:
+    """Create, list, read, preview, archive."""
+    router = APIRouter(prefix="/templates", tags=["templates"])
+    _writes(router)
+
+    @router.get("")
+    async def list_templates(
+        caller: Reader,
+        library: UseCases,
+        page: Page,
+        channel: ChannelQuery = None,
+        category: CategoryQuery = None,
+        search: Part = None,
+    ) -> Envelope[list[TemplateView]]:
+        """The published version of each, in the order of their codes.
+
+        `search` finds a part of the code, name or description.
+        """
+        wanted = Filter(channel=channel, category=category, search=search)
+        found = await library.find(caller.tenant, wanted, page)
+        views = [template_view(template, version) for template, version in found.entries]
+        return many(views, total=found.total, limit=page.limit, page=page.page, next_cursor=found.next_cursor)
+
+    @router.get("/{code}")
+    async def get_template(
+        caller: Reader,
+        library: UseCases,
+        code: str,
+        response: Response,
+        version: NumberQuery | None = None,
+        locale: LocaleQuery = None,
+    ) -> Envelope[TemplateView]:
+        """The published version, or `version`; its parts in `locale` or the nearest language that it has."""
+        template, found = await library.get(caller.tenant, code, version)
+        tag(response, template)
+        return one(template_view(template, found, locale))
+
+    @router.post("/{code}/preview")
+    async def preview_template(caller: Reader, library: UseCases, code: str, body: PreviewRequest) -> Envelope[Preview]:
+        """The template rendered with `variables`; nothing is sent."""
+        return one(await library.preview(caller.tenant, code, body))
+
+    return router
+
+
+def _writes(router: APIRouter) -> None:
+    @router.post("", status_code=201, responses=conflict("The code is taken"))
+    async def create_template(
+        caller: Writer, library: UseCases, body: TemplateCreate, response: Response
+    ) -> Envelope[TemplateView]:
+        """A new template, its first version published. 409 `conflict` when the code is taken."""
+        template, version = await library.create(caller, body)
+        tag(response, template)
+        return one(template_view(template, version), "Template created")
+
+    @router.delete("/{code}")
+    async def archive_template(
+        caller: Writer, library: UseCases, code: str, if_match: IfMatch = None
+    ) -> Envelope[dict[str, str]]:
+        """Takes the template out of use; what was accepted is still sent."""
+        await library.archive(caller.tenant, code, if_match)
+        return one({"code": code}, "Template archived")

@@ -1,0 +1,1 @@
+"""Versions of a template: drafts, publication, differences."""

@@ -1,0 +1,1 @@
+"""Contacts as other services read them, and the cached copies of them."""

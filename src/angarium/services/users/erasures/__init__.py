@@ -1,0 +1,1 @@
+"""Erasures that other services must carry out too."""

@@ -1,0 +1,1 @@
+"""Imports of many users from a file."""

@@ -1,0 +1,1 @@
+"""Checks of an email and a password."""

@@ -1,0 +1,1 @@
+"""The preference page and the one-click unsubscription."""
