@@ -15,7 +15,7 @@ from angarium.platform.telemetry.logging import make_logger
 from tests.support.servers import PostgreSQL, RabbitMQ
 from tests.support.wait import until
 from tests.unit.services.gateway.conftest import PATH, World, build_world
-from tests.unit.services.gateway.test_dead_letters import LETTERS, fail, janitor, letters, queued
+from tests.unit.services.gateway.dead_letters.test_dead_letters import LETTERS, fail, janitor, letters, queued
 
 pytestmark = pytest.mark.distributed
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import httpx2
 
-from tests.unit.services.templates.test_templates_api import SERVICE, created
+from tests.unit.services.templates.library.test_templates_api import SERVICE, created
 
 LONG = "x" * 1531  # one septet more than ten segments hold
 
