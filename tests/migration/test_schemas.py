@@ -1,8 +1,7 @@
 """A database that was migrated is the one that the code describes, whatever the database."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from importlib import import_module
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +11,20 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, MetaData, Table, inspect, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from angarium.notifications.store.schema import metadata
 from angarium.platform.database.engine import open_engine, reading, writing
 from angarium.platform.database.migrate import is_current, upgrade
+from angarium.services.templates.schema import SCHEMAS as TEMPLATES
+from angarium.services.users.schema import SCHEMAS as USERS
+from tests.support.schemas import merged
 from tests.support.servers import PostgreSQL
 
-SCHEMAS = {
-    "angarium.notifications.migrations": "angarium.notifications.store.schema",
-    "angarium.services.users.migrations": "angarium.services.users.people.schema",
-    "angarium.services.templates.migrations": "angarium.services.templates.library.schema",
+NOTIFICATIONS = (metadata,)
+
+SCHEMAS: Mapping[str, Sequence[MetaData]] = {
+    "angarium.notifications.migrations": NOTIFICATIONS,
+    "angarium.services.users.migrations": USERS,
+    "angarium.services.templates.migrations": TEMPLATES,
 }
 
 _CATALOG = {
@@ -55,15 +60,10 @@ async def engines(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
     await second.dispose()
 
 
-def _metadata(migrations: str) -> MetaData:
-    metadata = import_module(SCHEMAS[migrations]).metadata
-    assert isinstance(metadata, MetaData)
-    return metadata
-
-
-async def _create(engine: AsyncEngine, metadata: MetaData) -> None:
+async def _create(engine: AsyncEngine, schemas: Sequence[MetaData]) -> None:
     async with writing(engine) as connection:
-        await connection.run_sync(metadata.create_all)
+        for metadata in schemas:
+            await connection.run_sync(metadata.create_all)
 
 
 async def _look(engine: AsyncEngine) -> Mapping[str, Any]:
@@ -97,9 +97,9 @@ def _inspected(connection: Connection) -> Mapping[str, Any]:
     }
 
 
-def _differences(connection: Connection, metadata: MetaData) -> list[Any]:
+def _differences(connection: Connection, schemas: Sequence[MetaData]) -> list[Any]:
     opts = {"compare_type": True, "compare_server_default": True, "include_object": _described_by_a_table}
-    return list(compare_metadata(MigrationContext.configure(connection, opts=opts), metadata))
+    return list(compare_metadata(MigrationContext.configure(connection, opts=opts), merged(schemas)))
 
 
 def _described_by_a_table(_item: object, name: str | None, kind: str, *_: object) -> bool:
@@ -118,7 +118,7 @@ def _without_versions(seen: Mapping[str, Any]) -> Mapping[str, Any]:
 async def test_migrated_is_the_same_as_new(engines: tuple[AsyncEngine, AsyncEngine], migrations: str) -> None:
     migrated, fresh = engines
     await upgrade(migrated, migrations)
-    await _create(fresh, _metadata(migrations))
+    await _create(fresh, SCHEMAS[migrations])
     assert _without_versions(await _look(migrated)) == await _look(fresh)
 
 
@@ -126,7 +126,7 @@ async def test_migrated_is_the_same_as_new(engines: tuple[AsyncEngine, AsyncEngi
 async def test_nothing_is_left_to_migrate(engines: tuple[AsyncEngine, AsyncEngine], migrations: str) -> None:
     await upgrade(engines[0], migrations)
     async with reading(engines[0]) as connection:
-        assert await connection.run_sync(_differences, _metadata(migrations)) == []
+        assert await connection.run_sync(_differences, SCHEMAS[migrations]) == []
 
 
 @pytest.mark.parametrize("migrations", SCHEMAS)
@@ -143,12 +143,12 @@ async def test_processes_that_migrate_at_once_wait_for_each_other(
 async def test_a_difference_would_be_seen(engines: tuple[AsyncEngine, AsyncEngine]) -> None:
     migrations = next(iter(SCHEMAS))
     await upgrade(engines[0], migrations)
-    await _create(engines[1], _metadata(migrations))
+    await _create(engines[1], SCHEMAS[migrations])
     async with writing(engines[0]) as connection:
         await connection.exec_driver_sql("DROP INDEX ix_notifications_sweep_at")
     assert _without_versions(await _look(engines[0])) != await _look(engines[1])
     async with reading(engines[0]) as connection:
-        [difference] = await connection.run_sync(_differences, _metadata(migrations))
+        [difference] = await connection.run_sync(_differences, SCHEMAS[migrations])
     assert difference[0] == "add_index"
 
 
@@ -156,5 +156,7 @@ async def test_a_difference_would_be_seen(engines: tuple[AsyncEngine, AsyncEngin
 def test_every_table_of_people_belongs_to_a_tenant(migrations: str) -> None:
     """Rows without a tenant hang on one that has it, by a foreign key or as the outbox does by its subject."""
     exempt = {"outbox"}
-    tables: list[Table] = [table for name, table in _metadata(migrations).tables.items() if name not in exempt]
+    tables: list[Table] = [
+        table for metadata in SCHEMAS[migrations] for name, table in metadata.tables.items() if name not in exempt
+    ]
     assert [table.name for table in tables if "tenant" not in table.c and not table.foreign_keys] == []

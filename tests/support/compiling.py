@@ -6,7 +6,7 @@ from angarium.contracts.templates import TemplateVersionCreate
 from angarium.rendering.compile import Compiler
 from angarium.services.templates.drafting.compiling import GetFragments
 from angarium.services.templates.drafting.making import make_draft
-from angarium.services.templates.library.model import Draft
+from angarium.services.templates.drafting.model import Draft
 
 
 class InThread:

@@ -11,8 +11,8 @@ from angarium.rendering.fragments import Fragment, Fragments, references
 from angarium.rendering.parts import given_parts
 from angarium.rendering.problems import TemplateInvalid
 from angarium.services.templates.drafting.making import make_draft
+from angarium.services.templates.drafting.model import Source
 from angarium.services.templates.drafting.use_cases import sources_of
-from angarium.services.templates.library.model import Source
 
 
 @dataclass(frozen=True, slots=True)

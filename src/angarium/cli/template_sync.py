@@ -6,7 +6,7 @@ from typing import Any
 from angarium.cli.api import Api, CallFailed
 from angarium.cli.template_checks import Checked
 from angarium.rendering.fragments import Fragment, references
-from angarium.services.templates.library.model import Source
+from angarium.services.templates.drafting.model import Source
 
 PATH = "/api/v1/templates"
 _PAGE = 100

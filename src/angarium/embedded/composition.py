@@ -11,7 +11,6 @@ from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -39,10 +38,10 @@ from angarium.services.gateway.app import GatewayParts
 from angarium.services.gateway.compose import compose as compose_gateway
 from angarium.services.gateway.settings import GatewaySettings
 from angarium.services.templates.app import MIGRATIONS as TEMPLATES_MIGRATIONS
-from angarium.services.templates.app import build_app as build_templates
+from angarium.services.templates.app import TemplatesParts, TemplatesService
 from angarium.services.templates.settings import TemplatesSettings
 from angarium.services.users.app import MIGRATIONS as USERS_MIGRATIONS
-from angarium.services.users.app import build_app as build_users
+from angarium.services.users.app import UsersParts, UsersService
 from angarium.services.users.contacts.documents import open_documents
 from angarium.services.users.settings import UsersSettings
 
@@ -142,17 +141,17 @@ async def compose_embedded(settings: EmbeddedSettings, *, logger: Logger) -> Asy
         shared = running.gateway.parts
         client = _client("gateway", shared, switchboard, stack)
         users, templates = await _build_services(settings, shared, client, stack)
-        for name, service in (("gateway", running.gateway.app), ("users", users), ("templates", templates)):
+        for name, service in (("gateway", running.gateway.app), ("users", users.app), ("templates", templates.app)):
             switchboard.put(name, service)
         await shared.store.requeue_unfinished()
-        local = LocalContacts(users.state.people, shared.contacts)
+        local = LocalContacts(users.contacts, shared.contacts)
         fast_paths = settings.gateway.fast
         devices = DeadDevices(_client("users", shared, switchboard, stack), shared.clock, shared.logger)
         await stack.enter_async_context(devices.removing())
         parts = _engine_parts(shared, settings.worker, local if fast_paths else shared.contacts, devices)
         engines = _build_engines(settings.worker, parts, client, stack)
         running.gateway.health.add("delivery", moves_on(engines))
-        app = OnePort(running.gateway.app, users=users, templates=templates)
+        app = OnePort(running.gateway.app, users=users.app, templates=templates.app)
         yield Embedded(app=app, engines=engines, parts=parts, api_key=running.api_key, smtp_port=shared.smtp_port)
 
 
@@ -190,22 +189,36 @@ async def _migrate_notifications(settings: EmbeddedSettings) -> None:
 
 async def _build_services(
     settings: EmbeddedSettings, shared: GatewayParts, client: ServiceClient, stack: AsyncExitStack
-) -> tuple[FastAPI, FastAPI]:
+) -> tuple[UsersService, TemplatesService]:
     """The users and templates services, over databases of their own, started."""
     authenticator = RemoteAuthenticator(client, shared.service_token, shared.clock)
     reports = ChangeReports(client, shared.clock, shared.identifiers, shared.logger)
-    users_settings, templates_settings = settings.users, settings.templates
-    users_url = users_settings.users_database_url
-    users_engine = await _open(users_url, users_settings.database_pool, "USERS", USERS_MIGRATIONS, stack)
-    documents = open_documents(users_url, users_engine, fast_paths=users_settings.fast)
+    users = await _build_users(settings.users, shared, client, authenticator, reports, stack)
+    templates = await _build_templates(settings.templates, shared, authenticator, reports, stack)
+    for service in (users, templates):
+        await stack.enter_async_context(service.app.router.lifespan_context(service.app))
+    return users, templates
+
+
+async def _build_users(
+    settings: UsersSettings,
+    shared: GatewayParts,
+    client: ServiceClient,
+    authenticator: RemoteAuthenticator,
+    reports: ChangeReports,
+    stack: AsyncExitStack,
+) -> UsersService:
+    url = settings.users_database_url
+    engine = await _open(url, settings.database_pool, "USERS", USERS_MIGRATIONS, stack)
+    documents = open_documents(url, engine, fast_paths=settings.fast)
     stack.push_async_callback(documents.close)
-    users = build_users(
-        engine=users_engine,
+    parts = UsersParts(
+        engine=engine,
         documents=documents,
         gateway=client,
-        links=links_of(users_settings, shared.service_token, shared.clock),
-        mandatory=users_settings.mandatory_categories,
-        allowed=users_settings.callback_allow,
+        links=links_of(settings, shared.service_token, shared.clock),
+        mandatory=settings.mandatory_categories,
+        allowed=settings.callback_allow,
         cache=shared.cache,
         authenticator=authenticator,
         logger=shared.logger,
@@ -214,16 +227,21 @@ async def _build_services(
         identifiers=shared.identifiers,
         limiter=shared.limiter,
         reports=reports,
-        fast_paths=users_settings.fast,
+        fast_paths=settings.fast,
     )
-    templates = build_templates(
-        engine=await _open(
-            templates_settings.templates_database_url,
-            templates_settings.database_pool,
-            "TEMPLATES",
-            TEMPLATES_MIGRATIONS,
-            stack,
-        ),
+    return UsersService(parts)
+
+
+async def _build_templates(
+    settings: TemplatesSettings,
+    shared: GatewayParts,
+    authenticator: RemoteAuthenticator,
+    reports: ChangeReports,
+    stack: AsyncExitStack,
+) -> TemplatesService:
+    url = settings.templates_database_url
+    parts = TemplatesParts(
+        engine=await _open(url, settings.database_pool, "TEMPLATES", TEMPLATES_MIGRATIONS, stack),
         cache=shared.cache,
         authenticator=authenticator,
         logger=shared.logger,
@@ -232,11 +250,9 @@ async def _build_services(
         identifiers=shared.identifiers,
         limiter=shared.limiter,
         reports=reports,
-        fast_paths=templates_settings.fast,
+        fast_paths=settings.fast,
     )
-    for app in (users, templates):
-        await stack.enter_async_context(app.router.lifespan_context(app))
-    return users, templates
+    return TemplatesService(parts)
 
 
 async def _open(url: str, pool_size: int, name: str, migrations: str, stack: AsyncExitStack) -> AsyncEngine:

@@ -8,7 +8,7 @@ import msgspec
 from angarium.contracts.users import Contact
 from angarium.directory.port import Contacts
 from angarium.platform.database.faults import DatabaseUnavailable
-from angarium.services.users.people.use_cases import People
+from angarium.services.users.contacts.use_cases import StoredContacts
 
 _DOCUMENT = msgspec.json.Decoder(Contact)
 
@@ -19,8 +19,8 @@ class LocalContacts:
     While its database is away, and for what may be a moment old, `through_service` is asked.
     """
 
-    def __init__(self, people: People, through_service: Contacts) -> None:
-        self._people = people
+    def __init__(self, stored: StoredContacts, through_service: Contacts) -> None:
+        self._stored = stored
         self._through_service = through_service
 
     def kept(self, tenant: str, user_id: UUID) -> Contact | None:
@@ -31,7 +31,7 @@ class LocalContacts:
 
     async def current(self, tenant: str, user_ids: Collection[UUID]) -> Mapping[UUID, Contact | None]:
         try:
-            documents = await self._people.contacts(tenant, user_ids)
+            documents = await self._stored.find(tenant, user_ids)
         except DatabaseUnavailable:
             return await self._through_service.current(tenant, user_ids)
         found = {contact.user_id: contact for contact in map(_DOCUMENT.decode, documents)}

@@ -17,7 +17,7 @@ from angarium.embedded.contacts import LocalContacts
 from angarium.platform.database.faults import DatabaseUnavailable
 from angarium.platform.http.frame.app import ServiceApp
 from angarium.platform.telemetry.logging import make_logger
-from angarium.services.users.people.use_cases import People
+from angarium.services.users.contacts.use_cases import StoredContacts
 
 pytestmark = pytest.mark.slow
 KEY = "ang_live_of_these_tests"
@@ -81,7 +81,7 @@ async def test_without_the_database_the_copies_of_the_cache_go_on(
     local, _ = _both_ways(system)
     user_id = await _create(client, "ada")
     before = await local.current("default", {user_id})
-    monkeypatch.setattr(People, "contacts", away)
+    monkeypatch.setattr(StoredContacts, "find", away)
     assert await local.current("default", {user_id, uuid4()}) == before
 
 
@@ -99,7 +99,7 @@ async def test_without_the_database_a_copy_from_before_the_last_change_does_not_
     answer = await client.put(f"/api/v1/users/{user_id}/preferences", json={"email": False})
     assert answer.status_code == 200
     await through_service._cache.set_many({contact_cache.key(user_id): before}, contact_cache.LIFE)
-    monkeypatch.setattr(People, "contacts", away)
+    monkeypatch.setattr(StoredContacts, "find", away)
     assert await local.current("default", {user_id}) == {}
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from angarium.contracts.audit import REPORT_LIMIT
@@ -82,10 +83,15 @@ class ChangeReports:
         self._logger.error("audit.lost", **report)
 
 
+def reporting(reports: ChangeReports | None) -> Sequence[Middleware]:
+    """The innermost middleware of a service whose changes are reported; none without `reports`."""
+    return () if reports is None else (Middleware(ReportingMiddleware, reports=reports),)
+
+
 class ReportingMiddleware:
     """Reports what clients with a key or token of their own change; what comes through the gateway it knows itself.
 
-    To stand innermost of all middleware.
+    Must be the innermost middleware: it reads the caller that the others leave in the scope.
     """
 
     def __init__(self, app: ASGIApp, *, reports: ChangeReports) -> None:

@@ -1,7 +1,5 @@
 """Pages of a list that is ordered newest first: by number, or after a cursor, which costs the same at any depth."""
 
-import base64
-import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, literal, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import KeyedColumnElement
 
-from angarium.contracts.errors import ValidationFailed
+from angarium.platform.cursor import decode_cursor, encode_cursor
 from angarium.platform.database.counting import count_up_to
 from angarium.platform.database.types import UtcDateTime, from_microseconds, to_microseconds
 
@@ -38,14 +36,15 @@ class Cursor:
     @classmethod
     def parse(cls, text: str) -> Self:
         """The cursor that `str()` wrote. Raises ValidationFailed."""
-        try:
-            at, identifier = base64.urlsafe_b64decode(text.encode("ascii")).decode("ascii").split(".")
-            return cls(from_microseconds(int(at)), UUID(hex=identifier))
-        except (ValueError, OverflowError, binascii.Error) as error:
-            raise ValidationFailed.of("cursor", "is none that this list has given") from error
+        return decode_cursor(text, cls._read)
+
+    @classmethod
+    def _read(cls, place: bytes) -> Self:
+        at, identifier = place.decode("ascii").split(".")
+        return cls(from_microseconds(int(at)), UUID(hex=identifier))
 
     def __str__(self) -> str:
-        return base64.urlsafe_b64encode(f"{to_microseconds(self.at)}.{self.id.hex}".encode("ascii")).decode("ascii")
+        return encode_cursor(f"{to_microseconds(self.at)}.{self.id.hex}".encode("ascii"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
-from starlette.middleware import Middleware
 
 from angarium import __version__
 from angarium.contracts.addresses import Network
 from angarium.directory.gateway.authenticator import RemoteAuthenticator
-from angarium.directory.gateway.reporting import ChangeReports, ReportingMiddleware
+from angarium.directory.gateway.reporting import ChangeReports, reporting
 from angarium.directory.preference_links import PAGE_PATH, UNSUBSCRIBE_PATH, PreferenceLinks, links_of
 from angarium.platform.auth.caller import Authenticator
 from angarium.platform.auth.development import service_token_of
@@ -21,8 +21,7 @@ from angarium.platform.clock import Clock, SystemClock
 from angarium.platform.database.engine import open_engine
 from angarium.platform.database.readiness import EngineReadiness
 from angarium.platform.http.client.client import ServiceClient
-from angarium.platform.http.frame.app import Lifespan
-from angarium.platform.http.frame.app import build_app as build_frame
+from angarium.platform.http.frame.app import build_app
 from angarium.platform.http.frame.health import Health, answers
 from angarium.platform.http.server.server import serve
 from angarium.platform.http.server.tls import client_context
@@ -33,116 +32,136 @@ from angarium.platform.rate_limit.opening import open_limiter
 from angarium.platform.telemetry.logging import Logger
 from angarium.platform.telemetry.metrics import Metrics
 from angarium.services.users.contacts.copies import ContactCopies
-from angarium.services.users.contacts.documents import Documents, open_documents
-from angarium.services.users.contacts.routes import internal_router
+from angarium.services.users.contacts.documents import Documents, EngineDocuments, open_documents
+from angarium.services.users.contacts.routes import routes as contact_routes
+from angarium.services.users.contacts.use_cases import StoredContacts
 from angarium.services.users.contacts.versions import ReachedVersions
-from angarium.services.users.devices.routes import devices_router
+from angarium.services.users.devices.routes import routes as device_routes
+from angarium.services.users.devices.use_cases import Devices
+from angarium.services.users.erasures.store import PendingErasures
 from angarium.services.users.erasures.use_cases import Erasures
 from angarium.services.users.imports.routes import BYTES as IMPORT_BYTES
 from angarium.services.users.imports.routes import PATH as IMPORT_PATH
-from angarium.services.users.imports.routes import ImportRoutes
+from angarium.services.users.imports.routes import routes as import_routes
 from angarium.services.users.imports.store import ImportJobs
 from angarium.services.users.imports.use_cases import Imports
-from angarium.services.users.login.routes import login_router
+from angarium.services.users.login.routes import routes as login_routes
 from angarium.services.users.login.use_cases import Logins, LoginThrottle
-from angarium.services.users.page.routes import page_router
+from angarium.services.users.page.routes import routes as page_routes
+from angarium.services.users.people.changes import Changes
 from angarium.services.users.people.passwords import Passwords
-from angarium.services.users.people.routes import users_router
+from angarium.services.users.people.routes import routes as people_routes
 from angarium.services.users.people.store import UserStore
 from angarium.services.users.people.use_cases import People
-from angarium.services.users.preferences.routes import preferences_router
+from angarium.services.users.preferences.routes import routes as preference_routes
+from angarium.services.users.preferences.use_cases import UserPreferences
 from angarium.services.users.settings import UsersSettings
 
 SERVICE = "users"
 MIGRATIONS = "angarium.services.users.migrations"
 
 
-def build_app(
-    *,
-    engine: AsyncEngine,
-    cache: Cache,
-    authenticator: Authenticator,
-    logger: Logger,
-    metrics: Metrics,
-    clock: Clock,
-    identifiers: Identifiers,
-    passwords: Passwords | None = None,
-    documents: Documents | None = None,
-    gateway: ServiceClient | None = None,
-    links: PreferenceLinks | None = None,
-    mandatory: Collection[str] = (),
-    allowed: Sequence[Network] = (),
-    limiter: RateLimiter | None = None,
-    reports: ChangeReports | None = None,
-    fast_paths: bool = True,
-) -> FastAPI:
-    """The service over parts that the caller opens and closes. The schema must be there (`MIGRATIONS`).
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsersParts:
+    """What the users service is made of. Whoever opened a part closes it; the service closes none.
 
-    With `links` the preference page is served; `mandatory` categories cannot be switched off. In `allowed` address
-    ranges a webhook may be plain http.
-    `limiter` counts calls by key; `reports` takes what clients change here to the audit log.
-    Its lifespan writes the cache's copies that were not taken at once, and carries erasures to `gateway` (without one
-    they stay due): whoever mounts the app elsewhere enters `app.router.lifespan_context(app)`.
+    The schema of `engine` must be there (`MIGRATIONS`). Without a `gateway` erasures stay pending, and without `links`
+    no preference page is served. `mandatory` categories cannot be switched off. In `allowed` address ranges a webhook
+    may be plain http. `limiter` counts calls by key; `reports` takes what clients change to the audit log.
     """
-    store = UserStore(engine, documents)
-    passwords = passwords or Passwords()
-    reached = ReachedVersions(gateway, logger) if gateway is not None else None
-    copies = ContactCopies(store, cache, clock, logger, reached)
-    jobs = ImportJobs(engine)
-    imports = Imports(
-        store=store,
-        jobs=jobs,
-        copies=copies,
-        clock=clock,
-        identifiers=identifiers,
-        logger=logger,
-        mandatory=mandatory,
-        allowed=allowed,
-    )
-    erasures = Erasures(engine, gateway, clock, logger, forget=copies.forget) if gateway is not None else None
-    people = People(
-        store=store,
-        copies=copies,
-        passwords=passwords,
-        clock=clock,
-        identifiers=identifiers,
-        logger=logger,
-        mandatory=mandatory,
-        allowed=allowed,
-        erased=erasures.hurry if erasures is not None else lambda: None,
-    )
-    app = build_frame(
-        service=SERVICE,
-        title="Angarium users",
-        logger=logger,
-        metrics=metrics,
-        health=_health(engine, cache),
-        authenticator=authenticator,
-        clock=clock,
-        identifiers=identifiers,
-        limiter=limiter,
-        lifespan=_lifespan(copies, erasures, imports, reports, clock, logger),
-        routers=[
-            internal_router(people),
-            ImportRoutes(imports, jobs).router(),
-            login_router(),
-            users_router(),
-            preferences_router(),
-            devices_router(),
-            page_router(),
-        ],
-        body_limits={IMPORT_PATH: IMPORT_BYTES},
-        raw_bodies=(PAGE_PATH, UNSUBSCRIBE_PATH, IMPORT_PATH),
-        fast_paths=fast_paths,
-        aliases={"/api/v1": ("/users",)},
-    )
-    app.state.copies = copies
-    app.state.people = people
-    app.state.links = links
-    app.state.logins = Logins(store=store, passwords=passwords, throttle=LoginThrottle(clock), logger=logger)
-    if reports is not None:
-        app.user_middleware.append(Middleware(ReportingMiddleware, reports=reports))
-    return app
+
+    engine: AsyncEngine
+    cache: Cache
+    authenticator: Authenticator
+    logger: Logger
+    metrics: Metrics
+    clock: Clock
+    identifiers: Identifiers
+    passwords: Passwords = field(default_factory=Passwords)
+    documents: Documents | None = None
+    gateway: ServiceClient | None = None
+    links: PreferenceLinks | None = None
+    mandatory: Collection[str] = ()
+    allowed: Sequence[Network] = ()
+    limiter: RateLimiter | None = None
+    reports: ChangeReports | None = None
+    fast_paths: bool = True
+
+
+class UsersService:
+    """The use cases over the parts, the app that serves them, and the loops beside it.
+
+    The loops run within the app's lifespan: whoever mounts the app elsewhere enters `app.router.lifespan_context(app)`.
+    """
+
+    def __init__(self, parts: UsersParts) -> None:
+        self.parts = parts
+        store = UserStore(parts.engine)
+        self.copies = _copies(parts, store)
+        self.erasures = _erasures(parts, self.copies)
+        self.contacts = StoredContacts(
+            store=store, documents=parts.documents or EngineDocuments(parts.engine), copies=self.copies
+        )
+        changes = Changes(store=store, copies=self.copies, clock=parts.clock, logger=parts.logger)
+        self.people = _people(parts, store, changes, self.copies, self.erasures)
+        self.devices = Devices(
+            store=store, changes=changes, clock=parts.clock, identifiers=parts.identifiers, logger=parts.logger
+        )
+        self.preferences = UserPreferences(store=store, changes=changes, mandatory=parts.mandatory)
+        self.imports = _imports(parts, store, self.copies)
+        self.logins = Logins(
+            store=store, passwords=parts.passwords, throttle=LoginThrottle(parts.clock), logger=parts.logger
+        )
+        self.app: FastAPI = self._build_app()
+
+    def _build_app(self) -> FastAPI:
+        parts = self.parts
+        return build_app(
+            service=SERVICE,
+            title="Angarium users",
+            logger=parts.logger,
+            metrics=parts.metrics,
+            health=_health(parts.engine, parts.cache),
+            authenticator=parts.authenticator,
+            clock=parts.clock,
+            identifiers=parts.identifiers,
+            limiter=parts.limiter,
+            lifespan=self._lifespan,
+            routers=self._routers(),
+            innermost=reporting(parts.reports),
+            body_limits={IMPORT_PATH: IMPORT_BYTES},
+            raw_bodies=(PAGE_PATH, UNSUBSCRIBE_PATH, IMPORT_PATH),
+            fast_paths=parts.fast_paths,
+            aliases={"/api/v1": ("/users",)},
+        )
+
+    def _routers(self) -> Sequence[APIRouter]:
+        return (
+            contact_routes(self.contacts, self.devices),
+            import_routes(self.imports),
+            login_routes(self.logins),
+            people_routes(self.people),
+            preference_routes(self.preferences),
+            device_routes(self.devices),
+            page_routes(self.preferences, self.parts.links),
+        )
+
+    @asynccontextmanager
+    async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
+        reports = self.parts.reports
+        async with Background(logger=self.parts.logger, clock=self.parts.clock) as background:
+            background.start("contact copies", self.copies.run)
+            if reports is not None:
+                background.start("audit", reports.run)
+            background.start("contact copies of what was read", self.copies.run_fill)
+            if self.erasures is not None:
+                background.start("erasures", self.erasures.run)
+            try:
+                yield
+            finally:
+                await self.imports.close()
+        if reports is not None:
+            await reports.hand_on()
 
 
 @asynccontextmanager
@@ -166,7 +185,7 @@ async def compose(settings: UsersSettings, *, logger: Logger, metrics: Metrics) 
     limiter = open_limiter(settings.rate_limit, settings.cache_url, clock=clock, logger=logger, metrics=metrics)
     identifiers = Identifiers(clock)
     try:
-        yield build_app(
+        parts = UsersParts(
             engine=engine,
             cache=cache,
             authenticator=RemoteAuthenticator(gateway, token, clock),
@@ -183,6 +202,7 @@ async def compose(settings: UsersSettings, *, logger: Logger, metrics: Metrics) 
             fast_paths=settings.fast,
             allowed=settings.callback_allow,
         )
+        yield UsersService(parts).app
     finally:
         await limiter.close()
         await gateway.close()
@@ -202,28 +222,43 @@ def _health(engine: AsyncEngine, cache: Cache) -> Health:
     return Health(SERVICE, __version__, checks, optional=frozenset({"cache"}))
 
 
-def _lifespan(
-    copies: ContactCopies,
-    erasures: Erasures | None,
-    imports: Imports,
-    reports: ChangeReports | None,
-    clock: Clock,
-    logger: Logger,
-) -> Lifespan:
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with Background(logger=logger, clock=clock) as background:
-            background.start("contact copies", copies.run)
-            if reports is not None:
-                background.start("audit", reports.run)
-            background.start("contact copies of what was read", copies.run_fill)
-            if erasures is not None:
-                background.start("erasures", erasures.run)
-            try:
-                yield
-            finally:
-                await imports.close()
-        if reports is not None:
-            await reports.hand_on()
+def _copies(parts: UsersParts, store: UserStore) -> ContactCopies:
+    reached = ReachedVersions(parts.gateway, parts.logger) if parts.gateway is not None else None
+    return ContactCopies(store, parts.cache, parts.clock, parts.logger, reached)
 
-    return lifespan
+
+def _erasures(parts: UsersParts, copies: ContactCopies) -> Erasures | None:
+    if parts.gateway is None:
+        return None
+    pending = PendingErasures(parts.engine)
+    return Erasures(pending, parts.gateway, parts.clock, parts.logger, forget=copies.forget)
+
+
+def _people(
+    parts: UsersParts, store: UserStore, changes: Changes, copies: ContactCopies, erasures: Erasures | None
+) -> People:
+    return People(
+        store=store,
+        changes=changes,
+        copies=copies,
+        passwords=parts.passwords,
+        clock=parts.clock,
+        identifiers=parts.identifiers,
+        logger=parts.logger,
+        mandatory=parts.mandatory,
+        allowed=parts.allowed,
+        erased=erasures.hurry if erasures is not None else lambda: None,
+    )
+
+
+def _imports(parts: UsersParts, store: UserStore, copies: ContactCopies) -> Imports:
+    return Imports(
+        store=store,
+        jobs=ImportJobs(parts.engine),
+        copies=copies,
+        clock=parts.clock,
+        identifiers=parts.identifiers,
+        logger=parts.logger,
+        mandatory=parts.mandatory,
+        allowed=parts.allowed,
+    )

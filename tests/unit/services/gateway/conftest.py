@@ -38,7 +38,7 @@ from angarium.services.gateway.accepting.acceptance import AcceptanceRules
 from angarium.services.gateway.app import Gateway, GatewayParts
 from tests.support.migrated import upgraded
 from tests.unit.services.gateway.directory import MemoryContacts, MemoryTemplates
-from tests.unit.services.gateway.upstream import Upstream
+from tests.unit.services.gateway.scripted_service import Upstream
 
 API_KEY = "ang_live_of_the_tests"
 SERVICE_TOKEN = "service-token-of-the-tests"

@@ -17,7 +17,7 @@ from angarium.platform.database.engine import open_engine
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.telemetry.logging import make_logger
 from angarium.platform.telemetry.metrics import Metrics
-from angarium.services.templates.app import MIGRATIONS, build_app
+from angarium.services.templates.app import MIGRATIONS, TemplatesParts, TemplatesService
 from tests.support.compiling import InThread
 from tests.support.migrated import upgraded
 
@@ -59,7 +59,7 @@ async def client(
     engine = open_engine(url)
     await upgraded(engine, MIGRATIONS)
     clock = SystemClock()
-    app = build_app(
+    parts = TemplatesParts(
         engine=engine,
         cache=cache,
         authenticator=Keys(),
@@ -69,7 +69,7 @@ async def client(
         identifiers=Identifiers(clock),
         compiling=InThread(),
     )
-    transport = httpx2.ASGITransport(app=app)
+    transport = httpx2.ASGITransport(app=TemplatesService(parts).app)
     async with httpx2.AsyncClient(transport=transport, base_url="http://t", headers={"x-api-key": "admin"}) as client:
         yield client
     await engine.dispose()

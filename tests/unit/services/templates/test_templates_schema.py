@@ -10,7 +10,8 @@ from sqlalchemy import Connection
 from angarium.platform.database.engine import open_engine, writing
 from angarium.platform.database.migrate import upgrade
 from angarium.services.templates.app import MIGRATIONS
-from angarium.services.templates.library.schema import metadata
+from angarium.services.templates.schema import SCHEMAS
+from tests.support.schemas import merged
 
 
 @pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.distributed)])
@@ -27,4 +28,4 @@ async def test_migrated_is_fresh(kind: str, request: pytest.FixtureRequest, tmp_
 
 def _differences(connection: Connection) -> list[object]:
     context = MigrationContext.configure(connection, opts={"compare_type": True})
-    return list(compare_metadata(context, metadata))
+    return list(compare_metadata(context, merged(SCHEMAS)))

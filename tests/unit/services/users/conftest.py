@@ -24,9 +24,9 @@ from angarium.platform.http.server.switchboard import Switchboard
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.telemetry.logging import make_logger
 from angarium.platform.telemetry.metrics import Metrics
-from angarium.services.users.app import MIGRATIONS, build_app
+from angarium.services.users.app import MIGRATIONS, UsersParts, UsersService
 from angarium.services.users.people.passwords import Passwords
-from angarium.services.users.people.schema import metadata
+from angarium.services.users.schema import SCHEMAS
 from tests.support.migrated import upgraded
 from tests.support.servers import PostgreSQL
 
@@ -37,6 +37,7 @@ TOKEN = "a-service-token-of-the-tests"
 class Users:
     """The service in a test's hands."""
 
+    service: UsersService
     app: FastAPI
     engine: AsyncEngine
     cache: Cache
@@ -82,8 +83,9 @@ async def engine(
     opened = open_engine(url)
     if request.param == "postgresql":
         async with writing(opened) as connection:
-            for table in reversed(metadata.sorted_tables):
-                await connection.execute(delete(table))
+            for metadata in SCHEMAS:
+                for table in reversed(metadata.sorted_tables):
+                    await connection.execute(delete(table))
     yield opened
     await opened.dispose()
 
@@ -102,7 +104,7 @@ def build() -> Callable[[AsyncEngine, Cache], Users]:
             "http://gateway", service_token=TOKEN, name="gateway", transport=Switchboard().transport(), clock=clock
         )
         log = io.StringIO()
-        app = build_app(
+        parts = UsersParts(
             engine=engine,
             cache=cache,
             authenticator=RemoteAuthenticator(gateway, TOKEN, clock),
@@ -114,7 +116,8 @@ def build() -> Callable[[AsyncEngine, Cache], Users]:
             mandatory=("security",),
             passwords=Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)),
         )
-        return Users(app, engine, cache, log, gateway)
+        service = UsersService(parts)
+        return Users(service, service.app, engine, cache, log, gateway)
 
     return build
 

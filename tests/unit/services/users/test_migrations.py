@@ -9,7 +9,8 @@ from angarium.platform.database.engine import reading, writing
 from angarium.platform.database.migrate import is_current, upgrade
 from angarium.services.users.app import MIGRATIONS
 from angarium.services.users.people import schema
-from angarium.services.users.people.schema import metadata
+from angarium.services.users.schema import SCHEMAS
+from tests.support.schemas import merged
 from tests.unit.services.users.conftest import Users
 
 
@@ -23,7 +24,7 @@ async def test_migrated_is_what_the_tables_say(engine: AsyncEngine) -> None:
         context = MigrationContext.configure(
             connection, opts={"compare_type": True, "include_object": _known_to_every_database}
         )
-        return list(compare_metadata(context, metadata))
+        return list(compare_metadata(context, merged(SCHEMAS)))
 
     async with reading(engine) as connection:
         assert await connection.run_sync(differences) == []

@@ -10,6 +10,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -76,6 +77,7 @@ def build_app(
     body_limits: Mapping[str, int] | None = None,
     raw_bodies: Sequence[str] = (),
     routers: Sequence[APIRouter] = (),
+    innermost: Sequence[Middleware] = (),
     more_documents: Sequence[str] = (),
     fast_paths: bool = True,
     aliases: Mapping[str, Sequence[str]] = MappingProxyType({}),
@@ -83,7 +85,7 @@ def build_app(
     """A FastAPI app in which every answer keeps the contract: envelopes, codes, correlation, limits, plain probes.
 
     `body_limits`: bytes by path (elsewhere 256 KB, or 32 KB where no caller is asked for); `raw_bodies`: paths whose
-    bodies, and those of what lies below, are not JSON;
+    bodies, and those of what lies below, are not JSON; `innermost`: middleware inside of the frame's own;
     `more_documents`: paths of OpenAPI documents that `/docs` shows beside the app's own; `aliases`: paths that are
     served below a prefix too, by that prefix.
     Without `fast_paths` the framework answers the direct routes too.
@@ -104,6 +106,7 @@ def build_app(
         generate_unique_id_function=operation_id,
         strict_content_type=False,
         routes=[*health.routes(metrics), *docs_routes(title, more_documents)],
+        middleware=list(innermost),
     )
     app.state.authenticator = authenticator
     app.state.limiter = limiter

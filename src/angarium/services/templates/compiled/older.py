@@ -11,7 +11,7 @@ from angarium.contracts.templates import ChannelSources
 from angarium.rendering.locales import locale_chain
 from angarium.rendering.parts import main_part, merged
 from angarium.rendering.requirements import required_by_channel
-from angarium.services.templates.library.model import Source, Sources
+from angarium.services.templates.drafting.model import Source, Sources
 
 _MARKUP = re.compile(r"<[A-Za-z!/]")
 

@@ -5,22 +5,23 @@ from fastapi import APIRouter
 from angarium.contracts.envelope import Envelope, one
 from angarium.contracts.templates import CompiledTemplate, PublishedPointer
 from angarium.platform.http.frame.answers import JsonBytes
-from angarium.services.templates.library.parameters import Number, Service, UseCases
+from angarium.services.templates.compiled.use_cases import CompiledTemplates
+from angarium.services.templates.library.parameters import Number, Service
 
 
-def internal_router() -> APIRouter:
+def routes(templates: CompiledTemplates) -> APIRouter:
     """Which version is published, and versions ready to render."""
     router = APIRouter(prefix="/internal/v1/templates/{code}", tags=["internal"], include_in_schema=False)
 
     @router.get("/published", response_model=Envelope[PublishedPointer])
-    async def published(caller: Service, library: UseCases, code: str) -> JsonBytes:
+    async def published(caller: Service, code: str) -> JsonBytes:
         """The number of the version that is published now."""
-        template = await library.published(caller.tenant, code)
+        template = await templates.published(caller.tenant, code)
         return JsonBytes(one(PublishedPointer(code=code, version=template.published_version)).model_dump_json())
 
     @router.get("/versions/{version}", response_model=Envelope[CompiledTemplate])
-    async def compiled(caller: Service, library: UseCases, code: str, version: Number) -> JsonBytes:
+    async def compiled(caller: Service, code: str, version: Number) -> JsonBytes:
         """A version ready to render, archived or not."""
-        return JsonBytes(one(await library.compiled(caller.tenant, code, version)).model_dump_json())
+        return JsonBytes(one(await templates.compiled(caller.tenant, code, version)).model_dump_json())
 
     return router

@@ -13,7 +13,7 @@ from angarium.platform.children.pool import ChildPool, OverLimits
 from angarium.platform.clock import Clock
 from angarium.rendering.fragments import Fragment, Fragments
 from angarium.rendering.problems import TemplateInvalid, TemplateProblem
-from angarium.services.templates.library.model import Draft, Source, Sources
+from angarium.services.templates.drafting.model import Draft, Source, Sources
 
 MODULE = "angarium.services.templates.drafting.compiling_child"
 MOST_WAITING = 64

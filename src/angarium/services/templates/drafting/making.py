@@ -11,7 +11,7 @@ from angarium.rendering.parts import given_parts, main_part
 from angarium.rendering.problems import TemplateInvalid, TemplateProblem
 from angarium.rendering.requirements import required_by_channel
 from angarium.rendering.sms import shortest_sms
-from angarium.services.templates.library.model import Draft, Source, Sources
+from angarium.services.templates.drafting.model import Draft, Source, Sources
 
 PartsT = TypeVar("PartsT", bound=TemplateParts)
 

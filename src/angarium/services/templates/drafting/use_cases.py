@@ -9,7 +9,7 @@ from angarium.rendering.fragments import Fragment, Fragments, references
 from angarium.rendering.parts import given_parts
 from angarium.rendering.problems import TemplateInvalid, TemplateProblem
 from angarium.services.templates.drafting.compiling import Compiling
-from angarium.services.templates.library.model import Draft, Source
+from angarium.services.templates.drafting.model import Draft, Source
 
 MOST_FRAGMENTS = 100
 MOST_FRAGMENT_CHARACTERS = 10_000_000

@@ -1,9 +1,12 @@
 """`/templates`."""
 
+from http import HTTPStatus
+
 from fastapi import APIRouter, Response
 
 from angarium.contracts.envelope import Envelope, many, one
-from angarium.contracts.templates import PreviewRequest, TemplateCreate, TemplateView
+from angarium.contracts.templates import TemplateCreate, TemplateView
+from angarium.platform.http.frame.conditional import tag
 from angarium.platform.http.frame.dependencies import Page
 from angarium.platform.http.frame.openapi import conflict
 from angarium.services.templates.library.parameters import (
@@ -14,24 +17,25 @@ from angarium.services.templates.library.parameters import (
     NumberQuery,
     Part,
     Reader,
-    UseCases,
     Writer,
-    tag,
 )
 from angarium.services.templates.library.store import Filter
+from angarium.services.templates.library.use_cases import Library
 from angarium.services.templates.library.views import template_view
-from angarium.services.templates.previews.rendering import Preview
 
 
-def templates_router() -> APIRouter:
-    """Create, list, read, preview, archive."""
+def routes(library: Library) -> APIRouter:
+    """Create, archive, list, read."""
     router = APIRouter(prefix="/templates", tags=["templates"])
-    _writes(router)
+    _write(router, library)
+    _read(router, library)
+    return router
 
+
+def _read(router: APIRouter, library: Library) -> None:
     @router.get("")
     async def list_templates(
         caller: Reader,
-        library: UseCases,
         page: Page,
         channel: ChannelQuery = None,
         category: CategoryQuery = None,
@@ -49,7 +53,6 @@ def templates_router() -> APIRouter:
     @router.get("/{code}")
     async def get_template(
         caller: Reader,
-        library: UseCases,
         code: str,
         response: Response,
         version: NumberQuery | None = None,
@@ -57,31 +60,20 @@ def templates_router() -> APIRouter:
     ) -> Envelope[TemplateView]:
         """The published version, or `version`; its parts in `locale` or the nearest language that it has."""
         template, found = await library.get(caller.tenant, code, version)
-        tag(response, template)
+        tag(response, template.revision)
         return one(template_view(template, found, locale))
 
-    @router.post("/{code}/preview")
-    async def preview_template(caller: Reader, library: UseCases, code: str, body: PreviewRequest) -> Envelope[Preview]:
-        """The template rendered with `variables`; nothing is sent."""
-        return one(await library.preview(caller.tenant, code, body))
 
-    return router
-
-
-def _writes(router: APIRouter) -> None:
-    @router.post("", status_code=201, responses=conflict("The code is taken"))
-    async def create_template(
-        caller: Writer, library: UseCases, body: TemplateCreate, response: Response
-    ) -> Envelope[TemplateView]:
+def _write(router: APIRouter, library: Library) -> None:
+    @router.post("", status_code=HTTPStatus.CREATED, responses=conflict("The code is taken"))
+    async def create_template(caller: Writer, body: TemplateCreate, response: Response) -> Envelope[TemplateView]:
         """A new template, its first version published. 409 `conflict` when the code is taken."""
         template, version = await library.create(caller, body)
-        tag(response, template)
+        tag(response, template.revision)
         return one(template_view(template, version), "Template created")
 
     @router.delete("/{code}")
-    async def archive_template(
-        caller: Writer, library: UseCases, code: str, if_match: IfMatch = None
-    ) -> Envelope[dict[str, str]]:
+    async def archive_template(caller: Writer, code: str, if_match: IfMatch = None) -> Envelope[dict[str, str]]:
         """Takes the template out of use; what was accepted is still sent."""
         await library.archive(caller.tenant, code, if_match)
         return one({"code": code}, "Template archived")

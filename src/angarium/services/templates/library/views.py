@@ -1,6 +1,6 @@
 """Templates as the API shows them."""
 
-from angarium.contracts.templates import TemplateView, VersionView
+from angarium.contracts.templates import TemplateView
 from angarium.rendering.locales import nearest_locale
 from angarium.services.templates.library.model import Template, Version
 
@@ -28,11 +28,4 @@ def template_view(template: Template, version: Version, locale: str | None = Non
         created_at=template.created_at,
         updated_at=template.updated_at,
         **source.parts_in(language),
-    )
-
-
-def version_view(version: Version) -> VersionView:
-    """One line of the list of versions."""
-    return VersionView(
-        version=version.version, status=version.status, created_at=version.created_at, created_by=version.created_by
     )

@@ -5,7 +5,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import unified_diff
 
-from angarium.services.templates.library.model import Source, Version
+from angarium.services.templates.drafting.model import Source
+from angarium.services.templates.library.model import Version
 
 Changes = dict[str, str]
 MOST_LINES = 5_000

@@ -1,5 +1,6 @@
 """`/templates/{code}/versions` and the difference between two."""
 
+from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
@@ -7,62 +8,71 @@ from fastapi import APIRouter, Query, Response
 from angarium.contracts.envelope import Envelope, many, one
 from angarium.contracts.fields import HIGHEST_VERSION
 from angarium.contracts.templates import TemplateVersionCreate, TemplateView, VersionView
+from angarium.platform.http.frame.conditional import tag
 from angarium.platform.http.frame.dependencies import NumberedPage
 from angarium.services.templates.library.parameters import (
     IfMatch,
     Number,
     NumberQuery,
     Reader,
-    UseCases,
     Writer,
-    tag,
 )
-from angarium.services.templates.library.views import template_view, version_view
+from angarium.services.templates.library.views import template_view
+from angarium.services.templates.versions.use_cases import Versions
+from angarium.services.templates.versions.views import version_view
 
 From = Annotated[int, Query(alias="from", ge=1, le=HIGHEST_VERSION)]
 
 
-def versions_router() -> APIRouter:
+def routes(versions: Versions) -> APIRouter:
     """Draft, list, publish, compare."""
     router = APIRouter(prefix="/templates/{code}", tags=["templates"])
+    _add(router, versions)
+    _list(router, versions)
+    _publish(router, versions)
+    _compare(router, versions)
+    return router
 
-    @router.post("/versions", status_code=201)
+
+def _add(router: APIRouter, versions: Versions) -> None:
+    @router.post("/versions", status_code=HTTPStatus.CREATED)
     async def add_version(
         caller: Writer,
-        library: UseCases,
         code: str,
         body: TemplateVersionCreate,
         response: Response,
         if_match: IfMatch = None,
     ) -> Envelope[TemplateView]:
         """A draft. The name, channel, language and the like stay as they were where they aren't named."""
-        template, version = await library.add_version(caller, code, body, if_match)
-        tag(response, template)
+        template, version = await versions.add(caller, code, body, if_match)
+        tag(response, template.revision)
         return one(template_view(template, version), "Draft created")
 
+
+def _list(router: APIRouter, versions: Versions) -> None:
     @router.get("/versions")
-    async def list_versions(
-        caller: Reader, library: UseCases, code: str, page: NumberedPage
-    ) -> Envelope[list[VersionView]]:
+    async def list_versions(caller: Reader, code: str, page: NumberedPage) -> Envelope[list[VersionView]]:
         """Newest first."""
-        found, total = await library.versions(caller.tenant, code, page)
+        found, total = await versions.page(caller.tenant, code, page)
         return many([version_view(version) for version in found], total=total, limit=page.limit, page=page.page)
 
+
+def _publish(router: APIRouter, versions: Versions) -> None:
     @router.post("/versions/{version}/publish")
     async def publish_version(
-        caller: Writer, library: UseCases, code: str, version: Number, response: Response, if_match: IfMatch = None
+        caller: Writer, code: str, version: Number, response: Response, if_match: IfMatch = None
     ) -> Envelope[TemplateView]:
         """From now on this version is sent; an older one rolls back."""
-        template, found = await library.publish(caller.tenant, code, version, if_match)
-        tag(response, template)
+        template, found = await versions.publish(caller.tenant, code, version, if_match)
+        tag(response, template.revision)
         return one(template_view(template, found), "Version published")
 
+
+def _compare(router: APIRouter, versions: Versions) -> None:
     @router.get("/diff")
     async def diff_versions(
-        caller: Reader, library: UseCases, code: str, old: From, to: NumberQuery
+        caller: Reader, code: str, old: From, to: NumberQuery
     ) -> Envelope[dict[str, int | dict[str, str]]]:
         """A unified diff for each part that differs."""
-        changes = await library.diff(caller.tenant, code, old, to)
+        changes = await versions.diff(caller.tenant, code, old, to)
         return one({"from": old, "to": to, "parts": changes})
-
-    return router

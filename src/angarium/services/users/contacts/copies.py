@@ -6,7 +6,7 @@ from datetime import timedelta
 from itertools import islice
 from uuid import UUID
 
-from angarium.contracts.errors import ServiceUnavailable, Transient
+from angarium.contracts.errors import Transient
 from angarium.contracts.users import GONE
 from angarium.directory import contact_cache
 from angarium.directory.contact_cache import user_of, version_of
@@ -15,8 +15,9 @@ from angarium.platform.clock import Clock
 from angarium.platform.local_cache import LocalCache
 from angarium.platform.telemetry.logging import Logger
 from angarium.services.users.contacts.versions import Reached, ReachedVersions
+from angarium.services.users.people.changes import ChangeUnconfirmed
+from angarium.services.users.people.contact import contact_document
 from angarium.services.users.people.model import Person
-from angarium.services.users.people.rows import contact_document
 from angarium.services.users.people.store import UserStore
 
 ROUNDS = 5
@@ -29,10 +30,6 @@ FILL_SECONDS = 1.0
 FILLED = timedelta(seconds=10)
 """How long a copy that was found in its place is taken to be there still."""
 MEND_SECONDS = 1.0
-
-
-class ChangeUnconfirmed(ServiceUnavailable):
-    """The change is stored, but an older copy may still be used for a send; repeat the call"""
 
 
 class ContactCopies:

@@ -12,12 +12,13 @@ from angarium.contracts.users import ContactQuery, DeadDeviceReport
 from angarium.platform.auth.caller import Caller
 from angarium.platform.http.frame.answers import JsonBytes
 from angarium.platform.http.frame.direct import ServiceRoute
-from angarium.services.users.people.use_cases import People
+from angarium.services.users.contacts.use_cases import StoredContacts
+from angarium.services.users.devices.use_cases import Devices
 
 _BodyT = TypeVar("_BodyT")
 
 
-def internal_router(people: People) -> APIRouter:
+def routes(stored: StoredContacts, devices: Devices) -> APIRouter:
     """Contacts, many at once, and the removal of dead devices."""
     router = APIRouter(prefix="/internal/v1", tags=["internal"], include_in_schema=False, route_class=ServiceRoute)
     answer = _answering()
@@ -28,13 +29,14 @@ def internal_router(people: People) -> APIRouter:
 
         Asked before every send, so the documents go out as they are kept, and nothing is validated on the way.
         """
-        return JsonBytes(answer(await people.contacts(caller.tenant, _converted(content, ContactQuery).user_ids)))
+        query = _converted(content, ContactQuery)
+        return JsonBytes(answer(await stored.find(caller.tenant, query.user_ids)))
 
     @router.post("/dead-devices", response_model=None)
     async def dead_devices(caller: Caller, content: Any) -> JsonBytes:
         """Remove devices whose push tokens a provider has reported as dead. Idempotent."""
         report = _converted(content, DeadDeviceReport)
-        removed = await people.remove_dead_devices(caller.tenant, report.devices)
+        removed = await devices.remove_dead(caller.tenant, report.devices)
         return JsonBytes(one({"removed": removed}).model_dump_json().encode())
 
     return router

@@ -6,23 +6,25 @@ from fastapi import APIRouter, Response
 
 from angarium.contracts.envelope import Envelope, many, one
 from angarium.contracts.users import DeviceCreate, DeviceView
+from angarium.platform.http.frame.conditional import tag
 from angarium.platform.http.frame.dependencies import NumberedPage
 from angarium.platform.http.frame.openapi import conflict
-from angarium.services.users.people.parameters import IfMatch, Reader, UseCases, Writer, tag
-from angarium.services.users.people.views import device_view
+from angarium.services.users.devices.use_cases import Devices
+from angarium.services.users.devices.views import device_view
+from angarium.services.users.people.parameters import IfMatch, Reader, Writer
 
 
-def devices_router() -> APIRouter:
-    """List, register, forget."""
+def routes(devices: Devices) -> APIRouter:
+    """List, register, remove."""
     router = APIRouter(prefix="/users/{user_id}/devices", tags=["devices"])
 
     @router.get("")
     async def list_devices(
-        caller: Reader, people: UseCases, user_id: UUID, page: NumberedPage, response: Response
+        caller: Reader, user_id: UUID, page: NumberedPage, response: Response
     ) -> Envelope[list[DeviceView]]:
         """Oldest first."""
-        person = await people.get(caller.tenant, user_id)
-        tag(response, person)
+        person = await devices.owner(caller.tenant, user_id)
+        tag(response, person.version)
         views = [device_view(device) for device in person.devices]
         shown = views[page.offset : page.offset + page.limit]
         return many(shown, total=len(views), limit=page.limit, page=page.page)
@@ -30,24 +32,23 @@ def devices_router() -> APIRouter:
     @router.post("", status_code=201, responses=conflict("The user has as many devices as a user may have"))
     async def add_device(
         caller: Writer,
-        people: UseCases,
         user_id: UUID,
         body: DeviceCreate,
         response: Response,
         if_match: IfMatch = None,
     ) -> Envelope[DeviceView]:
         """Register a device; the same token again gives the device that is there."""
-        person, device = await people.add_device(caller.tenant, user_id, body, if_match)
-        tag(response, person)
+        person, device = await devices.add(caller.tenant, user_id, body, if_match)
+        tag(response, person.version)
         return one(device_view(device), "Device registered")
 
     @router.delete("/{device_id}")
     async def remove_device(
-        caller: Writer, people: UseCases, user_id: UUID, device_id: UUID, response: Response, if_match: IfMatch = None
+        caller: Writer, user_id: UUID, device_id: UUID, response: Response, if_match: IfMatch = None
     ) -> Envelope[dict[str, UUID]]:
         """Forget a device."""
-        person = await people.remove_device(caller.tenant, user_id, device_id, if_match)
-        tag(response, person)
+        person = await devices.remove(caller.tenant, user_id, device_id, if_match)
+        tag(response, person.version)
         return one({"device_id": device_id}, "Device removed")
 
     return router

@@ -1,24 +1,20 @@
 """Carries an erasure to where else a user has left traces: durable, repeated until it is done."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from http import HTTPStatus
 from uuid import UUID
 
 from pydantic import ValidationError
-from sqlalchemy import delete, select, update
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from angarium.contracts.envelope import Envelope
 from angarium.contracts.errors import Transient
 from angarium.contracts.users import ErasureAnswer, ErasureRequest
 from angarium.platform.clock import Clock
-from angarium.platform.database.engine import empty_log, querying, writing
 from angarium.platform.http.client.client import ServiceClient
 from angarium.platform.telemetry.logging import Logger
-from angarium.services.users.people.schema import pending_erasures
+from angarium.services.users.erasures.store import Pending, PendingErasures
 
 PATH = "/internal/v1/erasures"
 BATCH = 100
@@ -36,15 +32,6 @@ class NotErased(Transient):
     """The gateway did not erase"""
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """A user who is gone here."""
-
-    user_id: UUID
-    tenant: str
-    created_at: datetime
-
-
 class Erasures:
     """Works off `pending_erasures`. Any number may run at once: an erasure may be repeated.
 
@@ -54,14 +41,14 @@ class Erasures:
 
     def __init__(
         self,
-        engine: AsyncEngine,
+        store: PendingErasures,
         gateway: ServiceClient,
         clock: Clock,
         logger: Logger,
         *,
         forget: Callable[[str, UUID], Awaitable[object]],
     ) -> None:
-        self._engine = engine
+        self._store = store
         self._forget = forget
         self._gateway = gateway
         self._clock = clock
@@ -84,14 +71,14 @@ class Erasures:
     async def run_once(self) -> int:
         """Erase whoever is due; how many are done for good. Raises Transient."""
         done = 0
-        for pending in await self._due():
+        for pending in await self._store.due(self._clock.now(), limit=BATCH):
             try:
                 done += await self._erase(pending)
             except Transient:
                 raise
             except Exception:  # it waits, so that it stops no other
                 self._logger.exception("user.not_erased", user_id=str(pending.user_id))
-                await self._postpone(pending, self._clock.now() + FAULTY)
+                await self._store.postpone(pending, self._clock.now() + FAULTY)
         return done
 
     async def _rest(self) -> None:
@@ -104,35 +91,23 @@ class Erasures:
             wanted.cancel()
         self._wanted.clear()
 
-    async def _due(self) -> Sequence[Pending]:
-        table = pending_erasures.c
-        query = (
-            select(table.user_id, table.tenant, table.created_at)
-            .where(table.due_at <= self._clock.now())
-            .order_by(table.due_at)
-            .limit(BATCH)
-        )
-        async with querying(self._engine) as connection:
-            return [Pending(*row) for row in await connection.execute(query)]
-
     async def _erase(self, pending: Pending) -> bool:
         """Whether that was the last pass."""
         asked = self._clock.now()
         await self._forget(pending.tenant, pending.user_id)
-        await empty_log(self._engine)
+        await self._store.empty_log()
         try:
             answer = await self._ask(pending)
         except NotErased as error:
             self._logger.warning("user.not_erased", user_id=str(pending.user_id), error=str(error))
-            await self._postpone(pending, asked + timedelta(seconds=PAUSE))
+            await self._store.postpone(pending, asked + timedelta(seconds=PAUSE))
             return False
         begun = asked - timedelta(seconds=answer.age)
         if answer.done and not answer.sending and begun >= pending.created_at + SETTLED:
-            async with writing(self._engine) as connection:
-                await connection.execute(delete(pending_erasures).where(pending_erasures.c.user_id == pending.user_id))
+            await self._store.remove(pending)
             return True
         again = asked + timedelta(seconds=PAUSE)
-        await self._postpone(pending, max(again, pending.created_at + SETTLED) if answer.done else again)
+        await self._store.postpone(pending, max(again, pending.created_at + SETTLED) if answer.done else again)
         return False
 
     async def _ask(self, pending: Pending) -> ErasureAnswer:
@@ -144,9 +119,3 @@ class Erasures:
             return _ANSWER.model_validate_json(answer.content).data
         except (Transient, ValidationError) as error:
             raise NotErased(str(error) if isinstance(error, NotErased) else type(error).__name__) from error
-
-    async def _postpone(self, pending: Pending, until: datetime) -> None:
-        async with writing(self._engine) as connection:
-            await connection.execute(
-                update(pending_erasures).where(pending_erasures.c.user_id == pending.user_id).values(due_at=until)
-            )

@@ -10,17 +10,20 @@ from uuid import UUID
 from angarium.contracts.addresses import Network, email_key
 from angarium.contracts.errors import RateLimited, Rejected, Transient
 from angarium.contracts.preferences import PreferencesPatch
-from angarium.contracts.users import UserPatch
+from angarium.contracts.users import ImportView, UserPatch
 from angarium.platform.clock import Clock
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.telemetry.logging import Logger
-from angarium.services.users.contacts.copies import ChangeUnconfirmed, ContactCopies
+from angarium.services.users.contacts.copies import ContactCopies
+from angarium.services.users.imports.model import ImportJob
 from angarium.services.users.imports.rows import ImportFile, ImportRow, read_file
-from angarium.services.users.imports.store import ImportJob, ImportJobs
+from angarium.services.users.imports.store import ImportJobs
+from angarium.services.users.imports.views import import_view
+from angarium.services.users.people.changes import ChangeUnconfirmed
+from angarium.services.users.people.contact import contact_document
 from angarium.services.users.people.edits import Stamp, amended, new_person
 from angarium.services.users.people.model import Person
 from angarium.services.users.people.preferences import check_mandatory
-from angarium.services.users.people.rows import contact_document
 from angarium.services.users.people.store import EmailTaken, UserStore
 
 BATCH = 200
@@ -67,8 +70,8 @@ class Imports:
         self._reading = asyncio.Semaphore(AT_ONCE)
         self._turns: dict[str, _Turns] = {}
 
-    async def start(self, tenant: str, content_type: str, body: bytes, *, upsert: bool) -> ImportJob:
-        """A job over the file `body`, running.
+    async def start(self, tenant: str, content_type: str, body: bytes, *, upsert: bool) -> ImportView:
+        """Start an import of the file `body`.
 
         Raises RateLimited while too many of the tenant or of all wait, what `read_file` raises, and
         DatabaseUnavailable.
@@ -86,7 +89,11 @@ class Imports:
         task = asyncio.create_task(self._run(job, file, upsert=upsert))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
-        return job
+        return import_view(job, job.updated_at)
+
+    async def look(self, tenant: str, import_id: UUID) -> ImportView:
+        """The progress and the report of an import. Raises ImportNotFound, for another tenant's too."""
+        return import_view(await self._jobs.get(tenant, import_id), self._clock.now())
 
     def _enter(self, tenant: str) -> None:
         turns = self._turns.get(tenant) or _Turns()

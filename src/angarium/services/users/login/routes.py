@@ -2,27 +2,23 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends
 
 from angarium.contracts.envelope import Envelope, one
 from angarium.contracts.tokens import PasswordCheck, PasswordChecked
+from angarium.platform.auth.caller import Caller
+from angarium.platform.http.frame.dependencies import service_only
 from angarium.services.users.login.use_cases import Logins
-from angarium.services.users.people.parameters import Service
+
+Service = Annotated[Caller, Depends(service_only)]
 
 
-def _logins(request: Request) -> Logins:
-    logins: Logins = request.app.state.logins
-    return logins
-
-
-def login_router() -> APIRouter:
+def routes(logins: Logins) -> APIRouter:
     """Email and password."""
     router = APIRouter(prefix="/internal/v1", tags=["internal"], include_in_schema=False)
 
     @router.post("/login")
-    async def log_in(
-        caller: Service, logins: Annotated[Logins, Depends(_logins)], body: PasswordCheck
-    ) -> Envelope[PasswordChecked]:
+    async def log_in(caller: Service, body: PasswordCheck) -> Envelope[PasswordChecked]:
         """The user of the caller's tenant with this email and password."""
         return one(PasswordChecked(user_id=await logins.log_in(caller.tenant, body.email, body.password)))
 

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 from angarium.contracts.errors import ValidationFailed
 from angarium.contracts.users import ChannelSwitches, Preferences
 from angarium.platform.http.pages.style import styled
-from angarium.services.users.people.preferences import Choice
+from angarium.services.users.preferences.choice import Choice
 
 CHANNELS: Mapping[str, str] = {"email": "Email", "push": "Push", "sms": "SMS", "webhook": "Webhook"}
 FIELDS = 1000

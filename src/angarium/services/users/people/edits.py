@@ -11,10 +11,10 @@ from angarium.contracts.errors import Detail, ValidationFailed
 from angarium.contracts.preferences import PreferencesPatch
 from angarium.contracts.statuses import ADDRESS_NAMES
 from angarium.contracts.users import Preferences, UserCreate, UserPatch
-from angarium.services.users.devices.edits import with_push_token
 from angarium.services.users.people.addresses import canonical
 from angarium.services.users.people.model import Person
 from angarium.services.users.people.preferences import merged
+from angarium.services.users.people.push_token import with_push_token
 
 _ADDRESSES = ("email", "phone", "timezone", "push_token", "webhook")
 _REQUIRED = ("name", "preferences", "metadata")

@@ -8,24 +8,31 @@ from fastapi import APIRouter, Query, Response
 
 from angarium.contracts.envelope import Envelope, many, one
 from angarium.contracts.users import UserCreate, UserPatch, UserPut, UserView
+from angarium.platform.http.frame.conditional import tag
 from angarium.platform.http.frame.dependencies import Page
 from angarium.platform.http.frame.openapi import conflict
-from angarium.services.users.people.parameters import IfMatch, Reader, UseCases, Writer, tag
+from angarium.services.users.people.parameters import IfMatch, Reader, Writer
 from angarium.services.users.people.store import Filter
+from angarium.services.users.people.use_cases import People
 from angarium.services.users.people.views import user_view
 
 _TAKEN = "The email belongs to another user"
 Part = Annotated[str | None, Query(min_length=1, max_length=320, pattern=r"^[^\x00]*$")]
 
 
-def users_router() -> APIRouter:
-    """Create, list, read, replace, amend, delete."""
+def routes(people: People) -> APIRouter:
+    """Create, replace, amend, delete, list, read."""
     router = APIRouter(prefix="/users", tags=["users"])
-    _writes(router)
+    _create(router, people)
+    _change(router, people)
+    _read(router, people)
+    return router
 
+
+def _read(router: APIRouter, people: People) -> None:
     @router.get("")
     async def list_users(
-        caller: Reader, people: UseCases, page: Page, email: Part = None, search: Part = None
+        caller: Reader, page: Page, email: Part = None, search: Part = None
     ) -> Envelope[list[UserView]]:
         """Newest first. `email` finds one address; `search` a part of the name, email or phone."""
         found = await people.find(caller.tenant, Filter(email=email, search=search), page)
@@ -33,16 +40,14 @@ def users_router() -> APIRouter:
         return many(views, total=found.total, limit=page.limit, page=page.page, next_cursor=found.next_cursor)
 
     @router.get("/{user_id}")
-    async def get_user(caller: Reader, people: UseCases, user_id: UUID, response: Response) -> Envelope[UserView]:
+    async def get_user(caller: Reader, user_id: UUID, response: Response) -> Envelope[UserView]:
         """One user."""
         person = await people.get(caller.tenant, user_id)
-        tag(response, person)
+        tag(response, person.version)
         return one(user_view(person))
 
-    return router
 
-
-def _writes(router: APIRouter) -> None:
+def _create(router: APIRouter, people: People) -> None:
     @router.post(
         "",
         status_code=HTTPStatus.CREATED,
@@ -51,39 +56,39 @@ def _writes(router: APIRouter) -> None:
             **conflict(_TAKEN),
         },
     )
-    async def create_user(caller: Writer, people: UseCases, body: UserCreate, response: Response) -> Envelope[UserView]:
+    async def create_user(caller: Writer, body: UserCreate, response: Response) -> Envelope[UserView]:
         """A new user. The same body again gives the same user, with 200.
 
         409 `conflict` when the email belongs to a user with other values. 503 `service_unavailable`, and nothing is
         done, when too many passwords are being hashed.
         """
         person, new = await people.create(caller.tenant, body)
-        tag(response, person)
+        tag(response, person.version)
         response.status_code = HTTPStatus.CREATED if new else HTTPStatus.OK
         return one(user_view(person), "User created" if new else "User exists")
 
+
+def _change(router: APIRouter, people: People) -> None:
     @router.put("/{user_id}", responses=conflict(_TAKEN))
     async def replace_user(
-        caller: Writer, people: UseCases, user_id: UUID, body: UserPut, response: Response, if_match: IfMatch = None
+        caller: Writer, user_id: UUID, body: UserPut, response: Response, if_match: IfMatch = None
     ) -> Envelope[UserView]:
         """Set what is named. What is not named stays; the body of a GET is taken as it is."""
         person = await people.amend(caller.tenant, user_id, body, if_match)
-        tag(response, person)
+        tag(response, person.version)
         return one(user_view(person), "User updated")
 
     @router.patch("/{user_id}", responses=conflict(_TAKEN))
     async def amend_user(
-        caller: Writer, people: UseCases, user_id: UUID, body: UserPatch, response: Response, if_match: IfMatch = None
+        caller: Writer, user_id: UUID, body: UserPatch, response: Response, if_match: IfMatch = None
     ) -> Envelope[UserView]:
         """Set what is named. null removes an address, the locale or the timezone."""
         person = await people.amend(caller.tenant, user_id, body, if_match)
-        tag(response, person)
+        tag(response, person.version)
         return one(user_view(person), "User updated")
 
     @router.delete("/{user_id}")
-    async def delete_user(
-        caller: Writer, people: UseCases, user_id: UUID, if_match: IfMatch = None
-    ) -> Envelope[dict[str, UUID]]:
+    async def delete_user(caller: Writer, user_id: UUID, if_match: IfMatch = None) -> Envelope[dict[str, UUID]]:
         """Erases the user with devices and preferences."""
         await people.remove(caller.tenant, user_id, if_match)
         return one({"user_id": user_id}, "User deleted")

@@ -8,10 +8,9 @@ from uuid import UUID
 import msgspec
 
 from angarium.contracts.users import Preferences
-from angarium.directory import contact_cache
 from angarium.services.users.people.addresses import key_of_email
+from angarium.services.users.people.contact import contact_document
 from angarium.services.users.people.model import Device, Person, Token
-from angarium.services.users.people.views import contact
 
 Row = Mapping[str, Any]
 
@@ -37,11 +36,6 @@ def person_row(person: Person) -> dict[str, Any]:
         "created_at": person.created_at,
         "updated_at": person.updated_at,
     }
-
-
-def contact_document(person: Person) -> bytes:
-    """What a send needs to know, as it is kept in the row, in the cache, and given to other services."""
-    return contact_cache.encode(person.tenant, contact(person), person.version)
 
 
 def device_row(user_id: UUID, device: Device) -> dict[str, Any]:

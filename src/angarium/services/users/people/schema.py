@@ -1,4 +1,4 @@
-"""The tables of `users_db`."""
+"""The tables of users and their devices."""
 
 from sqlalchemy import DDL, Boolean, Column, ForeignKeyConstraint, Index, Integer, String, Table, Text, Uuid, event
 from sqlalchemy.dialects.mysql import MEDIUMTEXT
@@ -70,32 +70,3 @@ devices = Table(
 Index(
     "uq_devices_user_id_platform_token_hash", devices.c.user_id, devices.c.platform, devices.c.token_hash, unique=True
 )
-
-pending_erasures = Table(
-    "pending_erasures",
-    metadata,
-    Column("user_id", Uuid(), primary_key=True),
-    Column("tenant", String(255), nullable=False),
-    Column("created_at", UtcDateTime(), nullable=False),
-    Column("due_at", UtcDateTime(), nullable=False),
-)
-"""Users who are gone here and must still be erased elsewhere; written with their deletion, kept until it is done."""
-
-Index("ix_pending_erasures_due_at", pending_erasures.c.due_at)
-
-imports = Table(
-    "imports",
-    metadata,
-    Column("import_id", Uuid(), primary_key=True),
-    Column("tenant", String(255), nullable=False),
-    Column("status", String(16), nullable=False),
-    Column("total", Integer(), nullable=False),
-    Column("processed", Integer(), nullable=False),
-    Column("created", Integer(), nullable=False),
-    Column("updated", Integer(), nullable=False),
-    Column("failed", Integer(), nullable=False),
-    Column("errors", JsonDocument(), nullable=False),
-    Column("created_at", UtcDateTime(), nullable=False),
-    Column("updated_at", UtcDateTime(), nullable=False),
-)
-"""Imports of many users: how far each is, for whichever process is asked. The rows themselves are not kept."""

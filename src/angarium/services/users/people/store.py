@@ -1,4 +1,4 @@
-"""The queries of `users_db`, the same on every database.
+"""The queries over users and their devices, the same on every database.
 
 Every method raises DatabaseUnavailable when the database cannot serve.
 """
@@ -25,14 +25,13 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from angarium.contracts.errors import Conflict, Detail, UserNotFound
-from angarium.directory.contact_cache import user_of
 from angarium.platform.database.counting import count_up_to
 from angarium.platform.database.engine import reading, writing
-from angarium.services.users.contacts.documents import Documents, EngineDocuments
+from angarium.services.users.erasures.store import add_pending
 from angarium.services.users.people.addresses import key_of_email
 from angarium.services.users.people.model import Person
-from angarium.services.users.people.rows import Row, contact_document, device_row, person_row, to_person
-from angarium.services.users.people.schema import devices, pending_erasures, users
+from angarium.services.users.people.rows import Row, device_row, person_row, to_person
+from angarium.services.users.people.schema import devices, users
 
 Edit = Callable[[Person], Person]
 _WILD = re.compile(r"[%_/]")
@@ -57,9 +56,8 @@ class EmailTaken(Conflict):
 class UserStore:
     """People and their devices in `users_db`."""
 
-    def __init__(self, engine: AsyncEngine, documents: Documents | None = None) -> None:
+    def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
-        self._documents = documents or EngineDocuments(engine)
 
     async def insert(self, person: Person) -> None:
         """Keep a new person. Raises EmailTaken."""
@@ -102,15 +100,6 @@ class UserStore:
             query = query.where(users.c.tenant == tenant)
         return {person.user_id: person for person in await self._load(query)}
 
-    async def contacts(self, tenant: str, user_ids: Collection[UUID]) -> Sequence[bytes]:
-        """The contact documents of those that exist in `tenant`; `user_ids` are distinct."""
-        found = await self._documents.find(tenant, user_ids)
-        if len(found) == len(user_ids):
-            return found
-        missing = set(user_ids).difference(user_of(document) for document in found)
-        people = await self.get_many(missing, tenant=tenant)
-        return [*found, *(contact_document(person) for person in people.values())]
-
     async def versions(self, user_ids: Collection[UUID]) -> Mapping[UUID, int]:
         """The version at which each of those that exist stands."""
         query = select(users.c.user_id, users.c.version).where(users.c.user_id.in_(user_ids))
@@ -150,12 +139,11 @@ class UserStore:
             raise EmailTaken from error
 
     async def remove(self, tenant: str, user_id: UUID, check: Callable[[Person], object], *, now: datetime) -> None:
-        """Erase the person unless `check` raises, and note that others must, too. Raises UserNotFound."""
+        """Erase the person unless `check` raises, and add the erasure elsewhere. Raises UserNotFound."""
         async with writing(self._engine) as connection:
             check(await _lock(connection, tenant, user_id))
             await connection.execute(delete(users).where(*_one(tenant, user_id)))
-            pending = {"user_id": user_id, "tenant": tenant, "created_at": now, "due_at": now}
-            await connection.execute(insert(pending_erasures).values(pending))
+            await add_pending(connection, tenant, user_id, now)
 
     async def _load(self, query: Select[Any]) -> list[Person]:
         async with reading(self._engine) as connection:

@@ -11,7 +11,8 @@ from angarium.contracts.statuses import Channel, DeliveryPolicy
 from angarium.contracts.templates import ChannelSources, CompiledTemplate
 from angarium.platform.database.engine import open_engine
 from angarium.services.templates.app import MIGRATIONS
-from angarium.services.templates.library.model import Draft, Source, Sources
+from angarium.services.templates.compiled.store import CompiledStore
+from angarium.services.templates.drafting.model import Draft, Source, Sources
 from angarium.services.templates.library.store import TemplateStore, new_template
 from tests.support.migrated import upgraded
 
@@ -38,7 +39,7 @@ async def read(folder: Path, own: Channel, locales: dict[str, dict[str, Any]], *
     store = TemplateStore(engine)
     template = new_template(UUID(int=1), "default", "t", datetime(2026, 1, 1, tzinfo=UTC))
     await store.create(template, Draft(source=whole, compiled=compiled), "tests")
-    found = await store.compiled("default", "t", 1)
+    found = await CompiledStore(engine).get("default", "t", 1)
     await engine.dispose()
     return found
 

@@ -3,7 +3,8 @@
 from datetime import UTC, datetime
 
 from angarium.contracts.statuses import Channel, DeliveryPolicy
-from angarium.services.templates.library.model import Source, Version
+from angarium.services.templates.drafting.model import Source
+from angarium.services.templates.library.model import Version
 from angarium.services.templates.versions.diff import MOST_LINES, MOST_LINES_IN_ALL, diff_versions
 
 LANGUAGES = [f"q{letter}" for letter in "abcdefghij"]

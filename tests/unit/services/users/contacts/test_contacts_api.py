@@ -155,7 +155,7 @@ async def test_a_change_while_contacts_are_being_copied_wins(
     cache.before_set = opt_out
     await client.post("/internal/v1/contacts", json={"user_ids": [user_id]})
 
-    await until(lambda: users.app.state.copies.unfilled == 0)
+    await until(lambda: users.service.copies.unfilled == 0)
     assert cache.before_set is None
     found = await kept(cache, user_id)
     assert found is not None
@@ -173,7 +173,7 @@ async def test_a_deletion_while_contacts_are_being_copied_wins(
 
     cache.before_set = delete
     await client.post("/internal/v1/contacts", json={"user_ids": [user_id]})
-    await until(lambda: users.app.state.copies.unfilled == 0)
+    await until(lambda: users.service.copies.unfilled == 0)
     assert cache.before_set is None
     assert await kept(cache, user_id) is None
 
@@ -258,7 +258,7 @@ async def test_the_directory_sees_an_opt_out_at_once_and_through_an_outage(
         known = await contacts.known("default", user_id)
         assert known is not None
         assert not known.preferences.email
-        monkeypatch.setattr(users.app.state.people, "contacts", broken)
+        monkeypatch.setattr(users.service.contacts, "find", broken)
         current = (await contacts.current("default", [user_id]))[user_id]
         assert current is not None
         assert not current.preferences.email

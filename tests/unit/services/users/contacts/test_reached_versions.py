@@ -20,10 +20,11 @@ from angarium.directory.contacts import RestContacts
 from angarium.platform.cache.memory import MemoryCache
 from angarium.platform.http.client.client import ServiceClient
 from angarium.platform.telemetry.logging import make_logger
-from angarium.services.users.contacts.copies import ChangeUnconfirmed, ContactCopies
+from angarium.services.users.contacts.copies import ContactCopies
 from angarium.services.users.contacts.versions import ReachedVersions
+from angarium.services.users.people.changes import ChangeUnconfirmed
+from angarium.services.users.people.contact import contact_document
 from angarium.services.users.people.model import Person
-from angarium.services.users.people.rows import contact_document
 from angarium.services.users.people.store import UserStore
 from tests.support.clock import ManualClock, settle
 from tests.support.reached import Reached

@@ -12,8 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from angarium.directory import contact_cache
 from angarium.platform.database.engine import reading
 from angarium.platform.http.client.client import ServiceClient
+from angarium.services.users.erasures.schema import pending_erasures
+from angarium.services.users.erasures.store import PendingErasures
 from angarium.services.users.erasures.use_cases import SETTLED, Erasures
-from angarium.services.users.people.schema import pending_erasures
 from tests.support.clock import ManualClock
 from tests.unit.services.users.conftest import Users
 
@@ -48,9 +49,10 @@ def gateway() -> Gateway:
 async def erasures(engine: AsyncEngine, users: Users, gateway: Gateway) -> AsyncIterator[Erasures]:
     transport = httpx2.MockTransport(gateway.answer)
     client = ServiceClient("http://gateway", service_token="t", name="gateway", transport=transport)
-    clock = ManualClock(users.app.state.clock.now())
+    clock = ManualClock(users.service.parts.clock.now())
     users.app.state.manual = clock
-    yield Erasures(engine, client, clock, users.app.state.logger, forget=users.app.state.copies.forget)
+    logger, forget = users.service.parts.logger, users.service.copies.forget
+    yield Erasures(PendingErasures(engine), client, clock, logger, forget=forget)
     await client.close()
 
 
@@ -116,12 +118,12 @@ async def test_an_erasure_that_meets_a_fault_stops_no_other(
     other = (await client.post("/users", json={"name": "B", "email": "b@example.com"})).json()["data"]["user_id"]
     assert (await client.delete(f"/users/{other}")).status_code == 200
     await users.app.state.manual.advance(SETTLED.total_seconds())
-    forget = users.app.state.copies.forget
+    forget = users.service.copies.forget
 
-    async def faulty(tenant: str, user: UUID) -> object:
+    async def faulty(tenant: str, user: UUID) -> None:
         if str(user) == user_id:
             raise OverflowError
-        return await forget(tenant, user)
+        await forget(tenant, user)
 
     monkeypatch.setattr(erasures, "_forget", faulty)
     await erasures.run_once()

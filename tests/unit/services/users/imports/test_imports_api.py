@@ -9,8 +9,9 @@ from typing import Any
 import httpx2
 import pytest
 
+from angarium.services.users.imports.model import ImportJob
 from angarium.services.users.imports.rows import MOST_ROWS, read_file
-from angarium.services.users.imports.store import ImportJob, ImportJobs
+from angarium.services.users.imports.store import ImportJobs
 from angarium.services.users.imports.use_cases import MOST_OF_A_TENANT
 from tests.support.wait import until
 from tests.unit.services.users.conftest import Users

@@ -178,9 +178,9 @@ async def test_a_caller_that_leaves_frees_no_slot_while_its_hash_is_computed() -
 async def test_an_attempt_that_was_not_judged_does_not_count(client: httpx2.AsyncClient, users: Users) -> None:
     await make(client)
     hasher = Stuck()
-    users.app.state.logins._passwords = Passwords(hasher, patience=0.001)
+    users.service.logins._passwords = Passwords(hasher, patience=0.001)
     taken = [asyncio.create_task(log_in(client, f"x{n}@example.com")) for n in range(AT_ONCE)]
-    await until(users.app.state.logins._passwords._slots.locked)
+    await until(users.service.logins._passwords._slots.locked)
     for _ in range(ATTEMPTS + 1):
         answer = await log_in(client, "ann@example.com")
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
@@ -195,7 +195,7 @@ async def test_with_all_slots_taken_a_user_with_a_password_is_refused_before_any
 ) -> None:
     user_id = await make(client)
     hasher = Stuck()
-    users.app.state.people._passwords = Passwords(hasher, patience=0.05)
+    users.service.people._passwords = Passwords(hasher, patience=0.05)
     bodies = [{"name": "B", "email": f"b{n}@example.com", "password": PASSWORD} for n in range(AT_ONCE + 3)]
     calls = [asyncio.create_task(client.post("/users", json=body)) for body in bodies]
     await until(lambda: sum(call.done() for call in calls) == 3)

@@ -1,0 +1,26 @@
+"""Entity tags, and changes that are conditional on them (RFC 9110 §8.8.3, §13.1.1)."""
+
+from starlette.responses import Response
+
+from angarium.contracts.errors import PreconditionFailed
+
+
+def entity_tag(revision: int) -> str:
+    """The strong tag of what has been changed to this revision."""
+    return f'"{revision}"'
+
+
+def tag(response: Response, revision: int) -> None:
+    """Set the ETag header of an answer."""
+    response.headers["etag"] = entity_tag(revision)
+
+
+def check_unchanged(revision: int, if_match: str | None) -> None:
+    """Raise PreconditionFailed unless `if_match` is absent, `*` or lists the tag of `revision`.
+
+    A weak tag never matches: a change needs the strong comparison.
+    """
+    if if_match is None or if_match.strip() == "*":
+        return
+    if entity_tag(revision) not in (given.strip() for given in if_match.split(",")):
+        raise PreconditionFailed

@@ -1,0 +1,34 @@
+"""Reads contacts for other services, before every send."""
+
+from collections.abc import Collection, Sequence
+from uuid import UUID
+
+from angarium.directory.contact_cache import user_of
+from angarium.services.users.contacts.copies import ContactCopies
+from angarium.services.users.contacts.documents import Documents
+from angarium.services.users.people.contact import contact_document
+from angarium.services.users.people.store import UserStore
+
+
+class StoredContacts:
+    """Contact documents of the database, which are copied to the cache once they are read."""
+
+    def __init__(self, *, store: UserStore, documents: Documents, copies: ContactCopies) -> None:
+        self._store = store
+        self._documents = documents
+        self._copies = copies
+
+    async def find(self, tenant: str, user_ids: Collection[UUID]) -> Sequence[bytes]:
+        """The documents of those of `user_ids` that exist in `tenant`. Raises DatabaseUnavailable."""
+        documents = await self._read(tenant, set(user_ids))
+        self._copies.note_read(documents)
+        return documents
+
+    async def _read(self, tenant: str, user_ids: Collection[UUID]) -> Sequence[bytes]:
+        found = await self._documents.find(tenant, user_ids)
+        if len(found) == len(user_ids):
+            return found
+        # A row that an older version of the service wrote has no current document: it is built from the columns.
+        missing = set(user_ids).difference(user_of(document) for document in found)
+        people = await self._store.get_many(missing, tenant=tenant)
+        return [*found, *(contact_document(person) for person in people.values())]

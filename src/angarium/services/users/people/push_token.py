@@ -1,0 +1,38 @@
+"""The device behind the `push_token` of a user body."""
+
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from angarium.contracts.users import Platform
+from angarium.services.users.people.model import Device, Person, Token
+
+
+def with_push_token(person: Person, token: str | None, *, device_id: UUID, now: datetime) -> Person:
+    """`person` whose `push_token` is `token`: its device is made, exchanged or, for None, taken away.
+
+    A device that was registered with this very token becomes the one that `push_token` stands for.
+    """
+    if token == person.push_token:
+        return person
+    rest = replace(person, devices=tuple(device for device in person.devices if not device.is_push_token))
+    if token is None:
+        return rest
+    same = find_device(rest, "fcm", token)
+    if same is not None:
+        return exchanged(rest, same, replace(same, is_push_token=True))
+    device = Device(device_id=device_id, platform="fcm", token=token, name=None, is_push_token=True, created_at=now)
+    return replace(rest, devices=(*rest.devices, device))
+
+
+def find_device(person: Person, platform: Platform, token: Token) -> Device | None:
+    """The device that is registered with this token."""
+    for device in person.devices:
+        if device.platform == platform and device.token == token:
+            return device
+    return None
+
+
+def exchanged(person: Person, old: Device, new: Device) -> Person:
+    """`person` with `new` in the place of `old`."""
+    return replace(person, devices=tuple(new if device is old else device for device in person.devices))

@@ -1,0 +1,16 @@
+"""The tables of a database in one place, as Alembic compares them."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import MetaData
+
+from angarium.platform.database.types import new_metadata
+
+
+def merged(schemas: Iterable[MetaData]) -> MetaData:
+    """One description of the tables of all `schemas`."""
+    whole = new_metadata()
+    for schema in schemas:
+        for table in schema.sorted_tables:
+            table.to_metadata(whole)
+    return whole
