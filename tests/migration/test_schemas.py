@@ -14,12 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from angarium.notifications.store.schema import metadata
 from angarium.platform.database.engine import open_engine, reading, writing
 from angarium.platform.database.migrate import is_current, upgrade
+from angarium.services.gateway.schema import SCHEMAS as GATEWAY
 from angarium.services.templates.schema import SCHEMAS as TEMPLATES
 from angarium.services.users.schema import SCHEMAS as USERS
 from tests.support.schemas import merged
 from tests.support.servers import PostgreSQL
 
-NOTIFICATIONS = (metadata,)
+NOTIFICATIONS = (metadata, *GATEWAY)
 
 SCHEMAS: Mapping[str, Sequence[MetaData]] = {
     "angarium.notifications.migrations": NOTIFICATIONS,

@@ -18,9 +18,9 @@ from angarium.platform.http.frame.health import Health
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.telemetry.logging import Logger, make_logger
 from angarium.platform.telemetry.metrics import Metrics
-from angarium.services.gateway.mailbox.routes import mailbox_router
+from angarium.services.gateway.mailbox.routes import routes as mailbox_routes
 from angarium.services.gateway.mailbox.store import MailboxStore
-from angarium.services.gateway.mailbox_page.routes import page_router
+from angarium.services.gateway.mailbox_page.routes import routes as mailbox_page_routes
 
 SERVICE_TOKEN = "token-between-services"
 KEYS = {
@@ -82,7 +82,7 @@ async def mailbox_gateway(folder: Path, *, kept: int = 10_000) -> AsyncIterator[
         clock=clock,
         identifiers=identifiers,
         body_limits={"/internal/v1/mailbox/messages": 16 * 1024 * 1024},
-        routers=(mailbox_router(store), page_router(store)),
+        routers=(mailbox_routes(store), mailbox_page_routes(store)),
     )
     try:
         yield MailboxGateway(app, store)

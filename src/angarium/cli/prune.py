@@ -19,7 +19,7 @@ from angarium.contracts.errors import SettingsError
 from angarium.platform.settings.groups import SHORTEST_RETENTION
 
 if TYPE_CHECKING:
-    from angarium.notifications.retention import Retention, Task
+    from angarium.notifications.store.retention import Retention, Task
 
 _COLUMNS = {"status": "status", "age": "age", "notifications": "count"}
 _AGES = ((30, "under 30 days"), (90, "30 to 90 days"), (365, "90 days to 1 year"))
@@ -50,7 +50,7 @@ def prune(
         dry_run: Only print what would be done.
         as_json: Print JSON.
     """
-    from angarium.notifications.retention import Task
+    from angarium.notifications.store.retention import Task
 
     settings = PruneSettings.load()
     period = _period(older_than, settings.redact_after if redact else settings.retention, redact=redact)
@@ -112,7 +112,7 @@ def _period(given: str | None, configured: timedelta | None, *, redact: bool) ->
 
 async def _work(settings: PruneSettings, report: _Report, output: Output | None) -> None:
     """Count, then do it. An interrupt ends it after the last whole piece."""
-    from angarium.notifications.retention import Retention
+    from angarium.notifications.store.retention import Retention
     from angarium.platform.clock import SystemClock
     from angarium.platform.database.engine import open_engine
     from angarium.platform.database.migrate import database_of

@@ -34,8 +34,8 @@ from angarium.platform.http.server.server import reserve, serve
 from angarium.platform.http.server.switchboard import Switchboard
 from angarium.platform.telemetry.logging import Logger
 from angarium.rendering.renderer import Renderer
-from angarium.services.gateway.app import GatewayParts
 from angarium.services.gateway.compose import compose as compose_gateway
+from angarium.services.gateway.parts import GatewayParts
 from angarium.services.gateway.settings import GatewaySettings
 from angarium.services.templates.app import MIGRATIONS as TEMPLATES_MIGRATIONS
 from angarium.services.templates.app import TemplatesParts, TemplatesService

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, RowMapping, and_, delete, insert, or_, sel
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from angarium.notifications.erasure import BEGINNING, Erasure, Place, Stage
+from angarium.notifications.store.erasure import BEGINNING, Erasure, Place, Stage
 from angarium.notifications.store.schema import erasures
 from angarium.platform.clock import Clock
 from angarium.platform.database.engine import reading, writing

@@ -10,7 +10,7 @@ import pytest
 
 from angarium.notifications import erasing as module
 from angarium.notifications.erasing import FORGOTTEN, LEASE, Erasing, Pass
-from angarium.notifications.erasure import BATCH, Erasure, Place
+from angarium.notifications.store.erasure import BATCH, Erasure, Place
 from angarium.platform.clock import SystemClock
 from angarium.platform.telemetry.logging import make_logger
 from tests.conformance.store.backends import TENANT, Backend, notification

@@ -8,13 +8,16 @@ from uuid import UUID, uuid4
 
 from angarium.contracts.messages import EVENTS_EXCHANGE
 from angarium.contracts.statuses import Channel, Status
-from angarium.notifications.erasure import BATCH, TOLD_WITHIN, Erasure
 from angarium.notifications.letters import failed_message, foreign_letter
 from angarium.notifications.model import Event, OutboxKey, OutboxKind, OutboxMessage, Reason
+from angarium.notifications.store.erasure import BATCH, TOLD_WITHIN, Erasure
 from angarium.notifications.store.held_reports import HeldReports, Report
 from angarium.notifications.store.schema import metadata
+from angarium.services.gateway.schema import SCHEMAS as GATEWAY
 from tests.conformance.store.backends import TENANT, Backend, letter_of, notification, result
 
+TABLES = [name for schema in (metadata, *GATEWAY) for name in schema.tables]
+"""Those of the gateway too."""
 CANARY = "canary@example.com"
 USER = uuid4()
 THEIRS = {
@@ -26,7 +29,7 @@ THEIRS = {
 
 async def _kept_of(backend: Backend) -> str:
     """Everything that the tables hold, as text."""
-    rows = [await backend.query(f"SELECT * FROM {name}") for name in metadata.tables]  # noqa: S608 - ours
+    rows = [await backend.query(f"SELECT * FROM {name}") for name in TABLES]  # noqa: S608 - ours
     return str([dict(row) for table in rows for row in table])
 
 

@@ -13,11 +13,14 @@ from sqlalchemy import func, select
 from angarium.contracts.statuses import UNFINISHED, Channel, Status
 from angarium.notifications.letters import foreign_letter
 from angarium.notifications.model import AcceptOutcome, Event, Reason
-from angarium.notifications.retention import BATCH, FINISHED, Retention, Step, Task
+from angarium.notifications.store.retention import BATCH, FINISHED, Retention, Step, Task
 from angarium.notifications.store.schema import callbacks, contact_versions, metadata
 from angarium.platform.database.engine import reading, writing
+from angarium.services.gateway.schema import SCHEMAS as GATEWAY
 from tests.conformance.store.backends import OUTBOX_LEASE, SECOND, TENANT, Backend, letter_of, notification, result
 
+TABLES = [name for schema in (metadata, *GATEWAY) for name in schema.tables]
+"""Those of the gateway too."""
 CANARY = "canary@example.com"
 DAY = timedelta(days=1)
 THEIRS: dict[str, Any] = {
@@ -46,7 +49,7 @@ async def _run(backend: Backend, task: Task, age: timedelta = DAY, **more: Any) 
 
 async def _kept(backend: Backend) -> str:
     """Everything that the tables hold, as text."""
-    rows = [await backend.query(f"SELECT * FROM {name}") for name in metadata.tables]  # noqa: S608 - ours
+    rows = [await backend.query(f"SELECT * FROM {name}") for name in TABLES]  # noqa: S608 - ours
     return str([dict(row) for table in rows for row in table])
 
 

@@ -13,8 +13,8 @@ from sqlalchemy import func, select, update
 
 from angarium.cli import prune as command
 from angarium.contracts.errors import SettingsError
-from angarium.notifications.retention import Retention
 from angarium.notifications.store.open import open_store
+from angarium.notifications.store.retention import Retention
 from angarium.notifications.store.schema import MIGRATIONS, notifications
 from angarium.platform.clock import SystemClock
 from angarium.platform.database.engine import open_engine, reading, writing
@@ -133,7 +133,7 @@ def test_an_interrupt_ends_it_after_whole_pieces_and_says_what_was_done(
         return [[row.id] for row in rows]
 
     monkeypatch.setattr(Retention, "_change", interrupted)
-    monkeypatch.setattr("angarium.notifications.retention._pieces", one_by_one)
+    monkeypatch.setattr("angarium.notifications.store.retention._pieces", one_by_one)
     with pytest.raises(SystemExit):
         command.prune(older_than="30d", as_json=True)
     report = _report(capsys)

@@ -2,8 +2,9 @@
 
 from sqlalchemy import Boolean, Column, Float, Index, Integer, PrimaryKeyConstraint, String, Table, Text, Uuid
 
-from angarium.notifications.store.schema import metadata
-from angarium.platform.database.types import UtcDateTime
+from angarium.platform.database.types import UtcDateTime, new_metadata
+
+metadata = new_metadata()
 
 _KEY = String(255).with_variant(String(255, collation="C"), "postgresql")
 _WORD = String(16).with_variant(String(16, collation="C"), "postgresql")

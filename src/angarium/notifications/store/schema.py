@@ -1,4 +1,4 @@
-"""The tables of `notification_db`.
+"""The tables of the record in `notification_db`; the gateway declares its own tables in the same database.
 
 Every UPDATE of a notification changes its status, which is indexed, so PostgreSQL can never do it in place (HOT):
 each index is paid for three times in a row's life. There are no more of them than lists and the sweeper need, and
@@ -16,7 +16,6 @@ from sqlalchemy import (
     LargeBinary,
     PrimaryKeyConstraint,
     SmallInteger,
-    String,
     Table,
     Text,
     UniqueConstraint,
@@ -31,7 +30,7 @@ from angarium.notifications.store.triggers import callbacks as callback_trigger
 from angarium.notifications.store.triggers import events as event_trigger
 from angarium.notifications.store.triggers import fallback as fallback_trigger
 from angarium.notifications.store.triggers import metadata as metadata_trigger
-from angarium.platform.database.types import JsonDocument, UtcDateTime, new_metadata
+from angarium.platform.database.types import KEY, WORD, JsonDocument, UtcDateTime, new_metadata
 
 MIGRATIONS = "angarium.notifications.migrations"
 
@@ -39,10 +38,7 @@ metadata = new_metadata()
 
 _VERBATIM = JSON(none_as_null=True)
 """JSON kept as it was written: JSONB would sort an object's members, which a template may loop over."""
-_KEY = String(255).with_variant(String(255, collation="C"), "postgresql")
-"""What an index compares: byte by byte, as nobody reads a list in the order of these."""
-_WORD = String(16).with_variant(String(16, collation="C"), "postgresql")
-"""A member of an enumeration."""
+_KEY, _WORD = KEY, WORD
 _STATUSES = ", ".join(f"'{status}'" for status in Status)
 
 notifications = Table(
@@ -164,48 +160,6 @@ Index(
 _FOREIGN = text("notification_id IS NULL")
 Index("ix_dead_letters_foreign", dead_letters.c.id, postgresql_where=_FOREIGN, sqlite_where=_FOREIGN)
 
-api_keys = Table(
-    "api_keys",
-    metadata,
-    Column("key_id", Uuid(), nullable=False),
-    Column("tenant", _KEY, nullable=False),
-    Column("name", String(255), nullable=False),
-    Column("kind", _WORD, nullable=False),
-    Column("key_hash", String(64), nullable=False),  # SHA-256 of the key, in hex
-    Column("scopes", JsonDocument(), nullable=False),
-    Column("rate_limit", Text()),
-    Column("created_at", UtcDateTime(), nullable=False),
-    Column("last_used_at", UtcDateTime()),
-    Column("revoked_at", UtcDateTime()),
-    PrimaryKeyConstraint("key_id"),
-    UniqueConstraint("key_hash"),
-)
-Index(None, api_keys.c.tenant, api_keys.c.created_at)
-
-tenants = Table(
-    "tenants",
-    metadata,
-    Column("tenant", _KEY, nullable=False),
-    Column("name", String(255), nullable=False),
-    Column("created_at", UtcDateTime(), nullable=False),
-    PrimaryKeyConstraint("tenant"),
-)
-
-audit_log = Table(
-    "audit_log",
-    metadata,
-    Column("id", Uuid(), nullable=False),
-    Column("tenant", _KEY, nullable=False),
-    Column("at", UtcDateTime(), nullable=False),
-    Column("actor", Text(), nullable=False),
-    Column("action", Text(), nullable=False),
-    Column("object", Text(), nullable=False),
-    Column("address", Text()),
-    Column("correlation_id", Text()),
-    PrimaryKeyConstraint("id"),
-)
-Index(None, audit_log.c.tenant, audit_log.c.at, audit_log.c.id)
-
 callbacks = Table(
     "callbacks",
     metadata,
@@ -229,16 +183,6 @@ Index(None, callbacks.c.next_at, postgresql_where=_DUE_SOME_TIME, sqlite_where=_
 Index(None, callbacks.c.origin, callbacks.c.next_at, postgresql_where=_DUE_SOME_TIME, sqlite_where=_DUE_SOME_TIME)
 Index(None, callbacks.c.notification_id)
 Index(None, callbacks.c.tenant, callbacks.c.occurred_at, callbacks.c.id)
-
-callback_endpoints = Table(
-    "callback_endpoints",
-    metadata,
-    Column("tenant", _KEY, nullable=False),
-    Column("endpoint_hash", String(64), nullable=False),  # SHA-256 of the URL without its query, in hex
-    Column("failing_since", UtcDateTime(), nullable=False),
-    Column("disabled_at", UtcDateTime()),
-    PrimaryKeyConstraint("tenant", "endpoint_hash"),
-)
 
 notification_metadata = Table(
     "notification_metadata",

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, MetaData
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, MetaData, String
 from sqlalchemy.dialects import mysql
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator, TypeEngine
@@ -12,6 +12,11 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST = datetime.min.replace(tzinfo=UTC)
 _LAST = datetime.max.replace(tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+
+KEY = String(255).with_variant(String(255, collation="C"), "postgresql")
+"""Text in an index, compared byte by byte: nothing is listed in the order of a language by it."""
+WORD = String(16).with_variant(String(16, collation="C"), "postgresql")
+"""A member of an enumeration."""
 
 
 def to_microseconds(moment: datetime) -> int:

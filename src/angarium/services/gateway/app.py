@@ -1,82 +1,78 @@
 """The gateway put together from its parts: app, use cases and background loops."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from fastapi import APIRouter, FastAPI
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from angarium import __version__
-from angarium.directory.port import Contacts, Templates
 from angarium.notifications.erasing import Erasing
-from angarium.notifications.erasure import Erasure
-from angarium.notifications.providers.store import ProviderStore
 from angarium.notifications.publisher import OutboxPublisher
 from angarium.notifications.relay import Relay
-from angarium.notifications.retention import Elsewhere, Retention
+from angarium.notifications.store.erasure import Erasure
 from angarium.notifications.store.held_reports import HeldReports
-from angarium.notifications.store.port import MOST_COUNTED, NotificationStore
-from angarium.notifications.store.reader import NotificationReader
+from angarium.notifications.store.port import MOST_COUNTED
+from angarium.notifications.store.prior import PriorAcceptances
+from angarium.notifications.store.retention import Elsewhere, Retention
 from angarium.notifications.store.waiting import WaitingWork
 from angarium.notifications.sweeper import Sweeper
 from angarium.platform.auth.caller import Authenticator
 from angarium.platform.auth.own_tokens import BearerTokens, OwnTokens
-from angarium.platform.auth.tokens import TokenVerifier
-from angarium.platform.broker.port import Broker, Topology
-from angarium.platform.cache.port import Cache
-from angarium.platform.clock import Clock
-from angarium.platform.http.client.client import ServiceClient
 from angarium.platform.http.frame.app import build_app
 from angarium.platform.http.frame.health import Health, answers
-from angarium.platform.identifiers import Identifiers
 from angarium.platform.lifecycle import Background
 from angarium.platform.rate_limit.limiter import RateLimiter
-from angarium.platform.telemetry.logging import Logger
-from angarium.platform.telemetry.metrics import Metrics
-from angarium.services.gateway.accepting.acceptance import AcceptanceRules
+from angarium.services.gateway.accepting.answers import answer_form
 from angarium.services.gateway.accepting.lanes import FairLanes
-from angarium.services.gateway.accepting.routes import BULK_BYTES, BULK_PATH, SendingRoutes
-from angarium.services.gateway.accepting.store import PriorAcceptances
+from angarium.services.gateway.accepting.routes import routes as accepting_routes
 from angarium.services.gateway.accepting.use_cases import Acceptor, AcceptorParts
 from angarium.services.gateway.audit.log import AuditLog
-from angarium.services.gateway.audit.routes import AuditRoutes
-from angarium.services.gateway.audit.store import AuditReader
+from angarium.services.gateway.audit.routes import routes as audit_routes
+from angarium.services.gateway.audit.store import AuditReader, AuditStore
 from angarium.services.gateway.b2b.plain_text import PlainTexts
-from angarium.services.gateway.b2b.routes import B2bRoutes
+from angarium.services.gateway.b2b.routes import routes as b2b_routes
+from angarium.services.gateway.b2b.use_cases import Emails
+from angarium.services.gateway.bulk.routes import BYTES as BULK_BYTES
+from angarium.services.gateway.bulk.routes import PATH as BULK_PATH
+from angarium.services.gateway.bulk.routes import routes as bulk_routes
+from angarium.services.gateway.bulk.use_cases import BulkAcceptor
 from angarium.services.gateway.callbacks.dispatcher import CallbackDispatcher
-from angarium.services.gateway.callbacks.routes import CallbackRoutes
-from angarium.services.gateway.callbacks.sending import CallbackSender
+from angarium.services.gateway.callbacks.routes import routes as callback_routes
 from angarium.services.gateway.callbacks.store import CallbackStore
 from angarium.services.gateway.callers.authentication import build_authenticator
-from angarium.services.gateway.callers.routes import InternalRoutes
-from angarium.services.gateway.contact_versions.routes import contact_versions_router
+from angarium.services.gateway.callers.routes import routes as caller_routes
+from angarium.services.gateway.contact_versions.routes import routes as contact_version_routes
 from angarium.services.gateway.dead_letters.janitor import Janitor
-from angarium.services.gateway.dead_letters.routes import DeadLetterRoutes
+from angarium.services.gateway.dead_letters.routes import routes as dead_letter_routes
 from angarium.services.gateway.dead_letters.use_cases import Replays
 from angarium.services.gateway.declaring import TopologyKeeper
-from angarium.services.gateway.delivery_reports.routes import DeliveryReportRoutes
+from angarium.services.gateway.delivery_reports.routes import routes as delivery_report_routes
 from angarium.services.gateway.delivery_reports.use_cases import Receipts
-from angarium.services.gateway.documents.routes import DOCUMENTS, DocumentRoutes
-from angarium.services.gateway.erasures.routes import ErasureRoutes
+from angarium.services.gateway.documents.routes import DOCUMENTS
+from angarium.services.gateway.documents.routes import routes as document_routes
+from angarium.services.gateway.erasures.routes import routes as erasure_routes
 from angarium.services.gateway.gauges import Gauges
-from angarium.services.gateway.home.routes import HomeRoutes
+from angarium.services.gateway.home.routes import routes as home_routes
 from angarium.services.gateway.keys.ring import KeyRing
-from angarium.services.gateway.keys.routes import KeyRoutes
+from angarium.services.gateway.keys.routes import routes as key_routes
 from angarium.services.gateway.keys.store import KeyStore
 from angarium.services.gateway.keys.use_cases import Keys
-from angarium.services.gateway.mailbox.store import MailboxStore
+from angarium.services.gateway.moving.routes import routes as moving_routes
 from angarium.services.gateway.moving.use_cases import Moves
-from angarium.services.gateway.providers.routes import ProviderRoutes
+from angarium.services.gateway.parts import GatewayParts
+from angarium.services.gateway.preference_pages.routes import FORM_PATHS
+from angarium.services.gateway.preference_pages.routes import routes as preference_page_routes
+from angarium.services.gateway.providers.routes import routes as provider_routes
 from angarium.services.gateway.providers.use_cases import Providers
-from angarium.services.gateway.preference_pages.routes import FORM_PATHS, PreferencePages
-from angarium.services.gateway.reading.routes import NotificationRoutes
-from angarium.services.gateway.retention import KEPT_FOR_EVER, Periods, RetentionKeeper
-from angarium.services.gateway.tenants.routes import TenantRoutes
+from angarium.services.gateway.reading.routes import routes as reading_routes
+from angarium.services.gateway.reading.use_cases import Reading
+from angarium.services.gateway.retention import RetentionKeeper
+from angarium.services.gateway.tenants.routes import routes as tenant_routes
+from angarium.services.gateway.tenants.store import TenantStore
 from angarium.services.gateway.tenants.use_cases import Tenants
-from angarium.services.gateway.tokens.routes import TokenRoutes
+from angarium.services.gateway.tokens.routes import routes as token_routes
 from angarium.services.gateway.tokens.use_cases import Logins
-from angarium.services.gateway.upstream.routes import ProxyRoutes
+from angarium.services.gateway.upstream.routes import routes as upstream_routes
 
 TITLE = "Angarium gateway"
 MAILBOX_PATH = "/internal/v1/mailbox/messages"
@@ -84,57 +80,21 @@ USERS_IMPORT_PATH = "/api/v1/users/import"
 """Files of users; the users service reads them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GatewayParts:
-    """What a gateway is made of. Whoever opened a part closes it; the gateway closes none.
-
-    `engine` is the notification database (keys, audit log); `mailbox` the routes of the built-in catcher, if any, and
-    `caught` what it holds.
-    Without a `limiter` keys have only limits of their own, counted in this process.
-    Without a sender of `callbacks` they are kept, and sent by a gateway that has one.
-    """
-
-    store: NotificationStore
-    reader: NotificationReader
-    engine: AsyncEngine
-    providers: ProviderStore
-    broker: Broker
-    topology: Topology
-    cache: Cache
-    contacts: Contacts
-    templates: Templates
-    users_client: ServiceClient
-    templates_client: ServiceClient
-    tokens: TokenVerifier
-    service_token: str | None
-    auth: str
-    rules: AcceptanceRules
-    logger: Logger
-    metrics: Metrics
-    clock: Clock
-    identifiers: Identifiers
-    mailbox: Sequence[APIRouter] = ()
-    caught: MailboxStore | None = None
-    smtp_port: int | None = None
-    limiter: RateLimiter | None = None
-    callbacks: CallbackSender | None = None
-    fast_paths: bool = True
-    periods: Periods = KEPT_FOR_EVER
-
-
 class Gateway:
     """The use cases over the parts, the app that serves them, and the loops beside it."""
 
     def __init__(self, parts: GatewayParts) -> None:
         self.parts = parts
-        self.audit = audit = AuditLog(parts.engine, parts.clock, parts.identifiers, parts.logger)
+        self.audit = audit = AuditLog(AuditStore(parts.engine), parts.clock, parts.identifiers, parts.logger)
         keys = KeyStore(parts.engine)
         self.publisher = OutboxPublisher(store=parts.store, broker=parts.broker, logger=parts.logger)
         self.lanes = FairLanes(parts.broker, parts.clock)
         self.acceptor = Acceptor(_acceptor_parts(parts, self.publisher, self.lanes))
         self.ring = KeyRing(keys, parts.clock, parts.logger)
         self.keys = Keys(store=keys, audit=audit, clock=parts.clock, identifiers=parts.identifiers)
-        self.tenants = Tenants(engine=parts.engine, audit=audit, clock=parts.clock, identifiers=parts.identifiers)
+        self.tenants = Tenants(
+            store=TenantStore(parts.engine), audit=audit, clock=parts.clock, identifiers=parts.identifiers
+        )
         self.moves = Moves(store=parts.store, clock=parts.clock, logger=parts.logger)
         self.receipts = Receipts(
             store=parts.store, held=HeldReports(parts.engine), clock=parts.clock, logger=parts.logger
@@ -200,7 +160,6 @@ class Gateway:
 
     def _build_app(self) -> FastAPI:
         parts = self.parts
-        sending = SendingRoutes(self.acceptor, fast_paths=parts.fast_paths).routers()
         self.health = health = _health(parts)
         return build_app(
             service="gateway",
@@ -214,39 +173,48 @@ class Gateway:
             identifiers=parts.identifiers,
             body_limits={BULK_PATH: BULK_BYTES, MAILBOX_PATH: BULK_BYTES, USERS_IMPORT_PATH: BULK_BYTES},
             raw_bodies=(*FORM_PATHS, USERS_IMPORT_PATH),
-            routers=(*sending, *self._routers()),
+            routers=self._routers(),
             more_documents=DOCUMENTS,
             fast_paths=parts.fast_paths,
         )
 
     def _routers(self) -> Sequence[APIRouter]:
+        """In the order of the API's document."""
         parts = self.parts
+        reading = Reading(parts.reader)
         return (
-            NotificationRoutes(parts.reader, self.moves, self.audit).router(),
-            DeadLetterRoutes(parts.reader, self.replays).router(),
-            KeyRoutes(self.keys, self.ring).router(),
-            TenantRoutes(self.tenants).router(),
-            TokenRoutes(self.own_tokens, Logins(parts.users_client)).router(),
-            AuditRoutes(AuditReader(parts.engine), self.audit).router(),
-            InternalRoutes(self.ring.caller, self.tokens).router(),
-            ErasureRoutes(self.erasing, parts.logger).router(),
-            contact_versions_router(parts.store),
-            PreferencePages(parts.users_client).router(),
-            DeliveryReportRoutes(self.receipts).router(),
+            accepting_routes(self.acceptor, answer_form(fast_paths=parts.fast_paths)),
+            bulk_routes(BulkAcceptor(self.acceptor)),
+            reading_routes(reading),
+            moving_routes(self.moves, reading, self.audit),
+            dead_letter_routes(parts.reader, self.replays),
+            key_routes(self.keys, self.ring),
+            tenant_routes(self.tenants),
+            provider_routes(Providers(parts.providers, self.audit)),
+            token_routes(self.own_tokens, Logins(parts.users_client)),
+            audit_routes(AuditReader(parts.engine), self.audit),
+            caller_routes(self.ring.caller, self.tokens),
+            erasure_routes(self.erasing, parts.logger),
+            contact_version_routes(parts.store),
+            preference_page_routes(parts.users_client),
+            delivery_report_routes(self.receipts),
             *parts.mailbox,
-            ProxyRoutes(users=parts.users_client, templates=parts.templates_client, audit=self.audit).router(),
-            ProviderRoutes(Providers(parts.providers, self.audit)).router(),
-            CallbackRoutes(self.callbacks, parts.reader, self.audit).router(),
-            B2bRoutes(
-                acceptor=self.acceptor,
-                reader=parts.reader,
-                store=parts.store,
-                broker=parts.broker,
-                identifiers=parts.identifiers,
-                plain_texts=self.plain_texts,
-            ).router(),
-            HomeRoutes(mailbox=bool(parts.mailbox)).router(),
-            DocumentRoutes(users=parts.users_client, templates=parts.templates_client).router(),
+            upstream_routes(users=parts.users_client, templates=parts.templates_client, audit=self.audit),
+            callback_routes(self.callbacks, parts.reader, self.audit),
+            b2b_routes(self._emails()),
+            home_routes(mailbox=bool(parts.mailbox)),
+            document_routes(users=parts.users_client, templates=parts.templates_client),
+        )
+
+    def _emails(self) -> Emails:
+        parts = self.parts
+        return Emails(
+            acceptor=self.acceptor,
+            reader=parts.reader,
+            store=parts.store,
+            broker=parts.broker,
+            identifiers=parts.identifiers,
+            plain_texts=self.plain_texts,
         )
 
 

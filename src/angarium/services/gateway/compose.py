@@ -34,12 +34,13 @@ from angarium.platform.rate_limit.opening import open_limiter
 from angarium.platform.settings.sources import wrong
 from angarium.platform.telemetry.logging import Logger
 from angarium.platform.telemetry.metrics import Metrics
-from angarium.services.gateway.app import Gateway, GatewayParts
+from angarium.services.gateway.app import Gateway
 from angarium.services.gateway.callbacks.opening import open_sender
-from angarium.services.gateway.mailbox.routes import mailbox_router
+from angarium.services.gateway.mailbox.routes import routes as mailbox_routes
 from angarium.services.gateway.mailbox.smtp_catcher import SmtpCatcher
 from angarium.services.gateway.mailbox.store import MailboxStore
-from angarium.services.gateway.mailbox_page.routes import page_router
+from angarium.services.gateway.mailbox_page.routes import routes as mailbox_page_routes
+from angarium.services.gateway.parts import GatewayParts
 from angarium.services.gateway.retention import Periods
 from angarium.services.gateway.settings import GatewaySettings, acceptance_rules
 
@@ -151,7 +152,7 @@ async def _open_parts(
         metrics=metrics,
         clock=clock,
         identifiers=identifiers,
-        mailbox=(mailbox_router(caught), page_router(caught)) if caught is not None else (),
+        mailbox=(mailbox_routes(caught), mailbox_page_routes(caught)) if caught is not None else (),
         caught=caught,
         smtp_port=await _catch_smtp(settings, caught, stack, logger) if caught is not None and catch_smtp else None,
     )

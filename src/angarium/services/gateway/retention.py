@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from angarium.contracts.fields import rfc3339
-from angarium.notifications.retention import Retention, Task
+from angarium.notifications.store.retention import Retention, Task
 from angarium.platform.clock import Clock
 from angarium.platform.database.turns import alone
 from angarium.platform.telemetry.logging import Logger

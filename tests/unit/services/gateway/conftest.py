@@ -35,7 +35,8 @@ from angarium.platform.settings.settings import AuthSettings
 from angarium.platform.telemetry.logging import Logger, make_logger
 from angarium.platform.telemetry.metrics import Metrics
 from angarium.services.gateway.accepting.acceptance import AcceptanceRules
-from angarium.services.gateway.app import Gateway, GatewayParts
+from angarium.services.gateway.app import Gateway
+from angarium.services.gateway.parts import GatewayParts
 from tests.support.migrated import upgraded
 from tests.unit.services.gateway.directory import MemoryContacts, MemoryTemplates
 from tests.unit.services.gateway.scripted_service import Upstream

@@ -13,7 +13,7 @@ from angarium.platform.auth.caller import Caller
 from angarium.platform.clock import SystemClock
 from angarium.platform.database.engine import open_engine
 from angarium.platform.telemetry.logging import make_logger
-from angarium.services.gateway.audit.log import Actor
+from angarium.services.gateway.audit.store import Actor
 from angarium.services.gateway.compose import Running, Seeding, compose
 from angarium.services.gateway.settings import GatewaySettings
 from tests.support.migrated import upgraded

@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from angarium.notifications.retention import Retention, Step, Task
 from angarium.notifications.store.open import open_store
 from angarium.notifications.store.port import NotificationStore
+from angarium.notifications.store.retention import Retention, Step, Task
 from angarium.notifications.store.schema import MIGRATIONS, notifications
 from angarium.platform.clock import SystemClock
 from angarium.platform.database.engine import open_engine, reading, writing

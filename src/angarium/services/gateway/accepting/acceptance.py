@@ -9,8 +9,9 @@ import msgspec
 
 from angarium.contracts.errors import Rejected
 from angarium.contracts.statuses import Channel, Status
-from angarium.notifications.model import Acceptance
+from angarium.notifications.store.prior import Prior
 from angarium.platform.auth.caller import Caller
+from angarium.platform.telemetry.correlation import current_correlation_id, current_traceparent
 from angarium.services.gateway.accepting.callback_url import Network
 
 
@@ -35,6 +36,11 @@ class Origin(msgspec.Struct, frozen=True):
     traceparent: str | None = None
 
 
+def origin_of(caller: Caller) -> Origin:
+    """The origin of the request that is being answered."""
+    return Origin(caller, current_correlation_id() or "", current_traceparent())
+
+
 class Accepted(msgspec.Struct, frozen=True):
     """The durable record. `replayed`: the same request was accepted before, and this is its record."""
 
@@ -48,14 +54,6 @@ class Accepted(msgspec.Struct, frozen=True):
 
 Verdict = Accepted | Rejected
 """What becomes of one request."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prior:
-    """What was accepted before under a request_id."""
-
-    acceptance: Acceptance
-    fingerprint: bytes
 
 
 FindPrior = Callable[[str, str, Sequence[str]], Awaitable[Mapping[str, Prior]]]

@@ -1,6 +1,6 @@
 """The bodies of the 202s. That of a single acceptance has a form encoded by hand; a test holds the two together."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -18,6 +18,12 @@ _before, _after = one(None, _ONE_ACCEPTED).model_dump_json().encode().split(b"nu
 _AROUND = (_before, _after)
 """The envelope before and after its data."""
 _encode = msgspec.json.Encoder().encode
+AnswerForm = Callable[[Accepted], bytes]
+
+
+def answer_form(*, fast_paths: bool) -> AnswerForm:
+    """The form of the 202: encoded by hand, or without `fast_paths` through its model."""
+    return quick_answer if fast_paths else accepted_answer
 
 
 def quick_answer(accepted: Accepted) -> bytes:

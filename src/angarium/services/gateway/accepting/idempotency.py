@@ -17,6 +17,7 @@ IDEMPOTENCY_PARAMETER: Mapping[str, Any] = {
 }
 """The header in an OpenAPI document."""
 IDEMPOTENCY_CONFLICT = "The request_id was used before with another body (`idempotency_conflict`)"
+REPLAYED_HEADER = "idempotent-replayed"
 _NAME = IDEMPOTENCY_HEADER.lower()
 
 

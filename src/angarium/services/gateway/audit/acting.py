@@ -4,7 +4,7 @@ from starlette.requests import Request
 
 from angarium.platform.auth.caller import Caller
 from angarium.platform.telemetry.correlation import current_correlation_id
-from angarium.services.gateway.audit.log import Actor
+from angarium.services.gateway.audit.store import Actor
 
 
 def actor_of(request: Request, caller: Caller) -> Actor:

@@ -1,50 +1,22 @@
 """Who changed what: the audit log."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from uuid import UUID
-
-from sqlalchemy import insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from angarium.contracts.errors import Transient
-from angarium.notifications.store.schema import audit_log
-from angarium.platform.auth.caller import Caller
 from angarium.platform.backlog import Backlog
 from angarium.platform.clock import Clock
-from angarium.platform.database.engine import writing
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.telemetry.logging import Logger
+from angarium.services.gateway.audit.store import Actor, AuditStore, Entry
 
 RETRY_SECONDS = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """Who acts, from which address, in which correlation."""
-
-    caller: Caller
-    address: str | None
-    correlation_id: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One line: `action` is a verb (`key.created`), `subject` names what it was done to."""
-
-    id: UUID
-    at: datetime
-    actor: Actor
-    action: str
-    subject: str
 
 
 class AuditLog:
     """Writes entries, alone or in the transaction of the change they tell of."""
 
-    def __init__(self, engine: AsyncEngine, clock: Clock, identifiers: Identifiers, logger: Logger) -> None:
-        self._engine = engine
+    def __init__(self, store: AuditStore, clock: Clock, identifiers: Identifiers, logger: Logger) -> None:
+        self._store = store
         self._clock = clock
         self._identifiers = identifiers
         self._logger = logger
@@ -55,16 +27,12 @@ class AuditLog:
         return Entry(self._identifiers.new(), self._clock.now(), actor, action, str(subject))
 
     async def write(self, entry: Entry) -> None:
-        """Keep one entry. Raises DatabaseUnavailable."""
+        """Store one entry. Raises DatabaseUnavailable."""
         await self.write_many([entry])
 
     async def write_many(self, entries: Sequence[Entry]) -> None:
-        """Keep entries; one that is kept already, by its id, is left as it is. Raises DatabaseUnavailable."""
-        async with writing(self._engine) as connection:
-            known = await _known(connection, entries)
-            for entry in entries:
-                if entry.id not in known:
-                    await write_entry(connection, entry)
+        """Store entries; one that is stored already, by its id, is left as it is. Raises DatabaseUnavailable."""
+        await self._store.add(entries)
 
     async def record(self, actor: Actor, action: str, subject: object) -> None:
         """Store an entry of a change that happened elsewhere: now, or as soon as the database answers again."""
@@ -91,24 +59,3 @@ class AuditLog:
 
     def _lost(self, entry: Entry) -> None:
         self._logger.error("audit.lost", actor=entry.actor.caller.identity, action=entry.action, object=entry.subject)
-
-
-async def _known(connection: AsyncConnection, entries: Sequence[Entry]) -> frozenset[UUID]:
-    query = select(audit_log.c.id).where(audit_log.c.id.in_([entry.id for entry in entries]))
-    return frozenset((await connection.scalars(query)).all())
-
-
-async def write_entry(connection: AsyncConnection, entry: Entry) -> None:
-    """Keep an entry within the transaction of `connection`."""
-    await connection.execute(
-        insert(audit_log).values(
-            id=entry.id,
-            tenant=entry.actor.caller.tenant,
-            at=entry.at,
-            actor=entry.actor.caller.identity,
-            action=entry.action,
-            object=entry.subject,
-            address=entry.actor.address,
-            correlation_id=entry.actor.correlation_id,
-        )
-    )

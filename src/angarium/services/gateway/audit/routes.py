@@ -12,8 +12,8 @@ from angarium.directory.gateway.reporting import PATH as REPORTS_PATH
 from angarium.notifications.store.paging import Paging
 from angarium.platform.auth.caller import Caller
 from angarium.platform.http.frame.dependencies import Page, requires, service_only
-from angarium.services.gateway.audit.log import Actor, AuditLog, Entry
-from angarium.services.gateway.audit.store import AuditFilter, AuditReader
+from angarium.services.gateway.audit.log import AuditLog
+from angarium.services.gateway.audit.store import Actor, AuditFilter, AuditReader, Entry
 
 PATH = "/api/v1/audit"
 Admin = Annotated[Caller, Depends(requires(Scope.ADMIN))]
@@ -30,34 +30,25 @@ def _filter(
     return AuditFilter(actor=actor, action=action, subject=subject, since=since, until=until)
 
 
-class AuditRoutes:
-    """Shows the log, and takes reports from other services."""
+def routes(reader: AuditReader, log: AuditLog) -> APIRouter:
+    """Show the log, and take reports from other services."""
+    router = APIRouter(tags=["audit"])
 
-    def __init__(self, reader: AuditReader, log: AuditLog) -> None:
-        self._reader = reader
-        self._log = log
-
-    def router(self) -> APIRouter:
-        router = APIRouter(tags=["audit"])
-        router.add_api_route(
-            PATH, self.find, name="list_audit_entries", methods=["GET"], response_model=Envelope[list[AuditView]]
-        )
-        router.add_api_route(
-            REPORTS_PATH, self.take, methods=["POST"], response_model=Envelope[None], include_in_schema=False
-        )
-        return router
-
-    async def find(
-        self, caller: Admin, page: Page, wanted: Annotated[AuditFilter, Depends(_filter)]
+    @router.get(PATH)
+    async def list_audit_entries(
+        caller: Admin, page: Page, wanted: Annotated[AuditFilter, Depends(_filter)]
     ) -> Envelope[list[AuditView]]:
         """Changes of the caller's tenant, newest first: who, what, when, from where."""
-        found = await self._reader.find(caller.tenant, wanted, Paging(page.limit, page.page, page.cursor))
+        found = await reader.find(caller.tenant, wanted, Paging(page.limit, page.page, page.cursor))
         return many(found.rows, total=found.total, limit=page.limit, page=page.page, next_cursor=found.next_cursor)
 
-    async def take(self, body: AuditReports, _service: Annotated[Caller, Depends(service_only)]) -> Envelope[None]:
-        """Keep what was changed at another service."""
-        await self._log.write_many([_entry(report) for report in body.reports])
+    @router.post(REPORTS_PATH, include_in_schema=False)
+    async def take(body: AuditReports, _service: Annotated[Caller, Depends(service_only)]) -> Envelope[None]:
+        """Store what was changed at another service."""
+        await log.write_many([_entry(report) for report in body.reports])
         return one(None, "Kept")
+
+    return router
 
 
 def _entry(report: AuditReport) -> Entry:

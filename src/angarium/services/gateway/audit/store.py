@@ -1,17 +1,40 @@
-"""Reads the audit log."""
+"""The queries over the audit log. Every method raises DatabaseUnavailable when the database cannot serve."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
-from sqlalchemy import ColumnElement, RowMapping, select
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import ColumnElement, RowMapping, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from angarium.contracts.audit import AuditView
 from angarium.notifications.store.paging import Found, Listing, Paging
-from angarium.notifications.store.schema import audit_log
-from angarium.platform.database.engine import reading
+from angarium.platform.auth.caller import Caller
+from angarium.platform.database.engine import reading, writing
+from angarium.services.gateway.audit.schema import audit_log
 
 _BY_TIME = Listing(audit_log.c.at, audit_log.c.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts, from which address, in which correlation."""
+
+    caller: Caller
+    address: str | None
+    correlation_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line: `action` is a verb (`key.created`), `subject` names what it was done to."""
+
+    id: UUID
+    at: datetime
+    actor: Actor
+    action: str
+    subject: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,8 +48,23 @@ class AuditFilter:
     until: datetime | None = None
 
 
+class AuditStore:
+    """Writes entries that are not a part of another transaction."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def add(self, entries: Sequence[Entry]) -> None:
+        """Insert entries; one that is there already, by its id, stays as it is."""
+        async with writing(self._engine) as connection:
+            known = await _known(connection, entries)
+            for entry in entries:
+                if entry.id not in known:
+                    await write_entry(connection, entry)
+
+
 class AuditReader:
-    """Lists entries of a tenant, newest first. Raises DatabaseUnavailable."""
+    """Lists entries of a tenant, newest first."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
@@ -37,6 +75,27 @@ class AuditReader:
         async with reading(self._engine) as connection:
             rows, total, following = await _BY_TIME.page(connection, query, paging)
         return Found([_view(row) for row in rows], total, following)
+
+
+async def _known(connection: AsyncConnection, entries: Sequence[Entry]) -> frozenset[UUID]:
+    query = select(audit_log.c.id).where(audit_log.c.id.in_([entry.id for entry in entries]))
+    return frozenset((await connection.scalars(query)).all())
+
+
+async def write_entry(connection: AsyncConnection, entry: Entry) -> None:
+    """Insert an entry in the transaction of `connection`."""
+    await connection.execute(
+        insert(audit_log).values(
+            id=entry.id,
+            tenant=entry.actor.caller.tenant,
+            at=entry.at,
+            actor=entry.actor.caller.identity,
+            action=entry.action,
+            object=entry.subject,
+            address=entry.actor.address,
+            correlation_id=entry.actor.correlation_id,
+        )
+    )
 
 
 def _conditions(wanted: AuditFilter) -> list[ColumnElement[bool]]:

@@ -8,9 +8,9 @@ from sqlalchemy import ColumnElement, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from angarium.notifications.store.schema import callback_endpoints
 from angarium.services.gateway.callbacks.model import Attempted, State
 from angarium.services.gateway.callbacks.schedule import GIVEN_UP_AFTER
+from angarium.services.gateway.callbacks.schema import callback_endpoints
 
 Key = tuple[str, str]
 """Tenant and endpoint hash."""

@@ -16,7 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from angarium.contracts.durations import later
 from angarium.contracts.fields import rfc3339
 from angarium.contracts.statuses import Status
-from angarium.notifications.store.schema import callbacks, notifications
+from angarium.notifications.store.callbacks import append_events, lock_due
+from angarium.notifications.store.schema import callbacks
 from angarium.platform.clock import Clock
 from angarium.platform.database.engine import reading, writing
 from angarium.platform.database.types import UtcDateTime
@@ -26,14 +27,6 @@ from angarium.services.gateway.callbacks.looking import due
 from angarium.services.gateway.callbacks.model import Attempted, Callback, Recorded, State, endpoint_hash
 
 REPLAYED_AT_ONCE = 500
-_OF_CALLBACK = tuple(column for column in callbacks.c if column.name not in {"attempts", "state", "next_at"})
-_OF_NOTIFICATION = (
-    notifications.c.request_id,
-    notifications.c.user_id,
-    notifications.c.metadata,
-    notifications.c.correlation_id,
-    notifications.c.traceparent,
-)
 RoomFor = Callable[[str], int]
 """How many more attempts an origin may have under way."""
 
@@ -64,7 +57,7 @@ class CallbackStore:
             return []
         async with writing(self._engine) as connection:
             now = await self._now(connection)
-            rows = (await connection.execute(_still_due(chosen, now))).mappings().all()
+            rows = await lock_due(connection, chosen, now)
             await self._forget([row["id"] for row in rows if row["request_id"] is None], connection)
             living = [row for row in rows if row["request_id"] is not None]
             return await self._leased(connection, living, now + lease)
@@ -80,7 +73,7 @@ class CallbackStore:
             current = [attempted for attempted in batch if attempted.callback.id in kept]
             for attempted in current:
                 await self._write(connection, attempted, kept[attempted.callback.id], now)
-            await self._note(connection, current, now)
+            await append_events(connection, _events(current, now))
             disabled = await Endpoints(connection, now).learn(current)
         return set(kept), disabled
 
@@ -171,19 +164,6 @@ class CallbackStore:
             .values(state=attempted.state, tries=callback.tries + 1, next_at=next_at, attempts=[*before, attempt])
         )
 
-    async def _note(self, connection: AsyncConnection, batch: Sequence[Attempted], now: datetime) -> None:
-        """Add each attempt to the timeline of its notification."""
-        events: dict[UUID, list[dict[str, Any]]] = {}
-        for attempted in batch:
-            events.setdefault(attempted.callback.notification_id, []).append(_event(attempted, now))
-        columns = (notifications.c.id, notifications.c.events)
-        ids = sorted(events)
-        query = select(*columns).where(notifications.c.id.in_(ids)).order_by(notifications.c.id)
-        rows = (await connection.execute(query.with_for_update())).all()
-        for row in rows:
-            change = update(notifications).where(notifications.c.id == row.id)
-            await connection.execute(change.values(events=[*row.events, *events[row.id]]))
-
 
 def _place(row: RowMapping) -> Tuple:
     """Where `row` stands in the order of a replay."""
@@ -200,18 +180,6 @@ def _chosen(due: Sequence[tuple[UUID, str]], limit: int, room_for: RoomFor) -> S
     return chosen
 
 
-def _still_due(ids: Sequence[UUID], now: datetime) -> Select[Any]:
-    """Those that no other gateway has taken meanwhile."""
-    beside = callbacks.outerjoin(notifications, notifications.c.id == callbacks.c.notification_id)
-    return (
-        select(*_OF_CALLBACK, *_OF_NOTIFICATION)
-        .select_from(beside)
-        .where(callbacks.c.id.in_(ids), callbacks.c.next_at <= now)
-        .order_by(callbacks.c.id)
-        .with_for_update(of=callbacks, skip_locked=True)
-    )
-
-
 def _locked(ids: Sequence[UUID]) -> Select[Any]:
     columns = (callbacks.c.id, callbacks.c.next_at, callbacks.c.attempts)
     return select(*columns).where(callbacks.c.id.in_(ids)).order_by(callbacks.c.id).with_for_update()
@@ -224,6 +192,14 @@ def _callback(row: RowMapping, until: datetime, disabled: Collection[tuple[str, 
         leased_until=until,
         disabled=(row["tenant"], endpoint_hash(row["url"])) in disabled,
     )
+
+
+def _events(batch: Sequence[Attempted], now: datetime) -> Mapping[UUID, Sequence[Mapping[str, Any]]]:
+    """The events of attempts, by notification."""
+    events: dict[UUID, list[Mapping[str, Any]]] = {}
+    for attempted in batch:
+        events.setdefault(attempted.callback.notification_id, []).append(_event(attempted, now))
+    return events
 
 
 def _event(attempted: Attempted, now: datetime) -> dict[str, Any]:

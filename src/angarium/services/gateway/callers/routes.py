@@ -1,4 +1,4 @@
-"""`/internal/v1`: what the other services ask the gateway."""
+"""`POST /internal/v1/verify`: who is behind a key or token, for the other services."""
 
 from typing import Annotated
 
@@ -14,38 +14,30 @@ from angarium.platform.http.frame.dependencies import service_only
 PATH = "/internal/v1/verify"
 
 
-class InternalRoutes:
-    """Says who is behind a key or token."""
+def routes(keys: KeyLookup, tokens: Tokens) -> APIRouter:
+    """Verify a key or a token."""
+    router = APIRouter(include_in_schema=False)
 
-    def __init__(self, keys: KeyLookup, tokens: Tokens) -> None:
-        self._keys = keys
-        self._tokens = tokens
-
-    def router(self) -> APIRouter:
-        router = APIRouter(include_in_schema=False)
-        router.add_api_route(PATH, self.verify, methods=["POST"], response_model=Envelope[VerifyAnswer])
-        return router
-
-    async def verify(
-        self, body: VerifyRequest, _service: Annotated[Caller, Depends(service_only)]
-    ) -> Envelope[VerifyAnswer]:
+    @router.post(PATH)
+    async def verify(body: VerifyRequest, _service: Annotated[Caller, Depends(service_only)]) -> Envelope[VerifyAnswer]:
         """The caller behind a key or token; 401 for a bad one."""
-        caller = await self._caller(body)
+        bearer = body.bearer
+        caller = await (keys(body.api_key or "") if bearer is None else bearer_of(bearer, keys, tokens))
         if caller is None:
             raise Unauthorized
-        answer = VerifyAnswer(
-            tenant=caller.tenant,
-            name=caller.name,
-            scopes=sorted(caller.scopes),
-            key_id=caller.key_id,
-            rate_limit=caller.rate_limit,
-            test=caller.test,
-            user_id=caller.user_id,
-            kind=caller.kind,
-        )
-        return one(answer)
+        return one(_answer(caller))
 
-    async def _caller(self, body: VerifyRequest) -> Caller | None:
-        if body.bearer is not None:
-            return await bearer_of(body.bearer, self._keys, self._tokens)
-        return await self._keys(body.api_key or "")
+    return router
+
+
+def _answer(caller: Caller) -> VerifyAnswer:
+    return VerifyAnswer(
+        tenant=caller.tenant,
+        name=caller.name,
+        scopes=sorted(caller.scopes),
+        key_id=caller.key_id,
+        rate_limit=caller.rate_limit,
+        test=caller.test,
+        user_id=caller.user_id,
+        kind=caller.kind,
+    )

@@ -16,7 +16,7 @@ from angarium.platform.http.frame.direct import ServiceRoute
 PATH = "/internal/v1/contact-versions"
 
 
-def contact_versions_router(store: NotificationStore) -> APIRouter:
+def routes(store: NotificationStore) -> APIRouter:
     """Keeps the versions beside the notifications, where workers can read them without the users service."""
     router = APIRouter(include_in_schema=False, route_class=ServiceRoute)
     answer: Envelope[None] = one(None, "Kept")

@@ -42,74 +42,67 @@ Wanted = Annotated[DeadLetterFilter, Depends(_filter)]
 Listed = Envelope[list[DeadLetterView]] | Envelope[list[DeadLetterGroup]]
 
 
-class DeadLetterRoutes:
-    """The record is the truth: a letter that was replayed or discarded is off the list at once."""
+def routes(reader: NotificationReader, replays: Replays) -> APIRouter:
+    """List, read, replay, discard. What was replayed or discarded is off the list at once."""
+    router = APIRouter(prefix=PATH, tags=["dead letters"])
+    _list(router, reader)
+    _replay_many(router, replays)
+    _read(router, reader)
+    _discard(router, replays)
+    _replay(router, reader, replays)
+    return router
 
-    def __init__(self, reader: NotificationReader, replays: Replays) -> None:
-        self._reader = reader
-        self._replays = replays
 
-    def router(self) -> APIRouter:
-        router = APIRouter(prefix=PATH, tags=["dead letters"])
-        router.add_api_route("", self.find, name="list_dead_letters", methods=["GET"], response_model=Listed)
-        router.add_api_route(
-            "/replay",
-            self.replay_many,
-            name="replay_dead_letters",
-            methods=["POST"],
-            response_model=Envelope[ReplayResult],
-        )
-        router.add_api_route(
-            "/{letter_id}", self.get, name="get_dead_letter", methods=["GET"], response_model=Envelope[DeadLetterView]
-        )
-        router.add_api_route(
-            "/{letter_id}", self.discard, name="discard_dead_letter", methods=["DELETE"], response_model=Envelope[None]
-        )
-        router.add_api_route(
-            "/{letter_id}/replay",
-            self.replay,
-            name="replay_dead_letter",
-            responses=conflict("The notification is not failed any more"),
-            methods=["POST"],
-            response_model=Envelope[ReplayResult],
-        )
-        return router
-
-    async def find(
-        self, caller: Manager, page: Page, wanted: Wanted, group_by: Literal["reason"] | None = None
+def _list(router: APIRouter, reader: NotificationReader) -> None:
+    @router.get("")
+    async def list_dead_letters(
+        caller: Manager, page: Page, wanted: Wanted, group_by: Literal["reason"] | None = None
     ) -> Listed:
         """Dead letters, newest first; or with `group_by=reason` how many of each kind."""
         if group_by is not None:
-            groups = await self._reader.letters_by_reason(caller.tenant, wanted)
+            groups = await reader.letters_by_reason(caller.tenant, wanted)
             return many(groups, total=len(groups), limit=max(1, len(groups)), page=1)
-        found = await self._reader.letters(caller.tenant, wanted, page=page.page, limit=page.limit, cursor=page.cursor)
+        found = await reader.letters(caller.tenant, wanted, page=page.page, limit=page.limit, cursor=page.cursor)
         return many(found.rows, total=found.total, limit=page.limit, page=page.page, next_cursor=found.next_cursor)
 
-    async def get(self, caller: Manager, letter_id: UUID) -> Envelope[DeadLetterView]:
-        """One dead letter."""
-        return one(await self._letter(caller, letter_id))
 
-    async def replay(self, request: Request, caller: Manager, letter_id: UUID) -> Envelope[ReplayResult]:
+def _replay_many(router: APIRouter, replays: Replays) -> None:
+    @router.post("/replay")
+    async def replay_dead_letters(request: Request, caller: Manager, body: ReplayRequest) -> Envelope[ReplayResult]:
+        """Send all that match the filter again; `dry_run` only counts; `rate_per_second` spreads them out."""
+        result = await replays.matching(actor_of(request, caller), body)
+        return one(result, "Counted" if body.dry_run else "Replayed")
+
+
+def _read(router: APIRouter, reader: NotificationReader) -> None:
+    @router.get("/{letter_id}")
+    async def get_dead_letter(caller: Manager, letter_id: UUID) -> Envelope[DeadLetterView]:
+        """One dead letter."""
+        return one(await _letter(reader, caller, letter_id))
+
+
+def _discard(router: APIRouter, replays: Replays) -> None:
+    @router.delete("/{letter_id}")
+    async def discard_dead_letter(request: Request, caller: Manager, letter_id: UUID) -> Envelope[None]:
+        """Take it off the list; its notification stays `failed`."""
+        if not await replays.discard(actor_of(request, caller), letter_id):
+            raise NotFound
+        return one(None, "Discarded")
+
+
+def _replay(router: APIRouter, reader: NotificationReader, replays: Replays) -> None:
+    @router.post("/{letter_id}/replay", responses=conflict("The notification is not failed any more"))
+    async def replay_dead_letter(request: Request, caller: Manager, letter_id: UUID) -> Envelope[ReplayResult]:
         """Send it again, in its template version, with attempts from 0."""
-        if not await self._replays.one(actor_of(request, caller), letter_id):
-            letter = await self._letter(caller, letter_id)
+        if not await replays.one(actor_of(request, caller), letter_id):
+            letter = await _letter(reader, caller, letter_id)
             message = f"The letter {letter.id} holds no notification that could be sent again"
             raise Conflict(message)
         return one(ReplayResult(matched=1, replayed=1, dry_run=False), "Replayed")
 
-    async def replay_many(self, request: Request, caller: Manager, body: ReplayRequest) -> Envelope[ReplayResult]:
-        """Send all that match the filter again; `dry_run` only counts; `rate_per_second` spreads them out."""
-        result = await self._replays.matching(actor_of(request, caller), body)
-        return one(result, "Counted" if body.dry_run else "Replayed")
 
-    async def discard(self, request: Request, caller: Manager, letter_id: UUID) -> Envelope[None]:
-        """Take it off the list; its notification stays `failed`."""
-        if not await self._replays.discard(actor_of(request, caller), letter_id):
-            raise NotFound
-        return one(None, "Discarded")
-
-    async def _letter(self, caller: Caller, letter_id: UUID) -> DeadLetterView:
-        letter = await self._reader.letter(caller.tenant, letter_id)
-        if letter is None:
-            raise NotFound
-        return letter
+async def _letter(reader: NotificationReader, caller: Caller, letter_id: UUID) -> DeadLetterView:
+    letter = await reader.letter(caller.tenant, letter_id)
+    if letter is None:
+        raise NotFound
+    return letter

@@ -10,7 +10,8 @@ from angarium.notifications.store.port import NotificationStore
 from angarium.notifications.store.reader import NotificationReader
 from angarium.platform.clock import Clock
 from angarium.platform.telemetry.logging import Logger
-from angarium.services.gateway.audit.log import Actor, AuditLog
+from angarium.services.gateway.audit.log import AuditLog
+from angarium.services.gateway.audit.store import Actor
 
 BATCH = 500
 PATIENCE = 10.0

@@ -1,6 +1,5 @@
 """`POST /api/v1/{channel}/status`: delivery reports from trusted services."""
 
-from collections.abc import Awaitable, Callable
 from typing import Annotated, Literal, assert_never
 from uuid import UUID
 
@@ -41,48 +40,34 @@ class DeliveryReport(Body):
     error: Annotated[str, StringConstraints(max_length=1000, pattern=r"^[^\x00]*$")] | None = None
 
 
-Endpoint = Callable[..., Awaitable[Envelope[DeliveryReport]]]
+def routes(receipts: Receipts) -> APIRouter:
+    """Take reports, each on the path of its notification's channel; `pending` changes nothing."""
+    router = APIRouter(prefix="/api/v1", tags=["notifications"])
+    for channel in Channel:
+        _report(router, channel, receipts)
+    return router
 
 
-class DeliveryReportRoutes:
-    """Takes reports, each on the path of its notification's channel; `pending` says nothing new."""
+def _report(router: APIRouter, channel: Channel, receipts: Receipts) -> None:
+    @router.post(
+        f"/{channel}/status",
+        name=f"report_{channel}_status",
+        responses=conflict("Nothing was sent that this could be about"),
+    )
+    async def report(body: DeliveryReport, caller: Reporter) -> Envelope[DeliveryReport]:
+        """Take a delivery report. One that comes before the send is recorded is held until it is.
 
-    def __init__(self, receipts: Receipts) -> None:
-        self._receipts = receipts
-
-    def router(self) -> APIRouter:
-        router = APIRouter(prefix="/api/v1", tags=["notifications"])
-        for channel in Channel:
-            router.add_api_route(
-                f"/{channel}/status",
-                self._reporting(channel),
-                methods=["POST"],
-                response_model=Envelope[DeliveryReport],
-                name=f"report_{channel}_status",
-                responses=conflict("Nothing was sent that this could be about"),
-            )
-        return router
-
-    def _reporting(self, channel: Channel) -> Endpoint:
-        async def report(body: DeliveryReport, caller: Reporter) -> Envelope[DeliveryReport]:
-            """Take a delivery report. One that comes before the send is recorded is held until it is.
-
-            The same report again changes nothing. What has ended stays as it is: 409. A notification of another
-            channel is a 404.
-            """
-            await self._take(channel, body, caller)
-            return one(body, "Report taken")
-
-        return report
-
-    async def _take(self, channel: Channel, body: DeliveryReport, caller: Caller) -> None:
+        The same report again changes nothing. What has ended stays as it is: 409. A notification of another
+        channel is a 404.
+        """
         match body.status:
             case "delivered":
-                await self._receipts.delivered(caller, channel, body.notification_id, body.timestamp)
+                await receipts.delivered(caller, channel, body.notification_id, body.timestamp)
             case "failed":
                 error = body.error or "not delivered"
-                await self._receipts.bounced(caller, channel, body.notification_id, body.timestamp, error)
+                await receipts.bounced(caller, channel, body.notification_id, body.timestamp, error)
             case "pending":
-                await self._receipts.pending(caller, channel, body.notification_id)
+                await receipts.pending(caller, channel, body.notification_id)
             case _:
                 assert_never(body.status)
+        return one(body, "Report taken")

@@ -1,6 +1,5 @@
 """`/docs/users.json` and `/docs/templates.json`: what other services offer through the gateway, for its `/docs`."""
 
-from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -16,20 +15,16 @@ DOCUMENTS = ("/docs/users.json", "/docs/templates.json")
 _PREFIX = "/api/v1"
 
 
-class DocumentRoutes:
-    """Needs no key, like `/openapi.json`."""
-
-    def __init__(self, *, users: ServiceClient, templates: ServiceClient) -> None:
-        self._shown = dict(zip(DOCUMENTS, (("users", users), ("templates", templates)), strict=True))
-
-    def router(self) -> APIRouter:
-        router = APIRouter(include_in_schema=False)
-        for path, (name, client) in self._shown.items():
-            router.add_api_route(path, _document(name, client), methods=["GET"])
-        return router
+def routes(*, users: ServiceClient, templates: ServiceClient) -> APIRouter:
+    """One document for each service. Like `/openapi.json` they need no key."""
+    router = APIRouter(include_in_schema=False)
+    _document(router, DOCUMENTS[0], "users", users)
+    _document(router, DOCUMENTS[1], "templates", templates)
+    return router
 
 
-def _document(name: str, client: ServiceClient) -> Callable[[], Awaitable[Response]]:
+def _document(router: APIRouter, path: str, name: str, client: ServiceClient) -> None:
+    @router.get(path)
     async def document() -> Response:
         try:
             answer = await client.get("/openapi.json", tenant="")
@@ -38,8 +33,6 @@ def _document(name: str, client: ServiceClient) -> Callable[[], Awaitable[Respon
         if answer.status_code != HTTPStatus.OK:
             raise ServiceUnavailable
         return JsonBytes(msgspec.json.encode(_behind_the_gateway(answer.json(), name)))
-
-    return document
 
 
 def _behind_the_gateway(document: dict[str, Any], name: str) -> dict[str, Any]:

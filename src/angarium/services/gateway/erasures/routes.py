@@ -15,28 +15,23 @@ from angarium.platform.telemetry.logging import Logger
 PATH = "/internal/v1/erasures"
 
 
-class ErasureRoutes:
-    """Erases a user of the caller's tenant from the notifications."""
+def routes(erasing: Erasing, logger: Logger) -> APIRouter:
+    """Erase a user of the caller's tenant from the notifications."""
+    router = APIRouter(include_in_schema=False)
 
-    def __init__(self, erasing: Erasing, logger: Logger) -> None:
-        self._erasing = erasing
-        self._logger = logger
-
-    def router(self) -> APIRouter:
-        router = APIRouter(include_in_schema=False)
-        router.add_api_route(PATH, self.erase, methods=["POST"], response_model=Envelope[ErasureAnswer])
-        return router
-
+    @router.post(PATH)
     async def erase(
-        self, body: ErasureRequest, response: Response, caller: Annotated[Caller, Depends(service_only)]
+        body: ErasureRequest, response: Response, caller: Annotated[Caller, Depends(service_only)]
     ) -> Envelope[ErasureAnswer]:
         """Idempotent; `sending` are those that a worker may still write to: ask again later.
 
         202 while it takes longer than one call may: the gateway goes on with it; the call that finds it done gets 200.
         """
-        passed = await self._erasing.ask(caller.tenant, body.user_id)
+        passed = await erasing.ask(caller.tenant, body.user_id)
         if not passed.done:
             response.status_code = HTTPStatus.ACCEPTED
             return one(ErasureAnswer(sending=passed.under_way, done=False, age=passed.age))
-        self._logger.info("user.erased", user_id=str(body.user_id), sending=passed.under_way)
+        logger.info("user.erased", user_id=str(body.user_id), sending=passed.under_way)
         return one(ErasureAnswer(sending=passed.under_way, age=passed.age))
+
+    return router

@@ -31,27 +31,28 @@ _ADDRESS = "<!-- address -->"
 _CARD = '<li><a class="card" href="{}"><strong>{}</strong><span>{}</span></a></li>'
 
 
-class HomeRoutes:
-    """A static page; it loads nothing from other servers."""
+def routes(*, mailbox: bool) -> APIRouter:
+    """A static page, which loads nothing from other servers; with `mailbox` it links to the mailbox."""
+    router = APIRouter(include_in_schema=False)
+    page = _page(mailbox=mailbox)
 
-    def __init__(self, *, mailbox: bool) -> None:
-        links = (_MAILBOX_LINK, *_LINKS) if mailbox else _LINKS
-        parts = {
-            "/* shared */": styled(""),
-            "<!-- links -->": "\n".join(_CARD.format(*link) for link in links),
-            "<!-- version -->": __version__,
-        }
-        page = files("angarium.services.gateway.home").joinpath("home.html").read_text(encoding="utf-8")
-        for place, text in parts.items():
-            page = page.replace(place, text)
-        self._page = page
-
-    def router(self) -> APIRouter:
-        router = APIRouter(include_in_schema=False)
-        router.add_api_route("/", self.home, methods=["GET"], response_class=HTMLResponse)
-        return router
-
-    async def home(self, request: Request) -> HTMLResponse:
+    @router.get("/", response_class=HTMLResponse)
+    async def home(request: Request) -> HTMLResponse:
         """The page; its command names the address under which the browser reached it."""
         address = escape(request.url.netloc)
-        return HTMLResponse(self._page.replace(_ADDRESS, address), headers=_HEADERS)
+        return HTMLResponse(page.replace(_ADDRESS, address), headers=_HEADERS)
+
+    return router
+
+
+def _page(*, mailbox: bool) -> str:
+    links = (_MAILBOX_LINK, *_LINKS) if mailbox else _LINKS
+    parts = {
+        "/* shared */": styled(""),
+        "<!-- links -->": "\n".join(_CARD.format(*link) for link in links),
+        "<!-- version -->": __version__,
+    }
+    page = files("angarium.services.gateway.home").joinpath("home.html").read_text(encoding="utf-8")
+    for place, text in parts.items():
+        page = page.replace(place, text)
+    return page

@@ -11,10 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from angarium.contracts.keys import KeyKind
 from angarium.contracts.scopes import Scope
-from angarium.notifications.store.schema import api_keys
 from angarium.platform.database.counting import count_up_to
 from angarium.platform.database.engine import reading, writing
-from angarium.services.gateway.audit.log import Entry, write_entry
+from angarium.services.gateway.audit.store import Entry, write_entry
+from angarium.services.gateway.keys.schema import api_keys
 
 _COLUMNS = (
     api_keys.c.key_id,

@@ -15,7 +15,8 @@ from angarium.platform.auth.keys import hash_key, new_api_key
 from angarium.platform.auth.service_token import DEFAULT_TENANT
 from angarium.platform.clock import Clock
 from angarium.platform.identifiers import Identifiers
-from angarium.services.gateway.audit.log import Actor, AuditLog
+from angarium.services.gateway.audit.log import AuditLog
+from angarium.services.gateway.audit.store import Actor
 from angarium.services.gateway.keys.store import ApiKey, KeyStore
 
 

@@ -24,7 +24,7 @@ _PageNumber = Annotated[int, Query(ge=1, le=1_000_000)]
 _Caught = Annotated[CaughtMessage | Annotated[list[CaughtMessage], Body(max_length=_MOST)], Body()]
 
 
-def mailbox_router(store: MailboxStore) -> APIRouter:
+def routes(store: MailboxStore) -> APIRouter:
     """`/api/v1/mailbox/messages` and `/internal/v1/mailbox/messages`."""
     router = APIRouter(tags=["mailbox"])
 

@@ -48,7 +48,7 @@ def this_machine(request: Request) -> None:
         raise Forbidden("The mailbox page is for this machine only")
 
 
-def page_router(store: MailboxStore) -> APIRouter:
+def routes(store: MailboxStore) -> APIRouter:
     """`/mailbox`, its two assets, and the data behind it."""
     router = APIRouter(prefix="/mailbox", include_in_schema=False, dependencies=[Depends(this_machine)])
     _add_page(router)

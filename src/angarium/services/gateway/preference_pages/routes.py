@@ -13,25 +13,19 @@ _NOBODY = Caller(tenant="", name="preference-page", scopes=frozenset())
 FORM_PATHS = (PAGE_PATH, UNSUBSCRIBE_PATH)
 
 
-class PreferencePages:
-    """Needs no key; the users service reads the token."""
+def routes(users: ServiceClient) -> APIRouter:
+    """The page and its form. They need no key; the users service reads the token."""
+    router = APIRouter(include_in_schema=False)
 
-    def __init__(self, users: ServiceClient) -> None:
-        self._users = users
-
-    def router(self) -> APIRouter:
-        router = APIRouter(include_in_schema=False)
-        for path in FORM_PATHS:
-            router.add_api_route(f"{path}/{{token}}", self.pass_on, methods=["GET", "POST"])
-        return router
-
-    async def pass_on(self, request: Request, token: str) -> Response:
+    @router.api_route(f"{PAGE_PATH}/{{token}}", methods=["GET", "POST"])
+    @router.api_route(f"{UNSUBSCRIBE_PATH}/{{token}}", methods=["GET", "POST"])
+    async def pass_on(request: Request, token: str) -> Response:
         """The page, or the answer to its form."""
         first = request.scope["path"].split("/", 2)[1]
         if not _is_token(token):
             raise NotFound  # whatever else stands there must not become part of a path
         try:
-            answer = await self._users.forward(
+            answer = await users.forward(
                 request.method,
                 f"/{first}/{token}",
                 caller=_NOBODY,
@@ -42,6 +36,8 @@ class PreferencePages:
         except ServiceDown as down:
             raise ServiceUnavailable from down
         return Response(answer.body, status_code=answer.status, headers=dict(answer.headers))
+
+    return router
 
 
 def _is_token(text: str) -> bool:

@@ -16,32 +16,21 @@ from angarium.platform.http.frame.openapi import refusals
 from angarium.services.gateway.tokens.use_cases import Logins
 
 PREFIX = "/api/v1/auth"
+Known = Annotated[Caller, Depends(authenticated)]
 
 
-class TokenRoutes:
-    """Exchanges a key, or an email and a password, for a token."""
+def routes(tokens: OwnTokens, logins: Logins) -> APIRouter:
+    """Exchange a key, or an email and a password, for a token."""
+    router = APIRouter(prefix=PREFIX, tags=["tokens"])
 
-    def __init__(self, tokens: OwnTokens, logins: Logins) -> None:
-        self._tokens = tokens
-        self._logins = logins
+    def issued(response: Response, caller: Caller) -> Envelope[TokenIssued]:
+        response.headers["cache-control"] = "no-store"
+        token = TokenIssued(access_token=tokens.sign(caller), expires_in=int(LIFE.total_seconds()))
+        return one(token, "Token issued")
 
-    def router(self) -> APIRouter:
-        router = APIRouter(prefix=PREFIX, tags=["tokens"])
-        router.add_api_route(
-            "/token", self.exchange, name="create_token", methods=["POST"], response_model=Envelope[TokenIssued]
-        )
-        router.add_api_route(
-            "/login",
-            self.log_in,
-            name="log_in",
-            responses=refusals(HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS),
-            methods=["POST"],
-            response_model=Envelope[TokenIssued],
-        )
-        return router
-
-    async def exchange(
-        self, caller: Annotated[Caller, Depends(authenticated)], response: Response, body: TokenRequest | None = None
+    @router.post("/token")
+    async def create_token(
+        caller: Known, response: Response, body: TokenRequest | None = None
     ) -> Envelope[TokenIssued]:
         """A token that may do what the key may, or less, in its name; it outlives a revoked key by at most 15 min."""
         if caller.key_id is None:
@@ -50,13 +39,11 @@ class TokenRoutes:
         scopes = caller.scopes if body is None or body.scopes is None else frozenset(body.scopes)
         for scope in scopes:
             caller.require(scope)
-        return self._issued(response, replace(caller, scopes=scopes))
+        return issued(response, replace(caller, scopes=scopes))
 
-    async def log_in(self, body: LoginRequest, response: Response) -> Envelope[TokenIssued]:
+    @router.post("/login", responses=refusals(HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS))
+    async def log_in(body: LoginRequest, response: Response) -> Envelope[TokenIssued]:
         """A token for a user who has a password: good for that user's own data and notifications alone."""
-        return self._issued(response, await self._logins.user(body))
+        return issued(response, await logins.user(body))
 
-    def _issued(self, response: Response, caller: Caller) -> Envelope[TokenIssued]:
-        response.headers["cache-control"] = "no-store"
-        issued = TokenIssued(access_token=self._tokens.sign(caller), expires_in=int(LIFE.total_seconds()))
-        return one(issued, "Token issued")
+    return router

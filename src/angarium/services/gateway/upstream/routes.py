@@ -53,36 +53,56 @@ class Upstream:
         return self.write
 
 
-class ProxyRoutes:
-    """Passes requests on with the caller's name and scopes, and answers back as they are."""
+def routes(*, users: ServiceClient, templates: ServiceClient, audit: AuditLog) -> APIRouter:
+    """Pass requests on with the caller's name and scopes, and answers back as they are."""
+    router = APIRouter(include_in_schema=False)
+    _pass_on(router, Upstream("users", users, Scope.USERS_READ, Scope.USERS_WRITE, knows_owners=True), audit)
+    _pass_on(
+        router,
+        Upstream(
+            "templates",
+            templates,
+            Scope.TEMPLATES_READ,
+            Scope.TEMPLATES_WRITE,
+            (_PREVIEW,),
+            writing_seconds=COMPILING_SECONDS,
+        ),
+        audit,
+    )
+    return router
 
-    def __init__(self, *, users: ServiceClient, templates: ServiceClient, audit: AuditLog) -> None:
-        self._audit = audit
-        self._upstreams = (
-            Upstream("users", users, Scope.USERS_READ, Scope.USERS_WRITE, knows_owners=True),
-            Upstream(
-                "templates",
-                templates,
-                Scope.TEMPLATES_READ,
-                Scope.TEMPLATES_WRITE,
-                (_PREVIEW,),
-                writing_seconds=COMPILING_SECONDS,
-            ),
-        )
 
-    def router(self) -> APIRouter:
-        router = APIRouter()
-        for upstream in self._upstreams:
-            passing = _Passing(upstream, self._audit)
-            for path in (f"{_PREFIX}/{upstream.name}", f"{_PREFIX}/{upstream.name}/{{rest:path}}"):
-                router.add_api_route(
-                    path,
-                    passing.pass_on,
-                    methods=_METHODS,
-                    include_in_schema=False,
-                    dependencies=[Depends(_admission(upstream))],
-                )
-        return router
+def _pass_on(router: APIRouter, upstream: Upstream, audit: AuditLog) -> None:
+    path, admission = f"{_PREFIX}/{upstream.name}", [Depends(_admission(upstream))]
+
+    @router.api_route(f"{path}/{{rest:path}}", methods=_METHODS, dependencies=admission)
+    @router.api_route(path, methods=_METHODS, dependencies=admission)
+    async def pass_on(request: Request) -> Response:
+        """Pass on what was admitted."""
+        caller = await authenticated(request)
+        try:
+            answer = await upstream.client.forward(
+                request.method,
+                _raw_path(request),
+                caller=caller,
+                query=request.scope["query_string"].decode("latin-1"),
+                body=await request.body(),
+                headers=request.headers,
+                seconds=None if request.method == "GET" else upstream.writing_seconds,
+            )
+        except ServiceDown as down:
+            message = f"The {upstream.name} service does not answer; try again"
+            raise ServiceUnavailable(message) from down
+        if answer.status in _SUCCESS:
+            await _note(request, caller, answer.body, audit)
+        return _answer(answer)
+
+
+async def _note(request: Request, caller: Caller, answer: bytes, audit: AuditLog) -> None:
+    """Write the audit entry of a change that was made."""
+    change = change_of(request.method, request.scope["path"].removeprefix(_PREFIX), answer)
+    if change is not None:
+        await audit.record(actor_of(request, caller), change.action, change.subject)
 
 
 def _admission(upstream: Upstream) -> Callable[[Request], Awaitable[Caller]]:
@@ -99,34 +119,6 @@ def _admission(upstream: Upstream) -> Callable[[Request], Awaitable[Caller]]:
     setattr(admitted, SCOPE_MARK, None)
     setattr(admitted, PASSES_QUERY, True)
     return admitted
-
-
-class _Passing:
-    def __init__(self, upstream: Upstream, audit: AuditLog) -> None:
-        self._upstream = upstream
-        self._audit = audit
-
-    async def pass_on(self, request: Request) -> Response:
-        """Pass on what was admitted."""
-        caller = await authenticated(request)
-        path = request.scope["path"].removeprefix(_PREFIX)
-        try:
-            answer = await self._upstream.client.forward(
-                request.method,
-                _raw_path(request),
-                caller=caller,
-                query=request.scope["query_string"].decode("latin-1"),
-                body=await request.body(),
-                headers=request.headers,
-                seconds=None if request.method == "GET" else self._upstream.writing_seconds,
-            )
-        except ServiceDown as down:
-            message = f"The {self._upstream.name} service does not answer; try again"
-            raise ServiceUnavailable(message) from down
-        change = change_of(request.method, path, answer.body) if answer.status in _SUCCESS else None
-        if change is not None:
-            await self._audit.record(actor_of(request, caller), change.action, change.subject)
-        return _answer(answer)
 
 
 def _raw_path(request: Request) -> str:

@@ -11,9 +11,9 @@ from sqlalchemy.event import listen
 
 from angarium.contracts.errors import Transient
 from angarium.contracts.scopes import Scope
-from angarium.notifications.store.schema import audit_log
 from angarium.platform.database.engine import writing
-from angarium.services.gateway.audit.log import Entry
+from angarium.services.gateway.audit.schema import audit_log
+from angarium.services.gateway.audit.store import Entry
 from tests.unit.services.gateway.conftest import PATH, SERVICE_TOKEN, World
 
 pytestmark = pytest.mark.slow

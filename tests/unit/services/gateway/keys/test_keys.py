@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy import select
 
 from angarium.contracts.scopes import Scope
-from angarium.notifications.store.schema import api_keys, audit_log
 from angarium.platform.database.engine import reading
+from angarium.services.gateway.audit.schema import audit_log
+from angarium.services.gateway.keys.schema import api_keys
 from tests.unit.services.gateway.conftest import API_KEY, PATH, SERVICE_TOKEN, World, error_of, fields_of
 
 pytestmark = pytest.mark.slow

@@ -34,7 +34,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from angarium.contracts.statuses import UNFINISHED, Status
-from angarium.notifications.personal import BLANK, blank_row, drop_letters, drop_traces
+from angarium.notifications.store.personal import BLANK, blank_row, drop_letters, drop_traces
 from angarium.notifications.store.schema import callbacks, dead_letters, notifications
 from angarium.platform.clock import Clock
 from angarium.platform.database.engine import empty_log, reading, writing

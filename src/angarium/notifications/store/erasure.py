@@ -28,7 +28,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from angarium.contracts.fields import rfc3339
 from angarium.contracts.statuses import Status, sources_of
 from angarium.notifications.model import OutboxKind
-from angarium.notifications.personal import BLANK, blank_row, drop_letters, drop_traces
+from angarium.notifications.store.personal import BLANK, blank_row, drop_letters, drop_traces
 from angarium.notifications.store.schema import callbacks, dead_letters, notifications, outbox
 from angarium.platform.clock import Clock
 from angarium.platform.database.engine import empty_log, writing

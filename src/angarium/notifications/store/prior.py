@@ -1,6 +1,7 @@
-"""What a caller had accepted before, by its request ids."""
+"""Earlier acceptances of a caller, by its request ids."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -9,7 +10,15 @@ from angarium.contracts.statuses import Status
 from angarium.notifications.model import Acceptance, AcceptOutcome
 from angarium.notifications.store.schema import notifications
 from angarium.platform.database.engine import reading
-from angarium.services.gateway.accepting.acceptance import Prior
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """An earlier acceptance of the same request id."""
+
+    acceptance: Acceptance
+    fingerprint: bytes
+
 
 _COLUMNS = (
     notifications.c.request_id,

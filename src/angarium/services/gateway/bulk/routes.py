@@ -1,0 +1,38 @@
+"""`POST /api/v1/notifications/bulk`."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from starlette.responses import Response
+
+from angarium.contracts.accepted import BulkAccepted
+from angarium.contracts.envelope import Envelope
+from angarium.contracts.notifications import BulkRequest
+from angarium.contracts.scopes import Scope
+from angarium.platform.auth.caller import Caller
+from angarium.platform.http.frame.answers import JsonBytes
+from angarium.platform.http.frame.dependencies import requires
+from angarium.platform.http.frame.direct import direct_route
+from angarium.services.gateway.accepting.acceptance import origin_of
+from angarium.services.gateway.accepting.answers import PATH as SINGLE_PATH
+from angarium.services.gateway.accepting.answers import bulk_answer
+from angarium.services.gateway.bulk.use_cases import BulkAcceptor, items_of
+
+PATH = f"{SINGLE_PATH}/bulk"
+BYTES = 16 * 1024 * 1024
+Sender = Annotated[Caller, Depends(requires(Scope.NOTIFICATIONS_SEND))]
+
+
+def routes(acceptor: BulkAcceptor) -> APIRouter:
+    """Accept many notifications."""
+    router = APIRouter(route_class=direct_route(BulkRequest, Scope.NOTIFICATIONS_SEND), tags=["notifications"])
+
+    @router.post(PATH, status_code=HTTPStatus.ACCEPTED, response_model=Envelope[BulkAccepted])
+    async def send_notifications(body: BulkRequest, caller: Sender) -> Response:
+        """Accept up to 1,000 notifications; a bad one is refused without its neighbours."""
+        items = items_of(body)
+        verdicts = await acceptor.accept(origin_of(caller), items)
+        return JsonBytes(bulk_answer(items, verdicts), status_code=int(HTTPStatus.ACCEPTED))
+
+    return router

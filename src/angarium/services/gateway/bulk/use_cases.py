@@ -1,0 +1,66 @@
+"""Accepts the items of a bulk in parts, each item judged by itself."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from angarium.contracts.errors import Detail, PayloadTooLarge, Rejected, ValidationFailed
+from angarium.contracts.notifications import BulkRequest, NotificationRequest
+from angarium.platform.http.frame.bodies import DEFAULT_BODY_LIMIT
+from angarium.platform.http.frame.direct import validated
+from angarium.services.gateway.accepting.acceptance import Origin, Verdict
+from angarium.services.gateway.accepting.use_cases import Acceptor
+
+ITEM_BYTES = DEFAULT_BODY_LIMIT
+"""Of one item of a bulk, merged with what the bulk says for all: as compact JSON in UTF-8."""
+BULK_PART = 250
+"""Items that are examined in one go: the database takes one part while the next is examined, and others get a turn."""
+_encode = msgspec.json.Encoder().encode
+
+
+class BulkAcceptor:
+    """Accepts items through the acceptor of single notifications."""
+
+    def __init__(self, acceptor: Acceptor) -> None:
+        self._acceptor = acceptor
+
+    async def accept(self, origin: Origin, items: Sequence[dict[str, Any]]) -> Sequence[Verdict]:
+        """A verdict for each item, in order."""
+        parts = []
+        for start in range(0, len(items), BULK_PART):
+            parts.append(asyncio.create_task(self._accept_part(origin, items[start : start + BULK_PART])))
+            await asyncio.sleep(0)
+        return [verdict for part in await asyncio.gather(*parts) for verdict in part]
+
+    async def _accept_part(self, origin: Origin, items: Sequence[dict[str, Any]]) -> Sequence[Verdict]:
+        requests = [_validated(item) for item in items]
+        good = [request for request in requests if isinstance(request, NotificationRequest)]
+        verdicts = iter(await self._acceptor.accept_many(origin, good))
+        return [request if isinstance(request, Rejected) else next(verdicts) for request in requests]
+
+
+def items_of(body: BulkRequest) -> Sequence[dict[str, Any]]:
+    """The items whole, whichever of the two forms the bulk has."""
+    if body.notifications is not None:
+        return body.notifications
+    whole = {"notification_type": body.notification_type, "template_code": body.template_code}
+    return [{**whole, **item} for item in body.recipients or ()]
+
+
+def _validated(item: dict[str, Any]) -> NotificationRequest | Rejected:
+    try:
+        _check_size(item)
+        return validated(NotificationRequest, item)
+    except (PayloadTooLarge, ValidationFailed) as refusal:
+        return refusal
+
+
+def _check_size(item: dict[str, Any]) -> None:
+    """Raise PayloadTooLarge naming the largest field of an item that is larger than `ITEM_BYTES`."""
+    size = len(_encode(item))
+    if size > ITEM_BYTES:
+        largest = max(item, key=lambda name: len(_encode(item[name])))
+        message = f"the item is {size} bytes of JSON; at most {ITEM_BYTES} are accepted"
+        raise PayloadTooLarge(details=[Detail(largest, message)])

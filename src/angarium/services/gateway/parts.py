@@ -1,0 +1,63 @@
+"""What a gateway is made of."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fastapi import APIRouter
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from angarium.directory.port import Contacts, Templates
+from angarium.notifications.providers.store import ProviderStore
+from angarium.notifications.store.port import NotificationStore
+from angarium.notifications.store.reader import NotificationReader
+from angarium.platform.auth.tokens import TokenVerifier
+from angarium.platform.broker.port import Broker, Topology
+from angarium.platform.cache.port import Cache
+from angarium.platform.clock import Clock
+from angarium.platform.http.client.client import ServiceClient
+from angarium.platform.identifiers import Identifiers
+from angarium.platform.rate_limit.limiter import RateLimiter
+from angarium.platform.telemetry.logging import Logger
+from angarium.platform.telemetry.metrics import Metrics
+from angarium.services.gateway.accepting.acceptance import AcceptanceRules
+from angarium.services.gateway.callbacks.sending import CallbackSender
+from angarium.services.gateway.mailbox.store import MailboxStore
+from angarium.services.gateway.retention import KEPT_FOR_EVER, Periods
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayParts:
+    """What a gateway is made of. Whoever opened a part closes it; the gateway closes none.
+
+    `engine` is the notification database (keys, audit log); `mailbox` the routes of the built-in catcher, if any, and
+    `caught` what it holds.
+    Without a `limiter` keys have only limits of their own, counted in this process.
+    Without a sender of `callbacks` they are kept, and sent by a gateway that has one.
+    """
+
+    store: NotificationStore
+    reader: NotificationReader
+    engine: AsyncEngine
+    providers: ProviderStore
+    broker: Broker
+    topology: Topology
+    cache: Cache
+    contacts: Contacts
+    templates: Templates
+    users_client: ServiceClient
+    templates_client: ServiceClient
+    tokens: TokenVerifier
+    service_token: str | None
+    auth: str
+    rules: AcceptanceRules
+    logger: Logger
+    metrics: Metrics
+    clock: Clock
+    identifiers: Identifiers
+    mailbox: Sequence[APIRouter] = ()
+    caught: MailboxStore | None = None
+    smtp_port: int | None = None
+    limiter: RateLimiter | None = None
+    callbacks: CallbackSender | None = None
+    fast_paths: bool = True
+    periods: Periods = KEPT_FOR_EVER

@@ -1,0 +1,56 @@
+"""Reads the record for its callers: a user who logged in sees what was sent to them and nothing else."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+from angarium.contracts.errors import NotFound
+from angarium.contracts.notifications import NotificationView, Why
+from angarium.notifications.store.paging import Found
+from angarium.notifications.store.reader import NotificationFilter, NotificationReader
+from angarium.platform.auth.caller import Caller
+from angarium.platform.http.frame.dependencies import PageQuery
+from angarium.services.gateway.reading.why import explain
+
+
+class Reading:
+    """Methods raise NotFound, also for another's notification, and DatabaseUnavailable."""
+
+    def __init__(self, reader: NotificationReader) -> None:
+        self._reader = reader
+
+    async def find(self, caller: Caller, wanted: NotificationFilter, page: PageQuery) -> Found[NotificationView]:
+        """A page of notifications, newest first."""
+        if caller.user_id is not None:
+            wanted = replace(wanted, user_id=str(caller.user_id))
+        return await self._reader.find(caller.tenant, wanted, page=page.page, limit=page.limit, cursor=page.cursor)
+
+    async def get(self, caller: Caller, notification_id: UUID) -> NotificationView:
+        """One notification; from a replica, where there is one."""
+        view = await self._reader.get(caller.tenant, notification_id)
+        if view is None or (caller.user_id is not None and view.user_id != str(caller.user_id)):
+            raise NotFound
+        return view
+
+    async def get_now(self, caller: Caller, notification_id: UUID) -> NotificationView:
+        """One notification with the last change, never from a replica."""
+        view = await self._reader.get_now(caller.tenant, notification_id)
+        if view is None:
+            raise NotFound
+        return view
+
+    async def events(self, caller: Caller, notification_id: UUID) -> Sequence[dict[str, Any]]:
+        """The timeline, oldest first."""
+        if caller.user_id is not None:
+            await self.get(caller, notification_id)
+        events: Sequence[dict[str, Any]] | None = await self._reader.events(caller.tenant, notification_id)
+        if events is None:
+            raise NotFound
+        return events
+
+    async def why(self, caller: Caller, notification_id: UUID) -> Why:
+        """Every decision about a notification, and what the providers answered."""
+        view = await self.get(caller, notification_id)
+        events = await self._reader.events(caller.tenant, notification_id)
+        return explain(view, events or ())
