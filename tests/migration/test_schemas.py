@@ -11,6 +11,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, MetaData, Table, inspect, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from angarium.notifications.providers.schema import metadata as provider_metadata
 from angarium.notifications.store.schema import metadata
 from angarium.platform.database.engine import open_engine, reading, writing
 from angarium.platform.database.migrate import is_current, upgrade
@@ -20,7 +21,7 @@ from angarium.services.users.schema import SCHEMAS as USERS
 from tests.support.schemas import merged
 from tests.support.servers import PostgreSQL
 
-NOTIFICATIONS = (metadata, *GATEWAY)
+NOTIFICATIONS = (metadata, provider_metadata, *GATEWAY)
 
 SCHEMAS: Mapping[str, Sequence[MetaData]] = {
     "angarium.notifications.migrations": NOTIFICATIONS,

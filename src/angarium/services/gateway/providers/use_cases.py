@@ -7,7 +7,8 @@ from angarium.contracts.errors import NotFound
 from angarium.contracts.providers import BreakerChange, BreakerState
 from angarium.notifications.providers.model import Standing
 from angarium.notifications.providers.store import ProviderStore
-from angarium.services.gateway.audit.log import Actor, AuditLog
+from angarium.services.gateway.audit.log import AuditLog
+from angarium.services.gateway.audit.store import Actor
 
 
 class Providers:
