@@ -6,67 +6,71 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
 from angarium.contracts.errors import Transient
-from angarium.platform.clock import Clock
+from angarium.platform.loop import Loop
 
 ItemT = TypeVar("ItemT")
 
 
-class Backlog(Generic[ItemT]):
-    """Holds items until `write` has taken them, in their order.
+class Backlog(Loop, Generic[ItemT]):
+    """Holds items until `write` has taken them, in their order. As a loop it writes them as they come.
 
-    `write` gets 1 to `batch` items, the oldest. When it raises a Transient they are written again after `pause`
-    seconds; when it raises anything else they are written one at a time, so that a faulty one takes no other along.
+    `write` gets 1 to `batch` items, the oldest. When it raises a Transient they stay and are written again after at
+    most `longest_back_off` seconds; when it raises anything else they are written one at a time, so that a faulty one
+    takes no other along.
     `lost` gets an item that is refused alone, and the oldest when there are more than `capacity`. None is dropped
     while it is being written.
     """
 
+    pause = None
+
     def __init__(
         self,
+        name: str,
         write: Callable[[Sequence[ItemT]], Awaitable[None]],
         *,
         lost: Callable[[ItemT], None],
-        clock: Clock,
         capacity: int = 10_000,
         batch: int = 500,
-        pause: float = 2.0,
+        longest_back_off: float = 2.0,
     ) -> None:
+        super().__init__()
+        self.name = name
+        self.longest_back_off = longest_back_off
         self._write = write
         self._lost = lost
-        self._clock = clock
         self._capacity = capacity
         self._batch = batch
-        self._pause = pause
         self._held: deque[ItemT] = deque()
-        self._added = asyncio.Event()
         self._flushing = asyncio.Lock()
 
     def __len__(self) -> int:
         """How many items wait; those of a write under way are not counted."""
         return len(self._held)
 
+    def __bool__(self) -> bool:
+        """True also when nothing waits."""
+        return True
+
     def add(self, item: ItemT) -> None:
-        """Hold an item; `run` writes it."""
+        """Hold an item; the loop writes it."""
         self._held.append(item)
         self._drop_oldest()
-        self._added.set()
+        self.wake()
 
-    async def run(self) -> None:
-        """Write items as they come, until cancelled."""
-        while True:
-            await self._added.wait()
-            if not await self.flush():
-                await self._clock.sleep(self._pause)
+    async def once(self) -> bool:
+        """Write all that is held. Raises Transient when the other system does not take it."""
+        async with self._flushing:
+            while self._held:
+                await self._write_oldest(self._batch)
+        return False
 
     async def flush(self) -> bool:
-        """Write all that is held; whether nothing was left. Stops at the first batch that raises a Transient."""
-        async with self._flushing:
-            self._added.clear()
-            try:
-                while self._held:
-                    await self._write_oldest(self._batch)
-            except Transient:
-                return False
-            return True
+        """Try once to write all that is held; whether nothing was left. Stops at the first Transient."""
+        try:
+            await self.once()
+        except Transient:
+            return False
+        return True
 
     async def _write_oldest(self, limit: int) -> None:
         # Taken out before the write: what `add` drops meanwhile is then never an item that the write has taken.
@@ -78,7 +82,7 @@ class Backlog(Generic[ItemT]):
             if not settled:
                 self._held.extendleft(reversed(items))
                 self._drop_oldest()
-                self._added.set()
+                self.wake()
         if not settled:
             for _ in range(min(len(items), len(self._held))):
                 await self._write_oldest(1)

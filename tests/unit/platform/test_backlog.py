@@ -1,13 +1,16 @@
 """Items wait in order, none is lost below the capacity, none is written twice by the backlog itself."""
 
 import asyncio
+import io
 from collections.abc import Sequence
 
 import pytest
 
 from angarium.contracts.errors import Transient
 from angarium.platform.backlog import Backlog
-from tests.support.clock import ManualClock
+from angarium.platform.loop import run_loop
+from angarium.platform.telemetry.logging import make_logger
+from tests.support.clock import ManualClock, settle
 
 
 class Target:
@@ -18,13 +21,16 @@ class Target:
         self.taken: list[int] = []
         self.lost: list[int] = []
         self.refused: int | None = None
+        self.fails_after: int | None = None
         self.gate = asyncio.Event()
         self.gate.set()
 
     async def write(self, items: Sequence[int]) -> None:
         await self.gate.wait()
-        if not self.open:
+        if not self.open or self.fails_after == 0:
             raise Transient
+        if self.fails_after is not None:
+            self.fails_after -= 1
         if self.refused in items:
             raise ValueError
         self.taken += items
@@ -37,7 +43,7 @@ def target() -> Target:
 
 @pytest.fixture
 def backlog(target: Target) -> Backlog[int]:
-    return Backlog(target.write, lost=target.lost.append, clock=ManualClock(), capacity=3, batch=2)
+    return Backlog("items", target.write, lost=target.lost.append, capacity=3, batch=2)
 
 
 async def test_items_are_written_in_order(target: Target, backlog: Backlog[int]) -> None:
@@ -103,16 +109,34 @@ async def test_concurrent_flushes_write_each_item_once(target: Target, backlog: 
     assert target.taken == [0, 1, 2]
 
 
-async def test_it_retries_after_a_pause(target: Target) -> None:
+async def test_as_a_loop_it_writes_what_is_added_and_retries_what_is_not_taken(target: Target) -> None:
     clock = ManualClock()
-    backlog: Backlog[int] = Backlog(target.write, lost=target.lost.append, clock=clock, pause=5)
-    target.open = False
-    running = asyncio.create_task(backlog.run())
+    backlog: Backlog[int] = Backlog("items", target.write, lost=target.lost.append, longest_back_off=5)
+    running = asyncio.create_task(run_loop(backlog, clock=clock, logger=make_logger("s", stream=io.StringIO())))
     backlog.add(1)
-    await clock.advance(4.9)
-    target.open = True
-    assert target.taken == []
-    await clock.advance(0.2)
+    await settle()
     assert target.taken == [1]
+    target.open = False
+    backlog.add(2)
+    await clock.advance(0.5 + 1 + 2 + 4)
+    target.open = True
+    await clock.advance(4.9)
+    assert target.taken == [1]
+    await clock.advance(0.2)
+    assert target.taken == [1, 2]
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_write_that_fails_in_the_middle_loses_and_repeats_nothing(
+    target: Target, backlog: Backlog[int]
+) -> None:
+    for item in range(3):
+        backlog.add(item)
+    target.fails_after = 1
+    assert not await backlog.flush()
+    assert (target.taken, len(backlog)) == ([0, 1], 1)
+    backlog.add(3)
+    target.fails_after = None
+    assert await backlog.flush()
+    assert (target.taken, target.lost) == ([0, 1, 2, 3], [])

@@ -1,0 +1,131 @@
+"""The one base of background loops: passes, the pauses between them, and what follows an error.
+
+A subclass says what one pass does. When the next one begins, what is logged and how a loop ends is the same for all.
+"""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from angarium.contracts.errors import Transient
+from angarium.platform.clock import Clock
+from angarium.platform.telemetry.logging import Logger
+from angarium.platform.telemetry.reminder import Reminder
+
+FIRST_BACK_OFF_SECONDS = 0.5
+LONGEST_BACK_OFF_SECONDS = 15.0
+
+
+class Loop(ABC):
+    """Work that is repeated in passes. `Background` or `run_loop` runs it; nothing else calls `once` at that time."""
+
+    name: str
+    """Names the loop in logs."""
+    pause: float | None
+    """Seconds between two passes when nothing waits; None: the next pass begins at `wake`."""
+    longest_back_off: float = LONGEST_BACK_OFF_SECONDS
+    """Upper bound in seconds of the wait after an error."""
+
+    def __init__(self) -> None:
+        self.woken = asyncio.Event()
+
+    @abstractmethod
+    async def once(self) -> bool:
+        """One pass. True: more is waiting, so the next pass begins at once.
+
+        It may raise. A Transient is logged as a warning when it begins and, while it lasts, ever more rarely; any other
+        error is logged with its traceback each time. The next pass follows after a wait that doubles up to
+        `longest_back_off`, and a pass that succeeds resets it.
+        """
+
+    def wake(self) -> None:
+        """Begin the next pass without the pause. Called during a pass, another one follows. No error is retried sooner.
+
+        Call it from the event loop's thread.
+        """
+        self.woken.set()
+
+
+class Passes(Loop):
+    """A loop over a function, for an object that has several loops or is something else in the first place."""
+
+    def __init__(
+        self,
+        name: str,
+        once: Callable[[], Awaitable[bool]],
+        *,
+        pause: float | None,
+        longest_back_off: float = LONGEST_BACK_OFF_SECONDS,
+    ) -> None:
+        super().__init__()
+        self.name = name
+        self.pause = pause
+        self.longest_back_off = longest_back_off
+        self._once = once
+
+    async def once(self) -> bool:
+        return await self._once()
+
+
+async def run_loop(loop: Loop, *, clock: Clock, logger: Logger, stop: asyncio.Event | None = None) -> None:
+    """Run passes until `stop` is set, after the pass under way; without `stop` until cancelled. Never raises."""
+    await _Runner(loop, clock, logger, stop or asyncio.Event()).run()
+
+
+class _Runner:
+    """One run of a loop, with the errors that it has met."""
+
+    def __init__(self, loop: Loop, clock: Clock, logger: Logger, stop: asyncio.Event) -> None:
+        self._loop = loop
+        self._clock = clock
+        self._logger = logger
+        self._stop = stop
+        self._reminder = Reminder(clock)
+        self._back_off = min(FIRST_BACK_OFF_SECONDS, loop.longest_back_off)
+
+    async def run(self) -> None:
+        while not self._stop.is_set():
+            self._loop.woken.clear()  # before the pass: a wake during it asks for another
+            try:
+                more = await self._loop.once()
+            except (Exception, asyncio.CancelledError) as error:
+                if _cancelled():
+                    raise
+                await self._wait_after(error)
+                continue
+            self._back_off = min(FIRST_BACK_OFF_SECONDS, self._loop.longest_back_off)
+            self._reminder.clear()
+            if more:
+                await asyncio.sleep(0)  # a pass that never waits must not hold up the others
+            else:
+                await self._rest()
+
+    async def _wait_after(self, error: BaseException) -> None:
+        seconds, self._back_off = self._back_off, min(self._back_off * 2, self._loop.longest_back_off)
+        about = {"task": self._loop.name, "retry_in_seconds": seconds}
+        if not isinstance(error, Transient):
+            self._logger.error("background.failed", exc_info=error, **about)
+        elif self._reminder.due(type(error).__name__):
+            self._logger.warning("background.waits", error=type(error).__name__, **about)
+        await self._first_of(self._clock.sleep(seconds), self._stop.wait())
+
+    async def _rest(self) -> None:
+        waits: list[Coroutine[Any, Any, object]] = [self._loop.woken.wait(), self._stop.wait()]
+        if self._loop.pause is not None:
+            waits.append(self._clock.sleep(self._loop.pause))
+        await self._first_of(*waits)
+
+    async def _first_of(self, *waits: Coroutine[Any, Any, object]) -> None:
+        tasks = [asyncio.ensure_future(wait) for wait in waits]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+
+
+def _cancelled() -> bool:
+    """Whether this task is to end; not so for a CancelledError that a library raised for reasons of its own."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
