@@ -28,9 +28,8 @@ from angarium.contracts.addresses import email_address, email_address_in_full
 from angarium.contracts.notifications import NotificationRequest
 from angarium.contracts.scopes import Scope
 from angarium.contracts.statuses import Channel, Status
-from angarium.embedded.composition import EmbeddedSettings, compose_embedded
+from angarium.embedded.composition import EmbeddedSettings, open_embedded
 from angarium.platform.auth.caller import Caller
-from angarium.platform.clock import SystemClock
 from angarium.platform.database.engine import open_engine
 from angarium.platform.database.migrate import upgrade
 from angarium.platform.http.client.client import ServiceClient
@@ -40,9 +39,8 @@ from angarium.platform.http.frame.dependencies import requires
 from angarium.platform.http.frame.direct import direct_route
 from angarium.platform.http.frame.health import Health
 from angarium.platform.http.server.protocol import BoundedProtocol, Patience
-from angarium.platform.identifiers import Identifiers
+from angarium.platform.runtime import build_runtime
 from angarium.platform.telemetry.logging import make_logger
-from angarium.platform.telemetry.metrics import Metrics
 from angarium.rendering.renderer import Renderer
 from angarium.services.gateway.accepting.acceptance import Accepted
 from angarium.services.gateway.accepting.answers import accepted_answer, quick_answer
@@ -123,16 +121,12 @@ def app_of(*, fast_paths: bool) -> ServiceApp:
     ) -> Response:
         return JsonBytes((body.request_id or "").encode(), status_code=202)
 
-    clock, metrics = SystemClock(), Metrics()
     return build_app(
         service="gateway",
         title="Gateway",
-        logger=make_logger("gateway", stream=io.StringIO()),
-        metrics=metrics,
+        runtime=build_runtime(make_logger("gateway", stream=io.StringIO())),
         health=Health("gateway", "1", {}),
         authenticator=Everyone(),
-        clock=clock,
-        identifiers=Identifiers(clock),
         routers=[router],
         fast_paths=fast_paths,
     )
@@ -294,7 +288,7 @@ async def contacts_of(folder: Path, *, fast_paths: bool) -> AsyncIterator[Work]:
     settings = EmbeddedSettings.load(
         data_dir=folder, mailbox_smtp_port=0, api_key="k" * 20, fast_paths="on" if fast_paths else "off"
     )
-    async with compose_embedded(settings, logger=make_logger("x", level="error", stream=io.StringIO())) as system:
+    async with open_embedded(settings, logger=make_logger("x", level="error", stream=io.StringIO())) as system:
         transport = httpx2.ASGITransport(app=system.app)
         headers = {"x-api-key": "k" * 20}
         async with httpx2.AsyncClient(transport=transport, base_url="http://x", headers=headers) as client:

@@ -26,7 +26,7 @@ from angarium.notifications.model import NewNotification
 from angarium.notifications.publisher import OutboxPublisher
 from angarium.notifications.store.open import open_store
 from angarium.notifications.topology import build_topology
-from angarium.platform.broker.opening import open_broker
+from angarium.platform.broker.rabbitmq.broker import RabbitMQBroker
 from angarium.platform.cache.memory import MemoryCache
 from angarium.platform.clock import SystemClock
 from angarium.platform.database.postgresql_pool import PostgresqlPool
@@ -59,7 +59,7 @@ class Lone:
         self._identifiers = Identifiers(clock)
         self._bare = PostgresqlPool(settings["NOTIFICATIONS_DATABASE_URL"], size=1)
         self._store = open_store(settings["NOTIFICATIONS_DATABASE_URL"], pool_size=2, clock=clock)
-        self._broker = open_broker(settings["BROKER_URL"], clock=clock, logger=logger)
+        self._broker = RabbitMQBroker(settings["BROKER_URL"], clock=clock, logger=logger)
         self._publisher = OutboxPublisher(store=self._store, broker=self._broker, logger=logger)
         users = ServiceClient(settings["USERS_URL"], service_token=settings["SERVICE_TOKEN"], name="users", clock=clock)
         self._contacts = RestContacts(users, MemoryCache(clock), clock)

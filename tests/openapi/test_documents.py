@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from angarium.embedded.composition import EmbeddedSettings, compose_embedded
+from angarium.embedded.composition import EmbeddedSettings, open_embedded
 from angarium.platform.http.frame.openapi import DocumentedApp
 from angarium.platform.telemetry.logging import make_logger
 
@@ -51,7 +51,7 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 async def _documents(folder: Path) -> dict[str, Any]:
     settings = EmbeddedSettings.load(data_dir=folder, mailbox_smtp_port=0, api_key="ang_live_of_the_documents")
     logger = make_logger("documents", format="json", stream=StringIO())
-    async with compose_embedded(settings, logger=logger) as embedded:
+    async with open_embedded(settings, logger=logger) as embedded:
         apps: dict[str, DocumentedApp] = {"gateway": embedded.app._gateway, **embedded.app._beside}  # type: ignore[attr-defined]
         return {name: app.openapi() for name, app in apps.items()}
 

@@ -10,7 +10,7 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from angarium.embedded.composition import EmbeddedSettings, compose_embedded
+from angarium.embedded.composition import EmbeddedSettings, open_embedded
 from angarium.platform.telemetry.logging import make_logger
 from tests.security.whole import OPERATOR, SERVICE_TOKEN, World, fill, new_tenant
 
@@ -34,7 +34,7 @@ async def composed(folder: Path, **settings: Any) -> AsyncIterator[World]:
     )
     async with AsyncExitStack() as stack:
         logger = make_logger("test", level="debug", format="json", stream=log)
-        system = await stack.enter_async_context(compose_embedded(loaded, logger=logger))
+        system = await stack.enter_async_context(open_embedded(loaded, logger=logger))
         transport = httpx2.ASGITransport(app=system.app, raise_app_exceptions=False)
         client = await stack.enter_async_context(httpx2.AsyncClient(transport=transport, base_url="http://angarium"))
         world = World(system, client, log, await new_tenant(client, "a"), await new_tenant(client, "b"))

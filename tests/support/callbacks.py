@@ -31,6 +31,7 @@ from tests.conformance.store.backends import Backend, notification, result
 from tests.support.clock import ManualClock
 from tests.support.endpoint import Received
 from tests.support.migrated import upgraded
+from tests.support.runtime import a_runtime
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 OLD_SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
@@ -82,9 +83,10 @@ async def delivering(
         stack.push_async_callback(client.close)
         sender = CallbackSender(SignedPosts(client, Signer(secrets), clock, timeout=timeout_seconds))
         store = CallbackStore(engine, clock, Identifiers(clock))
-        dispatcher = CallbackDispatcher(store=store, sender=sender, clock=clock, logger=logger, schedule=schedule)
-        background = await stack.enter_async_context(Background(logger=logger, clock=clock))
-        background.start("callbacks", dispatcher.run)
+        runtime = a_runtime(clock=clock, logger=logger)
+        dispatcher = CallbackDispatcher(store=store, sender=sender, runtime=runtime, schedule=schedule)
+        background = await stack.enter_async_context(Background(runtime))
+        background.start(dispatcher)
         yield Callbacks(backend, store, dispatcher, log)
         await background.close()
         for task in list(dispatcher._tasks):  # what a test leaves hanging

@@ -36,9 +36,9 @@ from angarium.platform.clock import SystemClock
 from angarium.platform.database.engine import open_engine
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.telemetry.logging import make_logger
-from angarium.platform.telemetry.metrics import Metrics
 from angarium.rendering.renderer import Renderer
 from tests.support.migrated import upgraded
+from tests.support.runtime import a_runtime
 from tests.support.wait import until
 
 DELAYS = (timedelta(milliseconds=20), timedelta(milliseconds=40))
@@ -251,16 +251,13 @@ async def delivering(
     broker = MemoryBroker(clock)
     provider, directory, stop = first or ScriptedProvider(), Directory(), asyncio.Event()
     parts = EngineParts(
+        runtime=a_runtime(clock=clock, logger=logger),
         store=through(store),
         broker=broker,
         topology=build_topology(retry_delays=DELAYS),
         contacts=directory,
         templates=directory,
         renderer=Renderer(),
-        clock=clock,
-        identifiers=Identifiers(clock),
-        metrics=Metrics(),
-        logger=logger,
         worker="test:1",
         mandatory=mandatory,
         unsubscribing=unsubscribing,
@@ -281,7 +278,7 @@ async def delivering(
             publisher,
             provider,
             directory,
-            parts.identifiers,
+            parts.runtime.identifiers,
             stop,
             running,
             channel,

@@ -17,10 +17,10 @@ from angarium.platform.http.frame.app import build_app
 from angarium.platform.http.frame.health import Health
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.telemetry.logging import Logger, make_logger
-from angarium.platform.telemetry.metrics import Metrics
 from angarium.services.gateway.mailbox.routes import routes as mailbox_routes
 from angarium.services.gateway.mailbox.store import MailboxStore
 from angarium.services.gateway.mailbox_page.routes import routes as mailbox_page_routes
+from tests.support.runtime import a_runtime
 
 SERVICE_TOKEN = "token-between-services"
 KEYS = {
@@ -75,12 +75,9 @@ async def mailbox_gateway(folder: Path, *, kept: int = 10_000) -> AsyncIterator[
     app = build_app(
         service="gateway",
         title="Gateway",
-        logger=quiet_logger(),
-        metrics=Metrics(),
+        runtime=a_runtime(clock=clock, logger=quiet_logger()),
         health=Health("gateway", "0", {}),
         authenticator=KeyTable(),
-        clock=clock,
-        identifiers=identifiers,
         body_limits={"/internal/v1/mailbox/messages": 16 * 1024 * 1024},
         routers=(mailbox_routes(store), mailbox_page_routes(store)),
     )

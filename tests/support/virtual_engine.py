@@ -32,12 +32,11 @@ from angarium.notifications.store.port import NotificationStore
 from angarium.notifications.topology import build_topology
 from angarium.platform.broker.memory.broker import MemoryBroker
 from angarium.platform.broker.port import Outgoing
-from angarium.platform.identifiers import Identifiers
 from angarium.platform.telemetry.logging import make_logger
-from angarium.platform.telemetry.metrics import Metrics
 from angarium.rendering.renderer import Renderer
 from tests.support.clock import ManualClock
 from tests.support.delivering import DELAYS, Directory
+from tests.support.runtime import a_runtime
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 ROUND_TRIP = 0.003
@@ -204,16 +203,13 @@ async def virtual_engine(*, concurrency: int = 128, prefetch: int = 256) -> Asyn
     clock, log = ManualClock(), StringIO()
     store, broker, provider, directory = Rows(clock), MemoryBroker(clock), TimedProvider(clock), Directory()
     parts = EngineParts(
+        runtime=a_runtime(clock=clock, logger=make_logger("test", format="json", level="error", stream=log)),
         store=cast("NotificationStore", store),
         broker=broker,
         topology=build_topology(retry_delays=DELAYS),
         contacts=directory,
         templates=directory,
         renderer=Renderer(),
-        clock=clock,
-        identifiers=Identifiers(clock),
-        metrics=Metrics(),
-        logger=make_logger("test", format="json", level="error", stream=log),
         worker="test:1",
     )
     kit = ChannelKit(Channel.EMAIL, [provider], addresses_of, lambda address: address)

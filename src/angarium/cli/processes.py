@@ -72,10 +72,11 @@ def work(channel: Channel, /) -> None:
         channel: The channel to deliver.
     """
     from angarium.channels.registry import CHANNELS
+    from angarium.cli.settings import load
     from angarium.delivery.process import run_worker
 
     entry = CHANNELS[channel]
-    settings = entry.settings.load()
+    settings = load(entry.settings)
     _prepare_data_dir(settings)
     logger = _logger(channel, settings)
     _run(lambda stop: run_worker(channel, settings, entry.build_kit, logger=logger, stop=stop), logger)
@@ -92,33 +93,36 @@ def migrate() -> None:
 
 
 def _serve_gateway() -> None:
-    from angarium.services.gateway.compose import run
+    from angarium.cli.settings import load
+    from angarium.services.gateway.process import run_gateway
     from angarium.services.gateway.settings import GatewaySettings
 
-    settings = GatewaySettings.load()
+    settings = load(GatewaySettings)
     _prepare_data_dir(settings)
     logger = _logger("gateway", settings)
-    _run(lambda stop: run(settings, logger=logger, stop=stop), logger)
+    _run(lambda stop: run_gateway(settings, logger=logger, stop=stop), logger)
 
 
 def _serve_users() -> None:
-    from angarium.services.users.app import run
+    from angarium.cli.settings import load
+    from angarium.services.users.process import run_users
     from angarium.services.users.settings import UsersSettings
 
-    settings = UsersSettings.load()
+    settings = load(UsersSettings)
     _prepare_data_dir(settings)
     logger = _logger("users", settings)
-    _run(lambda stop: run(settings, logger=logger, stop=stop), logger)
+    _run(lambda stop: run_users(settings, logger=logger, stop=stop), logger)
 
 
 def _serve_templates() -> None:
-    from angarium.services.templates.app import run
+    from angarium.cli.settings import load
+    from angarium.services.templates.process import run_templates
     from angarium.services.templates.settings import TemplatesSettings
 
-    settings = TemplatesSettings.load()
+    settings = load(TemplatesSettings)
     _prepare_data_dir(settings)
     logger = _logger("templates", settings)
-    _run(lambda stop: run(settings, logger=logger, stop=stop), logger)
+    _run(lambda stop: run_templates(settings, logger=logger, stop=stop), logger)
 
 
 def _prepare_data_dir(*settings: "Settings") -> None:

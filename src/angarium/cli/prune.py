@@ -16,7 +16,7 @@ from angarium.cli.output import Output
 from angarium.cli.settings import PruneSettings
 from angarium.contracts.durations import parse_duration
 from angarium.contracts.errors import SettingsError
-from angarium.platform.settings.groups import SHORTEST_RETENTION
+from angarium.notifications.settings import SHORTEST_RETENTION
 
 if TYPE_CHECKING:
     from angarium.notifications.store.retention import Retention, Task

@@ -1,16 +1,26 @@
 """The settings of the commands that talk to a gateway, of `angarium migrate` and of `angarium prune`."""
 
+from typing import TypeVar
+
 from pydantic import Field, SecretStr
 
+from angarium.delivery.settings import WorkerSettings
+from angarium.notifications.settings import NotificationsDatabaseSettings, RetentionSettings
 from angarium.platform.settings.base import Settings
-from angarium.platform.settings.groups import (
-    NotificationsDatabaseSettings,
-    RetentionSettings,
-    TemplatesDatabaseSettings,
-    UsersDatabaseSettings,
-    require_http,
-)
+from angarium.platform.settings.groups import require_http
 from angarium.platform.settings.sources import wrong
+from angarium.services.gateway.settings import GatewaySettings
+from angarium.services.templates.settings import TemplatesDatabaseSettings, TemplatesSettings
+from angarium.services.users.settings import UsersDatabaseSettings, UsersSettings
+
+PROCESSES = (GatewaySettings, UsersSettings, TemplatesSettings, WorkerSettings)
+"""What the processes read. `Settings.load` refuses names that no process knows, so all of them are imported here."""
+SettingsT = TypeVar("SettingsT", bound=Settings)
+
+
+def load(kind: type[SettingsT]) -> SettingsT:
+    """The settings of a process, from an environment that may name those of the others too. Raises SettingsError."""
+    return kind.load()
 
 
 class ClientSettings(Settings):

@@ -33,10 +33,7 @@ from angarium.notifications.providers.store import ProviderStore
 from angarium.notifications.publisher import OutboxPublisher
 from angarium.notifications.store.port import NotificationStore
 from angarium.platform.broker.port import Broker, Topology
-from angarium.platform.clock import Clock
-from angarium.platform.identifiers import Identifiers
-from angarium.platform.telemetry.logging import Logger
-from angarium.platform.telemetry.metrics import Metrics
+from angarium.platform.runtime import Runtime
 from angarium.rendering.renderer import Renderer
 
 _ON_DEMAND = frozenset({"mailbox", "sandbox"})
@@ -61,16 +58,13 @@ class ChannelKit:
 class EngineParts:
     """What engines share with the process around them."""
 
+    runtime: Runtime
     store: NotificationStore
     broker: Broker
     topology: Topology
     contacts: Contacts
     templates: Templates
     renderer: Renderer
-    clock: Clock
-    identifiers: Identifiers
-    metrics: Metrics
-    logger: Logger
     worker: str
     crash_at: CrashPoint | None = None
     mandatory: frozenset[str] = frozenset()
@@ -88,28 +82,15 @@ def build_engine(
 
     Messages being sent count as held, so `prefetch` is at least `concurrency`.
     """
-    clock, logger, store = parts.clock, parts.logger, parts.store
-    router, keeper = _routes(kit, parts)
-    sandbox = Route(provider=SandboxProvider(), name="sandbox", breaker=LocalBreaker(clock, automatic=False))
-    results = Results(clock, parts.identifiers)
+    runtime, store, clock, logger = parts.runtime, parts.store, parts.runtime.clock, parts.runtime.logger
+    results = Results(clock, runtime.identifiers)
+    router, breakers = _router(kit, parts)
     slots = Slots(concurrency, clock)
     leases = LeaseKeeper(store=store, clock=clock, logger=logger)
     publisher = OutboxPublisher(store=store, broker=parts.broker, logger=logger)
     parking = Parking(broker=parts.broker, delays=parts.topology.delays, clock=clock, logger=logger)
-    intake = Intake(channel=kit.channel, store=store, identifiers=parts.identifiers, logger=logger)
-    preparation = Preparation(
-        channel=kit.channel,
-        contacts=parts.contacts,
-        templates=parts.templates,
-        renderer=parts.renderer,
-        addresses_of=kit.addresses_of,
-        check_address=kit.check_address,
-        results=results,
-        delays=retry_delays,
-        clock=clock,
-        logger=logger,
-        mandatory=parts.mandatory,
-    )
+    intake = Intake(channel=kit.channel, store=store, identifiers=runtime.identifiers, logger=logger)
+    preparation = _preparation(kit, parts, results, retry_delays)
     return Engine(
         channel=kit.channel,
         prefetch=max(prefetch, concurrency),
@@ -121,7 +102,7 @@ def build_engine(
             preparation=preparation,
             leases=leases,
             clock=clock,
-            identifiers=parts.identifiers,
+            identifiers=runtime.identifiers,
             logger=logger,
             worker=parts.worker,
         ),
@@ -135,19 +116,7 @@ def build_engine(
             logger=logger,
         ),
         preparation=preparation,
-        sending=Sending(
-            router=router,
-            sandbox=Router([sandbox], clock),
-            results=results,
-            changed=preparation.changed,
-            leases=leases,
-            clock=clock,
-            metrics=parts.metrics,
-            logger=logger,
-            unsubscribing=parts.unsubscribing,
-            devices=parts.devices if kit.channel is Channel.PUSH else None,
-            failover_after=parts.failover_after,
-        ),
+        sending=_sending(kit, parts, router, results, preparation, leases),
         recorder=Recorder(
             store=store,
             publisher=publisher,
@@ -155,20 +124,63 @@ def build_engine(
             leases=leases,
             slots=slots,
             clock=clock,
-            metrics=parts.metrics,
+            metrics=runtime.metrics,
             logger=logger,
         ),
         leases=leases,
-        breakers=keeper,
+        breakers=breakers,
         slots=slots,
         clock=clock,
         logger=logger,
     )
 
 
-def _routes(kit: ChannelKit, parts: EngineParts) -> tuple[Router, BreakerKeeper | None]:
+def _preparation(
+    kit: ChannelKit, parts: EngineParts, results: Results, retry_delays: Sequence[timedelta]
+) -> Preparation:
+    return Preparation(
+        channel=kit.channel,
+        contacts=parts.contacts,
+        templates=parts.templates,
+        renderer=parts.renderer,
+        addresses_of=kit.addresses_of,
+        check_address=kit.check_address,
+        results=results,
+        delays=retry_delays,
+        clock=parts.runtime.clock,
+        logger=parts.runtime.logger,
+        mandatory=parts.mandatory,
+    )
+
+
+def _sending(
+    kit: ChannelKit,
+    parts: EngineParts,
+    router: Router,
+    results: Results,
+    preparation: Preparation,
+    leases: LeaseKeeper,
+) -> Sending:
+    clock = parts.runtime.clock
+    sandbox = Route(provider=SandboxProvider(), name="sandbox", breaker=LocalBreaker(clock, automatic=False))
+    return Sending(
+        router=router,
+        sandbox=Router([sandbox], clock),
+        results=results,
+        changed=preparation.changed,
+        leases=leases,
+        clock=clock,
+        metrics=parts.runtime.metrics,
+        logger=parts.runtime.logger,
+        unsubscribing=parts.unsubscribing,
+        devices=parts.devices if kit.channel is Channel.PUSH else None,
+        failover_after=parts.failover_after,
+    )
+
+
+def _router(kit: ChannelKit, parts: EngineParts) -> tuple[Router, BreakerKeeper | None]:
     """The way to each provider, and what keeps their breakers in step with those of other workers."""
-    clock, store = parts.clock, parts.providers
+    clock, store = parts.runtime.clock, parts.providers
     names = [one.name for one in kit.configured] or numbered([provider.name for provider in kit.providers])
     weights = [one.weight for one in kit.configured] or [None] * len(names)
     make = LocalBreaker if store is None else Breaker
@@ -184,7 +196,4 @@ def _routes(kit: ChannelKit, parts: EngineParts) -> tuple[Router, BreakerKeeper 
     if store is None or not kit.configured:
         return Router(routes, clock), None
     kept = [Kept(one, route.breaker) for one, route in zip(kit.configured, routes, strict=True)]
-    keeper = BreakerKeeper(
-        kept, store=store, worker=parts.worker, clock=clock, metrics=parts.metrics, logger=parts.logger
-    )
-    return Router(routes, clock), keeper
+    return Router(routes, clock), BreakerKeeper(kept, store=store, worker=parts.worker, runtime=parts.runtime)

@@ -23,7 +23,7 @@ from angarium.notifications.model import Claimed
 from angarium.platform.backlog import Backlog
 from angarium.platform.clock import Clock
 from angarium.platform.http.client.client import ServiceClient
-from angarium.platform.lifecycle import Background
+from angarium.platform.loop import Passes, run_loop
 from angarium.platform.telemetry.logging import Logger
 
 PATH = "/internal/v1/dead-devices"
@@ -105,9 +105,8 @@ class DeadDevices:
         self._answers: defaultdict[str, _Answers] = defaultdict(_Answers)
         self._held: deque[_Dead] = deque(maxlen=CAPACITY)
         self._waiting: set[UUID] = set()
-        self._added = asyncio.Event()
         self._backlog: Backlog[_Dead] = Backlog(
-            self._write, lost=self._lost, clock=clock, capacity=CAPACITY, batch=_BATCH
+            "removal of dead devices", self._write, lost=self._lost, capacity=CAPACITY, batch=_BATCH
         )
 
     def answered(self, provider: str, claimed: Claimed, address: Address, outcome: Outcome) -> None:
@@ -125,23 +124,26 @@ class DeadDevices:
             return
         self._waiting.add(device_id)
         self._held.append(_Dead(provider, claimed.tenant, UUID(user_id), device_id, now + HOLD))
-        self._added.set()
 
     @asynccontextmanager
     async def removing(self) -> AsyncIterator[Self]:
         """While this context is open, what has waited long enough is removed."""
-        async with Background(logger=self._logger, clock=self._clock) as background:
-            background.start("dead devices", self._keep_releasing)
-            background.start("removal of dead devices", self._backlog.run)
+        loops = (Passes("dead devices", self._look, pause=_LOOK), self._backlog)
+        tasks = [
+            asyncio.create_task(run_loop(loop, clock=self._clock, logger=self._logger), name=loop.name)
+            for loop in loops
+        ]
+        try:
             yield self
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _keep_releasing(self) -> None:
-        while True:
-            await self._added.wait()
-            while self._held:
-                await self._clock.sleep(_LOOK)
-                self._release()
-            self._added.clear()
+    async def _look(self) -> bool:
+        if self._held:
+            self._release()
+        return False
 
     def _release(self) -> None:
         now = self._clock.monotonic()

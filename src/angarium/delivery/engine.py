@@ -22,6 +22,7 @@ from angarium.delivery.work import Finished, Ready, Sorted, Step, Unrendered
 from angarium.notifications.model import Claimed, Verdict
 from angarium.platform.broker.port import Broker, BrokerUnavailable, Consumer, Delivery
 from angarium.platform.clock import Clock
+from angarium.platform.loop import run_loop
 from angarium.platform.telemetry.correlation import bind_correlation
 from angarium.platform.telemetry.logging import Logger
 
@@ -104,9 +105,8 @@ class Engine:
 
     @asynccontextmanager
     async def _breakers_in_step(self, breakers: BreakerKeeper) -> AsyncIterator[None]:
-        """Keep breakers in step with other workers, from a first look on."""
-        await breakers.once()
-        keeping = asyncio.create_task(self._kept("breakers", breakers.run))
+        """Keep breakers in step with other workers."""
+        keeping = asyncio.create_task(run_loop(breakers, clock=self._clock, logger=self._logger))
         try:
             yield
         finally:

@@ -3,8 +3,8 @@
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, closing
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass
 
 from angarium import __version__
@@ -17,27 +17,29 @@ from angarium.delivery.settings import WorkerSettings
 from angarium.delivery.unsubscribing import unsubscribing_of
 from angarium.directory.built_in.templates import WithBuiltIn
 from angarium.directory.contacts import RestContacts
+from angarium.directory.port import Contacts, Templates
 from angarium.directory.preference_links import links_of
 from angarium.directory.templates import RestTemplates
 from angarium.notifications.providers.store import ProviderStore
-from angarium.notifications.store.crashing import with_crash_point
-from angarium.notifications.store.open import open_store
+from angarium.notifications.store.open import open_notifications
+from angarium.notifications.store.port import NotificationStore
 from angarium.notifications.topology import topology_of
 from angarium.platform.auth.development import service_token_of
 from angarium.platform.broker.opening import open_broker
+from angarium.platform.broker.port import Broker
 from angarium.platform.cache.opening import open_cache
-from angarium.platform.clock import Clock, SystemClock
-from angarium.platform.database.engine import open_engine
+from angarium.platform.cache.port import Cache
+from angarium.platform.clock import Clock
+from angarium.platform.database.opening import open_database
 from angarium.platform.http.client.client import ServiceClient
+from angarium.platform.http.client.opening import open_client
 from angarium.platform.http.frame.health import Check, Health, answers, probe_app
 from angarium.platform.http.server.server import reserve, serve
-from angarium.platform.http.server.tls import client_context
 from angarium.platform.identifiers import Identifiers
+from angarium.platform.loop import Loop, run_loop
+from angarium.platform.runtime import Runtime, build_runtime
 from angarium.platform.telemetry.logging import Logger
-from angarium.platform.telemetry.metrics import Metrics
 from angarium.rendering.renderer import Renderer
-
-_PAUSE = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,15 @@ class ProviderParts:
     stack: AsyncExitStack
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerParts:
+    """What a worker's process has open."""
+
+    engine: EngineParts
+    cache: Cache
+    gateway: ServiceClient
+
+
 KitFactory = Callable[[WorkerSettings, ProviderParts], ChannelKit]
 
 
@@ -58,22 +69,12 @@ async def run_worker(
     channel: Channel, settings: WorkerSettings, make_kit: KitFactory, *, logger: Logger, stop: asyncio.Event
 ) -> None:
     """Deliver `channel` until `stop` is set; then finish what is under way. Raises SettingsError."""
-    metrics = Metrics()
-    with closing(reserve(settings)) as listener:
-        await _run_on(listener, channel, settings, make_kit, logger=logger, metrics=metrics, stop=stop)
-
-
-async def _run_on(
-    listener: socket.socket,
-    channel: Channel,
-    settings: WorkerSettings,
-    make_kit: KitFactory,
-    *,
-    logger: Logger,
-    metrics: Metrics,
-    stop: asyncio.Event,
-) -> None:
-    async with _open(settings, make_kit, logger=logger, metrics=metrics) as (parts, kit, health):
+    runtime = build_runtime(logger)
+    async with AsyncExitStack() as stack:
+        listener = stack.enter_context(closing(reserve(settings)))
+        opened = await open_worker(settings, runtime, stack)
+        parts = opened.engine
+        kit = _open_kit(settings, make_kit, opened.gateway, runtime, stack)
         engine = build_engine(
             kit,
             parts,
@@ -81,23 +82,105 @@ async def _run_on(
             concurrency=settings.worker_concurrency,
             prefetch=settings.worker_prefetch,
         )
-        health.add("delivery", moves_on([engine]))
-        probe = probe_app(health, metrics)
+        probe = probe_app(_health(opened, kit, engine), runtime.metrics)
         async with asyncio.TaskGroup() as tasks:
             serving = serve(probe, settings=settings, port=settings.port, logger=logger, stop=stop, listener=listener)
             tasks.create_task(serving)
             tasks.create_task(keep_delivering(engine, parts, stop))
 
 
+async def open_worker(settings: WorkerSettings, runtime: Runtime, stack: AsyncExitStack) -> WorkerParts:
+    """The parts of a worker, closed with `stack`. Raises SettingsError."""
+    store = open_notifications(settings, runtime, stack)
+    cache = open_cache(settings.cache_url, runtime, stack)
+    users = open_client(settings.users_url, "users", settings, runtime, stack)
+    templates = RestTemplates(
+        open_client(settings.templates_url, "templates", settings, runtime, stack),
+        cache,
+        runtime.clock,
+        metrics=runtime.metrics,
+    )
+    await stack.enter_async_context(templates.listening())
+    parts = build_parts(
+        settings,
+        runtime,
+        store=store,
+        providers=open_providers(settings, runtime, stack),
+        broker=open_broker(settings.broker_url, runtime, stack),
+        contacts=RestContacts(users, cache, runtime.clock, versions=store, metrics=runtime.metrics),
+        templates=WithBuiltIn(templates),
+        devices=await open_dead_devices(users, runtime, stack),
+    )
+    gateway = open_client(settings.gateway_url, "gateway", settings, runtime, stack)
+    return WorkerParts(engine=parts, cache=cache, gateway=gateway)
+
+
+async def open_dead_devices(users: ServiceClient, runtime: Runtime, stack: AsyncExitStack) -> DeadDevices:
+    """What removes devices whose tokens are dead, until `stack` ends."""
+    return await stack.enter_async_context(DeadDevices(users, runtime.clock, runtime.logger).removing())
+
+
+def open_providers(settings: WorkerSettings, runtime: Runtime, stack: AsyncExitStack) -> ProviderStore:
+    """The state of providers that all workers share, over one connection of its own. Raises SettingsError."""
+    url = settings.notifications_database_url
+    engine = open_database(url, stack, pool_size=1, setting="ANGARIUM_NOTIFICATIONS_DATABASE_URL")
+    return ProviderStore(engine, runtime.clock)
+
+
+def build_parts(
+    settings: WorkerSettings,
+    runtime: Runtime,
+    *,
+    store: NotificationStore,
+    providers: ProviderStore,
+    broker: Broker,
+    contacts: Contacts,
+    templates: Templates,
+    devices: DeadDevices,
+) -> EngineParts:
+    """The parts of the engines of a process. Raises SettingsError."""
+    links = links_of(settings, service_token_of(settings), runtime.clock)
+    return EngineParts(
+        runtime=runtime,
+        store=store,
+        broker=broker,
+        topology=topology_of(settings),
+        contacts=contacts,
+        templates=templates,
+        renderer=Renderer(fast_paths=settings.fast),
+        worker=worker_name(),
+        crash_at=settings.crash_at,
+        mandatory=frozenset(settings.mandatory_categories),
+        unsubscribing=unsubscribing_of(settings, links, runtime.logger),
+        devices=devices,
+        providers=providers,
+        failover_after=settings.failover_after,
+    )
+
+
 async def keep_delivering(engine: Engine, parts: EngineParts, stop: asyncio.Event) -> None:
     """Run `engine` until `stop` is set, from a declared topology on, and again after an error."""
-    while not stop.is_set():
-        try:
-            await parts.broker.declare(parts.topology)
-            await engine.run(stop)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the worker comes back
-            parts.logger.warning("engine.restarts", error=type(error).__name__, reason=str(error)[:200])
-            await _pause(stop)
+    loop = Delivering(engine, parts, stop)
+    await run_loop(loop, clock=parts.runtime.clock, logger=parts.runtime.logger, stop=stop)
+
+
+class Delivering(Loop):
+    """An engine as a loop: a pass declares the topology and delivers until `stop`, or until an error."""
+
+    name = "delivery"
+    pause = 1.0
+    longest_back_off = 1.0
+
+    def __init__(self, engine: Engine, parts: EngineParts, stop: asyncio.Event) -> None:
+        super().__init__()
+        self._engine = engine
+        self._parts = parts
+        self._stop = stop
+
+    async def once(self) -> bool:
+        await self._parts.broker.declare(self._parts.topology)
+        await self._engine.run(self._stop)
+        return False
 
 
 def moves_on(engines: Sequence[Engine]) -> Check:
@@ -109,82 +192,29 @@ def moves_on(engines: Sequence[Engine]) -> Check:
     return check
 
 
-async def _pause(stop: asyncio.Event) -> None:
-    try:
-        await asyncio.wait_for(stop.wait(), _PAUSE)
-    except TimeoutError:
-        return
+def _open_kit(
+    settings: WorkerSettings, make_kit: KitFactory, gateway: ServiceClient, runtime: Runtime, stack: AsyncExitStack
+) -> ChannelKit:
+    """The channel's kit, its providers closed with `stack`. Raises SettingsError, also where there is no provider."""
+    parts = ProviderParts(
+        gateway=gateway, clock=runtime.clock, identifiers=runtime.identifiers, logger=runtime.logger, stack=stack
+    )
+    kit = make_kit(settings, parts)
+    if not kit.providers:
+        raise SettingsError(f"ANGARIUM_{kit.channel.upper()}_PROVIDERS: is empty, so there is nothing to work with")
+    for provider in kit.providers:
+        stack.push_async_callback(provider.close)
+    return kit
 
 
-@asynccontextmanager
-async def _open(
-    settings: WorkerSettings, make_kit: KitFactory, *, logger: Logger, metrics: Metrics
-) -> AsyncIterator[tuple[EngineParts, ChannelKit, Health]]:
-    clock = SystemClock()
-    identifiers = Identifiers(clock)
-    async with AsyncExitStack() as stack:
-        opened = open_store(
-            settings.notifications_database_url,
-            pool_size=settings.database_pool,
-            clock=clock,
-            status_events=settings.status_events == "on",
-        )
-        stack.push_async_callback(opened.close)
-        store = with_crash_point(opened, settings.crash_at)
-        providers_engine = open_engine(
-            settings.notifications_database_url, pool_size=1, setting="ANGARIUM_NOTIFICATIONS_DATABASE_URL"
-        )
-        stack.push_async_callback(providers_engine.dispose)
-        cache = open_cache(settings.cache_url, clock=clock, logger=logger)
-        stack.push_async_callback(cache.close)
-        broker = open_broker(settings.broker_url, clock=clock, logger=logger)
-        stack.push_async_callback(broker.close)
-        clients = _clients(settings, clock)
-        for client in clients.values():
-            stack.push_async_callback(client.close)
-        contacts = RestContacts(clients["users"], cache, clock, versions=store, metrics=metrics)
-        templates = RestTemplates(clients["templates"], cache, clock, metrics=metrics)
-        await stack.enter_async_context(templates.listening())
-        parts = EngineParts(
-            store=store,
-            broker=broker,
-            topology=topology_of(settings),
-            contacts=contacts,
-            templates=WithBuiltIn(templates),
-            renderer=Renderer(fast_paths=settings.fast),
-            clock=clock,
-            identifiers=identifiers,
-            metrics=metrics,
-            logger=logger,
-            worker=worker_name(),
-            crash_at=settings.crash_at,
-            providers=ProviderStore(providers_engine, clock),
-            failover_after=settings.failover_after,
-            mandatory=frozenset(settings.mandatory_categories),
-            unsubscribing=unsubscribing_of(settings, links_of(settings, service_token_of(settings), clock), logger),
-            devices=await stack.enter_async_context(DeadDevices(clients["users"], clock, logger).removing()),
-        )
-        provider_parts = ProviderParts(
-            gateway=clients["gateway"], clock=clock, identifiers=identifiers, logger=logger, stack=stack
-        )
-        kit = make_kit(settings, provider_parts)
-        if not kit.providers:
-            raise SettingsError(f"ANGARIUM_{kit.channel.upper()}_PROVIDERS: is empty, so there is nothing to work with")
-        for provider in kit.providers:
-            stack.push_async_callback(provider.close)
-        checks = {"database": store.problem, "broker": broker.problem, "cache": answers(cache.ready)}
-        health = Health(str(kit.channel), __version__, checks, optional=frozenset({"cache"}))
-        yield parts, kit, health
-
-
-def _clients(settings: WorkerSettings, clock: Clock) -> dict[str, ServiceClient]:
-    token = service_token_of(settings)
-    urls = {"users": settings.users_url, "templates": settings.templates_url, "gateway": settings.gateway_url}
-    tls = client_context(settings)
-    return {
-        name: ServiceClient(url, service_token=token, name=name, tls=tls, clock=clock, fast_paths=settings.fast)
-        for name, url in urls.items()
+def _health(opened: WorkerParts, kit: ChannelKit, engine: Engine) -> Health:
+    checks = {
+        "database": opened.engine.store.problem,
+        "broker": opened.engine.broker.problem,
+        "cache": answers(opened.cache.ready),
+        "delivery": moves_on([engine]),
     }
+    return Health(str(kit.channel), __version__, checks, optional=frozenset({"cache"}))
 
 
 def worker_name() -> str:

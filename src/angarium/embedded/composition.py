@@ -11,38 +11,39 @@ from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from angarium.channels.registry import CHANNELS
 from angarium.delivery.composition import EngineParts, build_engine
 from angarium.delivery.devices import DeadDevices
 from angarium.delivery.engine import Engine
-from angarium.delivery.process import ProviderParts, keep_delivering, moves_on, worker_name
+from angarium.delivery.process import ProviderParts, build_parts, keep_delivering, moves_on, open_dead_devices
 from angarium.delivery.settings import WorkerSettings
-from angarium.delivery.unsubscribing import unsubscribing_of
-from angarium.directory.gateway.authenticator import RemoteAuthenticator
-from angarium.directory.gateway.reporting import ChangeReports
-from angarium.directory.port import Contacts
-from angarium.directory.preference_links import links_of
+from angarium.directory.gateway.surroundings import Surroundings, build_surroundings
 from angarium.embedded.contacts import LocalContacts
 from angarium.notifications.store.schema import MIGRATIONS as NOTIFICATIONS_MIGRATIONS
-from angarium.platform.database.engine import open_engine
 from angarium.platform.database.migrate import database_of, upgrade
+from angarium.platform.database.opening import open_database
 from angarium.platform.http.client.client import ServiceClient
+from angarium.platform.http.client.opening import open_client
 from angarium.platform.http.server.server import reserve, serve
 from angarium.platform.http.server.switchboard import Switchboard
+from angarium.platform.runtime import build_runtime
 from angarium.platform.telemetry.logging import Logger
-from angarium.rendering.renderer import Renderer
-from angarium.services.gateway.compose import compose as compose_gateway
+from angarium.services.gateway.app import Gateway
 from angarium.services.gateway.parts import GatewayParts
+from angarium.services.gateway.process import DATABASE_SETTING as NOTIFICATIONS_SETTING
+from angarium.services.gateway.process import start_gateway
 from angarium.services.gateway.settings import GatewaySettings
 from angarium.services.templates.app import MIGRATIONS as TEMPLATES_MIGRATIONS
-from angarium.services.templates.app import TemplatesParts, TemplatesService
+from angarium.services.templates.app import TemplatesService
+from angarium.services.templates.process import DATABASE_SETTING as TEMPLATES_SETTING
+from angarium.services.templates.process import open_templates
 from angarium.services.templates.settings import TemplatesSettings
 from angarium.services.users.app import MIGRATIONS as USERS_MIGRATIONS
-from angarium.services.users.app import UsersParts, UsersService
-from angarium.services.users.contacts.documents import open_documents
+from angarium.services.users.app import UsersService
+from angarium.services.users.process import DATABASE_SETTING as USERS_SETTING
+from angarium.services.users.process import open_users
 from angarium.services.users.settings import UsersSettings
 
 _IN_PROCESS = {"users_url": "http://users", "templates_url": "http://templates", "gateway_url": "http://gateway"}
@@ -110,7 +111,7 @@ async def _run_on(
     listening: Listening | None,
 ) -> None:
     own = settings.gateway
-    async with compose_embedded(settings, logger=logger) as system, asyncio.TaskGroup() as tasks:
+    async with open_embedded(settings, logger=logger) as system, asyncio.TaskGroup() as tasks:
         for engine in system.engines:
             tasks.create_task(keep_delivering(engine, system.parts, stop))
 
@@ -131,28 +132,32 @@ async def _run_on(
 
 
 @asynccontextmanager
-async def compose_embedded(settings: EmbeddedSettings, *, logger: Logger) -> AsyncIterator[Embedded]:
+async def open_embedded(settings: EmbeddedSettings, *, logger: Logger) -> AsyncIterator[Embedded]:
     """Open, migrate and put together everything; on exit the gateway drains and every connection is closed."""
-    switchboard = Switchboard()
+    runtime, switchboard = build_runtime(logger), Switchboard()
     async with AsyncExitStack() as stack:
-        await _migrate_notifications(settings)
-        gateway_running = compose_gateway(settings.gateway, logger=logger, in_process=switchboard.transport)
-        running = await stack.enter_async_context(gateway_running)
-        shared = running.gateway.parts
-        client = _client("gateway", shared, switchboard, stack)
-        users, templates = await _build_services(settings, shared, client, stack)
-        for name, service in (("gateway", running.gateway.app), ("users", users.app), ("templates", templates.app)):
-            switchboard.put(name, service)
-        await shared.store.requeue_unfinished()
-        local = LocalContacts(users.contacts, shared.contacts)
-        fast_paths = settings.gateway.fast
-        devices = DeadDevices(_client("users", shared, switchboard, stack), shared.clock, shared.logger)
-        await stack.enter_async_context(devices.removing())
-        parts = _engine_parts(shared, settings.worker, local if fast_paths else shared.contacts, devices)
-        engines = _build_engines(settings.worker, parts, client, stack)
+        await _migrate(settings)
+        running = await start_gateway(settings.gateway, runtime, stack, switchboard.transport)
+        around = _open_surroundings(running.gateway, settings, switchboard, stack)
+        users = UsersService(open_users(settings.users, around, stack))
+        templates = TemplatesService(open_templates(settings.templates, around, stack))
+        for app in (users.app, templates.app):
+            await stack.enter_async_context(app.router.lifespan_context(app))
+        for name, app in (("gateway", running.gateway.app), ("users", users.app), ("templates", templates.app)):
+            switchboard.put(name, app)
+        await running.gateway.parts.store.requeue_unfinished()
+        client = _users_client(running.gateway, settings, switchboard, stack)
+        devices = await open_dead_devices(client, runtime, stack)
+        parts = _engine_parts(running.gateway.parts, users, settings, devices)
+        engines = _open_engines(settings.worker, parts, around.gateway, stack)
         running.gateway.health.add("delivery", moves_on(engines))
-        app = OnePort(running.gateway.app, users=users.app, templates=templates.app)
-        yield Embedded(app=app, engines=engines, parts=parts, api_key=running.api_key, smtp_port=shared.smtp_port)
+        yield Embedded(
+            app=OnePort(running.gateway.app, users=users.app, templates=templates.app),
+            engines=engines,
+            parts=parts,
+            api_key=running.api_key,
+            smtp_port=running.gateway.parts.smtp_port,
+        )
 
 
 class OnePort:
@@ -167,134 +172,63 @@ class OnePort:
         await self._beside.get(first, self._gateway)(scope, receive, send)
 
 
-def _client(name: str, shared: GatewayParts, switchboard: Switchboard, stack: AsyncExitStack) -> ServiceClient:
-    """A client of the service `name` in this process, closed with `stack`."""
-    client = ServiceClient(
-        _IN_PROCESS[f"{name}_url"],
-        service_token=shared.service_token,
-        name=name,
-        transport=switchboard.transport(),
-        clock=shared.clock,
-        fast_paths=shared.fast_paths,
+async def _migrate(settings: EmbeddedSettings) -> None:
+    """Bring every database's schema up to date."""
+    for url, setting, migrations in (
+        (settings.gateway.notifications_database_url, NOTIFICATIONS_SETTING, NOTIFICATIONS_MIGRATIONS),
+        (settings.users.users_database_url, USERS_SETTING, USERS_MIGRATIONS),
+        (settings.templates.templates_database_url, TEMPLATES_SETTING, TEMPLATES_MIGRATIONS),
+    ):
+        async with AsyncExitStack() as stack:
+            engine = open_database(url, stack, pool_size=1, setting=setting)
+            with database_of(setting):
+                await upgrade(engine, migrations)
+
+
+def _open_surroundings(
+    running: Gateway, settings: EmbeddedSettings, switchboard: Switchboard, stack: AsyncExitStack
+) -> Surroundings:
+    """The gateway's own runtime, cache and limits; the gateway itself is called through the switchboard."""
+    shared = running.parts
+    url, transport = _IN_PROCESS["gateway_url"], switchboard.transport()
+    gateway = open_client(url, "gateway", settings.worker, shared.runtime, stack, transport=transport)
+    return build_surroundings(
+        shared.runtime, cache=shared.cache, limiter=running.limiter, gateway=gateway, service_token=shared.service_token
     )
-    stack.push_async_callback(client.close)
-    return client
 
 
-async def _migrate_notifications(settings: EmbeddedSettings) -> None:
-    own = settings.gateway
-    async with AsyncExitStack() as stack:
-        await _open(own.notifications_database_url, 1, "NOTIFICATIONS", NOTIFICATIONS_MIGRATIONS, stack)
-
-
-async def _build_services(
-    settings: EmbeddedSettings, shared: GatewayParts, client: ServiceClient, stack: AsyncExitStack
-) -> tuple[UsersService, TemplatesService]:
-    """The users and templates services, over databases of their own, started."""
-    authenticator = RemoteAuthenticator(client, shared.service_token, shared.clock)
-    reports = ChangeReports(client, shared.clock, shared.identifiers, shared.logger)
-    users = await _build_users(settings.users, shared, client, authenticator, reports, stack)
-    templates = await _build_templates(settings.templates, shared, authenticator, reports, stack)
-    for service in (users, templates):
-        await stack.enter_async_context(service.app.router.lifespan_context(service.app))
-    return users, templates
-
-
-async def _build_users(
-    settings: UsersSettings,
-    shared: GatewayParts,
-    client: ServiceClient,
-    authenticator: RemoteAuthenticator,
-    reports: ChangeReports,
-    stack: AsyncExitStack,
-) -> UsersService:
-    url = settings.users_database_url
-    engine = await _open(url, settings.database_pool, "USERS", USERS_MIGRATIONS, stack)
-    documents = open_documents(url, engine, fast_paths=settings.fast)
-    stack.push_async_callback(documents.close)
-    parts = UsersParts(
-        engine=engine,
-        documents=documents,
-        gateway=client,
-        links=links_of(settings, shared.service_token, shared.clock),
-        mandatory=settings.mandatory_categories,
-        allowed=settings.callback_allow,
-        cache=shared.cache,
-        authenticator=authenticator,
-        logger=shared.logger,
-        metrics=shared.metrics,
-        clock=shared.clock,
-        identifiers=shared.identifiers,
-        limiter=shared.limiter,
-        reports=reports,
-        fast_paths=settings.fast,
-    )
-    return UsersService(parts)
-
-
-async def _build_templates(
-    settings: TemplatesSettings,
-    shared: GatewayParts,
-    authenticator: RemoteAuthenticator,
-    reports: ChangeReports,
-    stack: AsyncExitStack,
-) -> TemplatesService:
-    url = settings.templates_database_url
-    parts = TemplatesParts(
-        engine=await _open(url, settings.database_pool, "TEMPLATES", TEMPLATES_MIGRATIONS, stack),
-        cache=shared.cache,
-        authenticator=authenticator,
-        logger=shared.logger,
-        metrics=shared.metrics,
-        clock=shared.clock,
-        identifiers=shared.identifiers,
-        limiter=shared.limiter,
-        reports=reports,
-        fast_paths=settings.fast,
-    )
-    return TemplatesService(parts)
-
-
-async def _open(url: str, pool_size: int, name: str, migrations: str, stack: AsyncExitStack) -> AsyncEngine:
-    """An engine over an up-to-date database."""
-    setting = f"ANGARIUM_{name}_DATABASE_URL"
-    engine = open_engine(url, pool_size=pool_size, setting=setting)
-    stack.push_async_callback(engine.dispose)
-    with database_of(setting):
-        await upgrade(engine, migrations)
-    return engine
+def _users_client(
+    running: Gateway, settings: EmbeddedSettings, switchboard: Switchboard, stack: AsyncExitStack
+) -> ServiceClient:
+    """The users service, called through the switchboard as from a process of its own."""
+    url, runtime = _IN_PROCESS["users_url"], running.parts.runtime
+    return open_client(url, "users", settings.worker, runtime, stack, transport=switchboard.transport())
 
 
 def _engine_parts(
-    shared: GatewayParts, settings: WorkerSettings, contacts: Contacts, devices: DeadDevices
+    shared: GatewayParts, users: UsersService, settings: EmbeddedSettings, devices: DeadDevices
 ) -> EngineParts:
-    return EngineParts(
+    """The gateway's store, broker and directory; contacts come from the users service itself."""
+    local = LocalContacts(users.contacts, shared.contacts)
+    return build_parts(
+        settings.worker,
+        shared.runtime,
         store=shared.store,
-        broker=shared.broker,
-        topology=shared.topology,
-        contacts=contacts,
-        templates=shared.templates,
-        renderer=Renderer(fast_paths=settings.fast),
-        clock=shared.clock,
-        identifiers=shared.identifiers,
-        metrics=shared.metrics,
-        logger=shared.logger,
-        worker=worker_name(),
-        crash_at=settings.crash_at,
-        mandatory=frozenset(settings.mandatory_categories),
-        unsubscribing=unsubscribing_of(settings, links_of(settings, shared.service_token, shared.clock), shared.logger),
-        devices=devices,
         providers=shared.providers,
-        failover_after=settings.failover_after,
+        broker=shared.broker,
+        contacts=local if settings.gateway.fast else shared.contacts,
+        templates=shared.templates,
+        devices=devices,
     )
 
 
-def _build_engines(
-    settings: WorkerSettings, parts: EngineParts, client: ServiceClient, stack: AsyncExitStack
+def _open_engines(
+    settings: WorkerSettings, parts: EngineParts, gateway: ServiceClient, stack: AsyncExitStack
 ) -> tuple[Engine, ...]:
     """An engine for each channel that has a provider."""
+    runtime = parts.runtime
     provider_parts = ProviderParts(
-        gateway=client, clock=parts.clock, identifiers=parts.identifiers, logger=parts.logger, stack=stack
+        gateway=gateway, clock=runtime.clock, identifiers=runtime.identifiers, logger=runtime.logger, stack=stack
     )
     kits = [entry.build_kit(settings, provider_parts) for entry in CHANNELS.values()]
     for provider in [provider for kit in kits for provider in kit.providers]:

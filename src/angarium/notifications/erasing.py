@@ -18,13 +18,12 @@ from angarium.notifications.store.erasure import BEGINNING, Erasure, Place, Stag
 from angarium.notifications.store.schema import erasures
 from angarium.platform.clock import Clock
 from angarium.platform.database.engine import reading, writing
-from angarium.platform.telemetry.logging import Logger
+from angarium.platform.loop import Loop
 
 BUDGET = 0.5
 """Seconds for which a call works on a pass itself; the piece under way then is finished."""
 LEASE = timedelta(seconds=30)
 """How long one gateway has a pass for itself; then another goes on with it. Renewed with each piece."""
-PAUSE = 2.0
 FORGOTTEN = timedelta(days=1)
 """After this long the end of a pass that nobody asked for is forgotten."""
 
@@ -38,14 +37,17 @@ class Pass:
     age: float
 
 
-class Erasing:
+class Erasing(Loop):
     """The passes of all users who are being erased. Any number may run at once: each pass is at one of them."""
 
-    def __init__(self, engine: AsyncEngine, erasure: Erasure, clock: Clock, logger: Logger) -> None:
+    name = "erasures"
+    pause = 2.0
+
+    def __init__(self, engine: AsyncEngine, erasure: Erasure, clock: Clock) -> None:
+        super().__init__()
         self._engine = engine
         self._erasure = erasure
         self._clock = clock
-        self._logger = logger
 
     async def ask(self, tenant: str, user_id: UUID) -> Pass:
         """Begin a pass, or go on with the one that there is, for a moment; the end of one is told once.
@@ -61,14 +63,8 @@ class Erasing:
             await self._change(row, leased_until=None)
         return await self._tell(tenant, user_id)
 
-    async def run(self) -> None:
-        """Go on with whatever is unfinished, until cancelled. Raises DatabaseUnavailable; then run it again."""
-        while True:
-            if not await self.run_once():
-                await self._clock.sleep(PAUSE)
-
-    async def run_once(self) -> bool:
-        """Go on with the oldest pass to its end; False: there was none to take."""
+    async def once(self) -> bool:
+        """Go on with the oldest pass to its end; False: there was none to take. Raises DatabaseUnavailable."""
         now = self._clock.now()
         query = select(erasures.c.tenant, erasures.c.user_id).where(self._free()).order_by(erasures.c.begun_at).limit(1)
         async with reading(self._engine) as connection:

@@ -7,30 +7,27 @@ from angarium.notifications.publisher import OutboxPublisher
 from angarium.notifications.store.port import NotificationStore
 from angarium.platform.broker.port import Broker
 from angarium.platform.clock import Clock
+from angarium.platform.loop import Loop
 
 _LEASE = timedelta(seconds=15)
 _BATCH = 500
-_PAUSE = 0.5
 
 
-class Relay:
+class Relay(Loop):
     """Any number may run at once: each row is leased to one of them at a time."""
 
+    name = "relay"
+    pause = 0.5
+
     def __init__(self, *, store: NotificationStore, broker: Broker, publisher: OutboxPublisher, clock: Clock) -> None:
+        super().__init__()
         self._store = store
         self._broker = broker
         self._publisher = publisher
-        self._clock = clock
         self._look_back = LookBack(clock)
 
-    async def run(self) -> None:
-        """Drain for ever. Raises what the store raises; whoever runs it starts it again."""
-        while True:
-            if not await self.drain_once():
-                await self._clock.sleep(_PAUSE)
-
-    async def drain_once(self) -> bool:
-        """Publish one batch; True: it was full and all taken, so there may be more."""
+    async def once(self) -> bool:
+        """Publish one batch; True: it was full and all taken, so there may be more. Raises what the store raises."""
         if not await self._broker.ready():
             return False
         messages = await self._store.lease_outbox(_BATCH, lease=_LEASE, back=self._look_back.begin())

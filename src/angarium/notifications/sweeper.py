@@ -3,30 +3,26 @@
 from angarium.notifications.look_back import LookBack
 from angarium.notifications.model import SweepReport
 from angarium.notifications.store.port import NotificationStore
-from angarium.platform.clock import Clock
-from angarium.platform.telemetry.logging import Logger
+from angarium.platform.loop import Loop
+from angarium.platform.runtime import Runtime
 
 _BATCH = 500
-_PAUSE = 0.5
 
 
-class Sweeper:
+class Sweeper(Loop):
     """Any number may run at once. What it does is only ever an outbox row: the claim decides again."""
 
-    def __init__(self, *, store: NotificationStore, clock: Clock, logger: Logger) -> None:
+    name = "sweeper"
+    pause = 0.5
+
+    def __init__(self, *, store: NotificationStore, runtime: Runtime) -> None:
+        super().__init__()
         self._store = store
-        self._clock = clock
-        self._logger = logger
-        self._look_back = LookBack(clock)
+        self._logger = runtime.logger
+        self._look_back = LookBack(runtime.clock)
 
-    async def run(self) -> None:
-        """Sweep for ever. Raises what the store raises; whoever runs it starts it again."""
-        while True:
-            if not await self.sweep_once():
-                await self._clock.sleep(_PAUSE)
-
-    async def sweep_once(self) -> bool:
-        """One pass; True: the batch was full, so there may be more."""
+    async def once(self) -> bool:
+        """One pass; True: the batch was full, so there may be more. Raises what the store raises."""
         report = await self._store.sweep(_BATCH, back=self._look_back.begin())
         moved = report.released + report.requeued + report.expired + report.unknown
         if moved:

@@ -14,8 +14,8 @@ from angarium.contracts.messages import (
     work_queue,
 )
 from angarium.contracts.statuses import Channel
+from angarium.notifications.settings import QueueSettings
 from angarium.platform.broker.port import Binding, Queue, Topology
-from angarium.platform.settings.groups import BrokerSettings
 
 LADDER: Sequence[timedelta] = tuple(timedelta(seconds=s) for s in (1, 2, 4, 8, 16, 32, 60))
 """Delays that are always there, for waits that no setting names (a provider's `Retry-After`)."""
@@ -43,7 +43,7 @@ def build_topology(
     )
 
 
-def topology_of(settings: BrokerSettings) -> Topology:
+def topology_of(settings: QueueSettings) -> Topology:
     """The topology that `settings` ask for: every channel's retry delays, limits of the work queues."""
     return build_topology(
         retry_delays={delay for channel in Channel for delay in settings.delays(channel)},

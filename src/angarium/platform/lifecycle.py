@@ -1,20 +1,18 @@
-"""How a process lives and ends: signals, background loops that outlive their errors, closing in order."""
+"""How a process lives and ends: signals, the garbage collector, the background loops."""
 
 import asyncio
 import gc
 import os
 import signal
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
-from angarium.platform.clock import Clock
+from angarium.platform.loop import Loop, run_loop
+from angarium.platform.runtime import Runtime
 from angarium.platform.telemetry.logging import Logger
 
-FIRST_PAUSE_SECONDS = 0.5
-LONGEST_PAUSE_SECONDS = 15.0
-_HEALTHY_SECONDS = 60.0
 _GC_THRESHOLDS = (20_000, 20, 50)
 """Objects made since the last collection of the young, and how often the older ones are looked at with them."""
 
@@ -51,34 +49,18 @@ def quiet_collector() -> None:
     gc.set_threshold(*_GC_THRESHOLDS)
 
 
-async def run_forever(name: str, work: Callable[[], Awaitable[None]], *, logger: Logger, clock: Clock) -> None:
-    """Run `work` again and again until cancelled; an error is logged and followed by a pause that doubles to 15 s."""
-    pause = FIRST_PAUSE_SECONDS
-    while True:
-        started = clock.monotonic()
-        try:
-            await work()
-            wait = FIRST_PAUSE_SECONDS
-        except Exception:
-            if clock.monotonic() - started > _HEALTHY_SECONDS:
-                pause = FIRST_PAUSE_SECONDS
-            logger.exception("background.failed", task=name, retry_in_seconds=pause)
-            wait, pause = pause, min(pause * 2, LONGEST_PAUSE_SECONDS)
-        await clock.sleep(wait)
-
-
 class Background:
     """Background loops of a process, ended in the reverse order of their start. An async context manager."""
 
-    def __init__(self, *, logger: Logger, clock: Clock) -> None:
-        self._logger = logger
-        self._clock = clock
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
         self._tasks: list[asyncio.Task[None]] = []
 
-    def start(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
-        """Run `work` for ever (`run_forever`) beside the rest."""
-        forever = run_forever(name, work, logger=self._logger, clock=self._clock)
-        self._tasks.append(asyncio.create_task(forever, name=name))
+    def start(self, *loops: Loop) -> None:
+        """Run each loop beside the rest, until `close`."""
+        clock, logger = self._runtime.clock, self._runtime.logger
+        for loop in loops:
+            self._tasks.append(asyncio.create_task(run_loop(loop, clock=clock, logger=logger), name=loop.name))
 
     async def close(self) -> None:
         """Cancel every loop and wait for its end; idempotent."""

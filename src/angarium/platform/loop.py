@@ -73,6 +73,14 @@ async def run_loop(loop: Loop, *, clock: Clock, logger: Logger, stop: asyncio.Ev
     await _Runner(loop, clock, logger, stop or asyncio.Event()).run()
 
 
+async def run_last_pass(loop: Loop, logger: Logger) -> None:
+    """Run one more pass at the end of a process, after the loop itself has ended. A Transient is logged."""
+    try:
+        await loop.once()
+    except Transient as error:
+        logger.warning("background.unfinished", task=loop.name, error=type(error).__name__)
+
+
 class _Runner:
     """One run of a loop, with the errors that it has met."""
 

@@ -50,7 +50,7 @@ async def test_each_listener_hears_its_own(broker: Broker, store: NotificationSt
     statuses = (Status.SENT, Status.FAILED)
     await store.record([result(c, s) for c, s in zip(claims, statuses, strict=True)])  # type: ignore[arg-type]  # all are claimed
     publisher = OutboxPublisher(store=store, broker=broker, logger=logger)
-    await Relay(store=store, broker=broker, publisher=publisher, clock=SystemClock()).drain_once()
+    await Relay(store=store, broker=broker, publisher=publisher, clock=SystemClock()).once()
     for queue, expected in (("mail", {"sent", "failed"}), ("failures", {"failed"})):
         async with broker.consume(queue, prefetch=10) as consumer:
             told = [decode_status_event(delivery.body) for delivery in await collect(consumer, len(expected))]

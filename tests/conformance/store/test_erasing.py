@@ -12,6 +12,7 @@ from angarium.notifications import erasing as module
 from angarium.notifications.erasing import FORGOTTEN, LEASE, Erasing, Pass
 from angarium.notifications.store.erasure import BATCH, Erasure, Place
 from angarium.platform.clock import SystemClock
+from angarium.platform.loop import run_loop
 from angarium.platform.telemetry.logging import make_logger
 from tests.conformance.store.backends import TENANT, Backend, notification
 
@@ -43,7 +44,7 @@ async def none_before(backend: Backend) -> None:
 
 def _erasing(backend: Backend, erasure: Erasure | None = None) -> Erasing:
     erasure = erasure or _Slow(backend)
-    return Erasing(backend.engine, erasure, backend.clock, make_logger("test", format="json"))
+    return Erasing(backend.engine, erasure, backend.clock)
 
 
 async def _theirs(backend: Backend, number: int = MANY) -> None:
@@ -81,9 +82,9 @@ async def test_between_the_calls_it_goes_on(backend: Backend) -> None:
     await _theirs(backend)
     erasing = _erasing(backend)
     assert not (await erasing.ask(TENANT, USER)).done
-    assert await erasing.run_once()
+    assert await erasing.once()
     assert await _left(backend) == 0
-    assert not await erasing.run_once()
+    assert not await erasing.once()
     told = await erasing.ask(TENANT, USER)
     assert told.done
     assert told.age >= 5
@@ -94,7 +95,7 @@ async def test_what_was_under_way_in_any_piece_is_told_at_the_end(backend: Backe
     await _theirs(backend)
     erasing = _erasing(backend)
     await erasing.ask(TENANT, USER)
-    await erasing.run_once()
+    await erasing.once()
     assert (await erasing.ask(TENANT, USER)).under_way == 1
 
 
@@ -102,11 +103,11 @@ async def test_the_end_is_told_once_and_the_next_call_begins_anew(backend: Backe
     erasing = _erasing(backend)
     await _theirs(backend, 1)
     await erasing.ask(TENANT, USER)
-    await erasing.run_once()
+    await erasing.once()
     assert (await erasing.ask(TENANT, USER)).done
     await _theirs(backend, 1)
     assert not (await erasing.ask(TENANT, USER)).done
-    await erasing.run_once()
+    await erasing.once()
     assert await _left(backend) == 0
 
 
@@ -121,11 +122,11 @@ async def test_one_that_stopped_is_gone_on_with_by_another_where_it_was(backend:
     dying = _erasing(backend, _Dies(backend))
     await dying.ask(TENANT, USER)
     with pytest.raises(ZeroDivisionError):
-        await dying.run_once()
+        await dying.once()
     other = _Slow(backend)
-    assert not await _erasing(backend, other).run_once(), "it may be at it still"
+    assert not await _erasing(backend, other).once(), "it may be at it still"
     await backend.clock.advance(LEASE.total_seconds() + 1)
-    assert await _erasing(backend, other).run_once()
+    assert await _erasing(backend, other).once()
     assert other.places[0].at is not None
     assert await _left(backend) == 0
 
@@ -133,9 +134,9 @@ async def test_one_that_stopped_is_gone_on_with_by_another_where_it_was(backend:
 async def test_an_end_that_nobody_asks_for_is_forgotten(backend: Backend) -> None:
     erasing = _erasing(backend)
     await erasing.ask(TENANT, USER)
-    await erasing.run_once()
+    await erasing.once()
     await backend.clock.advance((FORGOTTEN + timedelta(hours=1)).total_seconds())
-    await erasing.run_once()
+    await erasing.once()
     assert await backend.query("SELECT * FROM erasures") == []
 
 
@@ -143,7 +144,7 @@ async def test_calls_at_once_begin_one_pass(backend: Backend) -> None:
     await _theirs(backend, 5)
     erasing = [_erasing(backend) for _ in range(4)]
     await asyncio.gather(*(one.ask(TENANT, USER) for one in erasing))
-    while await erasing[0].run_once():
+    while await erasing[0].once():
         pass
     assert await _left(backend) == 0
 
@@ -176,11 +177,8 @@ async def test_a_user_with_fifty_thousand_notifications_is_erased(backend: Backe
         return
     await backend.query(_FIFTY_THOUSAND, user_id=str(USER))
     clock = SystemClock()
-    gateways = [
-        Erasing(backend.engine, Erasure(backend.engine, clock), clock, make_logger("test", format="json"))
-        for _ in range(2)
-    ]
-    loops = [asyncio.create_task(gateway.run()) for gateway in gateways]
+    gateways = [Erasing(backend.engine, Erasure(backend.engine, clock), clock) for _ in range(2)]
+    loops = [asyncio.create_task(run_loop(gateway, clock=clock, logger=make_logger("test"))) for gateway in gateways]
     calls = 0
     while True:
         calls += 1

@@ -8,7 +8,6 @@ from angarium.contracts.statuses import Status
 from angarium.notifications.model import Reason, SweepReport
 from angarium.notifications.sweeper import Sweeper
 from angarium.platform.database.types import to_microseconds
-from angarium.platform.telemetry.logging import make_logger
 from tests.conformance.store.backends import (
     AT_MOST_ONCE,
     LEASE,
@@ -19,6 +18,7 @@ from tests.conformance.store.backends import (
     notification,
     result,
 )
+from tests.support.runtime import a_runtime
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
@@ -205,7 +205,7 @@ async def _raw(backend: Backend, ago: timedelta) -> Any:
 async def test_a_sweeper_goes_on_at_once_after_a_batch_that_was_full_of_what_may_stay(backend: Backend) -> None:
     await backend.store.accept([notification() for _ in range(501)], outbox_lease=OUTBOX_LEASE)
     await backend.pass_time(11 * MINUTE)
-    sweeper = Sweeper(store=backend.store, clock=backend.clock, logger=make_logger("test", format="json"))
-    assert await sweeper.sweep_once()
-    assert not await sweeper.sweep_once()
+    sweeper = Sweeper(store=backend.store, runtime=a_runtime(clock=backend.clock))
+    assert await sweeper.once()
+    assert not await sweeper.once()
     assert await backend.store.sweep(100) == NOTHING

@@ -12,7 +12,7 @@ import pytest
 from angarium.directory import contact_cache
 from angarium.directory.contacts import RestContacts
 from angarium.directory.port import Contacts
-from angarium.embedded.composition import Embedded, EmbeddedSettings, OnePort, compose_embedded
+from angarium.embedded.composition import Embedded, EmbeddedSettings, OnePort, open_embedded
 from angarium.embedded.contacts import LocalContacts
 from angarium.platform.database.faults import DatabaseUnavailable
 from angarium.platform.http.frame.app import ServiceApp
@@ -27,7 +27,7 @@ KEY = "ang_live_of_these_tests"
 async def system(tmp_path: Path) -> AsyncIterator[Embedded]:
     settings = EmbeddedSettings.load(data_dir=tmp_path, mailbox_smtp_port=0, api_key=KEY, service_token="s" * 20)
     logger = make_logger("test", level="error", format="json", stream=io.StringIO())
-    async with compose_embedded(settings, logger=logger) as system:
+    async with open_embedded(settings, logger=logger) as system:
         yield system
 
 
@@ -106,7 +106,7 @@ async def test_without_the_database_a_copy_from_before_the_last_change_does_not_
 async def test_without_fast_paths_the_service_is_asked(tmp_path: Path) -> None:
     settings = EmbeddedSettings.load(data_dir=tmp_path, mailbox_smtp_port=0, api_key=KEY, fast_paths="off")
     logger = make_logger("test", level="error", format="json", stream=io.StringIO())
-    async with compose_embedded(settings, logger=logger) as system:
+    async with open_embedded(settings, logger=logger) as system:
         assert isinstance(system.parts.contacts, RestContacts)
         assert isinstance(system.app, OnePort)
         apps = [system.app._gateway, *system.app._beside.values()]

@@ -111,7 +111,7 @@ async def test_a_loop_bounds_its_own_waits(world: World) -> None:
 
 
 async def test_a_pass_that_succeeds_resets_the_wait(world: World) -> None:
-    steps = [OSError(), OSError(), False, OSError()]
+    steps: list[bool | BaseException] = [OSError(), OSError(), False, OSError()]
     async with world.running(Work(*steps)):
         await world.clock.advance(0.5 + 1.0 + 1.0)
     assert [line["retry_in_seconds"] for line in world.lines()] == [0.5, 1.0, 0.5]

@@ -9,9 +9,8 @@ from angarium.contracts.providers import BreakerState
 from angarium.delivery.breakers.breaker import Breaker, Close, Open
 from angarium.notifications.providers.model import Configured, ProviderState, Report
 from angarium.notifications.providers.store import ProviderStore
-from angarium.platform.clock import Clock
-from angarium.platform.telemetry.logging import Logger
-from angarium.platform.telemetry.metrics import Metrics
+from angarium.platform.loop import Loop
+from angarium.platform.runtime import Runtime
 
 INTERVAL = 1.0
 """Seconds between two looks while anything is sent or a breaker is not closed."""
@@ -29,11 +28,15 @@ class Kept:
     breaker: Breaker
 
 
-class BreakerKeeper:
+class BreakerKeeper(Loop):
     """Writes what this worker's breakers decided, reads what the others decided, and shares out paces and probes.
 
     While the database is away each worker acts on what it has seen itself.
     """
+
+    name = "breakers"
+    pause = INTERVAL
+    longest_back_off = 2.0
 
     def __init__(
         self,
@@ -41,16 +44,15 @@ class BreakerKeeper:
         *,
         store: ProviderStore,
         worker: str,
-        clock: Clock,
-        metrics: Metrics,
-        logger: Logger,
+        runtime: Runtime,
     ) -> None:
+        super().__init__()
         self._kept = {one.configured.provider_id: one for one in kept}
         self._store = store
         self._worker = worker
-        self._clock = clock
-        self._metrics = metrics
-        self._logger = logger
+        self._clock = runtime.clock
+        self._metrics = runtime.metrics
+        self._logger = runtime.logger
         self._known = False
         self._reads = 0
         self._shown: dict[UUID, BreakerState] = {}
@@ -58,14 +60,8 @@ class BreakerKeeper:
         for one in kept:  # a worker that starts takes no part of a rate before the others can know of it
             one.breaker.pace.set_share(None if one.configured.rate is None else 0.0)
 
-    async def run(self) -> None:
-        """Endless. Never raises but CancelledError."""
-        while True:
-            await self.once()
-            await self._clock.sleep(INTERVAL)
-
-    async def once(self) -> None:
-        """One look. A database that is away is logged, and everything is repeated at the next look."""
+    async def once(self) -> bool:
+        """One look. Raises DatabaseUnavailable, and everything is repeated at the next look."""
         try:
             if not self._known:
                 await self._store.register([one.configured for one in self._kept.values()])
@@ -73,9 +69,9 @@ class BreakerKeeper:
             await self._write()
             if self._due():
                 await self._read()
-        except Transient as error:
-            self._logger.warning("breakers.wait", error=type(error).__name__)
-        self._show()
+        finally:
+            self._show()
+        return False
 
     async def leave(self) -> None:
         """This worker ends: the others need not wait for its probe or its share."""

@@ -7,22 +7,20 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from angarium.contracts.audit import REPORT_LIMIT
-from angarium.contracts.errors import AngariumError, Transient
+from angarium.contracts.errors import AngariumError
 from angarium.contracts.fields import rfc3339
 from angarium.directory.gateway.changes import change_of
 from angarium.platform.auth.caller import SERVICE_TOKEN_HEADER, Caller
 from angarium.platform.auth.service_token import DEFAULT_TENANT
 from angarium.platform.backlog import Backlog
-from angarium.platform.clock import Clock
 from angarium.platform.http.client.client import ServiceClient
 from angarium.platform.http.frame.dependencies import CALLER_KEY
 from angarium.platform.http.frame.headers import header
-from angarium.platform.identifiers import Identifiers
+from angarium.platform.runtime import Runtime
 from angarium.platform.telemetry.correlation import current_correlation_id
-from angarium.platform.telemetry.logging import Logger
 
 PATH = "/internal/v1/audit"
-RETRY_SECONDS = 2.0
+LONGEST_BACK_OFF_SECONDS = 2.0
 _CREATED = 201
 _SUCCESS = range(200, 300)
 _BODY_BYTES = 65_536
@@ -34,18 +32,20 @@ class ReportsRefused(AngariumError):
 
 
 class ChangeReports:
-    """Holds reports until the gateway has taken them. What is held when the process ends is tried once more.
+    """Holds reports until the gateway has taken them; `backlog` is the loop that does so.
+
+    What is held when the process ends is tried once more (`backlog.flush`).
 
     When too many wait, the oldest are lost and the log says so (`platform.backlog`).
     """
 
-    def __init__(self, gateway: ServiceClient, clock: Clock, identifiers: Identifiers, logger: Logger) -> None:
+    def __init__(self, gateway: ServiceClient, runtime: Runtime) -> None:
         self._gateway = gateway
-        self._clock = clock
-        self._identifiers = identifiers
-        self._logger = logger
-        self._backlog: Backlog[dict[str, Any]] = Backlog(
-            self._write, lost=self._lost, clock=clock, batch=REPORT_LIMIT, pause=RETRY_SECONDS
+        self._clock = runtime.clock
+        self._identifiers = runtime.identifiers
+        self._logger = runtime.logger
+        self.backlog: Backlog[dict[str, Any]] = Backlog(
+            "audit", self._write, lost=self._lost, batch=REPORT_LIMIT, longest_back_off=LONGEST_BACK_OFF_SECONDS
         )
 
     def add(self, caller: Caller, action: str, subject: str, address: str | None) -> None:
@@ -60,22 +60,10 @@ class ChangeReports:
             "address": address,
             "correlation_id": current_correlation_id(),
         }
-        self._backlog.add(report)
-
-    async def run(self) -> None:
-        """Hand reports on, until cancelled."""
-        await self._backlog.run()
-
-    async def hand_on(self) -> bool:
-        """Try to hand on what is held; whether all of it was taken."""
-        return await self._backlog.flush()
+        self.backlog.add(report)
 
     async def _write(self, batch: Sequence[dict[str, Any]]) -> None:
-        try:
-            answer = await self._gateway.post(PATH, tenant=DEFAULT_TENANT, json={"reports": list(batch)})
-        except Transient as error:
-            self._logger.warning("audit.waits", error=type(error).__name__, reports=len(batch))
-            raise
+        answer = await self._gateway.post(PATH, tenant=DEFAULT_TENANT, json={"reports": list(batch)})
         if not answer.is_success:
             raise ReportsRefused(f"the gateway answered {answer.status_code}")
 

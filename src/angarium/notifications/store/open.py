@@ -1,8 +1,12 @@
 """Opens the store that a database URL means."""
 
+from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Literal, Protocol
 
+from angarium.contracts.crash_points import CrashPoint
 from angarium.contracts.errors import SettingsError
+from angarium.notifications.store.crashing import with_crash_point
 from angarium.notifications.store.port import NotificationStore
 from angarium.notifications.store.postgresql.store import PostgresqlStore
 from angarium.notifications.store.sqlite.store import SqliteStore
@@ -12,8 +16,34 @@ from angarium.platform.database.engine import parse_database_url
 from angarium.platform.database.postgresql_pool import PostgresqlPool
 from angarium.platform.database.sqlite_writer import SqliteWriter
 from angarium.platform.folders import prepare_folder
+from angarium.platform.runtime import Runtime
 
 SETTING = "ANGARIUM_NOTIFICATIONS_DATABASE_URL"
+
+
+class StoreSettings(Protocol):
+    """What a process that works on notifications reads for its store."""
+
+    @property
+    def notifications_database_url(self) -> str: ...
+    @property
+    def database_pool(self) -> int: ...
+    @property
+    def status_events(self) -> Literal["on", "off"]: ...
+    @property
+    def crash_at(self) -> CrashPoint | None: ...
+
+
+def open_notifications(settings: StoreSettings, runtime: Runtime, stack: AsyncExitStack) -> NotificationStore:
+    """The store of `settings`, with their crash point; closed with `stack`. Raises SettingsError."""
+    store = open_store(
+        settings.notifications_database_url,
+        pool_size=settings.database_pool,
+        clock=runtime.clock,
+        status_events=settings.status_events == "on",
+    )
+    stack.push_async_callback(store.close)
+    return with_crash_point(store, settings.crash_at)
 
 
 def open_store(

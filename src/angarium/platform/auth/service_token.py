@@ -18,7 +18,7 @@ from angarium.platform.auth.caller import (
     USER_HEADER,
     Caller,
 )
-from angarium.platform.settings.groups import DirectorySettings
+from angarium.platform.settings.groups import ServiceTokenSettings
 
 DEFAULT_TENANT = "default"
 SERVICE_NAME = "service"
@@ -68,7 +68,7 @@ def _user(shown: str | None) -> UUID | None:
         raise Unauthorized from None
 
 
-def service_token_of(settings: DirectorySettings) -> str:
+def service_token_of(settings: ServiceTokenSettings) -> str:
     """The configured token; in development, where none is, the one that processes with this DATA_DIR share.
 
     It is made by the first that asks, in a file that only its owner reads. Raises OSError.

@@ -35,7 +35,10 @@ Environment = Literal["development", "test", "production"]
 
 
 class Settings(BaseSettings):
-    """Frozen. A process ignores the settings of other processes, and refuses names that no process knows."""
+    """Frozen. A process ignores the settings of other processes, and refuses names that no process knows.
+
+    Known are the settings of every group that is imported when `load` is called.
+    """
 
     model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
         frozen=True, extra="ignore", hide_input_in_errors=True
@@ -106,7 +109,7 @@ class Settings(BaseSettings):
 
 
 def known_fields() -> Mapping[str, FieldInfo]:
-    """The settings of every process, by name: those of `Settings` and of the groups derived from it."""
+    """The settings of every process, by name: those of `Settings` and of the groups derived from it so far."""
     fields: dict[str, FieldInfo] = {}
     pending: list[type[Settings]] = [Settings]
     while pending:

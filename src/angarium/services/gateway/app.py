@@ -21,6 +21,7 @@ from angarium.platform.auth.own_tokens import BearerTokens, OwnTokens
 from angarium.platform.http.frame.app import build_app
 from angarium.platform.http.frame.health import Health, answers
 from angarium.platform.lifecycle import Background
+from angarium.platform.loop import Loop, run_last_pass
 from angarium.platform.rate_limit.limiter import RateLimiter
 from angarium.services.gateway.accepting.answers import answer_form
 from angarium.services.gateway.accepting.lanes import FairLanes
@@ -85,78 +86,74 @@ class Gateway:
 
     def __init__(self, parts: GatewayParts) -> None:
         self.parts = parts
-        self.audit = audit = AuditLog(AuditStore(parts.engine), parts.clock, parts.identifiers, parts.logger)
+        runtime = parts.runtime
+        self.audit = audit = AuditLog(AuditStore(parts.engine), runtime)
         keys = KeyStore(parts.engine)
-        self.publisher = OutboxPublisher(store=parts.store, broker=parts.broker, logger=parts.logger)
-        self.lanes = FairLanes(parts.broker, parts.clock)
+        self.publisher = OutboxPublisher(store=parts.store, broker=parts.broker, logger=runtime.logger)
+        self.lanes = FairLanes(parts.broker, runtime.clock)
         self.acceptor = Acceptor(_acceptor_parts(parts, self.publisher, self.lanes))
-        self.ring = KeyRing(keys, parts.clock, parts.logger)
-        self.keys = Keys(store=keys, audit=audit, clock=parts.clock, identifiers=parts.identifiers)
-        self.tenants = Tenants(
-            store=TenantStore(parts.engine), audit=audit, clock=parts.clock, identifiers=parts.identifiers
-        )
-        self.moves = Moves(store=parts.store, clock=parts.clock, logger=parts.logger)
-        self.receipts = Receipts(
-            store=parts.store, held=HeldReports(parts.engine), clock=parts.clock, logger=parts.logger
-        )
-        self.replays = Replays(
-            store=parts.store, reader=parts.reader, audit=audit, clock=parts.clock, logger=parts.logger
-        )
-        self.callbacks = CallbackStore(parts.engine, parts.clock, parts.identifiers)
+        self.ring = KeyRing(keys, runtime.clock)
+        self.keys = Keys(store=keys, audit=audit, runtime=runtime)
+        self.tenants = Tenants(store=TenantStore(parts.engine), audit=audit, runtime=runtime)
+        self.moves = Moves(store=parts.store, runtime=runtime)
+        self.receipts = Receipts(store=parts.store, held=HeldReports(parts.engine), runtime=runtime)
+        self.replays = Replays(store=parts.store, reader=parts.reader, audit=audit, runtime=runtime)
+        self.callbacks = CallbackStore(parts.engine, runtime.clock, runtime.identifiers)
         self.dispatcher = _dispatcher(parts, self.callbacks)
         self.retention = _retention(parts)
         self.erasing = _erasing(parts)
-        self.plain_texts = PlainTexts(parts.clock)
-        self.own_tokens = OwnTokens(parts.service_token, parts.clock)
+        self.plain_texts = PlainTexts(runtime.clock)
+        self.own_tokens = OwnTokens(parts.service_token, runtime.clock)
         self.tokens = BearerTokens(self.own_tokens, parts.tokens)
         self.authenticator: Authenticator = build_authenticator(
             auth=parts.auth, service_token=parts.service_token, ring=self.ring, tokens=self.tokens
         )
-        self.limiter = parts.limiter or RateLimiter(None, shared=None, clock=parts.clock, metrics=parts.metrics)
+        self.limiter = parts.limiter or RateLimiter(None, shared=None, clock=runtime.clock, metrics=runtime.metrics)
         self.app: FastAPI = self._build_app()
 
     def start(self, background: Background) -> None:
-        """Run the loops beside the app: topology, relay, sweeper, janitor, gauges, the use of keys."""
+        """Run the loops beside the app."""
+        if self.parts.periods:
+            self.retention.announce()
+        background.start(*self._loops())
+
+    def _loops(self) -> Sequence[Loop]:
         parts = self.parts
-        store, broker, clock, logger = parts.store, parts.broker, parts.clock, parts.logger
-        keeper = TopologyKeeper(broker=broker, topology=parts.topology, clock=clock, logger=logger)
-        relay = Relay(store=store, broker=broker, publisher=self.publisher, clock=clock)
+        store, broker, runtime = parts.store, parts.broker, parts.runtime
         count = parts.reader.count_letters
-        background.start("topology", keeper.run)
-        background.start("relay", relay.run)
-        background.start("sweeper", Sweeper(store=store, clock=clock, logger=logger).run)
-        background.start(
-            "janitor", Janitor(store=store, count_letters=count, broker=broker, clock=clock, logger=logger).run
-        )
-        background.start(
-            "gauges",
+        return (
+            TopologyKeeper(broker=broker, topology=parts.topology, logger=runtime.logger),
+            Relay(store=store, broker=broker, publisher=self.publisher, clock=runtime.clock),
+            Sweeper(store=store, runtime=runtime),
+            Janitor(store=store, count_letters=count, broker=broker, runtime=runtime),
             Gauges(
                 store=store,
                 count_letters=partial(count, at_most=MOST_COUNTED),
                 oldest_work=WaitingWork(parts.engine).oldest,
                 broker=broker,
-                metrics=parts.metrics,
-                clock=clock,
-            ).run,
+                runtime=runtime,
+            ),
+            self.lanes,
+            self.receipts,
+            self.erasing,
+            self.ring,
+            self.audit.backlog,
+            *([self.dispatcher] if self.dispatcher is not None else []),
+            *([self.retention] if parts.periods else []),
         )
-        background.start("lanes", self.lanes.run)
-        background.start("receipts", self.receipts.run)
-        background.start("erasures", self.erasing.run)
-        background.start("keys", self.ring.run)
-        background.start("audit", self.audit.run)
-        if self.dispatcher is not None:
-            background.start("callbacks", self.dispatcher.run)
-        if parts.periods:
-            background.start("retention", self.retention.run)
 
     async def drain(self) -> None:
-        """Finish what was taken in: commits, their publishing, the use of keys. Call once the server has stopped."""
+        """Finish what was taken in: commits, their publishing, the audit log, the use of keys.
+
+        Call once the server and the loops have ended.
+        """
         await self.plain_texts.close()
         await self.acceptor.drain()
         await self.replays.close()
         if self.dispatcher is not None:
             await self.dispatcher.drain()
-        await self.ring.note_use()
+        for loop in (self.audit.backlog, self.ring):
+            await run_last_pass(loop, self.parts.runtime.logger)
 
     def _build_app(self) -> FastAPI:
         parts = self.parts
@@ -164,13 +161,10 @@ class Gateway:
         return build_app(
             service="gateway",
             title=TITLE,
-            logger=parts.logger,
-            metrics=parts.metrics,
+            runtime=parts.runtime,
             health=health,
             authenticator=self.authenticator,
             limiter=self.limiter,
-            clock=parts.clock,
-            identifiers=parts.identifiers,
             body_limits={BULK_PATH: BULK_BYTES, MAILBOX_PATH: BULK_BYTES, USERS_IMPORT_PATH: BULK_BYTES},
             raw_bodies=(*FORM_PATHS, USERS_IMPORT_PATH),
             routers=self._routers(),
@@ -194,7 +188,7 @@ class Gateway:
             token_routes(self.own_tokens, Logins(parts.users_client)),
             audit_routes(AuditReader(parts.engine), self.audit),
             caller_routes(self.ring.caller, self.tokens),
-            erasure_routes(self.erasing, parts.logger),
+            erasure_routes(self.erasing, parts.runtime.logger),
             contact_version_routes(parts.store),
             preference_page_routes(parts.users_client),
             delivery_report_routes(self.receipts),
@@ -213,24 +207,22 @@ class Gateway:
             reader=parts.reader,
             store=parts.store,
             broker=parts.broker,
-            identifiers=parts.identifiers,
+            identifiers=parts.runtime.identifiers,
             plain_texts=self.plain_texts,
         )
 
 
 def _erasing(parts: GatewayParts) -> Erasing:
-    erasure = Erasure(parts.engine, parts.clock, elsewhere=_elsewhere(parts))
-    return Erasing(parts.engine, erasure, parts.clock, parts.logger)
+    erasure = Erasure(parts.engine, parts.runtime.clock, elsewhere=_elsewhere(parts))
+    return Erasing(parts.engine, erasure, parts.runtime.clock)
 
 
 def _retention(parts: GatewayParts) -> RetentionKeeper:
     return RetentionKeeper(
         engine=parts.engine,
-        retention=Retention(parts.engine, parts.clock, elsewhere=_elsewhere(parts)),
+        retention=Retention(parts.engine, parts.runtime.clock, elsewhere=_elsewhere(parts)),
         periods=parts.periods,
-        metrics=parts.metrics,
-        clock=parts.clock,
-        logger=parts.logger,
+        runtime=parts.runtime,
     )
 
 
@@ -246,10 +238,7 @@ def _acceptor_parts(parts: GatewayParts, publisher: OutboxPublisher, lanes: Fair
         contacts=parts.contacts,
         templates=parts.templates,
         find_prior=PriorAcceptances(parts.engine).find,
-        clock=parts.clock,
-        identifiers=parts.identifiers,
-        logger=parts.logger,
-        metrics=parts.metrics,
+        runtime=parts.runtime,
         rules=parts.rules,
         lanes=lanes,
         fast_paths=parts.fast_paths,
@@ -259,7 +248,7 @@ def _acceptor_parts(parts: GatewayParts, publisher: OutboxPublisher, lanes: Fair
 def _dispatcher(parts: GatewayParts, callbacks: CallbackStore) -> CallbackDispatcher | None:
     if parts.callbacks is None:
         return None
-    return CallbackDispatcher(store=callbacks, sender=parts.callbacks, clock=parts.clock, logger=parts.logger)
+    return CallbackDispatcher(store=callbacks, sender=parts.callbacks, runtime=parts.runtime)
 
 
 def _health(parts: GatewayParts) -> Health:

@@ -8,10 +8,9 @@ from angarium.contracts.messages import FAILED_QUEUE, light_queue, urgent_queue,
 from angarium.contracts.statuses import Channel
 from angarium.notifications.store.port import NotificationStore
 from angarium.platform.broker.port import Broker
-from angarium.platform.clock import Clock
-from angarium.platform.telemetry.metrics import Metrics
+from angarium.platform.loop import Loop
+from angarium.platform.runtime import Runtime
 
-PAUSE = 5.0
 WORK_QUEUES: Sequence[str] = tuple(name for channel in Channel for name in (work_queue(channel), urgent_queue(channel)))
 QUEUES: Sequence[str] = (
     *(name for channel in Channel for name in (work_queue(channel), urgent_queue(channel), light_queue(channel))),
@@ -19,8 +18,12 @@ QUEUES: Sequence[str] = (
 )
 
 
-class Gauges:
+class Gauges(Loop):
     """Refreshes the gauges; one that cannot be asked for keeps its last value."""
+
+    name = "gauges"
+    pause = 5.0
+    longest_back_off = 5.0
 
     def __init__(
         self,
@@ -29,29 +32,27 @@ class Gauges:
         count_letters: Callable[[], Awaitable[int]],
         oldest_work: Callable[[], Awaitable[Mapping[str, datetime]]],
         broker: Broker,
-        metrics: Metrics,
-        clock: Clock,
+        runtime: Runtime,
     ) -> None:
+        super().__init__()
         self._store = store
         self._count_letters = count_letters
         self._oldest_work = oldest_work
         self._broker = broker
-        self._metrics = metrics
-        self._clock = clock
+        self._metrics = runtime.metrics
+        self._clock = runtime.clock
 
-    async def run(self) -> None:
-        """Refresh for ever."""
-        while True:
-            await self.refresh()
-            await self._clock.sleep(PAUSE)
-
-    async def refresh(self) -> None:
-        """Ask once for all."""
+    async def once(self) -> bool:
+        """Ask for all. Raises the first Transient, after the others were asked for."""
+        failed: Transient | None = None
         for ask in (self._queues, self._ages, self._outbox, self._letters):
             try:
                 await ask()
-            except Transient:
-                continue
+            except Transient as error:
+                failed = failed or error
+        if failed is not None:
+            raise failed
+        return False
 
     async def _queues(self) -> None:
         for stats in await self._broker.stats(QUEUES):

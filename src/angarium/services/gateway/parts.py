@@ -13,12 +13,9 @@ from angarium.notifications.store.reader import NotificationReader
 from angarium.platform.auth.tokens import TokenVerifier
 from angarium.platform.broker.port import Broker, Topology
 from angarium.platform.cache.port import Cache
-from angarium.platform.clock import Clock
 from angarium.platform.http.client.client import ServiceClient
-from angarium.platform.identifiers import Identifiers
 from angarium.platform.rate_limit.limiter import RateLimiter
-from angarium.platform.telemetry.logging import Logger
-from angarium.platform.telemetry.metrics import Metrics
+from angarium.platform.runtime import Runtime
 from angarium.services.gateway.accepting.acceptance import AcceptanceRules
 from angarium.services.gateway.callbacks.sending import CallbackSender
 from angarium.services.gateway.mailbox.store import MailboxStore
@@ -35,6 +32,7 @@ class GatewayParts:
     Without a sender of `callbacks` they are kept, and sent by a gateway that has one.
     """
 
+    runtime: Runtime
     store: NotificationStore
     reader: NotificationReader
     engine: AsyncEngine
@@ -50,10 +48,6 @@ class GatewayParts:
     service_token: str | None
     auth: str
     rules: AcceptanceRules
-    logger: Logger
-    metrics: Metrics
-    clock: Clock
-    identifiers: Identifiers
     mailbox: Sequence[APIRouter] = ()
     caught: MailboxStore | None = None
     smtp_port: int | None = None

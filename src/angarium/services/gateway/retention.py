@@ -7,10 +7,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from angarium.contracts.fields import rfc3339
 from angarium.notifications.store.retention import Retention, Task
-from angarium.platform.clock import Clock
 from angarium.platform.database.turns import alone
-from angarium.platform.telemetry.logging import Logger
-from angarium.platform.telemetry.metrics import Metrics
+from angarium.platform.loop import Loop
+from angarium.platform.runtime import Runtime
 
 TURN = 0x616E6772  # "angr": the advisory lock of the one gateway that does it
 SHORTEST_PAUSE = timedelta(seconds=1)
@@ -37,7 +36,7 @@ class Periods:
     @property
     def pause(self) -> timedelta:
         """Between two passes."""
-        shortest = min(period for period in (self.prune, self.redact) if period is not None)
+        shortest = min((period for period in (self.prune, self.redact) if period is not None), default=timedelta.max)
         return min(max(shortest / 100, SHORTEST_PAUSE), LONGEST_PAUSE)
 
 
@@ -45,8 +44,10 @@ KEPT_FOR_EVER = Periods()
 _DONE = {Task.PRUNE: "retention.pruned", Task.REDACT: "retention.redacted"}
 
 
-class RetentionKeeper:
+class RetentionKeeper(Loop):
     """Deletes and redacts in the background; one gateway at a time over all."""
+
+    name = "retention"
 
     def __init__(
         self,
@@ -54,30 +55,32 @@ class RetentionKeeper:
         engine: AsyncEngine,
         retention: Retention,
         periods: Periods,
-        metrics: Metrics,
-        clock: Clock,
-        logger: Logger,
+        runtime: Runtime,
     ) -> None:
+        super().__init__()
+        self.pause = periods.pause.total_seconds()
         self._engine = engine
         self._retention = retention
         self._periods = periods
-        self._metrics = metrics
-        self._clock = clock
-        self._logger = logger
+        self._metrics = runtime.metrics
+        self._clock = runtime.clock
+        self._logger = runtime.logger
         self._redacted_until: datetime | None = None
         self._whole_at: datetime | None = None
 
-    async def run(self) -> None:
-        """Pass after pass until cancelled. Raises DatabaseUnavailable; then run it again."""
+    def announce(self) -> None:
+        """Log what is on."""
         self._logger.info(
             "retention.on", retention=_words(self._periods.prune), redact_after=_words(self._periods.redact)
         )
-        while True:
-            await self.once()
-            await self._clock.sleep(self._periods.pause.total_seconds())
 
     async def once(self) -> bool:
-        """One pass over what is due; False: another gateway is at it."""
+        """One pass over what is due. Raises DatabaseUnavailable."""
+        await self.pass_over()
+        return False
+
+    async def pass_over(self) -> bool:
+        """One pass over what is due; False: another gateway is at it. Raises DatabaseUnavailable."""
         async with alone(self._engine, TURN) as mine:
             if not mine:
                 return False

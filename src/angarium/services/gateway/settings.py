@@ -1,24 +1,23 @@
 """The settings of the gateway."""
 
 from angarium.contracts.statuses import Channel
-from angarium.platform.settings.settings import (
-    AuthSettings,
-    BrokerSettings,
-    CacheSettings,
-    CallbackSettings,
-    DirectorySettings,
-    MailboxSettings,
-    NotificationsDatabaseSettings,
-    Port,
-    ProviderSettings,
-    RetentionSettings,
-)
+from angarium.delivery.settings import ProviderSettings
+from angarium.directory.settings import DirectorySettings
+from angarium.notifications.settings import NotificationsDatabaseSettings, QueueSettings, RetentionSettings
+from angarium.platform.settings.base import Settings
+from angarium.platform.settings.groups import AuthSettings, CacheSettings, CallbackSettings, Port
 from angarium.services.gateway.accepting.acceptance import AcceptanceRules
+
+
+class MailboxSettings(Settings):
+    """The built-in catcher; port 0: none."""
+
+    mailbox_smtp_port: Port = 1025
 
 
 class GatewaySettings(
     NotificationsDatabaseSettings,
-    BrokerSettings,
+    QueueSettings,
     CacheSettings,
     DirectorySettings,
     AuthSettings,

@@ -1,6 +1,5 @@
 """Puts the templates service together."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -9,26 +8,16 @@ from fastapi import APIRouter, FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from angarium import __version__
-from angarium.directory.gateway.authenticator import RemoteAuthenticator
 from angarium.directory.gateway.reporting import ChangeReports, reporting
 from angarium.platform.auth.caller import Authenticator
-from angarium.platform.auth.development import service_token_of
-from angarium.platform.cache.opening import open_cache
 from angarium.platform.cache.port import Cache
-from angarium.platform.clock import Clock, SystemClock
-from angarium.platform.database.engine import open_engine
 from angarium.platform.database.readiness import EngineReadiness
-from angarium.platform.http.client.client import ServiceClient
 from angarium.platform.http.frame.app import build_app
 from angarium.platform.http.frame.health import Health, answers
-from angarium.platform.http.server.server import serve
-from angarium.platform.http.server.tls import client_context
-from angarium.platform.identifiers import Identifiers
 from angarium.platform.lifecycle import Background
+from angarium.platform.loop import run_last_pass
 from angarium.platform.rate_limit.limiter import RateLimiter
-from angarium.platform.rate_limit.opening import open_limiter
-from angarium.platform.telemetry.logging import Logger
-from angarium.platform.telemetry.metrics import Metrics
+from angarium.platform.runtime import Runtime
 from angarium.rendering.renderer import Renderer
 from angarium.services.templates.compiled.routes import routes as compiled_routes
 from angarium.services.templates.compiled.store import CompiledStore
@@ -41,7 +30,6 @@ from angarium.services.templates.library.store import TemplateStore
 from angarium.services.templates.library.use_cases import Library
 from angarium.services.templates.previews.routes import routes as preview_routes
 from angarium.services.templates.previews.use_cases import Previews
-from angarium.services.templates.settings import TemplatesSettings
 from angarium.services.templates.versions.routes import routes as version_routes
 from angarium.services.templates.versions.store import VersionStore
 from angarium.services.templates.versions.use_cases import Versions
@@ -59,13 +47,10 @@ class TemplatesParts:
     log.
     """
 
+    runtime: Runtime
     engine: AsyncEngine
     cache: Cache
     authenticator: Authenticator
-    logger: Logger
-    metrics: Metrics
-    clock: Clock
-    identifiers: Identifiers
     compiling: Compiling | None = None
     limiter: RateLimiter | None = None
     reports: ChangeReports | None = None
@@ -77,27 +62,25 @@ class TemplatesService:
 
     def __init__(self, parts: TemplatesParts) -> None:
         self.parts = parts
-        self._compilers = Compilers(parts.clock)
+        self._compilers = Compilers(parts.runtime.clock)
         store, compiled = TemplateStore(parts.engine), CompiledStore(parts.engine)
         drafting = Drafting(parts.compiling or self._compilers, store.fragments)
-        announcements = Announcements(parts.cache, parts.logger)
+        announcements = Announcements(parts.cache, parts.runtime.logger)
         self.library = Library(
             store=store,
             drafting=drafting,
             announcements=announcements,
-            clock=parts.clock,
-            identifiers=parts.identifiers,
-            logger=parts.logger,
+            runtime=parts.runtime,
         )
         self.versions = Versions(
             templates=store,
             versions=VersionStore(parts.engine),
             drafting=drafting,
             announcements=announcements,
-            clock=parts.clock,
+            clock=parts.runtime.clock,
         )
         self.previews = Previews(templates=store, compiled=compiled, renderer=Renderer(fast_paths=parts.fast_paths))
-        self.compiled = CompiledTemplates(templates=store, compiled=compiled, logger=parts.logger)
+        self.compiled = CompiledTemplates(templates=store, compiled=compiled, logger=parts.runtime.logger)
         self.app: FastAPI = self._build_app()
 
     def _build_app(self) -> FastAPI:
@@ -105,12 +88,9 @@ class TemplatesService:
         return build_app(
             service=SERVICE,
             title="Angarium templates",
-            logger=parts.logger,
-            metrics=parts.metrics,
+            runtime=parts.runtime,
             health=_health(parts.engine, parts.cache),
             authenticator=parts.authenticator,
-            clock=parts.clock,
-            identifiers=parts.identifiers,
             limiter=parts.limiter,
             lifespan=self._lifespan,
             routers=self._routers(),
@@ -130,59 +110,13 @@ class TemplatesService:
     @asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
         reports = self.parts.reports
-        async with Background(logger=self.parts.logger, clock=self.parts.clock) as background:
+        async with Background(self.parts.runtime) as background:
             if reports is not None:
-                background.start("audit", reports.run)
+                background.start(reports.backlog)
             yield
         await self._compilers.close()
         if reports is not None:
-            await reports.hand_on()
-
-
-@asynccontextmanager
-async def compose(settings: TemplatesSettings, *, logger: Logger, metrics: Metrics) -> AsyncIterator[FastAPI]:
-    """The service as a process of its own, from its settings; closes what it opened. Raises SettingsError."""
-    clock = SystemClock()
-    token = service_token_of(settings)
-    engine = open_engine(
-        settings.templates_database_url, pool_size=settings.database_pool, setting="ANGARIUM_TEMPLATES_DATABASE_URL"
-    )
-    cache = open_cache(settings.cache_url, clock=clock, logger=logger)
-    gateway = ServiceClient(
-        settings.gateway_url,
-        service_token=token,
-        name="gateway",
-        tls=client_context(settings),
-        clock=clock,
-        fast_paths=settings.fast,
-    )
-    limiter = open_limiter(settings.rate_limit, settings.cache_url, clock=clock, logger=logger, metrics=metrics)
-    identifiers = Identifiers(clock)
-    try:
-        parts = TemplatesParts(
-            engine=engine,
-            cache=cache,
-            authenticator=RemoteAuthenticator(gateway, token, clock),
-            logger=logger,
-            metrics=metrics,
-            clock=clock,
-            identifiers=identifiers,
-            limiter=limiter,
-            reports=ChangeReports(gateway, clock, identifiers, logger),
-            fast_paths=settings.fast,
-        )
-        yield TemplatesService(parts).app
-    finally:
-        await limiter.close()
-        await gateway.close()
-        await cache.close()
-        await engine.dispose()
-
-
-async def run(settings: TemplatesSettings, *, logger: Logger, stop: asyncio.Event) -> None:
-    """Serve until `stop` is set, then finish what is under way. Raises SettingsError."""
-    async with compose(settings, logger=logger, metrics=Metrics()) as app:
-        await serve(app, settings=settings, port=settings.port, logger=logger, stop=stop)
+            await run_last_pass(reports.backlog, self.parts.runtime.logger)
 
 
 def _health(engine: AsyncEngine, cache: Cache) -> Health:

@@ -1,15 +1,19 @@
 """The settings of the templates service."""
 
-from angarium.platform.settings.settings import (
-    CacheSettings,
-    DirectorySettings,
-    Port,
-    RateLimitSettings,
-    TemplatesDatabaseSettings,
-)
+from pydantic import Field
+
+from angarium.directory.settings import SurroundingsSettings
+from angarium.platform.settings.base import sqlite_in_data_dir
+from angarium.platform.settings.groups import DatabaseSettings, Port
 
 
-class TemplatesSettings(TemplatesDatabaseSettings, CacheSettings, DirectorySettings, RateLimitSettings):
+class TemplatesDatabaseSettings(DatabaseSettings):
+    """The templates service's database."""
+
+    templates_database_url: str = Field(default_factory=sqlite_in_data_dir("templates"), repr=False)
+
+
+class TemplatesSettings(TemplatesDatabaseSettings, SurroundingsSettings):
     """The templates service's settings."""
 
     port: Port = 8002

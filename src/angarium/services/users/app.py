@@ -1,6 +1,5 @@
 """Puts the users service together."""
 
-import asyncio
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -10,29 +9,20 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from angarium import __version__
 from angarium.contracts.addresses import Network
-from angarium.directory.gateway.authenticator import RemoteAuthenticator
 from angarium.directory.gateway.reporting import ChangeReports, reporting
-from angarium.directory.preference_links import PAGE_PATH, UNSUBSCRIBE_PATH, PreferenceLinks, links_of
+from angarium.directory.preference_links import PAGE_PATH, UNSUBSCRIBE_PATH, PreferenceLinks
 from angarium.platform.auth.caller import Authenticator
-from angarium.platform.auth.development import service_token_of
-from angarium.platform.cache.opening import open_cache
 from angarium.platform.cache.port import Cache
-from angarium.platform.clock import Clock, SystemClock
-from angarium.platform.database.engine import open_engine
 from angarium.platform.database.readiness import EngineReadiness
 from angarium.platform.http.client.client import ServiceClient
 from angarium.platform.http.frame.app import build_app
 from angarium.platform.http.frame.health import Health, answers
-from angarium.platform.http.server.server import serve
-from angarium.platform.http.server.tls import client_context
-from angarium.platform.identifiers import Identifiers
 from angarium.platform.lifecycle import Background
+from angarium.platform.loop import run_last_pass
 from angarium.platform.rate_limit.limiter import RateLimiter
-from angarium.platform.rate_limit.opening import open_limiter
-from angarium.platform.telemetry.logging import Logger
-from angarium.platform.telemetry.metrics import Metrics
+from angarium.platform.runtime import Runtime
 from angarium.services.users.contacts.copies import ContactCopies
-from angarium.services.users.contacts.documents import Documents, EngineDocuments, open_documents
+from angarium.services.users.contacts.documents import Documents, EngineDocuments
 from angarium.services.users.contacts.routes import routes as contact_routes
 from angarium.services.users.contacts.use_cases import StoredContacts
 from angarium.services.users.contacts.versions import ReachedVersions
@@ -55,7 +45,6 @@ from angarium.services.users.people.store import UserStore
 from angarium.services.users.people.use_cases import People
 from angarium.services.users.preferences.routes import routes as preference_routes
 from angarium.services.users.preferences.use_cases import UserPreferences
-from angarium.services.users.settings import UsersSettings
 
 SERVICE = "users"
 MIGRATIONS = "angarium.services.users.migrations"
@@ -70,13 +59,10 @@ class UsersParts:
     may be plain http. `limiter` counts calls by key; `reports` takes what clients change to the audit log.
     """
 
+    runtime: Runtime
     engine: AsyncEngine
     cache: Cache
     authenticator: Authenticator
-    logger: Logger
-    metrics: Metrics
-    clock: Clock
-    identifiers: Identifiers
     passwords: Passwords = field(default_factory=Passwords)
     documents: Documents | None = None
     gateway: ServiceClient | None = None
@@ -102,15 +88,16 @@ class UsersService:
         self.contacts = StoredContacts(
             store=store, documents=parts.documents or EngineDocuments(parts.engine), copies=self.copies
         )
-        changes = Changes(store=store, copies=self.copies, clock=parts.clock, logger=parts.logger)
+        changes = Changes(store=store, copies=self.copies, runtime=parts.runtime)
         self.people = _people(parts, store, changes, self.copies, self.erasures)
-        self.devices = Devices(
-            store=store, changes=changes, clock=parts.clock, identifiers=parts.identifiers, logger=parts.logger
-        )
+        self.devices = Devices(store=store, changes=changes, runtime=parts.runtime)
         self.preferences = UserPreferences(store=store, changes=changes, mandatory=parts.mandatory)
         self.imports = _imports(parts, store, self.copies)
         self.logins = Logins(
-            store=store, passwords=parts.passwords, throttle=LoginThrottle(parts.clock), logger=parts.logger
+            store=store,
+            passwords=parts.passwords,
+            throttle=LoginThrottle(parts.runtime.clock),
+            logger=parts.runtime.logger,
         )
         self.app: FastAPI = self._build_app()
 
@@ -119,12 +106,9 @@ class UsersService:
         return build_app(
             service=SERVICE,
             title="Angarium users",
-            logger=parts.logger,
-            metrics=parts.metrics,
+            runtime=parts.runtime,
             health=_health(parts.engine, parts.cache),
             authenticator=parts.authenticator,
-            clock=parts.clock,
-            identifiers=parts.identifiers,
             limiter=parts.limiter,
             lifespan=self._lifespan,
             routers=self._routers(),
@@ -149,72 +133,18 @@ class UsersService:
     @asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
         reports = self.parts.reports
-        async with Background(logger=self.parts.logger, clock=self.parts.clock) as background:
-            background.start("contact copies", self.copies.run)
+        async with Background(self.parts.runtime) as background:
+            background.start(self.copies.repairs, self.copies.fills)
             if reports is not None:
-                background.start("audit", reports.run)
-            background.start("contact copies of what was read", self.copies.run_fill)
+                background.start(reports.backlog)
             if self.erasures is not None:
-                background.start("erasures", self.erasures.run)
+                background.start(self.erasures)
             try:
                 yield
             finally:
                 await self.imports.close()
         if reports is not None:
-            await reports.hand_on()
-
-
-@asynccontextmanager
-async def compose(settings: UsersSettings, *, logger: Logger, metrics: Metrics) -> AsyncIterator[FastAPI]:
-    """The service as a process of its own, from its settings; closes what it opened. Raises SettingsError."""
-    clock = SystemClock()
-    token = service_token_of(settings)
-    engine = open_engine(
-        settings.users_database_url, pool_size=settings.database_pool, setting="ANGARIUM_USERS_DATABASE_URL"
-    )
-    documents = open_documents(settings.users_database_url, engine, fast_paths=settings.fast)
-    cache = open_cache(settings.cache_url, clock=clock, logger=logger)
-    gateway = ServiceClient(
-        settings.gateway_url,
-        service_token=token,
-        name="gateway",
-        tls=client_context(settings),
-        clock=clock,
-        fast_paths=settings.fast,
-    )
-    limiter = open_limiter(settings.rate_limit, settings.cache_url, clock=clock, logger=logger, metrics=metrics)
-    identifiers = Identifiers(clock)
-    try:
-        parts = UsersParts(
-            engine=engine,
-            cache=cache,
-            authenticator=RemoteAuthenticator(gateway, token, clock),
-            logger=logger,
-            metrics=metrics,
-            clock=clock,
-            identifiers=identifiers,
-            limiter=limiter,
-            reports=ChangeReports(gateway, clock, identifiers, logger),
-            documents=documents,
-            gateway=gateway,
-            links=links_of(settings, token, clock),
-            mandatory=settings.mandatory_categories,
-            fast_paths=settings.fast,
-            allowed=settings.callback_allow,
-        )
-        yield UsersService(parts).app
-    finally:
-        await limiter.close()
-        await gateway.close()
-        await cache.close()
-        await documents.close()
-        await engine.dispose()
-
-
-async def run(settings: UsersSettings, *, logger: Logger, stop: asyncio.Event) -> None:
-    """Serve until `stop` is set, then finish what is under way. Raises SettingsError."""
-    async with compose(settings, logger=logger, metrics=Metrics()) as app:
-        await serve(app, settings=settings, port=settings.port, logger=logger, stop=stop)
+            await run_last_pass(reports.backlog, self.parts.runtime.logger)
 
 
 def _health(engine: AsyncEngine, cache: Cache) -> Health:
@@ -223,15 +153,15 @@ def _health(engine: AsyncEngine, cache: Cache) -> Health:
 
 
 def _copies(parts: UsersParts, store: UserStore) -> ContactCopies:
-    reached = ReachedVersions(parts.gateway, parts.logger) if parts.gateway is not None else None
-    return ContactCopies(store, parts.cache, parts.clock, parts.logger, reached)
+    reached = ReachedVersions(parts.gateway, parts.runtime.logger) if parts.gateway is not None else None
+    return ContactCopies(store, parts.cache, parts.runtime, reached)
 
 
 def _erasures(parts: UsersParts, copies: ContactCopies) -> Erasures | None:
     if parts.gateway is None:
         return None
     pending = PendingErasures(parts.engine)
-    return Erasures(pending, parts.gateway, parts.clock, parts.logger, forget=copies.forget)
+    return Erasures(pending, parts.gateway, parts.runtime, forget=copies.forget)
 
 
 def _people(
@@ -242,12 +172,10 @@ def _people(
         changes=changes,
         copies=copies,
         passwords=parts.passwords,
-        clock=parts.clock,
-        identifiers=parts.identifiers,
-        logger=parts.logger,
+        runtime=parts.runtime,
         mandatory=parts.mandatory,
         allowed=parts.allowed,
-        erased=erasures.hurry if erasures is not None else lambda: None,
+        erased=erasures.wake if erasures is not None else lambda: None,
     )
 
 
@@ -256,9 +184,7 @@ def _imports(parts: UsersParts, store: UserStore, copies: ContactCopies) -> Impo
         store=store,
         jobs=ImportJobs(parts.engine),
         copies=copies,
-        clock=parts.clock,
-        identifiers=parts.identifiers,
-        logger=parts.logger,
+        runtime=parts.runtime,
         mandatory=parts.mandatory,
         allowed=parts.allowed,
     )

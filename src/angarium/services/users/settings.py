@@ -1,19 +1,19 @@
 """The settings of the users service."""
 
-from angarium.platform.settings.settings import (
-    CacheSettings,
-    DirectorySettings,
-    EndpointSettings,
-    Port,
-    PreferenceSettings,
-    RateLimitSettings,
-    UsersDatabaseSettings,
-)
+from pydantic import Field
+
+from angarium.directory.settings import PreferenceSettings, SurroundingsSettings
+from angarium.platform.settings.base import sqlite_in_data_dir
+from angarium.platform.settings.groups import DatabaseSettings, EndpointSettings, Port
 
 
-class UsersSettings(
-    UsersDatabaseSettings, CacheSettings, DirectorySettings, RateLimitSettings, PreferenceSettings, EndpointSettings
-):
+class UsersDatabaseSettings(DatabaseSettings):
+    """The users service's database."""
+
+    users_database_url: str = Field(default_factory=sqlite_in_data_dir("users"), repr=False)
+
+
+class UsersSettings(UsersDatabaseSettings, SurroundingsSettings, PreferenceSettings, EndpointSettings):
     """The users service's settings."""
 
     port: Port = 8001

@@ -21,6 +21,7 @@ from angarium.platform.telemetry.logging import make_logger
 from angarium.platform.telemetry.metrics import Metrics
 from tests.support.clock import ManualClock
 from tests.support.migrated import upgraded
+from tests.support.runtime import a_runtime
 
 ID = provider_id_of(Channel.EMAIL, "smtp")
 UNREACHABLE = Retry("cannot connect", unreachable=True)
@@ -44,9 +45,9 @@ class Workers:
             [Kept(configured, breaker)],
             store=self.store,
             worker=f"host:{len(self.keepers)}",
-            clock=self.clock,
-            metrics=self.metrics,
-            logger=make_logger("test", level="info", stream=self.log),
+            runtime=a_runtime(
+                clock=self.clock, metrics=self.metrics, logger=make_logger("test", level="info", stream=self.log)
+            ),
         )
         self.breakers.append(breaker)
         self.keepers.append(keeper)

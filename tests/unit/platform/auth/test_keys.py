@@ -13,7 +13,7 @@ from angarium.platform.auth.caller import Caller
 from angarium.platform.auth.credentials import credentials_of
 from angarium.platform.auth.keys import hash_key, new_api_key
 from angarium.platform.auth.service_token import ServiceTokens, caller_headers, service_token_of, shared_service_token
-from angarium.platform.settings.settings import DirectorySettings
+from angarium.platform.settings.settings import ServiceTokenSettings
 
 
 @pytest.mark.parametrize("kind", ["live", "test"])
@@ -113,12 +113,12 @@ def test_without_a_token_configured_none_is_good(configured: str | None) -> None
 
 
 def test_the_configured_token_is_taken(tmp_path: Path) -> None:
-    assert service_token_of(DirectorySettings(service_token="configured", data_dir=tmp_path)) == "configured"
+    assert service_token_of(ServiceTokenSettings(service_token="configured", data_dir=tmp_path)) == "configured"
     assert not list(tmp_path.iterdir())
 
 
 async def test_processes_of_one_folder_share_a_token(tmp_path: Path) -> None:
-    settings = DirectorySettings(data_dir=tmp_path / "data")
+    settings = ServiceTokenSettings(data_dir=tmp_path / "data")
     tokens = await asyncio.gather(*(asyncio.to_thread(service_token_of, settings) for _ in range(20)))
     assert len(set(tokens)) == 1
     assert len(tokens[0]) == 64

@@ -21,11 +21,11 @@ from angarium.platform.auth.service_token import ServiceTokens
 from angarium.platform.http.frame.app import build_app
 from angarium.platform.http.frame.dependencies import Page, authenticated, requires, service_only
 from angarium.platform.http.frame.health import Health
-from angarium.platform.identifiers import Identifiers
 from angarium.platform.telemetry.correlation import current_correlation_id, current_traceparent
 from angarium.platform.telemetry.logging import make_logger
 from angarium.platform.telemetry.metrics import Metrics
 from tests.support.clock import ManualClock
+from tests.support.runtime import a_runtime
 
 TOKEN = "service-token"
 
@@ -144,12 +144,9 @@ def build(log: io.StringIO, metrics: Metrics) -> Build:
         parts: dict[str, Any] = {
             "service": "things",
             "title": "Things <b>",
-            "logger": make_logger("things", stream=log),
-            "metrics": metrics,
+            "runtime": a_runtime(clock=clock, logger=make_logger("things", stream=log), metrics=metrics),
             "health": Health("things", "0.1.0", {}),
             "authenticator": KeyRing(),
-            "clock": clock,
-            "identifiers": Identifiers(clock),
             "body_limits": {"/api/v1/raw/echo": 1024 * 1024, "/api/v1/things": 256 * 1024},
             "raw_bodies": ("/api/v1/raw",),
             "routers": [router],

@@ -1,6 +1,5 @@
 """What clients change directly at a service reaches the audit log."""
 
-import io
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -16,9 +15,8 @@ from angarium.directory.gateway.reporting import ChangeReports, ReportingMiddlew
 from angarium.platform.auth.caller import Caller
 from angarium.platform.http.client.client import ServiceClient
 from angarium.platform.http.frame.dependencies import CALLER_KEY
-from angarium.platform.identifiers import Identifiers
-from angarium.platform.telemetry.logging import make_logger
 from tests.support.clock import ManualClock
+from tests.support.runtime import a_runtime
 
 CALLER = Caller("acme", "shop", frozenset())
 
@@ -51,7 +49,7 @@ async def reports(gateway: Gateway) -> AsyncIterator[ChangeReports]:
     transport = httpx2.MockTransport(gateway)
     client = ServiceClient("http://gateway", service_token="t", name="gateway", transport=transport)
     clock = ManualClock()
-    yield ChangeReports(client, clock, Identifiers(clock), make_logger("test", level="error", stream=io.StringIO()))
+    yield ChangeReports(client, a_runtime(clock=clock))
     await client.close()
 
 
@@ -73,8 +71,8 @@ async def client(reports: ChangeReports) -> AsyncIterator[httpx2.AsyncClient]:
 
 async def test_a_change_is_reported_once(client: httpx2.AsyncClient, reports: ChangeReports, gateway: Gateway) -> None:
     await client.post("/users?status=201", json={})
-    assert await reports.hand_on()
-    assert await reports.hand_on()
+    assert await reports.backlog.flush()
+    assert await reports.backlog.flush()
     [report] = gateway.taken
     told = {name: report[name] for name in ("tenant", "actor", "action", "object", "address")}
     assert told == {
@@ -92,7 +90,7 @@ async def test_nothing_else_is_reported(client: httpx2.AsyncClient, reports: Cha
     await client.patch("/users/7f9c", headers={"x-service-token": "t"})
     await client.patch("/users/7f9c", headers={"x-stranger": "yes"})
     await client.post("/templates/welcome/preview")
-    assert await reports.hand_on()
+    assert await reports.backlog.flush()
     assert gateway.taken == []
 
 
@@ -102,10 +100,10 @@ async def test_reports_wait_while_the_gateway_is_away(
     gateway.status = 503
     for number in range(3):
         await client.delete(f"/users/{number}")
-    assert not await reports.hand_on()
+    assert not await reports.backlog.flush()
     gateway.status = 200
     monkeypatch.setattr(reporting, "REPORT_LIMIT", 2)
-    assert await reports.hand_on()
+    assert await reports.backlog.flush()
     assert [report["object"] for report in gateway.taken] == ["0", "1", "2"]
     assert len({report["id"] for report in gateway.taken}) == 3
 
@@ -116,5 +114,5 @@ async def test_a_report_that_is_refused_takes_no_other_along(
     gateway.refused = "bad"
     for user in ("1", "bad", "2"):
         await client.patch(f"/users/{user}", json={})
-    assert await reports.hand_on()
+    assert await reports.backlog.flush()
     assert [report["object"] for report in gateway.taken] == ["1", "2"]

@@ -7,22 +7,16 @@ import pytest
 
 from angarium.contracts.errors import SettingsError
 from angarium.contracts.statuses import Channel
-from angarium.platform.settings.settings import (
-    AuthSettings,
-    BrokerSettings,
-    CacheSettings,
-    CallbackSettings,
-    DirectorySettings,
-    MailboxSettings,
-    NotificationsDatabaseSettings,
-    ProviderSettings,
-    RetentionSettings,
-)
+from angarium.delivery.settings import ProviderSettings
+from angarium.directory.settings import DirectorySettings
+from angarium.notifications.settings import NotificationsDatabaseSettings, QueueSettings, RetentionSettings
+from angarium.platform.settings.settings import AuthSettings, CacheSettings, CallbackSettings
+from angarium.services.gateway.settings import MailboxSettings
 
 
 class Everything(
     NotificationsDatabaseSettings,
-    BrokerSettings,
+    QueueSettings,
     CacheSettings,
     DirectorySettings,
     AuthSettings,

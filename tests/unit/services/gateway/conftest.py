@@ -30,7 +30,6 @@ from angarium.platform.cache.memory import MemoryCache
 from angarium.platform.clock import SystemClock
 from angarium.platform.database.engine import open_engine
 from angarium.platform.http.client.client import ServiceClient
-from angarium.platform.identifiers import Identifiers
 from angarium.platform.settings.settings import AuthSettings
 from angarium.platform.telemetry.logging import Logger, make_logger
 from angarium.platform.telemetry.metrics import Metrics
@@ -38,6 +37,7 @@ from angarium.services.gateway.accepting.acceptance import AcceptanceRules
 from angarium.services.gateway.app import Gateway
 from angarium.services.gateway.parts import GatewayParts
 from tests.support.migrated import upgraded
+from tests.support.runtime import a_runtime
 from tests.unit.services.gateway.directory import MemoryContacts, MemoryTemplates
 from tests.unit.services.gateway.scripted_service import Upstream
 
@@ -139,6 +139,7 @@ async def build_world(stack: AsyncExitStack, url: str, broker: Broker, enabled: 
     contacts, templates = MemoryContacts(), MemoryTemplates()
     templates.add("welcome", required=["name"], category="account")
     parts = GatewayParts(
+        runtime=a_runtime(clock=clock, logger=make_logger("gateway", format="json", stream=log)),
         store=store,
         reader=reader,
         engine=engine,
@@ -154,10 +155,6 @@ async def build_world(stack: AsyncExitStack, url: str, broker: Broker, enabled: 
         service_token=SERVICE_TOKEN,
         auth="on",
         rules=AcceptanceRules(channels=enabled),
-        logger=make_logger("gateway", format="json", stream=log),
-        metrics=Metrics(),
-        clock=clock,
-        identifiers=Identifiers(clock),
     )
     gateway = Gateway(parts)
     stack.push_async_callback(gateway.drain)
@@ -174,8 +171,8 @@ async def build_world(stack: AsyncExitStack, url: str, broker: Broker, enabled: 
         templates=templates,
         users=users,
         template_service=template_service,
-        metrics=parts.metrics,
-        logger=parts.logger,
+        metrics=parts.runtime.metrics,
+        logger=parts.runtime.logger,
         log=log,
         count_letters=reader.count_letters,
         user_id=contacts.add(),

@@ -9,9 +9,9 @@ import pytest
 from angarium.contracts.messages import work_queue
 from angarium.contracts.statuses import Channel
 from angarium.platform.broker.opening import open_broker
-from angarium.platform.clock import SystemClock
 from angarium.platform.lifecycle import Background
 from angarium.platform.telemetry.logging import make_logger
+from tests.support.runtime import a_runtime
 from tests.support.servers import PostgreSQL, RabbitMQ
 from tests.support.wait import until
 from tests.unit.services.gateway.conftest import PATH, World, build_world
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.distributed
 @pytest.fixture
 async def world(postgresql_url: str, rabbitmq_url: str) -> AsyncIterator[World]:
     async with AsyncExitStack() as stack:
-        broker = open_broker(rabbitmq_url, clock=SystemClock(), logger=make_logger("gateway", level="error"))
+        broker = open_broker(rabbitmq_url, a_runtime(logger=make_logger("gateway", level="error")), stack)
         stack.push_async_callback(broker.close)
         yield await build_world(stack, postgresql_url, broker, frozenset(Channel))
 
@@ -36,7 +36,7 @@ async def test_202s_flow_while_the_broker_is_down_and_are_published_when_it_is_b
     world: World, rabbitmq: RabbitMQ
 ) -> None:
     await rabbitmq.stop()
-    async with Background(logger=world.logger, clock=SystemClock()) as background:
+    async with Background(world.gateway.parts.runtime) as background:
         world.gateway.start(background)
         answers = await asyncio.gather(*(world.send(request_id=f"r-{n}") for n in range(100)))
         assert {answer.status_code for answer in answers} == {202}
@@ -92,7 +92,7 @@ async def test_the_janitor_tidies_a_real_queue(world: World) -> None:
         return await queued(world) == 4
 
     await until(all_queued, timeout=10)
-    assert await janitor(world).tidy_once() == 2
+    assert await janitor(world).tidy() == 2
 
     async def two_left() -> bool:
         return await queued(world) == 2

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from prometheus_client import Gauge
 
+from angarium.contracts.errors import Transient
 from angarium.notifications.store.waiting import WaitingWork
 from angarium.notifications.topology import build_topology
 from angarium.platform.broker.memory.broker import MemoryBroker
@@ -52,14 +53,13 @@ async def test_the_documentation_shows_the_bodies_of_the_direct_paths(world: Wor
 
 async def test_the_topology_is_declared_as_soon_as_the_broker_is_there(world: World) -> None:
     broker = MemoryBroker(SystemClock())
-    keeper = TopologyKeeper(
-        broker=broker, topology=build_topology(retry_delays=()), clock=SystemClock(), logger=world.logger
-    )
+    keeper = TopologyKeeper(broker=broker, topology=build_topology(retry_delays=()), logger=world.logger)
     assert not await broker.ready()
-    assert await keeper.declare_once()
+    await keeper.once()
     assert await broker.ready()
     await broker.close()
-    assert not await keeper.declare_once()
+    with pytest.raises(Transient):
+        await keeper.once()
 
 
 async def test_gauges_show_queues_outbox_and_letters(world: World) -> None:
@@ -70,10 +70,9 @@ async def test_gauges_show_queues_outbox_and_letters(world: World) -> None:
         count_letters=world.count_letters,
         oldest_work=WaitingWork(world.engine).oldest,
         broker=world.broker,
-        metrics=world.metrics,
-        clock=SystemClock(),
+        runtime=world.gateway.parts.runtime,
     )
-    await gauges.refresh()
+    await gauges.once()
     age = world.metrics.queue_oldest_age_seconds
     assert 0 < value_of(age.labels("email.queue")) < 60
     assert value_of(age.labels("sms.queue")) == 0

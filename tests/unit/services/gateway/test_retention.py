@@ -18,12 +18,12 @@ from angarium.notifications.store.schema import MIGRATIONS, notifications
 from angarium.platform.clock import SystemClock
 from angarium.platform.database.engine import open_engine, reading, writing
 from angarium.platform.database.turns import alone
-from angarium.platform.telemetry.logging import make_logger
 from angarium.platform.telemetry.metrics import Metrics
 from angarium.services.gateway.retention import TURN, WHOLE_EVERY, Periods, RetentionKeeper
 from tests.conformance.store.backends import OUTBOX_LEASE, notification
 from tests.support.clock import ManualClock
 from tests.support.migrated import upgraded
+from tests.support.runtime import a_runtime
 
 DAY = timedelta(days=1)
 
@@ -49,9 +49,7 @@ class _Kept:
             engine=engine,
             retention=Retention(engine, self.clock),
             periods=periods,
-            metrics=self.metrics,
-            clock=self.clock,
-            logger=make_logger("gateway", format="json"),
+            runtime=a_runtime(clock=self.clock, metrics=self.metrics),
         )
 
     async def sent(self, age: timedelta, number: int = 1) -> list[UUID]:
@@ -109,7 +107,7 @@ async def test_one_pass_deletes_and_redacts_by_their_periods(url: str, stack: As
     kept = await _open(url, stack, Periods(prune=90 * DAY, redact=30 * DAY))
     young, middle = await kept.sent(DAY), await kept.sent(40 * DAY)
     await kept.sent(91 * DAY, 3)
-    assert await kept.keeper.once()
+    assert await kept.keeper.pass_over()
     assert await kept.left() == {*young, *middle}
     assert await kept.redacted() == 1
     assert (kept.counted("prune"), kept.counted("redact")) == (3, 1)
@@ -118,7 +116,7 @@ async def test_one_pass_deletes_and_redacts_by_their_periods(url: str, stack: As
 async def test_only_what_is_set_is_done(url: str, stack: AsyncExitStack) -> None:
     kept = await _open(url, stack, Periods(redact=30 * DAY))
     old = await kept.sent(400 * DAY)
-    await kept.keeper.once()
+    await kept.keeper.pass_over()
     assert await kept.left() == set(old)
     assert await kept.redacted() == 1
 
@@ -126,7 +124,7 @@ async def test_only_what_is_set_is_done(url: str, stack: AsyncExitStack) -> None
 async def test_it_rests_after_each_piece(url: str, stack: AsyncExitStack) -> None:
     kept = await _open(url, stack, Periods(prune=90 * DAY))
     await kept.sent(91 * DAY, 1200)
-    await kept.keeper.once()
+    await kept.keeper.pass_over()
     assert len(kept.clock.slept) == 3
     assert min(kept.clock.slept) > 0
 
@@ -141,9 +139,9 @@ async def test_one_gateway_at_a_time(stack: AsyncExitStack, request: pytest.Fixt
     stack.push_async_callback(other.dispose)
     async with alone(other, TURN) as mine:
         assert mine
-        assert not await kept.keeper.once()
+        assert not await kept.keeper.pass_over()
         assert await kept.left() == set(old)
-    assert await kept.keeper.once()
+    assert await kept.keeper.pass_over()
     assert await kept.left() == set()
     async with alone(other, TURN) as mine:
         assert mine, "given back"
@@ -186,15 +184,13 @@ async def test_most_passes_begin_near_the_last_ones_end_and_one_a_day_looks_at_a
         engine=engine,
         retention=_Asked(engine, clock),
         periods=Periods(redact=DAY),
-        metrics=Metrics(),
-        clock=clock,
-        logger=make_logger("gateway", format="json"),
+        runtime=a_runtime(clock=clock),
     )
     begun = clock.now()
-    await keeper.once()
-    await keeper.once()
+    await keeper.pass_over()
+    await keeper.pass_over()
     await clock.advance(WHOLE_EVERY.total_seconds())
-    await keeper.once()
+    await keeper.pass_over()
     assert asked == [None, begun - DAY - timedelta(hours=1), None]
     await engine.dispose()
 

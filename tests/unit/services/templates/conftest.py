@@ -1,6 +1,5 @@
 """The templates service over each database, and those who may call it."""
 
-import io
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
@@ -14,12 +13,10 @@ from angarium.platform.auth.service_token import ServiceTokens
 from angarium.platform.cache.memory import MemoryCache
 from angarium.platform.clock import SystemClock
 from angarium.platform.database.engine import open_engine
-from angarium.platform.identifiers import Identifiers
-from angarium.platform.telemetry.logging import make_logger
-from angarium.platform.telemetry.metrics import Metrics
 from angarium.services.templates.app import MIGRATIONS, TemplatesParts, TemplatesService
 from tests.support.compiling import InThread
 from tests.support.migrated import upgraded
+from tests.support.runtime import a_runtime
 
 KEYS: Mapping[str, Caller] = {
     "admin": Caller("default", "admin", frozenset({Scope.ADMIN})),
@@ -60,13 +57,10 @@ async def client(
     await upgraded(engine, MIGRATIONS)
     clock = SystemClock()
     parts = TemplatesParts(
+        runtime=a_runtime(clock=clock),
         engine=engine,
         cache=cache,
         authenticator=Keys(),
-        logger=make_logger("templates", level="info", format="json", log_dir=None, stream=io.StringIO()),
-        metrics=Metrics(),
-        clock=clock,
-        identifiers=Identifiers(clock),
         compiling=InThread(),
     )
     transport = httpx2.ASGITransport(app=TemplatesService(parts).app)

@@ -21,13 +21,12 @@ from angarium.platform.clock import SystemClock
 from angarium.platform.database.engine import open_engine, writing
 from angarium.platform.http.client.client import ServiceClient
 from angarium.platform.http.server.switchboard import Switchboard
-from angarium.platform.identifiers import Identifiers
 from angarium.platform.telemetry.logging import make_logger
-from angarium.platform.telemetry.metrics import Metrics
 from angarium.services.users.app import MIGRATIONS, UsersParts, UsersService
 from angarium.services.users.people.passwords import Passwords
 from angarium.services.users.schema import SCHEMAS
 from tests.support.migrated import upgraded
+from tests.support.runtime import a_runtime
 from tests.support.servers import PostgreSQL
 
 TOKEN = "a-service-token-of-the-tests"
@@ -105,13 +104,10 @@ def build() -> Callable[[AsyncEngine, Cache], Users]:
         )
         log = io.StringIO()
         parts = UsersParts(
+            runtime=a_runtime(clock=clock, logger=make_logger("users", level="debug", stream=log, format="json")),
             engine=engine,
             cache=cache,
             authenticator=RemoteAuthenticator(gateway, TOKEN, clock),
-            logger=make_logger("users", level="debug", stream=log, format="json"),
-            metrics=Metrics(),
-            clock=clock,
-            identifiers=Identifiers(clock),
             links=PreferenceLinks(TOKEN, clock),
             mandatory=("security",),
             passwords=Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)),

@@ -18,7 +18,6 @@ from starlette.types import Receive, Scope, Send
 from angarium import __version__
 from angarium.contracts.errors import Rejected, ServiceUnavailable, Transient, ValidationFailed
 from angarium.platform.auth.caller import Authenticator
-from angarium.platform.clock import Clock
 from angarium.platform.http.budget import BodyBudget
 from angarium.platform.http.frame.answers import refuse, rejection_of
 from angarium.platform.http.frame.bodies import BodyRules
@@ -38,10 +37,9 @@ from angarium.platform.http.frame.openapi import DocumentedApp, operation_id
 from angarium.platform.http.frame.rate_limit import RateLimitMiddleware
 from angarium.platform.http.frame.validation import details_of
 from angarium.platform.http.pages.docs import docs_routes
-from angarium.platform.identifiers import Identifiers
 from angarium.platform.rate_limit.limiter import RateLimiter
+from angarium.platform.runtime import Runtime
 from angarium.platform.telemetry.logging import Logger
-from angarium.platform.telemetry.metrics import Metrics
 
 _NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "operation_spans": False}
 """The framework's own measurement of requests is left out: ours counts them, and each look whether it is on costs."""
@@ -66,12 +64,9 @@ def build_app(
     *,
     service: str,
     title: str,
-    logger: Logger,
-    metrics: Metrics,
+    runtime: Runtime,
     health: Health,
     authenticator: Authenticator,
-    clock: Clock,
-    identifiers: Identifiers,
     limiter: RateLimiter | None = None,
     lifespan: Lifespan | None = None,
     body_limits: Mapping[str, int] | None = None,
@@ -92,6 +87,7 @@ def build_app(
     Routes are declared without a last slash; both forms are served. `app.state` holds `authenticator`, `clock`,
     `identifiers`, `logger` and `metrics`.
     """
+    clock, identifiers, logger, metrics = runtime.clock, runtime.identifiers, runtime.logger, runtime.metrics
     rules = BodyRules(body_limits or {}, raw_bodies)
     budget = BodyBudget()
     meter = RequestMeter(service, metrics)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from angarium.contracts.errors import Transient
 from angarium.contracts.messages import light_key, light_queue, work_queue
 from angarium.contracts.notifications import URGENT_PRIORITY
 from angarium.contracts.statuses import Channel
@@ -17,6 +16,7 @@ from angarium.notifications.messages import work_message
 from angarium.notifications.model import NewNotification, OutboxMessage
 from angarium.platform.broker.port import Broker
 from angarium.platform.clock import Clock
+from angarium.platform.loop import Loop
 
 CROWDED = 500
 """Messages waiting in a lane from which on tenants are told apart."""
@@ -27,8 +27,6 @@ SPENT = ALLOWANCE // 2
 REFILL = 50.0
 """Of the allowance that come back in a second, while the light lane itself is short."""
 SHORT = 100
-LOOK = 0.25
-"""Seconds between looks at the lanes, while there is anything to see."""
 _TENANTS = 10_000
 
 
@@ -47,10 +45,15 @@ class _Allowance:
     at: float
 
 
-class FairLanes:
-    """One for a process: each counts what it has published itself, and measures what all have."""
+class FairLanes(Loop):
+    """One for a process: each counts what it has published itself, and measures what all have: that is its loop."""
+
+    name = "lanes"
+    pause = 0.25
+    longest_back_off = 1.0
 
     def __init__(self, broker: Broker, clock: Clock) -> None:
+        super().__init__()
         self._broker = broker
         self._clock = clock
         self._lanes = {channel: _Lane() for channel in Channel}
@@ -61,25 +64,17 @@ class FairLanes:
         now = self._clock.monotonic()
         return [self._message(new, now) for new in created]
 
-    async def run(self) -> None:
-        """Look for ever; what the broker cannot say now is as it was."""
-        while True:
-            await self._clock.sleep(LOOK)
-            await self.look()
-
-    async def look(self) -> None:
-        """Measure the lanes in which there was anything."""
+    async def once(self) -> bool:
+        """Measure the lanes in which there was anything. Raises Transient; then they are taken to be as they were."""
         stirred = [channel for channel, lane in self._lanes.items() if lane.stirred]
-        try:
-            stats = await self._broker.stats(
-                [name(channel) for channel in stirred for name in (work_queue, light_queue)]
-            )
-        except Transient:
-            return
+        if not stirred:
+            return False
+        stats = await self._broker.stats([name(channel) for channel in stirred for name in (work_queue, light_queue)])
         for channel, ordinary, light in zip(stirred, stats[::2], stats[1::2], strict=True):
             lane = self._lanes[channel]
             lane.ordinary, lane.light = ordinary.messages, light.messages
             lane.stirred = bool(lane.ordinary or lane.light)
+        return False
 
     def _message(self, new: NewNotification, now: float) -> OutboxMessage:
         message = work_message(new)

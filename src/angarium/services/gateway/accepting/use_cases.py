@@ -13,10 +13,7 @@ from angarium.notifications.model import Acceptance, AcceptOutcome, NewNotificat
 from angarium.notifications.publisher import OutboxPublisher
 from angarium.notifications.store.port import NotificationStore
 from angarium.platform.batching import GroupCommit
-from angarium.platform.clock import Clock
-from angarium.platform.identifiers import Identifiers
-from angarium.platform.telemetry.logging import Logger
-from angarium.platform.telemetry.metrics import Metrics
+from angarium.platform.runtime import Runtime
 from angarium.services.gateway.accepting.acceptance import AcceptanceRules, Accepted, FindPrior, Origin, Verdict
 from angarium.services.gateway.accepting.admission import admit, check_against_template
 from angarium.services.gateway.accepting.candidate import Candidate, check_alone
@@ -38,10 +35,7 @@ class AcceptorParts:
     contacts: Contacts
     templates: Templates
     find_prior: FindPrior
-    clock: Clock
-    identifiers: Identifiers
-    logger: Logger
-    metrics: Metrics
+    runtime: Runtime
     rules: AcceptanceRules
     lanes: FairLanes
     fast_paths: bool = True
@@ -68,6 +62,8 @@ class Acceptor:
 
     def __init__(self, parts: AcceptorParts) -> None:
         self._parts = parts
+        self._clock, self._identifiers = parts.runtime.clock, parts.runtime.identifiers
+        self._logger, self._metrics = parts.runtime.logger, parts.runtime.metrics
         self._look_up = LookUp(parts.contacts, parts.templates, fast_paths=parts.fast_paths)
         self._commit = GroupCommit(self._flush, limit=BATCH, flushers=FLUSHERS, patience=PATIENCE)
         self._publishing: set[asyncio.Task[int]] = set()
@@ -101,7 +97,7 @@ class Acceptor:
         rules = self._parts.rules
         try:
             item.candidate = Candidate.of(request, self._make_request_id)
-            now = self._parts.clock.now()
+            now = self._clock.now()
             allowed = rules.callback_allow if rules.callbacks else None
             check_alone(item.candidate, enabled=rules.channels, allowed=allowed, now=now, plain=rules.callback_allow)
         except Rejected as refusal:
@@ -109,7 +105,7 @@ class Acceptor:
         return item
 
     def _make_request_id(self) -> str:
-        return str(self._parts.identifiers.new())
+        return str(self._identifiers.new())
 
     async def _admit(self, origin: Origin, items: Sequence[_Item]) -> None:
         if not items:
@@ -126,7 +122,7 @@ class Acceptor:
         contact = found.contact(candidate.request)
         template = found.template(candidate.request)
         check_against_template(candidate, template)
-        identifier = self._parts.identifiers.new()
+        identifier = self._identifiers.new()
         return admit(candidate, identifier=identifier, origin=origin, contact=contact, template=template)
 
     async def _make_durable(self, origin: Origin, items: Sequence[_Item]) -> None:
@@ -152,7 +148,7 @@ class Acceptor:
         ]
         self._publish([new for new, acceptance in created if acceptance.status is Status.PENDING])
         for channel, count in Counter(new.channel for new, _ in created).items():
-            self._parts.metrics.notifications_accepted_total.labels(channel).inc(count)
+            self._metrics.notifications_accepted_total.labels(channel).inc(count)
         for new, acceptance in created:
             self._tell(new, acceptance)
         return acceptances
@@ -165,7 +161,7 @@ class Acceptor:
             task.add_done_callback(self._publishing.discard)
 
     def _tell(self, new: NewNotification, acceptance: Acceptance) -> None:
-        self._parts.logger.info(
+        self._logger.info(
             "notification.accepted",
             notification_id=new.id,
             tenant=new.tenant,

@@ -4,23 +4,24 @@ from collections.abc import Sequence
 
 from angarium.contracts.errors import Transient
 from angarium.platform.backlog import Backlog
-from angarium.platform.clock import Clock
-from angarium.platform.identifiers import Identifiers
-from angarium.platform.telemetry.logging import Logger
+from angarium.platform.runtime import Runtime
 from angarium.services.gateway.audit.store import Actor, AuditStore, Entry
 
-RETRY_SECONDS = 1.0
+LONGEST_BACK_OFF_SECONDS = 1.0
 
 
 class AuditLog:
-    """Writes entries, alone or in the transaction of the change they tell of."""
+    """Writes entries, alone or in the transaction of the change they tell of.
 
-    def __init__(self, store: AuditStore, clock: Clock, identifiers: Identifiers, logger: Logger) -> None:
+    `backlog` holds those that the database did not take; it is a loop.
+    """
+
+    def __init__(self, store: AuditStore, runtime: Runtime) -> None:
         self._store = store
-        self._clock = clock
-        self._identifiers = identifiers
-        self._logger = logger
-        self._backlog = Backlog(self._write_held, lost=self._lost, clock=clock, pause=RETRY_SECONDS)
+        self._clock = runtime.clock
+        self._identifiers = runtime.identifiers
+        self._logger = runtime.logger
+        self.backlog = Backlog("audit", self._write_held, lost=self._lost, longest_back_off=LONGEST_BACK_OFF_SECONDS)
 
     def entry(self, actor: Actor, action: str, subject: object) -> Entry:
         """An entry as of now."""
@@ -40,22 +41,10 @@ class AuditLog:
         try:
             await self.write(entry)
         except Transient:
-            self._backlog.add(entry)
-
-    async def run(self) -> None:
-        """Write what could not be written at once, until cancelled."""
-        await self._backlog.run()
-
-    async def flush(self) -> bool:
-        """Try once to write what is held; whether all of it was written."""
-        return await self._backlog.flush()
+            self.backlog.add(entry)
 
     async def _write_held(self, entries: Sequence[Entry]) -> None:
-        try:
-            await self.write_many(entries)
-        except Transient as error:
-            self._logger.warning("audit.waits", error=type(error).__name__, entries=len(entries))
-            raise
+        await self.write_many(entries)
 
     def _lost(self, entry: Entry) -> None:
         self._logger.error("audit.lost", actor=entry.actor.caller.identity, action=entry.action, object=entry.subject)

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 from angarium.contracts.errors import Transient
 from angarium.platform.batching import GroupCommit
-from angarium.platform.clock import Clock
-from angarium.platform.telemetry.logging import Logger
+from angarium.platform.loop import Loop
+from angarium.platform.runtime import Runtime
 from angarium.services.gateway.callbacks.model import Answer, Attempted, Callback, State
 from angarium.services.gateway.callbacks.schedule import SCHEDULE, next_wait
 from angarium.services.gateway.callbacks.sending import CallbackSender
@@ -24,71 +24,55 @@ REMEMBERED = 10_000
 """Hosts whose failures are counted."""
 LEASE = timedelta(seconds=60)
 """Longer than an attempt and its recording can take."""
-PAUSE = 0.25
-"""Seconds between two looks when nothing is due."""
 DRAIN = 3.0
 """Seconds that attempts under way have at the end of the process; what is cut off is attempted again."""
 _GONE = 410
 
 
-class CallbackDispatcher:
+class CallbackDispatcher(Loop):
     """Any number may run at once: each callback is leased to one of them at a time."""
+
+    name = "callbacks"
+    pause = 0.25
 
     def __init__(
         self,
         *,
         store: CallbackStore,
         sender: CallbackSender,
-        clock: Clock,
-        logger: Logger,
+        runtime: Runtime,
         schedule: Sequence[timedelta] = SCHEDULE,
     ) -> None:
+        super().__init__()
         self._store = store
         self._sender = sender
-        self._clock = clock
-        self._logger = logger
+        self._clock = runtime.clock
+        self._logger = runtime.logger
         self._schedule = schedule
         self._under_way: Counter[str] = Counter()
         self._failures: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._room = asyncio.Event()
         self._records: GroupCommit[Attempted, bool] = GroupCommit(self._record, limit=100, flushers=1)
 
-    async def run(self) -> None:
-        """Deliver for ever. Raises what the store raises; whoever runs it starts it again."""
-        while True:
-            self._room.clear()
-            if not await self.deliver_due():
-                await self._wait()
-
-    async def deliver_due(self) -> int:
-        """Start an attempt at each that is due and has room; how many."""
+    async def once(self) -> bool:
+        """Start an attempt at each that is due and has room; whether there was any. Raises what the store raises."""
         room = AT_ONCE - len(self._tasks)
         if room <= 0:
-            return 0
+            return False
         crowded = [origin for origin in self._under_way if self._room_for(origin) <= 0]
         leased = await self._store.lease(room, lease=LEASE, room_for=self._room_for, crowded=crowded)
         for callback in leased:
             self._start(callback)
-        return len(leased)
+        return bool(leased)
 
     async def drain(self) -> None:
-        """Let attempts under way end; what does not in time is left to its lease. Call once `run` has ended."""
+        """Let attempts under way end; what does not in time is left to its lease. Call once the loop has ended."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=DRAIN)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._records.drain()
-
-    async def _wait(self) -> None:
-        """Until an attempt ends, or it is time to look again."""
-        waits = [asyncio.ensure_future(self._room.wait()), asyncio.ensure_future(self._clock.sleep(PAUSE))]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
 
     def _room_for(self, origin: str) -> int:
         most = AT_ONCE_TO_AN_AILING_HOST if self._failures[origin] >= AILING else AT_ONCE_TO_A_HOST
@@ -126,7 +110,7 @@ class CallbackDispatcher:
         self._under_way[origin] -= 1
         if not self._under_way[origin]:
             del self._under_way[origin]
-        self._room.set()
+        self.wake()  # there is room
 
     def _remember(self, origin: str, *, failed: bool) -> None:
         if not failed:

@@ -6,16 +6,13 @@ from uuid import UUID
 
 import msgspec
 
-from angarium.contracts.errors import Transient
 from angarium.contracts.messages import FAILED_KEY, FAILED_QUEUE, WORK_EXCHANGE
 from angarium.notifications.messages import carried_headers
 from angarium.notifications.store.port import NotificationStore
 from angarium.platform.broker.port import Broker, Consumer, Delivery, Outgoing
-from angarium.platform.clock import Clock
-from angarium.platform.telemetry.logging import Logger
+from angarium.platform.loop import Loop
+from angarium.platform.runtime import Runtime
 
-PAUSE = 15.0
-"""Seconds between looks: a letter that left the list leaves the queue within a minute."""
 HOLD = 10_000
 """Messages that one pass holds back at once; a longer queue is turned over instead."""
 BATCH = 500
@@ -27,12 +24,16 @@ class _Letter(msgspec.Struct):
     id: UUID
 
 
-class Janitor:
+class Janitor(Loop):
     """Any number may run at once: a message is with one of them at a time, and the list decides.
 
     A look is cheap: only when the queue is longer than the list are messages taken and judged. Messages
     that are no letters (put there by others) stay.
     """
+
+    name = "janitor"
+    pause = 15.0
+    """A letter that left the list leaves the queue within a minute."""
 
     def __init__(
         self,
@@ -40,26 +41,21 @@ class Janitor:
         store: NotificationStore,
         count_letters: Callable[[], Awaitable[int]],
         broker: Broker,
-        clock: Clock,
-        logger: Logger,
+        runtime: Runtime,
     ) -> None:
+        super().__init__()
         self._store = store
         self._count_letters = count_letters
         self._broker = broker
-        self._clock = clock
-        self._logger = logger
+        self._logger = runtime.logger
         self._surplus = 0
 
-    async def run(self) -> None:
-        """Tidy for ever; what broker or store cannot do now is done later."""
-        while True:
-            await self._clock.sleep(PAUSE)
-            try:
-                await self.tidy_once()
-            except Transient as error:
-                self._logger.warning("janitor.interrupted", error=type(error).__name__)
+    async def once(self) -> bool:
+        """Tidy. Raises Transient when broker or store does not answer."""
+        await self.tidy()
+        return False
 
-    async def tidy_once(self) -> int:
+    async def tidy(self) -> int:
         """How many messages were taken out. Raises Transient when broker or store does not answer."""
         [stats] = await self._broker.stats([FAILED_QUEUE])
         listed = await self._count_letters()

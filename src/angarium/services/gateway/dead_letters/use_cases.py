@@ -8,8 +8,7 @@ from angarium.contracts.dead_letters import DeadLetterFilter, ReplayRequest, Rep
 from angarium.contracts.errors import Transient
 from angarium.notifications.store.port import NotificationStore
 from angarium.notifications.store.reader import NotificationReader
-from angarium.platform.clock import Clock
-from angarium.platform.telemetry.logging import Logger
+from angarium.platform.runtime import Runtime
 from angarium.services.gateway.audit.log import AuditLog
 from angarium.services.gateway.audit.store import Actor
 
@@ -24,13 +23,13 @@ class Replays:
     """Each letter is replayed once, however many ask for it at the same time: the store decides."""
 
     def __init__(
-        self, *, store: NotificationStore, reader: NotificationReader, audit: AuditLog, clock: Clock, logger: Logger
+        self, *, store: NotificationStore, reader: NotificationReader, audit: AuditLog, runtime: Runtime
     ) -> None:
         self._store = store
         self._reader = reader
         self._audit = audit
-        self._clock = clock
-        self._logger = logger
+        self._clock = runtime.clock
+        self._logger = runtime.logger
         self._going_on: set[asyncio.Task[None]] = set()
 
     async def one(self, actor: Actor, letter_id: UUID) -> bool:

@@ -12,13 +12,12 @@ from angarium.notifications.model import Event, Reason
 from angarium.notifications.store.held_reports import HeldReports, Key, Report
 from angarium.notifications.store.port import NotificationStore
 from angarium.platform.auth.caller import Caller
-from angarium.platform.clock import Clock
-from angarium.platform.telemetry.logging import Logger
+from angarium.platform.loop import Loop
+from angarium.platform.runtime import Runtime
 
 BOUNCED = "bounced"
 _TOLD = {Status.DELIVERED: "notification.delivered", Status.FAILED: "notification.failed"}
 _BATCH = 200
-_PAUSE = 0.5
 _MOST_SET_ASIDE = 1_000
 _SOURCES: Mapping[Status, frozenset[Status]] = MappingProxyType(
     {Status.DELIVERED: frozenset({Status.SENT}), Status.FAILED: frozenset({Status.SENT, Status.UNKNOWN})}
@@ -26,18 +25,23 @@ _SOURCES: Mapping[Status, frozenset[Status]] = MappingProxyType(
 """From where a report may move a notification."""
 
 
-class Receipts:
+class Receipts(Loop):
     """Applies a report at once, or holds it until the send it speaks of is recorded. What has ended stays as it is.
 
     A report says also that the provider took it: it answers the question of an `unknown` one.
-    Every method raises Transient when the store does not answer; then repeat it.
+    Every method raises Transient when the store does not answer; then repeat it. As a loop it applies what was held.
     """
 
-    def __init__(self, *, store: NotificationStore, held: HeldReports, clock: Clock, logger: Logger) -> None:
+    name = "receipts"
+    pause = 0.5
+    longest_back_off = 2.0
+
+    def __init__(self, *, store: NotificationStore, held: HeldReports, runtime: Runtime) -> None:
+        super().__init__()
         self._store = store
         self._held = held
-        self._clock = clock
-        self._logger = logger
+        self._clock = runtime.clock
+        self._logger = runtime.logger
         self._set_aside: OrderedDict[Key, None] = OrderedDict()
 
     async def delivered(self, caller: Caller, channel: Channel, notification_id: UUID, at: datetime | None) -> None:
@@ -59,19 +63,8 @@ class Receipts:
         if await self._move(report, Status.DELIVERED, channel, among=frozenset()) is None:
             raise NotFound
 
-    async def run(self) -> None:
-        """Apply what was held, for ever."""
-        while True:
-            try:
-                full = await self.apply_held()
-            except Transient as error:
-                self._logger.warning("receipts.interrupted", error=type(error).__name__)
-                full = False
-            if not full:
-                await self._clock.sleep(_PAUSE)
-
-    async def apply_held(self) -> bool:
-        """Apply those that can be; True: there may be more. Any number may do so at once.
+    async def once(self) -> bool:
+        """Apply the held reports that can be applied; True: there may be more. Any number may do so at once.
 
         A report that cannot be applied is set aside until the process starts again, so that it stops no other.
         """

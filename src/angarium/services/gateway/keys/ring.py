@@ -3,12 +3,11 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from angarium.contracts.errors import Transient
 from angarium.platform.auth.caller import Caller
 from angarium.platform.auth.keys import hash_key
 from angarium.platform.clock import Clock
 from angarium.platform.local_cache import LocalCache
-from angarium.platform.telemetry.logging import Logger
+from angarium.platform.loop import Loop
 from angarium.services.gateway.keys.store import ApiKey, KeyStore
 
 GOOD_FOR = timedelta(seconds=30)
@@ -16,16 +15,21 @@ GOOD_FOR = timedelta(seconds=30)
 BAD_FOR = timedelta(seconds=5)
 """How long an unknown key is refused without asking; short, so that a new key works soon."""
 ENTRIES = 10_000
-TOUCH_PAUSE = 30.0
 
 
-class KeyRing:
-    """Who is behind a key. Looks up by hash only, so no comparison depends on the secret."""
+class KeyRing(Loop):
+    """Who is behind a key. Looks up by hash only, so no comparison depends on the secret.
 
-    def __init__(self, store: KeyStore, clock: Clock, logger: Logger) -> None:
+    As a loop it writes down when keys were last used.
+    """
+
+    name = "keys"
+    pause = 30.0
+
+    def __init__(self, store: KeyStore, clock: Clock) -> None:
+        super().__init__()
         self._store = store
         self._clock = clock
-        self._logger = logger
         self._good: LocalCache[str, tuple[ApiKey, Caller]] = LocalCache(clock, max_entries=ENTRIES, ttl=GOOD_FOR)
         self._bad: LocalCache[str, bool] = LocalCache(clock, max_entries=ENTRIES, ttl=BAD_FOR)
         self._used: dict[UUID, datetime] = {}
@@ -52,22 +56,18 @@ class KeyRing:
         self._good.clear()
         self._bad.clear()
 
-    async def run(self) -> None:
-        """Note for ever, now and then, when keys were last used."""
-        while True:
-            await self._clock.sleep(TOUCH_PAUSE)
-            await self.note_use()
-
-    async def note_use(self) -> None:
-        """Write down when keys were last used. What the store does not take now is tried next time."""
+    async def once(self) -> bool:
+        """Write down when keys were last used. Raises DatabaseUnavailable; the next pass tries again."""
         used, self._used = self._used, {}
-        if not used:
-            return
+        written = not used
         try:
-            await self._store.touch(used)
-        except Transient as error:
-            self._used = {**used, **self._used}
-            self._logger.warning("keys.use_not_noted", error=type(error).__name__)
+            if used:
+                await self._store.touch(used)
+            written = True
+        finally:
+            if not written:
+                self._used = {**used, **self._used}
+        return False
 
     async def _load(self, key_hash: str) -> tuple[ApiKey, Caller] | None:
         key = await self._store.find(key_hash)

@@ -13,8 +13,7 @@ from angarium.contracts.scopes import Scope
 from angarium.platform.auth.chain import SEEDED_KEY_NAME
 from angarium.platform.auth.keys import hash_key, new_api_key
 from angarium.platform.auth.service_token import DEFAULT_TENANT
-from angarium.platform.clock import Clock
-from angarium.platform.identifiers import Identifiers
+from angarium.platform.runtime import Runtime
 from angarium.services.gateway.audit.log import AuditLog
 from angarium.services.gateway.audit.store import Actor
 from angarium.services.gateway.keys.store import ApiKey, KeyStore
@@ -36,14 +35,13 @@ class Keys:
         *,
         store: KeyStore,
         audit: AuditLog,
-        clock: Clock,
-        identifiers: Identifiers,
+        runtime: Runtime,
         entropy: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._store = store
         self._audit = audit
-        self._clock = clock
-        self._identifiers = identifiers
+        self._clock = runtime.clock
+        self._identifiers = runtime.identifiers
         self._entropy = entropy
 
     async def seed(self, secret: str) -> None:

@@ -8,17 +8,16 @@ from angarium.contracts.statuses import Status, may_become
 from angarium.notifications.model import Event, Reason
 from angarium.notifications.store.port import NotificationStore
 from angarium.platform.auth.caller import Caller
-from angarium.platform.clock import Clock
-from angarium.platform.telemetry.logging import Logger
+from angarium.platform.runtime import Runtime
 
 
 class Moves:
     """Each is conditional on the table of transitions. Raises Transient when the store does not answer."""
 
-    def __init__(self, *, store: NotificationStore, clock: Clock, logger: Logger) -> None:
+    def __init__(self, *, store: NotificationStore, runtime: Runtime) -> None:
         self._store = store
-        self._clock = clock
-        self._logger = logger
+        self._clock = runtime.clock
+        self._logger = runtime.logger
 
     async def cancel(self, caller: Caller, notification_id: UUID) -> None:
         """Take it back. Raises NotFound; Conflict once it is being sent or has ended."""

@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from angarium.contracts.scopes import Scope
 from angarium.contracts.tenants import TenantCreate
 from angarium.platform.auth.keys import hash_key, new_api_key
-from angarium.platform.clock import Clock
-from angarium.platform.identifiers import Identifiers
+from angarium.platform.runtime import Runtime
 from angarium.services.gateway.audit.log import AuditLog
 from angarium.services.gateway.audit.store import Actor
 from angarium.services.gateway.keys.store import ApiKey
@@ -25,14 +24,13 @@ class Tenants:
         *,
         store: TenantStore,
         audit: AuditLog,
-        clock: Clock,
-        identifiers: Identifiers,
+        runtime: Runtime,
         entropy: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._store = store
         self._audit = audit
-        self._clock = clock
-        self._identifiers = identifiers
+        self._clock = runtime.clock
+        self._identifiers = runtime.identifiers
         self._entropy = entropy
 
     async def page(self, *, limit: int, page: int) -> tuple[Sequence[Tenant], int]:

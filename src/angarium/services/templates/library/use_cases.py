@@ -5,12 +5,10 @@ from dataclasses import dataclass
 
 from angarium.contracts.templates import TemplateCreate
 from angarium.platform.auth.caller import Caller
-from angarium.platform.clock import Clock
 from angarium.platform.cursor import decode_cursor, encode_cursor
 from angarium.platform.http.frame.conditional import check_unchanged
 from angarium.platform.http.frame.dependencies import PageQuery
-from angarium.platform.identifiers import Identifiers
-from angarium.platform.telemetry.logging import Logger
+from angarium.platform.runtime import Runtime
 from angarium.services.templates.drafting.use_cases import Drafting
 from angarium.services.templates.library.announcements import Announcements
 from angarium.services.templates.library.model import Template, Version
@@ -41,16 +39,14 @@ class Library:
         store: TemplateStore,
         drafting: Drafting,
         announcements: Announcements,
-        clock: Clock,
-        identifiers: Identifiers,
-        logger: Logger,
+        runtime: Runtime,
     ) -> None:
         self._store = store
         self._drafting = drafting
         self._announcements = announcements
-        self._clock = clock
-        self._identifiers = identifiers
-        self._logger = logger
+        self._clock = runtime.clock
+        self._identifiers = runtime.identifiers
+        self._logger = runtime.logger
 
     async def create(self, caller: Caller, body: TemplateCreate) -> Entry:
         """A new template, its first version published."""

@@ -11,9 +11,9 @@ from angarium.contracts.users import GONE
 from angarium.directory import contact_cache
 from angarium.directory.contact_cache import user_of, version_of
 from angarium.platform.cache.port import Cache
-from angarium.platform.clock import Clock
 from angarium.platform.local_cache import LocalCache
-from angarium.platform.telemetry.logging import Logger
+from angarium.platform.loop import Passes
+from angarium.platform.runtime import Runtime
 from angarium.services.users.contacts.versions import Reached, ReachedVersions
 from angarium.services.users.people.changes import ChangeUnconfirmed
 from angarium.services.users.people.contact import contact_document
@@ -29,7 +29,11 @@ FILL_SECONDS = 1.0
 """How long reads are gathered before their copies are looked after, in one question to the cache."""
 FILLED = timedelta(seconds=10)
 """How long a copy that was found in its place is taken to be there still."""
-MEND_SECONDS = 1.0
+LONGEST_BACK_OFF_SECONDS = 1.0
+
+
+class StillPending(Transient):
+    """The cache or the gateway has not taken all changes yet"""
 
 
 class ContactCopies:
@@ -37,7 +41,7 @@ class ContactCopies:
 
     Several processes write the same keys. So each looks at the database again after it wrote, and writes anew what
     was changed meanwhile: whoever writes last has seen the last commit. What the cache did not take is
-    remembered and written by `run` as soon as the cache takes it; so is a ring that it did not take.
+    remembered and written by the loop `repairs` as soon as the cache takes it; so is a ring that it did not take.
 
     That keeps copies useful. It does not make them safe: the cache may refuse a write, lose it later or return to an
     older state, and this process may end before it can repair that. So `reached` tells the gateway the version of each
@@ -45,19 +49,19 @@ class ContactCopies:
     """
 
     def __init__(
-        self, store: UserStore, cache: Cache, clock: Clock, logger: Logger, reached: ReachedVersions | None = None
+        self, store: UserStore, cache: Cache, runtime: Runtime, reached: ReachedVersions | None = None
     ) -> None:
         self._store = store
         self._reached = reached
         self._cache = cache
-        self._clock = clock
-        self._logger = logger
+        self._clock = runtime.clock
+        self._logger = runtime.logger
         self._owed: set[UUID] = set()
         self._unheard = False
-        self._wanted = asyncio.Event()
         self._read: dict[bytes, None] = {}
-        self._filled: LocalCache[bytes, bool] = LocalCache(clock, max_entries=FILL_WAITING, ttl=FILLED)
-        self._any_read = asyncio.Event()
+        self._filled: LocalCache[bytes, bool] = LocalCache(runtime.clock, max_entries=FILL_WAITING, ttl=FILLED)
+        self.repairs = Passes("contact copies", self._repair, pause=None, longest_back_off=LONGEST_BACK_OFF_SECONDS)
+        self.fills = Passes("contact copies of what was read", self._fill_all, pause=None)
 
     @property
     def owed(self) -> Collection[UUID]:
@@ -99,7 +103,7 @@ class ContactCopies:
         unsure = [document for document in documents if peek(document) is None]
         if unsure and room > 0:
             self._read.update(dict.fromkeys(unsure))
-            self._any_read.set()
+            self.fills.wake()
 
     async def fill(self) -> None:
         """Copy what was read, where the cache has no copy or an older one."""
@@ -125,24 +129,20 @@ class ContactCopies:
         if missing:
             await self._recheck(missing)
 
-    async def run_fill(self) -> None:
-        """Copy what is read, until cancelled."""
-        while True:
-            await self._any_read.wait()
+    async def _fill_all(self) -> bool:
+        """Copy what is read, a moment after the first of it was."""
+        if self._read:
             await self._clock.sleep(FILL_SECONDS)
-            self._any_read.clear()
-            while self._read:
-                await self.fill()
+        while self._read:
+            await self.fill()
+        return False
 
-    async def run(self) -> None:
-        """Write what the cache owes, until cancelled."""
-        while True:
-            await self._wanted.wait()
-            await self.mend()
-            if self._owed or self._unheard or (self._reached is not None and self._reached.untold):
-                await self._clock.sleep(MEND_SECONDS)
-            else:
-                self._wanted.clear()
+    async def _repair(self) -> bool:
+        """Write what the cache has not taken. Raises StillPending when something is left."""
+        await self.mend()
+        if self._owed or self._unheard or (self._reached is not None and self._reached.untold):
+            raise StillPending
+        return False
 
     async def mend(self) -> None:
         """Try once to write, and to ring for, what the cache did not take, and to tell what the gateway did not."""
@@ -162,7 +162,7 @@ class ContactCopies:
             return True
         replaced, told = await asyncio.gather(self._replace(people), self._reached.tell(reached))
         if not told:
-            self._wanted.set()
+            self.repairs.wake()
         return told or replaced
 
     async def _replace(self, people: Mapping[UUID, Person | None]) -> bool:
@@ -172,7 +172,7 @@ class ContactCopies:
     async def _ring(self, text: str) -> None:
         if not await self._cache.announce(contact_cache.TOPIC, text):
             self._unheard = True
-            self._wanted.set()
+            self.repairs.wake()
 
     async def _recheck(self, written: Mapping[UUID, bytes]) -> None:
         try:
@@ -215,7 +215,7 @@ class ContactCopies:
     def _owe(self, user_ids: Collection[UUID]) -> None:
         if user_ids:
             self._owed.update(user_ids)
-            self._wanted.set()
+            self.repairs.wake()
 
 
 def _entries(documents: Mapping[UUID, bytes]) -> dict[str, bytes]:

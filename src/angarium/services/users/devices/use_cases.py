@@ -6,9 +6,7 @@ from uuid import UUID
 
 from angarium.contracts.errors import UserNotFound
 from angarium.contracts.users import DeadDevice, DeviceCreate
-from angarium.platform.clock import Clock
-from angarium.platform.identifiers import Identifiers
-from angarium.platform.telemetry.logging import Logger
+from angarium.platform.runtime import Runtime
 from angarium.services.users.devices.edits import DeviceNotFound, checked_token, with_device, without_device
 from angarium.services.users.people.changes import Changes
 from angarium.services.users.people.model import Device, Person
@@ -19,14 +17,12 @@ from angarium.services.users.people.store import UserStore
 class Devices:
     """Registers and removes devices; raises as `Changes.change` does."""
 
-    def __init__(
-        self, *, store: UserStore, changes: Changes, clock: Clock, identifiers: Identifiers, logger: Logger
-    ) -> None:
+    def __init__(self, *, store: UserStore, changes: Changes, runtime: Runtime) -> None:
         self._store = store
         self._changes = changes
-        self._clock = clock
-        self._identifiers = identifiers
-        self._logger = logger
+        self._clock = runtime.clock
+        self._identifiers = runtime.identifiers
+        self._logger = runtime.logger
 
     async def owner(self, tenant: str, user_id: UUID) -> Person:
         """The user with all devices, oldest first. Raises UserNotFound."""

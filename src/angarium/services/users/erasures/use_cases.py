@@ -1,6 +1,5 @@
 """Carries an erasure to where else a user has left traces: durable, repeated until it is done."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from http import HTTPStatus
@@ -11,15 +10,15 @@ from pydantic import ValidationError
 from angarium.contracts.envelope import Envelope
 from angarium.contracts.errors import Transient
 from angarium.contracts.users import ErasureAnswer, ErasureRequest
-from angarium.platform.clock import Clock
 from angarium.platform.http.client.client import ServiceClient
-from angarium.platform.telemetry.logging import Logger
+from angarium.platform.loop import Loop
+from angarium.platform.runtime import Runtime
 from angarium.services.users.erasures.store import Pending, PendingErasures
 
 PATH = "/internal/v1/erasures"
 BATCH = 100
-PAUSE = 5.0
-"""Seconds between looks, and before a call that failed is repeated."""
+RETRY_SECONDS = 5.0
+"""Before a call that failed is repeated."""
 SETTLED = timedelta(seconds=60)
 """After this long nobody accepts or sends for the user from what they knew before the deletion; then the last pass."""
 FAULTY = timedelta(minutes=15)
@@ -32,43 +31,38 @@ class NotErased(Transient):
     """The gateway did not erase"""
 
 
-class Erasures:
+class Erasures(Loop):
     """Works off `pending_erasures`. Any number may run at once: an erasure may be repeated.
 
     `forget` (tenant, user) takes them out of the cache: again at each pass, should a copy have come back, or the
-    process that deleted them have died while the cache was away.
+    process that deleted them have died while the cache was away. `wake` it when a user was just deleted.
     """
+
+    name = "erasures"
+    pause = 5.0
+    longest_back_off = 5.0
 
     def __init__(
         self,
         store: PendingErasures,
         gateway: ServiceClient,
-        clock: Clock,
-        logger: Logger,
+        runtime: Runtime,
         *,
         forget: Callable[[str, UUID], Awaitable[object]],
     ) -> None:
+        super().__init__()
         self._store = store
         self._forget = forget
         self._gateway = gateway
-        self._clock = clock
-        self._logger = logger
-        self._wanted = asyncio.Event()
+        self._clock = runtime.clock
+        self._logger = runtime.logger
 
-    def hurry(self) -> None:
-        """A user was just deleted: look now."""
-        self._wanted.set()
+    async def once(self) -> bool:
+        """Erase whoever is due. Raises Transient."""
+        await self.erase_due()
+        return False
 
-    async def run(self) -> None:
-        """Erase until cancelled."""
-        while True:
-            try:
-                await self.run_once()
-            except Transient as error:
-                self._logger.warning("erasures.interrupted", error=type(error).__name__)
-            await self._rest()
-
-    async def run_once(self) -> int:
+    async def erase_due(self) -> int:
         """Erase whoever is due; how many are done for good. Raises Transient."""
         done = 0
         for pending in await self._store.due(self._clock.now(), limit=BATCH):
@@ -81,16 +75,6 @@ class Erasures:
                 await self._store.postpone(pending, self._clock.now() + FAULTY)
         return done
 
-    async def _rest(self) -> None:
-        pause = asyncio.ensure_future(self._clock.sleep(PAUSE))
-        wanted = asyncio.ensure_future(self._wanted.wait())
-        try:
-            await asyncio.wait({pause, wanted}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            pause.cancel()
-            wanted.cancel()
-        self._wanted.clear()
-
     async def _erase(self, pending: Pending) -> bool:
         """Whether that was the last pass."""
         asked = self._clock.now()
@@ -100,13 +84,13 @@ class Erasures:
             answer = await self._ask(pending)
         except NotErased as error:
             self._logger.warning("user.not_erased", user_id=str(pending.user_id), error=str(error))
-            await self._store.postpone(pending, asked + timedelta(seconds=PAUSE))
+            await self._store.postpone(pending, asked + timedelta(seconds=RETRY_SECONDS))
             return False
         begun = asked - timedelta(seconds=answer.age)
         if answer.done and not answer.sending and begun >= pending.created_at + SETTLED:
             await self._store.remove(pending)
             return True
-        again = asked + timedelta(seconds=PAUSE)
+        again = asked + timedelta(seconds=RETRY_SECONDS)
         await self._store.postpone(pending, max(again, pending.created_at + SETTLED) if answer.done else again)
         return False
 

@@ -11,9 +11,7 @@ from angarium.contracts.addresses import Network, email_key
 from angarium.contracts.errors import RateLimited, Rejected, Transient
 from angarium.contracts.preferences import PreferencesPatch
 from angarium.contracts.users import ImportView, UserPatch
-from angarium.platform.clock import Clock
-from angarium.platform.identifiers import Identifiers
-from angarium.platform.telemetry.logging import Logger
+from angarium.platform.runtime import Runtime
 from angarium.services.users.contacts.copies import ContactCopies
 from angarium.services.users.imports.model import ImportJob
 from angarium.services.users.imports.rows import ImportFile, ImportRow, read_file
@@ -51,18 +49,16 @@ class Imports:
         store: UserStore,
         jobs: ImportJobs,
         copies: ContactCopies,
-        clock: Clock,
-        identifiers: Identifiers,
-        logger: Logger,
+        runtime: Runtime,
         mandatory: Collection[str] = (),
         allowed: Sequence[Network] = (),
     ) -> None:
         self._store = store
         self._jobs = jobs
         self._copies = copies
-        self._clock = clock
-        self._identifiers = identifiers
-        self._logger = logger
+        self._clock = runtime.clock
+        self._identifiers = runtime.identifiers
+        self._logger = runtime.logger
         self._mandatory = frozenset(mandatory)
         self._allowed = tuple(allowed)
         self._slots = asyncio.Semaphore(AT_ONCE)

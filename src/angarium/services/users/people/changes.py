@@ -5,9 +5,8 @@ from typing import Protocol
 from uuid import UUID
 
 from angarium.contracts.errors import ServiceUnavailable
-from angarium.platform.clock import Clock
 from angarium.platform.http.frame.conditional import check_unchanged
-from angarium.platform.telemetry.logging import Logger
+from angarium.platform.runtime import Runtime
 from angarium.services.users.people.model import Person
 from angarium.services.users.people.store import Edit, UserStore
 
@@ -35,11 +34,11 @@ class Copies(Protocol):
 class Changes:
     """Edits people; used by every resource that is a part of a user."""
 
-    def __init__(self, *, store: UserStore, copies: Copies, clock: Clock, logger: Logger) -> None:
+    def __init__(self, *, store: UserStore, copies: Copies, runtime: Runtime) -> None:
         self._store = store
         self._copies = copies
-        self._clock = clock
-        self._logger = logger
+        self._clock = runtime.clock
+        self._logger = runtime.logger
 
     async def change(self, tenant: str, user_id: UUID, edit: Edit, if_match: str | None) -> Person:
         """The person after `edit`. No older copy is used for a send once this returns.

@@ -6,12 +6,10 @@ from uuid import UUID
 
 from angarium.contracts.addresses import Network
 from angarium.contracts.users import UserCreate, UserPatch
-from angarium.platform.clock import Clock
 from angarium.platform.cursor import decode_cursor, encode_cursor
 from angarium.platform.http.frame.conditional import check_unchanged
 from angarium.platform.http.frame.dependencies import PageQuery
-from angarium.platform.identifiers import Identifiers
-from angarium.platform.telemetry.logging import Logger
+from angarium.platform.runtime import Runtime
 from angarium.services.users.people.changes import Changes, Copies
 from angarium.services.users.people.edits import Stamp, amended, is_repeat, new_person
 from angarium.services.users.people.model import Person
@@ -43,9 +41,7 @@ class People:
         changes: Changes,
         copies: Copies,
         passwords: Passwords,
-        clock: Clock,
-        identifiers: Identifiers,
-        logger: Logger,
+        runtime: Runtime,
         mandatory: Collection[str] = (),
         allowed: Sequence[Network] = (),
         erased: Callable[[], None] = lambda: None,
@@ -54,9 +50,9 @@ class People:
         self._changes = changes
         self._copies = copies
         self._passwords = passwords
-        self._clock = clock
-        self._identifiers = identifiers
-        self._logger = logger
+        self._clock = runtime.clock
+        self._identifiers = runtime.identifiers
+        self._logger = runtime.logger
         self._mandatory = frozenset(mandatory)
         self._allowed = tuple(allowed)
         self._erased = erased

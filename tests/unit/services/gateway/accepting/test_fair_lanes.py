@@ -2,13 +2,16 @@
 
 from datetime import timedelta
 
+import pytest
+
+from angarium.contracts.errors import Transient
 from angarium.contracts.messages import light_queue, work_queue
 from angarium.contracts.statuses import Channel
 from angarium.notifications.model import NewNotification, OutboxMessage
 from angarium.notifications.topology import build_topology
 from angarium.platform.broker.memory.broker import MemoryBroker
 from angarium.platform.broker.port import Outgoing
-from angarium.services.gateway.accepting.lanes import ALLOWANCE, CROWDED, LOOK, REFILL, SHORT, SPENT, FairLanes
+from angarium.services.gateway.accepting.lanes import ALLOWANCE, CROWDED, REFILL, SHORT, SPENT, FairLanes
 from tests.conformance.store.backends import notification
 from tests.support.clock import ManualClock
 
@@ -63,7 +66,7 @@ async def test_the_crowd_is_measured_so_other_processes_count_too() -> None:
     other = FairLanes(broker, clock)
     await _publish(broker, other.messages(_of("a", CROWDED)))
     assert _keys(lanes.messages(_of("b", 1))) == ["email"]
-    await lanes.look()
+    await lanes.once()
     assert _keys(lanes.messages(_of("b", 1))) == ["email.light"]
     [ordinary, light] = await broker.stats([work_queue(Channel.EMAIL), light_queue(Channel.EMAIL)])
     assert (ordinary.messages, light.messages) == (CROWDED, 0)
@@ -74,7 +77,7 @@ async def test_once_the_crowd_is_gone_the_ordinary_way_is_taken_again() -> None:
     lanes, broker, _ = await _lanes()
     lanes.messages(_of("a", CROWDED))  # never published: the broker measures an empty lane
     assert _keys(lanes.messages(_of("b", 1))) == ["email.light"]
-    await lanes.look()
+    await lanes.once()
     assert _keys(lanes.messages(_of("b", 1))) == ["email"]
     await broker.close()
 
@@ -85,10 +88,10 @@ async def test_an_allowance_comes_back_while_the_light_lane_is_short() -> None:
     await clock.advance(1.0)
     assert set(_keys(lanes.messages(_of("a", 60)))) == {"email"}
     await clock.advance((SPENT + 10) / REFILL)
-    await lanes.look()
+    await lanes.once()
     assert _keys(lanes.messages(_of("a", 60))).count("email.light") == 10
     await _publish(broker, [m for m in lanes.messages(_of("b", SHORT)) if m.routing_key == "email.light"])
-    await lanes.look()
+    await lanes.once()
     await clock.advance(60.0)
     assert set(_keys(lanes.messages(_of("a", 5)))) == {"email"}
     await broker.close()
@@ -98,6 +101,7 @@ async def test_a_broker_that_is_away_is_no_reason_to_stop() -> None:
     lanes, broker, clock = await _lanes()
     lanes.messages(_of("a", 1))
     await broker.close()
-    await lanes.look()
-    await clock.advance(LOOK)
+    with pytest.raises(Transient):
+        await lanes.once()
+    await clock.advance(FairLanes.pause)
     assert _keys(lanes.messages(_of("a", 1))) == ["email"]

@@ -178,9 +178,9 @@ async def test_a_change_made_while_the_database_is_away_is_noted_later(
     with monkeypatch.context() as broken:
         broken.setattr(audit, "write_many", away)
         assert (await world.client.delete("/api/v1/users/7f9c")).status_code == 200
-        await audit.flush()
+        await audit.backlog.flush()
     assert await entries(world) == []
-    await audit.flush()
+    await audit.backlog.flush()
     assert [entry["action"] for entry in await entries(world)] == ["user.deleted"]
 
 
@@ -200,7 +200,7 @@ async def test_an_entry_that_the_database_refuses_stops_no_other(world: World, m
     for user in ("1", "bad", "2"):
         await world.client.delete(f"/api/v1/users/{user}")
     monkeypatch.setattr(audit, "write_many", picky)
-    await audit.flush()
+    await audit.backlog.flush()
     monkeypatch.undo()
     assert sorted(entry["object"] for entry in await entries(world)) == ["1", "2"]
     [lost] = world.lines("audit.lost")

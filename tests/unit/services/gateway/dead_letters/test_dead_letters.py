@@ -13,7 +13,6 @@ from angarium.notifications.letters import failed_message, foreign_letter, lette
 from angarium.notifications.model import Claimed, Reason, Result
 from angarium.platform.broker.port import Outgoing
 from angarium.platform.clock import SystemClock
-from angarium.platform.telemetry.logging import make_logger
 from angarium.services.gateway.dead_letters.janitor import Janitor
 from tests.unit.services.gateway.conftest import PATH, World, error_of, fields_of
 
@@ -67,8 +66,7 @@ def janitor(world: World) -> Janitor:
         store=world.store,
         count_letters=world.count_letters,
         broker=world.broker,
-        clock=SystemClock(),
-        logger=make_logger("gateway", format="json", stream=world.log),
+        runtime=world.gateway.parts.runtime,
     )
 
 
@@ -207,15 +205,15 @@ async def test_the_janitor_takes_out_what_left_the_list_and_nothing_else(world: 
         await world.client.post(f"{LETTERS}/{letter['id']}/replay")
     await world.client.delete(f"{LETTERS}/{(await letters(world))[0]['id']}")
     tidy = janitor(world)
-    assert await tidy.tidy_once() == 3
+    assert await tidy.tidy() == 3
     assert await queued(world) == 4
-    assert await tidy.tidy_once() == 0
+    assert await tidy.tidy() == 0
     assert await queued(world) == 4
 
 
 async def test_the_janitor_leaves_a_queue_alone_that_is_as_long_as_the_list(world: World) -> None:
     await fail(world, "a")
-    assert await janitor(world).tidy_once() == 0
+    assert await janitor(world).tidy() == 0
     async with world.broker.consume(FAILED_QUEUE, prefetch=10) as consumer:
         [delivery] = await consumer.receive(10)
     assert not delivery.redelivered
@@ -229,5 +227,5 @@ async def test_a_queue_too_long_to_hold_is_turned_over(
     for number in range(6):
         await fail(world, f"e-{number}")
     await world.client.delete(f"{LETTERS}/{(await letters(world))[0]['id']}")
-    assert await janitor(world).tidy_once() == 1
+    assert await janitor(world).tidy() == 1
     assert await queued(world) == 5

@@ -30,7 +30,7 @@ class Life:
         await self.world.store.claim([UUID(self.id)], token=self.token, lease=timedelta(seconds=20), worker="w-1")
 
     async def record(self, status: Status) -> None:
-        events = (Event(str(status), self.world.gateway.parts.clock.now(), {"status": str(status)}),)
+        events = (Event(str(status), self.world.gateway.parts.runtime.clock.now(), {"status": str(status)}),)
         reason = Reason("ambiguous", "the answer was lost") if status is Status.UNKNOWN else None
         result = Result(id=UUID(self.id), claim_token=self.token, status=status, events=events, reason=reason)
         assert await self.world.store.record([result]) == [True]
@@ -56,7 +56,7 @@ class Life:
             return (await connection.scalar(select(func.count()).select_from(held_reports))) or 0
 
     async def apply(self) -> None:
-        assert await self.world.gateway.receipts.apply_held() is False
+        assert await self.world.gateway.receipts.once() is False
 
 
 @pytest.fixture

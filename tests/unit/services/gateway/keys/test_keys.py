@@ -138,7 +138,7 @@ async def test_another_seed_revokes_the_one_before(world: World) -> None:
 
 async def test_the_use_of_a_key_is_noted(world: World) -> None:
     await world.send()
-    await world.gateway.ring.note_use()
+    await world.gateway.ring.once()
     [key] = await listed(world)
     assert key["last_used_at"] is not None
 

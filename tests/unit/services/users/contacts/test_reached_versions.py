@@ -28,6 +28,7 @@ from angarium.services.users.people.model import Person
 from angarium.services.users.people.store import UserStore
 from tests.support.clock import ManualClock, settle
 from tests.support.reached import Reached
+from tests.support.runtime import a_runtime
 
 USER = UUID(int=1)
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -140,7 +141,7 @@ class World:
         """A users service without a memory of what came before."""
         self.versions = ReachedVersions(self._gateway_client, LOGGER)
         store = cast("UserStore", self.database)  # it needs no more of it
-        self.copies = ContactCopies(store, self.cache, self.clock, LOGGER, self.versions)
+        self.copies = ContactCopies(store, self.cache, a_runtime(clock=self.clock, logger=LOGGER), self.versions)
 
     @property
     def by_the_cache_alone(self) -> bool:

@@ -1,6 +1,7 @@
 """A deletion is carried to the gateway, however long that is away."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -49,10 +50,10 @@ def gateway() -> Gateway:
 async def erasures(engine: AsyncEngine, users: Users, gateway: Gateway) -> AsyncIterator[Erasures]:
     transport = httpx2.MockTransport(gateway.answer)
     client = ServiceClient("http://gateway", service_token="t", name="gateway", transport=transport)
-    clock = ManualClock(users.service.parts.clock.now())
+    clock = ManualClock(users.service.parts.runtime.clock.now())
     users.app.state.manual = clock
-    logger, forget = users.service.parts.logger, users.service.copies.forget
-    yield Erasures(PendingErasures(engine), client, clock, logger, forget=forget)
+    runtime = replace(users.service.parts.runtime, clock=clock)
+    yield Erasures(PendingErasures(engine), client, runtime, forget=users.service.copies.forget)
     await client.close()
 
 
@@ -73,20 +74,20 @@ async def test_a_copy_that_came_back_goes(erasures: Erasures, gateway: Gateway, 
     key = contact_cache.key(UUID(user_id))
     await users.cache.set_many({key: b"{}"}, timedelta(hours=1))
     gateway.down = True
-    await erasures.run_once()
+    await erasures.erase_due()
     assert await users.cache.get_many([key]) == [None]
 
 
 async def test_told_at_once_and_once_more_when_all_has_settled(
     erasures: Erasures, gateway: Gateway, engine: AsyncEngine, user_id: str, users: Users
 ) -> None:
-    assert await erasures.run_once() in {0, 1}
+    assert await erasures.erase_due() in {0, 1}
     assert gateway.told[0] == ("default", f'{{"user_id":"{user_id}"}}'.encode())
     await users.app.state.manual.advance(SETTLED.total_seconds())
-    await erasures.run_once()
+    await erasures.erase_due()
     assert await pending(engine) == 0
     told = len(gateway.told)
-    await erasures.run_once()
+    await erasures.erase_due()
     assert len(gateway.told) == told
 
 
@@ -97,11 +98,11 @@ async def test_repeated_until_it_is_done(
     gateway.down, gateway.status = fault == "down", 503 if fault == "refusing" else 200
     gateway.sending = 1 if fault == "sending" else 0
     for _ in range(3):
-        assert await erasures.run_once() == 0
+        assert await erasures.erase_due() == 0
         assert await pending(engine) == 1
         await users.app.state.manual.advance(120)
     gateway.down, gateway.status, gateway.sending = False, 200, 0
-    assert await erasures.run_once() == 1
+    assert await erasures.erase_due() == 1
     assert await pending(engine) == 0
     assert user_id in gateway.told[-1][1].decode()
 
@@ -126,7 +127,7 @@ async def test_an_erasure_that_meets_a_fault_stops_no_other(
         await forget(tenant, user)
 
     monkeypatch.setattr(erasures, "_forget", faulty)
-    await erasures.run_once()
+    await erasures.erase_due()
     assert other.encode() in b"".join(body for _, body in gateway.told)
     assert await pending(engine) == 1
 
@@ -137,11 +138,11 @@ async def test_a_long_erasure_is_asked_for_until_it_is_done(
     gateway.status, gateway.done = 202, False
     for _ in range(3):
         await users.app.state.manual.advance(120)
-        assert await erasures.run_once() == 0
+        assert await erasures.erase_due() == 0
         assert await pending(engine) == 1
     gateway.status, gateway.done = 200, True
     await users.app.state.manual.advance(5)
-    assert await erasures.run_once() == 1
+    assert await erasures.erase_due() == 1
     assert user_id in gateway.told[-1][1].decode()
 
 
@@ -151,8 +152,8 @@ async def test_a_pass_that_began_before_all_had_settled_is_not_the_last(
     await users.app.state.manual.advance(60)
     gateway.age = 3600.0
     assert user_id
-    assert await erasures.run_once() == 0
+    assert await erasures.erase_due() == 0
     assert await pending(engine) == 1
     gateway.age = 0.5
     await users.app.state.manual.advance(5)
-    assert await erasures.run_once() == 1
+    assert await erasures.erase_due() == 1

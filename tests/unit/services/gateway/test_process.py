@@ -1,8 +1,8 @@
 """The gateway's process, composed from settings alone."""
 
 import asyncio
-import io
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import httpx2
@@ -10,13 +10,13 @@ import pytest
 
 from angarium.notifications.store.schema import MIGRATIONS
 from angarium.platform.auth.caller import Caller
-from angarium.platform.clock import SystemClock
 from angarium.platform.database.engine import open_engine
-from angarium.platform.telemetry.logging import make_logger
+from angarium.platform.loop import run_loop
 from angarium.services.gateway.audit.store import Actor
-from angarium.services.gateway.compose import Running, Seeding, compose
+from angarium.services.gateway.process import Running, Seeding, start_gateway
 from angarium.services.gateway.settings import GatewaySettings
 from tests.support.migrated import upgraded
+from tests.support.runtime import a_runtime
 from tests.support.wait import until
 
 pytestmark = pytest.mark.slow
@@ -32,8 +32,8 @@ async def running(settings: GatewaySettings) -> AsyncIterator[Running]:
     engine = open_engine(settings.notifications_database_url)
     await upgraded(engine, MIGRATIONS)
     await engine.dispose()
-    async with compose(settings, logger=make_logger("gateway", format="json", stream=io.StringIO())) as composed:
-        yield composed
+    async with AsyncExitStack() as stack:
+        yield await start_gateway(settings, a_runtime(), stack)
 
 
 def client(running: Running) -> httpx2.AsyncClient:
@@ -61,21 +61,23 @@ async def test_the_mailbox_is_mounted(running: Running) -> None:
 
 
 async def test_the_key_is_the_same_after_a_restart(running: Running, settings: GatewaySettings) -> None:
-    async with compose(settings, logger=make_logger("gateway", format="json", stream=io.StringIO())) as again:
+    async with AsyncExitStack() as stack:
+        again = await start_gateway(settings, a_runtime(), stack)
         assert again.api_key == running.api_key
         assert again.api_key is not None
 
 
 async def test_seeding_rests_once_it_is_done(running: Running) -> None:
     keys, ring = running.gateway.keys, running.gateway.ring
-    logger = make_logger("gateway", format="json", stream=io.StringIO())
 
     async def good(key: str | None) -> bool:
         ring.forget()
         return key is not None and await ring.caller(key) is not None
 
     await until(lambda: good(running.api_key), timeout=10)
-    task = asyncio.create_task(Seeding(running.gateway, "ang_live_second", SystemClock(), logger).run())
+    runtime = a_runtime()
+    seeding = Seeding(running.gateway, "ang_live_second")
+    task = asyncio.create_task(run_loop(seeding, clock=runtime.clock, logger=runtime.logger))
     await until(lambda: good("ang_live_second"), timeout=10)
     listed, _ = await keys.page("default", limit=10, page=1)
     [living] = [key for key in listed if key.revoked_at is None]
@@ -87,8 +89,9 @@ async def test_seeding_rests_once_it_is_done(running: Running) -> None:
 
 
 async def test_without_a_schema_it_is_not_ready_and_says_so(settings: GatewaySettings) -> None:
-    async with compose(settings, logger=make_logger("gateway", format="json", stream=io.StringIO())) as composed:
-        async with client(composed) as asking:
+    async with AsyncExitStack() as stack:
+        started = await start_gateway(settings, a_runtime(), stack)
+        async with client(started) as asking:
             answer = await asking.get("/ready")
         assert answer.status_code == 503
         assert answer.json()["dependencies"]["database"] == "down"

@@ -1,0 +1,41 @@
+"""Where the services are, and the links by which people change their preferences."""
+
+from pydantic import Field, SecretStr
+
+from angarium.platform.settings.base import Settings
+from angarium.platform.settings.groups import CacheSettings, RateLimitSettings, ServiceTokenSettings, require_http
+from angarium.platform.settings.values import Words
+
+
+class DirectorySettings(ServiceTokenSettings):
+    """The addresses of the services."""
+
+    gateway_url: str = Field(default="http://localhost:8000", repr=False)
+    users_url: str = Field(default="http://localhost:8001", repr=False)
+    templates_url: str = Field(default="http://localhost:8002", repr=False)
+
+    def refuse_unsafe(self) -> None:
+        super().refuse_unsafe()
+        for field in ("gateway_url", "users_url", "templates_url"):
+            require_http(field, getattr(self, field))
+
+
+class SurroundingsSettings(CacheSettings, DirectorySettings, RateLimitSettings):
+    """What a service beside the gateway reads, whatever it serves."""
+
+
+class PreferenceSettings(Settings):
+    """What people may switch off, and the links by which they do. `public_url`: where their browsers reach the gateway.
+
+    Without `link_secret` links are signed with a key made from the service token.
+    """
+
+    mandatory_categories: Words = ("security",)
+    public_url: str | None = None
+    link_secret: SecretStr | None = None
+
+    def refuse_unsafe(self) -> None:
+        super().refuse_unsafe()
+        self.refuse_example("link_secret", self.link_secret)
+        if self.public_url is not None:
+            require_http("public_url", self.public_url)

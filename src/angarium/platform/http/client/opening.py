@@ -1,0 +1,37 @@
+"""Opens a client of another service for as long as a process lives."""
+
+from contextlib import AsyncExitStack
+
+import httpx2
+
+from angarium.platform.auth.development import service_token_of
+from angarium.platform.http.client.client import ServiceClient
+from angarium.platform.http.server.tls import client_context
+from angarium.platform.runtime import Runtime
+from angarium.platform.settings.groups import ServiceTokenSettings
+
+
+def open_client(
+    url: str,
+    name: str,
+    settings: ServiceTokenSettings,
+    runtime: Runtime,
+    stack: AsyncExitStack,
+    *,
+    transport: httpx2.AsyncBaseTransport | None = None,
+) -> ServiceClient:
+    """A client of the service `name` at `url`, with the token and the TLS of `settings`; closed with `stack`.
+
+    With `transport` calls go through it, as to a service in the same process. Raises SettingsError.
+    """
+    client = ServiceClient(
+        url,
+        service_token=service_token_of(settings),
+        name=name,
+        transport=transport,
+        tls=client_context(settings),
+        clock=runtime.clock,
+        fast_paths=settings.fast,
+    )
+    stack.push_async_callback(client.close)
+    return client

@@ -1,0 +1,24 @@
+"""What nearly everything in a process is given: time, identifiers, the log, the metrics – as one value."""
+
+from dataclasses import dataclass
+
+from angarium.platform.clock import Clock, SystemClock
+from angarium.platform.identifiers import Identifiers
+from angarium.platform.telemetry.logging import Logger
+from angarium.platform.telemetry.metrics import Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """One for each process. What needs only one of them is given that one."""
+
+    clock: Clock
+    identifiers: Identifiers
+    logger: Logger
+    metrics: Metrics
+
+
+def build_runtime(logger: Logger, *, clock: Clock | None = None, metrics: Metrics | None = None) -> Runtime:
+    """The runtime of a process that logs to `logger`; by default with the machine's clock and metrics of its own."""
+    clock = clock or SystemClock()
+    return Runtime(clock=clock, identifiers=Identifiers(clock), logger=logger, metrics=metrics or Metrics())

@@ -1,0 +1,191 @@
+"""The gateway as a process: what it opens, what it runs, how it ends."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import httpx2
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from angarium.contracts.errors import Transient
+from angarium.directory.built_in.templates import WithBuiltIn
+from angarium.directory.contacts import RestContacts
+from angarium.directory.templates import RestTemplates
+from angarium.notifications.providers.store import ProviderStore
+from angarium.notifications.store.open import open_notifications
+from angarium.notifications.store.reader import NotificationReader
+from angarium.notifications.topology import topology_of
+from angarium.platform.auth.development import development_api_key, service_token_of
+from angarium.platform.auth.tokens import TokenVerifier
+from angarium.platform.broker.opening import open_broker
+from angarium.platform.cache.opening import open_cache
+from angarium.platform.database.opening import open_database
+from angarium.platform.http.client.opening import open_client
+from angarium.platform.http.server.server import serve
+from angarium.platform.lifecycle import Background
+from angarium.platform.loop import Loop
+from angarium.platform.rate_limit.opening import open_limiter
+from angarium.platform.runtime import Runtime, build_runtime
+from angarium.platform.settings.sources import wrong
+from angarium.platform.telemetry.logging import Logger
+from angarium.services.gateway.app import Gateway
+from angarium.services.gateway.callbacks.opening import open_sender
+from angarium.services.gateway.mailbox.routes import routes as mailbox_routes
+from angarium.services.gateway.mailbox.smtp_catcher import SmtpCatcher
+from angarium.services.gateway.mailbox.store import MailboxStore
+from angarium.services.gateway.mailbox_page.routes import routes as mailbox_page_routes
+from angarium.services.gateway.parts import GatewayParts
+from angarium.services.gateway.retention import Periods
+from angarium.services.gateway.settings import GatewaySettings, acceptance_rules
+
+DATABASE_SETTING = "ANGARIUM_NOTIFICATIONS_DATABASE_URL"
+REPLICA_SETTING = "ANGARIUM_NOTIFICATIONS_READ_DATABASE_URL"
+InProcess = Callable[[], httpx2.AsyncBaseTransport]
+"""Makes the transport to a service in the same process."""
+DirectoryT = TypeVar("DirectoryT", RestContacts, RestTemplates)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A gateway with its loops running. `api_key`: the seeded key, for the one who started it to print."""
+
+    gateway: Gateway
+    api_key: str | None = field(repr=False)
+
+
+async def run_gateway(settings: GatewaySettings, *, logger: Logger, stop: asyncio.Event) -> None:
+    """Serve until `stop` is set, finish what is under way, drain, close. Raises SettingsError."""
+    async with AsyncExitStack() as stack:
+        running = await start_gateway(settings, build_runtime(logger), stack)
+        await serve(running.gateway.app, settings=settings, port=settings.port, logger=logger, stop=stop)
+
+
+async def start_gateway(
+    settings: GatewaySettings, runtime: Runtime, stack: AsyncExitStack, in_process: InProcess | None = None
+) -> Running:
+    """A gateway with its loops running; `stack` ends the loops, drains, then closes every connection.
+
+    Close `stack` only after the server has stopped. `in_process` as of `open_gateway`. Raises SettingsError.
+    """
+    gateway = Gateway(await open_gateway(settings, runtime, stack, in_process))
+    stack.push_async_callback(gateway.drain)
+    background = await stack.enter_async_context(Background(runtime))
+    gateway.start(background)
+    api_key = _api_key(settings)
+    if api_key is not None:
+        background.start(Seeding(gateway, api_key))
+    return Running(gateway, api_key)
+
+
+async def open_gateway(
+    settings: GatewaySettings, runtime: Runtime, stack: AsyncExitStack, in_process: InProcess | None = None
+) -> GatewayParts:
+    """The parts of the gateway, closed with `stack`. Raises SettingsError.
+
+    With `in_process` the users and templates services are called through it, and the built-in catcher listens for SMTP.
+    """
+    engine = _open_engine(settings, stack)
+    store = open_notifications(settings, runtime, stack)
+    cache = open_cache(settings.cache_url, runtime, stack)
+    clock, metrics = runtime.clock, runtime.metrics
+
+    def transport() -> httpx2.AsyncBaseTransport | None:
+        return in_process() if in_process is not None else None
+
+    users = open_client(settings.users_url, "users", settings, runtime, stack, transport=transport())
+    templates = open_client(settings.templates_url, "templates", settings, runtime, stack, transport=transport())
+    caught = await _open_mailbox(settings, runtime, stack)
+    catch_smtp = in_process is not None and settings.mailbox_smtp_port != 0
+    return GatewayParts(
+        runtime=runtime,
+        store=store,
+        reader=NotificationReader(engine, replica=_open_replica(settings, stack)),
+        engine=engine,
+        providers=ProviderStore(engine, runtime.clock),
+        broker=open_broker(settings.broker_url, runtime, stack),
+        topology=topology_of(settings),
+        cache=cache,
+        contacts=await _listening(RestContacts(users, cache, clock, versions=store, metrics=metrics), stack),
+        templates=WithBuiltIn(await _listening(RestTemplates(templates, cache, clock, metrics=metrics), stack)),
+        users_client=users,
+        templates_client=templates,
+        tokens=TokenVerifier(settings, clock),
+        service_token=service_token_of(settings),
+        auth=settings.auth,
+        limiter=open_limiter(settings.rate_limit, settings.cache_url, runtime, stack),
+        rules=acceptance_rules(settings),
+        fast_paths=settings.fast,
+        callbacks=open_sender(settings, stack, clock),
+        periods=Periods(prune=settings.retention, redact=settings.redact_after),
+        mailbox=(mailbox_routes(caught), mailbox_page_routes(caught)) if caught is not None else (),
+        caught=caught,
+        smtp_port=await _catch_smtp(settings, caught, runtime, stack) if caught is not None and catch_smtp else None,
+    )
+
+
+class Seeding(Loop):
+    """Seeds the API key, however long the database takes to be there.
+
+    Once that is done nothing wakes it, so a key that is revoked later stays revoked.
+    """
+
+    name = "seed"
+    pause = None
+    longest_back_off = 1.0
+
+    def __init__(self, gateway: Gateway, api_key: str) -> None:
+        super().__init__()
+        self._gateway = gateway
+        self._api_key = api_key
+
+    async def once(self) -> bool:
+        """Seed. Raises Transient when the database does not answer."""
+        await self._gateway.keys.seed(self._api_key)
+        self._gateway.ring.forget()
+        return False
+
+
+def _open_engine(settings: GatewaySettings, stack: AsyncExitStack) -> AsyncEngine:
+    url, pool_size = settings.notifications_database_url, settings.database_pool
+    return open_database(url, stack, pool_size=pool_size, setting=DATABASE_SETTING)
+
+
+def _open_replica(settings: GatewaySettings, stack: AsyncExitStack) -> AsyncEngine | None:
+    """The replica for status queries and lists, if there is one."""
+    url, pool_size = settings.notifications_read_database_url, settings.database_pool
+    return None if url is None else open_database(url, stack, pool_size=pool_size, setting=REPLICA_SETTING)
+
+
+async def _listening(directory: DirectoryT, stack: AsyncExitStack) -> DirectoryT:
+    """The directory, told of every change from now on."""
+    await stack.enter_async_context(directory.listening())
+    return directory
+
+
+async def _open_mailbox(settings: GatewaySettings, runtime: Runtime, stack: AsyncExitStack) -> MailboxStore | None:
+    """The mailbox's messages; None in production."""
+    if settings.env == "production":
+        return None
+    store = MailboxStore(settings.data_dir, clock=runtime.clock, identifiers=runtime.identifiers)
+    try:
+        await store.open()
+    except (OSError, Transient):
+        raise wrong("data_dir", "the mailbox's file in it cannot be opened") from None
+    stack.push_async_callback(store.close)
+    return store
+
+
+async def _catch_smtp(settings: GatewaySettings, store: MailboxStore, runtime: Runtime, stack: AsyncExitStack) -> int:
+    """The port on which the mailbox's SMTP server listens."""
+    catcher = SmtpCatcher(store, port=settings.mailbox_smtp_port, logger=runtime.logger)
+    await catcher.start()
+    stack.push_async_callback(catcher.close)
+    return catcher.port
+
+
+def _api_key(settings: GatewaySettings) -> str | None:
+    if settings.api_key is not None:
+        return settings.api_key.get_secret_value()
+    return None if settings.env == "production" else development_api_key(settings.data_dir)

@@ -1,0 +1,36 @@
+"""The templates service as a process: what it opens, what it runs, how it ends."""
+
+import asyncio
+from contextlib import AsyncExitStack
+
+from angarium.directory.gateway.surroundings import Surroundings, open_surroundings
+from angarium.platform.database.opening import open_database
+from angarium.platform.http.server.server import serve
+from angarium.platform.runtime import build_runtime
+from angarium.platform.telemetry.logging import Logger
+from angarium.services.templates.app import TemplatesParts, TemplatesService
+from angarium.services.templates.settings import TemplatesSettings
+
+DATABASE_SETTING = "ANGARIUM_TEMPLATES_DATABASE_URL"
+
+
+async def run_templates(settings: TemplatesSettings, *, logger: Logger, stop: asyncio.Event) -> None:
+    """Serve until `stop` is set, then finish what is under way. Raises SettingsError."""
+    async with AsyncExitStack() as stack:
+        surroundings = open_surroundings(settings, build_runtime(logger), stack)
+        service = TemplatesService(open_templates(settings, surroundings, stack))
+        await serve(service.app, settings=settings, port=settings.port, logger=logger, stop=stop)
+
+
+def open_templates(settings: TemplatesSettings, around: Surroundings, stack: AsyncExitStack) -> TemplatesParts:
+    """The parts of the service, closed with `stack`. Raises SettingsError."""
+    url = settings.templates_database_url
+    return TemplatesParts(
+        runtime=around.runtime,
+        engine=open_database(url, stack, pool_size=settings.database_pool, setting=DATABASE_SETTING),
+        cache=around.cache,
+        limiter=around.limiter,
+        authenticator=around.authenticator,
+        reports=around.reports,
+        fast_paths=settings.fast,
+    )

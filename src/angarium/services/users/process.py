@@ -1,0 +1,46 @@
+"""The users service as a process: what it opens, what it runs, how it ends."""
+
+import asyncio
+from contextlib import AsyncExitStack
+
+from angarium.directory.gateway.surroundings import Surroundings, open_surroundings
+from angarium.directory.preference_links import links_of
+from angarium.platform.database.opening import open_database
+from angarium.platform.http.server.server import serve
+from angarium.platform.runtime import build_runtime
+from angarium.platform.telemetry.logging import Logger
+from angarium.services.users.app import UsersParts, UsersService
+from angarium.services.users.contacts.documents import open_documents
+from angarium.services.users.settings import UsersSettings
+
+DATABASE_SETTING = "ANGARIUM_USERS_DATABASE_URL"
+
+
+async def run_users(settings: UsersSettings, *, logger: Logger, stop: asyncio.Event) -> None:
+    """Serve until `stop` is set, then finish what is under way. Raises SettingsError."""
+    async with AsyncExitStack() as stack:
+        surroundings = open_surroundings(settings, build_runtime(logger), stack)
+        service = UsersService(open_users(settings, surroundings, stack))
+        await serve(service.app, settings=settings, port=settings.port, logger=logger, stop=stop)
+
+
+def open_users(settings: UsersSettings, around: Surroundings, stack: AsyncExitStack) -> UsersParts:
+    """The parts of the service, closed with `stack`. Raises SettingsError."""
+    url = settings.users_database_url
+    engine = open_database(url, stack, pool_size=settings.database_pool, setting=DATABASE_SETTING)
+    documents = open_documents(url, engine, fast_paths=settings.fast)
+    stack.push_async_callback(documents.close)
+    return UsersParts(
+        runtime=around.runtime,
+        engine=engine,
+        documents=documents,
+        cache=around.cache,
+        limiter=around.limiter,
+        gateway=around.gateway,
+        authenticator=around.authenticator,
+        reports=around.reports,
+        links=links_of(settings, around.service_token, around.runtime.clock),
+        mandatory=settings.mandatory_categories,
+        allowed=settings.callback_allow,
+        fast_paths=settings.fast,
+    )
