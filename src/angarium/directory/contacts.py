@@ -24,7 +24,7 @@ from angarium.platform.batching import GroupCommit
 from angarium.platform.cache.port import Cache, Hears
 from angarium.platform.clock import Clock
 from angarium.platform.http.client.client import ServiceClient
-from angarium.platform.local_cache import LocalCache
+from angarium.platform.caching import LocalCache
 from angarium.platform.telemetry.metrics import Metrics
 
 PATH = "/internal/v1/contacts"

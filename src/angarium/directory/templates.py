@@ -14,7 +14,7 @@ from angarium.directory.port import DirectoryUnavailable
 from angarium.platform.cache.port import Cache, Hears
 from angarium.platform.clock import Clock
 from angarium.platform.http.client.client import ServiceClient
-from angarium.platform.local_cache import LocalCache
+from angarium.platform.caching import LocalCache
 from angarium.platform.telemetry.metrics import Metrics
 
 TOPIC = "templates"

@@ -11,7 +11,7 @@ from angarium.contracts.users import GONE
 from angarium.directory import contact_cache
 from angarium.directory.contact_cache import user_of, version_of
 from angarium.platform.cache.port import Cache
-from angarium.platform.local_cache import LocalCache
+from angarium.platform.caching import LocalCache
 from angarium.platform.loop import Passes
 from angarium.platform.runtime import Runtime
 from angarium.services.users.contacts.versions import Reached, ReachedVersions

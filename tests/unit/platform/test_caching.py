@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from angarium.platform.local_cache import LocalCache
+from angarium.platform.caching import LocalCache
 from tests.support.clock import ManualClock, settle
 
 TTL = timedelta(seconds=2)
