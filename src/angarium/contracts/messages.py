@@ -15,6 +15,9 @@ WORK_EXCHANGE = "notifications.direct"
 EVENTS_EXCHANGE = "notifications.events"
 FAILED_QUEUE = "failed.queue"
 FAILED_KEY = "failed"
+RETRY_EXCHANGE = "notifications.retry.{ms}"
+"""The exchange of a delay, `{ms}` milliseconds long."""
+RETRY_QUEUE = "retry.{ms}.queue"
 
 
 def work_queue(channel: Channel) -> str:

@@ -22,9 +22,9 @@ from angarium.directory.counting import look_up_counts
 from angarium.directory.port import ContactVersions, DirectoryUnavailable
 from angarium.platform.batching import GroupCommit
 from angarium.platform.cache.port import Cache, Hears
+from angarium.platform.caching import LocalCache
 from angarium.platform.clock import Clock
 from angarium.platform.http.client.client import ServiceClient
-from angarium.platform.caching import LocalCache
 from angarium.platform.telemetry.metrics import Metrics
 
 PATH = "/internal/v1/contacts"

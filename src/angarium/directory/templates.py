@@ -12,9 +12,9 @@ from angarium.contracts.templates import CompiledTemplate, PublishedPointer
 from angarium.directory.counting import look_up_counts
 from angarium.directory.port import DirectoryUnavailable
 from angarium.platform.cache.port import Cache, Hears
+from angarium.platform.caching import LocalCache
 from angarium.platform.clock import Clock
 from angarium.platform.http.client.client import ServiceClient
-from angarium.platform.caching import LocalCache
 from angarium.platform.telemetry.metrics import Metrics
 
 TOPIC = "templates"

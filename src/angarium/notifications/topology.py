@@ -7,6 +7,8 @@ from angarium.contracts.messages import (
     EVENTS_EXCHANGE,
     FAILED_KEY,
     FAILED_QUEUE,
+    RETRY_EXCHANGE,
+    RETRY_QUEUE,
     WORK_EXCHANGE,
     light_key,
     light_queue,
@@ -40,6 +42,9 @@ def build_topology(
         topic_exchanges=(EVENTS_EXCHANGE,),
         queues=(*work, failed),
         delays=tuple(sorted({*retry_delays, *LADDER})),
+        dead_letter_key=FAILED_KEY,
+        delay_exchange=RETRY_EXCHANGE,
+        delay_queue=RETRY_QUEUE,
     )
 
 

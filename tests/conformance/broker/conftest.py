@@ -44,6 +44,8 @@ def topology() -> Topology:
             Queue("sent", (Binding("events", "email.sent"),)),
         ),
         delays=(SHORT, LONG),
+        dead_letter_key="failed",
+        delay_queue="retry.{ms}.queue",
     )
 
 

@@ -1,4 +1,4 @@
-"""Short-lived tokens that the gateway signs itself: in exchange for an API key, or for a user's password."""
+"""Short-lived tokens that a service signs itself: in exchange for an API key, or for a password."""
 
 import os
 from collections.abc import Callable, Mapping

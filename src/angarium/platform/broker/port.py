@@ -53,13 +53,22 @@ class Topology:
 
     `delays`: one delay queue is kept for each; `publish(..., delay=d)` takes exactly these, and gives a message
     back to the first of `direct_exchanges`: delayed messages go there only. What expires in a queue with a `ttl` goes
-    there too, under the key `failed`.
+    there too, under `dead_letter_key`.
+    `delay_exchange` and `delay_queue` name what serves a delay, where a broker needs such; `{ms}` is its milliseconds.
     """
 
     direct_exchanges: tuple[str, ...]
     topic_exchanges: tuple[str, ...]
     queues: tuple[Queue, ...]
     delays: tuple[timedelta, ...]
+    dead_letter_key: str = "dead"
+    delay_exchange: str = "delay.{ms}"
+    delay_queue: str = "delay.{ms}.queue"
+
+
+def milliseconds(delay: timedelta) -> int:
+    """Whole milliseconds of a delay, as names and brokers have them."""
+    return round(delay.total_seconds() * 1000)
 
 
 class Outgoing(msgspec.Struct, frozen=True):

@@ -5,33 +5,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
 
-SENSITIVE: Final = frozenset(
-    {
-        "address",
-        "api_key",
-        "authorization",
-        "bearer",
-        "body",
-        "content",
-        "email",
-        "html",
-        "key",
-        "password",
-        "payload",
-        "phone",
-        "push_token",
-        "recipient",
-        "secret",
-        "service_token",
-        "subject",
-        "text",
-        "to",
-        "token",
-        "url",
-        "variables",
-    }
-)
-"""Keys that are dropped, at any depth."""
+from angarium.contracts.sensitive import SENSITIVE
+
 FREE_TEXT: Final = frozenset({"answer", "detail", "error", "event", "exception", "message", "reason"})
 """Keys whose text may quote what came from outside."""
 

@@ -21,6 +21,7 @@ _TOPOLOGY = Topology(
         Queue("failed", (Binding("work", "failed"),), max_length=1),
     ),
     (timedelta(seconds=1), timedelta(seconds=16)),
+    dead_letter_key="failed",
 )
 
 

@@ -72,8 +72,8 @@ def test_a_correlation_that_is_too_long_for_a_property_stays_a_header() -> None:
 
 def test_a_delayed_message_goes_to_its_delay_and_is_always_mandatory() -> None:
     message = Outgoing("work", "k", b"", "1", delay=timedelta(seconds=1.5), mandatory=False)
-    method, _ = _frames(_writer().encode(message, _NOW))
-    assert (method.exchange, method.routing_key, method.mandatory) == ("notifications.retry.1500", "k", True)
+    method, _ = _frames(_writer().encode(message, _NOW, "delay.{ms}"))
+    assert (method.exchange, method.routing_key, method.mandatory) == ("delay.1500", "k", True)
 
 
 @given(tag=st.integers(1, 2**63 - 1), multiple=st.booleans(), requeue=st.booleans())

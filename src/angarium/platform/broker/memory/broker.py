@@ -4,7 +4,6 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
-from angarium.contracts.messages import FAILED_KEY
 from angarium.platform.broker.memory.queue import MemoryConsumer, MemoryQueue, Message
 from angarium.platform.broker.memory.schedule import Schedule
 from angarium.platform.broker.port import (
@@ -49,7 +48,7 @@ class MemoryBroker:
         for exchange in (*topology.direct_exchanges, *topology.topic_exchanges):
             self._bindings.setdefault(exchange, {})
         for queue in topology.queues:
-            self._declare_queue(queue)
+            self._declare_queue(queue, topology.dead_letter_key)
         self._topology = topology
 
     async def publish(self, messages: Sequence[Outgoing]) -> Sequence[bool]:
@@ -106,10 +105,10 @@ class MemoryBroker:
         if known and known.declared and (known.ttl, known.max_length) != (queue.ttl, queue.max_length):
             raise TopologyConflict(f"queue {queue.name} exists with another time to live or maximum length")
 
-    def _declare_queue(self, queue: Queue) -> None:
+    def _declare_queue(self, queue: Queue, dead_letter_key: str) -> None:
         known = self._queue(queue.name)
         known.ttl, known.max_length, known.declared = queue.ttl, queue.max_length, True
-        known.counted = all(binding.routing_key != FAILED_KEY for binding in queue.bindings)
+        known.counted = all(binding.routing_key != dead_letter_key for binding in queue.bindings)
         for binding in queue.bindings:
             bound = self._bindings[binding.exchange].setdefault(binding.routing_key, [])
             if known not in bound:
@@ -171,5 +170,6 @@ class MemoryBroker:
             self._schedule.at(self._clock.monotonic() + _REFUSED_AGAIN_AFTER, partial(self._return, copy, routing_key))
 
     def _dead_letter(self, message: Message) -> None:
-        copy = Outgoing("", FAILED_KEY, message.body, message.message_id, message.headers)
-        self._schedule.at(self._clock.monotonic(), partial(self._return, copy, FAILED_KEY))
+        key = self._declared().dead_letter_key
+        copy = Outgoing("", key, message.body, message.message_id, message.headers)
+        self._schedule.at(self._clock.monotonic(), partial(self._return, copy, key))

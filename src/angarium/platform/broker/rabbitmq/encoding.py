@@ -13,8 +13,7 @@ from aiormq import Channel
 from pamqp import commands as spec
 from pamqp.body import ContentBody
 
-from angarium.platform.broker.port import Outgoing
-from angarium.platform.broker.rabbitmq.topology import delay_exchange
+from angarium.platform.broker.port import Outgoing, milliseconds
 from angarium.platform.telemetry.correlation import CORRELATION_HEADER
 
 _SHORT_STRING = 255
@@ -39,14 +38,19 @@ class FrameWriter:
         self._body_size = channel.max_content_size if channel.max_content_size > 0 else _UNLIMITED_BODY_SIZE
         self._methods: dict[tuple[str, str, bool], bytes] = {}
 
-    def encode(self, message: Outgoing, now: datetime) -> bytes:
-        """All frames of one publish: method, header, body in as many pieces as it takes. Raises ValueError."""
+    def encode(self, message: Outgoing, now: datetime, delay_exchange: str = "") -> bytes:
+        """All frames of one publish: method, header, body in as many pieces as it takes. Raises ValueError.
+
+        `delay_exchange` as of `Topology`, for messages with a delay.
+        """
         properties = _property_bytes(message, int(now.timestamp()))
         head = _CONTENT_HEADER.pack(_HEADER_FRAME, self._number, 12 + len(properties), _BASIC, 0, len(message.body))
-        return b"".join((self._method(message), head, properties, _FRAME_END, self._body(message.body)))
+        return b"".join((self._method(message, delay_exchange), head, properties, _FRAME_END, self._body(message.body)))
 
-    def _method(self, message: Outgoing) -> bytes:
-        exchange = message.exchange if message.delay is None else delay_exchange(message.delay)
+    def _method(self, message: Outgoing, delay_exchange: str) -> bytes:
+        exchange = message.exchange
+        if message.delay is not None:
+            exchange = delay_exchange.format(ms=milliseconds(message.delay))
         key = (exchange, message.routing_key, message.mandatory or message.delay is not None)
         frame = self._methods.get(key)
         if frame is None:

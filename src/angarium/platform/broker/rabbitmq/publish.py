@@ -85,7 +85,7 @@ class Publisher:
         ]
         try:
             async with asyncio.timeout(self._timeout):
-                await asyncio.gather(*(self._send(burst) for burst in bursts))
+                await asyncio.gather(*(self._send(burst, topology) for burst in bursts))
         except TimeoutError:
             self._logger.warning("broker.publish_timed_out", unconfirmed=results.count(False))
         return results
@@ -104,7 +104,7 @@ class Publisher:
         burst = Burst([message], [0], results)
         try:
             async with asyncio.timeout(_PROBE_SECONDS):
-                await self._send(burst)
+                await self._send(burst, topology)
         except TimeoutError:
             pass
         return results[0]
@@ -124,13 +124,13 @@ class Publisher:
                 self._logger.error("broker.unpublishable", exchange=message.exchange)
         return [layer[start : start + _BURST] for layer in layers.values() for start in range(0, len(layer), _BURST)]
 
-    async def _send(self, burst: Burst) -> None:
+    async def _send(self, burst: Burst, topology: Topology) -> None:
         try:
             outlet = await self._open()
         except BrokerUnavailable:
             return
         now = self._clock.now()
-        payload = b"".join([outlet.writer.encode(message, now) for message in burst.messages])
+        payload = b"".join([outlet.writer.encode(message, now, topology.delay_exchange) for message in burst.messages])
         await outlet.write(burst, payload)
         await burst.finished()
         if burst.returned or (outlet.channel.is_closed and self._link.current is not None):

@@ -12,24 +12,13 @@ from datetime import timedelta
 from aiormq import Channel, ChannelNotFoundEntity, ChannelPreconditionFailed, Connection
 from pamqp.common import FieldValue
 
-from angarium.contracts.messages import FAILED_KEY
-from angarium.platform.broker.port import Queue, QueueStats, Topology, TopologyConflict
+from angarium.platform.broker.port import Queue, QueueStats, Topology, TopologyConflict, milliseconds
 from angarium.platform.broker.rabbitmq.connection import answer, close_channel, open_channel
 
 # How often a message comes again is counted in the record; the broker must never be the one that gives up.
 _DELIVERY_LIMIT = 1_000_000
 
 Arguments = dict[str, FieldValue]
-
-
-def delay_exchange(delay: timedelta) -> str:
-    """The fanout exchange of a delay's queue."""
-    return f"notifications.retry.{_milliseconds(delay)}"
-
-
-def delay_queue(delay: timedelta) -> str:
-    """The queue in which messages wait for `delay`."""
-    return f"retry.{_milliseconds(delay)}.queue"
 
 
 async def declare_topology(connection: Connection, topology: Topology) -> None:
@@ -79,7 +68,8 @@ def _steps(channel: Channel, topology: Topology) -> Iterator[tuple[str, Awaitabl
 
 
 def _delay_steps(channel: Channel, delay: timedelta, topology: Topology) -> Iterator[tuple[str, Awaitable[object]]]:
-    exchange, queue = delay_exchange(delay), delay_queue(delay)
+    exchange = topology.delay_exchange.format(ms=milliseconds(delay))
+    queue = topology.delay_queue.format(ms=milliseconds(delay))
     arguments = _quorum() | _expiring(delay, topology)
     yield f"exchange {exchange}", channel.exchange_declare(exchange, exchange_type="fanout", durable=True)
     yield f"queue {queue}", channel.queue_declare(queue, durable=True, arguments=arguments)
@@ -91,7 +81,7 @@ def _queue_arguments(queue: Queue, topology: Topology) -> Arguments:
     if queue.max_length is not None:
         arguments["x-max-length"] = queue.max_length
     if queue.ttl is not None:
-        arguments |= _expiring(queue.ttl, topology) | {"x-dead-letter-routing-key": FAILED_KEY}
+        arguments |= _expiring(queue.ttl, topology) | {"x-dead-letter-routing-key": topology.dead_letter_key}
     return arguments
 
 
@@ -102,11 +92,7 @@ def _quorum() -> Arguments:
 def _expiring(after: timedelta, topology: Topology) -> Arguments:
     """Without a routing key of its own here, an expired message keeps the one it came with, and so its lane."""
     return {
-        "x-message-ttl": _milliseconds(after),
+        "x-message-ttl": milliseconds(after),
         "x-dead-letter-exchange": topology.direct_exchanges[0],
         "x-dead-letter-strategy": "at-least-once",
     }
-
-
-def _milliseconds(delay: timedelta) -> int:
-    return round(delay.total_seconds() * 1000)

@@ -19,6 +19,7 @@ from starlette.types import Scope as AsgiScope
 
 from angarium.contracts.errors import Detail, Rejected, ServiceUnavailable, Transient, ValidationFailed
 from angarium.contracts.fields import Body
+from angarium.contracts.paths import PUBLIC
 from angarium.contracts.scopes import Scope
 from angarium.platform.auth.caller import Authenticator, Caller
 from angarium.platform.http.budget import BodyBudget
@@ -35,7 +36,7 @@ from angarium.platform.http.frame.bodies import (
 from angarium.platform.http.frame.dependencies import STANDING_KEY, admit, authenticated, only_for_services
 from angarium.platform.http.frame.front import end_if_unread
 from angarium.platform.http.frame.headers import headers_of
-from angarium.platform.http.frame.heads import NO_PARAMETERS, PUBLIC
+from angarium.platform.http.frame.heads import NO_PARAMETERS
 from angarium.platform.http.frame.middleware import RequestMeter
 from angarium.platform.http.frame.strict_json import WEIGHED_BYTES, decode_json
 from angarium.platform.http.frame.validation import details_of

@@ -17,6 +17,7 @@ from starlette.routing import BaseRoute
 from starlette.types import Scope
 
 from angarium.contracts.errors import Detail, ValidationFailed
+from angarium.contracts.paths import PUBLIC
 from angarium.platform.auth.caller import SERVICE_TOKEN_HEADER, Caller
 from angarium.platform.http.frame.bodies import BodyRules
 from angarium.platform.http.frame.dependencies import PASSES_QUERY, QUERY_PATTERN
@@ -24,8 +25,6 @@ from angarium.platform.http.frame.openapi import SCOPE_MARK, SERVICE_MARK, depen
 
 Guard = Callable[[Request], Awaitable[Caller]]
 _MOST_PARAMETERS = 100
-PUBLIC = "/api/"
-"""Where query parameters that a route doesn't have are refused."""
 PUBLIC_KEY = "angarium.public"
 """Set in the scope of a request that came by a public path and is routed by another."""
 _NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -84,7 +83,7 @@ class Head:
     def check_query(self, scope: Scope, headers: Mapping[str, str]) -> None:
         """Raise ValidationFailed for parameters that the route doesn't have.
 
-        That holds under `/api/`, and for calls that the gateway passes on from there.
+        That holds under `/api/`, and for calls that another service passes on from there.
         """
         query = scope["query_string"]
         if not query or self.parameters is None or self.internal:
@@ -108,7 +107,7 @@ class Heads:
     def __init__(self, routes: Sequence[BaseRoute], rules: BodyRules) -> None:
         self._rules = rules
         self._literal: dict[tuple[str, str], _Entry] = {}
-        self._templates: dict[str, tuple[Pattern[str], dict[str, _Entry]]] = {}
+        self._patterns: dict[str, tuple[Pattern[str], dict[str, _Entry]]] = {}
         for order, route in enumerate(iter_route_contexts(routes)):
             self._add(order, route)
 
@@ -116,12 +115,12 @@ class Heads:
     def methods(self) -> frozenset[str]:
         """Every method that any route takes."""
         given = {method for method, _ in self._literal}
-        return _with_implied(given.union(*(entries for _, entries in self._templates.values())))
+        return _with_implied(given.union(*(entries for _, entries in self._patterns.values())))
 
     def find(self, method: str, path: str) -> Found | None:
         """The route of `path` (without a last slash); None where no route has it."""
         best, named = self._literal.get((method, path)), _NOTHING
-        for pattern, entries in self._templates.values():
+        for pattern, entries in self._patterns.values():
             entry = entries.get(method)
             if entry is not None and (best is None or entry.order < best.order):
                 match = pattern.match(path)
@@ -135,7 +134,7 @@ class Heads:
     def _allowed(self, path: str) -> frozenset[str]:
         """The methods of `path`; none where no route has it."""
         given = [method for method, literal in self._literal if literal == path]
-        for pattern, entries in self._templates.values():
+        for pattern, entries in self._patterns.values():
             if pattern.match(path) is not None:
                 given += entries
         return _with_implied(given) if given else frozenset()
@@ -154,7 +153,7 @@ class Heads:
         entry = _Entry(order, self._head(template, route))
         for method in route.methods or ():
             if "{" in template:
-                self._templates.setdefault(template, (pattern, {}))[1].setdefault(method, entry)
+                self._patterns.setdefault(template, (pattern, {}))[1].setdefault(method, entry)
             else:
                 self._literal.setdefault((method, template), entry)
 

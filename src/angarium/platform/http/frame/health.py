@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
+from angarium.contracts.paths import API, API_V1
 from angarium.platform.telemetry.metrics import Metrics
 
 Check = Callable[[], Awaitable[str | None]]
@@ -16,7 +17,7 @@ Check = Callable[[], Awaitable[str | None]]
 CHECK_SECONDS = 2.0
 FRESH_SECONDS = 1.0
 EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
-PREFIXES = ("", "/api", "/api/v1")
+PREFIXES = ("", API, API_V1)
 """Where `/health` and `/ready` are served: other systems' clients know only a base URL, with or without `/api/v1`."""
 
 

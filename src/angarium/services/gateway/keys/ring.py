@@ -5,8 +5,8 @@ from uuid import UUID
 
 from angarium.platform.auth.caller import Caller
 from angarium.platform.auth.keys import hash_key
-from angarium.platform.clock import Clock
 from angarium.platform.caching import LocalCache
+from angarium.platform.clock import Clock
 from angarium.platform.loop import Loop
 from angarium.services.gateway.keys.store import ApiKey, KeyStore
 
