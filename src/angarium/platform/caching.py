@@ -1,8 +1,8 @@
-"""Copies kept within a process: bounded, short-lived, and asked for once however many want them."""
+"""What a process remembers, within bounds: the recently used, and short-lived copies that are loaded once."""
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Iterator
 from datetime import timedelta
 from typing import Generic, TypeVar
 
@@ -10,6 +10,52 @@ from angarium.platform.clock import Clock
 
 KeyT = TypeVar("KeyT", bound=Hashable)
 ValueT = TypeVar("ValueT")
+
+
+class Lru(Generic[KeyT, ValueT]):
+    """A mapping of at most `max_entries`; beyond that the least recently used entry is dropped."""
+
+    def __init__(self, max_entries: int) -> None:
+        self._max_entries = max_entries
+        self._entries: OrderedDict[KeyT, ValueT] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __contains__(self, key: KeyT) -> bool:
+        """Whether there is an entry; that is no use of it."""
+        return key in self._entries
+
+    def __iter__(self) -> Iterator[KeyT]:
+        """The keys, the least recently used first."""
+        return iter(self._entries)
+
+    def get(self, key: KeyT) -> ValueT | None:
+        """The value, which counts as used now; None: there is none."""
+        value = self._entries.get(key)
+        if value is not None:
+            self._entries.move_to_end(key)
+        return value
+
+    def put(self, key: KeyT, value: ValueT) -> None:
+        """Store `value`, which counts as used now."""
+        entries = self._entries
+        entries[key] = value
+        entries.move_to_end(key)
+        while len(entries) > self._max_entries:
+            entries.popitem(last=False)
+
+    def drop(self, key: KeyT) -> None:
+        """Remove the entry, if there is one."""
+        self._entries.pop(key, None)
+
+    def clear(self) -> None:
+        """Remove every entry."""
+        self._entries.clear()
+
+    def values(self) -> Iterator[ValueT]:
+        """The values, the least recently used first."""
+        return iter(self._entries.values())
 
 
 class LocalCache(Generic[KeyT, ValueT]):

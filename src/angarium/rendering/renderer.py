@@ -3,7 +3,6 @@
 import asyncio
 import re
 import time
-from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any, assert_never
 from uuid import UUID
@@ -12,6 +11,7 @@ from liquid import BoundTemplate
 
 from angarium.contracts.statuses import Channel
 from angarium.contracts.templates import ChannelSources, CompiledTemplate
+from angarium.platform.caching import Lru
 from angarium.rendering.content import Content, EmailContent, PushContent, SmsContent, WebhookContent
 from angarium.rendering.json_text import json_fault
 from angarium.rendering.limits import Limits, Timer
@@ -55,9 +55,8 @@ class Renderer:
         self._timer = timer
         self._html = SafeEnvironment(self._limits, timer, html=True)
         self._plain = SafeEnvironment(self._limits, timer, html=False)
-        self._max_templates = max_templates
-        self._parsed: OrderedDict[Key, Parsed] = OrderedDict()
-        self._slow: OrderedDict[Key, None] = OrderedDict()
+        self._parsed: Lru[Key, Parsed] = Lru(max_templates)
+        self._slow: Lru[Key, bool] = Lru(max_templates)  # for as long as others don't fill the memory with theirs
         self._turn = asyncio.Lock()
 
     def render(
@@ -69,7 +68,7 @@ class Renderer:
         Raises RenderFailed: another attempt would not help.
         """
         key = _key(template, channel, locale)
-        parsed = self._known(key) or self._keep(key, self._parse(template, key))
+        parsed = self._parsed.get(key) or self._keep(key, self._parse(template, key))
         return self._content(parsed, template, channel, variables, self._limits.seconds)
 
     def quick(
@@ -79,7 +78,7 @@ class Renderer:
         key = _key(template, channel, locale)
         if key in self._slow:
             return None
-        parsed = self._known(key)
+        parsed = self._parsed.get(key)
         if parsed is None:
             if _effort(_sources(template.locales.get(key[2]), channel) or {}) > MOST_PARSED_AT_ONCE:
                 return None
@@ -87,7 +86,7 @@ class Renderer:
         try:
             return self._content(parsed, template, channel, variables, PATIENCE)
         except RenderTooSlow:
-            self._remember(key)
+            self._slow.put(key, True)
             return None
 
     async def patient(
@@ -96,7 +95,7 @@ class Renderer:
         """What `render` gives, made beside the event loop, one after the other. Raises RenderFailed."""
         key = _key(template, channel, locale)
         async with self._turn:
-            parsed = self._known(key)
+            parsed = self._parsed.get(key)
             if parsed is None:
                 parsed = self._keep(key, await asyncio.to_thread(self._parse, template, key))
             seconds = self._limits.seconds
@@ -115,23 +114,9 @@ class Renderer:
         texts = {part: _text(source, given, part, deadline) for part, source in parsed.items()}
         return _made(channel, texts)
 
-    def _known(self, key: Key) -> Parsed | None:
-        found = self._parsed.get(key)
-        if found is not None:
-            self._parsed.move_to_end(key)
-        return found
-
     def _keep(self, key: Key, parsed: Parsed) -> Parsed:
-        self._parsed[key] = parsed
-        if len(self._parsed) > self._max_templates:
-            self._parsed.popitem(last=False)
+        self._parsed.put(key, parsed)
         return parsed
-
-    def _remember(self, key: Key) -> None:
-        """That it is slow, for as long as others don't fill the memory with theirs."""
-        self._slow[key] = None
-        if len(self._slow) > self._max_templates:
-            self._slow.popitem(last=False)
 
     def _parse(self, template: CompiledTemplate, key: Key) -> Parsed:
         locale, channel = key[2:]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from angarium.platform.caching import LocalCache
+from angarium.platform.caching import LocalCache, Lru
 from tests.support.clock import ManualClock, settle
 
 TTL = timedelta(seconds=2)
@@ -139,3 +139,42 @@ async def test_it_never_holds_more_than_it_may_and_always_the_latest(keys: list[
         assert len(cache) <= 4
     latest = list(dict.fromkeys(reversed(keys)))[:4]
     assert all(cache.peek(key) is not None for key in latest)
+
+
+def test_the_least_recently_used_entry_is_dropped() -> None:
+    lru: Lru[str, int] = Lru(2)
+    lru.put("a", 1)
+    lru.put("b", 2)
+    assert lru.get("a") == 1
+    lru.put("c", 3)
+    assert (lru.get("b"), lru.get("a"), lru.get("c"), len(lru)) == (None, 1, 3, 2)
+
+
+def test_a_stored_value_is_replaced_and_counts_as_used() -> None:
+    lru: Lru[str, int] = Lru(2)
+    lru.put("a", 1)
+    lru.put("b", 2)
+    lru.put("a", 10)
+    lru.put("c", 3)
+    assert list(lru) == ["a", "c"]
+    assert list(lru.values()) == [10, 3]
+
+
+def test_a_look_whether_there_is_an_entry_is_no_use() -> None:
+    lru: Lru[str, int] = Lru(2)
+    lru.put("a", 1)
+    lru.put("b", 2)
+    assert "a" in lru
+    lru.put("c", 3)
+    assert "a" not in lru
+
+
+def test_entries_are_removed() -> None:
+    lru: Lru[str, int] = Lru(2)
+    lru.put("a", 1)
+    lru.put("b", 2)
+    lru.drop("a")
+    lru.drop("missing")
+    assert list(lru) == ["b"]
+    lru.clear()
+    assert len(lru) == 0

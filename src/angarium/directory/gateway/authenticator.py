@@ -1,6 +1,5 @@
 """Authentication by asking the gateway, for services that hold no keys."""
 
-from collections import OrderedDict
 from collections.abc import Mapping
 from http import HTTPStatus
 from uuid import UUID
@@ -14,6 +13,7 @@ from angarium.platform.auth.caller import Caller
 from angarium.platform.auth.credentials import Credentials, credentials_of
 from angarium.platform.auth.keys import hash_key
 from angarium.platform.auth.service_token import DEFAULT_TENANT, ServiceTokens
+from angarium.platform.caching import Lru
 from angarium.platform.clock import Clock
 from angarium.platform.http.client.client import ServiceClient
 
@@ -52,7 +52,7 @@ class RemoteAuthenticator:
         self._client = client
         self._service_tokens = ServiceTokens(service_token)
         self._clock = clock
-        self._known: OrderedDict[str, tuple[float, Caller | None]] = OrderedDict()
+        self._known: Lru[str, tuple[float, Caller | None]] = Lru(CACHE_ENTRIES)
 
     async def authenticate(self, headers: Mapping[str, str]) -> Caller:
         service = self._service_tokens.authenticate(headers)
@@ -95,7 +95,4 @@ class RemoteAuthenticator:
 
     def _keep(self, digest: str, caller: Caller | None) -> None:
         seconds = GOOD_SECONDS if caller is not None else BAD_SECONDS
-        self._known[digest] = (self._clock.monotonic() + seconds, caller)
-        self._known.move_to_end(digest)
-        if len(self._known) > CACHE_ENTRIES:
-            self._known.popitem(last=False)
+        self._known.put(digest, (self._clock.monotonic() + seconds, caller))

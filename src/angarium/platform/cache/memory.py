@@ -1,12 +1,12 @@
 """The cache of a single process: nothing to install, nothing shared."""
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from angarium.platform.cache.port import Hears, Listener
+from angarium.platform.caching import Lru
 from angarium.platform.clock import Clock
 
 
@@ -18,8 +18,7 @@ class MemoryCache:
 
     def __init__(self, clock: Clock, max_entries: int = 10_000) -> None:
         self._clock = clock
-        self._max_entries = max_entries
-        self._entries: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
+        self._entries: Lru[str, tuple[float, bytes]] = Lru(max_entries)
         self._listeners: dict[str, list[Listener]] = {}
 
     async def get_many(self, keys: Sequence[str]) -> Sequence[bytes | None]:
@@ -28,15 +27,12 @@ class MemoryCache:
     async def set_many(self, entries: Mapping[str, bytes], ttl: timedelta) -> bool:
         ends = self._clock.monotonic() + ttl.total_seconds()
         for key, value in entries.items():
-            self._entries[key] = (ends, value)
-            self._entries.move_to_end(key)
-        while len(self._entries) > self._max_entries:
-            self._entries.popitem(last=False)
+            self._entries.put(key, (ends, value))
         return True
 
     async def delete(self, keys: Sequence[str]) -> bool:
         for key in keys:
-            self._entries.pop(key, None)
+            self._entries.drop(key)
         return True
 
     async def announce(self, topic: str, text: str) -> bool:
@@ -71,7 +67,6 @@ class MemoryCache:
         if entry is None:
             return None
         if self._clock.monotonic() >= entry[0]:
-            del self._entries[key]
+            self._entries.drop(key)
             return None
-        self._entries.move_to_end(key)
         return entry[1]

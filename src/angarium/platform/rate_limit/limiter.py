@@ -1,10 +1,10 @@
 """Whether a call may go on: the shared count, without waiting for it wherever that is safe."""
 
 import math
-from collections import OrderedDict
 
 from angarium.contracts.errors import RateLimited
 from angarium.platform.auth.caller import Caller
+from angarium.platform.caching import Lru
 from angarium.platform.clock import Clock
 from angarium.platform.rate_limit.memory import WINDOWS, MemoryCounter
 from angarium.platform.rate_limit.port import Counter, CounterUnavailable
@@ -27,7 +27,7 @@ class RateLimiter:
         self._local = MemoryCounter(clock)
         self._clock = clock
         self._metrics = metrics
-        self._tallies: OrderedDict[str, Tally] = OrderedDict()
+        self._tallies: Lru[str, Tally] = Lru(WINDOWS)
 
     async def take(self, caller: Caller) -> Standing | None:
         """Count a call; None: there is no limit. Raises RateLimited when the allowance is used up."""
@@ -65,8 +65,6 @@ class RateLimiter:
     def _tally(self, name: str, limit: RateLimit, shared: Counter) -> Tally:
         tally = self._tallies.get(name)
         if tally is None or tally.limit != limit:
-            tally = self._tallies[name] = Tally(name, limit, shared, self._clock)
-        self._tallies.move_to_end(name)
-        while len(self._tallies) > WINDOWS:
-            self._tallies.popitem(last=False)
+            tally = Tally(name, limit, shared, self._clock)
+            self._tallies.put(name, tally)
         return tally

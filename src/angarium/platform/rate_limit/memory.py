@@ -1,7 +1,8 @@
 """The count of a single process."""
 
-from collections import OrderedDict, deque
+from collections import deque
 
+from angarium.platform.caching import Lru
 from angarium.platform.clock import Clock
 from angarium.platform.rate_limit.port import SLOTS, Count
 from angarium.platform.settings.values import RateLimit
@@ -52,8 +53,7 @@ class MemoryCounter:
 
     def __init__(self, clock: Clock, max_windows: int = WINDOWS) -> None:
         self._clock = clock
-        self._max_windows = max_windows
-        self._windows: OrderedDict[str, Window] = OrderedDict()
+        self._windows: Lru[str, Window] = Lru(max_windows)
 
     async def count(self, name: str, limit: RateLimit, *, admitted: int = 0, wanted: int = 0) -> Count:
         return self.count_now(name, limit, admitted=admitted, wanted=wanted)
@@ -62,10 +62,8 @@ class MemoryCounter:
         """As `count`, without waiting."""
         window = self._windows.get(name)
         if window is None or window.limit != limit:
-            window = self._windows[name] = Window(limit)
-        self._windows.move_to_end(name)
-        while len(self._windows) > self._max_windows:
-            self._windows.popitem(last=False)
+            window = Window(limit)
+            self._windows.put(name, window)
         return window.count(self._clock.monotonic(), admitted=admitted, wanted=wanted)
 
     async def close(self) -> None:

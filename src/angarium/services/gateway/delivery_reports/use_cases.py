@@ -1,6 +1,5 @@
 """Delivery reports: what became of a notification after it was sent."""
 
-from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from types import MappingProxyType
@@ -12,6 +11,7 @@ from angarium.notifications.model import Event, Reason
 from angarium.notifications.store.held_reports import HeldReports, Key, Report
 from angarium.notifications.store.port import NotificationStore
 from angarium.platform.auth.caller import Caller
+from angarium.platform.caching import Lru
 from angarium.platform.loop import Loop
 from angarium.platform.runtime import Runtime
 
@@ -42,7 +42,7 @@ class Receipts(Loop):
         self._held = held
         self._clock = runtime.clock
         self._logger = runtime.logger
-        self._set_aside: OrderedDict[Key, None] = OrderedDict()
+        self._set_aside: Lru[Key, bool] = Lru(_MOST_SET_ASIDE)
 
     async def delivered(self, caller: Caller, channel: Channel, notification_id: UUID, at: datetime | None) -> None:
         """It arrived. The same report again changes nothing.
@@ -68,7 +68,7 @@ class Receipts(Loop):
 
         A report that cannot be applied is set aside until the process starts again, so that it stops no other.
         """
-        due = await self._held.due(_BATCH, without=self._set_aside)
+        due = await self._held.due(_BATCH, without=list(self._set_aside))
         for report in due:
             try:
                 await self._apply(report)
@@ -76,15 +76,10 @@ class Receipts(Loop):
                 raise
             except Exception:
                 self._logger.exception("receipt.set_aside", notification_id=str(report.notification_id))
-                self._leave_out(report)
+                self._set_aside.put(report.key, True)
             else:
                 await self._held.forget(report)
         return len(due) == _BATCH
-
-    def _leave_out(self, report: Report) -> None:
-        if len(self._set_aside) >= _MOST_SET_ASIDE:
-            self._set_aside.popitem(last=False)
-        self._set_aside[report.key] = None
 
     def _report(
         self, caller: Caller, notification_id: UUID, status: Status, at: datetime | None, error: str | None
