@@ -12,7 +12,7 @@ SOURCE = ROOT / "src/angarium"
 SERVICES = ("gateway", "users", "templates")
 GRAMMAR = {"routes", "use_cases", "store", "schema", "views"}
 """What files of a resource are called; others are declared in ARCHITECTURE.md."""
-AROUND = {"app", "settings", "schema"}
+AROUND = {"app", "process", "settings", "schema"}
 """Files beside the resources of a service; others are declared there, too."""
 NO_RESOURCE = {"migrations", "starters"}
 WITH_SQL = {"store", "schema", "rows", "documents", "endpoints", "looking"}

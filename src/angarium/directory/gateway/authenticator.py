@@ -44,15 +44,17 @@ class _Answer(msgspec.Struct, frozen=True):
 class RemoteAuthenticator:
     """Implements `Authenticator`: service tokens here, keys and tokens at the gateway.
 
-    The gateway's yes is kept for 25 s, its no for 5 s, by hash, at most 10,000 of them. While the gateway is down
-    what is kept goes on; the rest raises ServiceUnavailable.
+    The gateway's yes is kept for 25 s, its no for 5 s, by hash, at most `max_entries` of them. While the gateway is
+    down what is kept goes on; the rest raises ServiceUnavailable.
     """
 
-    def __init__(self, client: ServiceClient, service_token: str | None, clock: Clock) -> None:
+    def __init__(
+        self, client: ServiceClient, service_token: str | None, clock: Clock, *, max_entries: int = CACHE_ENTRIES
+    ) -> None:
         self._client = client
         self._service_tokens = ServiceTokens(service_token)
         self._clock = clock
-        self._known: Lru[str, tuple[float, Caller | None]] = Lru(CACHE_ENTRIES)
+        self._known: Lru[str, tuple[float, Caller | None]] = Lru(max_entries)
 
     async def authenticate(self, headers: Mapping[str, str]) -> Caller:
         service = self._service_tokens.authenticate(headers)

@@ -125,12 +125,10 @@ async def test_a_service_is_known_without_the_gateway(remote: RemoteAuthenticato
     assert caller.tenant == "acme"
 
 
-async def test_what_is_kept_is_bounded(
-    remote: RemoteAuthenticator, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("angarium.directory.gateway.authenticator.CACHE_ENTRIES", 2)
+async def test_what_is_kept_is_bounded(remote: RemoteAuthenticator, gateway: Gateway) -> None:
+    small = RemoteAuthenticator(remote._client, "t", ManualClock(), max_entries=2)
     for key in ("a", "b", "c", "c", "b", "a"):
-        await remote.authenticate({"x-api-key": key})
+        await small.authenticate({"x-api-key": key})
     assert [asked["api_key"] for asked in gateway.asked] == ["a", "b", "c", "a"]
 
 
