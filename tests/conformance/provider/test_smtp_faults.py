@@ -456,7 +456,7 @@ async def test_a_large_mail_arrives_whole(connect: Connect) -> None:
     ],
 )
 def test_a_wrong_url_is_refused_without_being_shown(options: str) -> None:
-    url = ProviderUrl.parse(f"smtp://user:hunter2@example.com:587?{options}")
     with pytest.raises(ValueError, match=r"\w") as caught:
+        url = ProviderUrl.parse(f"smtp://user:hunter2@example.com:587?{options}")
         from_url(url, sender=Sender.parse("a@b.test"), clock=ManualClock(), logger=quiet_logger())
     assert "hunter2" not in str(caught.value)
