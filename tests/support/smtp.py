@@ -33,6 +33,7 @@ class SmtpServer:
     implicit: ssl.SSLContext | None = None
     login: tuple[str, str] | None = None
     auth_reply: str | None = None
+    tokens: set[str] | None = None
     mails_per_session: int | None = None
     lenient_end: bool = False
     takes_data_for_nobody: bool = False
@@ -110,6 +111,7 @@ class _Connection(asyncio.Protocol):
         self._session = 0
         self._encrypted = server.implicit is not None
         self._secret_expected = False
+        self._error_shown = False
         self._encrypting = False
         self._slow = False
         self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -159,6 +161,10 @@ class _Connection(asyncio.Protocol):
             self._secret_expected = False
             self._check_login(line)
             return
+        if self._error_shown:
+            self._error_shown = False
+            self._say("535 5.7.3 Authentication unsuccessful" if not line else "501 5.5.4 an empty line was due")
+            return
         verb = line[:4].upper()
         handler = {
             "EHLO": self._ehlo,
@@ -204,6 +210,7 @@ class _Connection(asyncio.Protocol):
             f"SIZE {server.size}": server.size is not None,
             "STARTTLS": server.starttls is not None and not self._encrypted,
             "AUTH PLAIN": server.login is not None,
+            "AUTH XOAUTH2": server.tokens is not None,
         }
         return [name for name, is_offered in offered.items() if is_offered]
 
@@ -237,13 +244,25 @@ class _Connection(asyncio.Protocol):
     def _auth(self, line: str) -> None:
         _, _, rest = line.partition(" ")
         method, _, initial = rest.partition(" ")
-        if method.upper() != "PLAIN":
+        if method.upper() == "XOAUTH2" and self._server.tokens is not None:
+            self._check_token(initial)
+        elif method.upper() != "PLAIN":
             self._say("504 5.5.4 not that one")
         elif initial:
             self._check_login(initial)
         else:
             self._secret_expected = True
             self._say("334 ")
+
+    def _check_token(self, text: str) -> None:
+        """Google and Microsoft put the error into a challenge, which is answered with an empty line."""
+        user, bearer, *rest = base64.b64decode(text, validate=True).decode().split("\x01")
+        good = user.startswith("user=") and bearer.removeprefix("auth=Bearer ") in (self._server.tokens or set())
+        if good and rest == ["", ""]:
+            self._say("235 2.7.0 welcome")
+        else:
+            self._error_shown = True
+            self._say("334 " + base64.b64encode(b'{"status":"401","schemes":"bearer"}').decode())
 
     def _check_login(self, text: str) -> None:
         if self._server.auth_reply is not None:

@@ -37,7 +37,14 @@ def build_kit(settings: WorkerSettings, parts: ProviderParts) -> ChannelKit:
     apis = ApiProviders(parts)
 
     def smtp(url: ProviderUrl) -> Provider:
-        return from_url(url, sender=sender, clock=parts.clock, logger=parts.logger, fast_paths=settings.fast)
+        return from_url(
+            url,
+            sender=sender,
+            clock=parts.clock,
+            logger=parts.logger,
+            client=lambda: apis.client,
+            fast_paths=settings.fast,
+        )
 
     check = check_address if settings.fast else partial(check_address, rule=email_address_in_full)
     return make_kit(

@@ -17,6 +17,9 @@ from angarium.channels.email.providers.smtp.reply import Reply, answer
 from angarium.channels.email.providers.smtp.session import Session
 from angarium.channels.email.providers.smtp.times import Times
 from angarium.delivery.outcome import Configuration, Outcome, Retry
+from angarium.platform.http.api.oauth import AccessTokens, TokenRefused, TokenUnavailable
+
+_CREDENTIALS_REFUSED = 535
 
 
 class Tls(StrEnum):
@@ -29,7 +32,10 @@ class Tls(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where to connect and how. `context` verifies the certificate; None only where `tls` is off."""
+    """Where to connect and how. `context` verifies the certificate; None only where `tls` is off.
+
+    With `tokens` the user logs in by an access token instead of the password.
+    """
 
     host: str
     port: int
@@ -38,6 +44,7 @@ class Server:
     username: str | None = field(default=None, repr=False)
     password: str | None = field(default=None, repr=False)
     context: ssl.SSLContext | None = field(default=None, repr=False)
+    tokens: AccessTokens | None = field(default=None, repr=False)
 
 
 class SessionRefused(Exception):
@@ -48,8 +55,32 @@ class SessionRefused(Exception):
         self.outcome = outcome
 
 
+class _TokenWasRefused(Exception):
+    """The server refuses an access token; another one may be taken"""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__()
+        self.reply = reply
+
+
 async def open_session(server: Server, times: Times) -> Session:
-    """A session ready for its first mail; each step within its own time. Raises SessionRefused."""
+    """A session ready for its first mail; each step within its own time. Raises SessionRefused.
+
+    An access token that the server refuses is renewed once.
+    """
+    try:
+        return await _opened(server, times)
+    except _TokenWasRefused:
+        pass  # it may have been revoked, or have ended early
+    try:
+        return await _opened(server, times)
+    except _TokenWasRefused as error:
+        raise SessionRefused(refusal(error.reply, Phase.SESSION, answer(error.reply))) from error
+
+
+async def _opened(server: Server, times: Times) -> Session:
+    """Also raises _TokenWasRefused."""
+    token = None if server.tokens is None else await _token(server.tokens)
     try:
         sock = await _connect(server, times.connect)
     except TimeoutError as error:
@@ -61,7 +92,16 @@ async def open_session(server: Server, times: Times) -> Session:
     except BaseException:
         sock.close()
         raise
-    return await _speak(client, server, times)
+    return await _speak(client, server, token, times)
+
+
+async def _token(tokens: AccessTokens) -> str:
+    try:
+        return await tokens.current()
+    except TokenRefused as error:
+        raise SessionRefused(Configuration(str(error))) from error
+    except TokenUnavailable as error:
+        raise SessionRefused(Retry(str(error))) from error
 
 
 async def _connect(server: Server, seconds: float) -> socket.socket:
@@ -100,11 +140,11 @@ def _client(server: Server, sock: socket.socket, times: Times) -> aiosmtplib.SMT
     )
 
 
-async def _speak(client: aiosmtplib.SMTP, server: Server, times: Times) -> Session:
+async def _speak(client: aiosmtplib.SMTP, server: Server, token: str | None, times: Times) -> Session:
     try:
-        await _prepare(client, server)
+        await _prepare(client, server, token)
         return _take_over(client, times)
-    except SessionRefused:
+    except (SessionRefused, _TokenWasRefused):
         client.close()
         raise
     except aiosmtplib.SMTPTimeoutError as error:
@@ -118,7 +158,7 @@ async def _speak(client: aiosmtplib.SMTP, server: Server, times: Times) -> Sessi
         raise
 
 
-async def _prepare(client: aiosmtplib.SMTP, server: Server) -> None:
+async def _prepare(client: aiosmtplib.SMTP, server: Server, token: str | None) -> None:
     await client.connect()
     await _hello(client)
     if server.tls is Tls.STARTTLS:
@@ -126,10 +166,25 @@ async def _prepare(client: aiosmtplib.SMTP, server: Server) -> None:
             raise SessionRefused(Configuration("the server does not offer STARTTLS; nothing was sent in the clear"))
         await client.starttls()
         await _hello(client)
-    if server.username is not None:
+    if token is not None:
+        await _log_in_by_token(client, server, token)
+    elif server.username is not None:
         if not client.supported_auth_methods:
             raise SessionRefused(Configuration("the server offers no login that is known here"))
         await client.login(server.username, server.password or "")
+
+
+async def _log_in_by_token(client: aiosmtplib.SMTP, server: Server, token: str) -> None:
+    """The library answers the 334 that holds an error with an empty line, as both providers ask."""
+    if "xoauth2" not in client.server_auth_methods:
+        raise SessionRefused(Configuration("the server does not offer login by an access token (XOAUTH2)"))
+    try:
+        await client.auth_xoauth2(server.username or "", token)
+    except aiosmtplib.SMTPAuthenticationError as error:
+        if error.code != _CREDENTIALS_REFUSED or server.tokens is None:
+            raise
+        server.tokens.refuse(token)
+        raise _TokenWasRefused(Reply(error.code, error.message.replace("\n", " "))) from error
 
 
 async def _hello(client: aiosmtplib.SMTP) -> None:

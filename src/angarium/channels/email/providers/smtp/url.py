@@ -4,29 +4,37 @@
 
 Without `tls`: `implicit` on port 465, `off` on this machine itself, else `starttls`. Without a port: 465 for
 `implicit`, 25 for `off`, else 587 (RFC 8314 §3, RFC 6409). `ca` names the authority of a private certificate. For the
-host a preset may stand: `gmail`, `sendgrid`, `mailgun`, `mailgun-eu`, or `ses.REGION`. `timeout` bounds each step of
-the dialogue but the wait for the answer to the final dot, which `final_timeout` bounds; without them the times of
-RFC 5321 hold.
+host a preset may stand: `gmail`, `office365`, `sendgrid`, `mailgun`, `mailgun-eu`, or `ses.REGION`. `timeout` bounds
+each step of the dialogue but the wait for the answer to the final dot, which `final_timeout` bounds; without them the
+times of RFC 5321 hold. `auth=xoauth2` logs in by an access token (`xoauth2.py`); `dkim_key` signs each mail
+(`dkim.py`).
 """
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from types import MappingProxyType
 
 from angarium.channels.email.library import build_with_library
 from angarium.channels.email.message import Sender, build_message
 from angarium.channels.email.providers.smtp.connect import Server, Tls
+from angarium.channels.email.providers.smtp.dkim import OPTIONS as DKIM_OPTIONS
+from angarium.channels.email.providers.smtp.dkim import signer_of, signing
 from angarium.channels.email.providers.smtp.provider import POOL, SmtpProvider
 from angarium.channels.email.providers.smtp.times import Times
+from angarium.channels.email.providers.smtp.xoauth2 import OPTIONS as XOAUTH2_OPTIONS
+from angarium.channels.email.providers.smtp.xoauth2 import tokens_of
 from angarium.contracts.durations import parse_duration
 from angarium.platform.clock import Clock
+from angarium.platform.http.api.oauth import AccessTokens
+from angarium.platform.http.api.port import ApiClient
 from angarium.platform.settings.values import ProviderUrl
 from angarium.platform.telemetry.logging import Logger
 
 PRESETS: Mapping[str, str] = MappingProxyType(
     {
         "gmail": "smtp.gmail.com",
+        "office365": "smtp.office365.com",
         "sendgrid": "smtp.sendgrid.net",
         "mailgun": "smtp.mailgun.org",
         "mailgun-eu": "smtp.eu.mailgun.org",
@@ -36,31 +44,53 @@ _SES = "ses."
 _IMPLICIT_PORT = 465
 _PORTS: Mapping[Tls, int] = MappingProxyType({Tls.IMPLICIT: _IMPLICIT_PORT, Tls.STARTTLS: 587, Tls.OFF: 25})
 _THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
-_OPTIONS = frozenset({"tls", "pool", "ca", "final_timeout"})
+_OPTIONS = frozenset({"tls", "pool", "ca", "final_timeout"}) | XOAUTH2_OPTIONS | DKIM_OPTIONS
 _POOL_LIMIT = 1000
 
 
 def from_url(
-    url: ProviderUrl, *, sender: Sender, clock: Clock, logger: Logger, fast_paths: bool = True
+    url: ProviderUrl,
+    *,
+    sender: Sender,
+    clock: Clock,
+    logger: Logger,
+    client: Callable[[], ApiClient] | None = None,
+    fast_paths: bool = True,
 ) -> SmtpProvider:
-    """The provider that `url` describes; connects at its first send. Raises ValueError, which never shows the URL."""
+    """The provider that `url` describes; connects at its first send. Raises ValueError, which never shows the URL.
+
+    `client` opens what asks for access tokens; without it `auth=xoauth2` is refused.
+    """
     unknown = {*url.options, *(["base_url"] if url.base_url is not None else [])} - _OPTIONS
     if unknown:
         raise ValueError(f"has an unknown option: {min(unknown)}")
+    sign = signer_of(url, sender)
+    build = build_message if fast_paths else build_with_library
     return SmtpProvider(
-        _server(url, sender),
+        _server(url, sender, _tokens(url, client, clock)),
         sender=sender,
         clock=clock,
         logger=logger,
         pool=_pool(url.options.get("pool")),
         times=_times(url),
-        build=build_message if fast_paths else build_with_library,
+        build=build if sign is None else signing(build, sign),
     )
 
 
-def _server(url: ProviderUrl, sender: Sender) -> Server:
+def _tokens(url: ProviderUrl, client: Callable[[], ApiClient] | None, clock: Clock) -> AccessTokens | None:
+    def opened() -> ApiClient:
+        if client is None:
+            raise ValueError("auth=xoauth2 needs a client for tokens")
+        return client()
+
+    return tokens_of(url, opened, clock)
+
+
+def _server(url: ProviderUrl, sender: Sender, tokens: AccessTokens | None) -> Server:
     host = _host(url.host)
     tls = _tls(url, host)
+    if tokens is not None and tls is Tls.OFF and host not in _THIS_MACHINE:
+        raise ValueError("auth=xoauth2 needs TLS: an access token is a password")
     return Server(
         host=host,
         port=url.port or _PORTS[tls],
@@ -68,6 +98,7 @@ def _server(url: ProviderUrl, sender: Sender) -> Server:
         local_hostname=sender.domain,
         username=url.username,
         password=url.password,
+        tokens=tokens,
         context=None if tls is Tls.OFF else _context(url.options.get("ca")),
     )
 
