@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what the tests start and is missing: PostgreSQL, RabbitMQ, Redis, MariaDB, curl, and Chromium where there are
+# Installs what the tests start and is missing: PostgreSQL, RabbitMQ, Redis, MariaDB, Postfix, curl, and Chromium where there are
 # browser tests. Uses apt on Debian and Ubuntu; elsewhere says what to install. Nothing installed here is started.
 set -eu
 cd "$(dirname "$0")/.."
@@ -20,6 +20,7 @@ installed initdb /usr/lib/postgresql/*/bin/initdb || missing="$missing postgresq
 installed rabbitmqctl /usr/lib/rabbitmq/bin/rabbitmqctl || missing="$missing rabbitmq-server"
 installed redis-server || missing="$missing redis-server"
 installed mariadbd || missing="$missing mariadb-server"
+installed postfix || missing="$missing postfix"
 installed curl || missing="$missing curl"
 if ls tests/browser/test_*.py >/dev/null 2>&1; then
     installed chromium chromium-browser google-chrome || missing="$missing chromium"
