@@ -18,6 +18,7 @@ from angarium.channels.email.providers.ses import Ses
 from angarium.platform.clock import Clock, SystemClock
 from angarium.platform.http.api.http1 import Http1Client
 from angarium.platform.settings.values import ProviderUrl
+from angarium.platform.telemetry.logging import Logger
 from tests.support.mailbox_gateway import quiet_logger
 from tests.support.provider_api import Call, Reply, ScriptedApi, scripted_api
 
@@ -149,7 +150,9 @@ def api_of(kind: str, origin: str, *, clock: Clock | None = None, options: str =
 
 
 @asynccontextmanager
-async def email_api(kind: str, *, timeout_seconds: float = 10) -> AsyncIterator[tuple[ApiProvider, ScriptedApi]]:
+async def email_api(
+    kind: str, *, timeout_seconds: float = 10, logger: Logger | None = None
+) -> AsyncIterator[tuple[ApiProvider, ScriptedApi]]:
     """A provider and the scripted API that it sends to."""
     async with AsyncExitStack() as stack:
         api = await stack.enter_async_context(scripted_api(CHECKS[kind]))
@@ -157,7 +160,7 @@ async def email_api(kind: str, *, timeout_seconds: float = 10) -> AsyncIterator[
         client = Http1Client(clock)
         stack.push_async_callback(client.close)
         provider = ApiProvider(
-            api_of(kind, api.origin), client, clock=clock, logger=quiet_logger(), timeout=timeout_seconds
+            api_of(kind, api.origin), client, clock=clock, logger=logger or quiet_logger(), timeout=timeout_seconds
         )
         stack.push_async_callback(provider.close)
         yield provider, api

@@ -169,7 +169,7 @@ class ApiProvider:
 
     def _refusal(self, answer: ApiAnswer, message: Outbound, now: datetime) -> Outcome:
         table = self._api.table
-        hidden = (*self._api.secrets, message.address.value)
+        hidden = (*self._api.secrets, message.address.value, message.address.name or "")
         outcome = table.outcome(answer, now, *hidden, attempt=message.attempt)
         if table.verdict(answer, message.attempt) is Verdict.POLICY:
             self._logger.warning(

@@ -1,6 +1,7 @@
 """The email providers with HTTP APIs: what they send, held against the published APIs, and what answers mean."""
 
 import asyncio
+import io
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -10,6 +11,7 @@ from angarium.channels.api import ApiProvider
 from angarium.delivery.outcome import Ambiguous, Configuration, Permanent, Retry, Sent
 from angarium.platform.clock import SystemClock
 from angarium.platform.http.api.http1 import Http1Client
+from angarium.platform.telemetry.logging import make_logger
 from angarium.rendering.content import EmailContent
 from tests.support.email_apis import KEYS, api_of, email_api, forms_of, mail_of
 from tests.support.mailbox_gateway import quiet_logger
@@ -232,3 +234,30 @@ async def test_closing_waits_for_what_is_under_way(kind: str) -> None:
         await closing
         assert await provider.send(outbound()) == Retry("the provider is closed", provider_fault=False)
         assert not await provider.ready()
+
+
+@every
+async def test_what_a_provider_echoes_reaches_no_log_and_no_outcome(kind: str) -> None:
+    canaries = ["cnry@example.com", "Cnry Lovelace", "+1 415 555 0177", KEYS[kind], "t" * 60]
+    words = "invalid: " + "; ".join(canaries)
+    body = {"message": words, "errors": [{"message": words, "field": "personalizations.0.to.0.email"}]}
+    stream = io.StringIO()
+    message = outbound(to=canaries[0], name=canaries[1])
+    async with email_api(kind, logger=make_logger("email", stream=stream, level="debug")) as (provider, api):
+        replies = [Reply(status=status, body=body) for status in (400, 401, 403, 404, 413, 429, 500, 302)]
+        api.replies += [*replies, Reply(status=400, body=words), Reply(cut=0)]
+        outcomes = [await provider.send(message) for _ in range(len(api.replies))]
+    shown = [*(outcome.answer for outcome in outcomes), stream.getvalue()]
+    assert outcomes[0].answer.startswith("400 ")
+    assert outcomes[0].answer.endswith("invalid: [hidden]; [hidden]; [number]; [hidden]; [token]")
+    assert not [text for text in shown for canary in canaries if canary in text]
+
+
+@every
+async def test_a_fault_of_our_own_is_logged_and_leaves_doubt(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    async with email_api(kind, logger=make_logger("email", stream=stream)) as (provider, api):
+        monkeypatch.setattr(type(provider._api), "accepted", lambda *_arguments: 1 / 0)
+        assert await provider.send(outbound()) == Ambiguous("internal error (ZeroDivisionError)")
+        assert len(api.calls) == 1
+    assert "provider.broken" in stream.getvalue()

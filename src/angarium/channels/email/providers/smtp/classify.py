@@ -7,8 +7,9 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum, auto
 
+from angarium.channels.answers import Verdict, as_outcome
 from angarium.channels.email.providers.smtp.reply import Reply
-from angarium.delivery.outcome import Ambiguous, Configuration, Outcome, Permanent, Retry
+from angarium.delivery.outcome import Ambiguous, Outcome, Retry
 
 
 class Phase(StrEnum):
@@ -19,17 +20,6 @@ class Phase(StrEnum):
     RCPT = auto()
     DATA = auto()
     FINAL = auto()  # the final dot
-
-
-class Verdict(StrEnum):
-    """The class of a reply."""
-
-    RETRY = auto()  # a provider's fault: its breaker counts it
-    LATER = auto()  # retry; about the recipient, so no breaker counts it
-    PERMANENT = auto()
-    POLICY = auto()  # permanent, and somebody should look: reputation, content, authentication of the domain
-    SUPPRESS = auto()
-    CONFIGURATION = auto()  # about the sender or its account: another provider may take the mail
 
 
 _ANY_PHASE = frozenset(Phase)
@@ -141,19 +131,8 @@ def verdict(reply: Reply, phase: Phase) -> Verdict | None:
 
 def refusal(reply: Reply, phase: Phase, words: str) -> Outcome:
     """The outcome of a reply that is not the one hoped for; `words` is what is kept of it."""
-    match verdict(reply, phase):
-        case Verdict.RETRY:
-            return Retry(words)
-        case Verdict.LATER:
-            return Retry(words, provider_fault=False)
-        case Verdict.PERMANENT | Verdict.POLICY:
-            return Permanent(words)
-        case Verdict.SUPPRESS:
-            return Permanent(words, suppress=True)
-        case Verdict.CONFIGURATION:
-            return Configuration(words)
-        case None:
-            return lost(phase, f"unexpected {words}")
+    found = verdict(reply, phase)
+    return lost(phase, f"unexpected {words}") if found is None else as_outcome(found, words)
 
 
 def lost(phase: Phase, words: str) -> Outcome:

@@ -2,9 +2,10 @@
 
 from datetime import timedelta
 
+from angarium.channels.answers import Verdict
 from angarium.channels.email.headers import UnsafeMessage
 from angarium.channels.email.message import BuildMessage, Sender, build_message, message_id
-from angarium.channels.email.providers.smtp.classify import Phase, Verdict, lost, refusal, verdict
+from angarium.channels.email.providers.smtp.classify import Phase, lost, refusal, verdict
 from angarium.channels.email.providers.smtp.connect import Server, open_session
 from angarium.channels.email.providers.smtp.permit import Letter, SmtpPermit
 from angarium.channels.email.providers.smtp.pool import SessionPool
