@@ -93,6 +93,8 @@ TABLE: tuple[Row, ...] = (
     Row(frozenset({450, 452}), Verdict.LATER),
     Row(frozenset({451}), Verdict.LATER, phases=frozenset({Phase.RCPT})),
     Row(_TRANSIENT, Verdict.RETRY),
+    # About our own mailbox in Exchange Online, where a mail is first stored: full, over its quota, not ours to send as.
+    Row(_REFUSED, Verdict.CONFIGURATION, words=_words(r"\bSTOREDRV\.(Submission|ClientSubmit)\b(?!.*Recipients)")),
     # About this mail or this mailbox: too long, of a kind that is not taken (x.6), full.
     Row(_REFUSED, Verdict.PERMANENT, enhanced=("5.2.2.", "5.2.3.", "5.3.4.", "5.6.")),
     Row(_REFUSED, Verdict.PERMANENT, words=_words(*_SIZE)),
@@ -104,13 +106,24 @@ TABLE: tuple[Row, ...] = (
         phases=_ABOUT_RECIPIENT,
     ),
     # About the sender or its account (RFC 3463: x.1.7, x.1.8, x.3, x.4.5; RFC 4954, 5248: x.7.8, x.7.9, x.7.11, x.7.13,
-    # x.7.14; Exchange Online: 5.1.90, 5.2.252, 5.7.60, 5.7.501-503, 5.7.7xx). At MAIL there is nothing else yet.
+    # x.7.14; Exchange Online: 5.1.90, 5.2.251-255, 5.7.60, 5.7.501-503, 5.7.7xx). At MAIL there is nothing else yet.
     Row(_REFUSED, Verdict.CONFIGURATION, phases=frozenset({Phase.MAIL})),
     Row(
         _REFUSED,
         Verdict.CONFIGURATION,
         enhanced=(
-            *("5.1.7.", "5.1.8.", "5.1.90.", "5.2.252.", "5.3.", "5.4.5."),
+            *(
+                "5.1.7.",
+                "5.1.8.",
+                "5.1.90.",
+                "5.2.251.",
+                "5.2.252.",
+                "5.2.253.",
+                "5.2.254.",
+                "5.2.255.",
+                "5.3.",
+                "5.4.5.",
+            ),
             *("5.7.3.", "5.7.8.", "5.7.9.", "5.7.11.", "5.7.13.", "5.7.14.", "5.7.57.", "5.7.60."),
             *("5.7.501.", "5.7.502.", "5.7.503.", "5.7.705.", "5.7.708.", "5.7.750."),
         ),

@@ -46,6 +46,9 @@ _PORTS: Mapping[Tls, int] = MappingProxyType({Tls.IMPLICIT: _IMPLICIT_PORT, Tls.
 _THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 _OPTIONS = frozenset({"tls", "pool", "ca", "final_timeout"}) | XOAUTH2_OPTIONS | DKIM_OPTIONS
 _POOL_LIMIT = 1000
+_POOLS: Mapping[str, int] = MappingProxyType({PRESETS["office365"]: 3})
+"""Exchange Online takes three connections for a mailbox:
+https://learn.microsoft.com/exchange/troubleshoot/send-emails/smtp-submission-improvements."""
 
 
 def from_url(
@@ -71,7 +74,7 @@ def from_url(
         sender=sender,
         clock=clock,
         logger=logger,
-        pool=_pool(url.options.get("pool")),
+        pool=_pool(url),
         times=_times(url),
         build=build if sign is None else signing(build, sign),
     )
@@ -131,9 +134,10 @@ def _times(url: ProviderUrl) -> Times:
     return Times.of(url.timeout, final)
 
 
-def _pool(text: str | None) -> int:
+def _pool(url: ProviderUrl) -> int:
+    text = url.options.get("pool")
     if text is None:
-        return POOL
+        return _POOLS.get(_host(url.host), POOL)
     if not text.isdecimal() or not 0 < int(text) <= _POOL_LIMIT:
         raise ValueError(f"pool must be a number from 1 to {_POOL_LIMIT}")
     return int(text)
