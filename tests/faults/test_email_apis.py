@@ -56,7 +56,11 @@ async def test_each_answer_leads_to_one_mail(started: Started) -> None:
     apis["sendgrid"].replies.append(Reply(cut=0, reset=True))
     sent = await system.deliver(**mail)
     assert (sent["provider"], sent["attempts"]) == ("sendgrid", 2)
-    assert {kind: len(api.calls) - before[kind] for kind, api in apis.items()} == {"sendgrid": 2, "mailgun": 0, "ses": 0}
+    assert {kind: len(api.calls) - before[kind] for kind, api in apis.items()} == {
+        "sendgrid": 2,
+        "mailgun": 0,
+        "ses": 0,
+    }
     keys = {mail_of("sendgrid", call)["Message-ID"] for call in apis["sendgrid"].calls[-2:]}
     assert keys == {f"<{sent['notification_id']}@example.org>"}
 

@@ -5,12 +5,14 @@ import math
 import os
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 
 from angarium.platform.clock import SystemClock
 from angarium.platform.http.api.http1 import Http1Client
@@ -345,3 +347,39 @@ async def test_tls_is_verified_by_the_name_in_the_url(tmp_path: Path) -> None:
             with pytest.raises(Untrusted, match="certificate"):
                 await post(client, f"{api.origin}/")
     assert (len(api.calls), other.calls) == (4, [])
+
+
+LOST = [Reply(cut=0), Reply(cut=5), Reply(body="x" * 100, cut=90), Reply(cut=0, reset=True)]
+ON_UVLOOP: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
+    "whole": test_a_request_arrives_whole_and_its_answer_comes_back,
+    "limit": test_requests_share_kept_connections_up_to_the_limit_of_the_origin,
+    "idle": test_an_idle_connection_that_the_server_closed_is_replaced,
+    "unread close": test_a_close_that_the_loop_has_not_read_yet_is_seen_before_the_connection_is_used,
+    "unwritten": test_a_body_that_was_not_written_in_full_was_not_sent,
+    "closed within a body": partial(test_a_connection_lost_within_a_large_body_is_no_doubt, reset=False),
+    "reset within a body": partial(test_a_connection_lost_within_a_large_body_is_no_doubt, reset=True),
+    "kept": test_a_kept_connection_lost_within_the_request_is_tried_once_more_on_a_new_one,
+    "large": test_a_large_body_arrives_whole,
+    "early": test_an_early_refusal_of_a_large_body_is_an_answer,
+    "refused": test_no_connection_is_not_sent,
+    "unknown": test_a_host_that_is_not_found_is_not_sent,
+    "cut": test_a_body_of_an_answer_is_cut,
+    "cancelled": test_a_request_that_is_cancelled_gives_its_connection_up,
+    **{
+        f"lost {number}, kept {kept}": partial(
+            test_an_answer_that_is_lost_leaves_doubt_and_nothing_is_sent_again, reply, kept=kept
+        )
+        for number, reply in enumerate(LOST)
+        for kept in (False, True)
+    },
+}
+
+
+@pytest.mark.parametrize("name", ON_UVLOOP)
+def test_the_same_is_known_on_uvloop(name: str) -> None:
+    """Processes run on uvloop, whose transports write and report losses in their own way."""
+    uvloop.run(ON_UVLOOP[name]())
+
+
+def test_tls_on_uvloop(tmp_path: Path) -> None:
+    uvloop.run(test_tls_is_verified_by_the_name_in_the_url(tmp_path))
