@@ -7,17 +7,16 @@ row that fits decides. Each row cites the page of the provider that says so.
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from enum import StrEnum, auto
 
 import msgspec
 
 from angarium.delivery.outcome import Ambiguous, Configuration, Outcome, Permanent, Retry
 from angarium.platform.http.api.port import AnswerLost, ApiAnswer, Forbidden, NotSent, Untrusted
+from angarium.platform.http.waiting import parse_retry_after
 
 ANSWER_LENGTH = 200
-_LONGEST_WAIT = timedelta(days=365)
 _ADDRESS = re.compile(r"<?[^\s<>\"'(),;:]+@[^\s<>\"'(),;]+>?")
 _NUMBER = re.compile(r"\+?\d[\d ().-]{5,}\d")
 _TOKEN = re.compile(r"[A-Za-z0-9_:.-]{40,}")
@@ -92,20 +91,6 @@ def words_of(*patterns: str) -> re.Pattern[str]:
 def retry_after(answer: ApiAnswer, now: datetime) -> timedelta | None:
     """The wait that `Retry-After` asks for: seconds or a date (RFC 9110 §10.2.3). None: it asks for none."""
     return parse_retry_after(answer.headers.get("retry-after"), now)
-
-
-def parse_retry_after(value: str | None, now: datetime) -> timedelta | None:
-    """As `retry_after`, from the field's value. What is neither seconds nor a date asks for nothing."""
-    if value is None:
-        return None
-    try:
-        if value.isascii() and value.isdigit():
-            return min(timedelta(seconds=min(int(value), 10**9)), _LONGEST_WAIT)
-        moment = parsedate_to_datetime(value)
-        wait = (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)) - now
-        return wait if wait > timedelta(0) else None
-    except (ValueError, TypeError, OverflowError):
-        return None
 
 
 HTTP = "https://www.rfc-editor.org/rfc/rfc9110#section-15"

@@ -12,7 +12,6 @@ from angarium.channels.answers import (
     as_outcome,
     failure,
     fields_of,
-    parse_retry_after,
     shown,
     text_of,
     words_of,
@@ -69,15 +68,6 @@ def test_the_first_row_that_fits_decides(status: int, body: str, expected: Outco
 def test_a_retry_waits_as_long_as_the_provider_asks() -> None:
     assert outcome(429, headers={"retry-after": "7"}) == Retry("429", timedelta(seconds=7))
     assert outcome(503, headers={"retry-after": "Fri, 20 Nov 2026 09:01:00 GMT"}) == Retry("503", timedelta(minutes=1))
-
-
-@pytest.mark.parametrize("value", [None, "", "soon", "-1", "1e3", "²", "Fri, 20 Nov 2026 08:00:00 GMT"])
-def test_a_retry_after_that_asks_for_no_wait_is_none(value: str | None) -> None:
-    assert parse_retry_after(value, NOW) is None
-
-
-def test_a_retry_after_is_bounded() -> None:
-    assert parse_retry_after("9" * 400, NOW) == timedelta(days=365)
 
 
 def test_words_hold_no_address_number_token_or_secret() -> None:

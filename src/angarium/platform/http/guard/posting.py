@@ -3,8 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 
 import httpx2
 
@@ -12,13 +11,12 @@ from angarium import __version__
 from angarium.platform.clock import Clock
 from angarium.platform.http.guard.guarded import GuardedClient, TargetRefused
 from angarium.platform.http.guard.signing import Signer
+from angarium.platform.http.waiting import parse_retry_after
 
 TIMEOUT = 10.0
 """Seconds for all of an attempt."""
 MOST_READ = 16 * 1024
 """Bytes of an answer's body that are read, so that a usual endpoint is not cut off; nothing is made of them."""
-_LONGEST_WAIT = timedelta(days=365)
-"""Of a `Retry-After`; what is longer is read as this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,20 +93,7 @@ async def _skim(answer: httpx2.Response) -> None:
 
 def _reply(at: datetime, duration_ms: int, answer: httpx2.Response) -> Reply:
     error = None if answer.is_success else f"answered {answer.status_code}"
-    return Reply(at, duration_ms, answer.status_code, error, _retry_after(answer.headers.get("retry-after"), at))
-
-
-def _retry_after(value: str | None, now: datetime) -> timedelta | None:
-    """Seconds or an HTTP date (RFC 9110 §10.2.3); what is neither is not asked for."""
-    if value is None:
-        return None
-    try:
-        if value.isascii() and value.isdigit():
-            return min(timedelta(seconds=min(int(value), 10**9)), _LONGEST_WAIT)
-        moment = parsedate_to_datetime(value)
-        return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)) - now
-    except (ValueError, TypeError, OverflowError):
-        return None
+    return Reply(at, duration_ms, answer.status_code, error, parse_retry_after(answer.headers.get("retry-after"), at))
 
 
 def _words(failure: Exception) -> str:
