@@ -151,7 +151,7 @@ def api_of(kind: str, origin: str, *, clock: Clock | None = None, options: str =
 
 @asynccontextmanager
 async def email_api(
-    kind: str, *, timeout_seconds: float = 10, logger: Logger | None = None
+    kind: str, *, timeout_seconds: float = 60, logger: Logger | None = None
 ) -> AsyncIterator[tuple[ApiProvider, ScriptedApi]]:
     """A provider and the scripted API that it sends to."""
     async with AsyncExitStack() as stack:
