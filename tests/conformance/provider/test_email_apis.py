@@ -173,7 +173,7 @@ async def test_no_connection_is_a_fault_of_the_provider(kind: str) -> None:
     client = Http1Client(clock)
     origin = f"http://127.0.0.1:{free_port()}"
     provider = ApiProvider(api_of(kind, origin), client, clock=clock, logger=quiet_logger())
-    assert await provider.send(outbound()) == Retry("the connection was refused", provider_fault=True)
+    assert await provider.send(outbound()) == Retry("the connection was refused", provider_fault=True, unreachable=True)
     await provider.close()
     await client.close()
 

@@ -95,6 +95,6 @@ def test_each_verdict_has_one_outcome(verdict: Verdict, expected: Outcome) -> No
 
 
 def test_without_an_answer_only_what_was_written_leaves_doubt() -> None:
-    assert failure(NotSent("no connection")) == Retry("no connection", provider_fault=True)
+    assert failure(NotSent("no connection")) == Retry("no connection", provider_fault=True, unreachable=True)
     assert failure(AnswerLost("late")) == Ambiguous("late")
     assert failure(Untrusted("certificate")) == Configuration("certificate")
