@@ -1,30 +1,27 @@
 """The tables of providers, in `notification_db`."""
 
-from sqlalchemy import Boolean, Column, Float, Index, Integer, PrimaryKeyConstraint, String, Table, Text, Uuid
+from sqlalchemy import Boolean, Column, Float, Index, Integer, PrimaryKeyConstraint, Table, Text, Uuid
 
-from angarium.platform.database.types import UtcDateTime, new_metadata
+from angarium.platform.database.types import KEY, WORD, UtcDateTime, new_metadata
 
 metadata = new_metadata()
-
-_KEY = String(255).with_variant(String(255, collation="C"), "postgresql")
-_WORD = String(16).with_variant(String(16, collation="C"), "postgresql")
 
 providers = Table(
     "providers",
     metadata,
     Column("provider_id", Uuid(), nullable=False),
-    Column("channel", _WORD, nullable=False),
-    Column("name", _KEY, nullable=False),
-    Column("scheme", _WORD, nullable=False),
+    Column("channel", WORD, nullable=False),
+    Column("name", KEY, nullable=False),
+    Column("scheme", WORD, nullable=False),
     Column("position", Integer(), nullable=False),
     Column("weight", Integer()),
     Column("rate", Float()),
-    Column("breaker", _WORD, nullable=False),
+    Column("breaker", WORD, nullable=False),
     Column("forced", Boolean(), nullable=False),
     Column("reason", Text()),
     Column("changed_at", UtcDateTime()),
     Column("probe_at", UtcDateTime()),  # a probe may be sent from then on
-    Column("probe_by", _KEY),  # the worker whose probe is under way
+    Column("probe_by", KEY),  # the worker whose probe is under way
     Column("trips", Integer(), nullable=False),  # in a row, without a success between them
     Column("seen_at", UtcDateTime(), nullable=False),  # a worker had it configured then
     PrimaryKeyConstraint("provider_id"),
@@ -35,7 +32,7 @@ provider_reports = Table(
     "provider_reports",
     metadata,
     Column("provider_id", Uuid(), nullable=False),
-    Column("worker", _KEY, nullable=False),
+    Column("worker", KEY, nullable=False),
     Column("answers", Integer(), nullable=False),
     Column("faults", Integer(), nullable=False),
     Column("in_a_row", Integer(), nullable=False),

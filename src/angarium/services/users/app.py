@@ -26,6 +26,7 @@ from angarium.services.users.contacts.documents import Documents, EngineDocument
 from angarium.services.users.contacts.routes import routes as contact_routes
 from angarium.services.users.contacts.use_cases import StoredContacts
 from angarium.services.users.contacts.versions import ReachedVersions
+from angarium.services.users.dead_devices.routes import routes as dead_device_routes
 from angarium.services.users.devices.routes import routes as device_routes
 from angarium.services.users.devices.use_cases import Devices
 from angarium.services.users.erasures.store import PendingErasures
@@ -121,7 +122,8 @@ class UsersService:
 
     def _routers(self) -> Sequence[APIRouter]:
         return (
-            contact_routes(self.contacts, self.devices),
+            contact_routes(self.contacts),
+            dead_device_routes(self.devices),
             import_routes(self.imports),
             login_routes(self.logins),
             people_routes(self.people),

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from time import perf_counter
 from typing import Any, TypeVar
 
+import msgspec
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
@@ -54,6 +55,7 @@ from angarium.platform.telemetry.correlation import (
 from angarium.platform.telemetry.logging import Logger
 
 BodyT = TypeVar("BodyT", bound=BaseModel)
+ShapeT = TypeVar("ShapeT")
 Headers = Mapping[str, str]
 Merge = Callable[[Headers, Any], Any]
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -122,6 +124,14 @@ class ServiceRoute(DirectRoute):
 
     def respond(self, caller: Caller, headers: Headers, content: Any) -> Awaitable[Response]:  # noqa: ARG002
         return self.endpoint(caller=caller, content=content)  # type: ignore[no-any-return]
+
+
+def converted(content: object, shape: type[ShapeT]) -> ShapeT:
+    """`content` (decoded JSON) of another service as a `shape` of msgspec. Raises ValidationFailed."""
+    try:
+        return msgspec.convert(content, shape)
+    except ValueError as error:
+        raise ValidationFailed.of("body", str(error)) from None
 
 
 def validated(model: type[BodyT], content: object) -> BodyT:

@@ -2,16 +2,14 @@
 
 from typing import Any
 
-import msgspec
 from fastapi import APIRouter
 
 from angarium.contracts.envelope import Envelope, one
-from angarium.contracts.errors import ValidationFailed
 from angarium.contracts.users import ContactVersions
 from angarium.notifications.store.port import NotificationStore
 from angarium.platform.auth.caller import Caller
 from angarium.platform.http.frame.answers import JsonBytes
-from angarium.platform.http.frame.direct import ServiceRoute
+from angarium.platform.http.frame.direct import ServiceRoute, converted
 
 PATH = "/internal/v1/contact-versions"
 
@@ -25,14 +23,7 @@ def routes(store: NotificationStore) -> APIRouter:
     @router.post(PATH, response_model=None)
     async def keep(caller: Caller, content: Any) -> JsonBytes:
         """For users of the caller's tenant. Durable once answered; a lower version than is known changes nothing."""
-        await store.raise_contact_versions(caller.tenant, _versions(content).versions)
+        await store.raise_contact_versions(caller.tenant, converted(content, ContactVersions).versions)
         return JsonBytes(kept)
 
     return router
-
-
-def _versions(content: object) -> ContactVersions:
-    try:
-        return msgspec.convert(content, ContactVersions)
-    except ValueError as error:
-        raise ValidationFailed.of("body", str(error)) from None

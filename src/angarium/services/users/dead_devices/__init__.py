@@ -1,0 +1,1 @@
+"""Devices whose push tokens a provider has reported as dead."""
