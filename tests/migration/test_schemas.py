@@ -156,7 +156,7 @@ async def test_a_difference_would_be_seen(engines: tuple[AsyncEngine, AsyncEngin
 
 @pytest.mark.parametrize("migrations", SCHEMAS)
 def test_every_table_of_people_belongs_to_a_tenant(migrations: str) -> None:
-    """Rows without a tenant hang on one that has it, by a foreign key or as the outbox does by its subject."""
+    """Rows without a tenant belong to one that has it, or to the system: providers send for every tenant."""
     exempt = {"outbox", "providers", "provider_reports"}
     tables: list[Table] = [
         table for metadata in SCHEMAS[migrations] for name, table in metadata.tables.items() if name not in exempt

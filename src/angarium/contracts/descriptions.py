@@ -138,6 +138,9 @@ _TEMPLATES = {
 }
 _OPERATION = {
     "key_id": "The key (a UUID)",
+    "provider_id": "The provider (a UUID), the same after every restart",
+    "weight": "Its share of the messages among providers with weights; null without one",
+    "BreakerChange.state": "The state until further notice; `auto` leaves it to the workers again",
     "key": "The key itself, shown only now",
     "kind": "A `test` key goes through everything, but sends nothing",
     "scopes": "What may be done",
@@ -214,7 +217,10 @@ _FILTERS = (
 )
 PARAMETERS: Mapping[str, str] = MappingProxyType(
     {
-        **{name: FIELDS[name] for name in ("notification_id", "user_id", "device_id", "import_id", "key_id")},
+        **{
+            name: FIELDS[name]
+            for name in ("notification_id", "user_id", "device_id", "import_id", "key_id", "provider_id")
+        },
         **{name: FIELDS[name] for name in ("message_id", "older_than", "from", "to")},
         "letter_id": FIELDS["DeadLetterView.id"],
         "code": FIELDS["TemplateView.code"],
