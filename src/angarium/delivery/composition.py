@@ -38,6 +38,8 @@ from angarium.rendering.renderer import Renderer
 
 _ON_DEMAND = frozenset({"mailbox", "sandbox"})
 """Providers for development: they are down when somebody wants them to be, and a breaker would be in the way."""
+_PARKING_PART = 4
+"""Of the messages that a lane holds, the part that may wait for a broker that takes no publishes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +90,19 @@ def build_engine(
     slots = Slots(concurrency, clock)
     leases = LeaseKeeper(store=store, clock=clock, logger=logger)
     publisher = OutboxPublisher(store=store, broker=parts.broker, logger=logger)
-    parking = Parking(broker=parts.broker, delays=parts.topology.delays, clock=clock, logger=logger)
+    prefetch = max(prefetch, concurrency)
+    parking = Parking(
+        broker=parts.broker,
+        delays=parts.topology.delays,
+        most_waiting=max(1, prefetch // _PARKING_PART),
+        clock=clock,
+        logger=logger,
+    )
     intake = Intake(channel=kit.channel, store=store, identifiers=runtime.identifiers, logger=logger)
     preparation = _preparation(kit, parts, results, retry_delays)
     return Engine(
         channel=kit.channel,
-        prefetch=max(prefetch, concurrency),
+        prefetch=prefetch,
         broker=parts.broker,
         claiming=Claiming(
             channel=kit.channel,

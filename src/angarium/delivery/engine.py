@@ -82,6 +82,7 @@ class Engine:
             if self._breakers is not None:
                 await stack.enter_async_context(self._breakers_in_step(self._breakers))
             consumers = {lane: await self._open(stack, queue(self._channel)) for lane, queue in _QUEUES}
+            stack.push_async_callback(self._recorder.close)
             stack.push_async_callback(_end, self._tasks)
             stopped = asyncio.create_task(stop.wait())
             lanes = [
@@ -205,6 +206,7 @@ class Engine:
     async def _idle(self) -> None:
         while self._tasks:
             await asyncio.wait(self._tasks)
+        await self._recorder.drain()
 
 
 async def _end(tasks: Collection[asyncio.Task[Any]]) -> None:

@@ -1,6 +1,7 @@
 """Puts a message aside for a while: a confirmed publish to a delay queue, then the acknowledgement."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 
 from angarium.contracts.errors import Transient
@@ -13,33 +14,79 @@ from angarium.platform.clock import Clock
 from angarium.platform.telemetry.logging import Logger
 
 _REFUSED_PAUSE = 1.0
+_SLOW = 1.0
+"""Seconds after which a publish that is not confirmed shows that the broker takes none at the moment."""
 
 
 class Parking:
-    """Parks carriers; what the broker does not take goes back to its queue, and the record parks it again."""
+    """Parks carriers; what the broker does not take goes back to its queue, and the record parks it again.
 
-    def __init__(self, *, broker: Broker, delays: Sequence[timedelta], clock: Clock, logger: Logger) -> None:
+    A message that waits to be parked is unacknowledged, so it takes a place of the worker's prefetch. While the broker
+    takes no publishes (a memory or disk alarm) at most `most_waiting` do: the others are acknowledged, and the sweeper
+    finds their rows once they are overdue. Otherwise retries would fill the prefetch, and sends would stop, though
+    they are what empties the broker.
+    """
+
+    def __init__(
+        self, *, broker: Broker, delays: Sequence[timedelta], most_waiting: int, clock: Clock, logger: Logger
+    ) -> None:
         self._broker = broker
         self._delays = delays
+        self._most_waiting = most_waiting
         self._clock = clock
         self._logger = logger
+        self._waiting = 0
+        self._begun: dict[object, float] = {}
 
     async def park(self, carriers: Sequence[tuple[Carrier, timedelta]]) -> None:
-        """Each comes again after its wait (or a part of it). Never raises."""
+        """Each comes again after its wait (or a part of it); what is left to the record comes later. Never raises."""
         if not carriers:
             return
-        taken = await self._publish([self._delayed(carrier, wait) for carrier, wait in carriers])
-        refused = False
-        for (carrier, _), ok in zip(carriers, taken, strict=True):
-            refused = refused or not ok
-            if ok:
-                await carrier.consumer.ack(carrier.deliveries)
-        if refused:
-            self._logger.warning("parking.refused", count=list(taken).count(False))
-            await self._clock.sleep(_REFUSED_PAUSE)
+        if self._is_crowded(len(carriers)):
+            await self._leave_to_the_record([carrier for carrier, _ in carriers])
+            return
+        with self._under_way(len(carriers)):
+            taken = await self._publish([self._delayed(carrier, wait) for carrier, wait in carriers])
+            refused = []
             for (carrier, _), ok in zip(carriers, taken, strict=True):
-                if not ok:
-                    await carrier.consumer.release(carrier.deliveries)
+                if ok:
+                    await carrier.consumer.ack(carrier.deliveries)
+                else:
+                    refused.append(carrier)
+            if refused:
+                await self._settle_refused(refused)
+
+    @contextmanager
+    def _under_way(self, count: int) -> Iterator[None]:
+        key = object()
+        self._begun[key] = self._clock.monotonic()
+        self._waiting += count
+        try:
+            yield
+        finally:
+            self._waiting -= count
+            del self._begun[key]
+
+    def _is_crowded(self, more: int) -> bool:
+        """Whether too many wait for a broker that has not answered for a while."""
+        oldest = next(iter(self._begun.values()), None)
+        slow = oldest is not None and self._clock.monotonic() - oldest > _SLOW
+        return slow and self._waiting + more > self._most_waiting
+
+    async def _settle_refused(self, refused: Sequence[Carrier]) -> None:
+        self._logger.warning("parking.refused", count=len(refused))
+        if self._waiting > self._most_waiting:
+            await self._leave_to_the_record(refused)
+            return
+        await self._clock.sleep(_REFUSED_PAUSE)
+        for carrier in refused:
+            await carrier.consumer.release(carrier.deliveries)
+
+    async def _leave_to_the_record(self, carriers: Sequence[Carrier]) -> None:
+        """Acknowledge: each row is unfinished and has its time for the sweeper."""
+        self._logger.warning("parking.left_to_the_record", count=len(carriers))
+        for carrier in carriers:
+            await carrier.consumer.ack(carrier.deliveries)
 
     async def _publish(self, messages: Sequence[Outgoing]) -> Sequence[bool]:
         try:

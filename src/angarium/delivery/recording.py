@@ -1,5 +1,6 @@
 """Writes results in batches, and settles their messages only once they are written."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -8,8 +9,8 @@ from angarium.contracts.statuses import Status
 from angarium.delivery.leases import LeaseKeeper
 from angarium.delivery.parking import Parking
 from angarium.delivery.slots import Slots
-from angarium.delivery.work import Finished
-from angarium.notifications.model import Claimed, Result
+from angarium.delivery.work import Carrier, Finished
+from angarium.notifications.model import Claimed, OutboxMessage, Result
 from angarium.notifications.publisher import OutboxPublisher
 from angarium.notifications.store.port import NotificationStore
 from angarium.platform.batching import GroupCommit
@@ -30,7 +31,11 @@ _LOG_EVENTS = {status: f"notification.{status}" for status in Status} | {
 
 
 class Recorder:
-    """Results in; record, retries, dead letters, acknowledgements, logs and metrics out."""
+    """Results in; record, retries, dead letters, acknowledgements, logs and metrics out.
+
+    What is recorded and needs no publish is acknowledged at once. Publishes have tasks of their own: while the broker
+    takes none (an alarm), neither slots nor the results of others wait for them.
+    """
 
     def __init__(
         self,
@@ -56,10 +61,25 @@ class Recorder:
         self._batches: GroupCommit[Finished, bool] = GroupCommit(
             self._write, limit=500, flushers=1, gather=self._gather
         )
+        self._publishing: set[asyncio.Task[None]] = set()
 
     async def finish(self, finished: Finished) -> None:
-        """Record, then settle its messages. What cannot be recorded raises, and its messages are not settled."""
+        """Record, then settle its messages. What cannot be recorded raises, and its messages are not settled.
+
+        A message that comes again after a wait is settled later, by a task of the recorder.
+        """
         await self._batches.submit(finished)
+
+    async def drain(self) -> None:
+        """Return once all that was recorded is published and settled, or given up."""
+        while self._publishing:
+            await asyncio.wait(self._publishing)
+
+    async def close(self) -> None:
+        """Give up what is not published yet: its messages come again, its outbox rows are the relay's."""
+        for task in self._publishing:
+            task.cancel()
+        await asyncio.gather(*self._publishing, return_exceptions=True)
 
     async def _gather(self, waiting: int) -> None:
         """Let results that are about to come share a statement; nobody waits for the last ones."""
@@ -68,7 +88,7 @@ class Recorder:
 
     async def _write(self, batch: Sequence[Finished]) -> Sequence[bool]:
         written = await self._patiently([finished.result for finished in batch])
-        for finished in batch:  # settling may take as long as the broker likes
+        for finished in batch:
             self._leases.let_go(finished.claimed.claim_token, finished.claimed.id)
         await self._settle(batch, written)
         for finished in batch:
@@ -88,16 +108,22 @@ class Recorder:
 
     async def _settle(self, batch: Sequence[Finished], written: Sequence[bool]) -> None:
         fresh = [finished for finished, ok in zip(batch, written, strict=True) if ok]
-        await self._publisher.publish([message for finished in fresh for message in finished.result.outbox])
         parked = [(f.carrier, f.result.wait or timedelta(0)) for f in fresh if f.result.status in _BY_MESSAGE]
-        await self._parking.park(parked)
         away = {id(carrier) for carrier, _ in parked}
-        await self._ack([finished for finished in batch if id(finished.carrier) not in away])
+        await self._ack([finished for finished in batch if id(finished.carrier) not in away] if away else batch)
+        messages = [message for finished in fresh for message in finished.result.outbox]
+        if parked or messages:
+            task = asyncio.create_task(self._publish(messages, parked))
+            self._publishing.add(task)
+            task.add_done_callback(self._publishing.discard)
         now = self._clock.now()
         for finished in fresh:
             self._tell(finished.claimed, finished.result, now)
         if len(fresh) < len(batch):
             self._logger.warning("record.stale", count=len(batch) - len(fresh))
+
+    async def _publish(self, messages: Sequence[OutboxMessage], parked: Sequence[tuple[Carrier, timedelta]]) -> None:
+        await asyncio.gather(self._publisher.publish(messages), self._parking.park(parked))
 
     async def _ack(self, settled: Sequence[Finished]) -> None:
         """One acknowledgement for each consumer."""

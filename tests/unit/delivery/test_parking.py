@@ -114,4 +114,4 @@ async def test_a_message_that_cannot_be_parked_keeps_no_other_from_its_delay() -
 
 def _parking(broker: MemoryBroker, topology: Topology, clock: ManualClock) -> Parking:
     logger = make_logger("email", stream=io.StringIO())
-    return Parking(broker=broker, delays=topology.delays, clock=clock, logger=logger)
+    return Parking(broker=broker, delays=topology.delays, most_waiting=64, clock=clock, logger=logger)
