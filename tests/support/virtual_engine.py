@@ -17,7 +17,7 @@ from angarium.contracts.messages import WORK_EXCHANGE
 from angarium.contracts.statuses import Channel, Status
 from angarium.delivery.composition import ChannelKit, EngineParts, build_engine
 from angarium.delivery.engine import Engine
-from angarium.delivery.outcome import Outcome, Retry, Sent
+from angarium.delivery.outcome import Configuration, Outcome, Retry, Sent
 from angarium.delivery.provider import ImmediatePermit, Outbound
 from angarium.notifications.model import (
     Claimed,
@@ -48,6 +48,9 @@ class Row:
     """What the store knows of a notification."""
 
     template_code: str = "welcome"
+    user_id: str | None = None
+    """The stored user it is for; None: an address of its own."""
+    tenant: str = "default"
     status: Status = Status.PENDING
     attempt: int = 0
     token: UUID | None = None
@@ -63,6 +66,8 @@ class Rows:
     def __init__(self, clock: ManualClock) -> None:
         self._clock = clock
         self.rows: dict[UUID, Row] = {}
+        self.claims = 0
+        """How many claims were granted so far."""
         self.letters: list[NewDeadLetter] = []
 
     def count(self, status: Status) -> int:
@@ -80,6 +85,7 @@ class Rows:
             return NotNow(id_, row.until - now)
         row.status, row.token, row.until = Status.SENDING, token, now + lease
         row.attempt += 1
+        self.claims += 1
         return _claimed(id_, token, row, now)
 
     async def renew(self, ids: Collection[UUID], *, token: UUID, lease: timedelta) -> Collection[UUID]:
@@ -120,11 +126,11 @@ def _claimed(id_: UUID, token: UUID, row: Row, now: datetime) -> Claimed:
         id=id_,
         claim_token=token,
         attempt=row.attempt,
-        tenant="default",
+        tenant=row.tenant,
         request_id=str(id_),
         channel=Channel.EMAIL,
-        user_id=None,
-        recipient={"email": "ann@example.com"},
+        user_id=row.user_id,
+        recipient=None if row.user_id else {"email": "ann@example.com"},
         template_code=row.template_code,
         template_version=1,
         locale="en",
@@ -150,6 +156,8 @@ class TimedProvider:
     begun: list[UUID] = field(default_factory=list)
     refused: set[UUID] = field(default_factory=set)
     """Those that get a retryable answer."""
+    misconfigured: bool = False
+    """Whether it refuses our credentials."""
     random: Random = field(default_factory=lambda: Random(1))  # noqa: S311 - no secret
 
     def acquire(self, message: Outbound) -> ImmediatePermit:
@@ -158,6 +166,8 @@ class TimedProvider:
     async def send(self, message: Outbound) -> Outcome:
         self.begun.append(message.notification_id)
         await self.clock.sleep(self.seconds * self.random.uniform(0.5, 1.5))
+        if self.misconfigured:
+            return Configuration("535 authentication failed")
         return Retry("451 later", provider_fault=False) if message.notification_id in self.refused else Sent("250 ok")
 
     async def ready(self) -> bool:
@@ -180,10 +190,12 @@ class VirtualBench:
     stop: asyncio.Event
     log: StringIO
 
-    async def publish(self, lane: str, count: int = 1, *, template_code: str = "welcome") -> list[UUID]:
+    async def publish(
+        self, lane: str, count: int = 1, *, template_code: str = "welcome", user_id: str | None = None
+    ) -> list[UUID]:
         """`count` accepted notifications whose messages go to `lane`, all at once."""
         made = [uuid4() for _ in range(count)]
-        self.store.rows.update({id_: Row(template_code) for id_ in made})
+        self.store.rows.update({id_: Row(template_code, user_id) for id_ in made})
         await self.broker.publish([Outgoing(WORK_EXCHANGE, lane, _body(id_), str(id_)) for id_ in made])
         return made
 

@@ -132,11 +132,16 @@ class Engine:
         """Take the messages that have arrived, as many as the lane gets slots for, and work on them; endless.
 
         While one batch is claimed and prepared, slots come free and deliveries gather for the next: so batches grow
-        with the load, as in a group commit.
+        with the load, as in a group commit. While nothing can be sent, it takes nothing: claims in vain cost the
+        database as much as others.
         """
+        pause = self._preparation.pause
         while True:
             await consumer.wait()
-            with await self._slots.grant(lane, lambda: consumer.waiting) as slots:
+            if (seconds := max(pause.seconds, self._sending.paused_for())) > 0:
+                await self._clock.sleep(seconds)
+                continue
+            with await self._slots.grant(lane, lambda: pause.most(consumer.waiting)) as slots:
                 deliveries = consumer.take(slots.count)
                 taken = slots.split(len(deliveries))
             if deliveries:

@@ -9,7 +9,7 @@ from angarium.contracts.errors import Transient
 from angarium.contracts.statuses import ADDRESS_FIELD, Channel, Status
 from angarium.contracts.templates import CompiledTemplate
 from angarium.contracts.users import Contact
-from angarium.delivery.away import Away
+from angarium.delivery.away import Away, LanePause
 from angarium.delivery.preferences import OptedOut, Quiet, decide
 from angarium.delivery.provider import Address, InvalidAddress
 from angarium.delivery.results import Results
@@ -63,6 +63,8 @@ class Preparation:
         self._logger = logger
         self._mandatory = frozenset(mandatory)
         self._users_away, self._templates_away = Away(clock), Away(clock)
+        self.pause = LanePause(clock)
+        """When lanes take nothing, since users or templates cannot say what sends need."""
 
     async def ask(self, people: Iterable[Person]) -> Asked:
         """Their contacts as they are now; those of whom nobody can say are missing."""
@@ -91,7 +93,10 @@ class Preparation:
         missing = {person for person in people if person is not None and person not in fresh}
         asked = await self.ask(missing) if missing else Asked(ahead.at, {})
         asked = Asked(min(ahead.at, asked.at) if fresh else asked.at, {**fresh, **asked.contacts})
-        return [await self._guarded(claimed, person, asked) for claimed, person in zip(batch, people, strict=True)]
+        steps = [await self._guarded(claimed, person, asked) for claimed, person in zip(batch, people, strict=True)]
+        if steps:
+            self.pause.prepared(len(steps), in_vain=self._is_away() and all(map(_waits, steps)))
+        return steps
 
     async def changed(self, ready: Ready) -> Result | None:
         """What ends or postpones a prepared send that had to wait; None: it is still to be sent as it is.
@@ -113,6 +118,9 @@ class Preparation:
             return contact
         same = self._checked(claimed, self._addresses_of(contact))[0] == ready.addresses
         return None if same else self._results.deferred(claimed, timedelta(0))
+
+    def _is_away(self) -> bool:
+        return self._users_away.lasts or self._templates_away.lasts
 
     def broken(self, claimed: Claimed, error: Exception) -> Result:
         """What a claim ends in (or waits for) whose preparation failed in a way that nothing expects."""
@@ -235,6 +243,10 @@ class Preparation:
             reason = Reason("empty_message", f"the {step.claimed.channel} part rendered to an empty message")
             return self._results.failed(step.claimed, reason)
         return Ready(step.claimed, step.addresses, content, step.delays, step.asked)
+
+
+def _waits(step: Step) -> bool:
+    return isinstance(step, Result) and step.status is Status.PENDING
 
 
 def _person(claimed: Claimed) -> Person | None:

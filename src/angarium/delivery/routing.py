@@ -93,6 +93,13 @@ class Router:
         """Whether one of the providers takes `address`."""
         return self._all is not None or bool(self._fitting(address))
 
+    def paused_for(self) -> float:
+        """For how many seconds each of them is paused; 0: one can be used."""
+        now = self._clock.monotonic()
+        if len(self._paused_until) < len(self._providers):
+            return 0.0
+        return max(0.0, min(self._paused_until.values()) - now)
+
     async def ready(self) -> bool:
         """Whether one of them could be used now."""
         return any([await route.provider.ready() for route in self.routes])

@@ -68,6 +68,10 @@ class Sending:
         with self._waiting.cut():
             yield
 
+    def paused_for(self) -> float:
+        """For how many seconds nothing can be sent, since every provider is paused; 0: one can be used."""
+        return self._router.paused_for()
+
     async def send(self, ready: Ready) -> Result:
         """Try once. Never raises but CancelledError."""
         claimed = ready.claimed

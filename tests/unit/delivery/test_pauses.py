@@ -1,0 +1,96 @@
+"""Lanes take nothing while nothing can be sent: no message is claimed in vain over and over."""
+
+from uuid import uuid4
+
+import pytest
+
+from angarium.delivery.away import BEFORE_A_PAUSE, LONGEST_PAUSE, PROBE, LanePause
+from angarium.delivery.routing import PAUSE, Router
+from tests.support.clock import ManualClock
+from tests.support.delivering import ScriptedProvider
+from tests.support.virtual_engine import VirtualBench, virtual_engine
+
+pytestmark = pytest.mark.slow
+
+HOUR = 3600
+LANES = ["email", "email.urgent", "email.light"]
+
+
+async def for_users(bench: VirtualBench, count: int) -> list[object]:
+    """Notifications of one stored user, in every lane."""
+    user_id = uuid4()
+    bench.directory.add_user(user_id)
+    return [id_ for lane in LANES for id_ in await bench.publish(lane, count, user_id=str(user_id))]
+
+
+async def test_an_outage_of_the_directory_costs_a_few_claims_however_long_the_queue_is() -> None:
+    async with virtual_engine() as bench:
+        bench.directory.down = True
+        made = await for_users(bench, 1_000)
+        await bench.clock.advance(600)
+        probes = len(LANES) * PROBE * 600 / LONGEST_PAUSE
+        assert bench.store.claims < 2 * BEFORE_A_PAUSE + 600 + 1.5 * probes
+        bench.directory.down = False
+        await bench.clock.advance(LONGEST_PAUSE + 31 + 3_000 / 128)
+        assert bench.sent(made) == len(made)  # type: ignore[arg-type]  # ids
+
+
+async def test_what_needs_no_directory_goes_on_beside_what_waits_for_it() -> None:
+    async with virtual_engine() as bench:
+        bench.directory.down = True
+        template = bench.directory.templates["welcome"]
+        user_id = uuid4()
+
+        async def current_templates(*_: object) -> object:
+            return template
+
+        bench.directory.version = current_templates  # type: ignore[method-assign,assignment]
+        waiting = await bench.publish("email", 30, user_id=str(user_id))
+        direct = await bench.publish("email", 200)
+        await bench.clock.advance(5)
+        assert bench.sent(direct) == 200
+        assert bench.sent(waiting) == 0
+
+
+async def test_while_every_provider_is_paused_no_message_is_claimed() -> None:
+    async with virtual_engine() as bench:
+        bench.provider.misconfigured = True
+        made = await bench.publish("email", 1_000)
+        await bench.clock.advance(PAUSE.total_seconds() - 1)
+        first = bench.store.claims
+        assert first <= 3 * 128
+        await bench.clock.advance(10 * PAUSE.total_seconds())
+        assert bench.store.claims <= 12 * first, "one round of slots for each pause"
+        bench.provider.misconfigured = False
+        await bench.clock.advance(3 * PAUSE.total_seconds())
+        assert bench.sent(made) == 1_000
+
+
+async def test_a_pause_grows_and_ends_with_the_first_batch_that_can_be_sent() -> None:
+    clock = ManualClock()
+    pause = LanePause(clock)
+    pause.prepared(BEFORE_A_PAUSE - 1, in_vain=True)
+    assert (pause.seconds, pause.most(500)) == (0, 500)
+    lengths = []
+    for _ in range(5):
+        pause.prepared(PROBE, in_vain=True)
+        lengths.append(pause.seconds)
+        await clock.advance(pause.seconds)
+        assert pause.seconds == 0
+        assert pause.most(500) == PROBE
+    assert lengths == [1, 2, 4, LONGEST_PAUSE, LONGEST_PAUSE]
+    pause.prepared(1, in_vain=False)
+    assert (pause.seconds, pause.most(500)) == (0, 500)
+
+
+async def test_a_router_tells_how_long_all_its_providers_are_paused() -> None:
+    clock = ManualClock()
+    first, second = ScriptedProvider(name="one"), ScriptedProvider(name="two")
+    router = Router([first, second], clock)
+    router.pause(first)
+    assert router.paused_for() == 0
+    await clock.advance(10)
+    router.pause(second)
+    assert router.paused_for() == PAUSE.total_seconds() - 10
+    await clock.advance(PAUSE.total_seconds() - 10)
+    assert router.paused_for() == 0
