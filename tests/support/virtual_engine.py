@@ -21,10 +21,12 @@ from angarium.delivery.outcome import Configuration, Outcome, Retry, Sent
 from angarium.delivery.provider import ImmediatePermit, Outbound
 from angarium.notifications.model import (
     Claimed,
+    LeaseOf,
     NewDeadLetter,
     NothingToDo,
     NotNow,
     OutboxMessage,
+    Renewed,
     Result,
     Verdict,
 )
@@ -88,12 +90,12 @@ class Rows:
         self.claims += 1
         return _claimed(id_, token, row, now)
 
-    async def renew(self, ids: Collection[UUID], *, token: UUID, lease: timedelta) -> Collection[UUID]:
+    async def renew(self, leases: Collection[LeaseOf], *, lease: timedelta) -> Renewed:
         await self._clock.sleep(ROUND_TRIP)
-        kept = [id_ for id_ in ids if self.rows[id_].token == token]
-        for id_ in kept:
+        prolonged = [(id_, token) for id_, token in leases if self.rows[id_].token == token]
+        for id_, _ in prolonged:
             self.rows[id_].until = self._clock.now() + lease
-        return kept
+        return Renewed(prolonged, set(leases).difference(prolonged))
 
     async def record(self, results: Sequence[Result]) -> Sequence[bool]:
         await self._clock.sleep(ROUND_TRIP)

@@ -3,6 +3,7 @@
 Those that every notification has are Structs, which are made ten times as fast as frozen dataclasses.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -197,6 +198,21 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     burns_attempt: bool = True
     dead_letter: NewDeadLetter | None = None
     outbox: tuple[OutboxMessage, ...] = ()
+
+
+LeaseOf = tuple[UUID, UUID]
+"""A lease: the notification and the claim token that holds it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """What became of leases that were to be prolonged.
+
+    One in neither set is as it was: another transaction has its row locked at the moment, so that no claim can take it.
+    """
+
+    prolonged: Collection[LeaseOf]
+    lost: Collection[LeaseOf]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import text
 
 from angarium.contracts.statuses import Status
-from angarium.notifications.model import Claimed, Event, NothingToDo, NotNow
+from angarium.notifications.model import Claimed, Event, NothingToDo, NotNow, Renewed
 from angarium.notifications.store.port import NotificationStore
 from tests.conformance.store.backends import AT_MOST_ONCE, LEASE, SECOND, TENANT, Backend, notification, result
 
@@ -159,8 +160,10 @@ async def test_a_lease_is_prolonged_by_its_token_alone(backend: Backend) -> None
     [mine] = await backend.claim(await backend.accepted())
     [other] = await backend.claim(await backend.accepted())
     await backend.pass_time(LEASE - SECOND)
-    renewed = await backend.store.renew([mine.id, other.id, uuid4()], token=mine.claim_token, lease=LEASE)
-    assert list(renewed) == [mine.id]
+    held, token = (mine.id, mine.claim_token), mine.claim_token
+    renewed = await backend.store.renew([held, (other.id, token), (uuid4(), token)], lease=LEASE)
+    assert list(renewed.prolonged) == [held]
+    assert len(renewed.lost) == 2
     await backend.pass_time(2 * SECOND)
     verdicts = await backend.store.claim([mine.id, other.id], token=uuid4(), lease=LEASE, worker="w2")
     assert {verdict.id: type(verdict) for verdict in verdicts} == {mine.id: NotNow, other.id: Claimed}
@@ -170,7 +173,19 @@ async def test_a_lease_that_was_taken_over_is_not_renewed(backend: Backend) -> N
     claim = await backend.claimed()
     await backend.pass_time(LEASE + SECOND)
     await backend.claim(claim.id)
-    assert list(await backend.store.renew([claim.id], token=claim.claim_token, lease=LEASE)) == []
+    held = (claim.id, claim.claim_token)
+    assert await backend.store.renew([held], lease=LEASE) == Renewed(set(), {held})
+
+
+async def test_a_locked_row_lets_no_other_lease_end(backend: Backend) -> None:
+    if backend.url.startswith("sqlite"):
+        pytest.skip("one writer: nothing is locked but the whole database")
+    claims = [await backend.claimed() for _ in range(3)]
+    leases = [(claim.id, claim.claim_token) for claim in claims]
+    async with backend.engine.begin() as operator:
+        await operator.execute(text("SELECT FROM notifications WHERE id = :id FOR UPDATE"), {"id": claims[0].id})
+        assert await backend.store.renew(leases, lease=LEASE) == Renewed(set(leases[1:]), set())
+    assert await backend.store.renew(leases, lease=LEASE) == Renewed(set(leases), set())
 
 
 def attempted(number: int, outcome: str) -> Event:

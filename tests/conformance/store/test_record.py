@@ -240,7 +240,7 @@ async def test_records_and_claims_of_the_same_rows_do_not_deadlock(backend: Back
         for _ in range(10):
             token = uuid4()
             await stores[number].claim(ids, token=token, lease=timedelta(0), worker="w")
-            await stores[number].renew(ids[::-1], token=token, lease=timedelta(0))
+            await stores[number].renew([(id_, token) for id_ in ids[::-1]], lease=timedelta(0))
 
     await asyncio.gather(record(), claim_and_renew(1), claim_and_renew(2))
     assert len(await backend.claim(*ids)) == 100

@@ -141,7 +141,7 @@ async def test_a_send_whose_worker_lives_is_left_alone(backend: Backend) -> None
     claim = await backend.claimed()
     for _ in range(6):
         await backend.pass_time(LEASE / 2)
-        assert list(await backend.store.renew([claim.id], token=claim.claim_token, lease=LEASE)) == [claim.id]
+        assert (await backend.store.renew([(claim.id, claim.claim_token)], lease=LEASE)).prolonged
         assert await backend.store.sweep(100) in (NOTHING, SweepReport(left=1))
     await backend.pass_time(LEASE + timedelta(seconds=31))
     assert await backend.store.sweep(100) == SweepReport(requeued=1)

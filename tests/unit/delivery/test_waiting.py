@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -20,6 +21,7 @@ from angarium.delivery.outcome import Ambiguous, Configuration, Outcome, Retry, 
 from angarium.delivery.provider import Address, Busy, ImmediatePermit, NoPermit, Outbound
 from angarium.delivery.routing import PAUSE, Route, Router
 from angarium.delivery.waiting import WaitCut, Waiting
+from angarium.notifications.model import LeaseOf, Renewed
 from tests.support.clock import ManualClock
 from tests.support.delivering import Bench, ScriptedProvider, delivering
 from tests.support.mailbox_gateway import quiet_logger
@@ -268,12 +270,14 @@ class Leases:
 
     def __init__(self) -> None:
         self.kept: set[UUID] | None = None
+        self.locked: set[LeaseOf] = set()
         self.away = False
 
-    async def renew(self, ids: set[UUID], *, token: UUID, lease: timedelta) -> set[UUID]:
+    async def renew(self, leases: Sequence[LeaseOf], *, lease: timedelta) -> Renewed:
         if self.away:
             raise Transient
-        return set(ids) if self.kept is None else self.kept
+        prolonged = {held for held in leases if self.kept is None or held[0] in self.kept}
+        return Renewed(prolonged - self.locked, set(leases) - prolonged - self.locked)
 
 
 async def test_a_lease_is_valid_for_as_long_as_it_is_renewed() -> None:
@@ -297,6 +301,39 @@ async def test_a_lease_is_valid_for_as_long_as_it_is_renewed() -> None:
     assert (keeper.is_valid(token, one), keeper.is_valid(token, two)) == (False, True)
     keeper.let_go(token, two)
     assert not keeper.is_valid(token, two)
+
+
+async def test_a_lease_whose_row_is_locked_is_valid_until_its_own_end() -> None:
+    clock, store = ManualClock(), Leases()
+    keeper = LeaseKeeper(store=store, clock=clock, logger=quiet_logger())  # type: ignore[arg-type]  # only `renew` is used
+    token, one, two = uuid4(), uuid4(), uuid4()
+    keeper.hold(token, [one, two])
+    store.locked = {(one, token)}
+    await clock.advance((LEASE - MARGIN).total_seconds())
+    await keeper.renew()
+    assert (keeper.is_valid(token, one), keeper.is_valid(token, two)) == (True, True)
+    await clock.advance(0.1)
+    assert (keeper.is_valid(token, one), keeper.is_valid(token, two)) == (False, True)
+    store.locked = set()
+    await keeper.renew()
+    assert keeper.is_valid(token, one)
+
+
+async def test_all_leases_are_renewed_in_one_step() -> None:
+    clock, store = ManualClock(), Leases()
+    steps: list[int] = []
+    renew = store.renew
+
+    async def counted(leases: Sequence[LeaseOf], *, lease: timedelta) -> Renewed:
+        steps.append(len(leases))
+        return await renew(leases, lease=lease)
+
+    store.renew = counted  # type: ignore[method-assign]
+    keeper = LeaseKeeper(store=store, clock=clock, logger=quiet_logger())  # type: ignore[arg-type]  # only `renew` is used
+    for _ in range(1_500):
+        keeper.hold(uuid4(), [uuid4()])
+    await keeper.renew()
+    assert steps == [1_000, 500]
 
 
 async def test_a_lease_counts_from_the_claim_not_from_its_answer() -> None:

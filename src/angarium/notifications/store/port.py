@@ -4,6 +4,7 @@ Guarantees every adapter gives, held by `tests/conformance/store`:
 
 - A method that returns has committed; one that raises `StoreUnavailable` may or may not have (repeat it: each
   is idempotent by id, token or key). Nothing is half-written: a batch is one transaction.
+- `RowsLocked` is raised only for a batch that was not written, and says that its rows are worth trying one by one.
 - Leases and due times are judged by the database's clock alone.
 - Each change of status is conditional on `TRANSITIONS`.
 """
@@ -18,11 +19,13 @@ from angarium.contracts.statuses import Channel, Status
 from angarium.notifications.model import (
     Acceptance,
     Event,
+    LeaseOf,
     NewDeadLetter,
     NewNotification,
     OutboxKey,
     OutboxMessage,
     Reason,
+    Renewed,
     Result,
     SweepReport,
     Verdict,
@@ -34,6 +37,10 @@ MOST_COUNTED = 10_001
 
 class StoreUnavailable(Transient):
     """The notification database does not answer"""
+
+
+class RowsLocked(StoreUnavailable):
+    """Others hold locks on some of the rows for too long; the rows beside them can be written by themselves"""
 
 
 class NotificationStore(Protocol):
@@ -59,8 +66,8 @@ class NotificationStore(Protocol):
         """
         ...
 
-    async def renew(self, ids: Collection[UUID], *, token: UUID, lease: timedelta) -> Collection[UUID]:
-        """Prolong the leases that `token` still holds; the ids that it does."""
+    async def renew(self, leases: Collection[LeaseOf], *, lease: timedelta) -> Renewed:
+        """Prolong those of `leases` whose claim still holds, in one step. Waits for no lock of another transaction."""
         ...
 
     async def record(self, results: Sequence[Result]) -> Sequence[bool]:

@@ -48,8 +48,15 @@ WHERE n.id = ANY($1::uuid[])
 """What became of those that CLAIM did not take."""
 
 RENEW = """
+WITH mine AS MATERIALIZED (
+    SELECT n.id FROM unnest($1::uuid[], $2::uuid[]) AS held (id, claim_token) JOIN notifications n USING (id)
+    WHERE n.id = ANY($1::uuid[]) AND (n.status = 'sending' AND n.claim_token = held.claim_token) IS TRUE
+    FOR NO KEY UPDATE OF n SKIP LOCKED
+)
 UPDATE notifications n SET lease_until = clock_timestamp() + $3::interval
-WHERE n.id = ANY($1::uuid[]) AND (n.status = 'sending' AND n.claim_token = $2) IS TRUE
-RETURNING n.id
+WHERE n.id = ANY(ARRAY(SELECT id FROM mine))
+RETURNING n.id, n.claim_token
 """
-"""`sweep_at` stays: no index changes, so the row is updated in place; the sweeper sees the lease and comes again."""
+"""Skips what is locked: one row that an operator's transaction holds must not let the other leases end.
+
+`sweep_at` stays: no index changes, so the row is updated in place; the sweeper sees the lease and comes again."""

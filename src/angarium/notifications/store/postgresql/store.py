@@ -9,11 +9,13 @@ from angarium.notifications.model import (
     Acceptance,
     AcceptOutcome,
     Event,
+    LeaseOf,
     NewDeadLetter,
     NewNotification,
     OutboxKey,
     OutboxMessage,
     Reason,
+    Renewed,
     Result,
     SweepReport,
     Verdict,
@@ -21,7 +23,7 @@ from angarium.notifications.model import (
 from angarium.notifications.store import arguments
 from angarium.notifications.store.acceptances import Kept, Key, acceptances, missing
 from angarium.notifications.store.arguments import by_key
-from angarium.notifications.store.port import StoreUnavailable
+from angarium.notifications.store.port import RowsLocked, StoreUnavailable
 from angarium.notifications.store.postgresql import accept as accepting
 from angarium.notifications.store.postgresql import claim as claiming
 from angarium.notifications.store.postgresql import contact_versions as contacts
@@ -38,7 +40,7 @@ from angarium.notifications.store.rows import (
 )
 from angarium.notifications.store.schema import MIGRATIONS
 from angarium.notifications.store.timeline import encode_events
-from angarium.platform.database.faults import DatabaseUnavailable, in_words
+from angarium.platform.database.faults import DatabaseUnavailable, got_no_lock, in_words
 from angarium.platform.database.migrate import Revisions
 from angarium.platform.database.postgresql_pool import PostgresqlPool, Record
 from angarium.platform.database.readiness import PROOF_POSTGRESQL, schema_problem
@@ -105,9 +107,18 @@ class PostgresqlStore:
             verdicts += refused(left, await self._fetch(claiming.GIVE_UP, left))
         return verdicts
 
-    async def renew(self, ids: Collection[UUID], *, token: UUID, lease: timedelta) -> Collection[UUID]:
-        rows = await self._fetch(claiming.RENEW, sorted(ids), token, lease)
-        return {row["id"] for row in rows}
+    async def renew(self, leases: Collection[LeaseOf], *, lease: timedelta) -> Renewed:
+        if not leases:
+            return Renewed((), ())
+        rows = await self._fetch(claiming.RENEW, *zip(*sorted(leases), strict=True), lease)
+        prolonged = {(row["id"], row["claim_token"]) for row in rows}
+        left = set(leases) - prolonged
+        return Renewed(prolonged, left and left - await self._still_held(left))
+
+    async def _still_held(self, leases: Collection[LeaseOf]) -> Collection[LeaseOf]:
+        keys = [(*held, Status.SENDING) for held in sorted(leases)]
+        ids = {row["id"] for row in await self._fetch(recording.WRITTEN_BEFORE, *zip(*keys, strict=True))}
+        return {held for held in leases if held[0] in ids}
 
     async def record(self, results: Sequence[Result]) -> Sequence[bool]:
         firsts = arguments.first_of_each(results)
@@ -228,7 +239,8 @@ class PostgresqlStore:
         try:
             return await self._pool.fetch(statement, *values)
         except DatabaseUnavailable as error:
-            raise StoreUnavailable(str(error)) from error
+            kind = RowsLocked if got_no_lock(error) else StoreUnavailable
+            raise kind(str(error)) from error
 
 
 def _created(new: Sequence[NewNotification], rows: Sequence[Record]) -> dict[Key, Kept]:

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from angarium.contracts.statuses import DeliveryPolicy, Status
-from angarium.notifications.model import Verdict
+from angarium.notifications.model import LeaseOf, Renewed, Verdict
 from angarium.notifications.store.rows import claimed, refused
 from angarium.notifications.store.sqlite.sql import AMONG, APPEND, appendix, domain, event_now, ids, micros
 from angarium.notifications.store.timing import GIVEN_UP_CODE, GIVEN_UP_MESSAGE, LEASE_GRACE
@@ -59,12 +59,13 @@ def claim(
     return [*(claimed(row, token) for row in (*new, *again)), *refusals]
 
 
-def renew(
-    connection: sqlite3.Connection, now: int, wanted: Collection[UUID], token: UUID, lease: timedelta
-) -> set[UUID]:
-    """As `NotificationStore.renew`."""
+def renew(connection: sqlite3.Connection, now: int, leases: Collection[LeaseOf], lease: timedelta) -> Renewed:
+    """As `NotificationStore.renew`. Nothing is locked here: there is one writer."""
     until = now + micros(lease)
-    return {i for i in wanted if connection.execute(_RENEW, (until, i.hex, token.hex)).rowcount == 1}
+    prolonged = {
+        (id_, token) for id_, token in leases if connection.execute(_RENEW, (until, id_.hex, token.hex)).rowcount == 1
+    }
+    return Renewed(prolonged, set(leases) - prolonged)
 
 
 @dataclass(frozen=True, slots=True)

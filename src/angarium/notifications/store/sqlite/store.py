@@ -10,11 +10,13 @@ from angarium.contracts.statuses import Channel, Status
 from angarium.notifications.model import (
     Acceptance,
     Event,
+    LeaseOf,
     NewDeadLetter,
     NewNotification,
     OutboxKey,
     OutboxMessage,
     Reason,
+    Renewed,
     Result,
     SweepReport,
     Verdict,
@@ -55,8 +57,8 @@ class SqliteStore:
     async def claim(self, ids: Collection[UUID], *, token: UUID, lease: timedelta, worker: str) -> Sequence[Verdict]:
         return await self._run_at(claiming.claim, ids, token, lease, worker)
 
-    async def renew(self, ids: Collection[UUID], *, token: UUID, lease: timedelta) -> Collection[UUID]:
-        return await self._run_at(claiming.renew, ids, token, lease)
+    async def renew(self, leases: Collection[LeaseOf], *, lease: timedelta) -> Renewed:
+        return await self._run_at(claiming.renew, leases, lease)
 
     async def record(self, results: Sequence[Result]) -> Sequence[bool]:
         return await self._run_at(recording.record, results)
