@@ -15,13 +15,15 @@ from angarium.delivery.leases import LEASE, LeaseKeeper
 from angarium.delivery.preparation import Preparation
 from angarium.delivery.work import Asked, Person, Sorted, Step
 from angarium.notifications.model import Claimed, NothingToDo, NotNow, Verdict
-from angarium.notifications.store.port import NotificationStore
+from angarium.notifications.store.port import NotificationStore, RowsLocked
 from angarium.platform.broker.port import Consumer, Delivery
 from angarium.platform.clock import Clock
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.telemetry.logging import Logger
 
 _AWAY_PAUSE = 0.5
+_LOCKED_WAIT = timedelta(seconds=5)
+"""How long a notification waits whose row another transaction holds locked."""
 _ROUNDS = 6
 """How often a message whose row cannot be claimed comes again, after 1, 2, 4, … s, before the sweeper takes over."""
 _REMEMBERED = 1000
@@ -101,21 +103,29 @@ class Claiming:
             return Asked(0.0, {})
 
     async def _claim(self, ids: Sequence[UUID], token: UUID, since: float) -> Sequence[Verdict]:
-        """Claim all; after an error that nothing expects, each alone. Raises StoreUnavailable."""
+        """Claim all; where one of them is locked, or after an error that nothing expects, each alone.
+
+        Raises StoreUnavailable.
+        """
         if len(ids) > 1:
             try:
                 return await self._claim_and_hold(ids, token, since)
+            except RowsLocked:
+                self._logger.warning("claim.locked", count=len(ids))
             except Transient:
                 raise
             except Exception:
                 self._logger.exception("claim.failed", count=len(ids))
-        return [verdict for id_ in ids for verdict in await self._claim_alone(id_, token, since)]
+        alone = await asyncio.gather(*(self._claim_alone(id_, token, since) for id_ in ids))
+        return [verdict for verdicts in alone for verdict in verdicts]
 
     async def _claim_alone(self, id_: UUID, token: UUID, since: float) -> Sequence[Verdict]:
         """With the token of the batch, whose claim may be committed: then no attempt is counted twice."""
         while True:
             try:
                 return await self._claim_and_hold([id_], token, since)
+            except RowsLocked:
+                return [NotNow(id_, _LOCKED_WAIT)]
             except Transient as error:
                 self._logger.warning("claim.waits", count=1, error=type(error).__name__)
                 await self._clock.sleep(_AWAY_PAUSE)

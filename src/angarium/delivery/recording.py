@@ -12,7 +12,7 @@ from angarium.delivery.slots import Slots
 from angarium.delivery.work import Carrier, Finished
 from angarium.notifications.model import Claimed, OutboxMessage, Result
 from angarium.notifications.publisher import OutboxPublisher
-from angarium.notifications.store.port import NotificationStore
+from angarium.notifications.store.port import NotificationStore, RowsLocked
 from angarium.platform.batching import GroupCommit
 from angarium.platform.clock import Clock
 from angarium.platform.telemetry.logging import Logger
@@ -68,7 +68,8 @@ class Recorder:
 
         A message that comes again after a wait is settled later, by a task of the recorder.
         """
-        await self._batches.submit(finished)
+        if not await self._batches.submit(finished):
+            await self._finish_alone(finished)
 
     async def drain(self) -> None:
         """Return once all that was recorded is published and settled, or given up."""
@@ -87,20 +88,41 @@ class Recorder:
             await self._clock.sleep(_GATHER_SECONDS)
 
     async def _write(self, batch: Sequence[Finished]) -> Sequence[bool]:
-        written = await self._patiently([finished.result for finished in batch])
+        """Whether each is done with; False: another transaction has a row locked, so each has to be written alone."""
+        try:
+            written = await self._patiently([finished.result for finished in batch])
+        except RowsLocked:
+            self._logger.warning("record.locked", count=len(batch))
+            return [False] * len(batch)
+        await self._done(batch, written)
+        return [True] * len(batch)
+
+    async def _finish_alone(self, finished: Finished) -> None:
+        """Write one result, however long its row is locked; the results of others do not wait for it."""
+        while True:
+            try:
+                written = await self._patiently([finished.result])
+            except RowsLocked:
+                await self._clock.sleep(_LONGEST_PAUSE)
+            else:
+                await self._done([finished], written)
+                return
+
+    async def _done(self, batch: Sequence[Finished], written: Sequence[bool]) -> None:
         for finished in batch:
             self._leases.let_go(finished.claimed.claim_token, finished.claimed.id)
         await self._settle(batch, written)
         for finished in batch:
             finished.settled()
-        return written
 
     async def _patiently(self, results: Sequence[Result]) -> Sequence[bool]:
-        """Write, for as long as the database is away: what was sent must be recorded."""
+        """Write, for as long as the database is away: what was sent must be recorded. Raises RowsLocked."""
         pause = _FIRST_PAUSE
         while True:
             try:
                 return await self._store.record(results)
+            except RowsLocked:
+                raise
             except Transient as error:
                 self._logger.warning("record.waits", count=len(results), error=type(error).__name__)
                 await self._clock.sleep(pause)
