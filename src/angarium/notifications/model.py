@@ -3,8 +3,8 @@
 Those that every notification has are Structs, which are made ten times as fast as frozen dataclasses.
 """
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -213,6 +213,22 @@ class Renewed:
 
     prolonged: Collection[LeaseOf]
     lost: Collection[LeaseOf]
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """What a sweep leaves alone for a while longer, though it is overdue.
+
+    `claims`: what is `sending` and whose lease has ended, since its worker may be about to record the result.
+    `lanes`: by routing key; a message that was published within that time may still wait in its queue, so a second copy
+    would only make the queue longer.
+    """
+
+    claims: bool = False
+    lanes: Mapping[str, timedelta] = field(default_factory=dict)
+
+
+NO_WAITS = Patience()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from angarium.contracts.statuses import Status
-from angarium.notifications.model import Reason, SweepReport
+from angarium.notifications.model import OutboxKey, OutboxKind, Patience, Reason, SweepReport
 from angarium.notifications.sweeper import Sweeper
 from angarium.platform.database.types import to_microseconds
 from tests.conformance.store.backends import (
@@ -195,6 +195,47 @@ async def test_only_what_became_due_within_the_given_time_is_swept(backend: Back
     assert await backend.store.sweep(100, back=2 * MINUTE) == SweepReport(requeued=1)
     assert await backend.queued() == [young]
     assert await backend.store.sweep(100) == SweepReport(requeued=1)
+
+
+async def test_what_may_still_wait_in_a_long_queue_gets_no_second_copy(backend: Backend) -> None:
+    identifier = await backend.accepted()
+    urgent = await backend.accepted(priority=9)
+    claim = await backend.claimed()
+    await backend.store.record([result(claim, Status.RETRYING, wait=11 * MINUTE)])
+    long = Patience(lanes={"email": 30 * MINUTE})
+    await backend.pass_time(13 * MINUTE)
+    assert await backend.store.sweep(100, patience=long) == SweepReport(requeued=1, left=2)
+    assert await backend.queued() == [urgent]
+    assert await backend.store.sweep(100, patience=long) == NOTHING
+    await backend.pass_time(30 * MINUTE)
+    report = await backend.store.sweep(100, patience=Patience(lanes={"email": 20 * MINUTE}))
+    assert report == SweepReport(requeued=2, left=1)
+    assert set(await backend.queued()) == {identifier, urgent, claim.id}
+    assert await backend.timeline(identifier) == ["accepted", "published"]
+
+
+async def test_a_copy_that_may_still_wait_gets_no_further_copy(backend: Backend) -> None:
+    identifier = await backend.accepted()
+    await backend.pass_time(HOUR)
+    hour = Patience(lanes={"email": HOUR})
+    assert await backend.store.sweep(100, patience=hour) == SweepReport(requeued=1)
+    await backend.store.confirm_outbox([OutboxKey(identifier, OutboxKind.WORK)])
+    await backend.pass_time(HOUR + MINUTE)
+    assert await backend.store.sweep(100, patience=Patience(lanes={"email": 2 * HOUR})) == SweepReport(left=1)
+    await backend.pass_time(HOUR + 2 * MINUTE)
+    nothing_waits = Patience(lanes={"email": timedelta(0)})
+    assert (await backend.store.sweep(100, patience=nothing_waits)).requeued == 1
+
+
+async def test_a_claim_whose_lease_ended_is_spared_where_its_result_may_come(backend: Backend) -> None:
+    claim, at_most_once = await backend.claimed(), await backend.claimed(policy=AT_MOST_ONCE)
+    await backend.pass_time(LEASE + 31 * SECOND)
+    assert await backend.store.sweep(100, patience=Patience(claims=True)) == SweepReport(left=2)
+    assert await backend.store.sweep(100) == NOTHING, "it is looked at again after the grace of a lease"
+    assert await backend.store.record([result(claim, Status.SENT)]) == [True]
+    await backend.pass_time(31 * SECOND)
+    assert await backend.store.sweep(100) == SweepReport(unknown=1)
+    assert await backend.status(at_most_once.id) is Status.UNKNOWN
 
 
 async def _raw(backend: Backend, ago: timedelta) -> Any:

@@ -17,6 +17,7 @@ from uuid import UUID
 from angarium.contracts.errors import Transient
 from angarium.contracts.statuses import Channel, Status
 from angarium.notifications.model import (
+    NO_WAITS,
     Acceptance,
     Event,
     LeaseOf,
@@ -24,6 +25,7 @@ from angarium.notifications.model import (
     NewNotification,
     OutboxKey,
     OutboxMessage,
+    Patience,
     Reason,
     Renewed,
     Result,
@@ -141,12 +143,12 @@ class NotificationStore(Protocol):
         """How many messages wait for their confirm; at most MOST_COUNTED, which means that many or more."""
         ...
 
-    async def sweep(self, limit: int, *, back: timedelta | None = None) -> SweepReport:
+    async def sweep(self, limit: int, *, back: timedelta | None = None, patience: Patience = NO_WAITS) -> SweepReport:
         """Move on up to `limit` rows whose time has come or whose worker or message was lost.
 
         scheduled and due → pending (or expired) with an outbox row; pending or retrying long overdue → an outbox row
         again; sending whose lease ended a while ago → an outbox row (or unknown under at_most_once). With `back` only
-        those whose time came within it, as in `lease_outbox`.
+        those whose time came within it, as in `lease_outbox`. What `patience` names is left, and looked at later.
         """
         ...
 

@@ -150,5 +150,5 @@ def sweep_report(rows: Iterable[Row]) -> SweepReport:
         requeued=counts.get("requeued", 0),
         expired=counts.get("expired", 0),
         unknown=counts.get("unknown", 0),
-        left=sum(counts.get(verdict, 0) for verdict in ("wait", "alive", "queued")),
+        left=sum(counts.get(verdict, 0) for verdict in ("wait", "alive", "spared", "queued", "waiting")),
     )

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from angarium.contracts.statuses import Channel, Status
 from angarium.notifications.model import (
+    NO_WAITS,
     Acceptance,
     AcceptOutcome,
     Event,
@@ -14,6 +15,7 @@ from angarium.notifications.model import (
     NewNotification,
     OutboxKey,
     OutboxMessage,
+    Patience,
     Reason,
     Renewed,
     Result,
@@ -205,8 +207,9 @@ class PostgresqlStore:
         [row] = await self._fetch(publishing.OUTBOX_PENDING)
         return int(row["pending"])
 
-    async def sweep(self, limit: int, *, back: timedelta | None = None) -> SweepReport:
-        return sweep_report(await self._fetch(sweeping.SWEEP, limit, back))
+    async def sweep(self, limit: int, *, back: timedelta | None = None, patience: Patience = NO_WAITS) -> SweepReport:
+        lanes, waits = list(patience.lanes), list(patience.lanes.values())
+        return sweep_report(await self._fetch(sweeping.SWEEP, limit, back, patience.claims, lanes, waits))
 
     async def requeue_unfinished(self) -> int:
         [row] = await self._fetch(sweeping.REQUEUE_UNFINISHED)

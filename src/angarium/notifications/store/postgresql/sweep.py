@@ -1,11 +1,19 @@
 # ruff: noqa: S608 - what is put into these strings are constants of this package; every value is an argument
 """The sweeper's work on PostgreSQL."""
 
+from angarium.contracts.notifications import URGENT_PRIORITY
 from angarium.notifications.store import timing
 from angarium.notifications.store.postgresql.sql import ENQUEUE, LEASE_GRACE, NOW_TEXT, PENDING_SWEEP, interval
 
+_LANE = f"n.channel || CASE WHEN n.priority >= {URGENT_PRIORITY} THEN '.urgent' ELSE '' END"
+_PUBLISHED_AT = """greatest(
+    CASE n.status WHEN 'sending' THEN n.lease_until ELSE coalesce(n.due_at, n.updated_at) END,
+    CASE WHEN n.events -> -1 ->> 'event' = 'published' THEN (n.events -> -1 ->> 'at')::timestamptz END)"""
+"""When the last message of an overdue row came to its queue, or came back to it."""
 _REQUEUED_SWEEP = f"""now() + least(
     greatest({interval(timing.PENDING_GRACE)}, now() - n.updated_at), {interval(timing.LONGEST_GRACE)})"""
+_WAITING_SWEEP = f"""now() + least(
+    greatest({interval(timing.DUE_GRACE)}, now() - {_PUBLISHED_AT}), {interval(timing.LONGEST_GRACE)})"""
 
 SWEEP = f"""
 WITH chosen AS MATERIALIZED (
@@ -14,11 +22,13 @@ WITH chosen AS MATERIALIZED (
         WHEN n.status = 'scheduled' AND n.expires_at <= now() THEN 'expired'
         WHEN n.status = 'scheduled' THEN 'released'
         WHEN n.status = 'sending' AND n.lease_until > now() THEN 'alive'
+        WHEN n.status = 'sending' AND $3::boolean THEN 'spared'
         WHEN n.status = 'sending' AND n.policy = 'at_most_once' THEN 'unknown'
+        WHEN {_PUBLISHED_AT} > now() - lanes.wait THEN 'waiting'
         ELSE 'overdue' END AS first_look
-    FROM notifications n
+    FROM notifications n LEFT JOIN unnest($4::text[], $5::interval[]) AS lanes (key, wait) ON lanes.key = {_LANE}
     WHERE n.sweep_at <= now() AND n.sweep_at > coalesce(now() - $2::interval, '-infinity'::timestamptz)
-    ORDER BY n.sweep_at LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED
+    ORDER BY n.sweep_at LIMIT $1 FOR NO KEY UPDATE OF n SKIP LOCKED
 ), queued_already AS MATERIALIZED (
     SELECT subject FROM outbox WHERE subject = ANY(ARRAY(SELECT id FROM chosen)) AND kind = 'work'
 ), due AS MATERIALIZED (
@@ -36,6 +46,8 @@ WITH chosen AS MATERIALIZED (
         sweep_at = CASE verdict
             WHEN 'wait' THEN n.due_at
             WHEN 'alive' THEN n.lease_until + {LEASE_GRACE}
+            WHEN 'spared' THEN now() + {LEASE_GRACE}
+            WHEN 'waiting' THEN {_WAITING_SWEEP}
             WHEN 'released' THEN {PENDING_SWEEP}
             WHEN 'queued' THEN {_REQUEUED_SWEEP}
             WHEN 'requeued' THEN {_REQUEUED_SWEEP} END,
@@ -46,7 +58,7 @@ WITH chosen AS MATERIALIZED (
             WHEN 'expired' THEN '{timing.EXPIRED_MESSAGE}' WHEN 'unknown' THEN '{timing.GIVEN_UP_MESSAGE}'
             WHEN 'released' THEN NULL ELSE n.reason_message END,
         updated_at = CASE WHEN verdict IN ('expired', 'released', 'unknown') THEN now() ELSE n.updated_at END,
-        events = CASE WHEN verdict IN ('wait', 'alive', 'queued') THEN n.events
+        events = CASE WHEN verdict IN ('wait', 'alive', 'spared', 'queued', 'waiting') THEN n.events
             ELSE n.events || jsonb_build_object(
                 'event', CASE WHEN verdict IN ('released', 'requeued') THEN 'published' ELSE verdict END,
                 'at', {NOW_TEXT},

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from angarium.contracts.statuses import Channel, Status
 from angarium.notifications.model import (
+    NO_WAITS,
     Acceptance,
     Event,
     LeaseOf,
@@ -15,6 +16,7 @@ from angarium.notifications.model import (
     NewNotification,
     OutboxKey,
     OutboxMessage,
+    Patience,
     Reason,
     Renewed,
     Result,
@@ -102,8 +104,8 @@ class SqliteStore:
     async def outbox_pending(self) -> int:
         return await self._run(publishing.pending)
 
-    async def sweep(self, limit: int, *, back: timedelta | None = None) -> SweepReport:
-        return await self._run_at(sweeping.sweep, limit, back)
+    async def sweep(self, limit: int, *, back: timedelta | None = None, patience: Patience = NO_WAITS) -> SweepReport:
+        return await self._run_at(sweeping.sweep, limit, back, patience)
 
     async def requeue_unfinished(self) -> int:
         return await self._run_at(sweeping.requeue_unfinished)

@@ -3,15 +3,17 @@
 
 import sqlite3
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from angarium.contracts.statuses import DeliveryPolicy, Status
-from angarium.notifications.model import SweepReport
+from angarium.contracts.messages import routing_key
+from angarium.contracts.statuses import Channel, DeliveryPolicy, Status
+from angarium.notifications.model import NO_WAITS, Patience, SweepReport
 from angarium.notifications.store.sqlite.outbox import enqueue_work
 from angarium.notifications.store.sqlite.sql import APPEND, appendix, event_now, micros, since
 from angarium.notifications.store.timing import (
+    DUE_GRACE,
     EXPIRED_CODE,
     EXPIRED_MESSAGE,
     GIVEN_UP_CODE,
@@ -20,11 +22,14 @@ from angarium.notifications.store.timing import (
     LONGEST_GRACE,
     PENDING_GRACE,
 )
+from angarium.platform.database.types import to_microseconds
 
 _Row = dict[str, Any]
 
 _DUE = """
-SELECT n.id, n.status, n.policy, n.due_at, n.lease_until, n.expires_at, n.updated_at, o.subject IS NOT NULL AS queued
+SELECT n.id, n.status, n.policy, n.due_at, n.lease_until, n.expires_at, n.updated_at, o.subject IS NOT NULL AS queued,
+    n.channel, n.priority,
+    CASE WHEN n.events ->> '$[#-1].event' = 'published' THEN n.events ->> '$[#-1].at' END AS published_at
 FROM notifications n LEFT JOIN outbox o ON o.subject = n.id AND o.kind = 'work'
 WHERE n.sweep_at IS NOT NULL AND n.sweep_at <= ? AND n.sweep_at > ? ORDER BY n.sweep_at LIMIT ?
 """
@@ -42,11 +47,17 @@ SELECT id FROM notifications WHERE sweep_at IS NOT NULL AND status IN ('pending'
 _RELEASE_LEASES = "UPDATE outbox SET available_at = :now WHERE available_at > :now"
 
 
-def sweep(connection: sqlite3.Connection, now: int, limit: int, back: timedelta | None = None) -> SweepReport:
+def sweep(
+    connection: sqlite3.Connection,
+    now: int,
+    limit: int,
+    back: timedelta | None = None,
+    patience: Patience = NO_WAITS,
+) -> SweepReport:
     """As `NotificationStore.sweep`."""
     counts: Counter[str] = Counter()
     for row in connection.execute(_DUE, (now, since(now, back), limit)).fetchall():
-        counts[_sweep_one(connection, now, dict(row))] += 1
+        counts[_sweep_one(connection, now, dict(row), patience)] += 1
     return SweepReport(
         released=counts["released"],
         requeued=counts["requeued"],
@@ -64,18 +75,29 @@ def requeue_unfinished(connection: sqlite3.Connection, now: int) -> int:
     return len(unfinished)
 
 
-def _sweep_one(connection: sqlite3.Connection, now: int, row: _Row) -> str:
-    match Status(row["status"]):
-        case Status.SCHEDULED:
-            return _wake(connection, now, row)
-        case Status.SENDING if row["lease_until"] > now:
-            return _leave(connection, row, row["lease_until"] + micros(LEASE_GRACE))
-        case Status.SENDING if row["policy"] == DeliveryPolicy.AT_MOST_ONCE:
-            return _end(connection, now, row, Status.UNKNOWN, (GIVEN_UP_CODE, GIVEN_UP_MESSAGE))
-        case _ if row["queued"]:
-            return _leave(connection, row, _again_at(row, now))
-        case _:
-            return _publish_again(connection, now, row)
+def _sweep_one(connection: sqlite3.Connection, now: int, row: _Row, patience: Patience) -> str:
+    if row["status"] == Status.SCHEDULED:
+        return _wake(connection, now, row)
+    later = _look_again_at(row, now, patience)
+    if later is not None:
+        return _leave(connection, row, later)
+    if row["status"] == Status.SENDING and row["policy"] == DeliveryPolicy.AT_MOST_ONCE:
+        return _end(connection, now, row, Status.UNKNOWN, (GIVEN_UP_CODE, GIVEN_UP_MESSAGE))
+    return _publish_again(connection, now, row)
+
+
+def _look_again_at(row: _Row, now: int, patience: Patience) -> int | None:
+    """When an unfinished row that is left alone is looked at next; None: it is lost."""
+    if row["status"] == Status.SENDING:
+        if row["lease_until"] > now:
+            return int(row["lease_until"]) + micros(LEASE_GRACE)
+        if patience.claims:
+            return now + micros(LEASE_GRACE)
+        if row["policy"] == DeliveryPolicy.AT_MOST_ONCE:
+            return None
+    if _may_wait(row, now, patience):
+        return now + min(max(micros(DUE_GRACE), now - _published_at(row)), micros(LONGEST_GRACE))
+    return _again_at(row, now) if row["queued"] else None
 
 
 def _wake(connection: sqlite3.Connection, now: int, row: _Row) -> str:
@@ -103,6 +125,18 @@ def _publish_again(connection: sqlite3.Connection, now: int, row: _Row) -> str:
     connection.execute(_TELL, _change(row, now, Status(row["status"]), event="published", sweep_at=_again_at(row, now)))
     enqueue_work(connection, [UUID(hex=row["id"])], available_at=now)
     return "requeued"
+
+
+def _may_wait(row: _Row, now: int, patience: Patience) -> bool:
+    wait = patience.lanes.get(routing_key(Channel(row["channel"]), row["priority"]))
+    return wait is not None and _published_at(row) > now - micros(wait)
+
+
+def _published_at(row: _Row) -> int:
+    """When the last message of an overdue row came to its queue, or came back to it."""
+    due = row["lease_until"] if row["status"] == Status.SENDING else row["due_at"] or row["updated_at"]
+    published = row["published_at"]
+    return max(due, 0 if published is None else to_microseconds(datetime.fromisoformat(published)))
 
 
 def _again_at(row: _Row, now: int) -> int:
