@@ -1,35 +1,77 @@
 """Wakes what is due and finds what seems lost."""
 
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+
 from angarium.notifications.look_back import LookBack
-from angarium.notifications.model import SweepReport
+from angarium.notifications.model import Patience, SweepReport
 from angarium.notifications.store.port import NotificationStore
 from angarium.platform.loop import Loop
 from angarium.platform.runtime import Runtime
 
 _BATCH = 500
+OUTAGE = 5.0
+"""Seconds without a pass from which on workers may have been unable to record, or to renew their leases."""
+RETURN = 30.0
+"""Seconds that workers have to record after an outage, before what they sent counts as lost."""
 
 
 class Sweeper(Loop):
-    """Any number may run at once. What it does is only ever an outbox row: the claim decides again."""
+    """Any number may run at once. What it does is only ever an outbox row: the claim decides again.
+
+    `waits`: as `QueueWaits.by_key`. After an outage of the database results come before the sweep: a send that ended
+    meanwhile waits to be recorded, and a second worker must not send it again.
+    """
 
     name = "sweeper"
     pause = 0.5
 
-    def __init__(self, *, store: NotificationStore, runtime: Runtime) -> None:
+    def __init__(
+        self,
+        *,
+        store: NotificationStore,
+        runtime: Runtime,
+        waits: Callable[[], Mapping[str, timedelta]] = dict,
+    ) -> None:
         super().__init__()
         self._store = store
+        self._clock = runtime.clock
         self._logger = runtime.logger
+        self._waits = waits
         self._look_back = LookBack(runtime.clock)
+        self._last: tuple[float, float] | None = None
+        self._back_since = 0.0
 
     async def once(self) -> bool:
         """One pass; True: the batch was full, so there may be more. Raises what the store raises."""
-        report = await self._store.sweep(_BATCH, back=self._look_back.begin())
+        patience = Patience(claims=self._is_back_since_a_moment(), lanes=self._waits())
+        report = await self._store.sweep(_BATCH, back=self._look_back.begin(), patience=patience)
+        self._passed()
         moved = report.released + report.requeued + report.expired + report.unknown
         if moved:
             self._log(report)
         full = moved + report.left >= _BATCH
         self._look_back.end(whole=not full)
         return full
+
+    def _is_back_since_a_moment(self) -> bool:
+        """Whether the last outage ended less than RETURN ago; also at the start, of which nothing is known."""
+        return self._was_away() or self._clock.monotonic() - self._back_since < RETURN
+
+    def _passed(self) -> None:
+        """A pass succeeded."""
+        if self._was_away():
+            self._back_since = self._clock.monotonic()
+        self._last = self._times()
+
+    def _was_away(self) -> bool:
+        """Whether the last pass is long ago, by either clock: one of them stands still while a machine sleeps."""
+        if self._last is None:
+            return True
+        return max(now - last for last, now in zip(self._last, self._times(), strict=True)) > OUTAGE
+
+    def _times(self) -> tuple[float, float]:
+        return self._clock.monotonic(), self._clock.now().timestamp()
 
     def _log(self, report: SweepReport) -> None:
         lost = report.requeued + report.unknown

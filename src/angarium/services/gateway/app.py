@@ -8,6 +8,7 @@ from fastapi import APIRouter, FastAPI
 from angarium import __version__
 from angarium.notifications.erasing import Erasing
 from angarium.notifications.publisher import OutboxPublisher
+from angarium.notifications.queue_waits import QueueWaits
 from angarium.notifications.relay import Relay
 from angarium.notifications.store.erasure import Erasure
 from angarium.notifications.store.held_reports import HeldReports
@@ -121,10 +122,11 @@ class Gateway:
         parts = self.parts
         store, broker, runtime = parts.store, parts.broker, parts.runtime
         count = parts.reader.count_letters
+        waits = QueueWaits(runtime.clock)
         return (
             TopologyKeeper(broker=broker, topology=parts.topology, logger=runtime.logger),
             Relay(store=store, broker=broker, publisher=self.publisher, clock=runtime.clock),
-            Sweeper(store=store, runtime=runtime),
+            Sweeper(store=store, runtime=runtime, waits=waits.by_key),
             Janitor(store=store, count_letters=count, broker=broker, runtime=runtime),
             Gauges(
                 store=store,
@@ -132,6 +134,7 @@ class Gateway:
                 oldest_work=WaitingWork(parts.engine).oldest,
                 broker=broker,
                 runtime=runtime,
+                waits=waits,
             ),
             self.lanes,
             self.receipts,

@@ -6,6 +6,7 @@ from datetime import datetime
 from angarium.contracts.errors import Transient
 from angarium.contracts.messages import FAILED_QUEUE, light_queue, urgent_queue, work_queue
 from angarium.contracts.statuses import Channel
+from angarium.notifications.queue_waits import QueueWaits
 from angarium.notifications.store.port import NotificationStore
 from angarium.platform.broker.port import Broker
 from angarium.platform.loop import Loop
@@ -33,6 +34,7 @@ class Gauges(Loop):
         oldest_work: Callable[[], Awaitable[Mapping[str, datetime]]],
         broker: Broker,
         runtime: Runtime,
+        waits: QueueWaits,
     ) -> None:
         super().__init__()
         self._store = store
@@ -41,6 +43,7 @@ class Gauges(Loop):
         self._broker = broker
         self._metrics = runtime.metrics
         self._clock = runtime.clock
+        self._waits = waits
 
     async def once(self) -> bool:
         """Ask for all. Raises the first Transient, after the others were asked for."""
@@ -55,7 +58,9 @@ class Gauges(Loop):
         return False
 
     async def _queues(self) -> None:
-        for stats in await self._broker.stats(QUEUES):
+        found = await self._broker.stats(QUEUES)
+        self._waits.observe(found)
+        for stats in found:
             self._metrics.queue_messages.labels(stats.name).set(stats.messages)
 
     async def _ages(self) -> None:

@@ -6,6 +6,7 @@ import pytest
 from prometheus_client import Gauge
 
 from angarium.contracts.errors import Transient
+from angarium.notifications.queue_waits import QueueWaits
 from angarium.notifications.store.waiting import WaitingWork
 from angarium.notifications.topology import build_topology
 from angarium.platform.broker.memory.broker import MemoryBroker
@@ -71,6 +72,7 @@ async def test_gauges_show_queues_outbox_and_letters(world: World) -> None:
         oldest_work=WaitingWork(world.engine).oldest,
         broker=world.broker,
         runtime=world.gateway.parts.runtime,
+        waits=QueueWaits(SystemClock()),
     )
     await gauges.once()
     age = world.metrics.queue_oldest_age_seconds
