@@ -137,6 +137,13 @@ class Directory:
     async def current(self, tenant: str, user_ids: Collection[UUID]) -> Mapping[UUID, Contact | None]:
         return {} if self.down else {user_id: self.users.get(user_id) for user_id in user_ids}
 
+    async def current_of(self, wanted: Mapping[str, Collection[UUID]]) -> Mapping[tuple[str, UUID], Contact | None]:
+        return {
+            (tenant, user_id): contact
+            for tenant, user_ids in wanted.items()
+            for user_id, contact in (await self.current(tenant, user_ids)).items()
+        }
+
     def kept_published(self, tenant: str, code: str) -> CompiledTemplate | None:
         return None if self.down else self.templates.get(code)
 

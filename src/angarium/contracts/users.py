@@ -210,10 +210,23 @@ GONE = 2**31 - 1
 """The version of a deleted user: above every version that a user can reach."""
 
 
-class ContactQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
-    """`POST /internal/v1/contacts`: many users at once (service token only)."""
+MOST_CONTACTS = 1000
+"""Users in one ContactQuery."""
 
-    user_ids: Annotated[list[UUID], msgspec.Meta(max_length=1000)]
+
+class ContactQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
+    """`POST /internal/v1/contacts`: many users at once (service token only).
+
+    `user_ids` are of the caller's tenant, `of_tenants` of each tenant that is named; at most 1,000 in all.
+    """
+
+    user_ids: Annotated[list[UUID], msgspec.Meta(max_length=1000)] = []
+    of_tenants: dict[str, list[UUID]] = {}
+
+    def __post_init__(self) -> None:
+        if sum(map(len, self.of_tenants.values())) > MOST_CONTACTS:
+            message = f"of_tenants names more than {MOST_CONTACTS} users"
+            raise ValueError(message)
 
 
 class ContactAnswer(msgspec.Struct, frozen=True, gc=False):

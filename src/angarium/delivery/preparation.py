@@ -72,15 +72,14 @@ class Preparation:
         wanted: defaultdict[str, set[UUID]] = defaultdict(set)
         for tenant, user_id in people:
             wanted[tenant].add(user_id)
-        known: dict[Person, Contact | None] = {}
-        for tenant, ids in wanted.items():
-            try:
-                told = await self._contacts.current(tenant, ids)
-            except Transient:
-                continue
-            if told:
-                self._users_away.over()
-            known.update({(tenant, user_id): contact for user_id, contact in told.items()})
+        if not wanted:
+            return Asked(at, {})
+        try:
+            known = await self._contacts.current_of(wanted)
+        except Transient:
+            return Asked(at, {})
+        if known:
+            self._users_away.over()
         return Asked(at, known)
 
     async def prepare(self, batch: Sequence[Claimed], ahead: Asked) -> Sequence[Step]:

@@ -14,6 +14,8 @@ from angarium.platform.clock import Clock
 
 PAUSE = timedelta(seconds=10)
 """How long a notification waits whose providers are all left alone."""
+_LOOK_AGAIN = 1.0
+"""Seconds between two looks of a lane while every breaker is open."""
 _MOST_SERVICES = 1000
 """Breakers of services behind a provider: recipients choose them, so there is no end to them."""
 
@@ -94,11 +96,11 @@ class Router:
         return self._all is not None or bool(self._fitting(address))
 
     def paused_for(self) -> float:
-        """For how many seconds each of them is paused; 0: one can be used."""
-        now = self._clock.monotonic()
-        if len(self._paused_until) < len(self._providers):
-            return 0.0
-        return max(0.0, min(self._paused_until.values()) - now)
+        """How many seconds to wait before the next look, as every breaker is open; 0: one provider can be used.
+
+        Whoever asks wants to send, so a breaker whose pause is over gets its probe.
+        """
+        return 0.0 if any(route.breaker.admits() for route in self.routes) else _LOOK_AGAIN
 
     async def ready(self) -> bool:
         """Whether one of them could be used now."""

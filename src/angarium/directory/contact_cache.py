@@ -28,6 +28,7 @@ class StoredContact(Contact, frozen=True, kw_only=True, gc=False):
 class _Head(msgspec.Struct):
     user_id: UUID = UUID(int=0)
     version: int = 0
+    tenant: str = ""
 
 
 _ENCODER = msgspec.json.Encoder()
@@ -54,7 +55,7 @@ def decode(tenant: str, kept: bytes | None) -> Contact | None:
         stored = _DECODER.decode(kept)
     except ValueError:
         return None
-    return _plain(stored) if stored.tenant == tenant else None
+    return plain(stored) if stored.tenant == tenant else None
 
 
 def version_of(kept: bytes | None) -> int:
@@ -70,7 +71,13 @@ def user_of(document: bytes) -> UUID:
     return _HEAD_DECODER.decode(document).user_id
 
 
-def _plain(stored: StoredContact) -> Contact:
+def tenant_of(document: bytes) -> str:
+    """Whose tenant's contact it is, for what `encode` gave."""
+    return _HEAD_DECODER.decode(document).tenant
+
+
+def plain(stored: StoredContact) -> Contact:
+    """The contact alone."""
     return Contact(**{name: getattr(stored, name) for name in Contact.__struct_fields__})
 
 

@@ -5,19 +5,21 @@ For a send a copy counts only if it is not older than the version that the notif
 users service tells that version to the store before it answers a change.
 """
 
+import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Generic, TypeVar
 from uuid import UUID
 
 import msgspec
 
 from angarium.contracts.errors import Transient
-from angarium.contracts.users import Contact, ContactAnswer, ContactQuery
+from angarium.contracts.users import MOST_CONTACTS, Contact, ContactQuery
 from angarium.directory import contact_cache
-from angarium.directory.contact_cache import version_of
+from angarium.directory.contact_cache import StoredContact, version_of
 from angarium.directory.counting import look_up_counts
 from angarium.directory.port import ContactVersions, DirectoryUnavailable
 from angarium.platform.batching import GroupCommit
@@ -25,24 +27,38 @@ from angarium.platform.cache.port import Cache, Hears
 from angarium.platform.caching import LocalCache
 from angarium.platform.clock import Clock
 from angarium.platform.http.client.client import ServiceClient
+from angarium.platform.http.client.exchange import Answer
 from angarium.platform.telemetry.metrics import Metrics
 
 PATH = "/internal/v1/contacts"
-BATCH = 1000
+BATCH = MOST_CONTACTS
 """Users in one call; what `ContactQuery` allows."""
 HEARD_TTL = timedelta(seconds=30)
 """How long a contact is kept where a change would be announced. Less than `Erasures` waits for its last pass, should
 an announcement be lost."""
 _OK = 200
+_REFUSED = frozenset({400, 422})
 
 Key = tuple[str, UUID]
 
 
-class _Envelope(msgspec.Struct):
-    data: ContactAnswer
+ContactT = TypeVar("ContactT", bound=Contact)
 
 
-_ANSWER = msgspec.json.Decoder(_Envelope)
+class _Contacts(msgspec.Struct, Generic[ContactT]):
+    contacts: Sequence[ContactT]
+
+
+class _Envelope(msgspec.Struct, Generic[ContactT]):
+    data: _Contacts[ContactT]
+
+
+_ANSWER = msgspec.json.Decoder(_Envelope[Contact])
+_ANSWER_OF_TENANTS = msgspec.json.Decoder(_Envelope[StoredContact])
+
+
+class _TooOld(Exception):
+    """The service does not know calls for many tenants"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +138,16 @@ class RestContacts:
             told.update((user_id, answer.found.get(user_id)) for user_id in asked if user_id not in answer.unknown)
         return told
 
+    async def current_of(self, wanted: Mapping[str, Collection[UUID]]) -> Mapping[Key, Contact | None]:
+        people = list(dict.fromkeys((tenant, user_id) for tenant, user_ids in wanted.items() for user_id in user_ids))
+        told: dict[Key, Contact | None] = {}
+        for start in range(0, len(people), BATCH):
+            by_tenant = _by_tenant(people[start : start + BATCH])
+            for tenant, answer in (await self._ask_of(by_tenant, self._ask_current_copies)).items():
+                asked = by_tenant[tenant]
+                told.update(((tenant, id_), answer.found.get(id_)) for id_ in asked if id_ not in answer.unknown)
+        return told
+
     def _life(self) -> float:
         return self._lives[self._hears()]
 
@@ -139,16 +165,36 @@ class RestContacts:
         return answer
 
     async def _look_up_keys(self, keys: Sequence[Key]) -> Sequence[Contact | DirectoryUnavailable | None]:
-        by_tenant: dict[str, list[UUID]] = defaultdict(list)
-        for tenant, user_id in dict.fromkeys(keys):
-            by_tenant[tenant].append(user_id)
-        answers = {
-            tenant: await self._ask(tenant, user_ids, self._ask_copies) for tenant, user_ids in by_tenant.items()
-        }
+        answers = await self._ask_of(_by_tenant(dict.fromkeys(keys)), self._ask_copies)
         return [
             DirectoryUnavailable() if user_id in answers[tenant].unknown else answers[tenant].found.get(user_id)
             for tenant, user_id in keys
         ]
+
+    async def _ask_of(self, wanted: Mapping[str, Sequence[UUID]], instead: _Copies) -> Mapping[str, _Answer]:
+        """Ask for users of many tenants in one call: a batch may hold one of each of a hundred tenants.
+
+        A service of an older version refuses such a call; then it is asked for each tenant, all at once.
+        """
+        if len(wanted) > 1 and self._clock.monotonic() >= self._rest_ends:
+            try:
+                return await self._ask_service_of(wanted)
+            except _TooOld:
+                pass
+            except Transient:
+                self._rest_ends = self._clock.monotonic() + self._rest
+        answers = await asyncio.gather(*(self._ask(tenant, ids, instead) for tenant, ids in wanted.items()))
+        return dict(zip(wanted, answers, strict=True))
+
+    async def _ask_service_of(self, wanted: Mapping[str, Sequence[UUID]]) -> Mapping[str, _Answer]:
+        query = msgspec.json.encode({"of_tenants": wanted})
+        response = await self._client.post(PATH, tenant=next(iter(wanted)), content=query)
+        if response.status_code in _REFUSED:
+            raise _TooOld
+        found: dict[str, dict[UUID, Contact]] = {tenant: {} for tenant in wanted}
+        for contact in _read(_ANSWER_OF_TENANTS, response):
+            found.setdefault(contact.tenant, {})[contact.user_id] = contact_cache.plain(contact)
+        return {tenant: _Answer(found[tenant]) for tenant in wanted}
 
     async def _ask(self, tenant: str, user_ids: Sequence[UUID], instead: _Copies) -> _Answer:
         """Ask the service; `instead` of it, while it is down, the cache."""
@@ -165,15 +211,7 @@ class RestContacts:
     async def _ask_service(self, tenant: str, user_ids: Sequence[UUID]) -> Mapping[UUID, Contact]:
         query = msgspec.json.encode(ContactQuery(list(user_ids)))
         response = await self._client.post(PATH, tenant=tenant, content=query)
-        if response.status_code != _OK:
-            message = f"the users service answered {response.status_code}"
-            raise DirectoryUnavailable(message)
-        try:
-            answer = _ANSWER.decode(response.content)
-        except ValueError as error:
-            message = "the users service answered something else than contacts"
-            raise DirectoryUnavailable(message) from error
-        return {contact.user_id: contact for contact in answer.data.contacts}
+        return {contact.user_id: contact for contact in _read(_ANSWER, response)}
 
     async def _ask_copies(self, tenant: str, user_ids: Sequence[UUID]) -> Mapping[UUID, Contact]:
         """What is cached, however old."""
@@ -194,6 +232,25 @@ class RestContacts:
         except Transient:
             return {}
         return _decoded(tenant, [copy for user_id, copy in cached if version_of(copy) >= reached.get(user_id, 1)])
+
+
+def _by_tenant(people: Iterable[Key]) -> Mapping[str, Sequence[UUID]]:
+    by_tenant: dict[str, list[UUID]] = defaultdict(list)
+    for tenant, user_id in people:
+        by_tenant[tenant].append(user_id)
+    return by_tenant
+
+
+def _read(decoder: "msgspec.json.Decoder[_Envelope[ContactT]]", response: Answer) -> Sequence[ContactT]:
+    """The contacts of an answer. Raises DirectoryUnavailable."""
+    if response.status_code != _OK:
+        message = f"the users service answered {response.status_code}"
+        raise DirectoryUnavailable(message)
+    try:
+        return decoder.decode(response.content).data.contacts
+    except ValueError as error:
+        message = "the users service answered something else than contacts"
+        raise DirectoryUnavailable(message) from error
 
 
 def _decoded(tenant: str, kept: Sequence[bytes | None]) -> Mapping[UUID, Contact]:

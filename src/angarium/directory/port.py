@@ -40,6 +40,10 @@ class Contacts(Protocol):
         """
         ...
 
+    async def current_of(self, wanted: Mapping[str, Collection[UUID]]) -> Mapping[tuple[str, UUID], Contact | None]:
+        """As `current`, for users of many tenants in one call; by tenant and user."""
+        ...
+
 
 class Templates(Protocol):
     """Template versions. A version never changes; which one is published does."""

@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 
 from angarium.contracts.users import Contact
+from angarium.directory.contact_cache import tenant_of, user_of
 from angarium.directory.port import Contacts
 from angarium.platform.database.faults import DatabaseUnavailable
 from angarium.services.users.contacts.use_cases import StoredContacts
@@ -36,3 +37,12 @@ class LocalContacts:
             return await self._through_service.current(tenant, user_ids)
         found = {contact.user_id: contact for contact in map(_DOCUMENT.decode, documents)}
         return {user_id: found.get(user_id) for user_id in user_ids}
+
+    async def current_of(self, wanted: Mapping[str, Collection[UUID]]) -> Mapping[tuple[str, UUID], Contact | None]:
+        try:
+            documents = await self._people.contacts_of(wanted)
+        except DatabaseUnavailable:
+            return await self._through_service.current_of(wanted)
+        found = {(tenant_of(document), user_of(document)): document for document in documents}
+        people = [(tenant, user_id) for tenant, user_ids in wanted.items() for user_id in user_ids]
+        return {one: _DOCUMENT.decode(found[one]) if one in found else None for one in people}

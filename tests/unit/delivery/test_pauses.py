@@ -5,7 +5,10 @@ from uuid import uuid4
 import pytest
 
 from angarium.delivery.away import BEFORE_A_PAUSE, LONGEST_PAUSE, PROBE, LanePause
-from angarium.delivery.routing import PAUSE, Router
+from angarium.delivery.breakers.breaker import MISCONFIGURED
+from angarium.delivery.breakers.local import LocalBreaker
+from angarium.delivery.outcome import Configuration
+from angarium.delivery.routing import Route, Router
 from tests.support.clock import ManualClock
 from tests.support.delivering import ScriptedProvider
 from tests.support.virtual_engine import VirtualBench, virtual_engine
@@ -83,14 +86,15 @@ async def test_a_pause_grows_and_ends_with_the_first_batch_that_can_be_sent() ->
     assert (pause.seconds, pause.most(500)) == (0, 500)
 
 
-async def test_a_router_tells_how_long_all_its_providers_are_paused() -> None:
+async def test_a_router_tells_while_every_breaker_is_open() -> None:
     clock = ManualClock()
-    first, second = ScriptedProvider(name="one"), ScriptedProvider(name="two")
+    first, second = (
+        Route(provider=ScriptedProvider(), name=name, breaker=LocalBreaker(clock)) for name in ("one", "two")
+    )
     router = Router([first, second], clock)
-    router.pause(first)
+    first.breaker.answered(Configuration("535 no"), probe=False)
     assert router.paused_for() == 0
-    await clock.advance(10)
-    router.pause(second)
-    assert router.paused_for() == PAUSE.total_seconds() - 10
-    await clock.advance(PAUSE.total_seconds() - 10)
-    assert router.paused_for() == 0
+    second.breaker.answered(Configuration("535 no"), probe=False)
+    assert router.paused_for() > 0
+    await clock.advance(MISCONFIGURED[0].total_seconds())
+    assert router.paused_for() == 0, "a probe is due"

@@ -36,6 +36,10 @@ def contact(user_id: UUID, name: str = "John") -> Contact:
     )
 
 
+def stored(tenant: str, contact: Contact) -> contact_cache.StoredContact:
+    return msgspec.json.decode(contact_cache.encode(tenant, contact, 1), type=contact_cache.StoredContact)
+
+
 class UsersService:
     """The contacts endpoint, scripted."""
 
@@ -44,6 +48,8 @@ class UsersService:
         self.calls: list[tuple[str, list[UUID]]] = []
         self.status = 200
         self.broken = False
+        self.old = False
+        """Whether it knows no calls for many tenants."""
         self.gate = asyncio.Event()
         self.gate.set()
 
@@ -53,10 +59,13 @@ class UsersService:
         return user_id
 
     async def answer(self, request: httpx2.Request) -> httpx2.Response:
-        tenant = request.headers["x-angarium-tenant"]
-        wanted = [UUID(value) for value in json.loads(request.content)["user_ids"]]
-        self.calls.append((tenant, wanted))
-        found = [self.people[tenant, user_id] for user_id in wanted if (tenant, user_id) in self.people]
+        query = json.loads(request.content)
+        if "of_tenants" in query and self.old:
+            return httpx2.Response(400, content=b"{}")
+        of_tenants = query.get("of_tenants") or {request.headers["x-angarium-tenant"]: query["user_ids"]}
+        people = [(tenant, UUID(value)) for tenant, ids in of_tenants.items() for value in ids]
+        self.calls.append((",".join(of_tenants), [user_id for _, user_id in people]))
+        found = [stored(tenant, self.people[tenant, id_]) for tenant, id_ in people if (tenant, id_) in self.people]
         await self.gate.wait()
         if self.broken:
             message = "no route"
@@ -262,6 +271,56 @@ async def test_current_asks_for_more_than_a_thousand_in_pieces(contacts: RestCon
     wanted = [service.add() for _ in range(1500)]
     assert (await contacts.current("default", wanted)).keys() == set(wanted)
     assert service.batches == [1000, 500]
+
+
+async def test_users_of_many_tenants_are_asked_for_in_one_call(contacts: RestContacts, service: UsersService) -> None:
+    people = [(f"tenant-{n}", service.add(f"tenant-{n}")) for n in range(112)]
+    stranger = people[0][1]
+    wanted = {tenant: [user_id] for tenant, user_id in people} | {"another": [stranger]}
+    told = await contacts.current_of(wanted)
+    assert service.batches == [113]
+    assert told.pop(("another", stranger)) is None, "a user of another tenant"
+    assert told == {person: service.people[person] for person in people}
+
+
+async def test_a_thousand_users_at_most_share_a_call(contacts: RestContacts, service: UsersService) -> None:
+    wanted = {f"tenant-{n}": [service.add(f"tenant-{n}") for _ in range(300)] for n in range(5)}
+    told = await contacts.current_of(wanted)
+    assert service.batches == [1000, 500]
+    assert len(told) == 1500
+    assert None not in told.values()
+
+
+async def test_acceptances_of_many_tenants_share_a_call(contacts: RestContacts, service: UsersService) -> None:
+    people = [(f"tenant-{n}", service.add(f"tenant-{n}")) for n in range(20)]
+    service.gate.clear()
+    asked = [asyncio.ensure_future(contacts.known(*person)) for person in people]
+    await settle(50)
+    service.gate.set()
+    assert await asyncio.gather(*asked) == [service.people[person] for person in people]
+    assert len(service.calls) <= 5
+
+
+async def test_a_service_of_an_older_version_is_asked_for_each_tenant(
+    contacts: RestContacts, service: UsersService
+) -> None:
+    service.old = True
+    people = [(f"tenant-{n}", service.add(f"tenant-{n}")) for n in range(5)]
+    told = await contacts.current_of({tenant: [user_id] for tenant, user_id in people})
+    assert told == {person: service.people[person] for person in people}
+    assert service.batches == [1] * 5
+
+
+async def test_for_many_tenants_too_the_cache_speaks_while_the_service_is_down(
+    contacts: RestContacts, service: UsersService, cache: MemoryCache
+) -> None:
+    people = [(f"tenant-{n}", service.add(f"tenant-{n}")) for n in range(5)]
+    service.broken = True
+    kept = {contact_cache.key(id_): contact_cache.encode(tenant, contact(id_), 1) for tenant, id_ in people[:2]}
+    await cache.set_many(kept, HOUR)
+    told = await contacts.current_of({tenant: [user_id] for tenant, user_id in people})
+    assert told == {(tenant, id_): contact(id_) for tenant, id_ in people[:2]}
+    assert len(service.calls) == 1
 
 
 async def test_nobody_wanted_nobody_asked(contacts: RestContacts, service: UsersService) -> None:

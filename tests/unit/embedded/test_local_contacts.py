@@ -56,6 +56,12 @@ async def test_it_answers_as_the_service_does(system: Embedded, client: httpx2.A
     wanted = {await _create(client, "ada"), await _create(client, "eve"), uuid4()}
     told = await local.current("default", wanted)
     assert told == await service.current("default", wanted)
+    everywhere = {"default": wanted, "another": wanted}
+    assert await local.current_of(everywhere) == await service.current_of(everywhere)
+    assert await local.current_of(everywhere) == {
+        **{("default", user_id): contact for user_id, contact in told.items()},
+        **{("another", user_id): None for user_id in wanted},
+    }
     assert sorted(contact.name for contact in told.values() if contact is not None) == ["ada", "eve"]
     assert await local.current("another", wanted) == dict.fromkeys(wanted)
     assert await local.current("default", ()) == {}

@@ -9,7 +9,7 @@ from angarium.notifications.model import Patience, SweepReport
 from angarium.notifications.store.port import StoreUnavailable
 from angarium.notifications.sweeper import OUTAGE, RETURN, Sweeper
 from tests.support.clock import ManualClock
-from tests.support.mailbox_gateway import quiet_logger
+from tests.support.runtime import a_runtime
 
 
 @dataclass
@@ -36,20 +36,19 @@ class Swept:
         self.store = Store(self.clock)
         self.sweeper = Sweeper(
             store=self.store,  # type: ignore[arg-type]  # only `sweep` is used
-            clock=self.clock,
-            logger=quiet_logger(),
+            runtime=a_runtime(clock=self.clock),
             waits=lambda: {"email": timedelta(minutes=3)},
         )
 
     async def spares_claims(self) -> bool:
-        await self.sweeper.sweep_once()
+        await self.sweeper.once()
         return self.store.patience[-1].claims
 
     async def running(self, seconds: float) -> None:
         """Passes as usual."""
         for _ in range(int(seconds * 2)):
             await self.clock.advance(0.5)
-            await self.sweeper.sweep_once()
+            await self.sweeper.once()
 
 
 async def test_claims_are_spared_at_the_start_and_not_later() -> None:
@@ -69,9 +68,9 @@ async def test_after_an_outage_results_come_before_the_sweep() -> None:
     for _ in range(60):
         await swept.clock.advance(1)
         with pytest.raises(StoreUnavailable):
-            await swept.sweeper.sweep_once()
+            await swept.sweeper.once()
     swept.store.away = False
-    await swept.sweeper.sweep_once()
+    await swept.sweeper.once()
     await swept.running(RETURN - 1)
     assert await swept.spares_claims()
     await swept.running(2)

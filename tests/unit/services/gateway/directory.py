@@ -45,6 +45,13 @@ class MemoryContacts:
         found = {user_id: await self.known(tenant, user_id) for user_id in user_ids}
         return {user_id: contact for user_id, contact in found.items() if contact is not None}
 
+    async def current_of(self, wanted: Mapping[str, Collection[UUID]]) -> Mapping[tuple[str, UUID], Contact]:
+        return {
+            (tenant, user_id): contact
+            for tenant, user_ids in wanted.items()
+            for user_id, contact in (await self.current(tenant, user_ids)).items()
+        }
+
 
 class MemoryTemplates:
     """Versions by tenant, code and number; the last one added is the published one."""

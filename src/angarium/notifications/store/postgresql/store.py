@@ -115,7 +115,8 @@ class PostgresqlStore:
         rows = await self._fetch(claiming.RENEW, *zip(*sorted(leases), strict=True), lease)
         prolonged = {(row["id"], row["claim_token"]) for row in rows}
         left = set(leases) - prolonged
-        return Renewed(prolonged, left and left - await self._still_held(left))
+        held = set(await self._still_held(left)) if left else set()
+        return Renewed(prolonged, left - held)
 
     async def _still_held(self, leases: Collection[LeaseOf]) -> Collection[LeaseOf]:
         keys = [(*held, Status.SENDING) for held in sorted(leases)]

@@ -134,7 +134,7 @@ def _may_wait(row: _Row, now: int, patience: Patience) -> bool:
 
 def _published_at(row: _Row) -> int:
     """When the last message of an overdue row came to its queue, or came back to it."""
-    due = row["lease_until"] if row["status"] == Status.SENDING else row["due_at"] or row["updated_at"]
+    due: int = row["lease_until"] if row["status"] == Status.SENDING else row["due_at"] or row["updated_at"]
     published = row["published_at"]
     return max(due, 0 if published is None else to_microseconds(datetime.fromisoformat(published)))
 

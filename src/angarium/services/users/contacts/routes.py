@@ -20,11 +20,14 @@ def routes(stored: StoredContacts) -> APIRouter:
 
     @router.post("/contacts", response_model=None)
     async def contacts(caller: Caller, content: Any) -> JsonBytes:
-        """The users of the caller's tenant that exist; one that is missing is no user.
+        """The users of the caller's tenant, or of those that are named, that exist; one that is missing is no user.
 
         Asked before every send, so the documents go out as they are kept, and nothing is validated on the way.
         """
-        return JsonBytes(answer(await stored.find(caller.tenant, converted(content, ContactQuery).user_ids)))
+        query = converted(content, ContactQuery)
+        if query.of_tenants:
+            return JsonBytes(answer(await stored.find_of({caller.tenant: query.user_ids} | query.of_tenants)))
+        return JsonBytes(answer(await stored.find(caller.tenant, query.user_ids)))
 
     return router
 

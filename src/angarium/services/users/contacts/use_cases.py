@@ -1,9 +1,9 @@
 """Reads contacts for other services, before every send."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
-from angarium.directory.contact_cache import user_of
+from angarium.directory.contact_cache import tenant_of, user_of
 from angarium.services.users.contacts.copies import ContactCopies
 from angarium.services.users.contacts.documents import Documents
 from angarium.services.users.people.contact import contact_document
@@ -21,6 +21,16 @@ class StoredContacts:
     async def find(self, tenant: str, user_ids: Collection[UUID]) -> Sequence[bytes]:
         """The documents of those of `user_ids` that exist in `tenant`. Raises DatabaseUnavailable."""
         documents = await self._read(tenant, set(user_ids))
+        self._copies.note_read(documents)
+        return documents
+
+    async def find_of(self, wanted: Mapping[str, Collection[UUID]]) -> Sequence[bytes]:
+        """The documents of those that exist in the tenant under which they are wanted. Raises DatabaseUnavailable."""
+        user_ids: set[UUID] = set().union(*wanted.values())
+        found = {user_of(document): document for document in await self._documents.find_any(user_ids)}
+        people = await self._store.get_many(user_ids - found.keys()) if len(found) < len(user_ids) else {}
+        found |= {user_id: contact_document(person) for user_id, person in people.items()}
+        documents = [one for user_id, one in found.items() if user_id in wanted.get(tenant_of(one), ())]
         self._copies.note_read(documents)
         return documents
 

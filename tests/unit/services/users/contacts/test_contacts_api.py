@@ -239,6 +239,20 @@ async def test_with_the_cache_down_the_service_answers_and_is_ready(
     assert (await client.get("/ready")).status_code == 200
 
 
+async def test_contacts_of_many_tenants_come_in_one_answer_and_of_no_other_tenant(client: httpx2.AsyncClient) -> None:
+    mine = await create(client)
+    query = {"of_tenants": {"default": [mine, str(uuid4())], "another": [mine]}}
+    answer = await client.post("/internal/v1/contacts", json=query)
+    assert [(c["user_id"], c["tenant"]) for c in answer.json()["data"]["contacts"]] == [(mine, "default")]
+    query = {"of_tenants": {"another": [mine]}}
+    assert (await client.post("/internal/v1/contacts", json=query)).json()["data"]["contacts"] == []
+
+
+async def test_more_than_a_thousand_contacts_are_refused_over_all_tenants(client: httpx2.AsyncClient) -> None:
+    query = {"of_tenants": {f"tenant-{n}": [str(uuid4()) for _ in range(501)] for n in range(2)}}
+    assert (await client.post("/internal/v1/contacts", json=query)).status_code == 400
+
+
 async def test_the_directory_sees_an_opt_out_at_once_and_through_an_outage(
     client: httpx2.AsyncClient, users: Users, cache: ShakyCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
