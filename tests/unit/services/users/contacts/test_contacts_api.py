@@ -193,10 +193,7 @@ async def test_a_change_overtaken_by_another_leaves_the_later_one(
     assert found.name == "later"
 
 
-async def test_a_cache_that_comes_back_gets_what_it_missed(
-    client: httpx2.AsyncClient, cache: ShakyCache, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(copies, "MEND_SECONDS", 0.05)
+async def test_a_cache_that_comes_back_gets_what_it_missed(client: httpx2.AsyncClient, cache: ShakyCache) -> None:
     changed, deleted = await create(client), await create(client)
     cache.down = True
     assert (await client.patch(f"/users/{changed}/preferences", json={"sms": False})).status_code == 200
@@ -212,9 +209,8 @@ async def test_a_cache_that_comes_back_gets_what_it_missed(
 
 
 async def test_a_ring_that_the_cache_did_not_take_is_rung_later_for_everyone(
-    client: httpx2.AsyncClient, cache: ShakyCache, monkeypatch: pytest.MonkeyPatch
+    client: httpx2.AsyncClient, cache: ShakyCache
 ) -> None:
-    monkeypatch.setattr(copies, "MEND_SECONDS", 0.05)
     rung: list[str] = []
 
     async def listener(text: str) -> None:
