@@ -40,7 +40,7 @@ class LocalContacts:
 
     async def current_of(self, wanted: Mapping[str, Collection[UUID]]) -> Mapping[tuple[str, UUID], Contact | None]:
         try:
-            documents = await self._people.contacts_of(wanted)
+            documents = await self._stored.find_of(wanted)
         except DatabaseUnavailable:
             return await self._through_service.current_of(wanted)
         found = {(tenant_of(document), user_of(document)): document for document in documents}

@@ -59,13 +59,14 @@ async def test_while_every_provider_is_paused_no_message_is_claimed() -> None:
     async with virtual_engine() as bench:
         bench.provider.misconfigured = True
         made = await bench.publish("email", 1_000)
-        await bench.clock.advance(PAUSE.total_seconds() - 1)
+        pause = MISCONFIGURED[0].total_seconds()
+        await bench.clock.advance(pause - 1)
         first = bench.store.claims
         assert first <= 3 * 128
-        await bench.clock.advance(10 * PAUSE.total_seconds())
+        await bench.clock.advance(10 * pause)
         assert bench.store.claims <= 12 * first, "one round of slots for each pause"
         bench.provider.misconfigured = False
-        await bench.clock.advance(3 * PAUSE.total_seconds())
+        await bench.clock.advance(3 * pause)
         assert bench.sent(made) == 1_000
 
 

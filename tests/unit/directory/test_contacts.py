@@ -277,7 +277,7 @@ async def test_users_of_many_tenants_are_asked_for_in_one_call(contacts: RestCon
     people = [(f"tenant-{n}", service.add(f"tenant-{n}")) for n in range(112)]
     stranger = people[0][1]
     wanted = {tenant: [user_id] for tenant, user_id in people} | {"another": [stranger]}
-    told = await contacts.current_of(wanted)
+    told = dict(await contacts.current_of(wanted))
     assert service.batches == [113]
     assert told.pop(("another", stranger)) is None, "a user of another tenant"
     assert told == {person: service.people[person] for person in people}
@@ -285,7 +285,7 @@ async def test_users_of_many_tenants_are_asked_for_in_one_call(contacts: RestCon
 
 async def test_a_thousand_users_at_most_share_a_call(contacts: RestContacts, service: UsersService) -> None:
     wanted = {f"tenant-{n}": [service.add(f"tenant-{n}") for _ in range(300)] for n in range(5)}
-    told = await contacts.current_of(wanted)
+    told = dict(await contacts.current_of(wanted))
     assert service.batches == [1000, 500]
     assert len(told) == 1500
     assert None not in told.values()
