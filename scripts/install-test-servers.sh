@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what the tests start and is missing: PostgreSQL, RabbitMQ, Redis, MariaDB, Postfix, curl, and Chromium where there are
+# Installs what the tests start and is missing: PostgreSQL, PgBouncer, RabbitMQ, Redis, MariaDB, Postfix, curl, and Chromium where there are
 # browser tests. Uses apt on Debian and Ubuntu; elsewhere says what to install. Nothing installed here is started.
 set -eu
 cd "$(dirname "$0")/.."
@@ -19,6 +19,7 @@ missing=
 installed initdb /usr/lib/postgresql/*/bin/initdb || missing="$missing postgresql"
 installed rabbitmqctl /usr/lib/rabbitmq/bin/rabbitmqctl || missing="$missing rabbitmq-server"
 installed redis-server || missing="$missing redis-server"
+installed pgbouncer || missing="$missing pgbouncer"
 installed mariadbd || missing="$missing mariadb-server"
 installed postfix || missing="$missing postfix"
 installed curl || missing="$missing curl"

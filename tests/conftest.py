@@ -2,13 +2,13 @@
 
 import signal
 import tempfile
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 
-from tests.support.servers import MariaDB, MissingServer, PostgreSQL, RabbitMQ, Redis, Server
+from tests.support.servers import MariaDB, MissingServer, PgBouncer, PostgreSQL, RabbitMQ, Redis, Server
 from tests.support.system import System
 
 ServerT = TypeVar("ServerT", bound=Server)
@@ -43,6 +43,12 @@ def servers_folder() -> Iterator[Path]:
 def postgresql(servers_folder: Path) -> Iterator[PostgreSQL]:
     """A private PostgreSQL for the whole run."""
     yield from _serve(PostgreSQL, servers_folder / "postgresql")
+
+
+@pytest.fixture(scope="session")
+def pgbouncer(servers_folder: Path, postgresql: PostgreSQL) -> Iterator[PgBouncer]:
+    """A private PgBouncer in transaction mode before the private PostgreSQL, for the whole run."""
+    yield from _serve(lambda folder: PgBouncer(folder, postgresql), servers_folder / "pgbouncer")
 
 
 @pytest.fixture(scope="session")
@@ -101,7 +107,7 @@ async def redis_url(redis_server: Redis) -> str:
     return redis_server.url
 
 
-def _serve(kind: type[ServerT], folder: Path) -> Iterator[ServerT]:
+def _serve(kind: Callable[[Path], ServerT], folder: Path) -> Iterator[ServerT]:
     try:
         server = kind(folder)
     except MissingServer as missing:

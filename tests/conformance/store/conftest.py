@@ -13,7 +13,7 @@ from angarium.notifications.store.schema import MIGRATIONS
 from angarium.platform.database.engine import open_engine
 from angarium.platform.database.migrate import upgrade
 from tests.conformance.store.backends import Backend, open_postgresql, open_sqlite
-from tests.support.servers import PostgreSQL
+from tests.support.servers import PgBouncer, PostgreSQL
 
 ResultT = TypeVar("ResultT")
 
@@ -52,13 +52,23 @@ def migrated_postgresql(postgresql: PostgreSQL) -> str:
     return _apart(prepare())
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.distributed)])
+@pytest.fixture(
+    params=[
+        "sqlite",
+        pytest.param("postgresql", marks=pytest.mark.distributed),
+        pytest.param("pgbouncer", marks=pytest.mark.distributed),
+    ]
+)
 async def backend(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Backend]:
     """An empty, migrated database with its store."""
-    if request.param == "postgresql":
+    if request.param != "sqlite":
         server: PostgreSQL = request.getfixturevalue("postgresql")
         url: str = request.getfixturevalue("migrated_postgresql")
         await server.start()
+        if request.param == "pgbouncer":
+            pooler: PgBouncer = request.getfixturevalue("pgbouncer")
+            await pooler.start()
+            url = pooler.url_of(url)
         opened = await open_postgresql(url)
     else:
         template: Path = request.getfixturevalue("migrated_sqlite")

@@ -1,4 +1,4 @@
-"""Private PostgreSQL, RabbitMQ, Redis, MariaDB and Postfix instances that the tests own and may kill.
+"""Private PostgreSQL, PgBouncer, RabbitMQ, Redis, MariaDB and Postfix instances that the tests own and may kill.
 
 Each runs on a free port, below a temporary folder, from the machine's installed binaries; the machine's own
 instances are never touched. See `Server` for what a test may do to one.
@@ -6,10 +6,21 @@ instances are never touched. See `Server` for what a test may do to one.
 
 from tests.support.servers.binaries import MissingServer
 from tests.support.servers.mariadb import MariaDB
+from tests.support.servers.pgbouncer import PgBouncer
 from tests.support.servers.postfix import AuthServer, Postfix
 from tests.support.servers.postgresql import PostgreSQL
 from tests.support.servers.rabbitmq import RabbitMQ
 from tests.support.servers.redis import Redis
 from tests.support.servers.server import Server
 
-__all__ = ["AuthServer", "MariaDB", "MissingServer", "Postfix", "PostgreSQL", "RabbitMQ", "Redis", "Server"]
+__all__ = [
+    "AuthServer",
+    "MariaDB",
+    "MissingServer",
+    "PgBouncer",
+    "Postfix",
+    "PostgreSQL",
+    "RabbitMQ",
+    "Redis",
+    "Server",
+]

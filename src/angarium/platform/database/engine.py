@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import aiosqlite
 from sqlalchemy import URL, Connection, event, make_url
@@ -19,10 +19,12 @@ from sqlalchemy.pool import NullPool
 
 from angarium.contracts.errors import SettingsError
 from angarium.platform.database.faults import DatabaseUnavailable, describe, ends_session, is_unavailable
+from angarium.platform.database.postgresql_address import first_host, parse_postgresql_address
+from angarium.platform.database.postgresql_connector import CONNECT_TIMEOUT, Connector
+from angarium.platform.database.postgresql_dialect import DRIVER, ConnectorDialect, register
 from angarium.platform.extras import missing_package
 from angarium.platform.folders import prepare_folder
 
-CONNECT_TIMEOUT = 5.0
 STATEMENT_TIMEOUT = 10.0
 LOCK_TIMEOUT = 4.0
 POOL_TIMEOUT = 4.0
@@ -34,8 +36,8 @@ LIFETIME = 1800.0
 """Seconds after which a connection is replaced, so that a server that moved or was upgraded is found again."""
 
 _DRIVERS = {
-    "postgresql": "postgresql+asyncpg",
-    "postgres": "postgresql+asyncpg",
+    "postgresql": DRIVER,
+    "postgres": DRIVER,
     "sqlite": "sqlite+aiosqlite",
     "mysql": "mysql+asyncmy",
     "mariadb": "mariadb+asyncmy",
@@ -46,9 +48,12 @@ EMPTY_LOG = "PRAGMA wal_checkpoint(TRUNCATE)"
 
 
 def parse_database_url(url: str, *, setting: str = "ANGARIUM_DATABASE_URL") -> URL:
-    """`url` without a driver, as SQLAlchemy reads it. Raises SettingsError, which names `setting` and no password."""
+    """`url` without a driver, as SQLAlchemy reads it. Raises SettingsError, which names `setting` and no password.
+
+    Of a PostgreSQL with several hosts it has the first; `parse_postgresql_address` has them all.
+    """
     try:
-        parsed = make_url(url)
+        parsed = make_url(first_host(url))
     except (ArgumentError, ValueError) as error:
         raise SettingsError(f"{setting}: is not a database URL") from error
     technology = parsed.drivername.partition("+")[0]
@@ -62,7 +67,6 @@ def parse_database_url(url: str, *, setting: str = "ANGARIUM_DATABASE_URL") -> U
 def postgresql_server_settings() -> dict[str, str]:
     """What every session on PostgreSQL sets, so that nothing waits for ever; milliseconds."""
     return {
-        "application_name": "angarium",
         "statement_timeout": str(int(STATEMENT_TIMEOUT * 1000)),
         "lock_timeout": str(int(LOCK_TIMEOUT * 1000)),
         "idle_in_transaction_session_timeout": str(int(STATEMENT_TIMEOUT * 1000)),
@@ -95,7 +99,13 @@ def open_engine(url: str, *, pool_size: int = 10, setting: str = "ANGARIUM_DATAB
     if technology == "sqlite":
         prepare_folder(Path(str(parsed.database)).parent, setting=setting)
         return _open_sqlite(parsed, pool_size)
-    return _open_server(parsed.set(drivername=_DRIVERS[technology]), technology, pool_size, setting)
+    server = parsed.set(drivername=_DRIVERS[technology])
+    if technology != "postgresql":
+        return _open_server(server, pool_size, setting, _mysql_arguments())
+    address = parse_postgresql_address(url, setting=setting)
+    register()
+    engine = _open_server(server, pool_size, setting, {})
+    return _connected_by(engine, Connector(address, postgresql_server_settings(), ANSWER_TIMEOUT))
 
 
 def migration_engine(engine: AsyncEngine) -> AsyncEngine:
@@ -105,13 +115,8 @@ def migration_engine(engine: AsyncEngine) -> AsyncEngine:
     """
     limits = {"statement_timeout": "0", "idle_in_transaction_session_timeout": "0"}
     limits["lock_timeout"] = str(int(MIGRATION_LOCK_TIMEOUT * 1000))
-    settings = postgresql_server_settings() | limits
-    return create_async_engine(
-        engine.url,
-        poolclass=NullPool,
-        connect_args={"timeout": CONNECT_TIMEOUT, "command_timeout": None, "server_settings": settings},
-        hide_parameters=True,
-    )
+    unlimited = create_async_engine(engine.url, poolclass=NullPool, hide_parameters=True)
+    return _connected_by(unlimited, _dialect(engine).connector.altered(limits, patience=None))
 
 
 @asynccontextmanager
@@ -177,7 +182,7 @@ class _translated:  # noqa: N801 - used as a statement, like contextlib.suppress
             raise DatabaseUnavailable(describe(error)) from error
 
 
-def _open_server(url: URL, technology: str, pool_size: int, setting: str) -> AsyncEngine:
+def _open_server(url: URL, pool_size: int, setting: str, arguments: dict[str, Any]) -> AsyncEngine:
     try:
         engine = create_async_engine(
             url,
@@ -186,11 +191,11 @@ def _open_server(url: URL, technology: str, pool_size: int, setting: str) -> Asy
             pool_timeout=POOL_TIMEOUT,
             pool_pre_ping=True,
             pool_recycle=int(LIFETIME),
-            connect_args=_connect_args(technology),
+            connect_args=arguments,
             hide_parameters=True,  # they are people's names and addresses, and errors are logged
         )
     except ModuleNotFoundError as error:
-        raise missing_package(error.name or technology, setting=setting) from None
+        raise missing_package(error.name or url.drivername, setting=setting) from None
     event.listen(engine.sync_engine, "handle_error", _drop_ended_session)
     return engine
 
@@ -204,13 +209,17 @@ def _drop_ended_session(context: ExceptionContext) -> None:
         context.is_disconnect = True
 
 
-def _connect_args(technology: str) -> dict[str, Any]:
-    if technology == "postgresql":
-        return {
-            "timeout": CONNECT_TIMEOUT,
-            "command_timeout": ANSWER_TIMEOUT,
-            "server_settings": postgresql_server_settings(),
-        }
+def _connected_by(engine: AsyncEngine, connector: Connector) -> AsyncEngine:
+    _dialect(engine).connector = connector
+    return engine
+
+
+def _dialect(engine: AsyncEngine) -> ConnectorDialect:
+    """Of an engine for PostgreSQL, since DRIVER means no other."""
+    return cast("ConnectorDialect", engine.dialect)
+
+
+def _mysql_arguments() -> dict[str, Any]:
     return {
         "connect_timeout": CONNECT_TIMEOUT,
         "init_command": f"SET SESSION time_zone = '+00:00', innodb_lock_wait_timeout = {int(LOCK_TIMEOUT)}",

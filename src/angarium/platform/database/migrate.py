@@ -29,8 +29,9 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from angarium.contracts.errors import SettingsError
-from angarium.platform.database.engine import connected, migration_engine, querying, reading, writing
+from angarium.platform.database.engine import connected, migration_engine, reading, writing
 from angarium.platform.database.faults import DatabaseUnavailable, got_no_lock
+from angarium.platform.database.turns import take_turn
 
 if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext, MigrationStep
@@ -108,22 +109,22 @@ def named_revisions(migrations: str) -> frozenset[str]:
 async def _upgrade_postgresql(engine: AsyncEngine, migrations: str) -> None:
     unlimited = migration_engine(engine)
     try:
-        async with querying(unlimited) as guard:
-            await _take_turn(guard)
+        async with connected(unlimited) as guard:
+            await _wait_for_turn(guard)
             await _with_retries(unlimited, migrations)
     finally:
         await unlimited.dispose()
 
 
-async def _take_turn(guard: AsyncConnection) -> None:
-    """Take the lock of the session `guard`, which its end gives back.
+async def _wait_for_turn(guard: AsyncConnection) -> None:
+    """Take the lock of schemas for the transaction on `guard`.
 
     By looking again and again: a statement that waits for it would hold a snapshot, for which CREATE INDEX
     CONCURRENTLY in the other process would wait in turn.
     """
     try:
         async with asyncio.timeout(_OTHERS_SECONDS):
-            while not await guard.scalar(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": _LOCK}):  # noqa: ASYNC110
+            while not await take_turn(guard, _LOCK):  # noqa: ASYNC110
                 await asyncio.sleep(_LOOK_SECONDS)
     except TimeoutError:
         raise DatabaseUnavailable("another process is still migrating") from None

@@ -2,7 +2,7 @@
 
 What runs here are single statements: each is its own transaction, and none leaves anything behind in its session, so a
 connection needs no reset when it is given back. The driver's pool asks more of a connection each time than a statement
-costs.
+costs. Behind a pooler in transaction mode the transaction is begun and committed by further calls.
 """
 
 import asyncio
@@ -11,13 +11,14 @@ from typing import Any, Protocol
 
 from angarium.platform.database.engine import (
     ANSWER_TIMEOUT,
-    CONNECT_TIMEOUT,
     LIFETIME,
     POOL_TIMEOUT,
     parse_database_url,
     postgresql_server_settings,
 )
 from angarium.platform.database.faults import DatabaseUnavailable, describe, ends_session, is_unavailable
+from angarium.platform.database.postgresql_address import parse_postgresql_address
+from angarium.platform.database.postgresql_connector import CONNECT_TIMEOUT, Connector
 from angarium.platform.extras import require_package
 
 
@@ -42,12 +43,12 @@ class PostgresqlPool:
         setting: str = "ANGARIUM_DATABASE_URL",
         session: Mapping[str, str] | None = None,
     ) -> None:
-        parsed = parse_database_url(url, setting=setting)
+        parse_database_url(url, setting=setting)
         require_package("asyncpg", setting=setting)
-        self._dsn = parsed.set(drivername="postgresql").render_as_string(hide_password=False)
+        settings = postgresql_server_settings() | PLANNING | dict(session or {})
+        self._connector = Connector(parse_postgresql_address(url, setting=setting), settings, patience)
         self._size = size
         self._patience = patience
-        self._session = dict(session or {})
         self._room = asyncio.Semaphore(size)
         self._open: dict[Any, float] = {}  # and when each was made
         self._idle: list[Any] = []
@@ -101,13 +102,16 @@ class PostgresqlPool:
             if not connection.is_closed() and now - self._open[connection] < LIFETIME:
                 return connection
             self._drop(connection)
-        connection = await self._connect()
+        connection = await self._connector.connect()
         self._open[connection] = now
         return connection
 
     async def _fetch(self, connection: Any, statement: str, arguments: Sequence[object]) -> Sequence[Record]:
         try:
-            rows: Sequence[Record] = await connection.fetch(statement, *arguments)
+            if self._connector.pooled:
+                rows = await self._fetch_in_transaction(connection, statement, arguments)
+            else:
+                rows = await connection.fetch(statement, *arguments)
         except BaseException as error:
             if getattr(error, "sqlstate", None) is None:
                 # Not an answer of the server: what the connection is still busy with is unknown.
@@ -121,6 +125,19 @@ class PostgresqlPool:
         self._idle.append(connection)
         return rows
 
+    async def _fetch_in_transaction(
+        self, connection: Any, statement: str, arguments: Sequence[object]
+    ) -> Sequence[Record]:
+        await connection.execute(self._connector.begin)
+        try:
+            rows: Sequence[Record] = await connection.fetch(statement, *arguments)
+        except Exception as error:
+            if getattr(error, "sqlstate", None) is not None and not connection.is_closed():
+                await connection.execute("ROLLBACK")
+            raise
+        await connection.execute("COMMIT")
+        return rows
+
     def drop_idle(self) -> None:
         """Close the connections that are not in use, so that new ones find the server that serves now."""
         while self._idle:
@@ -129,16 +146,6 @@ class PostgresqlPool:
     def _drop(self, connection: Any) -> None:
         self._open.pop(connection, None)
         connection.terminate()
-
-    async def _connect(self) -> Any:
-        import asyncpg  # noqa: PLC0415 - an optional driver: only who uses PostgreSQL has it
-
-        return await asyncpg.connect(
-            self._dsn,
-            timeout=min(CONNECT_TIMEOUT, self._patience),
-            command_timeout=self._patience,
-            server_settings=postgresql_server_settings() | PLANNING | self._session,
-        )
 
 
 PLANNING = {
