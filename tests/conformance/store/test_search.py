@@ -11,6 +11,7 @@ from angarium.notifications.model import Event
 from angarium.notifications.store.reader import NotificationFilter, NotificationReader
 from angarium.platform.database.engine import open_engine
 from angarium.platform.database.faults import DatabaseUnavailable
+from angarium.platform.database.replica import Replica
 from tests.conformance.store.backends import SECOND, TENANT, Backend, notification, open_sqlite
 from tests.support.servers.ports import free_port
 
@@ -91,7 +92,7 @@ async def test_a_replica_that_lacks_a_row_or_is_away_is_stood_in_for(
     behind = Path(shutil.copy(migrated_sqlite, tmp_path / "replica.db"))
     for url, total in ((f"sqlite:///{behind}", 0), (_away(), 1)):
         replica = open_engine(url)
-        reader = NotificationReader(backend.engine, replica=replica)
+        reader = NotificationReader(backend.engine, replica=Replica(backend.engine, replica))
         view = await reader.get(TENANT, identifier)
         assert view is not None
         assert await reader.get_now(TENANT, identifier) == view
@@ -116,7 +117,7 @@ async def test_what_the_replica_has_is_read_from_there(migrated_sqlite: Path, tm
         await side.accept(new)
     event = Event("cancelled", sides[0].clock.now(), {"status": "cancelled"})
     await sides[0].store.move(new.id, tenant=TENANT, to=Status.CANCELLED, event=event)
-    reader = NotificationReader(sides[0].engine, replica=sides[1].engine)
+    reader = NotificationReader(sides[0].engine, replica=Replica(sides[0].engine, sides[1].engine))
     views = [await reader.get(TENANT, new.id), await reader.get_now(TENANT, new.id)]
     assert [view.status for view in views if view] == [Status.PENDING, Status.CANCELLED]
     for side in sides:

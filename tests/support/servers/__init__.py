@@ -10,8 +10,9 @@ from tests.support.servers.pgbouncer import PgBouncer
 from tests.support.servers.postfix import AuthServer, Postfix
 from tests.support.servers.postgresql import PostgreSQL
 from tests.support.servers.rabbitmq import RabbitMQ
-from tests.support.servers.redis import Redis
+from tests.support.servers.redis import Redis, RedisSentinel
 from tests.support.servers.server import Server
+from tests.support.servers.standby import Standby
 
 __all__ = [
     "AuthServer",
@@ -22,5 +23,7 @@ __all__ = [
     "PostgreSQL",
     "RabbitMQ",
     "Redis",
+    "RedisSentinel",
     "Server",
+    "Standby",
 ]

@@ -1,4 +1,4 @@
-"""A private Redis."""
+"""A private Redis, and a Sentinel that watches over some."""
 
 import asyncio
 import os
@@ -34,6 +34,14 @@ class Redis(Server):
         """Be what is left after a failover elsewhere: writes are refused (READONLY), old values stay and are read."""
         await self._command(b"REPLICAOF 127.0.0.1 1")
 
+    async def follow(self, primary: "Redis") -> None:
+        """Be a replica of `primary`."""
+        await self._command(f"REPLICAOF 127.0.0.1 {primary.port}".encode())
+
+    async def replicates(self) -> bool:
+        """Whether this is a replica that has its primary's data."""
+        return b"master_link_status:up" in await asyncio.to_thread(self._ask, b"INFO replication")
+
     async def lack_replicas(self) -> None:
         """Refuse writes as a primary that lost its replicas (NOREPLICAS); old values stay and are read."""
         await self._command(b"CONFIG SET min-replicas-to-write 1")
@@ -65,4 +73,38 @@ class Redis(Server):
     def _ask(self, command: bytes) -> bytes:
         with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
             connection.sendall(command + b"\r\n")
-            return connection.recv(1024)
+            return connection.recv(65_536)
+
+
+class RedisSentinel(Redis):
+    """Names the primary `MASTER`, and puts its replica in its place within a second or two when it is away."""
+
+    MASTER = "cache"
+
+    def __init__(self, folder: Path, primary: Redis) -> None:
+        self._primary = primary
+        super().__init__(folder)
+
+    @property
+    def url(self) -> str:
+        return f"redis+sentinel://127.0.0.1:{self.port}/0?master={self.MASTER}"
+
+    async def knows_a_replica(self) -> bool:
+        """Whether there is one to put in the primary's place."""
+        return b"role-reported" in await asyncio.to_thread(self._ask, f"SENTINEL REPLICAS {self.MASTER}".encode())
+
+    async def fail_over(self) -> None:
+        """Swap primary and replica while both live, as for a planned change."""
+        await self._command(f"SENTINEL FAILOVER {self.MASTER}".encode())
+
+    def _launch(self) -> Process:
+        configuration = self.folder / "sentinel.conf"
+        if not configuration.exists():
+            configuration.write_text(
+                f"port {self.port}\nbind 127.0.0.1\ndir {self.folder}\n"
+                f"sentinel monitor {self.MASTER} 127.0.0.1 {self._primary.port} 1\n"
+                f"sentinel down-after-milliseconds {self.MASTER} 500\n"
+                f"sentinel failover-timeout {self.MASTER} 2000\n"
+            )
+        environment = {"PATH": os.environ.get("PATH", os.defpath)}
+        return Process([self._redis, str(configuration), "--sentinel"], environment=environment, log=self.log)

@@ -5,15 +5,15 @@ Every method raises DatabaseUnavailable when the database cannot serve.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from operator import eq, ge, lt
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, RowMapping, Select, exists, func, select
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from angarium.contracts.dead_letters import DeadLetterFilter, DeadLetterGroup, DeadLetterView
 from angarium.contracts.notifications import NotificationView, Reason
@@ -21,7 +21,7 @@ from angarium.contracts.statuses import Channel, Status, delivery_status
 from angarium.notifications.store.paging import Found, Listing, Paging
 from angarium.notifications.store.schema import dead_letters, notification_metadata, notifications
 from angarium.platform.database.engine import reading
-from angarium.platform.database.faults import DatabaseUnavailable
+from angarium.platform.database.replica import Replica
 
 _SHOWN = (
     notifications.c.id,
@@ -93,7 +93,7 @@ class NotificationReader:
     replica cannot serve or has not yet got the row. Dead letters are not: a replayed one is off the list at once.
     """
 
-    def __init__(self, engine: AsyncEngine, *, replica: AsyncEngine | None = None) -> None:
+    def __init__(self, engine: AsyncEngine, *, replica: Replica | None = None) -> None:
         self._engine = engine
         self._replica = replica
 
@@ -117,12 +117,7 @@ class NotificationReader:
     ) -> Found[NotificationView]:
         """Those that match, newest first. Raises ValidationFailed for a cursor that is none."""
         search, paging = _search(tenant, wanted), Paging(limit, page, cursor)
-        try:
-            rows, total, following = await self._page(self._replica or self._engine, search, paging)
-        except DatabaseUnavailable:
-            if self._replica is None:
-                raise
-            rows, total, following = await self._page(self._engine, search, paging)
+        rows, total, following = await (self._replica or Replica(self._engine)).read(partial(_page, search, paging))
         return Found([_view(row) for row in rows], total, following)
 
     async def count_of_user(self, tenant: str, user_id: str) -> UserCounts:
@@ -184,21 +179,10 @@ class NotificationReader:
         [row] = await self._rows(select(func.count().label("letters")).select_from(counted))
         return int(row["letters"])
 
-    async def _page(
-        self, engine: AsyncEngine, search: "_Search", paging: Paging
-    ) -> tuple[Sequence[Any], int | None, str | None]:
-        async with reading(engine) as connection:
-            return await search.listing.page(connection, search.query, paging, search.counted)
-
     async def _nearest(self, query: Select[Any]) -> RowMapping | None:
         """The row as the replica has it; as the primary has it where the replica has none, or is away."""
-        if self._replica is not None:
-            with suppress(DatabaseUnavailable):
-                async with reading(self._replica) as connection:
-                    row: RowMapping | None = (await connection.execute(query)).mappings().first()
-                if row is not None:
-                    return row
-        return await self._row(query)
+        row = None if self._replica is None else await self._replica.read(partial(_first, query))
+        return row or await self._row(query)
 
     async def _row(self, query: Select[Any]) -> RowMapping | None:
         rows = await self._rows(query)
@@ -208,6 +192,17 @@ class NotificationReader:
         async with reading(self._engine) as connection:
             rows: Sequence[RowMapping] = (await connection.execute(query)).mappings().all()
         return rows
+
+
+async def _page(
+    search: "_Search", paging: Paging, connection: AsyncConnection
+) -> tuple[Sequence[Any], int | None, str | None]:
+    return await search.listing.page(connection, search.query, paging, search.counted)
+
+
+async def _first(query: Select[Any], connection: AsyncConnection) -> RowMapping | None:
+    row: RowMapping | None = (await connection.execute(query)).mappings().first()
+    return row
 
 
 def _mine(tenant: str, notification_id: UUID) -> ColumnElement[bool]:

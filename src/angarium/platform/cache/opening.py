@@ -1,5 +1,6 @@
 """Chooses the cache's adapter by its URL."""
 
+import re
 from contextlib import AsyncExitStack
 
 from angarium.contracts.errors import SettingsError
@@ -9,14 +10,15 @@ from angarium.platform.extras import extra_for
 from angarium.platform.runtime import Runtime
 
 SETTING = "ANGARIUM_CACHE_URL"
-_REDIS = ("redis://", "rediss://")
-_UNSUPPORTED = ("redis+sentinel://", "redis+cluster://")
+_REDIS = ("redis://", "rediss://", "redis+sentinel://", "rediss+sentinel://")
+_CLUSTER = re.compile(r"rediss?[+-]cluster://")
+_FORMS = "redis(s)://host:port/database or redis+sentinel://host:port,host:port/database?master=name"
 
 
 def open_cache(url: str, runtime: Runtime, stack: AsyncExitStack) -> Cache:
-    """The cache behind `url`: `memory://`, or `redis(s)://…`; closed with `stack`. No I/O happens here.
+    """The cache behind `url`, closed with `stack`: `memory://`, `redis(s)://…` or `redis+sentinel://…`.
 
-    Raises SettingsError.
+    No I/O happens here. Raises SettingsError.
     """
     cache = _cache(url, runtime)
     stack.push_async_callback(cache.close)
@@ -31,7 +33,6 @@ def _cache(url: str, runtime: Runtime) -> Cache:
             from angarium.platform.cache.redis import RedisCache  # noqa: PLC0415 - an extra
 
         return RedisCache(url, logger=runtime.logger, clock=runtime.clock)
-    for scheme in _UNSUPPORTED:
-        if url.startswith(scheme):
-            raise SettingsError(f"{SETTING}: {scheme} is not supported; use redis(s)://host:port/database")
-    raise SettingsError(f"{SETTING}: must be memory:// or redis(s)://host:port/database")
+    if _CLUSTER.match(url):
+        raise SettingsError(f"{SETTING}: Redis Cluster is not supported; use {_FORMS}")
+    raise SettingsError(f"{SETTING}: must be memory://, {_FORMS}")

@@ -6,19 +6,16 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from typing import TypeVar
 
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
+from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
-from angarium.contracts.errors import SettingsError
 from angarium.platform.cache.port import Hears, Listener
+from angarium.platform.cache.redis_client import open_redis
 from angarium.platform.cache.redis_listener import RedisListener
 from angarium.platform.clock import Clock, SystemClock
 from angarium.platform.telemetry.logging import Logger
 
 AnswerT = TypeVar("AnswerT")
-CONNECTIONS = 32
 
 
 class RedisCache:
@@ -113,22 +110,6 @@ class RedisCache:
         if self._failing:
             self._failing = False
             self._logger.info("cache.up")
-
-
-def open_redis(url: str, timeout: float) -> Redis:
-    """A client for `url` that never retries by itself. Raises SettingsError for a URL it can't read."""
-    try:
-        pool: BlockingConnectionPool = BlockingConnectionPool.from_url(
-            url,
-            max_connections=CONNECTIONS,
-            timeout=timeout,
-            socket_timeout=timeout,
-            socket_connect_timeout=timeout,
-            retry=Retry(NoBackoff(), 0),
-        )
-    except ValueError as error:
-        raise SettingsError("ANGARIUM_CACHE_URL: must be memory:// or redis(s)://host:port/database") from error
-    return Redis.from_pool(pool)
 
 
 def channel(topic: str) -> str:

@@ -30,7 +30,7 @@ async def take_turn(connection: AsyncConnection, key: int) -> bool:
 
     Of the transaction, not of the session: a pooler may give the session to others between two transactions. The
     transaction may be idle for as long as it likes and holds no snapshot, for which vacuum and CREATE INDEX
-    CONCURRENTLY would wait. So the lock is taken by a simple query, as a prepared one's portal holds its snapshot to the end.
+    CONCURRENTLY would wait. So the lock is taken by a simple query: the portal of a prepared one holds its snapshot.
     """
     await connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
     driver: Any = (await connection.get_raw_connection()).driver_connection

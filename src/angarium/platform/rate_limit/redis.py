@@ -5,7 +5,7 @@ from hashlib import sha256
 
 from redis.exceptions import RedisError
 
-from angarium.platform.cache.redis import open_redis
+from angarium.platform.cache.redis_client import open_redis
 from angarium.platform.clock import Clock
 from angarium.platform.rate_limit.port import SLOTS, Count, CounterUnavailable
 from angarium.platform.settings.values import RateLimit

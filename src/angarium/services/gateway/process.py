@@ -22,6 +22,7 @@ from angarium.platform.auth.tokens import TokenVerifier
 from angarium.platform.broker.opening import open_broker
 from angarium.platform.cache.opening import open_cache
 from angarium.platform.database.opening import open_database
+from angarium.platform.database.replica import Replica, open_replica
 from angarium.platform.http.client.opening import open_client
 from angarium.platform.http.server.server import serve
 from angarium.platform.lifecycle import Background
@@ -103,7 +104,7 @@ async def open_gateway(
     return GatewayParts(
         runtime=runtime,
         store=store,
-        reader=NotificationReader(engine, replica=_open_replica(settings, stack)),
+        reader=NotificationReader(engine, replica=_open_replica(settings, engine, runtime, stack)),
         engine=engine,
         providers=ProviderStore(engine, runtime.clock),
         broker=open_broker(settings.broker_url, runtime, stack),
@@ -154,10 +155,12 @@ def _open_engine(settings: GatewaySettings, stack: AsyncExitStack) -> AsyncEngin
     return open_database(url, stack, pool_size=pool_size, setting=DATABASE_SETTING)
 
 
-def _open_replica(settings: GatewaySettings, stack: AsyncExitStack) -> AsyncEngine | None:
+def _open_replica(
+    settings: GatewaySettings, engine: AsyncEngine, runtime: Runtime, stack: AsyncExitStack
+) -> Replica | None:
     """The replica for status queries and lists, if there is one."""
     url, pool_size = settings.notifications_read_database_url, settings.database_pool
-    return None if url is None else open_database(url, stack, pool_size=pool_size, setting=REPLICA_SETTING)
+    return open_replica(url, engine, stack, runtime.logger, pool_size=pool_size, setting=REPLICA_SETTING)
 
 
 async def _listening(directory: DirectoryT, stack: AsyncExitStack) -> DirectoryT:

@@ -12,6 +12,7 @@ from angarium.directory.gateway.reporting import ChangeReports, reporting
 from angarium.platform.auth.caller import Authenticator
 from angarium.platform.cache.port import Cache
 from angarium.platform.database.readiness import EngineReadiness
+from angarium.platform.database.replica import Replica
 from angarium.platform.http.frame.app import build_app
 from angarium.platform.http.frame.health import Health, answers
 from angarium.platform.lifecycle import Background
@@ -44,7 +45,7 @@ class TemplatesParts:
 
     The schema of `engine` must be there (`MIGRATIONS`). Without `compiling` drafts are compiled in child processes,
     which end with the app's lifespan. `limiter` counts calls by key; `reports` takes what clients change to the audit
-    log.
+    log; lists are read on `replica`, if there is one.
     """
 
     runtime: Runtime
@@ -54,6 +55,7 @@ class TemplatesParts:
     compiling: Compiling | None = None
     limiter: RateLimiter | None = None
     reports: ChangeReports | None = None
+    replica: Replica | None = None
     fast_paths: bool = True
 
 
@@ -63,7 +65,7 @@ class TemplatesService:
     def __init__(self, parts: TemplatesParts) -> None:
         self.parts = parts
         self._compilers = Compilers(parts.runtime.clock)
-        store, compiled = TemplateStore(parts.engine), CompiledStore(parts.engine)
+        store, compiled = TemplateStore(parts.engine, replica=parts.replica), CompiledStore(parts.engine)
         drafting = Drafting(parts.compiling or self._compilers, store.fragments)
         announcements = Announcements(parts.cache, parts.runtime.logger)
         self.library = Library(

@@ -11,6 +11,7 @@ class TemplatesDatabaseSettings(DatabaseSettings):
     """The templates service's database."""
 
     templates_database_url: str = Field(default_factory=sqlite_in_data_dir("templates"), repr=False)
+    templates_read_database_url: str | None = Field(default=None, repr=False)
 
 
 class TemplatesSettings(TemplatesDatabaseSettings, SurroundingsSettings):

@@ -14,6 +14,7 @@ from angarium.directory.preference_links import PAGE_PATH, UNSUBSCRIBE_PATH, Pre
 from angarium.platform.auth.caller import Authenticator
 from angarium.platform.cache.port import Cache
 from angarium.platform.database.readiness import EngineReadiness
+from angarium.platform.database.replica import Replica
 from angarium.platform.http.client.client import ServiceClient
 from angarium.platform.http.frame.app import build_app
 from angarium.platform.http.frame.health import Health, answers
@@ -57,7 +58,8 @@ class UsersParts:
 
     The schema of `engine` must be there (`MIGRATIONS`). Without a `gateway` erasures stay pending, and without `links`
     no preference page is served. `mandatory` categories cannot be switched off. In `allowed` address ranges a webhook
-    may be plain http. `limiter` counts calls by key; `reports` takes what clients change to the audit log.
+    may be plain http. `limiter` counts calls by key; `reports` takes what clients change to the audit log;
+    lists are read on `replica`, if there is one.
     """
 
     runtime: Runtime
@@ -72,6 +74,7 @@ class UsersParts:
     allowed: Sequence[Network] = ()
     limiter: RateLimiter | None = None
     reports: ChangeReports | None = None
+    replica: Replica | None = None
     fast_paths: bool = True
 
 
@@ -83,7 +86,7 @@ class UsersService:
 
     def __init__(self, parts: UsersParts) -> None:
         self.parts = parts
-        store = UserStore(parts.engine)
+        store = UserStore(parts.engine, replica=parts.replica)
         self.copies = _copies(parts, store)
         self.erasures = _erasures(parts, self.copies)
         self.contacts = StoredContacts(

@@ -3,9 +3,12 @@
 import asyncio
 from contextlib import AsyncExitStack
 
+from sqlalchemy.ext.asyncio import AsyncEngine
+
 from angarium.directory.gateway.surroundings import Surroundings, open_surroundings
 from angarium.directory.preference_links import links_of
 from angarium.platform.database.opening import open_database
+from angarium.platform.database.replica import Replica, open_replica
 from angarium.platform.http.server.server import serve
 from angarium.platform.runtime import build_runtime
 from angarium.platform.telemetry.logging import Logger
@@ -14,6 +17,7 @@ from angarium.services.users.contacts.documents import open_documents
 from angarium.services.users.settings import UsersSettings
 
 DATABASE_SETTING = "ANGARIUM_USERS_DATABASE_URL"
+REPLICA_SETTING = "ANGARIUM_USERS_READ_DATABASE_URL"
 
 
 async def run_users(settings: UsersSettings, *, logger: Logger, stop: asyncio.Event) -> None:
@@ -33,6 +37,7 @@ def open_users(settings: UsersSettings, around: Surroundings, stack: AsyncExitSt
     return UsersParts(
         runtime=around.runtime,
         engine=engine,
+        replica=_open_replica(settings, engine, around, stack),
         documents=documents,
         cache=around.cache,
         limiter=around.limiter,
@@ -44,3 +49,11 @@ def open_users(settings: UsersSettings, around: Surroundings, stack: AsyncExitSt
         allowed=settings.callback_allow,
         fast_paths=settings.fast,
     )
+
+
+def _open_replica(
+    settings: UsersSettings, engine: AsyncEngine, around: Surroundings, stack: AsyncExitStack
+) -> Replica | None:
+    """Where lists are read, if there is a replica. Raises SettingsError."""
+    url, pool_size = settings.users_read_database_url, settings.database_pool
+    return open_replica(url, engine, stack, around.runtime.logger, pool_size=pool_size, setting=REPLICA_SETTING)

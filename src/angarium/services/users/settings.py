@@ -11,6 +11,7 @@ class UsersDatabaseSettings(DatabaseSettings):
     """The users service's database."""
 
     users_database_url: str = Field(default_factory=sqlite_in_data_dir("users"), repr=False)
+    users_read_database_url: str | None = Field(default=None, repr=False)
 
 
 class UsersSettings(UsersDatabaseSettings, SurroundingsSettings, PreferenceSettings, EndpointSettings):

@@ -19,6 +19,7 @@ from angarium.contracts.statuses import Channel
 from angarium.platform.database.counting import count_up_to
 from angarium.platform.database.engine import reading, writing
 from angarium.platform.database.json_text import json_text
+from angarium.platform.database.replica import Replica
 from angarium.rendering.fragments import Fragments
 from angarium.services.templates.drafting.model import Draft, Source, fragment_of
 from angarium.services.templates.library.model import Template, Version
@@ -57,10 +58,11 @@ class CodeTaken(Conflict):
 
 
 class TemplateStore:
-    """Templates in `templates_db`."""
+    """Templates in `templates_db`. Lists are read on `replica`, if there is one."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, *, replica: Replica | None = None) -> None:
         self._engine = engine
+        self._replica = replica or Replica(engine)
 
     async def create(self, template: Template, draft: Draft, created_by: str) -> tuple[Template, Version]:
         """Keep a new template and publish its draft. Raises CodeTaken.
@@ -95,16 +97,19 @@ class TemplateStore:
         """A page of living templates by their codes, each with its published version, and how many match.
 
         Begins after `offset` templates, or behind the code `after`: then nothing is counted. The count is as
-        `count_up_to` says.
+        `count_up_to` says. What has just been changed may be missing where there is a replica.
         """
         living = (templates.c.tenant == tenant, templates.c.archived_at.is_(None))
         query = select(*_prefixed()).join_from(templates, versions, _is_published()).where(*living, *_matching(wanted))
         page = query.order_by(templates.c.code).limit(limit)
         page = page.offset(offset) if after is None else page.where(templates.c.code > after)
-        async with reading(self._engine) as connection:
+
+        async def read(connection: AsyncConnection) -> tuple[Sequence[tuple[Template, Version]], int | None]:
             rows = (await connection.execute(page)).mappings().all()
             found = [(to_template(row), to_version(row, "version_")) for row in rows]
             return found, await count_up_to(connection, query) if after is None else None
+
+        return await self._replica.read(read)
 
     async def fragments(self, tenant: str, codes: Collection[str]) -> Fragments:
         """The published versions of those of `codes` that are there, for others to take pieces of."""

@@ -10,7 +10,7 @@ from angarium.platform.telemetry.logging import Logger
 from angarium.services.users.people.addresses import key_of_email
 from angarium.services.users.people.model import Person
 from angarium.services.users.people.passwords import Passwords
-from angarium.services.users.people.store import Filter, UserStore
+from angarium.services.users.people.store import UserStore
 
 ATTEMPTS = 10
 WINDOW_SECONDS = 900.0
@@ -93,6 +93,6 @@ class Logins:
         return person.user_id
 
     async def _judge(self, tenant: str, email: str, password: str) -> Person | None:
-        people, _ = await self._store.find(tenant, Filter(email=email), limit=1)
-        kept = people[0].password_hash if people else None
-        return people[0] if await self._passwords.verify(kept, password) else None
+        person = await self._store.with_email(tenant, email)
+        kept = None if person is None else person.password_hash
+        return person if await self._passwords.verify(kept, password) else None

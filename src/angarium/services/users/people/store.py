@@ -27,6 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from angarium.contracts.errors import Conflict, Detail, UserNotFound
 from angarium.platform.database.counting import count_up_to
 from angarium.platform.database.engine import reading, writing
+from angarium.platform.database.replica import Replica
 from angarium.services.users.erasures.store import add_pending
 from angarium.services.users.people.addresses import key_of_email
 from angarium.services.users.people.model import Person
@@ -54,10 +55,11 @@ class EmailTaken(Conflict):
 
 
 class UserStore:
-    """People and their devices in `users_db`."""
+    """People and their devices in `users_db`. Lists are read on `replica`, if there is one."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, *, replica: Replica | None = None) -> None:
         self._engine = engine
+        self._replica = replica or Replica(engine)
 
     async def insert(self, person: Person) -> None:
         """Keep a new person. Raises EmailTaken."""
@@ -111,14 +113,23 @@ class UserStore:
     ) -> tuple[Sequence[Person], int | None]:
         """Up to `limit` people, newest first, and how many there are in all (as `count_up_to` says).
 
-        Begins after `offset` people, or right below the id `before`: then nothing is counted.
+        Begins after `offset` people, or right below the id `before`: then nothing is counted. What has just been
+        changed may be missing where there is a replica.
         """
         conditions = _conditions(tenant, wanted)
         query = _PERSON.where(*conditions).order_by(users.c.user_id.desc()).limit(limit)
         query = query.offset(offset) if before is None else query.where(users.c.user_id < before)
-        async with reading(self._engine) as connection:
+
+        async def page(connection: AsyncConnection) -> tuple[Sequence[Person], int | None]:
             found = await _load(connection, query)
             return found, await count_up_to(connection, query) if before is None else None
+
+        return await self._replica.read(page)
+
+    async def with_email(self, tenant: str, email: str) -> Person | None:
+        """The person who has this email now: never read on a replica."""
+        found = await self._load(_PERSON.where(*_conditions(tenant, Filter(email=email))).limit(1))
+        return found[0] if found else None
 
     async def change(self, tenant: str, user_id: UUID, edit: Edit, *, now: datetime) -> Person:
         """What `edit` makes of the person, once it is committed; nobody else changes them meanwhile.

@@ -81,10 +81,7 @@ class People:
 
     async def _owner(self, person: Person) -> Person | None:
         """The user with the email of `person`."""
-        if person.email is None:
-            return None
-        found, _ = await self._store.find(person.tenant, Filter(email=person.email), limit=1)
-        return found[0] if found else None
+        return None if person.email is None else await self._store.with_email(person.tenant, person.email)
 
     async def _repeated(self, owner: Person, person: Person, body: UserCreate) -> Person:
         if not is_repeat(owner, person, body):
