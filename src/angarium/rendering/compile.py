@@ -11,13 +11,14 @@ from angarium.contracts.templates import ChannelSources, TemplateParts
 from angarium.rendering.assembly import Assembler
 from angarium.rendering.authoring import AuthoringEnvironment
 from angarium.rendering.fragments import Fragments, is_fragment, references
-from angarium.rendering.html import inline_css, make_text
+from angarium.rendering.html import inline_css
 from angarium.rendering.json_samples import check_json
 from angarium.rendering.limits import Limits, Timer
 from angarium.rendering.liquid import SafeEnvironment
 from angarium.rendering.locales import locale_chain
 from angarium.rendering.mjml import check_elements, check_mjml, compile_mjml, is_document
 from angarium.rendering.parts import MAIN_PARTS, Part, main_part, parts_of
+from angarium.rendering.plain_text import make_text
 from angarium.rendering.problems import TemplateInvalid, TemplateProblem
 from angarium.rendering.variables import TypedVariable, typed_variables
 
@@ -224,7 +225,7 @@ class _Job:
             check_mjml(flat, name, self._limits)
             return ""  # a piece of MJML is compiled where it is used
         html = compile_mjml(flat, name, self._limits) if part == "mjml" else flat
-        inlined = inline_css(html, name, self._limits, keep_styles=part == "mjml")
+        inlined = inline_css(html, name, self._limits)
         return self._parsed_again(inlined, self._html.rendering, name)
 
     def _assembled(self, source: str, part: str, name: str, environments: _Environments) -> str:

@@ -10,6 +10,7 @@ from liquid.exceptions import FilterArgumentError
 from liquid.filter import sequence_filter, string_filter, with_environment
 from markupsafe import Markup
 
+from angarium.rendering.dates import date_filter
 from angarium.rendering.json_text import json_filter
 from angarium.rendering.limits import Limits, OverLimit, weigh
 
@@ -24,7 +25,7 @@ _REMOVED_ELEMENT = re.compile(r"<(script|style)\b", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>]*>")
 _LIQUID = (  # noqa: SIM905 - a list of words
     "abs append at_least at_most base64_decode base64_encode base64_url_safe_decode base64_url_safe_encode capitalize "
-    "ceil compact concat date default divided_by downcase escape escape_once escapejs find find_index first floor has "
+    "ceil compact concat default divided_by downcase escape escape_once escapejs find find_index first floor has "
     "join last lstrip map minus modulo newline_to_br plus prepend reject remove remove_first remove_last replace "
     "replace_first replace_last reverse round rstrip safe size slice sort sort_natural split squish strip "
     "strip_newlines sum times truncate truncatewords upcase url_decode url_encode where"
@@ -37,13 +38,14 @@ def register(environment: Environment, limits: Limits) -> None:
     environment.filters.clear()
     for name in _LIQUID:
         environment.add_filter(name, bounded(originals[name], limits, _GROWTH.get(name)))
+    environment.add_filter("date", bounded(date_filter, limits, _formatted))
     environment.add_filter("json", bounded(json_filter, limits))
     environment.add_filter("uniq", bounded(_uniq, limits))
     environment.add_filter("strip_html", bounded(_strip_html, limits))
 
 
 def bounded(original: Filter, limits: Limits, growth: Growth | None = None) -> Filter:
-    """`original`, which raises OverLimit instead of taking or making too much.
+    """`original`, which raises OverLimit instead of taking or making too much, and makes nothing of null.
 
     `growth` is asked first where the making itself would already be too much.
     """
@@ -54,7 +56,12 @@ def bounded(original: Filter, limits: Limits, growth: Growth | None = None) -> F
             weigh(given, limits)
         if growth is not None and growth(limits, value, *arguments) > limits.characters:
             raise OverLimit(f"the value is larger than {limits.characters} characters")
-        made = original(value, *arguments, **keywords)
+        try:
+            made = original(value, *arguments, **keywords)
+        except (FilterArgumentError, TypeError, ValueError):
+            if value is not None:
+                raise
+            made = ""  # what is not given shows nothing, in an object as elsewhere
         weigh(made, limits)
         return made
 
@@ -95,7 +102,6 @@ _GROWTH: Mapping[str, Growth] = {
     "join": _joined,
     "split": _pieces,
     "truncatewords": _words,
-    "date": _formatted,
 }
 
 

@@ -1,11 +1,8 @@
-"""What is done to a mail's HTML once, when a version is published: CSS inlined, a text part made."""
+"""CSS inlined into a mail's HTML once, when a version is published."""
 
 import re
 
 import css_inline
-import inscriptis
-from inscriptis.css_profiles import CSS_PROFILES
-from inscriptis.model.config import ParserConfig
 
 from angarium.rendering.limits import Limits
 from angarium.rendering.placeholders import Protected, protect
@@ -13,32 +10,83 @@ from angarium.rendering.problems import TemplateProblem
 from angarium.rendering.structure import find_fault
 
 _STYLE = re.compile(r"<style\b", re.IGNORECASE)
-_CELL_END = re.compile(r"</t[dh]\s*>", re.IGNORECASE)
-_TABLE_PART = re.compile(r"<(/?)(?:(table|tbody|thead|tfoot|tr)|t[dh])\b([^<>]*)>", re.IGNORECASE)
-_HTML_ONLY_FILTER = re.compile(r"\s{0,20}\|\s{0,20}(?:newline_to_br|escape_once|escape)(?=\s{0,20}(?:\||-?\}\}))")
-_TWICE = re.compile(r"\[([^\[\]\n]{1,2000})\]\(\1\)")  # a link that shows its address
-_SAFE_FILTER = re.compile(r"\|\s{0,20}safe(?=\s{0,20}(?:\||-?\}\}))")
+_STYLE_TEXT = re.compile(r"(<style\b(?![^>]*data-css-inline)[^>]*>)(.*?)(</style\s*>)", re.IGNORECASE | re.DOTALL)
+_NOT_INLINED = '<style data-css-inline="ignore">'
+_CSS_PIECE = re.compile(r"/\*.*?\*/|\"[^\"\n]*\"|'[^'\n]*'|[{};]", re.DOTALL)
+_BY_NEIGHBOURS = re.compile(r":(?:nth|first|last|only)-|:empty|[+~]", re.IGNORECASE)
+"""Selectors that depend on the elements around one."""
+_REVEALED = re.compile(r"<!\[(?:if\b[^\]<>]*|endif)\]>", re.IGNORECASE)
+"""Conditions for Outlook whose content other clients show. A parser of HTML makes comments of them."""
 
 
-def inline_css(html: str, field: str, limits: Limits, *, keep_styles: bool = False) -> str:
-    """`html` with the rules of its style elements put on the elements; media queries stay where they are.
+def inline_css(html: str, field: str, limits: Limits) -> str:
+    """`html` with the rules of its style elements put on the elements. The style elements stay.
 
-    What has no style element, or elements that are not closed in order, stays as it is. Reads neither files nor
-    addresses. Raises TemplateProblem.
+    They serve what cannot be put on an element (`@media`, `:hover`, clients' hacks), and what a rendering decides: a
+    class or an address that is a variable. Where tags decide which elements there are, rules that go by an element's
+    neighbours (`:nth-child`, `+`) stay there alone.
+    What has no style element, or is far from well-formed, stays as it is; with Liquid's tags every element must be
+    closed in order. Reads neither files nor addresses. Raises TemplateProblem.
     """
     if _STYLE.search(html) is None:
         return html
     protected = protect(html, field, limits)
-    if protected.tags_in_style or find_fault(protected.text) is not None:
+    tags = any(not markup.startswith("{{") for markup in protected.markups)
+    if protected.tags_in_style or find_fault(protected.text, lenient=not tags) is not None:
         return html
+    text, conditions = _without_conditions(protected.text, protected.word)
+    if tags:
+        text = _STYLE_TEXT.sub(_parted, text)
     inliner = css_inline.CSSInliner(
-        load_remote_stylesheets=False, keep_link_tags=True, keep_at_rules=True, keep_style_tags=keep_styles
+        load_remote_stylesheets=False, keep_link_tags=True, keep_at_rules=True, keep_style_tags=True
     )
     try:
-        inlined = inliner.inline(protected.text)
+        inlined = inliner.inline(text)
     except (css_inline.InlineError, ValueError) as error:
         raise TemplateProblem(field, f"the CSS cannot be inlined: {error}") from error
-    return protected.restored(_with_rows_in_bodies(inlined, protected), field)
+    restored = protected.restored(_with_rows_in_bodies(inlined, protected), field)
+    for mark, condition in conditions.items():
+        restored = restored.replace(mark, condition)
+    return restored.replace(_NOT_INLINED, "<style>")
+
+
+def _without_conditions(text: str, word: str) -> tuple[str, dict[str, str]]:
+    """`text` with a comment for each revealed condition, and what each is for."""
+    conditions: dict[str, str] = {}
+
+    def mark(match: re.Match[str]) -> str:
+        made = f"<!--{word}c{len(conditions)}c-->"
+        conditions[made] = match.group()
+        return made
+
+    return _REVEALED.sub(mark, text), conditions
+
+
+def _parted(style: re.Match[str]) -> str:
+    """A style element, and one more for its rules that are not to be inlined."""
+    inlined, kept, start, depth = "", "", 0, 0
+    css = style.group(2)
+    selector_end = 0
+    for piece in _CSS_PIECE.finditer(css):
+        match piece.group():
+            case "{":
+                selector_end = selector_end if depth else piece.start()
+                depth += 1
+                continue
+            case "}" if depth > 0:
+                depth -= 1
+            case ";":
+                selector_end = piece.start()
+            case _:
+                continue
+        if depth == 0:
+            rule = css[start : piece.end()]
+            selector = css[start:selector_end]
+            by_neighbours = "@" not in selector and _BY_NEIGHBOURS.search(selector) is not None
+            inlined, kept = (inlined, kept + rule) if by_neighbours else (inlined + rule, kept)
+            start = piece.end()
+    whole = f"{style.group(1)}{inlined}{css[start:]}{style.group(3)}"
+    return f"{whole}{_NOT_INLINED}{kept}</style>" if kept else whole
 
 
 def _with_rows_in_bodies(html: str, protected: Protected) -> str:
@@ -52,33 +100,3 @@ def _with_rows_in_bodies(html: str, protected: Protected) -> str:
         return match.group() if last in own else f"<tbody>{match.group(1)}"
 
     return added.sub(moved, html)
-
-
-def make_text(html: str, field: str, limits: Limits) -> str:
-    """The plain text of `html`, its Liquid kept, links behind their words."""
-    protected = protect(html, field, limits, words_only=True)
-    config = ParserConfig(css=CSS_PROFILES["strict"], display_links=True)
-    text = inscriptis.get_text(_without_tables(protected.text), config)
-    lines = (line.strip() for line in text.strip().splitlines())
-    return _TWICE.sub(r"\1", _restored_text(protected, "\n".join(lines)))
-
-
-def _without_tables(html: str) -> str:
-    """Rows as lines: a parser of tables would move what stands between their rows, such as a loop's tags."""
-    spaced = _CELL_END.sub(r" &nbsp;\g<0>", html)
-    return _TABLE_PART.sub(lambda m: f"<{m.group(1)}{'div' if m.group(2) else 'span'}>", spaced)
-
-
-def _restored_text(protected: Protected, text: str) -> str:
-    """Liquid back in the text; a line of nothing but tags takes no line of its own."""
-    tags = "|".join(str(i) for i, markup in enumerate(protected.markups) if not markup.startswith("{{"))
-    if tags:
-        text = re.sub(rf"(?m)^[ \t]*((?:{protected.word}(?:{tags})z[ \t]*)+)(?:\n|\Z)", r"\1", text)
-    found = re.compile(rf"{protected.word}(\d+)z")
-    return found.sub(lambda match: _as_text(protected.markups[int(match.group(1))]), text)
-
-
-def _as_text(markup: str) -> str:
-    if not markup.startswith("{{"):
-        return markup
-    return _SAFE_FILTER.sub("| strip_html", _HTML_ONLY_FILTER.sub("", markup))

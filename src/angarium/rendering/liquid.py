@@ -24,6 +24,7 @@ from liquid.stream import TokenStream
 from liquid.utils import ReadOnlyChainMap
 
 from angarium.rendering import filters
+from angarium.rendering.comparisons import make_lenient
 from angarium.rendering.limits import Budget, Limits, OutOfTime, OverLimit, Timer, weigh
 from angarium.rendering.markup import find_markup
 from angarium.rendering.problems import RenderFailed, RenderTooSlow, TemplateProblem
@@ -228,6 +229,7 @@ class SafeEnvironment(Environment):
                 raise TemplateProblem.at(field, message, source, used.token.start_index)
         for child in expression.children():
             self._check_filters(child, source, field)
+        make_lenient(expression)
 
 
 def render(template: BoundTemplate, variables: Mapping[str, object], part: str, deadline: float | None = None) -> str:

@@ -1,7 +1,6 @@
 """Renders a published template for one channel, language and set of variables."""
 
 import asyncio
-import re
 import time
 from collections.abc import Mapping
 from typing import Any, assert_never
@@ -15,6 +14,7 @@ from angarium.platform.caching import Lru
 from angarium.rendering.content import Content, EmailContent, PushContent, SmsContent, WebhookContent
 from angarium.rendering.json_text import json_fault
 from angarium.rendering.limits import Limits, Timer
+from angarium.rendering.lines import header_text, one_line, without_breaks
 from angarium.rendering.liquid import SafeEnvironment, render
 from angarium.rendering.locales import nearest_locale
 from angarium.rendering.problems import RenderFailed, RenderTooSlow, TemplateProblem
@@ -29,7 +29,6 @@ MOST_PARSED_AT_ONCE = 150_000
 """Effort of the sources that are parsed on the event loop, some 4 ms."""
 _CHARACTERS_OF_MARKUP = 1_000
 _HTML_PARTS = frozenset({"html"})
-_BREAKS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 class Renderer:
@@ -168,8 +167,9 @@ def _text(source: Segments | BoundTemplate, variables: Mapping[str, Any], part: 
 def _made(channel: Channel, texts: Mapping[str, str]) -> Content:
     match channel:
         case Channel.EMAIL:
-            subject = _line(texts.get("subject", ""))
-            return EmailContent(subject=subject, html=texts.get("html"), text=texts.get("text"))
+            subject = header_text(texts.get("subject", ""))
+            text = texts.get("text")  # loops leave blank lines at its ends
+            return EmailContent(subject=subject, html=texts.get("html"), text=text and text.strip("\r\n"))
         case Channel.PUSH:
             return PushContent(
                 title=_title(texts),
@@ -197,13 +197,8 @@ def _webhook(texts: Mapping[str, str]) -> WebhookContent:
 
 def _title(texts: Mapping[str, str]) -> str | None:
     title = texts.get("title")
-    return None if title is None else _line(title)
-
-
-def _line(text: str) -> str:
-    """One line: no break or control character gets into a header (RFC 5322 §2.2)."""
-    return _BREAKS.sub(" ", text).strip()
+    return None if title is None else one_line(title)
 
 
 def _address(text: str | None) -> str | None:
-    return None if text is None else _BREAKS.sub("", text).strip() or None
+    return None if text is None else without_breaks(text) or None

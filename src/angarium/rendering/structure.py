@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass, field
 
 MOST_DEPTH = 200
+MOST_REPAIRED = 20
+"""Elements that a lenient look lets a parser close or leave out; few, as each may have to be copied often."""
 
 _VOID = frozenset(
     "area base br col embed hr img input link meta param source track wbr".split()  # noqa: SIM905 - a list of words
@@ -19,10 +21,12 @@ _NEVER = frozenset(
     "svg math plaintext xmp iframe noembed noframes noscript template select frameset".split()  # noqa: SIM905 - a list of words
 )
 """Elements within which a parser reads by other rules."""
+_USUAL = frozenset(("svg", "noscript"))
+"""Of these, those that a lenient look takes."""
 _START = re.compile(r"<(?=[a-zA-Z/!?])")
 _COMMENT = re.compile(r"<!--(?:-?>|.*?--!?>)", re.DOTALL)
 _OTHER = re.compile(r"<[!?](?!--|\[CDATA)[^>]*>")
-_ATTRIBUTE = r"\s+[^\s\"'<>/=]+(?:\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s\"'<>=`]+))?"
+_ATTRIBUTE = r"(?:\s+|(?<=[\"']))[^\s\"'<>/=]+(?:\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s\"'<>=`]+))?"
 _TAG = re.compile(rf"<(/?)([a-zA-Z][^\s\"'<>/=]*)(?:{_ATTRIBUTE})*\s*(/?)>")
 
 
@@ -38,6 +42,8 @@ class Fault:
 class _Reader:
     source: str
     xml: bool
+    lenient: bool
+    repaired: int = 0
     opened: list[tuple[str, int]] = field(default_factory=list)
     position: int = 0
 
@@ -47,7 +53,9 @@ class _Reader:
             if fault is not None:
                 return fault
         left = [(name, index) for name, index in self.opened if not self._may_stay_open(name)]
-        return Fault(f"<{left[-1][0]}> is not closed", left[-1][1]) if left else None
+        if not left or self._repairs(len(left)):
+            return None
+        return Fault(f"<{left[-1][0]}> is not closed", left[-1][1])
 
     def _piece(self, index: int) -> Fault | None:
         skipped = _COMMENT.match(self.source, index) or _OTHER.match(self.source, index)
@@ -62,11 +70,11 @@ class _Reader:
 
     def _tag(self, tag: re.Match[str], index: int) -> Fault | None:
         closing, name, closed = tag.group(1), tag.group(2).lower(), bool(tag.group(3))
-        if name in _NEVER:
+        if name in _NEVER and not (self.lenient and name in _USUAL):
             return Fault(f"<{name}> cannot stand here", index)
         if closing:
             return self._close(name, index)
-        if name in _VOID or (self.xml and closed):
+        if name in _VOID or (closed and (self.xml or any(opened == "svg" for opened, _ in self.opened))):
             return None
         return self._open(name, index)
 
@@ -84,6 +92,8 @@ class _Reader:
         return None
 
     def _close(self, name: str, index: int) -> Fault | None:
+        if self.lenient:
+            return self._close_leniently(name, index)
         while self.opened:
             last = self.opened.pop()[0]
             if last == name:
@@ -92,10 +102,26 @@ class _Reader:
                 return Fault(f"unexpected </{name}>, <{last}> is open", index)
         return Fault(f"unexpected </{name}>", index)
 
+    def _close_leniently(self, name: str, index: int) -> Fault | None:
+        """As a browser does: an end without its beginning counts for nothing, what is open within is closed too."""
+        if all(opened != name for opened, _ in self.opened):
+            return None if self._repairs(1) else Fault(f"unexpected </{name}>", index)
+        while (last := self.opened.pop()[0]) != name:
+            if not self._may_stay_open(last) and not self._repairs(1):
+                return Fault(f"unexpected </{name}>, <{last}> is open", index)
+        return None
+
+    def _repairs(self, count: int) -> bool:
+        self.repaired += count
+        return self.lenient and self.repaired <= MOST_REPAIRED
+
     def _may_stay_open(self, name: str) -> bool:
         return not self.xml and name in _END_OPTIONAL
 
 
-def find_fault(source: str, *, xml: bool = False) -> Fault | None:
-    """The first fault of `source`; None: parsers may have it. In XML (MJML) every element is closed."""
-    return _Reader(source, xml).read()
+def find_fault(source: str, *, xml: bool = False, lenient: bool = False) -> Fault | None:
+    """The first fault of `source`; None: parsers may have it. In XML (MJML) every element is closed.
+
+    A `lenient` look, at HTML, passes over some faults that parsers repair as browsers do.
+    """
+    return _Reader(source, xml, lenient).read()

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from angarium.contracts.addresses import email_address
 from angarium.contracts.users import Contact
 from angarium.delivery.provider import Address, InvalidAddress
+from angarium.rendering.lines import header_text
 
 
 def check(address: str, rule: Callable[[str], str] = email_address) -> str:
@@ -18,9 +19,11 @@ def check(address: str, rule: Callable[[str], str] = email_address) -> str:
 
 
 def check_address(address: Address, rule: Callable[[str], str] = email_address) -> Address:
-    """`address` with its value in the form to send to. Raises InvalidAddress."""
+    """`address` with its value in the form to send to, and a name that a header may hold. Raises InvalidAddress."""
     checked = check(address.value, rule)
-    return address if checked == address.value else replace(address, value=checked)
+    name = header_text(address.name) if address.name else None
+    unchanged = checked == address.value and name == address.name
+    return address if unchanged else replace(address, value=checked, name=name or None)
 
 
 def addresses_of(contact: Contact) -> Sequence[Address]:

@@ -1,7 +1,7 @@
 """Reads HTML as a child process: `python -m angarium.services.gateway.b2b.plain_text_child`."""
 
 from angarium.platform.children.serving import Working, serve
-from angarium.rendering.html import make_text
+from angarium.rendering.plain_text import make_text
 from angarium.rendering.limits import Limits
 from angarium.rendering.problems import TemplateProblem
 

@@ -1,0 +1,102 @@
+"""Comparisons in conditions that end with a truth value, whatever is compared.
+
+The engine fails the whole rendering over `"2" > 1`; Liquid's reference marks the place and goes on. A form or a CSV
+file gives its numbers as text, so text that is a number is compared as one. What cannot be compared is false.
+"""
+
+from collections.abc import Mapping
+
+from liquid.builtin.expressions.logical import (
+    ContainsExpression,
+    GeExpression,
+    GtExpression,
+    LeExpression,
+    LtExpression,
+)
+from liquid.context import RenderContext
+from liquid.exceptions import LiquidTypeError
+from liquid.expression import Expression
+
+_LESS, _AT_MOST = frozenset({-1}), frozenset({-1, 0})
+_MORE, _AT_LEAST = frozenset({1}), frozenset({0, 1})
+
+
+class _Lt(LtExpression):
+    __slots__ = ()
+
+    def evaluate(self, context: RenderContext) -> object:
+        return _order(self.left.evaluate(context), self.right.evaluate(context)) in _LESS
+
+
+class _Gt(GtExpression):
+    __slots__ = ()
+
+    def evaluate(self, context: RenderContext) -> object:
+        return _order(self.left.evaluate(context), self.right.evaluate(context)) in _MORE
+
+
+class _Le(LeExpression):
+    __slots__ = ()
+
+    def evaluate(self, context: RenderContext) -> object:
+        return _order(self.left.evaluate(context), self.right.evaluate(context)) in _AT_MOST
+
+
+class _Ge(GeExpression):
+    __slots__ = ()
+
+    def evaluate(self, context: RenderContext) -> object:
+        return _order(self.left.evaluate(context), self.right.evaluate(context)) in _AT_LEAST
+
+
+class _Contains(ContainsExpression):
+    __slots__ = ()
+
+    def evaluate(self, context: RenderContext) -> object:
+        try:
+            return super().evaluate(context)
+        except (LiquidTypeError, TypeError):
+            return False
+
+
+_LENIENT: Mapping[type[Expression], type[Expression]] = {
+    LtExpression: _Lt,
+    GtExpression: _Gt,
+    LeExpression: _Le,
+    GeExpression: _Ge,
+    ContainsExpression: _Contains,
+}
+
+
+def make_lenient(expression: Expression) -> None:
+    """Have `expression` compare leniently, if it compares. Those in it are not looked at."""
+    lenient = _LENIENT.get(type(expression))
+    if lenient is not None:
+        expression.__class__ = lenient  # the parser makes the engine's own; theirs and ours have the same slots
+
+
+def _order(left: object, right: object) -> int | None:
+    """-1, 0 or 1: `left` is less, the same, more. None: they cannot be compared."""
+    if isinstance(left, str) and isinstance(right, str):
+        return (left > right) - (left < right)
+    one, other = _number(left), _number(right)
+    return None if one is None or other is None else (one > other) - (one < other)
+
+
+def _number(value: object) -> float | None:
+    match value:
+        case bool():
+            return None
+        case int() | float():
+            return value
+        case str():
+            return _read(value)
+        case _:
+            return None
+
+
+def _read(text: str) -> float | None:
+    try:
+        return int(text) if text.strip().lstrip("+-").isdecimal() else float(text)
+    except ValueError:
+        return None

@@ -1,0 +1,129 @@
+"""The plain text of a mail, made of its HTML once, when a version is published. Its Liquid stays Liquid."""
+
+import re
+from typing import Any
+
+from inscriptis.css_profiles import CSS_PROFILES
+from inscriptis.html_engine import Inscriptis
+from inscriptis.model.config import ParserConfig
+from lxml.etree import ParserError
+from lxml.html import document_fromstring
+
+from angarium.rendering.limits import Limits
+from angarium.rendering.placeholders import Protected, protect
+
+_CELL_END = re.compile(r"</t[dh]\s*>", re.IGNORECASE)
+_TABLE_PART = re.compile(r"<(/?)(?:(table|tbody|thead|tfoot|tr)|t[dh])\b([^<>]*)>", re.IGNORECASE)
+_HTML_ONLY_FILTER = re.compile(r"\s{0,20}\|\s{0,20}(?:newline_to_br|escape_once|escape)(?=\s{0,20}(?:\||-?[%}]\}))")
+_SAFE_FILTER = re.compile(r"\|\s{0,20}safe(?=\s{0,20}(?:\||-?[%}]\}))")
+_TWICE = re.compile(r"\[([^\[\]\n]{1,2000})\]\(\1\)")  # a link that shows its address
+_MAKES_TEXT = re.compile(r"\{\{|\{%-?\s{0,20}(?:assign|echo)\b")
+"""Markup whose literals are shown. Those of a condition are compared."""
+_LITERAL = re.compile(r"'[^']*'|\"[^\"]*\"")
+_LINE_BREAK = re.compile(r"<br\b[^<>]*>", re.IGNORECASE)
+_ELEMENT = re.compile(r"</?[a-zA-Z][^<>]*>")
+_COUNTER = "list_number_"
+_SHOWN_ATTRIBUTES = ("href", "title", "alt")
+
+
+def make_text(html: str, field: str, limits: Limits) -> str:
+    """The plain text of `html`, its Liquid kept, links behind their words."""
+    protected = protect(html, field, limits, words_only=True)
+    tree = _parsed(_without_tables(protected.text).strip())
+    if tree is None:
+        return ""
+    draft = _Draft(protected)
+    draft.prepare(tree)
+    text = Inscriptis(tree, ParserConfig(css=CSS_PROFILES["strict"], display_links=True)).get_text()
+    lines = (line.strip() for line in text.strip().splitlines())
+    return _TWICE.sub(r"\1", draft.restored("\n".join(lines)))
+
+
+def _parsed(html: str) -> Any:
+    """The document as a tree; None where there is nothing in it."""
+    if not html:
+        return None
+    try:
+        return document_fromstring(html)
+    except ParserError:  # comments alone
+        return None
+
+
+def _without_tables(html: str) -> str:
+    """Rows as lines: a parser of tables would move what stands between their rows, such as a loop's tags."""
+    spaced = _CELL_END.sub(r" &nbsp;\g<0>", html)
+    return _TABLE_PART.sub(lambda m: f"<{m.group(1)}{'div' if m.group(2) else 'span'}>", spaced)
+
+
+class _Draft:
+    """A document on its way to text, and the Liquid that goes back into it."""
+
+    def __init__(self, protected: Protected) -> None:
+        self._word = protected.word
+        self._markups = [_as_text(markup) for markup in protected.markups]
+        self._mark = re.compile(rf"{protected.word}(\d+)z")
+        self._lists = 0
+        while any(f"{_COUNTER}{self._lists}" in markup for markup in protected.markups):
+            self._lists += 1
+
+    def prepare(self, tree: Any) -> None:
+        """Replace what the writer of text would drop or get wrong."""
+        for image in tree.iter("img"):
+            image.tag, image.text = "span", image.get("alt")
+        for link in tree.iter("a"):
+            if link.get("href") and not link.text_content().strip():
+                link.text, link.tail = link.get("href"), f" {link.tail or ''}"
+        for numbered in list(tree.iter("ol")):
+            self._number(numbered)
+        for element in tree.iter():
+            _escape(element)
+
+    def restored(self, text: str) -> str:
+        """Liquid back in the text; a line of nothing but tags takes no line of its own, nor a blank one after it."""
+        tags = "|".join(str(i) for i, markup in enumerate(self._markups) if not markup.startswith("{{"))
+        if tags:
+            text = re.sub(rf"(?m)^[ \t]*((?:{self._word}(?:{tags})z[ \t]*)+)(?:\n+|\Z)", r"\1", text)
+        return self._mark.sub(lambda match: self._markups[int(match.group(1))], text)
+
+    def _number(self, numbered: Any) -> None:
+        """Write the numbers of a list, or have them counted while rendering where tags decide on its items."""
+        given = numbered.get("start", "")
+        first = int(given) if re.fullmatch(r"-?\d{1,9}", given) else 1
+        count = self._counter(numbered, first) if self._holds_tags(numbered) else None
+        numbered.tag = "div"
+        for number, item in enumerate(list(numbered.iterchildren("li")), first):
+            item.tag = "div"
+            item.text = f"{str(number) if count is None else self._marked(*count)}. {(item.text or '').lstrip()}"
+
+    def _counter(self, numbered: Any, first: int) -> tuple[str, str]:
+        """Have a variable of its own begin before the list's first item; what counts it up and shows it."""
+        counter = f"{_COUNTER}{self._lists}"
+        self._lists += 1
+        numbered.text = self._marked(f"{{% assign {counter} = {first - 1} %}}") + (numbered.text or "")
+        return f"{{% assign {counter} = {counter} | plus: 1 %}}", f"{{{{ {counter} }}}}"
+
+    def _holds_tags(self, element: Any) -> bool:
+        found = self._mark.finditer(element.text_content())
+        return any(not self._markups[int(match.group(1))].startswith("{{") for match in found)
+
+    def _marked(self, *markups: str) -> str:
+        begin = len(self._markups)
+        self._markups.extend(markups)
+        return "".join(f"{self._word}{index}z" for index in range(begin, len(self._markups)))
+
+
+def _escape(element: Any) -> None:
+    """Have every `&` survive: the writer of text decodes once more what the parser has decoded."""
+    if isinstance(element.tag, str):
+        element.text = element.text and element.text.replace("&", "&amp;")
+        for name in _SHOWN_ATTRIBUTES:
+            if name in element.attrib:
+                element.set(name, element.get(name).replace("&", "&amp;"))
+    element.tail = element.tail and element.tail.replace("&", "&amp;")
+
+
+def _as_text(markup: str) -> str:
+    if _MAKES_TEXT.match(markup) is None:
+        return markup
+    plain = _SAFE_FILTER.sub("| strip_html", _HTML_ONLY_FILTER.sub("", markup))
+    return _LITERAL.sub(lambda literal: _ELEMENT.sub("", _LINE_BREAK.sub("\n", literal.group())), plain)
