@@ -30,6 +30,7 @@ _LIQUID = (  # noqa: SIM905 - a list of words
     "replace_first replace_last reverse round rstrip safe size slice sort sort_natural split squish strip "
     "strip_newlines sum times truncate truncatewords upcase url_decode url_encode where"
 ).split()
+_OF_LISTS = frozenset("compact concat join map reject reverse sort sort_natural sum where".split())  # noqa: SIM905
 
 
 def register(environment: Environment, limits: Limits) -> None:
@@ -37,14 +38,14 @@ def register(environment: Environment, limits: Limits) -> None:
     originals: Mapping[str, Filter] = dict(environment.filters)
     environment.filters.clear()
     for name in _LIQUID:
-        environment.add_filter(name, bounded(originals[name], limits, _GROWTH.get(name)))
+        environment.add_filter(name, bounded(originals[name], limits, _GROWTH.get(name), of_lists=name in _OF_LISTS))
     environment.add_filter("date", bounded(date_filter, limits, _formatted))
     environment.add_filter("json", bounded(json_filter, limits))
-    environment.add_filter("uniq", bounded(_uniq, limits))
+    environment.add_filter("uniq", bounded(_uniq, limits, of_lists=True))
     environment.add_filter("strip_html", bounded(_strip_html, limits))
 
 
-def bounded(original: Filter, limits: Limits, growth: Growth | None = None) -> Filter:
+def bounded(original: Filter, limits: Limits, growth: Growth | None = None, *, of_lists: bool = False) -> Filter:
     """`original`, which raises OverLimit instead of taking or making too much, and makes nothing of null.
 
     `growth` is asked first where the making itself would already be too much.
@@ -52,6 +53,8 @@ def bounded(original: Filter, limits: Limits, growth: Growth | None = None) -> F
 
     @wraps(original)
     def filtered(value: object, *arguments: Any, **keywords: Any) -> Any:
+        if value is None and of_lists:
+            value = []  # the engine takes it for a list of one
         for given in (value, *arguments):
             weigh(given, limits)
         if growth is not None and growth(limits, value, *arguments) > limits.characters:

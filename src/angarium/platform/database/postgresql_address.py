@@ -35,6 +35,7 @@ class PostgresqlAddress:
 _URL = re.compile(
     r"(?P<scheme>postgres(?:ql)?(?:\+\w+)?)://(?P<login>[^@/?]*@)?(?P<hosts>[^/?]*)(?P<path>/[^?]*)?(?:\?(?P<query>.*))?"
 )
+_HOST = re.compile(r"(?:\[[0-9a-fA-F:.%]+\]|[^:\[\]]+)(?::\d{1,5})?")
 _FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl", "passfile")
 _SESSIONS = ("any", "primary", "standby", "read-write", "read-only", "prefer-standby")
 _TLS = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
@@ -75,8 +76,8 @@ def parse_postgresql_address(url: str, *, setting: str) -> PostgresqlAddress:
     parameters = dict(parse_qsl(found["query"] or "", keep_blank_values=True))
     _check_parameters(parameters, setting)
     hosts = found["hosts"].split(",")
-    if len(hosts) > 1 and not all(host.rpartition("]")[2].rpartition(":")[0] or host for host in hosts):
-        raise SettingsError(f"{setting}: a host is missing between the commas")
+    if len(hosts) > 1 and not all(_HOST.fullmatch(host) for host in hosts):
+        raise SettingsError(f"{setting}: each host must be host or host:port")
     pooler = Pooler(parameters.pop("pooler", Pooler.AUTO))
     query = f"?{urlencode(parameters, quote_via=quote)}" if parameters else ""
     dsn = f"postgresql://{found['login'] or ''}{found['hosts']}{found['path'] or ''}{query}"

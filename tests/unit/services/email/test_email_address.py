@@ -1,12 +1,15 @@
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from angarium.channels.email.address import check, check_address
+from angarium.channels.email.message import Sender, build_message
 from angarium.contracts.addresses import _PLAIN, _PLAIN_LENGTH, email_address, email_address_in_full
 from angarium.delivery.provider import Address, InvalidAddress
+from tests.support.outbound import outbound
 
 RULES = (email_address, email_address_in_full)
 
@@ -75,3 +78,13 @@ def test_the_name_stays() -> None:
 @given(st.from_regex(_PLAIN, fullmatch=True).filter(lambda address: len(address) <= _PLAIN_LENGTH))
 def test_what_is_passed_quickly_the_library_passes_unchanged(address: str) -> None:
     assert email_address(address) == email_address_in_full(address) == address
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"), [("O\u0092Brien", "O Brien"), ("=?utf-8?b?YQ==?=", "= ?utf-8?b?YQ==?="), ("\u2028", None)]
+)
+def test_a_name_that_no_header_may_hold_keeps_no_mail_from_being_sent(name: str, shown: str | None) -> None:
+    address = check_address(Address("a@b.example", name))
+    assert address == Address("a@b.example", shown)
+    mail = build_message(outbound(address=address), sender=Sender.parse("n@a.example"), date=datetime.now(UTC))
+    assert b"a@b.example" in mail
