@@ -1,8 +1,8 @@
 """Reads HTML as a child process: `python -m angarium.services.gateway.b2b.plain_text_child`."""
 
 from angarium.platform.children.serving import Working, serve
-from angarium.rendering.plain_text import make_text
 from angarium.rendering.limits import Limits
+from angarium.rendering.plain_text import make_text
 from angarium.rendering.problems import TemplateProblem
 
 
