@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import time
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from angarium.platform.rate_limit.port import CounterUnavailable
 from angarium.platform.rate_limit.redis import RedisCounter
 from angarium.platform.settings.values import RateLimit
 from angarium.platform.telemetry.logging import Logger
+from tests.support.runtime import a_runtime
 from tests.support.servers import Redis, RedisSentinel
 from tests.support.servers.ports import free_port
 from tests.support.wait import until
@@ -149,5 +151,5 @@ def test_the_parts_of_a_sentinel_url_are_read() -> None:
 )
 def test_an_unusable_url_is_one_line_without_its_password(url: str, message: str, logger: Logger) -> None:
     with pytest.raises(SettingsError, match=f"^ANGARIUM_CACHE_URL: {message}") as refused:
-        open_cache(url, clock=SystemClock(), logger=logger)
+        open_cache(url, a_runtime(logger=logger), AsyncExitStack())
     assert "canary" not in str(refused.value)
