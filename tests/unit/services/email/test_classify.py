@@ -120,10 +120,9 @@ def test_every_row_of_the_table_is_tested() -> None:
     assert {id(deciding(line, phase)) for line, phase, _ in ROWS} == {id(row) for row in TABLE}
 
 
-@pytest.mark.parametrize("code", range(400, 600))
 @pytest.mark.parametrize("phase", Phase)
-def test_every_refusal_has_a_class(code: int, phase: Phase) -> None:
-    assert verdict(Reply(code, ""), phase) is not None
+def test_every_refusal_has_a_class(phase: Phase) -> None:
+    assert [code for code in range(400, 600) if verdict(Reply(code, ""), phase) is None] == []
 
 
 @pytest.mark.parametrize("phase", Phase)

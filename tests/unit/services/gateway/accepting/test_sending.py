@@ -185,56 +185,57 @@ async def test_a_replay_wins_over_an_expiry_that_has_passed_and_a_directory_that
     assert again.json()["data"]["notification_id"] == first.json()["data"]["notification_id"]
 
 
-@pytest.mark.parametrize(
-    ("changes", "field"),
-    [
-        ({"notification_type": "fax"}, "notification_type"),
-        ({"notification_type": None}, "notification_type"),
-        ({"user_id": "john"}, "user_id"),
-        ({"user_id": None}, "user_id"),
-        ({"recipient": {"email": "a@example.com"}}, "user_id"),
-        ({"user_id": None, "recipient": {"name": "x"}}, "recipient.email"),
-        ({"user_id": None, "recipient": {"phone": "+14155550123"}}, "recipient.email"),
-        ({"user_id": None, "recipient": {"email": "a@example.com", "role": "x"}}, "recipient.role"),
-        ({"user_id": None, "recipient": {"email": "not an email"}}, "recipient.email"),
-        ({"user_id": None, "recipient": {"email": " a@shop.example"}}, "recipient.email"),
-        ({"user_id": None, "recipient": {"email": "Ann <a@shop.example>"}}, "recipient.email"),
-        ({"user_id": None, "recipient": {"email": "a@shop.example", "phone": "030 1234"}}, "recipient.phone"),
-        ({"user_id": None, "recipient": {"email": "a@shop.example", "phone": "+1555"}}, "recipient.phone"),
-        ({"user_id": None, "recipient": {"email": "a@shop.example", "push_token": "a b"}}, "recipient.push_token"),
-        ({"template_code": None}, "template_code"),
-        ({"template_code": "Not A Code"}, "template_code"),
-        ({"request_id": ""}, "request_id"),
-        ({"request_id": "x" * 256}, "request_id"),
-        ({"request_id": "a\x00b"}, "request_id"),
-        ({"variables": {}}, "variables.name"),
-        ({"variables": {"name": None}}, "variables.name"),
-        ({"variables": []}, "variables"),
-        ({"variables": {"name": "a\x00b"}}, "variables"),
-        ({"metadata": {"a": "b\x00"}}, "metadata"),
-        ({"metadata": {"a": "x" * 5000}}, "metadata"),
-        ({"priority": 0}, "priority"),
-        ({"priority": 11}, "priority"),
-        ({"priority": True}, "priority"),
-        ({"locale": "not a locale"}, "locale"),
-        ({"template_version": 0}, "template_version"),
-        ({"send_at": "tomorrow"}, "send_at"),
-        ({"send_at": "2026-11-20T09:00:00"}, "send_at"),
-        ({"expires_at": "2020-01-01T00:00:00Z"}, "expires_at"),
-        ({"send_at": "2020-01-01T00:00:00Z"}, "send_at"),
-        ({"callback_url": "http://example.com"}, "callback_url"),
-        ({"callback_url": "nonsense"}, "callback_url"),
-        ({"fallback": ["email"]}, "fallback.0"),
-        ({"fallback": ["fax"]}, "fallback.0"),
-        ({"status": "sent"}, "status"),
-        ({"tenant_id": "other"}, "tenant_id"),
-    ],
-)
-async def test_a_bad_field_is_a_400_that_names_it(world: World, changes: dict[str, Any], field: str) -> None:
-    answer = await world.send(**changes)
-    assert answer.status_code == 400, answer.text
-    assert error_of(answer)["code"] == "validation_error"
-    assert field in fields_of(answer)
+BAD_FIELDS: list[tuple[dict[str, Any], str]] = [
+    ({"notification_type": "fax"}, "notification_type"),
+    ({"notification_type": None}, "notification_type"),
+    ({"user_id": "john"}, "user_id"),
+    ({"user_id": None}, "user_id"),
+    ({"recipient": {"email": "a@example.com"}}, "user_id"),
+    ({"user_id": None, "recipient": {"name": "x"}}, "recipient.email"),
+    ({"user_id": None, "recipient": {"phone": "+14155550123"}}, "recipient.email"),
+    ({"user_id": None, "recipient": {"email": "a@example.com", "role": "x"}}, "recipient.role"),
+    ({"user_id": None, "recipient": {"email": "not an email"}}, "recipient.email"),
+    ({"user_id": None, "recipient": {"email": " a@shop.example"}}, "recipient.email"),
+    ({"user_id": None, "recipient": {"email": "Ann <a@shop.example>"}}, "recipient.email"),
+    ({"user_id": None, "recipient": {"email": "a@shop.example", "phone": "030 1234"}}, "recipient.phone"),
+    ({"user_id": None, "recipient": {"email": "a@shop.example", "phone": "+1555"}}, "recipient.phone"),
+    ({"user_id": None, "recipient": {"email": "a@shop.example", "push_token": "a b"}}, "recipient.push_token"),
+    ({"template_code": None}, "template_code"),
+    ({"template_code": "Not A Code"}, "template_code"),
+    ({"request_id": ""}, "request_id"),
+    ({"request_id": "x" * 256}, "request_id"),
+    ({"request_id": "a\x00b"}, "request_id"),
+    ({"variables": {}}, "variables.name"),
+    ({"variables": {"name": None}}, "variables.name"),
+    ({"variables": []}, "variables"),
+    ({"variables": {"name": "a\x00b"}}, "variables"),
+    ({"metadata": {"a": "b\x00"}}, "metadata"),
+    ({"metadata": {"a": "x" * 5000}}, "metadata"),
+    ({"priority": 0}, "priority"),
+    ({"priority": 11}, "priority"),
+    ({"priority": True}, "priority"),
+    ({"locale": "not a locale"}, "locale"),
+    ({"template_version": 0}, "template_version"),
+    ({"send_at": "tomorrow"}, "send_at"),
+    ({"send_at": "2026-11-20T09:00:00"}, "send_at"),
+    ({"expires_at": "2020-01-01T00:00:00Z"}, "expires_at"),
+    ({"send_at": "2020-01-01T00:00:00Z"}, "send_at"),
+    ({"callback_url": "http://example.com"}, "callback_url"),
+    ({"callback_url": "nonsense"}, "callback_url"),
+    ({"fallback": ["email"]}, "fallback.0"),
+    ({"fallback": ["fax"]}, "fallback.0"),
+    ({"status": "sent"}, "status"),
+    ({"tenant_id": "other"}, "tenant_id"),
+]
+
+
+async def test_a_bad_field_is_a_400_that_names_it(world: World, subtests: pytest.Subtests) -> None:
+    for changes, field in BAD_FIELDS:
+        with subtests.test(changes=changes, field=field):
+            answer = await world.send(**changes)
+            assert answer.status_code == 400, answer.text
+            assert error_of(answer)["code"] == "validation_error"
+            assert field in fields_of(answer)
 
 
 async def test_every_missing_variable_is_named(world: World) -> None:
@@ -294,24 +295,25 @@ async def test_a_channel_without_providers_is_a_400(world: World) -> None:
     assert (await world.send()).status_code == 202
 
 
-@pytest.mark.parametrize(
-    ("content", "status"),
-    [
-        (b"{", 400),
-        (b"", 400),
-        (b"[]", 400),
-        (b'"text"', 400),
-        (b'{"variables": NaN}', 400),
-        (b'{"variables": {"a": 1e999}}', 400),
-        (b'{"variables": {"a": "\\ud800"}}', 400),
-        (b"[" * 100_000, 400),
-        (b'{"a": "' + b"x" * 300_000 + b'"}', 413),
-    ],
-)
-async def test_a_body_that_cannot_be_read(world: World, content: bytes, status: int) -> None:
-    answer = await world.client.post(PATH, content=content, headers={"content-type": "application/json"})
-    assert answer.status_code == status
-    assert error_of(answer)["code"] == ("validation_error" if status == 400 else "payload_too_large")
+UNREADABLE: list[tuple[bytes, int]] = [
+    (b"{", 400),
+    (b"", 400),
+    (b"[]", 400),
+    (b'"text"', 400),
+    (b'{"variables": NaN}', 400),
+    (b'{"variables": {"a": 1e999}}', 400),
+    (b'{"variables": {"a": "\\ud800"}}', 400),
+    (b"[" * 100_000, 400),
+    (b'{"a": "' + b"x" * 300_000 + b'"}', 413),
+]
+
+
+async def test_a_body_that_cannot_be_read(world: World, subtests: pytest.Subtests) -> None:
+    for content, status in UNREADABLE:
+        with subtests.test(content=content, status=status):
+            answer = await world.client.post(PATH, content=content, headers={"content-type": "application/json"})
+            assert answer.status_code == status
+            assert error_of(answer)["code"] == ("validation_error" if status == 400 else "payload_too_large")
 
 
 async def test_a_body_of_another_type_is_a_415(world: World) -> None:

@@ -37,20 +37,21 @@ async def test_a_taken_id_is_a_conflict_and_makes_no_key(world: World) -> None:
     assert (await world.client.get("/api/v1/keys")).json()["meta"]["total"] == 1
 
 
-@pytest.mark.parametrize(
-    ("body", "field"),
-    [
-        ({"tenant": ""}, "tenant"),
-        ({"tenant": "A b"}, "tenant"),
-        ({"tenant": "a" * 64}, "tenant"),
-        ({"name": "a\nb"}, "name"),
-        ({"key": "mine"}, "key"),
-    ],
-)
-async def test_a_bad_field_is_named(world: World, body: dict[str, Any], field: str) -> None:
-    answer = await world.client.post(TENANTS, json={"tenant": "acme", **body})
-    assert answer.status_code == 400
-    assert fields_of(answer) == [field]
+BAD_FIELDS: list[tuple[dict[str, Any], str]] = [
+    ({"tenant": ""}, "tenant"),
+    ({"tenant": "A b"}, "tenant"),
+    ({"tenant": "a" * 64}, "tenant"),
+    ({"name": "a\nb"}, "name"),
+    ({"key": "mine"}, "key"),
+]
+
+
+async def test_a_bad_field_is_named(world: World, subtests: pytest.Subtests) -> None:
+    for body, field in BAD_FIELDS:
+        with subtests.test(body=body, field=field):
+            answer = await world.client.post(TENANTS, json={"tenant": "acme", **body})
+            assert answer.status_code == 400
+            assert fields_of(answer) == [field]
 
 
 async def test_only_admins_of_the_default_tenant_may(world: World) -> None:

@@ -59,21 +59,22 @@ async def test_faults_name_field_line_and_column(client: httpx2.AsyncClient) -> 
     assert (await client.get("/templates/a")).status_code == 404
 
 
-@pytest.mark.parametrize(
-    ("body", "field"),
-    [
-        ({**WELCOME, "tenant": "other"}, "tenant"),
-        ({**WELCOME, "code": "A b"}, "code"),
-        ({"code": "a"}, "content"),
-        ({"code": "a", "subject": "only"}, "content"),
-        ({**WELCOME, "channel": "fax"}, "channel"),
-        ({**WELCOME, "translations": {"fr": {"nope": "x"}}}, "translations.fr.nope"),
-    ],
-)
-async def test_bodies_are_checked(client: httpx2.AsyncClient, body: dict[str, Any], field: str) -> None:
-    answer = await client.post("/templates", json=body)
-    assert answer.status_code == 400
-    assert field in [detail["field"] for detail in answer.json()["error"]["details"]]
+BAD_BODIES: list[tuple[dict[str, Any], str]] = [
+    ({**WELCOME, "tenant": "other"}, "tenant"),
+    ({**WELCOME, "code": "A b"}, "code"),
+    ({"code": "a"}, "content"),
+    ({"code": "a", "subject": "only"}, "content"),
+    ({**WELCOME, "channel": "fax"}, "channel"),
+    ({**WELCOME, "translations": {"fr": {"nope": "x"}}}, "translations.fr.nope"),
+]
+
+
+async def test_bodies_are_checked(client: httpx2.AsyncClient, subtests: pytest.Subtests) -> None:
+    for body, field in BAD_BODIES:
+        with subtests.test(body=body, field=field):
+            answer = await client.post("/templates", json=body)
+            assert answer.status_code == 400
+            assert field in [detail["field"] for detail in answer.json()["error"]["details"]]
 
 
 async def test_required_variables_may_be_given_and_defaults_take_from_them(client: httpx2.AsyncClient) -> None:
@@ -274,15 +275,21 @@ async def test_internal_look_ups(client: httpx2.AsyncClient) -> None:
     assert version["required_variables"] == made["required_variables"]
 
 
-@pytest.mark.parametrize("delay", ["0ms", "9ms", "25h", "70000000h", "9999999999h", "99999999999999999999h", "soon"])
-async def test_a_retry_delay_out_of_bounds_is_refused_and_named(client: httpx2.AsyncClient, delay: str) -> None:
-    body = {"code": "welcome", "subject": "S", "content": "x", "retry_delays": ["1s", delay]}
-    answer = await client.post("/templates", json=body)
-    assert answer.status_code == 400, answer.text
-    assert [detail["field"] for detail in answer.json()["error"]["details"]] == ["retry_delays.1"]
-    many = await client.post("/templates", json={**body, "retry_delays": ["1s"] * 21})
-    assert many.status_code == 400
-    assert [detail["field"] for detail in many.json()["error"]["details"]] == ["retry_delays"]
+BAD_DELAYS: list[str] = ["0ms", "9ms", "25h", "70000000h", "9999999999h", "99999999999999999999h", "soon"]
+
+
+async def test_a_retry_delay_out_of_bounds_is_refused_and_named(
+    client: httpx2.AsyncClient, subtests: pytest.Subtests
+) -> None:
+    for delay in BAD_DELAYS:
+        with subtests.test(delay=delay):
+            body = {"code": "welcome", "subject": "S", "content": "x", "retry_delays": ["1s", delay]}
+            answer = await client.post("/templates", json=body)
+            assert answer.status_code == 400, answer.text
+            assert [detail["field"] for detail in answer.json()["error"]["details"]] == ["retry_delays.1"]
+            many = await client.post("/templates", json={**body, "retry_delays": ["1s"] * 21})
+            assert many.status_code == 400
+            assert [detail["field"] for detail in many.json()["error"]["details"]] == ["retry_delays"]
 
 
 async def test_internal_paths_are_for_services_and_their_tenant(client: httpx2.AsyncClient) -> None:
@@ -383,23 +390,24 @@ async def test_other_systems_names_of_fields_are_read(client: httpx2.AsyncClient
     assert (draft.json()["data"]["channel"], draft.json()["data"]["required_variables"]) == ("sms", ["code"])
 
 
-@pytest.mark.parametrize(
-    ("fields", "field"),
-    [
-        ({"type": "sms", "channel": "email"}, "type"),
-        ({"template_code": "other"}, "template_code"),
-        ({"variables": ["name"], "required_variables": ["name", "x"]}, "variables"),
-        ({"variables": {"name": "John"}}, "required_variables"),
-        ({"type": "fax"}, "channel"),
-        ({"kind": "email"}, "kind"),
-    ],
-)
+CONTRADICTIONS: list[tuple[dict[str, Any], str]] = [
+    ({"type": "sms", "channel": "email"}, "type"),
+    ({"template_code": "other"}, "template_code"),
+    ({"variables": ["name"], "required_variables": ["name", "x"]}, "variables"),
+    ({"variables": {"name": "John"}}, "required_variables"),
+    ({"type": "fax"}, "channel"),
+    ({"kind": "email"}, "kind"),
+]
+
+
 async def test_an_alias_that_says_something_else_is_refused(
-    client: httpx2.AsyncClient, fields: dict[str, Any], field: str
+    client: httpx2.AsyncClient, subtests: pytest.Subtests
 ) -> None:
-    answer = await client.post("/templates", json={**WELCOME, **fields})
-    named = [detail["field"] for detail in answer.json()["error"]["details"]]
-    assert (answer.status_code, named) == (400, [field])
+    for fields, field in CONTRADICTIONS:
+        with subtests.test(fields=fields, field=field):
+            answer = await client.post("/templates", json={**WELCOME, **fields})
+            named = [detail["field"] for detail in answer.json()["error"]["details"]]
+            assert (answer.status_code, named) == (400, [field])
 
 
 async def test_an_alias_that_is_null_or_says_the_same_is_no_fault(client: httpx2.AsyncClient) -> None:
@@ -439,11 +447,15 @@ async def test_templates_are_found_by_channel_category_and_a_part_of_their_texts
     assert await found(category="news") == ["a_mail"]
 
 
-@pytest.mark.parametrize("query", ["channel=fax", "category=a%20b", "search=", "type=email"])
-async def test_a_filter_that_is_wrong_is_refused(client: httpx2.AsyncClient, query: str) -> None:
-    answer = await client.get(f"/api/v1/templates?{query}")
-    named = [detail["field"] for detail in answer.json()["error"]["details"]]
-    assert (answer.status_code, named) == (400, [query.partition("=")[0]])
+BAD_FILTERS: list[str] = ["channel=fax", "category=a%20b", "search=", "type=email"]
+
+
+async def test_a_filter_that_is_wrong_is_refused(client: httpx2.AsyncClient, subtests: pytest.Subtests) -> None:
+    for query in BAD_FILTERS:
+        with subtests.test(query=query):
+            answer = await client.get(f"/api/v1/templates?{query}")
+            named = [detail["field"] for detail in answer.json()["error"]["details"]]
+            assert (answer.status_code, named) == (400, [query.partition("=")[0]])
 
 
 async def test_a_filtered_list_goes_on_behind_its_cursor(client: httpx2.AsyncClient) -> None:
