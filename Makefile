@@ -28,8 +28,11 @@ test: setup ## Run every test but the long ones, on private servers; installs mi
 	@sh scripts/install-test-servers.sh
 	@sh scripts/test.sh
 
+# Without cached byte code each process would compile every test and library again.
+test-fast: export PYTHONDONTWRITEBYTECODE =
 test-fast: setup ## Run the quick tests: no server, no browser, in seconds
-	@$(PYTHON) -m pytest tests/unit -m "not distributed and not browser and not slow" -n 2 --dist worksteal
+	@$(PYTHON) -m pytest tests/unit -m "not distributed and not browser and not slow" -n 2 --dist worksteal \
+		-p no:schemathesis --hypothesis-profile=fast --expected-seconds=30
 
 test-bare: ## As root: `make run` and `make test` on a bare Debian in a folder (SUITE=bookworm or trixie, BY=root or user)
 	@sh scripts/test_bare.sh "$(or $(SUITE),trixie)" "$(or $(BY),root)" "$(TESTS)"

@@ -1,22 +1,52 @@
 """Fixtures that every test may use: private servers, started when the first test asks, ended with the run."""
 
+import gc
 import signal
 import tempfile
+import time
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from hypothesis import settings
 
 from tests.support.servers import MariaDB, MissingServer, PgBouncer, PostgreSQL, RabbitMQ, Redis, Server
 from tests.support.system import System
 
 ServerT = TypeVar("ServerT", bound=Server)
+STARTED = pytest.StashKey[float]()
 
 
-def pytest_configure() -> None:
+settings.register_profile("fast", max_examples=25)
+"""A quarter of the usual examples, where a test states no number of its own: for `make test-fast`."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--expected-seconds=N`: report at the end that the run took longer. It does not fail: the machine may be busy."""
+    parser.addoption("--expected-seconds", type=float, help="report a run that takes longer than this")
+
+
+def pytest_configure(config: pytest.Config) -> None:
     """End the run on SIGTERM as on Ctrl-C, so that servers and folders are cleaned up when a run is cancelled."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    config.stash[STARTED] = time.monotonic()
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was collected out of every later garbage collection: it stays until the end of the run."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Compare the duration with `--expected-seconds`."""
+    expected, seconds = config.getoption("--expected-seconds"), time.monotonic() - config.stash[STARTED]
+    if expected is not None and seconds > expected:
+        terminalreporter.write_line(
+            f"took {seconds:.0f} s; on two idle cores these tests take less than {expected:.0f} s: see --durations=30",
+            yellow=True,
+        )
 
 
 @pytest.hookimpl(wrapper=True)
