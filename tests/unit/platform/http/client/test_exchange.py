@@ -12,7 +12,7 @@ from angarium.platform.http.client.connections import Connections
 from angarium.platform.http.client.exchange import ConnectionLost, Exchange, TransportExchange, network_transport
 from angarium.platform.settings.settings import ProcessSettings
 from tests.support.clock import ManualClock
-from tests.unit.platform.http.test_server import serving
+from tests.unit.platform.http.server.test_server import serving
 
 pytestmark = pytest.mark.slow
 

@@ -7,7 +7,7 @@ import pytest
 
 from angarium.platform.http.server.protocol import WHOLE_ANSWER
 from angarium.platform.settings.settings import ProcessSettings
-from tests.unit.platform.http.test_server import serving
+from tests.unit.platform.http.server.test_server import serving
 
 pytestmark = pytest.mark.slow
 
