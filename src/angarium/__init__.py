@@ -1,3 +1,5 @@
 """Angarium: self-hosted, distributed notifications."""
 
+__all__ = ["__version__"]
+
 __version__ = "0.1.0"
