@@ -39,6 +39,8 @@ class System(Verbs):
     worker: ClassVar[str]
     """The process that sends mail."""
     scheme: ClassVar[str] = "http"
+    launcher: ClassVar[Sequence[str]] = (str(ANGARIUM),)
+    """What starts a process; its arguments follow."""
 
     def __init__(self, folder: Path, *, sink: SmtpSink, settings: Mapping[str, str] | None = None) -> None:
         key = f"ang_live_{secrets.token_hex(20)}"
@@ -178,7 +180,7 @@ class System(Verbs):
         environment = {f"ANGARIUM_{variable}": value for variable, value in variables.items()}
         environment |= {**_INHERITED, "HOME": str(self.folder)}
         self._processes[name] = Process(
-            [str(ANGARIUM), *self.commands[name]], environment=environment, log=self.log(name)
+            [*self.launcher, *self.commands[name]], environment=environment, log=self.log(name)
         )
 
     def _terminate(self, name: str) -> int | None:
