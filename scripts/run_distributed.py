@@ -84,7 +84,7 @@ async def _prepare(environment: Mapping[str, str]) -> None:
 
 
 async def _start(arguments: tuple[str, ...], environment: Mapping[str, str]) -> Process:
-    # In a session of its own, so that Ctrl-C reaches only us and each service is told once.
+    # In a session of its own: Ctrl-C reaches this process only, which signals each service once.
     return await asyncio.create_subprocess_exec(_ANGARIUM, *arguments, env=environment, start_new_session=True)
 
 

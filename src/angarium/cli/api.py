@@ -44,9 +44,9 @@ class Api:
         content: bytes | None = None,
         content_type: str = "application/json",
     ) -> dict[str, Any]:
-        """The whole envelope of the answer to `body` as JSON, or to `content` as it is.
+        """Send `body` as JSON, or `content` unchanged, and return the envelope of the answer.
 
-        Raises CallFailed with words for a person.
+        Raises CallFailed; its message is fit to print.
         """
         given = {name: value for name, value in (query or {}).items() if value is not None}
         try:

@@ -34,7 +34,7 @@ FAILED = 1
 
 
 def main() -> None:
-    """The entry point. Exit codes: 0 done, 1 failed, 2 a wrong setting or wrong usage."""
+    """The entry point. Exits with 0 on success, 1 on failure, 2 on a wrong setting or wrong usage."""
     try:
         app(exit_on_error=False, print_error=True)
     except CycloptsError:

@@ -11,7 +11,7 @@ from angarium.services.users.app import MIGRATIONS as USERS
 
 
 async def migrate_all(settings: MigrationSettings) -> None:
-    """Bring each database to its newest schema; idempotent. Raises SettingsError, DatabaseUnavailable."""
+    """Upgrade each database to the newest schema. Idempotent. Raises SettingsError, DatabaseUnavailable."""
     databases = (
         ("notifications", settings.notifications_database_url, NOTIFICATIONS),
         ("users", settings.users_database_url, USERS),

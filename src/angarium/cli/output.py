@@ -26,7 +26,7 @@ class Output:
         self._as_json = as_json
 
     def thing(self, data: Mapping[str, Any], text: str) -> None:
-        """One object: its data, or `text`."""
+        """Print one object: its data as JSON, or `text`."""
         if self._as_json:
             self._json(data)
         else:
@@ -59,14 +59,14 @@ class Output:
 
 
 def secret_text(fields: Mapping[str, str]) -> str:
-    """Labelled lines of a secret that was created now, the last field."""
+    """Format a new secret as labelled lines; the secret is the last field."""
     size = max(map(len, fields)) + _GAP
     lines = (f"{label:<{size}}{value}" for label, value in fields.items())
     return "\n".join([*lines, "", "Copy the key now: it is shown only once."])
 
 
 def _aligned(table: Sequence[Sequence[str]], width: int) -> Iterator[str]:
-    """The lines of a table whose first row are the headings, at most `width` columns wide if possible."""
+    """Format a table as lines, at most `width` columns wide if possible. The first row holds the headings."""
     widths = [max(map(cell_len, column)) for column in zip(*table, strict=True)]
     if sum(widths) + _GAP * (len(widths) - 1) > width:
         yield from _blocks(table)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from angarium.platform.telemetry.logging import Logger
 
 _BUILT_AFTER = 2.0
-"""Seconds after which a process has created its long-lived objects."""
+"""Seconds after the start by which a process has created its long-lived objects."""
 Serve = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
 

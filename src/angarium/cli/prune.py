@@ -111,7 +111,7 @@ def _period(given: str | None, configured: timedelta | None, *, redact: bool) ->
 
 
 async def _work(settings: PruneSettings, report: _Report, output: Output | None) -> None:
-    """Count, then do it. An interrupt ends it after the last whole piece."""
+    """Count, then delete or redact. An interrupt stops it after the current batch."""
     from angarium.notifications.store.retention import Retention
     from angarium.platform.clock import SystemClock
     from angarium.platform.database.engine import open_engine

@@ -24,13 +24,13 @@ def load(kind: type[SettingsT]) -> SettingsT:
 
 
 class ClientSettings(Settings):
-    """The gateway's address and the key to call it with."""
+    """Address of the gateway and the API key for calls to it."""
 
     gateway_url: str = Field(default="http://localhost:8000", repr=False)
     api_key: SecretStr | None = None
 
     def key(self) -> str:
-        """The configured key, else the one that a development gateway made in `DATA_DIR`. Raises SettingsError."""
+        """The configured key, or the one that a development gateway wrote to `DATA_DIR`. Raises SettingsError."""
         if self.api_key is not None:
             return self.api_key.get_secret_value()
         kept = self.data_dir / "api-key"
@@ -51,4 +51,4 @@ class MigrationSettings(NotificationsDatabaseSettings, UsersDatabaseSettings, Te
 
 
 class PruneSettings(NotificationsDatabaseSettings, RetentionSettings):
-    """The database of `angarium prune`, and the periods that it takes where none is given."""
+    """The database of `angarium prune`, and its default retention periods."""

@@ -1,4 +1,4 @@
-"""The checks that the templates service makes at a save, made without it."""
+"""Local template checks: the same ones the templates service runs when a version is saved."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ from angarium.services.templates.drafting.use_cases import sources_of
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A template that may be pushed: the request, and what the service would make of it."""
+    """A valid template: the request to send, and the version the service would create from it."""
 
     body: TemplateCreate
     source: Source
 
 
 def read_all(root: Traversable) -> tuple[Mapping[str, TemplateCreate], Sequence[FileProblem]]:
-    """The templates below `root` by code, those first that others take pieces of; and what could not be read."""
+    """Read the templates below `root`, dependencies first, with the errors of those that cannot be read."""
     found: dict[str, TemplateCreate] = {}
     problems: list[FileProblem] = []
     for folder in folders(root):
@@ -38,7 +38,7 @@ def read_all(root: Traversable) -> tuple[Mapping[str, TemplateCreate], Sequence[
 def check_all(
     bodies: Mapping[str, TemplateCreate], elsewhere: Fragments
 ) -> tuple[Mapping[str, Checked], Sequence[FileProblem]]:
-    """Each template, checked with the others and with fragments from `elsewhere`; and every fault."""
+    """Check each template against the others and the fragments in `elsewhere`. Returns them and all errors."""
     fragments = {**elsewhere, **{code: _fragment(body) for code, body in bodies.items()}}
     compiler = Compiler()
     checked: dict[str, Checked] = {}
@@ -55,7 +55,7 @@ def check_all(
 
 
 def named_elsewhere(bodies: Mapping[str, TemplateCreate]) -> Sequence[str]:
-    """The codes that templates name and that are not among them."""
+    """Codes that the templates reference but do not define."""
     named = references(source for body in bodies.values() for source in sources_of(body))
     return [code for code in named if code not in bodies]
 
@@ -66,12 +66,12 @@ def _fragment(body: TemplateCreate) -> Fragment:
 
 
 def _place(field: str, line: int | None, column: int | None) -> tuple[int | None, int | None]:
-    """A place in the file: none for a part that stands within a line of the description."""
+    """Position in the file. None for a part that is written inline in `template.yaml`."""
     return (line, column) if field.rpartition(".")[2] in FILES else (None, None)
 
 
 def _sorted(bodies: Mapping[str, TemplateCreate]) -> Iterable[str]:
-    """The codes, each behind those that it names; by name where it does not matter, and in a circle."""
+    """The codes in dependency order. Ties and cycles are sorted by name."""
     done: dict[str, None] = {}
 
     def visit(code: str, path: frozenset[str]) -> None:

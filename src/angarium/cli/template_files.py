@@ -26,9 +26,9 @@ FILES = {
     "body": "push.txt",
     "json": "webhook.json",
 }
-"""The parts that are files. The others stand in `template.yaml`."""
+"""The parts that are files. The others are fields of `template.yaml`."""
 PLAIN_CONTENT = "content.txt"
-"""A main body that is no HTML, as for an SMS."""
+"""The file of a main body that is not HTML, such as an SMS."""
 _PROPERTIES = (
     "name",
     "description",
@@ -52,7 +52,7 @@ _UNSAID: Mapping[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class FileProblem:
-    """What is wrong with a file of a template; `line` and `column` count from 1."""
+    """An error in a template file. `line` and `column` count from 1."""
 
     code: str
     file: str
@@ -75,14 +75,14 @@ class UnreadableFiles(Exception):
 
 
 def folders(root: Traversable) -> Iterator[Traversable]:
-    """The folders of `root` that hold a template, in the order of their names."""
+    """The folders below `root` that contain a template, sorted by name."""
     for folder in sorted(root.iterdir(), key=lambda entry: entry.name):
         if folder.is_dir() and folder.joinpath(DESCRIPTION).is_file():
             yield folder
 
 
 def read_template(folder: Traversable) -> TemplateCreate:
-    """The template in `folder`. Raises UnreadableFiles."""
+    """Read the template in `folder`. Raises UnreadableFiles."""
     described = _described(folder)
     translations = described.pop("translations", None) or {}
     for locale, parts in _translated(folder):
@@ -96,7 +96,10 @@ def read_template(folder: Traversable) -> TemplateCreate:
 
 
 def write_template(root: Path, view: Mapping[str, Any]) -> Path:
-    """Write a template as the API shows it below `root`, without parts that it no longer has. Returns its folder."""
+    """Write a template of the API below `root` and return its folder.
+
+    Files of parts that the template no longer has are removed.
+    """
     folder = root / str(view["code"])
     if folder.resolve().parent != root.resolve():
         message = f"{view['code']} cannot be the name of a folder"
@@ -117,7 +120,7 @@ def write_template(root: Path, view: Mapping[str, Any]) -> Path:
 
 
 def file_of(code: str, field: str) -> str:
-    """Where a field of a template stands."""
+    """The file that defines a field of a template."""
     *locale, part = field.removeprefix("translations.").split(".") if field.startswith("translations.") else [field]
     if part not in FILES:
         return f"{code}/{DESCRIPTION}"
@@ -156,7 +159,7 @@ def _translated(folder: Traversable) -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def _read(file: Traversable) -> str:
-    """A part; the one line end that closes a file is none of it."""
+    """Read a part, without the line end that closes the file."""
     return file.read_bytes().decode("utf-8", "replace").removesuffix("\n")
 
 
@@ -179,7 +182,7 @@ def _write_parts(folder: Path, parts: Mapping[str, Any]) -> None:
 
 
 def _short(parts: Mapping[str, Any]) -> dict[str, str]:
-    """The parts that stand in the description."""
+    """The parts that are fields of `template.yaml`."""
     short = [part for part in PARTS if part not in FILES]
     return {part: parts[part] for part in short if parts.get(part) is not None}
 

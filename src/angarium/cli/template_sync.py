@@ -1,4 +1,4 @@
-"""Makes what is published the same as what is in files; changes only what differs."""
+"""Publishes the templates that differ from those in files."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -25,7 +25,7 @@ _COMPARED = (
 
 
 def published(api: Api, code: str) -> Mapping[str, Any] | None:
-    """What is published under a code, as the API shows it; None: nothing. Raises CallFailed."""
+    """The published version of a code as the API returns it, None if there is none. Raises CallFailed."""
     try:
         view: Mapping[str, Any] = api.call("GET", f"{PATH}/{code}")["data"]
     except CallFailed as error:
@@ -36,7 +36,7 @@ def published(api: Api, code: str) -> Mapping[str, Any] | None:
 
 
 def all_published(api: Api) -> Iterator[Mapping[str, Any]]:
-    """Everything that is published, in the order of the codes. Raises CallFailed."""
+    """All published templates, sorted by code. Raises CallFailed."""
     cursor = None
     while True:
         answer = api.call("GET", PATH, query={"limit": _PAGE, "cursor": cursor})
@@ -47,7 +47,7 @@ def all_published(api: Api) -> Iterator[Mapping[str, Any]]:
 
 
 def fetch_fragments(api: Api, codes: Iterable[str]) -> dict[str, Fragment]:
-    """Those of `codes` that are published, and what they take pieces of themselves. Raises CallFailed."""
+    """The published templates among `codes`, with the layouts and partials they use. Raises CallFailed."""
     found: dict[str, Fragment] = {}
     wanted = list(codes)
     while wanted:
@@ -97,7 +97,7 @@ def _same(view: Mapping[str, Any], source: Source, versions: Mapping[str, int]) 
 
 
 def _parts(view: Mapping[str, Any]) -> dict[str, str]:
-    """The parts of the default language."""
+    """Parts of the default language."""
     from angarium.contracts.templates import PARTS
 
     return {part: view[part] for part in PARTS if view.get(part) is not None}

@@ -53,7 +53,7 @@ def import_(file: Path, /, *, upsert: bool = False, as_json: AsJson = False) -> 
 
 
 def _watch(api: Api, report: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The report once the import has ended; meanwhile a bar on standard error."""
+    """Wait for the import and return its report. Shows a progress bar on standard error."""
     columns = (TextColumn("Importing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as progress:
         bar = progress.add_task("import", total=report["total"])

@@ -25,7 +25,7 @@ _UNSENT = frozenset({"pending", "sending", "retrying"})
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a system runs. `smtp_port` is the mailbox's own, None without one."""
+    """Where a system runs. `smtp_port` is the mailbox's SMTP port, None without a mailbox."""
 
     address: str
     mailbox: bool
@@ -33,7 +33,7 @@ class Place:
 
 
 async def welcome(place: Place, api_key: str | None, *, send: bool) -> None:
-    """Print the banner; with `send`, first make the template `welcome` and send it once to the mailbox."""
+    """Print the banner. With `send`, first create the template `welcome` and send it once to the mailbox."""
     sent = send and api_key is not None and await _first_notification(place.address, api_key)
     _say("\n".join(["", *_banner(place, api_key, sent=sent, curl_too=send), ""]))
 
@@ -69,7 +69,7 @@ def _banner(place: Place, api_key: str | None, *, sent: bool, curl_too: bool) ->
 
 
 async def _first_notification(address: str, api_key: str) -> bool:
-    """Whether a first notification is accepted now. False when it was sent at an earlier start, or cannot be."""
+    """Whether the first notification was accepted. False if an earlier start sent it, or on failure."""
     headers = {"X-API-Key": api_key}
     try:
         async with httpx2.AsyncClient(base_url=address, headers=headers, timeout=10, trust_env=False) as client:

@@ -29,7 +29,7 @@ class BulkRefusal(BaseModel):
 
 
 class BulkResult(BaseModel):
-    """What became of one item of a bulk: `notification_id` and `status`, or `error`."""
+    """Result of one item of a bulk: `notification_id` and `status`, or `error`."""
 
     index: int
     request_id: str | None = None

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class CrashPoint(StrEnum):
-    """The moments between which a crash makes a difference, in the order of a notification's life."""
+    """The points at which a crash has distinct effects, in the order of a notification's life."""
 
     BEFORE_ACCEPT = "before_accept"  # checked, nothing written
     AFTER_ACCEPT = "after_accept"  # the row is durable, the client has no answer, nothing is published

@@ -1,4 +1,4 @@
-"""The bodies of the dead letters' API."""
+"""Bodies of the dead-letter API."""
 
 from typing import Annotated, Self
 from uuid import UUID
@@ -11,7 +11,7 @@ from angarium.contracts.statuses import Channel
 
 
 class DeadLetterView(BaseModel):
-    """One notification that ended `failed`, or a message that could not be one (`payload`)."""
+    """A notification that ended `failed`, or a message that matches no notification (`payload`)."""
 
     id: UUID
     notification_id: UUID | None
@@ -35,7 +35,7 @@ class DeadLetterGroup(BaseModel):
 
 
 class DeadLetterFilter(Body):
-    """Which dead letters are meant; nothing set means all."""
+    """Filter of dead letters. Without any field it matches all of them."""
 
     channel: Channel | None = None
     reason: Text | None = None
@@ -44,12 +44,12 @@ class DeadLetterFilter(Body):
 
     @property
     def empty(self) -> bool:
-        """Whether it lets everything through."""
+        """Whether the filter matches everything."""
         return all(value is None for value in self.__dict__.values())
 
 
 class ReplayRequest(Body):
-    """`POST /api/v1/dead-letters/replay`: those that a filter finds, or all by `{"all": true}`."""
+    """`POST /api/v1/dead-letters/replay`: replay the dead letters that match, or all with `{"all": true}`."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -76,7 +76,7 @@ class ReplayRequest(Body):
 
 
 class ReplayResult(BaseModel):
-    """How many letters matched, and how many are on their way again."""
+    """How many dead letters matched, and how many were requeued."""
 
     matched: int
     replayed: int

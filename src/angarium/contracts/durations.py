@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 from angarium.contracts.fields import LATEST
 
 SHORTEST_RETRY = timedelta(milliseconds=10)
-"""Without any wait, retries would only add load to a provider that is overloaded."""
+"""The shortest delay. Retries without one would add load to an overloaded provider."""
 LONGEST_RETRY = timedelta(hours=24)
 MOST_RETRIES = 20
 _DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)(ms|s|m|h|d)")
@@ -33,7 +33,7 @@ def parse_duration(value: object) -> timedelta:
 
 
 def check_retry_delay(delay: timedelta) -> timedelta:
-    """`delay`, if it may lie between two attempts. Raises ValueError."""
+    """Check a delay between two attempts and return it. Raises ValueError."""
     if not SHORTEST_RETRY <= delay <= LONGEST_RETRY:
         message = "a retry delay must lie between 10ms and 24h"
         raise ValueError(message)
@@ -41,7 +41,7 @@ def check_retry_delay(delay: timedelta) -> timedelta:
 
 
 def check_retry_delays(delays: Sequence[timedelta]) -> Sequence[timedelta]:
-    """`delays`, if they make a retry schedule. Raises ValueError."""
+    """Check a retry schedule and return it. Raises ValueError."""
     if len(delays) > MOST_RETRIES:
         message = f"must have at most {MOST_RETRIES} retry delays"
         raise ValueError(message)
@@ -51,12 +51,12 @@ def check_retry_delays(delays: Sequence[timedelta]) -> Sequence[timedelta]:
 
 
 def stored_retry_delays(delays: Iterable[str]) -> Sequence[timedelta]:
-    """The retry schedule of a stored template, which an older version may have accepted: brought within the bounds."""
+    """Clamp the retry schedule of a stored template, which an older release may have accepted."""
     return [_nearest(delay) for delay in delays][:MOST_RETRIES]
 
 
 def later(moment: datetime, wait: timedelta) -> datetime:
-    """`moment` after `wait`, however long that is; at most `LATEST`."""
+    """`moment` plus `wait`, at most `LATEST`. Never overflows."""
     try:
         return min(moment + wait, LATEST)
     except OverflowError:

@@ -1,4 +1,4 @@
-"""The one shape of every JSON answer."""
+"""The envelope of every JSON response."""
 
 import operator
 from collections.abc import Sequence
@@ -61,7 +61,7 @@ class ErrorDetail(BaseModel):
 
 
 class ErrorBody(BaseModel):
-    """What went wrong, for a program and for a person. `message` is the envelope's."""
+    """The error of an envelope, for programs. The text for people is the envelope's `message`."""
 
     code: str
     message: str

@@ -1,4 +1,4 @@
-"""Every error that Angarium raises on purpose, and what a caller is told.
+"""Every error that Angarium raises on purpose, and its HTTP status and code.
 
     AngariumError
     ├── Rejected              the request is refused; becomes an error envelope

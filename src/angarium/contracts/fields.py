@@ -42,7 +42,7 @@ class Body(BaseModel):
 
 
 def field_error(field: str, message: str) -> PydanticCustomError:
-    """An error of a whole body that still names the field to mend, relative to that body."""
+    """A validation error of a whole body that names the field to correct, relative to that body."""
     return PydanticCustomError("field_error", "{message}", {"field": field, "message": message})
 
 
@@ -65,12 +65,12 @@ def renamed(content: Any, names: Mapping[str, str]) -> Any:
 
 
 def rfc3339(moment: datetime) -> str:
-    """`moment` in UTC with `Z` (RFC 3339), microseconds only where there are any."""
+    """Format `moment` in UTC with `Z` (RFC 3339). Microseconds are written only if they are not zero."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def storable(value: dict[str, Any]) -> dict[str, Any]:
-    """`value`, if every database can keep it as JSON: no NUL and no lone surrogate. Raises ValueError."""
+    """Check that every database can store `value` as JSON: no NUL, no lone surrogate. Raises ValueError."""
     _encode(value)
     return value
 
@@ -131,11 +131,11 @@ TemplateCode = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_.-]{1,100}$")
 Category = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 RequestId = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00]*$")]
 StrictCount = Annotated[int, Field(strict=True)]
-"""A whole number that is written as one."""
+"""An integer that is written as one: no string, no fraction."""
 HIGHEST_VERSION = 2_147_483_647
-"""Of a template: what an INTEGER column takes."""
+"""The highest template version: the maximum of an INTEGER column."""
 EMAIL_FORMAT = Field(json_schema_extra={"format": "email"})
 URL_FORMAT = Field(json_schema_extra={"format": "uri"})
 """How a documented text is to be read (JSON Schema, Validation §7.3)."""
 Flag = Annotated[bool, Field(strict=True)]
-"""`true` or `false`, nothing that resembles them."""
+"""`true` or `false`. Numbers and strings are rejected."""

@@ -1,4 +1,4 @@
-"""API keys, and how another service asks who is behind one."""
+"""API keys, and how other services verify them."""
 
 from typing import Annotated, Literal, Self
 from uuid import UUID
@@ -35,7 +35,7 @@ class KeyCreate(Body):
 
 
 class KeyView(BaseModel):
-    """`GET /api/v1/keys`: all that is known of a key but the key."""
+    """`GET /api/v1/keys`: a key without its secret."""
 
     key_id: UUID
     name: str
@@ -49,13 +49,13 @@ class KeyView(BaseModel):
 
 
 class KeyCreated(KeyView):
-    """The only answer that ever shows the key."""
+    """A new key. No other response contains its secret."""
 
     key: str = Field(repr=False)
 
 
 class VerifyRequest(Body):
-    """`POST /internal/v1/verify` (service token only): who is behind this key or token?"""
+    """`POST /internal/v1/verify` (service token only): identify the caller of a key or token."""
 
     api_key: Annotated[str, StringConstraints(min_length=1, max_length=512)] | None = Field(default=None, repr=False)
     bearer: Annotated[str, StringConstraints(min_length=1, max_length=16_384)] | None = Field(default=None, repr=False)
@@ -68,7 +68,7 @@ class VerifyRequest(Body):
 
 
 class VerifyAnswer(BaseModel):
-    """The caller behind a good key or token; a bad one is a 401."""
+    """The caller that a valid key or token identifies. An invalid one is answered with 401."""
 
     tenant: str
     name: str

@@ -1,4 +1,4 @@
-"""What the built-in mailbox catches and shows."""
+"""Messages of the built-in mailbox."""
 
 from uuid import UUID
 

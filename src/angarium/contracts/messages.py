@@ -31,17 +31,17 @@ def urgent_queue(channel: Channel) -> str:
 
 
 def light_queue(channel: Channel) -> str:
-    """The lane of a channel for those who have few messages while others have many."""
+    """The light queue of a channel: for tenants with little work while another has a backlog."""
     return f"{channel}.light.queue"
 
 
 def light_key(channel: Channel) -> str:
-    """The key of the light lane on `notifications.direct`."""
+    """Routing key of the light lane on `notifications.direct`."""
     return f"{channel}.light"
 
 
 def routing_key(channel: Channel, priority: int) -> str:
-    """The key of a notification on `notifications.direct`: its channel, or the channel's urgent lane."""
+    """Routing key of a notification on `notifications.direct`: its channel, or the channel's urgent lane."""
     return f"{channel}.urgent" if priority >= URGENT_PRIORITY else str(channel)
 
 
@@ -69,7 +69,7 @@ class QueueMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Fals
 
 
 class FailedMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """What `failed.queue` holds: a pointer to the dead letter and enough for a person to see why."""
+    """A message of `failed.queue`: a pointer to the dead letter, and the reason in words."""
 
     id: str
     notification_id: str | None
@@ -86,9 +86,9 @@ class FailedMessage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StatusEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What `notifications.events` is told of a change of status, under the key `{channel}.{status}`.
+    """A status event of `notifications.events`, with the routing key `{channel}.{status}`.
 
-    At least once, and in no promised order: `occurred_at` (RFC 3339) says when it was.
+    Published at least once, in no guaranteed order. `occurred_at` (RFC 3339) is the time of the change.
     """
 
     notification_id: str

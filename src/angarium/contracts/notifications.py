@@ -35,7 +35,7 @@ from angarium.contracts.statuses import ADDRESS_FIELD, ADDRESS_NAMES, Channel, D
 
 BULK_LIMIT = 1000
 URGENT_PRIORITY = 8
-"""From this priority on a notification travels in the urgent lane."""
+"""The lowest priority that uses the urgent lane."""
 DEFAULT_PRIORITY = 5
 
 _CHANNELS = tuple(Channel)
@@ -64,7 +64,7 @@ class Recipient(Body):
         return self
 
     def address(self, channel: Channel) -> str | None:
-        """The address by which `channel` reaches this recipient."""
+        """This recipient's address for `channel`."""
         address: str | None = getattr(self, ADDRESS_FIELD[channel])
         return address
 
@@ -134,12 +134,12 @@ class NotificationRequest(Body):
 
     @property
     def owner(self) -> str | None:
-        """Whose the notification is, as the record keeps it."""
+        """The owner of the notification as it is stored."""
         return None if self.user_id is None else str(self.user_id)
 
     @property
     def callback_target(self) -> str | None:
-        """`callback_url` as the record keeps it."""
+        """`callback_url` as it is stored."""
         return self.callback_url
 
     @classmethod
@@ -254,7 +254,7 @@ class NotificationView(BaseModel):
 
 
 class Decision(BaseModel):
-    """One check that a notification went through: its result in a word, and in words."""
+    """One check of a notification: its result as a code and as a sentence."""
 
     check: str
     result: str
@@ -262,14 +262,14 @@ class Decision(BaseModel):
 
 
 class Why(BaseModel):
-    """`GET /api/v1/notifications/{id}/why`: why it stands where it does, in plain words."""
+    """`GET /api/v1/notifications/{id}/why`: the reason for the current status, in plain words."""
 
     summary: str
     decisions: list[Decision]
 
 
 class ResolveRequest(Body):
-    """`POST /api/v1/notifications/{id}/resolve`: an operator's word on an unknown outcome."""
+    """`POST /api/v1/notifications/{id}/resolve`: an operator states an unknown outcome."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"as": "retry"}]})
 

@@ -38,7 +38,7 @@ def given_user_fields(value: object) -> object:
 
 
 def unwrapped_preferences(value: object) -> object:
-    """The preferences of a body, which may hold them as they are or in a member `preferences`."""
+    """The preferences of a body: the body itself, or its member `preferences`."""
     fields = without_read_only(value)
     if isinstance(fields, Mapping) and fields.keys() == {"preferences"}:
         return fields["preferences"]
@@ -53,7 +53,7 @@ class QuietHoursBody(Body):
 
 
 class SwitchesBody(Body):
-    """A category's switches in a request; one that is not named stays."""
+    """A category's switches in a request. Switches that are not named do not change."""
 
     email: Flag | None = None
     push: Flag | None = None

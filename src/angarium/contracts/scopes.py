@@ -19,6 +19,6 @@ class Scope(StrEnum):
 
 
 def known_scopes(words: Iterable[str]) -> frozenset[Scope]:
-    """The scopes among `words`; a word that is none grants nothing."""
+    """The scopes among `words`. Unknown words are ignored."""
     known = {scope.value: scope for scope in Scope}
     return frozenset(known[word] for word in words if word in known)

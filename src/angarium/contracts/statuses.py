@@ -1,4 +1,4 @@
-"""The states of a notification and the one table that says which change is allowed."""
+"""The states of a notification and the table of allowed transitions."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -20,11 +20,11 @@ ADDRESS_FIELD: Mapping[Channel, str] = MappingProxyType(
 )
 """The field of a recipient, and of a user, that holds a channel's address."""
 ADDRESS_NAMES = f"{', '.join(tuple(ADDRESS_FIELD.values())[:-1])} or {tuple(ADDRESS_FIELD.values())[-1]}"
-"""Those fields in words, for messages."""
+"""The names of those fields in error messages."""
 
 
 class Status(StrEnum):
-    """Where a notification stands. Each comment says what leads on from there."""
+    """The state of a notification. Each comment names the transitions that leave it."""
 
     SCHEDULED = "scheduled"  # waits for its time → pending
     PENDING = "pending"  # accepted and durable, waits for a worker → sending
@@ -48,7 +48,7 @@ class DeliveryStatus(StrEnum):
 
 
 class DeliveryPolicy(StrEnum):
-    """What happens to a send whose answer was lost in a crash."""
+    """What to do with a send whose result was lost in a crash."""
 
     AT_LEAST_ONCE = "at_least_once"  # sent again
     AT_MOST_ONCE = "at_most_once"  # → unknown
@@ -83,10 +83,10 @@ TRANSITIONS: Mapping[Status, frozenset[Status]] = MappingProxyType(
         _S.EXPIRED: frozenset(),
     }
 )
-"""The only judge of a change: `old → {allowed new}`. Every UPDATE is conditional on it."""
+"""Allowed transitions: `old → {new, …}`. Every UPDATE of a status is conditional on them."""
 
 UNFINISHED = frozenset({_S.SCHEDULED, _S.PENDING, _S.SENDING, _S.RETRYING})
-"""States that the system itself must still move on."""
+"""States that the system has yet to leave by itself."""
 
 
 def may_become(old: Status, new: Status) -> bool:

@@ -109,7 +109,7 @@ class TemplateCreate(TemplateVersionCreate):
 
 
 class VariableView(BaseModel):
-    """A variable of a template; `type` where the uses of it tell."""
+    """A variable of a template. `type` is set if its uses determine one."""
 
     name: str
     type: Literal["string", "number", "bool", "list", "object"] | None
@@ -190,7 +190,7 @@ class CompiledTemplate(BaseModel):
     channel_variables: dict[Channel, list[str]] | None = None
     """Those of `required_variables` that each channel needs; None: every channel needs them all."""
     raw_html: bool = False
-    """Its variables are HTML already, and are not escaped: for a built-in template alone, never for a stored one."""
+    """Whether variables are HTML and not escaped. True for built-in templates only, never for stored ones."""
 
     def serves(self, channel: Channel) -> bool:
         """Whether there is something to send by `channel`."""
@@ -221,7 +221,7 @@ def _value(variables: Mapping[str, Any], name: str) -> Any:
 
 
 class PublishedPointer(BaseModel):
-    """Which version of a code is published now. The only thing of a template that changes."""
+    """The currently published version of a code: the only mutable field of a template."""
 
     code: str
     version: int

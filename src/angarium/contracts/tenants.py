@@ -29,7 +29,7 @@ class TenantView(BaseModel):
 
 
 class TenantCreated(TenantView):
-    """A new tenant with its first key, which may do all within it. The only answer that ever shows the key."""
+    """A new tenant with its first key, which has all scopes. No other response contains the key's secret."""
 
     key_id: UUID
     key: str = Field(repr=False)

@@ -43,13 +43,13 @@ class TokenIssued(BaseModel):
 
 
 class PasswordCheck(Body):
-    """`POST /internal/v1/login` (service token only): whose email and password are these?"""
+    """`POST /internal/v1/login` (service token only): identify a user by email and password."""
 
     email: Email = Field(repr=False)
     password: Password = Field(repr=False)
 
 
 class PasswordChecked(BaseModel):
-    """The user; wrong ones are a 401, too many wrong ones a 429."""
+    """The user. Wrong credentials are answered with 401, too many of them with 429."""
 
     user_id: UUID

@@ -28,14 +28,14 @@ Token = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
 
 
 class QuietHours(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """When not to disturb (`HH:MM`), in the user's timezone; may pass midnight."""
+    """Quiet hours (`HH:MM`) in the user's time zone. They may span midnight."""
 
     start: str
     end: str
 
 
 class ChannelSwitches(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """Channels on or off within a category; one that is not named follows the channel."""
+    """Channel switches of a category. A channel that is not named uses the user's switch for it."""
 
     email: Flag | None = None
     push: Flag | None = None
@@ -230,7 +230,7 @@ class ContactQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit
 
 
 class ContactAnswer(msgspec.Struct, frozen=True, gc=False):
-    """The contacts that exist, in no order; an id that is missing is no user of this tenant."""
+    """Current contacts, in no particular order. Ids without a user in this tenant are omitted."""
 
     contacts: Sequence[Contact]
 
@@ -273,7 +273,7 @@ class ContactVersions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, g
 
 
 class ImportFault(BaseModel):
-    """What is wrong with one row of an import."""
+    """The error of one row of an import."""
 
     line: int
     field: str
@@ -281,7 +281,7 @@ class ImportFault(BaseModel):
 
 
 class ImportView(BaseModel):
-    """`GET /users/imports/{import_id}`: how far it is; `errors` are the first 1,000."""
+    """`GET /users/imports/{import_id}`: progress of an import. `errors` holds the first 1,000."""
 
     import_id: UUID
     status: Literal["running", "finished", "interrupted"]

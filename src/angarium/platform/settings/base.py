@@ -1,6 +1,6 @@
-"""The base of every process's settings.
+"""The base class of all settings.
 
-Of the sources the first that names a setting wins: arguments, environment, `.env`, a TOML file, defaults.
+Sources in order of precedence: arguments, environment, `.env`, TOML file, defaults.
 """
 
 import os
@@ -35,7 +35,7 @@ Environment = Literal["development", "test", "production"]
 
 
 class Settings(BaseSettings):
-    """Frozen. A process ignores the settings of other processes, and refuses names that no process knows.
+    """Immutable settings. Settings of other processes are ignored; unknown names are rejected.
 
     Known are the settings of every group that is imported when `load` is called.
     """
@@ -65,12 +65,12 @@ class Settings(BaseSettings):
         return self.env == "production"
 
     def uses_data_dir(self) -> bool:
-        """Whether this process writes to `DATA_DIR`: by default, where a database is a file in it. Groups add to it."""
+        """Whether this process writes to `DATA_DIR`: if a database is a file there. Groups may add reasons."""
         fields = type(self).model_fields.keys() - self.model_fields_set
         return any(name.endswith("_database_url") and getattr(self, name) is not None for name in fields)
 
     def refuse_unsafe(self) -> None:
-        """Raise SettingsError for values that production forbids or that don't fit together. Groups add rules."""
+        """Raise SettingsError for values that production forbids or that contradict each other. Groups add rules."""
         if self.production and self.crash_at:
             raise wrong("crash_at", f"a crash point {NOT_IN_PRODUCTION}")
 
@@ -109,7 +109,7 @@ class Settings(BaseSettings):
 
 
 def known_fields() -> Mapping[str, FieldInfo]:
-    """The settings of every process, by name: those of `Settings` and of the groups derived from it so far."""
+    """All settings by name: the fields of `Settings` and of its subclasses that are imported so far."""
     fields: dict[str, FieldInfo] = {}
     pending: list[type[Settings]] = [Settings]
     while pending:

@@ -1,8 +1,6 @@
-"""The settings of the platform's adapters, in groups; a process takes the groups it needs.
+"""Settings of the platform's adapters, in groups. A part of the product has its own group in its `settings.py`.
 
-What a part of the product reads is a group of its own, in that part's `settings.py`.
-
-Each group says what it refuses in production.
+A process combines the groups it needs. Each group rejects the values that production forbids.
 """
 
 from pathlib import Path
@@ -21,7 +19,7 @@ from angarium.platform.settings.values import (
 )
 
 Port = Annotated[int, Field(ge=0, le=65535)]
-"""A TCP port; 0: any that is free."""
+"""A TCP port. 0 selects any free port."""
 DEFAULT_RATE_LIMIT = "20000/second"
 
 
@@ -33,7 +31,7 @@ def require_http(field: str, url: str) -> None:
 
 
 class ProcessSettings(Settings):
-    """What every process has. A service overrides the default of `port`."""
+    """Settings of every process. A service overrides the default of `port`."""
 
     host: str = "127.0.0.1"
     port: Port = 8000
@@ -47,11 +45,11 @@ class ProcessSettings(Settings):
 
     @property
     def fast(self) -> bool:
-        """Whether the fast forms of docs/fast-paths.md are taken; their plain forms otherwise."""
+        """Whether the fast paths of docs/fast-paths.md are used instead of their plain forms."""
         return self.fast_paths == "on"
 
     def address(self, port: int) -> str:
-        """The URL of this process on this machine, when it listens on `port`."""
+        """URL of this process on this machine if it listens on `port`."""
         scheme = "http" if self.tls_cert is None else "https"
         local = self.host in {"127.0.0.1", "0.0.0.0", "::", "::1"}  # noqa: S104 - compared, not bound
         host = "localhost" if local else f"[{self.host}]" if ":" in self.host else self.host
@@ -104,13 +102,13 @@ class ServiceTokenSettings(ProcessSettings):
 
 
 class DatabaseSettings(ProcessSettings):
-    """What every process with a database has."""
+    """Settings of every process with a database."""
 
     database_pool: Annotated[int, Field(ge=1, le=1000)] = 10
 
 
 class RateLimitSettings(Settings):
-    """How often a key without a limit of its own may ask."""
+    """Rate limit of keys that have no limit of their own."""
 
     rate_limit: RateLimitField = RateLimit.parse(DEFAULT_RATE_LIMIT)
 
@@ -137,13 +135,16 @@ class AuthSettings(RateLimitSettings):
 
 
 class EndpointSettings(Settings):
-    """URLs that others chose. `callback_allow`: address ranges exempt from the guard against private addresses."""
+    """Requests to URLs that clients supply.
+
+    `callback_allow` lists address ranges that are exempt from the guard against private addresses.
+    """
 
     callback_allow: Networks = ()
 
 
 class CallbackSettings(EndpointSettings):
-    """What is posted to URLs that others chose, and what it is signed with."""
+    """Status callbacks and webhooks: requests to URLs that clients supply, and their signing secret."""
 
     callback_secret: SecretStr | None = None
 

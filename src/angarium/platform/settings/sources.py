@@ -34,7 +34,7 @@ _ADDRESS = re.compile(r"(?:tcp|udp|sctp)://")
 
 
 class EntriesSource(PydanticBaseSettingsSource):
-    """One source of pydantic's, over entries that are read already."""
+    """A pydantic settings source over entries that have been read already."""
 
     def __init__(self, settings_cls: type[BaseSettings], entries: Entries) -> None:
         super().__init__(settings_cls)
@@ -118,12 +118,12 @@ def refuse_unknown(entries: Entries, fields: Mapping[str, FieldInfo], *, where: 
 
 
 def holds_secret(field: FieldInfo) -> bool:
-    """Whether the value may hold a secret: a `SecretStr`, or what is hidden from `repr`."""
+    """Whether the field may hold a secret: a `SecretStr`, or a field hidden from `repr`."""
     return not field.repr or SecretStr in (field.annotation, *get_args(field.annotation))
 
 
 def with_files(entries: Entries, secrets: Collection[str]) -> Entries:
-    """`entries` with the content of the file that `NAME_FILE` names as the value of NAME. Raises SettingsError."""
+    """Replace each `NAME_FILE` in `entries` with NAME, set to that file's content. Raises SettingsError."""
     found = dict(entries)
     for name in secrets:
         path = entries.get(f"{name}{_FILE}")

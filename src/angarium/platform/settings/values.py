@@ -37,17 +37,17 @@ def split_list(value: object) -> tuple[Any, ...]:
 
 
 def parse_durations(value: object) -> tuple[timedelta, ...]:
-    """Durations by comma. Raises ValueError."""
+    """Parse comma-separated durations. Raises ValueError."""
     return tuple(parse_duration(item) for item in split_list(value))
 
 
 def parse_retry_delays(value: object) -> tuple[timedelta, ...]:
-    """The waits between attempts by comma. Raises ValueError."""
+    """Parse comma-separated delays between attempts. Raises ValueError."""
     return tuple(check_retry_delays(parse_durations(value)))
 
 
 def parse_networks(value: object) -> tuple[Network, ...]:
-    """Address ranges by comma, `127.0.0.0/8,::1/128`. Raises ValueError."""
+    """Parse comma-separated address ranges, such as `127.0.0.0/8,::1/128`. Raises ValueError."""
     try:
         return tuple(ip_network(str(item)) for item in split_list(value))
     except ValueError:
@@ -57,7 +57,7 @@ def parse_networks(value: object) -> tuple[Network, ...]:
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """At most `count` in every window of `period`."""
+    """At most `count` events in every window of `period`."""
 
     count: int
     period: timedelta
@@ -81,7 +81,7 @@ class RateLimit:
 
 
 def parse_rate_limit(value: object) -> RateLimit | None:
-    """As `RateLimit.parse`, for a setting that may be parsed already. Raises ValueError."""
+    """Like `RateLimit.parse`, but also accepts a parsed value. Raises ValueError."""
     return value if value is None or isinstance(value, RateLimit) else RateLimit.parse(str(value))
 
 
@@ -208,7 +208,7 @@ def is_private_origin(url: str) -> bool:
 
 
 def parse_provider_urls(value: object) -> tuple[ProviderUrl, ...]:
-    """Provider URLs by comma, in order of preference. Raises ValueError."""
+    """Parse comma-separated provider URLs, in order of preference. Raises ValueError."""
     return tuple(item if isinstance(item, ProviderUrl) else ProviderUrl.parse(str(item)) for item in split_list(value))
 
 
@@ -228,7 +228,7 @@ Duration = Annotated[timedelta, NoDecode, BeforeValidator(parse_duration)]
 Period = Annotated[timedelta | None, NoDecode, BeforeValidator(parse_period)]
 """A length of time, `90d`, or `off` (None)."""
 RetryDelayList = Annotated[tuple[timedelta, ...], NoDecode, BeforeValidator(parse_retry_delays)]
-"""The waits between attempts, by comma: 10 ms to 24 h each, at most 20."""
+"""Comma-separated delays between attempts: at most 20, each 10 ms to 24 h."""
 RateLimitField = Annotated[RateLimit | None, NoDecode, BeforeValidator(parse_rate_limit)]
 """`20000/second`, or `off` (None)."""
 ProviderUrls = Annotated[tuple[ProviderUrl, ...], NoDecode, BeforeValidator(parse_provider_urls)]

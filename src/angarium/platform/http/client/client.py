@@ -43,7 +43,7 @@ PAGE_HEADERS = (
 )
 """What protects a page that a service made, and goes back with it."""
 _TARGET = "%/?:@!$&'()*+,;=[]"
-"""What stands for itself in a path and query (RFC 3986 §3); what was encoded before stays as it is."""
+"""Characters that a path and query may contain unencoded (RFC 3986 §3), and `%`: encoded input is left as it is."""
 
 
 class ServiceDown(Transient):
@@ -52,7 +52,7 @@ class ServiceDown(Transient):
 
 @dataclass(frozen=True, slots=True)
 class Forwarded:
-    """A service's answer, to be passed back as it is; header names in lower case."""
+    """A service's response, to be returned unchanged. Header names are in lower case."""
 
     status: int
     headers: Mapping[str, str]

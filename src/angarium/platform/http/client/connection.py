@@ -15,7 +15,7 @@ _LONGEST_HEAD = 64 * 1024
 
 
 class Connection(asyncio.Protocol):
-    """Carries one exchange at a time. After anything that is not exactly its answer it is not `free` any more.
+    """Carries one exchange at a time. After any unexpected byte the connection is not `free` again.
 
     `most_read`: an answer's body is cut at this many bytes, and the connection is then not used again.
     """
@@ -33,7 +33,7 @@ class Connection(asyncio.Protocol):
 
     @property
     def free(self) -> bool:
-        """Whether the next request can go over it."""
+        """Whether the next request may use this connection."""
         transport = self._transport
         return (
             self._lasts
@@ -82,7 +82,7 @@ class Connection(asyncio.Protocol):
             self._transport.write(part)
 
     def close(self) -> None:
-        """At once; what is awaited never comes."""
+        """Close immediately. A pending exchange fails."""
         if self._transport is not None:
             self._transport.abort()
 
@@ -108,7 +108,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         if self._awaited is None:
-            message = "an answer that nobody asked for"
+            message = "an answer without a request"
             raise ValueError(message)
 
     def on_header(self, name: bytes, value: bytes) -> None:

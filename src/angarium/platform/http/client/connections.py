@@ -78,7 +78,7 @@ class Connections:
             connection.close()
 
     async def _connect(self) -> Connection:
-        """To the first of the server's addresses that takes it in time."""
+        """Connect to the first of the server's addresses that accepts in time."""
         loop = asyncio.get_running_loop()
         failure: OSError | None = None
         for *_, address in await loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM):

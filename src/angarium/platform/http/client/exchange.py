@@ -1,4 +1,4 @@
-"""The port to one server: a request goes, its answer comes."""
+"""The port for HTTP exchanges with one server."""
 
 import ssl
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ import msgspec
 AT_ONCE = 200
 KEPT = 50
 KEPT_SECONDS = 30.0
-"""Less than the server keeps an idle connection, so that it is rarely the server who ends one."""
+"""Shorter than the server's idle time-out, so that the server rarely closes a connection first."""
 _SUCCESS = range(200, 300)
 
 

@@ -58,7 +58,7 @@ def refuse(error: Rejected, headers: Mapping[str, str] | None = None) -> JsonByt
 
 
 def internal_error() -> Rejected:
-    """What a caller is told of a fault of ours: nothing but that."""
+    """The message of an internal error. It reveals no details."""
     return Rejected("Internal error")
 
 

@@ -1,4 +1,4 @@
-"""The frame every REST service stands in."""
+"""The frame of every REST service."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager

@@ -11,7 +11,7 @@ from angarium.platform.http.frame.strict_json import WEIGHED_BYTES, decode_heavy
 
 DEFAULT_BODY_LIMIT = 256 * 1024
 OPEN_BODY_LIMIT = 32 * 1024
-"""Where no caller is asked for: logins, forms."""
+"""The limit for paths without authentication: logins, forms."""
 
 
 class ClientLeft(Exception):
@@ -30,7 +30,7 @@ class BodyRules:
         self._below = tuple(f"{path}/" for path in raw)
 
     def concern(self, path: str) -> bool:
-        """Whether there is a rule for `path`."""
+        """Whether `path` has a limit of its own."""
         return path in self._limits or self.is_raw(path)
 
     def limit(self, path: str, *, guarded: bool) -> int:
@@ -38,7 +38,7 @@ class BodyRules:
         return self._limits.get(path, DEFAULT_BODY_LIMIT if guarded else OPEN_BODY_LIMIT)
 
     def is_raw(self, path: str) -> bool:
-        """Whether a body may be something else than JSON."""
+        """Whether a body of `path` may be other than JSON."""
         return path in self._raw or path.startswith(self._below)
 
 
@@ -88,7 +88,7 @@ async def decode_body(body: bytes) -> Any:
 
 
 def replay(body: bytes, receive: Receive) -> Receive:
-    """`receive`, with the body that was read of it."""
+    """A `receive` that returns the body that has been read already."""
     given = False
 
     async def replayed() -> Message:

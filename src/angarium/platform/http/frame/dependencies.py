@@ -19,9 +19,9 @@ _PAGE = "The number of the page, from 1"
 _LIMIT = "How many a page has"
 _CURSOR = "`meta.next_cursor` of the page before, in place of `page`: as fast at any depth"
 CALLER_KEY = "angarium.caller"
-"""Where a request's ASGI scope keeps who called, once that is known."""
+"""Key of the ASGI scope under which the authenticated caller is stored."""
 STANDING_KEY = "angarium.standing"
-"""Where it keeps how the caller stands with its rate limit."""
+"""Key of the ASGI scope under which the caller's rate-limit state is stored."""
 QUERY_PATTERN = "query_pattern"
 """The attribute by which a dependency says which names of query parameters it reads besides those it declares."""
 PASSES_QUERY = "passes_query"
@@ -128,7 +128,7 @@ class PageQuery:
 
     @property
     def offset(self) -> int:
-        """How many things come before this page."""
+        """Number of items before this page."""
         return (self.page - 1) * self.limit
 
 

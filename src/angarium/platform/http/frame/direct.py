@@ -68,7 +68,7 @@ class DirectRoute(APIRoute):
 
     @property
     def guards(self) -> tuple[Callable[[Request], Awaitable[Caller]], ...]:
-        """Who may call, for the framework's way."""
+        """The authorization dependency of the framework's form of this route."""
 
         async def admitted(request: Request) -> Caller:
             caller = await authenticated(request)
@@ -86,7 +86,7 @@ class DirectRoute(APIRoute):
         raise NotImplementedError
 
     def get_route_handler(self) -> Handler:
-        """The framework's way to the same answer."""
+        """The handler of the framework's form of this route."""
 
         async def handle(request: Request) -> Response:
             caller = await authenticated(request)
@@ -223,7 +223,7 @@ class DirectPaths:
     async def _respond(
         self, route: DirectRoute, headers: Headers, scope: AsgiScope, receive: Receive, state: "_State"
     ) -> Response:
-        """What the head decides, then the body. Raises Rejected, Transient, ClientLeft."""
+        """Check the head, then read the body. Raises Rejected, Transient, ClientLeft."""
         caller = await admit(headers, scope, self._authenticator, self._limiter)
         route.check(caller, headers)
         if scope["query_string"] and route.path.startswith(PUBLIC):
@@ -246,7 +246,7 @@ class DirectPaths:
 
 
 class _State:
-    """Whether any of a request's body is unread."""
+    """Whether part of the request body is unread."""
 
     __slots__ = ("unread",)
 

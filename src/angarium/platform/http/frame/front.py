@@ -1,4 +1,4 @@
-"""The front line: a request is judged by its head; its body is read only for a caller who may send it."""
+"""Checks of a request's head. The body is read only for a caller who is allowed to send it."""
 
 from collections.abc import Callable, Mapping
 

@@ -85,7 +85,7 @@ def answers(ready: Callable[[], Awaitable[bool]]) -> Check:
 
 
 class _Shared:
-    """A check whose callers share what is found within a second: a proof may be a write, and pollers are many."""
+    """A check whose result is shared for one second: a check may write, and many clients poll."""
 
     def __init__(self, check: Check) -> None:
         self._check = check

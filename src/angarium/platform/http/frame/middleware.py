@@ -1,4 +1,4 @@
-"""What happens around every request, as plain ASGI: correlation, measurement, failures, the last slash."""
+"""Plain ASGI middleware of every request: correlation, metrics, errors, trailing slashes."""
 
 from collections.abc import Sequence
 from time import perf_counter
@@ -61,7 +61,7 @@ class RequestMeter:
         self._instruments: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def count(self, method: str, template: str, status: int, seconds: float) -> None:
-        """One request that was answered with `status`."""
+        """Count one request that was answered with `status`."""
         key = (method if method in METHODS else "OTHER", template, status)
         instruments = self._instruments.get(key)
         if instruments is None:
@@ -111,7 +111,7 @@ def route_template(scope: Scope) -> str:
 
 
 class FailureMiddleware:
-    """Answers what nothing else caught: a 500 without a trace, whose trace is in the log."""
+    """Answers unhandled exceptions with a 500. The traceback is logged, not returned."""
 
     def __init__(self, app: ASGIApp, *, logger: Logger) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""Every answer to a caller who is counted says how that caller stands."""
+"""Rate-limit headers of every response to a rate-limited caller."""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 

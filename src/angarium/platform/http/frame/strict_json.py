@@ -1,4 +1,4 @@
-"""What a JSON body must be before anything else reads it (RFC 8259): no NaN or Infinity, no bottomless nesting."""
+"""Strict parsing of JSON bodies (RFC 8259): no NaN or Infinity, bounded nesting."""
 
 import asyncio
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from angarium.contracts.errors import PayloadTooLarge, ValidationFailed
 
 MAX_DEPTH = 64
 WEIGHED_BYTES = 64 * 1024
-"""From here on a body is weighed before it is decoded: small values take many times their bytes in memory."""
+"""Size in bytes from which a body is counted before decoding: small values use many times their size in memory."""
 MOST_CONTAINERS = 100_000
 MOST_VALUES = 500_000
 _SLICE = 128 * 1024
@@ -33,7 +33,7 @@ def decode_json(body: bytes) -> Any:
 
 
 async def decode_heavy_json(body: bytes) -> Any:
-    """As `decode_json`, for a body over 64 KB: it is weighed first. Raises PayloadTooLarge too."""
+    """Like `decode_json`, for a body over 64 KB: its values are counted first. Raises PayloadTooLarge too."""
     await weigh_json(body)
     return decode_json(body)
 

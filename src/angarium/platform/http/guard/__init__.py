@@ -1,1 +1,1 @@
-"""The client for URLs that strangers gave."""
+"""HTTP client for URLs that clients supply."""

@@ -42,14 +42,15 @@ DENIED: Sequence[Network] = tuple(
 
 
 class AddressRefused(Exception):
-    """The host leads to an address that nobody from outside may reach through us"""
+    """The host resolves to an address that is not public"""
 
 
 def permitted(host: str, found: Iterable[str], allowed: Collection[Network], *, plain: bool) -> Sequence[Address]:
-    """The addresses that `host` was resolved to, where a request may go to all of them.
+    """The addresses of `host` that a request may go to. Raises AddressRefused.
 
-    `allowed` ranges are exempt from the list; `plain` (http): only those will do. One address that is refused refuses
-    the host, so that nobody can mix; but of `localhost`, which has two, those that are allowed. Raises AddressRefused.
+    `allowed` ranges are exempt from the list; with `plain` (http), only they are permitted. One refused address refuses
+    the host, so that a mix of public and private addresses is no way in. `localhost`, which has two addresses, is
+    permitted with those that pass.
     """
     addresses = [_address(text) for text in found]
     good = [address for address in addresses if _is_good(address, allowed, plain=plain)]

@@ -18,7 +18,8 @@ import httpx2
 from angarium.platform.http.guard.addresses import AddressRefused, Network, permitted
 
 RESOLVERS = 32
-"""Names that are resolved at once; one whose servers don't answer holds a thread for as long as the system waits."""
+"""Names that are resolved concurrently. A name whose servers do not answer blocks a thread until the system's time-out.
+"""
 _PORTS = {"http": 80, "https": 443}
 
 Trace = Callable[[str, Mapping[str, Any]], Awaitable[None]]
@@ -27,11 +28,11 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
 
 class TargetRefused(Exception):
-    """The URL may not be asked: its scheme, its form, or an address that it leads to"""
+    """The URL is not allowed: its scheme, its form, or an address that it resolves to"""
 
 
 class SystemResolver:
-    """Asks the system, in threads of its own: names that hang must not hold up what others resolve."""
+    """Resolves names with the system's resolver, in threads of its own, so that a slow name delays no other work."""
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(RESOLVERS, thread_name_prefix="resolve")
@@ -112,7 +113,7 @@ class GuardedClient:
         return [str(address) for address in addresses]
 
     async def _ask(self, asked: "_Asked", addresses: Sequence[str]) -> httpx2.Response:
-        """Ask at the first address that can be connected to."""
+        """Send the request to the first address that accepts a connection."""
         for address in addresses[:-1]:
             try:
                 return await self._ask_at(address, asked)

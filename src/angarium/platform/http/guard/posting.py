@@ -1,4 +1,4 @@
-"""One signed POST to a URL of somebody else, and what came of it."""
+"""One signed POST to a URL that a client supplied, and its result."""
 
 import asyncio
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from angarium.platform.http.waiting import parse_retry_after
 TIMEOUT = 10.0
 """Seconds for all of an attempt."""
 MOST_READ = 16 * 1024
-"""Bytes of an answer's body that are read, so that a usual endpoint is not cut off; nothing is made of them."""
+"""Bytes of a response body that are read and discarded, so that most endpoints can finish their response."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Reply:
 
 
 class SignedPosts:
-    """Signs afresh at each attempt and posts; `client` belongs to its owner."""
+    """Signs and posts each attempt. Does not close `client`."""
 
     def __init__(self, client: GuardedClient, signer: Signer, clock: Clock, *, timeout: float = TIMEOUT) -> None:
         self._client = client
@@ -97,5 +97,5 @@ def _reply(at: datetime, duration_ms: int, answer: httpx2.Response) -> Reply:
 
 
 def _words(failure: Exception) -> str:
-    """What failed, without the URL, which may hold a secret."""
+    """Describe the failure without the URL, which may hold a secret."""
     return "cannot connect" if isinstance(failure, httpx2.ConnectError | OSError) else type(failure).__name__

@@ -7,7 +7,7 @@ from datetime import datetime
 from standardwebhooks import Webhook
 
 FEWEST_BYTES = 24
-"""Of a secret, in production: what the specification asks for."""
+"""Fewest random bytes of a secret in production, as the specification requires."""
 PREFIX = "whsec_"
 
 
@@ -34,7 +34,7 @@ class Signer:
 
 
 def split_secrets(text: str) -> Sequence[str]:
-    """The secrets of a setting, by comma."""
+    """Split a comma-separated setting into secrets."""
     return [part for part in (item.strip() for item in text.split(",")) if part]
 
 

@@ -1,4 +1,4 @@
-"""The page at `/docs`: shows `/openapi.json` with our own script and style, nothing from elsewhere."""
+"""The page at `/docs`: shows `/openapi.json` and loads no third-party assets."""
 
 from collections.abc import Sequence
 from html import escape

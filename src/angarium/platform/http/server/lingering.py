@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Mapping
 
 LINGER_BYTES = 256 * 1024
-"""What is read and dropped of a body that is not wanted. After that the client is left to wait."""
+"""Bytes of a rejected body that are read and discarded before reading stops."""
 LINGER_SECONDS = 1.0
 LAST_SECONDS = 0.5
 """From when no more is read until the close: time for the client to read the answer."""
@@ -19,7 +19,7 @@ def has_body(headers: Mapping[str, str]) -> bool:
 
 
 def is_short(headers: Mapping[str, str]) -> bool:
-    """Whether the body is declared to be short enough to be dropped whole."""
+    """Whether the declared body is short enough to be discarded whole."""
     length = headers.get("content-length", "")
     return "transfer-encoding" not in headers and length.isdecimal() and int(length) <= LINGER_BYTES
 

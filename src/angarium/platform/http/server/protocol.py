@@ -135,7 +135,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
-        """What is no HTTP gets an envelope too."""
+        """Answer malformed HTTP with an envelope, too."""
         self._refuse(HTTPStatus.BAD_REQUEST, ValidationFailed(msg.rstrip(".")))
 
     def _answer_whole(self, scope: Scope, status: int, headers: Headers, body: bytes) -> bool:
@@ -158,14 +158,14 @@ class BoundedProtocol(HttpToolsProtocol):
         return True
 
     def _want_no_more(self, unwanted: bool) -> None:
-        """Whether what comes of the body is dropped, for a second at most."""
+        """Whether the rest of the body is being discarded, for at most one second."""
         if self._unwanted is not None:
             self._unwanted.cancel()
         self._dropped = 0
         self._unwanted = self.loop.call_later(LINGER_SECONDS, self._finish) if unwanted else None
 
     def _finish(self) -> None:
-        """Close; where the client may be sending still, without a reset that could overtake the answer."""
+        """Close the connection. If the client may still be sending, avoid a reset that would discard the response."""
         if self._lingering is not None or self.transport.is_closing():
             return
         if self._awaited is None and not self.pipeline and not self._deaf:
@@ -174,7 +174,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._linger()
 
     def _stop_listening(self) -> None:
-        """Read no more; what came whole before is answered, and then the connection ends."""
+        """Stop reading. Requests that arrived whole are answered, then the connection closes."""
         self._deaf = True
         self._awaited = None
         self._watch()
@@ -189,7 +189,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._lingering = Lingering(self.transport, self.loop)
 
     def _watch(self) -> None:
-        """Have the timer run for what is awaited, from when it was first awaited."""
+        """Start the timer for the part that is expected next, counted from when the wait began."""
         if self._watched == self._awaited:
             return
         if self._timer is not None:
@@ -206,7 +206,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def _check_host(self) -> None:
-        """One Host, and a good one (RFC 9112 §3.2); what is not is a 400."""
+        """Require exactly one valid Host header (RFC 9112 §3.2). Otherwise answer 400."""
         hosts = [value for name, value in self.headers if name == b"host"]
         if hosts == self._hosts:
             return
@@ -226,7 +226,7 @@ class BoundedProtocol(HttpToolsProtocol):
         return error
 
     def _refuse(self, status: HTTPStatus, error: Rejected) -> None:
-        """Answer where that cannot be taken for the answer to another request, and close."""
+        """Answer if the response cannot be mistaken for that of another request, then close."""
         if self.transport.is_closing() or self._lingering is not None or self._deaf:
             return
         if self._may_answer():

@@ -1,4 +1,4 @@
-"""Services of one process reach each other without a socket, through the same clients and the same apps."""
+"""Connects the services of one process without sockets, through the same clients and apps."""
 
 import httpx2
 from starlette.types import ASGIApp, Receive, Scope, Send

@@ -1,4 +1,4 @@
-"""TLS between services: one certificate a process, and with a client CA both sides show theirs."""
+"""TLS between services: one certificate per process, and mutual TLS with a client CA."""
 
 import ssl
 
