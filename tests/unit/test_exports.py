@@ -7,7 +7,7 @@ import pytest
 
 SURFACE = {
     "angarium": ["__version__"],
-    "angarium.embedded": ["Embedded", "EmbeddedSettings", "Started", "compose_embedded", "run_embedded"],
+    "angarium.embedded": ["Embedded", "EmbeddedSettings", "Started", "open_embedded", "run_embedded"],
 }
 """A name that leaves this table breaks its users: note it in CHANGELOG.md."""
 
