@@ -124,7 +124,7 @@ async def _listens(port: int, listening: asyncio.Event) -> None:
 
 @asynccontextmanager
 async def connected(
-    service: Apple, folder: Path, *, clock: Clock | None = None, seconds: float = 5, trusted: bool = True
+    service: Apple, folder: Path, *, clock: Clock | None = None, seconds: float = 60, trusted: bool = True
 ) -> AsyncIterator[PushProvider]:
     """The provider, over a client that trusts the test's authority."""
     keys().write(folder, "https://oauth2.googleapis.com")

@@ -435,21 +435,21 @@ def google_token_reply() -> Reply:
     [
         (
             Reply(status=400, body={"error": "invalid_grant", "error_description": "canary"}),
-            Configuration("no token: the token server answered 400 invalid_grant"),
+            Configuration("no access token: 400 invalid_grant"),
         ),
-        (Reply(status=401), Configuration("no token: the token server answered 401")),
-        (Reply(status=503), Retry("no token: the token server answered 503")),
-        (Reply(status=429), Retry("no token: the token server answered 429")),
-        (Reply(body="<html>"), Retry("no token: the token server's answer cannot be read")),
-        (Reply(cut=0), Retry("no token: the connection was lost before the answer")),
+        (Reply(status=401), Configuration("no access token: 401")),
+        (Reply(status=503), Retry("no access token: the token endpoint answered 503")),
+        (Reply(status=429), Retry("no access token: the token endpoint answered 429")),
+        (Reply(body="<html>"), Retry("no access token: the token endpoint's answer cannot be read")),
+        (Reply(cut=0), Retry("no access token: the connection was lost before the answer")),
     ],
 )
 async def test_without_a_token_nothing_is_sent(reply: Reply, expected: Outcome, tmp_path: Path) -> None:
     async with phone_api("fcm", tmp_path) as (provider, api):
         api.replies.append(reply)
         assert await provider.send(push("fcm")) == expected
+        assert await provider.send(push("fcm")) == expected, "nor asked for again at once"
         assert [call.path for call in api.calls] == ["/token"]
-        assert isinstance(await provider.send(push("fcm")), Sent), "the next one asks again"
 
 
 async def test_one_token_of_apple_serves_many_sends(tmp_path: Path) -> None:

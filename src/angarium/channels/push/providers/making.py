@@ -49,13 +49,8 @@ def factories(settings: WorkerSettings, parts: ProviderParts) -> Mapping[str, Fa
             at_one_host=share_of_a_host(settings.worker_concurrency),
         )
 
-    def google(url: ProviderUrl) -> PushApi:
-        api = fcm.from_url(url, client=apis.client, clock=clock)
-        parts.stack.push_async_callback(api.close)
-        return api
-
     return {
-        "fcm": over_http1(google),
+        "fcm": over_http1(lambda url: fcm.from_url(url, client=apis.client, clock=clock)),
         "onesignal": over_http1(lambda url: onesignal.from_url(url, clock=clock)),
         "apns": over_http2,
         "webpush": guarded,

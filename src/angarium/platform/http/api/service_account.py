@@ -2,15 +2,13 @@
 
 https://developers.google.com/identity/protocols/oauth2/service-account#httprest
 
-PyJWT signs and our own client asks. google-auth would do both, but its requests are synchronous: a thread for each
-renewal, with a client, time limits and trust of its own. Its assertion is compared with this one in a test.
+PyJWT signs, and `oauth.AccessTokens` asks. google-auth would do both, but its requests are synchronous: a thread for
+each renewal, with a client, time limits and trust of its own. Its assertion is compared with this one in a test.
 """
 
-from collections.abc import Mapping
-from http import HTTPStatus
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 import jwt
 import msgspec
@@ -18,14 +16,11 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from angarium.platform.clock import Clock
-from angarium.platform.http.api.port import AnswerLost, ApiAnswer, ApiClient, NotSent
-from angarium.platform.http.api.tokens import Granted, TokenRefused, TokenUnavailable
 from angarium.platform.settings.values import is_private_origin
 
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 LIFE = 3600
 """Seconds: of an assertion, the longest that Google takes."""
-_LONGEST_CODE = 60
 
 
 class _File(msgspec.Struct):
@@ -35,15 +30,6 @@ class _File(msgspec.Struct):
     private_key: str
     client_email: str
     token_uri: str = "https://oauth2.googleapis.com/token"  # noqa: S105 - a URL
-
-
-class _Token(msgspec.Struct):
-    access_token: str
-    expires_in: float = LIFE
-
-
-class _Refusal(msgspec.Struct):
-    error: str = ""
 
 
 class ServiceAccount:
@@ -90,36 +76,9 @@ class ServiceAccount:
             claims["sub"] = subject
         return jwt.encode(claims, self._key, algorithm="RS256", headers={"kid": self._key_id})
 
-    async def fetch(self, client: ApiClient, clock: Clock, scope: str, *, subject: str | None = None) -> Granted:
-        """A new token. Raises TokenRefused and TokenUnavailable."""
-        assertion = self.assertion(clock.now().timestamp(), scope, subject=subject)
-        form = urlencode({"grant_type": GRANT, "assertion": assertion}).encode()
-        try:
-            answer = await client.request("POST", self.token_url, headers=_HEADERS, body=form)
-        except (NotSent, AnswerLost) as error:
-            raise TokenUnavailable(f"no token: {error}") from error
-        return granted(answer)
-
-
-_HEADERS: Mapping[str, str] = {"content-type": "application/x-www-form-urlencoded", "accept": "application/json"}
-
-
-def granted(answer: ApiAnswer) -> Granted:
-    """The token in a token server's answer (RFC 6749 §5). Raises TokenRefused and TokenUnavailable."""
-    if answer.status == HTTPStatus.OK:
-        try:
-            token = msgspec.json.decode(answer.body, type=_Token)
-        except ValueError:
-            raise TokenUnavailable("no token: the token server's answer cannot be read") from None
-        return Granted(token.access_token, token.expires_in)
-    if answer.status == HTTPStatus.TOO_MANY_REQUESTS or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        raise TokenUnavailable(f"no token: the token server answered {answer.status}")
-    raise TokenRefused(f"no token: the token server answered {answer.status} {_code(answer)}".strip())
-
-
-def _code(answer: ApiAnswer) -> str:
-    try:
-        code = msgspec.json.decode(answer.body, type=_Refusal).error
-    except ValueError:
-        return ""
-    return code if code.isascii() and code.replace("_", "").isalpha() and len(code) <= _LONGEST_CODE else ""
+    def form(self, clock: Clock, scope: str, *, subject: str | None = None) -> Callable[[], Mapping[str, str]]:
+        """What makes the fields of each request for a token, for `oauth.AccessTokens`."""
+        return lambda: {
+            "grant_type": GRANT,
+            "assertion": self.assertion(clock.now().timestamp(), scope, subject=subject),
+        }

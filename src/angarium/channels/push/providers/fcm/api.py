@@ -17,9 +17,9 @@ from angarium.channels.push.providers.fcm.payload import body_of
 from angarium.delivery.outcome import Configuration, Retry, Sent
 from angarium.delivery.provider import Outbound
 from angarium.platform.clock import Clock
+from angarium.platform.http.api.oauth import AccessTokens, TokenRefused, TokenUnavailable
 from angarium.platform.http.api.port import ApiAnswer, ApiClient
 from angarium.platform.http.api.service_account import ServiceAccount
-from angarium.platform.http.api.tokens import CachedToken, TokenRefused, TokenUnavailable
 from angarium.platform.settings.values import ProviderUrl
 
 ORIGIN = "https://fcm.googleapis.com"
@@ -39,14 +39,14 @@ class FcmApi(PushApi):
 
     def __init__(self, account: ServiceAccount, client: ApiClient, clock: Clock, *, origin: str = ORIGIN) -> None:
         self._clock = clock
-        self._token = CachedToken(lambda: account.fetch(client, clock, SCOPE), clock)
+        self._tokens = AccessTokens(client, account.token_url, account.form(clock, SCOPE), clock)
         self._url = f"{origin}/v1/projects/{quote(account.project, safe='')}/messages:send"
 
     async def request(self, message: Outbound) -> ApiRequest:
         now = self._clock.now()
         body = body_of(push_of(message, now), message.address.value, now=now.timestamp())
         try:
-            token = await self._token.get()
+            token = await self._tokens.current()
         except TokenRefused as error:
             raise Unsendable(Configuration(str(error))) from error
         except TokenUnavailable as error:
@@ -63,15 +63,11 @@ class FcmApi(PushApi):
             name = ""
         return Sent(str(answer.status), name or None)
 
-    async def close(self) -> None:
-        """End a token request that is under way; idempotent."""
-        await self._token.close()
-
     def renewed(self, request: ApiRequest, answer: ApiAnswer) -> bool:
         """A 401 is a token that has run out or was withdrawn, but for one that names the app's own key at Apple."""
         if answer.status != _UNAUTHORIZED or _APP_KEY in TABLE.error(answer).codes:
             return False
-        self._token.drop(request.headers["authorization"].removeprefix(_BEARER))
+        self._tokens.refuse(request.headers["authorization"].removeprefix(_BEARER))
         return True
 
 
