@@ -18,7 +18,7 @@ from angarium.contracts.users import Contact, Preferences
 from angarium.delivery.composition import ChannelKit, EngineParts, build_engine
 from angarium.delivery.devices import DeadDevices
 from angarium.delivery.outcome import Outcome, Sent
-from angarium.delivery.provider import Address, ImmediatePermit, Outbound
+from angarium.delivery.provider import Address, ImmediatePermit, Outbound, Provider
 from angarium.delivery.routing import Router
 from angarium.delivery.unsubscribing import Unsubscribing
 from angarium.directory.port import DirectoryUnavailable
@@ -238,15 +238,17 @@ async def delivering(
     concurrency: int = 16,
     mandatory: frozenset[str] = frozenset(),
     unsubscribing: Unsubscribing | None = None,
-    others: Sequence[ScriptedProvider] = (),
+    others: Sequence[Provider] = (),
     through: Callable[[NotificationStore], NotificationStore] = lambda store: store,
     log: TextIO | None = None,
     channel: Channel = Channel.EMAIL,
-    first: ScriptedProvider | None = None,
+    first: Provider | None = None,
     devices: DeadDevices | None = None,
     failover_after: timedelta | None = None,
 ) -> AsyncIterator[Bench]:
     """A running engine for `channel` on SQLite and the memory broker; its providers are `first` and `others`.
+
+    `Bench.provider` is the first one, where it is a scripted one.
 
     `through`: what the engine sees of the store.
     """
@@ -256,7 +258,8 @@ async def delivering(
     await upgraded(sql, MIGRATIONS)
     store = open_store(url, pool_size=2, clock=clock)
     broker = MemoryBroker(clock)
-    provider, directory, stop = first or ScriptedProvider(), Directory(), asyncio.Event()
+    provider = first if isinstance(first, ScriptedProvider) else ScriptedProvider()
+    directory, stop = Directory(), asyncio.Event()
     parts = EngineParts(
         runtime=a_runtime(clock=clock, logger=logger),
         store=through(store),
@@ -271,7 +274,7 @@ async def delivering(
         devices=devices,
         failover_after=failover_after,
     )
-    kit = ChannelKit(channel, [provider, *others], CHANNELS[channel].addresses_of, lambda address: address)
+    kit = ChannelKit(channel, [first or provider, *others], CHANNELS[channel].addresses_of, lambda address: address)
     engine = build_engine(kit, parts, retry_delays=DELAYS, concurrency=concurrency, prefetch=64)
     await broker.declare(parts.topology)
     running = asyncio.create_task(engine.run(stop))

@@ -46,12 +46,14 @@ ROWS = (
     Row(_CLIENT, Verdict.SUPPRESS, f"{_ERRORS}/21610", codes=_codes(21610)),  # its owner has replied STOP
     # Credentials or account: wrong, not active, suspended.
     Row(_CLIENT, Verdict.CONFIGURATION, f"{_ERRORS}/20003", codes=_codes(20003, 20005, 10001, 30002)),
+    # The sender or the account cannot reach the recipient's country: others it can, so the provider is not paused.
+    Row(_CLIENT, Verdict.POLICY, f"{_ERRORS}/21408", codes=_codes(21408, 21612, 21659, 21661)),
     # The sender: not a number, not ours, cannot send SMS, unknown service, service without numbers.
     Row(
         _CLIENT,
         Verdict.CONFIGURATION,
         f"{_ERRORS}/21606",
-        codes=_codes(21212, 21603, 21606, 21659, 21660, 21661, 21701, 21703, 21705),
+        codes=_codes(21212, 21603, 21606, 21660, 21701, 21703, 21705),
     ),
     # Too many: of the account, at once, in the sender's queue, in a day.
     Row(_CLIENT, Verdict.RETRY, f"{_ERRORS}/20429", codes=_codes(20429, 21611, 30001, 63038)),

@@ -48,8 +48,10 @@ ROWS = (
     # Blocked by the account's own list, not in the list of a trial: about the pair of account and number.
     Row(_ANY, Verdict.PERMANENT, _MESSAGES, codes=_codes(1050, 1160)),
     Row(_ANY, Verdict.SUPPRESS, _MESSAGES, codes=_codes(1170)),  # not a number of a phone
-    # Account barred, out of credit, not enabled for this API, facility not allowed, signature, sender not allowed.
-    Row(_ANY, Verdict.CONFIGURATION, _MESSAGES, codes=_codes(1060, 1070, 1080, 1110, 1120, 1140)),
+    # The recipient's country does not allow this sender: others do, so the provider is not paused.
+    Row(_ANY, Verdict.POLICY, _MESSAGES, codes=_codes(1120)),
+    # Account barred, out of credit, not enabled for this API, signature, facility not allowed.
+    Row(_ANY, Verdict.CONFIGURATION, _MESSAGES, codes=_codes(1060, 1070, 1080, 1110, 1140)),
     Row(_ANY, Verdict.CONFIGURATION, _GENERIC, codes=_codes("low-balance", "unprovisioned", "account-suspended")),
     Row({402, 404}, Verdict.CONFIGURATION, _GENERIC),  # out of credit; not this API
     Row({429, 503}, Verdict.RETRY, _MESSAGES),
