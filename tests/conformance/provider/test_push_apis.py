@@ -520,3 +520,16 @@ def test_the_token_request_is_checked() -> None:
 
 def test_the_subject_of_the_tests_is_public() -> None:
     assert SUBJECT == "mailto:ops@example.com"
+
+
+async def test_without_the_extra_for_http2_apns_stops_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing() -> None:
+        raise ImportError
+
+    keys().write(tmp_path, "https://oauth2.googleapis.com")
+    monkeypatch.setattr("angarium.channels.push.providers.making.Http2Client", missing)
+    with pytest.raises(SettingsError, match=r"apns:// needs HTTP/2: pip install 'angarium\[http2\]'"):
+        async with configured(Channel.PUSH, url_of("apns", tmp_path, "https://127.0.0.1:1")):
+            pass
