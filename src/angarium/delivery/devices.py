@@ -159,9 +159,8 @@ class DeadDevices:
         """While there are too many dead ones, drop those that wait: each of them may be alive."""
         stopped = answers.too_many(now)
         if stopped:
-            for dead in [dead for dead in self._held if dead.provider == provider]:
-                self._held.remove(dead)
-                self._waiting.discard(dead.device_id)
+            self._waiting -= {dead.device_id for dead in self._held if dead.provider == provider}
+            self._held = deque((dead for dead in self._held if dead.provider != provider), CAPACITY)
         if stopped and not answers.stopped:
             self._logger.error(
                 "devices.removal_stopped",

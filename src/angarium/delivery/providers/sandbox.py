@@ -1,6 +1,6 @@
 """A provider that sends nothing and answers as its recipient's address asks, to try out what may go wrong.
 
-| email, any domain | phone | push token, or path of a URL | answer |
+| email, any domain | phone | push token, or path of a URL or of a browser's endpoint | answer |
 |---|---|---|---|
 | `bounce@` | `+15005550001` | `bounce` | refused for good, address suppressed |
 | `timeout@` | `+15005550002` | `timeout` | no answer, at every attempt |
@@ -74,9 +74,14 @@ def _word(message: Outbound) -> str:
         case Channel.SMS:
             return _PHONES.get(value, "")
         case Channel.PUSH:
-            return value.partition(":")[0]
+            return (value or _path(_endpoint(message))).partition(":")[0]
         case Channel.WEBHOOK:
             return _path(value).partition(":")[0]
+
+
+def _endpoint(message: Outbound) -> str:
+    """Of a browser's subscription, which has no token."""
+    return str((message.address.subscription or {}).get("endpoint", "")).lower()
 
 
 def _path(url: str) -> str:

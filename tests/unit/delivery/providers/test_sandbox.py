@@ -2,6 +2,7 @@ import pytest
 
 from angarium.contracts.statuses import Channel
 from angarium.delivery.outcome import Outcome, outcome_word
+from angarium.delivery.provider import Address
 from angarium.delivery.providers.sandbox import SandboxProvider
 from tests.support.outbound import outbound
 
@@ -40,3 +41,9 @@ async def test_it_fails_as_often_as_asked(word: str, times: int) -> None:
 
 async def test_a_timeout_never_ends() -> None:
     assert {outcome_word(await outcome(Channel.EMAIL, "timeout@x.test", n)) for n in range(1, 7)} == {"retry"}
+
+
+@pytest.mark.parametrize(("word", "expected"), [("bounce", "suppress"), ("fail-2:phone", "retry"), ("other", "sent")])
+async def test_a_browser_asks_by_the_path_of_its_endpoint(word: str, expected: str) -> None:
+    address = Address("", platform="webpush", subscription={"endpoint": f"https://push.example/{word}"})
+    assert outcome_word(await SandboxProvider().send(outbound(Channel.PUSH, address=address))) == expected
