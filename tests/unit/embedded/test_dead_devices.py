@@ -10,7 +10,7 @@ import pytest
 from angarium.contracts.statuses import Channel, DeliveryPolicy
 from angarium.delivery.outcome import Permanent
 from angarium.delivery.provider import Address
-from angarium.embedded.composition import EmbeddedSettings, compose_embedded
+from angarium.embedded.composition import EmbeddedSettings, open_embedded
 from angarium.notifications.model import Claimed
 from angarium.platform.telemetry.logging import make_logger
 from tests.support.wait import until
@@ -33,7 +33,7 @@ async def test_the_device_of_a_dead_token_is_removed(tmp_path: Path, monkeypatch
     settings = EmbeddedSettings.load(data_dir=tmp_path, mailbox_smtp_port=0, api_key=KEY, service_token="s" * 20)
     logger = make_logger("test", level="error", format="json", stream=io.StringIO())
     async with (
-        compose_embedded(settings, logger=logger) as system,
+        open_embedded(settings, logger=logger) as system,
         httpx2.AsyncClient(
             transport=httpx2.ASGITransport(app=system.app), base_url="http://angarium", headers={"x-api-key": KEY}
         ) as client,
