@@ -52,8 +52,8 @@ MOVES = (
     "angarium_dead_letters",
     "angarium_queue_messages",
 )
-PASSING = ("angarium_outbox_pending", "angarium_queue_oldest_age_seconds")
-"""Gauges of what is soon over; unit tests see them move."""
+PASSING = ("angarium_outbox_pending", "angarium_queue_oldest_age_seconds", "angarium_breaker_state")
+"""Gauges of what is soon over or rare; unit tests see them move, and the journey of providers."""
 
 
 async def test_every_metric_moves(system: System) -> None:
@@ -81,7 +81,6 @@ async def test_every_metric_moves(system: System) -> None:
 
     await until(moved, 15, message="every metric moves")
     assert set(PASSING) <= (await now()).keys()
-    assert "angarium_breaker_state" not in (await system.client.get(f"{system.url}/metrics")).text
 
 
 async def _exceed_a_rate(system: System) -> None:

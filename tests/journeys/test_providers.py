@@ -1,0 +1,99 @@
+"""Operators see providers and their breakers, and take a provider out and back."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.support.system import System
+from tests.support.system_verbs import Json, new_email, new_name
+from tests.support.wait import until
+
+PATH = "/api/v1/providers"
+
+
+async def provider_of(system: System, channel: str) -> Json:
+    found: list[Json] = []
+
+    async def there() -> bool:
+        answer = await system.client.get(PATH, params={"limit": 100})
+        assert answer.status_code == 200, answer.text
+        found[:] = [one for one in answer.json()["data"] if one["channel"] == channel]
+        return bool(found)
+
+    await until(there, 15, message=f"no worker of {channel} has registered its provider")
+    return found[0]
+
+
+async def set_breaker(system: System, provider_id: str, state: str) -> Json:
+    answer = await system.client.post(f"{PATH}/{provider_id}/breaker", json={"state": state})
+    assert answer.status_code == 200, answer.text
+    data: Json = answer.json()["data"]
+    return data
+
+
+@pytest.fixture
+async def email(system: System) -> AsyncIterator[Json]:
+    """The provider of mails; its breaker is left to the workers at the end."""
+    provider = await provider_of(system, "email")
+    yield provider
+    await set_breaker(system, provider["provider_id"], "auto")
+
+
+async def test_providers_are_listed_with_their_breakers(system: System, email: Json) -> None:
+    shown = {name: email[name] for name in ("name", "provider", "channel", "position", "breaker", "forced", "rate")}
+    assert shown == {
+        "name": email["provider"],
+        "provider": email["provider"],
+        "channel": "email",
+        "position": 1,
+        "breaker": "closed",
+        "forced": False,
+        "rate": None,
+    }
+    assert email["workers"] >= 1
+
+
+async def test_a_provider_that_is_taken_out_gets_nothing_until_it_is_back(system: System, email: Json) -> None:
+    template = await system.create_template()
+    opened = await set_breaker(system, email["provider_id"], "open")
+    assert (opened["breaker"], opened["forced"]) == ("open", True)
+
+    async def shown_as(level: float) -> bool:
+        return (await system.metrics(system.address(system.worker)))["angarium_breaker_state"] == level
+
+    await until(lambda: shown_as(2), 20, message="the workers did not follow")
+    made = await system.send(
+        template_code=template["code"], variables={"name": "Ada"}, recipient={"email": new_email()}
+    )
+    waiting = await system.status(made["notification_id"])
+    assert waiting["status"] in {"pending", "sending"}
+    await set_breaker(system, email["provider_id"], "auto")
+    ended = await system.wait_for(made["notification_id"], "sent", within=40)
+    assert ended["attempts"] == 1
+    await until(lambda: shown_as(0), 20, message="the breaker did not close")
+    audit = (await system.client.get("/api/v1/audit", params={"limit": 100})).json()["data"]
+    actions = [entry["action"] for entry in audit if entry["object"] == email["provider_id"]]
+    assert {"provider.breaker_open", "provider.breaker_auto"} <= set(actions)
+
+
+@pytest.mark.parametrize(("scopes", "status"), [(["providers:manage"], 200), (["notifications:send"], 403)])
+async def test_providers_need_their_scope(system: System, scopes: list[str], status: int) -> None:
+    made = await system.client.post("/api/v1/keys", json={"name": new_name("key"), "scopes": scopes})
+    key = {"X-API-Key": made.json()["data"]["key"]}
+    assert (await system.client.get(PATH, headers=key)).status_code == status
+
+
+async def test_another_tenant_does_not_see_them(system: System) -> None:
+    made = await system.client.post("/api/v1/tenants", json={"tenant": new_name("tenant")})
+    key = {"X-API-Key": made.json()["data"]["key"]}
+    answer = await system.client.get(PATH, headers=key)
+    assert answer.status_code == 403
+    assert answer.json()["error"]["code"] == "forbidden"
+
+
+async def test_wrong_calls_name_what_is_wrong(system: System, email: Json) -> None:
+    unknown = await system.client.post(f"{PATH}/00000000-0000-0000-0000-000000000000/breaker", json={"state": "open"})
+    assert (unknown.status_code, unknown.json()["error"]["code"]) == (404, "not_found")
+    wrong = await system.client.post(f"{PATH}/{email['provider_id']}/breaker", json={"state": "half_open"})
+    assert wrong.status_code == 400
+    assert wrong.json()["error"]["details"][0]["field"] == "state"
