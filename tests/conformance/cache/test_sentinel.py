@@ -110,9 +110,12 @@ async def test_a_hanging_sentinel_costs_no_call_more_than_its_time(sentinel: Red
 
 
 @pytest.mark.distributed
-async def test_more_callers_than_connections_wait_their_turn(cache: RedisCache) -> None:
+async def test_more_callers_than_connections_wait_their_turn(sentinel: RedisSentinel, logger: Logger) -> None:
+    cache = RedisCache(sentinel.url, logger=logger, timeout=10.0)
     await cache.set_many({"a": b"1"}, HOUR)
-    assert await asyncio.gather(*(cache.get_many(["a"]) for _ in range(200))) == [[b"1"]] * 200
+    found = await asyncio.gather(*(cache.get_many(["a"]) for _ in range(200)))
+    await cache.close()
+    assert found == [[b"1"]] * 200
 
 
 @pytest.mark.distributed
