@@ -1,5 +1,6 @@
 """Brings outbox messages to the broker and forgets them once it confirms."""
 
+import asyncio
 from collections.abc import Sequence
 
 from angarium.contracts.errors import Transient
@@ -15,20 +16,29 @@ _BURSTS = 50
 
 
 class OutboxPublisher:
-    """Publishes in bursts. What is not confirmed stays in the outbox, where the relay finds it."""
+    """Publishes in bursts. What is not confirmed stays in the outbox, where the relay finds it.
+
+    A confirm that comes late counts too: a broker that is slow to confirm must not get every message several times.
+    """
 
     def __init__(self, *, store: NotificationStore, broker: Broker, logger: Logger) -> None:
         self._broker = broker
         self._logger = logger
         self._store = store
+        self._late: list[OutboxKey] = []
+        self._forgetting: set[asyncio.Task[None]] = set()
         self._forget: GroupCommit[Sequence[OutboxKey], None] = GroupCommit(self._confirm, limit=_BURSTS, flushers=1)
 
     async def publish(self, messages: Sequence[OutboxMessage]) -> int:
         """How many of `messages` the broker took. Never raises: the outbox keeps the others."""
         if not messages:
             return 0
+
+        def late(place: int) -> None:
+            self._forget_late(messages[place].key)
+
         try:
-            taken = await self._broker.publish([_outgoing(message) for message in messages])
+            taken = await self._broker.publish([_outgoing(message) for message in messages], late=late)
             confirmed = [message.key for message, ok in zip(messages, taken, strict=True) if ok]
             if confirmed:
                 await self._forget.submit(confirmed)
@@ -38,6 +48,20 @@ class OutboxPublisher:
         if len(confirmed) < len(messages):
             self._logger.warning("outbox.unconfirmed", count=len(messages) - len(confirmed))
         return len(confirmed)
+
+    def _forget_late(self, key: OutboxKey) -> None:
+        self._late.append(key)
+        if len(self._late) == 1:  # those that come in the same turn are forgotten together
+            task = asyncio.get_running_loop().create_task(self._forget_all_late())
+            self._forgetting.add(task)
+            task.add_done_callback(self._forgetting.discard)
+
+    async def _forget_all_late(self) -> None:
+        keys, self._late = self._late, []
+        try:
+            await self._forget.submit(keys)
+        except Transient as error:
+            self._logger.warning("outbox.late_confirms_lost", count=len(keys), error=type(error).__name__)
 
     async def _confirm(self, bursts: Sequence[Sequence[OutboxKey]]) -> Sequence[None]:
         await self._store.confirm_outbox([key for keys in bursts for key in keys])

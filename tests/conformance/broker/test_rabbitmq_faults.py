@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from urllib.parse import urlsplit
 
+import msgspec
 import pytest
 
 from angarium.platform.broker.port import Broker, BrokerUnavailable, Consumer, Outgoing, Topology
@@ -104,6 +105,26 @@ async def test_connections_cut_in_the_middle_of_a_burst_lose_nothing(broker: Bro
             proxy.cut_after(20_000)
             await _publish_all(broker, messages[start : start + 500])
         assert await collecting == set(range(3000))
+
+
+async def test_confirms_that_come_late_count_and_meanwhile_other_messages_pass(
+    broker: Broker, rabbitmq: RabbitMQ
+) -> None:
+    late: list[int] = []
+    assert await broker.publish([outgoing()], late=late.append) == [True]
+    await rabbitmq.freeze()
+    try:
+        slow = [msgspec.structs.replace(message, message_id=f"slow-{n}") for n, message in enumerate(numbered(3))]
+        assert await broker.publish(slow, late=late.append) == [False] * 3
+        started = time.monotonic()
+        assert await broker.publish(slow) == [False] * 3, "not published again while it may still be taken"
+        assert time.monotonic() - started < _TIMEOUT.total_seconds() / 2
+    finally:
+        await rabbitmq.thaw()
+    await until(lambda: sorted(late) == [0, 1, 2], 30)
+    assert await broker.publish([slow[0], outgoing()]) == [True, True]
+    [stats] = await broker.stats(["email"])
+    assert stats.messages == 6
 
 
 async def test_out_of_memory_a_publish_ends_in_time_and_deliveries_go_on(broker: Broker, rabbitmq: RabbitMQ) -> None:

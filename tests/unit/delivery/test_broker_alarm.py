@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from angarium.contracts.statuses import Status
-from angarium.platform.broker.port import Outgoing
+from angarium.platform.broker.port import Late, Outgoing
 from tests.support.virtual_engine import VirtualBench, virtual_engine
 
 pytestmark = pytest.mark.slow
@@ -22,7 +22,7 @@ class Alarm:
         self._publish = bench.broker.publish
         bench.broker.publish = self.publish  # type: ignore[method-assign]
 
-    async def publish(self, messages: Sequence[Outgoing]) -> Sequence[bool]:
+    async def publish(self, messages: Sequence[Outgoing], *, late: Late | None = None) -> Sequence[bool]:
         if not self.on:
             return await self._publish(messages)
         await self._clock.sleep(TIMEOUT)

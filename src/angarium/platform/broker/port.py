@@ -10,7 +10,7 @@ Guarantees every adapter gives, held by `tests/conformance/broker`:
 Messages are Structs, which are made several times as fast as frozen dataclasses.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -87,6 +87,10 @@ class Outgoing(msgspec.Struct, frozen=True):
     mandatory: bool = True
 
 
+Late = Callable[[int], None]
+"""Called, not awaited, for a message that was taken after its publish had given up waiting. Must not raise."""
+
+
 class Delivery(msgspec.Struct, frozen=True, eq=False):
     """A message that was received and not yet acknowledged. `handle` belongs to the adapter."""
 
@@ -155,12 +159,14 @@ class Broker(Protocol):
         """Make everything in `topology` exist; idempotent. Raises BrokerUnavailable, TopologyConflict."""
         ...
 
-    async def publish(self, messages: Sequence[Outgoing]) -> Sequence[bool]:
+    async def publish(self, messages: Sequence[Outgoing], *, late: Late | None = None) -> Sequence[bool]:
         """For each message whether it is confirmed as taken, in order.
 
         Never hangs longer than the adapter's publish timeout; a message without a confirm by then is False
-        (it may still arrive). Raises BrokerUnavailable when there is no connection, ValueError for a delay that the
-        topology lacks or for a delayed message to another exchange than its first direct one.
+        (it may still arrive), and when its confirm comes after all, `late` is called with its place in `messages`.
+        Until then a message of the same id is not published again, and is False at once. Raises BrokerUnavailable when
+        there is no connection, ValueError for a delay that the topology lacks or for a delayed message to another
+        exchange than its first direct one.
         """
         ...
 

@@ -118,7 +118,7 @@ class PostgresqlStore:
         held = set(await self._still_held(left)) if left else set()
         return Renewed(prolonged, left - held)
 
-    async def _still_held(self, leases: Collection[LeaseOf]) -> Collection[LeaseOf]:
+    async def _still_held(self, leases: Collection[LeaseOf]) -> set[LeaseOf]:
         keys = [(*held, Status.SENDING) for held in sorted(leases)]
         ids = {row["id"] for row in await self._fetch(recording.WRITTEN_BEFORE, *zip(*keys, strict=True))}
         return {held for held in leases if held[0] in ids}

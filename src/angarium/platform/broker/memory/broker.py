@@ -8,6 +8,7 @@ from angarium.platform.broker.memory.queue import MemoryConsumer, MemoryQueue, M
 from angarium.platform.broker.memory.schedule import Schedule
 from angarium.platform.broker.port import (
     BrokerUnavailable,
+    Late,
     Outgoing,
     Queue,
     QueueStats,
@@ -51,7 +52,12 @@ class MemoryBroker:
             self._declare_queue(queue, topology.dead_letter_key)
         self._topology = topology
 
-    async def publish(self, messages: Sequence[Outgoing]) -> Sequence[bool]:
+    async def publish(
+        self,
+        messages: Sequence[Outgoing],
+        *,
+        late: Late | None = None,  # noqa: ARG002 - of the port; no confirm is late here
+    ) -> Sequence[bool]:
         topology = self._declared()
         for message in messages:
             if message.delay is not None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from aiormq import Connection
 
 from angarium.contracts.errors import SettingsError
-from angarium.platform.broker.port import BrokerUnavailable, Outgoing, QueueStats, Topology
+from angarium.platform.broker.port import BrokerUnavailable, Late, Outgoing, QueueStats, Topology
 from angarium.platform.broker.rabbitmq.connection import Link, parse_nodes
 from angarium.platform.broker.rabbitmq.consume import RabbitMQConsumer
 from angarium.platform.broker.rabbitmq.publish import Publisher
@@ -65,10 +65,10 @@ class RabbitMQBroker:
             await self._declare(connection, topology)
         await self._publishing.connect()
 
-    async def publish(self, messages: Sequence[Outgoing]) -> Sequence[bool]:
+    async def publish(self, messages: Sequence[Outgoing], *, late: Late | None = None) -> Sequence[bool]:
         if self._topology is None:
             raise BrokerUnavailable("no topology was declared yet")
-        return await self._publisher.publish(messages, self._topology)
+        return await self._publisher.publish(messages, self._topology, late)
 
     @asynccontextmanager
     async def consume(self, queue: str, *, prefetch: int) -> AsyncGenerator[RabbitMQConsumer]:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from itertools import takewhile
 
-from angarium.platform.broker.port import Outgoing
+from angarium.platform.broker.port import Late, Outgoing
 from angarium.platform.broker.rabbitmq.decoding import (
     ACK,
     HEADER_FRAME,
@@ -22,6 +22,8 @@ class Burst:
     def __init__(self, messages: Sequence[Outgoing], indices: Sequence[int], results: list[bool]) -> None:
         self.messages = messages
         self.returned = False
+        self.given_up = False
+        self._late: Late | None = None
         self._finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._indices = indices
         self._results = results
@@ -31,9 +33,17 @@ class Burst:
         """Return once each message is settled, or its channel has ended."""
         await asyncio.shield(self._finished)
 
+    def give_up(self, late: Late | None) -> int:
+        """Its publisher waits no longer, and gets the confirms that come by `late`; how many are not settled."""
+        self.given_up, self._late = True, late
+        return self._left
+
     def settle(self, position: int, *, taken: bool) -> None:
         """What became of one message."""
-        self._results[self._indices[position]] = taken
+        if not self.given_up:
+            self._results[self._indices[position]] = taken
+        elif taken and self._late is not None:
+            self._late(self._indices[position])
         self._left -= 1
         if not self._left:
             self.end()
@@ -51,6 +61,21 @@ class Confirms:
         self._last_tag = 0
         self._unsettled: dict[int, tuple[Burst, int]] = {}
         self._tags: dict[str, int] = {}
+        self.overdue = 0
+        """Messages that were given up and are not settled."""
+
+    def give_up(self, burst: Burst, late: Late | None) -> None:
+        """Nobody waits for the burst any more; it was expected."""
+        self.overdue += burst.give_up(late)
+
+    def expects(self, burst: Burst) -> bool:
+        """Whether the burst was written and is not settled."""
+        return self.in_flight(burst) is burst
+
+    def is_overdue(self, message_id: str) -> bool:
+        """Whether a message of this id was given up, and may still be taken."""
+        tag = self._tags.get(message_id)
+        return tag is not None and self._unsettled[tag][0].given_up
 
     def in_flight(self, burst: Burst) -> Burst | None:
         """A burst that one of this one's message ids is being published in."""
@@ -71,11 +96,13 @@ class Confirms:
         for message in burst.messages:
             self._unsettled.pop(self._tags.pop(message.message_id, 0), None)
         self._last_tag -= len(burst.messages)
+        if burst.given_up:
+            self.overdue -= len(burst.messages)
         burst.end()
 
     def end(self, _: object = None) -> None:
         """The channel has ended."""
-        unsettled, self._unsettled, self._tags = self._unsettled, {}, {}
+        unsettled, self._unsettled, self._tags, self.overdue = self._unsettled, {}, {}, 0
         for burst, _ in unsettled.values():
             burst.end()
 
@@ -107,4 +134,5 @@ class Confirms:
         if tag in self._unsettled:
             burst, position = self._unsettled.pop(tag)
             del self._tags[burst.messages[position].message_id]
+            self.overdue -= burst.given_up
             burst.settle(position, taken=taken)

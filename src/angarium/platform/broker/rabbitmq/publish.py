@@ -12,9 +12,9 @@ from datetime import timedelta
 from aiormq import Channel
 from aiormq.abc import ChannelFrame
 
-from angarium.platform.broker.port import BrokerUnavailable, Outgoing, Topology
+from angarium.platform.broker.port import BrokerUnavailable, Late, Outgoing, Topology
 from angarium.platform.broker.rabbitmq.confirms import Burst, Confirms
-from angarium.platform.broker.rabbitmq.connection import Link, open_channel
+from angarium.platform.broker.rabbitmq.connection import Link, close_channel, open_channel
 from angarium.platform.broker.rabbitmq.encoding import FrameWriter
 from angarium.platform.broker.rabbitmq.writing import put
 from angarium.platform.broker.routing import check_delay
@@ -22,6 +22,8 @@ from angarium.platform.clock import Clock
 from angarium.platform.telemetry.logging import Logger
 
 _BURST = 1000
+_MOST_OVERDUE = 20_000
+"""Messages without a confirm that are remembered; more would fill the memory while a queue has no leader."""
 _PROBE = "readiness"
 _PROBE_SECONDS = 1.5
 
@@ -45,6 +47,11 @@ class _Outlet:
                     await self._put(burst, payload)
                     return
             await earlier.finished()
+
+    def give_up(self, burst: Burst, late: Late | None) -> None:
+        """The burst is not waited for any longer. One that was not written is not expected either."""
+        if self.confirms.expects(burst):
+            self.confirms.give_up(burst, late)
 
     async def _put(self, burst: Burst, payload: bytes) -> None:
         """Expect the burst's confirms and queue its frames; both or neither."""
@@ -74,7 +81,7 @@ class Publisher:
         self._outlet: _Outlet | None = None
         self._probes = 0
 
-    async def publish(self, messages: Sequence[Outgoing], topology: Topology) -> list[bool]:
+    async def publish(self, messages: Sequence[Outgoing], topology: Topology, late: Late | None = None) -> list[bool]:
         """As the port says."""
         if self._link.current is None:
             raise BrokerUnavailable("not connected")
@@ -83,12 +90,27 @@ class Publisher:
             Burst([messages[index] for index in indices], indices, results)
             for indices in self._split(messages, topology)
         ]
+        if not bursts:
+            await asyncio.sleep(
+                0
+            )  # a caller that tries again at once must not stop the loop, which brings the confirms
         try:
             async with asyncio.timeout(self._timeout):
                 await asyncio.gather(*(self._send(burst, topology) for burst in bursts))
         except TimeoutError:
             self._logger.warning("broker.publish_timed_out", unconfirmed=results.count(False))
-        return results
+            await self._give_up(bursts, late)
+        return list(results)
+
+    async def _give_up(self, bursts: Sequence[Burst], late: Late | None) -> None:
+        """Have confirms that come after all told by `late`; beyond a bound forget them, with their channel."""
+        if (outlet := self._outlet) is None:
+            return
+        for burst in bursts:
+            outlet.give_up(burst, late)
+        if outlet.confirms.overdue > _MOST_OVERDUE:
+            self._outlet = None
+            await close_channel(outlet.channel)
 
     async def probe(self, topology: Topology) -> bool:
         """Whether the broker confirms a message that no queue gets, soon enough for a readiness check."""
@@ -114,9 +136,12 @@ class Publisher:
         exchanges = {*topology.direct_exchanges, *topology.topic_exchanges}
         seen: dict[str, int] = defaultdict(int)
         layers: dict[int, list[int]] = defaultdict(list)
+        overdue = self._outlet.confirms if self._outlet is not None and self._outlet.confirms.overdue else None
         for index, message in enumerate(messages):
             if message.delay is not None:
                 check_delay(message, topology)
+            if overdue is not None and overdue.is_overdue(message.message_id):
+                continue
             if message.exchange in exchanges:
                 layers[seen[message.message_id]].append(index)
                 seen[message.message_id] += 1
