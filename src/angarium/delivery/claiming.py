@@ -9,6 +9,7 @@ import msgspec
 
 from angarium.contracts.errors import Transient
 from angarium.contracts.messages import light_key, routing_key
+from angarium.contracts.notifications import URGENT_PRIORITY
 from angarium.contracts.statuses import Channel, Status
 from angarium.delivery.intake import Intake
 from angarium.delivery.leases import LEASE, LeaseKeeper
@@ -54,7 +55,8 @@ class Claiming:
         self._identifiers = identifiers
         self._logger = logger
         self._worker = worker
-        self._light_key, self._ordinary_key = light_key(channel), str(channel)
+        self._light_key = light_key(channel)
+        self._own_keys = frozenset({str(channel), routing_key(channel, URGENT_PRIORITY)})
         self._rounds: dict[UUID, int] = {}
 
     async def claim(
@@ -171,6 +173,6 @@ class Claiming:
         for verdict in verdicts:
             if isinstance(verdict, Claimed):
                 carrier, key = batch.carriers[verdict.id], routing_key(verdict.channel, verdict.priority)
-                light = carrier.routing_key == self._light_key and key == self._ordinary_key
+                light = carrier.routing_key == self._light_key and key in self._own_keys
                 if carrier.routing_key != key and not light:
                     batch.carriers[verdict.id] = msgspec.structs.replace(carrier, routing_key=key)

@@ -1,15 +1,17 @@
 """Which lane a notification travels in, so that one tenant's backlog does not delay another's few.
 
-A tenant's first messages before a crowded lane go by the light lane, where nobody has many. Decided in memory, from the
-lanes' lengths as they were a moment ago: ordinary load pays a look into a dictionary.
+A tenant's first messages before a crowded lane go by the light lane, where no tenant has many. So it is for the urgent
+lane too, as priority is the caller's own choice. Decided in memory, from the lanes' lengths as they were a
+moment ago: ordinary load pays a look into a dictionary.
 """
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from angarium.contracts.messages import light_key, light_queue, work_queue
+from angarium.contracts.messages import light_key, light_queue, urgent_queue, work_queue
 from angarium.contracts.notifications import URGENT_PRIORITY
 from angarium.contracts.statuses import Channel
 from angarium.notifications.messages import work_message
@@ -32,9 +34,10 @@ _TENANTS = 10_000
 
 @dataclass(slots=True)
 class _Lane:
-    """How many wait in a channel's ordinary and light lanes: as last measured, and what was published since."""
+    """How many wait in a channel's lanes: as last measured, and what was published since."""
 
     ordinary: int = 0
+    urgent: int = 0
     light: int = 0
     stirred: bool = False
 
@@ -57,7 +60,7 @@ class FairLanes(Loop):
         self._broker = broker
         self._clock = clock
         self._lanes = {channel: _Lane() for channel in Channel}
-        self._allowances: dict[tuple[str, Channel], _Allowance] = {}
+        self._allowances: OrderedDict[tuple[str, Channel, bool], _Allowance] = OrderedDict()
 
     def messages(self, created: Sequence[NewNotification]) -> list[OutboxMessage]:
         """What brings each to its workers, in the lane that is its due."""
@@ -69,33 +72,43 @@ class FairLanes(Loop):
         stirred = [channel for channel, lane in self._lanes.items() if lane.stirred]
         if not stirred:
             return False
-        stats = await self._broker.stats([name(channel) for channel in stirred for name in (work_queue, light_queue)])
-        for channel, ordinary, light in zip(stirred, stats[::2], stats[1::2], strict=True):
+        stats = await self._broker.stats(
+            [name(channel) for channel in stirred for name in (work_queue, urgent_queue, light_queue)]
+        )
+        for channel, ordinary, urgent, light in zip(stirred, stats[::3], stats[1::3], stats[2::3], strict=True):
             lane = self._lanes[channel]
-            lane.ordinary, lane.light = ordinary.messages, light.messages
-            lane.stirred = bool(lane.ordinary or lane.light)
+            lane.ordinary, lane.urgent, lane.light = ordinary.messages, urgent.messages, light.messages
+            lane.stirred = bool(lane.ordinary or lane.urgent or lane.light)
         return False
 
     def _message(self, new: NewNotification, now: float) -> OutboxMessage:
         message = work_message(new)
-        if new.priority >= URGENT_PRIORITY:
-            return message
         lane = self._lanes[new.channel]
         lane.stirred = True
-        if self._take(new, lane, now) and lane.ordinary >= CROWDED:
+        urgent = new.priority >= URGENT_PRIORITY
+        crowded = (lane.urgent if urgent else lane.ordinary) >= CROWDED
+        if self._take(new, lane, now, urgent=urgent) and crowded:
             lane.light += 1
             return replace(message, routing_key=light_key(new.channel))
-        lane.ordinary += 1
+        if urgent:
+            lane.urgent += 1
+        else:
+            lane.ordinary += 1
         return message
 
-    def _take(self, new: NewNotification, lane: _Lane, now: float) -> bool:
-        """Whether the tenant had enough left of its allowance; one less is left."""
-        key = (new.tenant, new.channel)
+    def _take(self, new: NewNotification, lane: _Lane, now: float, *, urgent: bool) -> bool:
+        """Whether the tenant had enough left of its allowance; one less is left.
+
+        Beyond _TENANTS the allowance that was used longest ago is forgotten: no tenant of the crowd has that one.
+        """
+        key = (new.tenant, new.channel, urgent)
         allowance = self._allowances.get(key)
         if allowance is None:
             if len(self._allowances) >= _TENANTS:
-                self._allowances.clear()
+                self._allowances.popitem(last=False)
             allowance = self._allowances[key] = _Allowance(ALLOWANCE, now)
+        else:
+            self._allowances.move_to_end(key)
         if lane.light < SHORT:
             allowance.left = min(ALLOWANCE, allowance.left + (now - allowance.at) * REFILL)
         allowance.at = now

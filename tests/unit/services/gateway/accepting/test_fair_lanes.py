@@ -53,6 +53,27 @@ async def test_few_pass_a_crowd_and_the_crowd_does_not() -> None:
     await broker.close()
 
 
+async def test_few_urgent_ones_pass_another_tenants_crowd_of_urgent_ones() -> None:
+    lanes, broker, _ = await _lanes()
+    assert set(_keys(lanes.messages(_of("a", CROWDED + ALLOWANCE, priority=9)))) == {"email.urgent"}
+    assert _keys(lanes.messages(_of("b", 10, priority=8))) == ["email.light"] * 10
+    assert _keys(lanes.messages(_of("b", 2))) == ["email"] * 2, "the ordinary lane is not crowded"
+    assert _keys(lanes.messages(_of("a", 2, priority=9))) == ["email.urgent"] * 2
+    await lanes.look()
+    assert _keys(lanes.messages(_of("b", 1, priority=8))) == ["email.urgent"]
+    await broker.close()
+
+
+async def test_a_crowd_keeps_no_allowance_however_many_tenants_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("angarium.services.gateway.accepting.lanes._TENANTS", 50)
+    lanes, broker, _ = await _lanes()
+    lanes.messages(_of("a", CROWDED + ALLOWANCE))
+    for number in range(200):
+        assert _keys(lanes.messages(_of(f"t{number}", 1))) == ["email.light"]
+        assert _keys(lanes.messages(_of("a", 1))) == ["email"]
+    await broker.close()
+
+
 async def test_who_has_many_after_all_joins_the_crowd() -> None:
     lanes, broker, _ = await _lanes()
     lanes.messages(_of("a", CROWDED + ALLOWANCE))
