@@ -1,7 +1,7 @@
 """The engine of every channel worker: claim → check → render → send → record → settle."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import partial
@@ -92,6 +92,8 @@ class Engine:
             stack.push_async_callback(_end, [stopped, *lanes])
             await asyncio.wait([stopped, keeper, *lanes], return_when=asyncio.FIRST_COMPLETED)
             await _end([stopped, *lanes])
+            returned = asyncio.create_task(_stop(consumers.values()))
+            stack.push_async_callback(_end, [returned])
             with self._sending.waiting_is_over():
                 await self._drain()
             _raise_first([keeper, *lanes])
@@ -212,6 +214,11 @@ class Engine:
         while self._tasks:
             await asyncio.wait(self._tasks)
         await self._recorder.drain()
+
+
+async def _stop(consumers: Iterable[Consumer]) -> None:
+    """Let other workers have what was received and not begun, before this one has finished what it has begun."""
+    await asyncio.gather(*(consumer.stop() for consumer in consumers))
 
 
 async def _end(tasks: Collection[asyncio.Task[Any]]) -> None:

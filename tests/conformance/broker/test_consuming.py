@@ -144,6 +144,22 @@ async def test_a_released_delivery_comes_again_marked(broker: Broker) -> None:
         assert (again.body, again.redelivered) == (b"1", True)
 
 
+async def test_a_stopped_consumer_gives_back_what_was_not_taken_and_settles_the_rest(broker: Broker) -> None:
+    await broker.publish(numbered(20))
+    async with broker.consume("email", prefetch=10) as stopping:
+        begun = await take(stopping, 4)
+        await until(lambda: stopping.waiting == 6)
+        await stopping.stop()
+        assert stopping.waiting == 0
+        async with broker.consume("email", prefetch=50) as other:
+            assert sorted(bodies(await collect(other, 16))) == list(range(4, 20))
+            await stopping.ack(begun[:3])
+            await stopping.release(begun[3:])
+            assert bodies(await collect(other, 1)) == [3]
+        await broker.publish(numbered(1))
+        await until_ready(broker, "email", 1)
+
+
 async def test_a_delivery_of_a_closed_consumer_cannot_be_settled(broker: Broker) -> None:
     await broker.publish(numbered(2))
     async with broker.consume("email", prefetch=2) as consumer:

@@ -96,6 +96,21 @@ async def test_sends_that_outlive_the_drain_leave_nothing_behind_for_the_next_ru
         await again
 
 
+async def test_a_stopping_worker_leaves_what_it_has_not_begun_to_others_at_once() -> None:
+    async with virtual_engine(concurrency=8, prefetch=16) as bench:
+        bench.provider.seconds = 20
+        await bench.publish("email", 40)
+        await bench.publish("email.urgent", 3)
+        await bench.clock.advance(1)
+        begun = bench.engine._slots.in_use
+        bench.stop.set()
+        await bench.clock.advance(0.1)
+        async with bench.broker.consume("email.queue", prefetch=100) as other:
+            await bench.clock.advance(0.1)
+            assert other.waiting == 43 - begun
+            assert bench.engine._slots.in_use == begun, "what it has begun goes on"
+
+
 async def test_a_delivery_cancelled_before_it_began_gives_back_its_slot() -> None:
     async with virtual_engine() as bench:
         await bench.publish("email", 5)

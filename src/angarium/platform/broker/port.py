@@ -151,6 +151,13 @@ class Consumer(Protocol):
         """Give these back to the queue unprocessed, for any consumer. Never raises."""
         ...
 
+    async def stop(self) -> None:
+        """Get no more, and give what was not taken back to the queue. What was taken can still be settled.
+
+        Never raises. `wait` and `receive` must not be called after it.
+        """
+        ...
+
 
 class Broker(Protocol):
     """A message broker."""

@@ -130,11 +130,12 @@ class MemoryConsumer:
         self._arrived: deque[int] = deque()
         self._wake = asyncio.Event()
         self._broker_closed = False
+        self._stopped = False
 
     @property
     def has_credit(self) -> bool:
         """Whether it may hold one more message."""
-        return len(self._unsettled) < self._prefetch
+        return not self._stopped and len(self._unsettled) < self._prefetch
 
     def arrive(self, message: Message) -> None:
         """A message from the queue."""
@@ -167,6 +168,12 @@ class MemoryConsumer:
 
     async def release(self, deliveries: Collection[Delivery]) -> None:
         self._queue.give_back(self._settle(deliveries))
+
+    async def stop(self) -> None:
+        self._stopped = True
+        left = [self._unsettled.pop(tag) for tag in self._arrived]
+        self._arrived.clear()
+        self._queue.give_back(left)
 
     def close(self) -> None:
         """End the subscription; what is unacknowledged goes back to the queue."""

@@ -77,14 +77,19 @@ class _Subscription:
             await self._cancel()
         await close_channel(self._channel)
 
-    async def _cancel(self) -> None:
-        """Take no more, and let what was acknowledged take effect."""
+    async def cancel(self) -> bool:
+        """Take no more; whether the broker said that it sends none."""
         try:
             for consumer_tag in tuple(self._channel.consumers):
                 await answer(self._channel.basic_cancel(consumer_tag), _CANCEL_SECONDS)
         except BrokerUnavailable:
-            return
-        await self._clock.sleep(_SETTLE_SECONDS)
+            return False
+        return True
+
+    async def _cancel(self) -> None:
+        """Take no more, and let what was acknowledged take effect."""
+        if await self.cancel():
+            await self._clock.sleep(_SETTLE_SECONDS)
 
     def _row(self, tags: Collection[int]) -> list[int]:
         row = []
@@ -141,6 +146,7 @@ class RabbitMQConsumer:
         self._arrived: deque[Delivery] = deque()
         self._wake = asyncio.Event()
         self._closed = False
+        self._stopped = False
         self._keeper = asyncio.create_task(self._keep())
 
     @property
@@ -169,6 +175,14 @@ class RabbitMQConsumer:
         if (subscription := self._subscription) is not None:
             await subscription.release(_tags(deliveries, subscription))
 
+    async def stop(self) -> None:
+        self._stopped = True
+        if (subscription := self._subscription) is None:
+            return
+        await subscription.cancel()
+        left = self.take(len(self._arrived))
+        await subscription.release(_tags(left, subscription))
+
     async def close(self) -> None:
         """End the subscription; idempotent."""
         self._closed = True
@@ -177,7 +191,7 @@ class RabbitMQConsumer:
         await asyncio.gather(self._keeper, return_exceptions=True)
 
     async def _keep(self) -> None:
-        while not self._closed:
+        while not (self._closed or self._stopped):
             try:
                 await self._consume(await self._link.connected())
             except BrokerUnavailable as error:
@@ -229,7 +243,7 @@ class RabbitMQConsumer:
         try:
             received = -1
             while not ended.done():
-                idle = received == self._received and not subscription.unsettled
+                idle = received == self._received and not subscription.unsettled and not self._stopped
                 if idle and await self._is_forgotten(connection):
                     self._logger.error("broker.consumer_forgotten", queue=self._queue)
                     return
