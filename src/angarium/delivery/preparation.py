@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from angarium.contracts.errors import Transient
+from angarium.contracts.errors import RateLimited, Transient
 from angarium.contracts.statuses import ADDRESS_FIELD, Channel, Status
 from angarium.contracts.templates import CompiledTemplate
 from angarium.contracts.users import Contact
@@ -30,6 +30,8 @@ CheckAddress = Callable[[Address], Address]
 
 FRESH = 1.0
 """Seconds for which an answer of the directory counts as given just before the send."""
+_TURN_WAIT = timedelta(seconds=10)
+"""How long a slow rendering waits in the queue, not in a slot, when many of its tenant wait for their turn already."""
 _MISROUTED_WAIT = timedelta(seconds=1)
 
 
@@ -130,6 +132,8 @@ class Preparation:
         claimed = step.claimed
         try:
             content = await self._renderer.patient(step.template, claimed.channel, claimed.locale, claimed.variables)
+        except RateLimited:
+            return self._results.deferred(claimed, _TURN_WAIT)
         except RenderFailed as error:
             return self._results.failed(claimed, Reason("render_failed", str(error)))
         except Exception as error:

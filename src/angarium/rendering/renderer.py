@@ -11,6 +11,7 @@ from liquid import BoundTemplate
 from angarium.contracts.statuses import Channel
 from angarium.contracts.templates import ChannelSources, CompiledTemplate
 from angarium.platform.caching import Lru
+from angarium.platform.children.turns import Turns
 from angarium.rendering.content import Content, EmailContent, PushContent, SmsContent, WebhookContent
 from angarium.rendering.json_text import json_fault
 from angarium.rendering.limits import Limits, Timer
@@ -27,6 +28,10 @@ PATIENCE = 0.005
 """Seconds of work that a rendering may take of the event loop's time."""
 MOST_PARSED_AT_ONCE = 150_000
 """Effort of the sources that are parsed on the event loop, some 4 ms."""
+SLOW_OF_A_TENANT = 4
+"""Slow renderings of one tenant that may wait: each of them holds a place that others need."""
+SLOW_IN_ALL = 16
+"""…and of all tenants, beside the first of each."""
 _CHARACTERS_OF_MARKUP = 1_000
 _HTML_PARTS = frozenset({"html"})
 
@@ -55,8 +60,8 @@ class Renderer:
         self._html = SafeEnvironment(self._limits, timer, html=True)
         self._plain = SafeEnvironment(self._limits, timer, html=False)
         self._parsed: Lru[Key, Parsed] = Lru(max_templates)
-        self._slow: Lru[Key, bool] = Lru(max_templates)  # for as long as others don't fill the memory with theirs
-        self._turn = asyncio.Lock()
+        self._slow: Lru[Key, bool] = Lru(max_templates)  # until others fill the memory with theirs
+        self._turns = Turns(at_once=1, most_waiting=SLOW_OF_A_TENANT, most_in_all=SLOW_IN_ALL, patience=None)
 
     def render(
         self, template: CompiledTemplate, channel: Channel, locale: str | None, variables: Mapping[str, Any]
@@ -91,9 +96,12 @@ class Renderer:
     async def patient(
         self, template: CompiledTemplate, channel: Channel, locale: str | None, variables: Mapping[str, Any]
     ) -> Content:
-        """What `render` gives, made beside the event loop, one after the other. Raises RenderFailed."""
+        """What `render` gives, made beside the event loop, one after the other; tenants take turns.
+
+        Raises RenderFailed, and RateLimited where too many of the tenant's wait already.
+        """
         key = _key(template, channel, locale)
-        async with self._turn:
+        async with self._turns.of(template.tenant):
             parsed = self._parsed.get(key)
             if parsed is None:
                 parsed = self._keep(key, await asyncio.to_thread(self._parse, template, key))

@@ -4,13 +4,15 @@ from uuid import uuid4
 
 import pytest
 
+from angarium.contracts.errors import RateLimited
+from angarium.contracts.statuses import Channel
 from angarium.delivery.away import BEFORE_A_PAUSE, LONGEST_PAUSE, PROBE, LanePause
 from angarium.delivery.breakers.breaker import MISCONFIGURED
 from angarium.delivery.breakers.local import LocalBreaker
 from angarium.delivery.outcome import Configuration
 from angarium.delivery.routing import Route, Router
 from tests.support.clock import ManualClock
-from tests.support.delivering import ScriptedProvider
+from tests.support.delivering import TEMPLATE, ScriptedProvider
 from tests.support.virtual_engine import VirtualBench, virtual_engine
 
 pytestmark = pytest.mark.slow
@@ -68,6 +70,27 @@ async def test_while_every_provider_is_paused_no_message_is_claimed() -> None:
         bench.provider.misconfigured = False
         await bench.clock.advance(3 * pause)
         assert bench.sent(made) == 1_000
+
+
+async def test_a_slow_rendering_that_gets_no_turn_waits_without_a_slot_and_without_an_attempt() -> None:
+    async with virtual_engine() as bench:
+        renderer = bench.engine._preparation._renderer
+        rendered = renderer.render(TEMPLATE, Channel.EMAIL, "en", {"name": "Ann"})
+        turns = iter([False, False, True])
+
+        async def patient(*_: object) -> object:
+            if not next(turns):
+                raise RateLimited
+            return rendered
+
+        renderer.quick = lambda *_: None  # type: ignore[method-assign]
+        renderer.patient = patient  # type: ignore[method-assign,assignment]
+        [made] = await bench.publish("email")
+        await bench.clock.advance(5)
+        assert bench.engine._slots.in_use == 0
+        await bench.clock.advance(25)
+        assert bench.sent([made]) == 1
+        assert bench.store.rows[made].attempt == 1
 
 
 async def test_a_pause_grows_and_ends_with_the_first_batch_that_can_be_sent() -> None:

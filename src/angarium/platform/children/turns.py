@@ -15,12 +15,16 @@ class Turns:
     """At most `at_once` holders in all and one for each key; keys that wait are served in rotation.
 
     A key's own requests are served in their order. At most `most_waiting` of a key wait, each at most
-    `patience` seconds: beyond that RateLimited is raised.
+    `patience` seconds (None: for as long as it takes): beyond that RateLimited is raised. While `most_in_all` wait, a
+    key may have one that waits and no more.
     """
 
-    def __init__(self, *, at_once: int, most_waiting: int, patience: float) -> None:
+    def __init__(
+        self, *, at_once: int, most_waiting: int, patience: float | None, most_in_all: int | None = None
+    ) -> None:
         self._at_once = at_once
         self._most_waiting = most_waiting
+        self._most_in_all = most_in_all
         self._patience = patience
         self._busy: set[str] = set()
         self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
@@ -37,7 +41,7 @@ class Turns:
 
     async def _enter(self, key: str) -> None:
         queue = self._waiting.setdefault(key, deque())
-        if len(queue) >= self._most_waiting:
+        if len(queue) >= self._most_waiting or (queue and self._is_crowded()):
             raise RateLimited("Too many requests of this kind wait for their turn", retry_after=RETRY_AFTER)
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         queue.append(turn)
@@ -50,6 +54,9 @@ class Turns:
             if isinstance(error, TimeoutError):
                 raise RateLimited("The requests before this one take too long", retry_after=RETRY_AFTER) from error
             raise
+
+    def _is_crowded(self) -> bool:
+        return self._most_in_all is not None and sum(map(len, self._waiting.values())) >= self._most_in_all
 
     def _leave(self, key: str, turn: asyncio.Future[None]) -> None:
         """Give up waiting. A turn that was granted at the same moment goes to the next."""
