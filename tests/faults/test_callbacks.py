@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from angarium.services.gateway.callbacks.dispatcher import AT_ONCE_TO_A_HOST
+from angarium.services.gateway.callbacks.dispatcher import AT_ONCE, AT_ONCE_TO_A_HOST
 from tests.support.callbacks import SHORT, Callbacks, delivering, verified
 from tests.support.endpoint import Endpoint, endpoint
 from tests.support.wait import until
@@ -78,3 +78,23 @@ async def test_an_endpoint_that_ails_gets_all_of_them_once_it_is_well(tmp_path: 
         await until(all_delivered, 30)
     told = {verified(received)["notification_id"] for received in ailing.received}
     assert told == {str(identifier) for identifier in ids}
+
+
+async def test_hundreds_of_endpoints_that_hang_leave_room_for_another_tenants(tmp_path: Path) -> None:
+    """Together they would have all attempts of a gateway."""
+    never = asyncio.Event()
+    async with (
+        endpoint(before=never.wait, host="0.0.0.0") as hung,  # noqa: S104 - hundreds of loopback addresses
+        endpoint() as good,
+        delivering(tmp_path, allow="127.0.0.0/16") as callbacks,
+    ):
+        hosts = [f"127.0.1.{number}" for number in range(1, 250)] + [f"127.0.2.{number}" for number in range(1, 250)]
+        await callbacks.end([hung.url(host=host) for host in hosts], tenant="greedy")
+        await until(lambda: callbacks.dispatcher._tenants.in_use >= AT_ONCE // 2, 30)
+        started = asyncio.get_running_loop().time()
+        await callbacks.end([good.url(f"/{number}") for number in range(20)], tenant="other")
+        await until(lambda: len(good.received) == 20, 30)
+        assert good.received[0].at - started < 5, "before the first hung attempt has ended"
+        assert callbacks.dispatcher._tenants.largest == 0.5
+        never.set()
+        await until(lambda: len(hung.received) >= len(hosts) and not callbacks.dispatcher._tenants.in_use, 60)

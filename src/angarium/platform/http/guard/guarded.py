@@ -7,17 +7,19 @@ that changes its mind between the two (DNS rebinding) gains nothing. `Host` and 
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
 import httpx2
 
 from angarium.platform.http.guard.addresses import AddressRefused, Network, permitted
+from angarium.platform.shares import Shares
 
-RESOLVERS = 32
+RESOLVERS = 64
 """Names that are resolved concurrently. A name whose servers do not answer blocks a thread until the system's time-out.
 """
 _PORTS = {"http": 80, "https": 443}
@@ -31,20 +33,54 @@ class TargetRefused(Exception):
     """The URL is not allowed: its scheme, its form, or an address that it resolves to"""
 
 
-class SystemResolver:
-    """Resolves names with the system's resolver, in threads of its own, so that a slow name delays no other work."""
+_asker: ContextVar[str] = ContextVar("asker", default="")
 
-    def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(RESOLVERS, thread_name_prefix="resolve")
+
+@contextmanager
+def asking_for(tenant: str) -> Iterator[None]:
+    """In this context names are resolved in `tenant`'s share of the threads."""
+    token = _asker.set(tenant)
+    try:
+        yield
+    finally:
+        _asker.reset(token)
+
+
+class SystemResolver:
+    """Asks the system, in threads of its own: names that hang must not hold up what others resolve.
+
+    Each tenant (`asking_for`) has a share of the threads. One is in use until the system answers, also when the look-up
+    was given up before.
+    """
+
+    def __init__(self, threads: int = RESOLVERS) -> None:
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="resolve")
+        self._shares = Shares(threads)
+        self._freed = asyncio.Event()
 
     async def __call__(self, host: str, port: int) -> Sequence[str]:
-        loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(self._threads, _look_up, host, port)
-        return list(dict.fromkeys(found))
+        asker, loop = _asker.get(), asyncio.get_running_loop()
+        while self._shares.room(asker) <= 0:
+            self._freed.clear()
+            await self._freed.wait()
+        self._shares.take(asker)
+        look_up = self._threads.submit(_look_up, host, port)
+        look_up.add_done_callback(lambda _: _tell(loop, self._give_back, asker))
+        return list(dict.fromkeys(await asyncio.wrap_future(look_up)))
+
+    def _give_back(self, asker: str) -> None:
+        self._shares.give_back(asker)
+        self._freed.set()
 
     def close(self) -> None:
         """Start no further look-up; idempotent."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _tell(loop: asyncio.AbstractEventLoop, what: Callable[[str], None], asker: str) -> None:
+    """From a thread, whose loop may have been closed meanwhile."""
+    with suppress(RuntimeError):
+        loop.call_soon_threadsafe(what, asker)
 
 
 def _look_up(host: str, port: int) -> list[str]:

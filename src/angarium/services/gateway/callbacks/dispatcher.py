@@ -1,4 +1,8 @@
-"""Brings due callbacks to their endpoints, each host in its own measure, so that a slow one holds up only itself."""
+"""Brings due callbacks to their endpoints.
+
+Each host gets attempts in its own measure, so that a slow one holds up only itself, and each tenant in its share, so
+that many slow hosts hold up only their own tenant.
+"""
 
 import asyncio
 from collections import Counter
@@ -9,6 +13,7 @@ from angarium.contracts.errors import Transient
 from angarium.platform.batching import GroupCommit
 from angarium.platform.loop import Loop
 from angarium.platform.runtime import Runtime
+from angarium.platform.shares import Shares
 from angarium.services.gateway.callbacks.model import Answer, Attempted, Callback, State
 from angarium.services.gateway.callbacks.schedule import SCHEDULE, next_wait
 from angarium.services.gateway.callbacks.sending import CallbackSender
@@ -50,6 +55,7 @@ class CallbackDispatcher(Loop):
         self._logger = runtime.logger
         self._schedule = schedule
         self._under_way: Counter[str] = Counter()
+        self._tenants = Shares(AT_ONCE)
         self._failures: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
         self._records: GroupCommit[Attempted, bool] = GroupCommit(self._record, limit=100, flushers=1)
@@ -60,7 +66,14 @@ class CallbackDispatcher(Loop):
         if room <= 0:
             return False
         crowded = [origin for origin in self._under_way if self._room_for(origin) <= 0]
-        leased = await self._store.lease(room, lease=LEASE, room_for=self._room_for, crowded=crowded)
+        leased = await self._store.lease(
+            room,
+            lease=LEASE,
+            room_for=self._room_for,
+            room_of=self._tenants.room,
+            crowded=crowded,
+            full=self._tenants.without_room(),
+        )
         for callback in leased:
             self._start(callback)
         return bool(leased)
@@ -80,6 +93,7 @@ class CallbackDispatcher(Loop):
 
     def _start(self, callback: Callback) -> None:
         self._under_way[callback.origin] += 1
+        self._tenants.take(callback.tenant)
         task = asyncio.create_task(self._deliver(callback))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -88,7 +102,7 @@ class CallbackDispatcher(Loop):
         try:
             answer = await self._ask(callback)
         finally:
-            self._leave(callback.origin)
+            self._leave(callback)
         attempted = self._judge(callback, answer)
         try:
             kept = await self._records.submit(attempted)
@@ -106,7 +120,9 @@ class CallbackDispatcher(Loop):
         self._remember(callback.origin, failed=answer.error is not None)
         return answer
 
-    def _leave(self, origin: str) -> None:
+    def _leave(self, callback: Callback) -> None:
+        origin = callback.origin
+        self._tenants.give_back(callback.tenant)
         self._under_way[origin] -= 1
         if not self._under_way[origin]:
             del self._under_way[origin]
@@ -116,9 +132,10 @@ class CallbackDispatcher(Loop):
         if not failed:
             self._failures.pop(origin, None)
             return
+        failures = self._failures.pop(origin, 0) + 1
         if len(self._failures) >= REMEMBERED:
-            self._failures.clear()
-        self._failures[origin] += 1
+            del self._failures[next(iter(self._failures))]  # the one that failed longest ago
+        self._failures[origin] = failures
 
     def _judge(self, callback: Callback, answer: Answer) -> Attempted:
         if answer.error is None:

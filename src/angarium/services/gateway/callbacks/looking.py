@@ -10,6 +10,8 @@ from angarium.notifications.store.schema import callbacks
 
 LOOKED_AT = 500
 """Due rows that one look chooses from."""
+OF_AN_ORIGIN = 16
+"""…and of each origin: more than may be under way to it at once."""
 
 BESIDE_CROWDED = f"""
 WITH RECURSIVE origins (origin) AS (
@@ -18,15 +20,16 @@ WITH RECURSIVE origins (origin) AS (
     SELECT (SELECT min(c.origin) FROM callbacks c WHERE c.next_at IS NOT NULL AND c.origin > o.origin)
     FROM origins o WHERE o.origin IS NOT NULL
 )
-SELECT due.id, due.origin
+SELECT due.id, due.origin, due.tenant
 FROM origins o CROSS JOIN LATERAL (
-    SELECT c.id, c.origin, c.next_at FROM callbacks c
+    SELECT c.id, c.origin, c.tenant, c.next_at FROM callbacks c
     WHERE c.next_at IS NOT NULL AND (c.origin, c.next_at) <= (o.origin, CAST(:now AS timestamptz))
       AND (c.origin, c.next_at) > (o.origin, CAST('-infinity' AS timestamptz))
-    ORDER BY c.origin, c.next_at LIMIT {LOOKED_AT}
+      AND c.tenant <> ALL(:full)
+    ORDER BY c.origin, c.next_at LIMIT {OF_AN_ORIGIN}
 ) due
 WHERE o.origin <> ALL(:crowded)
-ORDER BY due.next_at LIMIT {LOOKED_AT}
+ORDER BY row_number() OVER (PARTITION BY due.tenant ORDER BY due.next_at), due.next_at LIMIT {LOOKED_AT}
 """  # noqa: S608 - a constant of this file
 """By the index (origin, next_at): one look for each origin that has any, and none at what is due of the crowded ones.
 
@@ -36,16 +39,25 @@ planner prefers the index of times.
 """
 _BESIDE_CROWDED = (
     text(BESIDE_CROWDED)
-    .bindparams(bindparam("now", type_=TIMESTAMP(timezone=True)), bindparam("crowded", type_=ARRAY(Text())))
-    .columns(id=Uuid(), origin=Text())
+    .bindparams(
+        bindparam("now", type_=TIMESTAMP(timezone=True)),
+        bindparam("crowded", type_=ARRAY(Text())),
+        bindparam("full", type_=ARRAY(Text())),
+    )
+    .columns(id=Uuid(), origin=Text(), tenant=Text())
 )
 
 
-def due(now: datetime, crowded: Collection[str], dialect: str) -> Executable:
-    """The query for `id` and `origin` of the oldest that are due, without those of `crowded` origins."""
-    if crowded and dialect == "postgresql":
-        return _BESIDE_CROWDED.bindparams(now=now, crowded=list(crowded))
-    query = select(callbacks.c.id, callbacks.c.origin).where(callbacks.c.next_at <= now)
+def due(now: datetime, crowded: Collection[str], full: Collection[str], dialect: str) -> Executable:
+    """The query for `id`, `origin` and `tenant` of the oldest that are due.
+
+    Without those of `crowded` origins and of `full` tenants. Beside them tenants take turns.
+    """
+    if (crowded or full) and dialect == "postgresql":
+        return _BESIDE_CROWDED.bindparams(now=now, crowded=list(crowded), full=list(full))
+    query = select(callbacks.c.id, callbacks.c.origin, callbacks.c.tenant).where(callbacks.c.next_at <= now)
     if crowded:
         query = query.where(callbacks.c.origin.not_in(crowded))
+    if full:
+        query = query.where(callbacks.c.tenant.not_in(full))
     return query.order_by(callbacks.c.next_at).limit(LOOKED_AT)

@@ -1,5 +1,6 @@
 """One attempt at one callback."""
 
+from angarium.platform.http.guard.guarded import asking_for
 from angarium.platform.http.guard.posting import SignedPosts
 from angarium.platform.telemetry.correlation import CORRELATION_HEADER, TRACEPARENT_HEADER, child_traceparent
 from angarium.services.gateway.callbacks.body import body_of
@@ -18,7 +19,8 @@ class CallbackSender:
             CORRELATION_HEADER: callback.correlation_id,
             TRACEPARENT_HEADER: child_traceparent(callback.traceparent),
         }
-        reply = await self._posts.post(
-            callback.url, webhook_id=callback.webhook_id, body=body_of(callback), headers=headers
-        )
+        with asking_for(callback.tenant):
+            reply = await self._posts.post(
+                callback.url, webhook_id=callback.webhook_id, body=body_of(callback), headers=headers
+            )
         return Answer(reply.at, reply.duration_ms, reply.status_code, reply.error, reply.retry_after)

@@ -28,7 +28,7 @@ from angarium.services.gateway.callbacks.model import Attempted, Callback, Recor
 
 REPLAYED_AT_ONCE = 500
 RoomFor = Callable[[str], int]
-"""How many more attempts an origin may have under way."""
+"""How many more attempts an origin, or a tenant, may have under way."""
 
 
 class CallbackStore:
@@ -43,16 +43,24 @@ class CallbackStore:
         self._identifiers = identifiers
 
     async def lease(
-        self, limit: int, *, lease: timedelta, room_for: RoomFor, crowded: Collection[str]
+        self,
+        limit: int,
+        *,
+        lease: timedelta,
+        room_for: RoomFor,
+        room_of: RoomFor,
+        crowded: Collection[str],
+        full: Collection[str],
     ) -> Sequence[Callback]:
-        """Up to `limit` that are due, oldest first, of each origin as many as it has room for.
+        """Up to `limit` that are due, oldest first, of each origin and tenant as many as it has room for.
 
-        Those of `crowded` origins are not looked at, so that however many they are, they hide no others.
+        Those of `crowded` origins and `full` tenants are not looked at, so that however many they are, they hide no
+        others.
         """
         async with reading(self._engine) as connection:
             now = await self._now(connection)
-            found = (await connection.execute(due(now, crowded, self._engine.dialect.name))).all()
-        chosen = _chosen([(row.id, row.origin) for row in found], limit, room_for)
+            found = (await connection.execute(due(now, crowded, full, self._engine.dialect.name))).all()
+        chosen = _chosen([(row.id, row.origin, row.tenant) for row in found], limit, room_for, room_of)
         if not chosen:
             return []
         async with writing(self._engine) as connection:
@@ -170,12 +178,15 @@ def _place(row: RowMapping) -> Tuple:
     return tuple_(literal(row["occurred_at"], UtcDateTime()), literal(row["id"], callbacks.c.id.type))
 
 
-def _chosen(due: Sequence[tuple[UUID, str]], limit: int, room_for: RoomFor) -> Sequence[UUID]:
+def _chosen(due: Sequence[tuple[UUID, str, str]], limit: int, room_for: RoomFor, room_of: RoomFor) -> Sequence[UUID]:
     chosen: list[UUID] = []
-    taken: Counter[str] = Counter()
-    for identifier, origin in due:
-        if len(chosen) < limit and taken[origin] < room_for(origin):
-            taken[origin] += 1
+    at_origins: Counter[str] = Counter()
+    of_tenants: Counter[str] = Counter()
+    for identifier, origin, tenant in due:
+        room = at_origins[origin] < room_for(origin) and of_tenants[tenant] < room_of(tenant)
+        if len(chosen) < limit and room:
+            at_origins[origin] += 1
+            of_tenants[tenant] += 1
             chosen.append(identifier)
     return chosen
 

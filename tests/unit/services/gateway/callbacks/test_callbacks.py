@@ -220,7 +220,9 @@ async def _ended(world: World) -> UUID:
 async def _attempted(world: World) -> None:
     """One failed attempt at each callback that is due."""
     store = world.gateway.callbacks
-    leased = await store.lease(100, lease=SECOND * 60, room_for=lambda _: 100, crowded=())
+    leased = await store.lease(
+        100, lease=SECOND * 60, room_for=lambda _: 100, room_of=lambda _: 100, crowded=(), full=()
+    )
     answer = Answer(datetime.now(UTC), 7, 503, "answered 503")
     await store.record([Attempted(callback=c, answer=answer, state=State.PENDING, wait=SECOND * 5) for c in leased])
 
