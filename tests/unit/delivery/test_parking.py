@@ -14,7 +14,7 @@ from angarium.delivery.parking import Parking
 from angarium.delivery.work import Carrier
 from angarium.notifications.topology import build_topology
 from angarium.platform.broker.memory.broker import MemoryBroker
-from angarium.platform.broker.port import Outgoing, Topology
+from angarium.platform.broker.port import Late, Outgoing, Topology
 from angarium.platform.telemetry.logging import make_logger
 from tests.support.clock import ManualClock
 
@@ -86,10 +86,10 @@ async def test_a_correlation_id_goes_along() -> None:
 class _Picky(MemoryBroker):
     """A broker whose encoder fails on one message."""
 
-    async def publish(self, messages: Sequence[Outgoing]) -> Sequence[bool]:
+    async def publish(self, messages: Sequence[Outgoing], *, late: Late | None = None) -> Sequence[bool]:
         if any(b"odd" in message.body for message in messages):
             raise ValueError("odd")
-        return await super().publish(messages)
+        return await super().publish(messages, late=late)
 
 
 async def test_a_message_that_cannot_be_parked_keeps_no_other_from_its_delay() -> None:

@@ -10,7 +10,6 @@ import pytest
 from angarium.contracts.errors import RateLimited
 from angarium.contracts.statuses import Channel
 from angarium.contracts.templates import CompiledTemplate
-from angarium.rendering import renderer as module
 from angarium.rendering.content import Content, SmsContent
 from angarium.rendering.renderer import SLOW_IN_ALL, SLOW_OF_A_TENANT, Renderer
 from tests.support.clock import settle
@@ -74,5 +73,5 @@ async def test_many_greedy_tenants_leave_a_place_to_the_first_of_each(held: Held
     assert SLOW_IN_ALL < 30
     assert not (late := slow(renderer, "late")).done()
     held.release(1000)
-    assert await late == module.SmsContent("x")
+    assert await late == SmsContent("x")
     await asyncio.gather(*tasks, return_exceptions=True)

@@ -8,7 +8,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -64,9 +64,10 @@ class SystemResolver:
             self._freed.clear()
             await self._freed.wait()
         self._shares.take(asker)
-        look_up = self._threads.submit(_look_up, host, port)
+        look_up: Future[list[str]] = self._threads.submit(_look_up, host, port)
         look_up.add_done_callback(lambda _: _tell(loop, self._give_back, asker))
-        return list(dict.fromkeys(await asyncio.wrap_future(look_up)))
+        found = await asyncio.wrap_future(look_up)
+        return list(dict.fromkeys(found))
 
     def _give_back(self, asker: str) -> None:
         self._shares.give_back(asker)

@@ -59,7 +59,7 @@ async def test_few_urgent_ones_pass_another_tenants_crowd_of_urgent_ones() -> No
     assert _keys(lanes.messages(_of("b", 10, priority=8))) == ["email.light"] * 10
     assert _keys(lanes.messages(_of("b", 2))) == ["email"] * 2, "the ordinary lane is not crowded"
     assert _keys(lanes.messages(_of("a", 2, priority=9))) == ["email.urgent"] * 2
-    await lanes.look()
+    await lanes.once()
     assert _keys(lanes.messages(_of("b", 1, priority=8))) == ["email.urgent"]
     await broker.close()
 
