@@ -1,8 +1,8 @@
 """Counts the files of the package that one ordinary email runs through: `python -m benchmarks.files_of_one_email`.
 
 The services and the email worker run as processes over private PostgreSQL, RabbitMQ and Redis. Several mails are sent,
-one after the other, once all caches are warm. A file counts where a function of it is called, from the request to the
-acknowledgement, with each of the mails; so what loops in the background happen to do does not count.
+one after the other, once all caches are warm. A file counts if a function of it is called between the request and the
+acknowledgement of each of the mails. Calls by background loops and by the process's main task do not count.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import asyncpg
 
@@ -23,17 +23,22 @@ from tests.support.system import DistributedSystem, running
 from tests.support.wait import until
 
 MAILS = 7
-PROCESSES = ("gateway", "email", "users", "templates")
 COUNTED = ("gateway", "email")
-"""The figure is of these: the services of users and templates answer look-ups beside the way."""
+"""The figure is of these: users and templates answer look-ups."""
 LEGS = 2
 """How many parts of a path name a leg, below the package."""
-SETTLES = 0.25  # seconds from the record of the result to the acknowledgement, generously
+SETTLES = 0.25  # seconds: longer than from the record of the result to the acknowledgement
 
 
 class Traced(DistributedSystem):
     """The distributed form, in which each process notes what runs."""
 
+    parts: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "gateway": ("serve", "gateway"),
+        "users": ("serve", "users"),
+        "templates": ("serve", "templates"),
+        "email": ("work", "email"),
+    }
     launcher: ClassVar[tuple[str, ...]] = (sys.executable, "-P", traced.__file__)  # beside it is an angarium.py
 
     @property
@@ -54,16 +59,16 @@ async def files_of_one_email(system: Traced) -> Mapping[str, frozenset[str]]:
             windows = [await _one(system, database, number, fields) for number in range(MAILS)]
     finally:
         await database.close()
-    return {process: frozenset.intersection(*(window[process] for window in windows)) for process in PROCESSES}
+    return {process: frozenset.intersection(*(window[process] for window in windows)) for process in Traced.parts}
 
 
 async def _one(
-    system: Traced, database: "asyncpg.Connection", number: int, fields: Mapping[str, object]
+    system: Traced, database: "asyncpg.Connection", number: int, fields: Mapping[str, Any]
 ) -> Mapping[str, frozenset[str]]:
     """What ran in each process while one mail went through."""
     folder = system.trace
     (folder / f"{number}.begin").touch()
-    await until(lambda: all((folder / f"{number}.{process}.ready").exists() for process in PROCESSES), 30)
+    await until(lambda: all((folder / f"{number}.{process}.ready").exists() for process in Traced.parts), 30)
     made = await system.send(**fields)
 
     async def sent() -> bool:
@@ -73,10 +78,10 @@ async def _one(
     await until(sent, 30, message="the mail is sent")
     await asyncio.sleep(SETTLES)
     (folder / f"{number}.end").touch()
-    await until(lambda: all((folder / f"{number}.{process}").exists() for process in PROCESSES), 30)
+    await until(lambda: all((folder / f"{number}.{process}").exists() for process in Traced.parts), 30)
     return {
         process: frozenset((folder / f"{number}.{process}").read_text(encoding="utf-8").split())
-        for process in PROCESSES
+        for process in Traced.parts
     }
 
 
