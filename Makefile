@@ -4,7 +4,7 @@ PYTHON = .venv/bin/python
 MAKEFLAGS += --no-builtin-rules
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run run-distributed migrate test test-fast test-bare faults scale bench check audit format clean
+.PHONY: help setup run run-distributed migrate test test-fast test-bare coverage faults scale bench check audit format clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -36,6 +36,10 @@ test-fast: setup ## Run the quick tests: no server, no browser, in seconds
 
 test-bare: ## As root: `make run` and `make test` on a bare Debian in a folder (SUITE=bookworm or trixie, BY=root or user)
 	@sh scripts/test_bare.sh "$(or $(SUITE),trixie)" "$(or $(BY),root)" "$(TESTS)"
+
+coverage: setup ## Measure what unit and conformance tests run, branches too; fails below the floor in pyproject.toml
+	@sh scripts/install-test-servers.sh
+	@$(PYTHON) -m pytest tests/unit tests/conformance -m "not browser" -n 2 --dist worksteal --cov --cov-report=term
 
 faults: setup ## Provoke the faults alone: kills, freezes, stopped servers; `make test` does too
 	@sh scripts/install-test-servers.sh
