@@ -9,19 +9,18 @@ SOURCE = UNIT.parents[1] / "src/angarium"
 ELSEWHERE = {
     "benchmarks": "tests the folder `benchmarks`, which is no part of the package",
     "cli/test_refused_starts.py": "starts the command as a process",
-    "delivery/test_lane_burst.py": "runs the engine through tests.support.virtual_engine",
-    "delivery/test_test_keys.py": "runs the engine through tests.support.virtual_engine",
 }
 """Tests that import nothing of the package beside which they are, with the reason."""
-BEING_MOVED = {"services/users", "services/templates"}
-"""Packages whose modules may be in a folder of their own while their tests are not yet."""
+THROUGH = {"tests.support.virtual_engine": "angarium.delivery", "tests.support.delivering": "angarium.delivery"}
+"""Modules of support that run a package."""
 
 
 def misplaced(path: Path, unit: Path, source: Path) -> str | None:
     """What is wrong with the place of a test file, if anything is.
 
     A test file has the name of a module or package, and then it is in the same folder. Or it has the name of a
-    behaviour, and then it uses the package it is in: by an import of its own, or one of a conftest.py on the way.
+    behaviour, and then it uses the package it is in: by an import of its own, or one of a conftest.py on the way. In
+    a service or a channel any part of it will do: its app serves the resources, its kit opens the providers.
     """
     folder, name = path.parent.relative_to(unit), path.stem.removeprefix("test_")
     package = source / folder
@@ -30,9 +29,10 @@ def misplaced(path: Path, unit: Path, source: Path) -> str | None:
     if _is_module(package, name):
         return None
     deeper = sorted(found for found in package.rglob(f"{name}.py") if found.parent != package)
-    if deeper and str(folder) not in BEING_MOVED:
+    if deeper:
         return f"belongs to {deeper[0].parent.relative_to(source)}"
-    dotted = ".".join(("angarium", *folder.parts))
+    parts = folder.parts[:2] if folder.parts[0] in {"services", "channels"} else folder.parts
+    dotted = ".".join(("angarium", *parts))
     if any(f"{module}.".startswith(f"{dotted}.") for module in _used(path, unit)):
         return None
     return f"uses nothing of {dotted}"
@@ -48,8 +48,10 @@ def _used(path: Path, unit: Path) -> Iterator[str]:
     for file in (path, *(folder / "conftest.py" for folder in folders)):
         tree = ast.parse(file.read_text(encoding="utf-8")) if file.is_file() else ast.Module([], [])
         for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                yield from (imported.name for imported in node.names)
             if isinstance(node, ast.ImportFrom) and node.module:
-                yield node.module
+                yield THROUGH.get(node.module, node.module)
                 yield from (f"{node.module}.{imported.name}" for imported in node.names)
 
 
@@ -79,11 +81,14 @@ def test_a_misplaced_test_is_found(tmp_path: Path) -> None:
         source / "a/__init__.py": "",
         source / "a/b/deep.py": "",
         source / "a/near.py": "",
+        source / "services/s/resource/routes.py": "",
         unit / "a/test_near.py": "",
         unit / "a/test_deep.py": "from angarium.a.b.deep import x",
         unit / "a/test_behaviour.py": "from angarium.a.near import x",
         unit / "a/test_stranger.py": "from angarium.ab import x",
         unit / "c/test_near.py": "from angarium.a.near import x",
+        unit / "services/s/conftest.py": "from angarium.services.s.app import x",
+        unit / "services/s/resource/test_behaviour.py": "import json",
     }
     for path, text in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -94,4 +99,5 @@ def test_a_misplaced_test_is_found(tmp_path: Path) -> None:
         "a/test_near.py": None,
         "a/test_stranger.py": "uses nothing of angarium.a",
         "c/test_near.py": "there is no package c",
+        "services/s/resource/test_behaviour.py": None,
     }

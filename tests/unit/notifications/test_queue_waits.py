@@ -90,7 +90,7 @@ async def test_each_lane_has_its_own_wait_and_the_light_one_counts_for_both(queu
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 60)), min_size=1, max_size=60))
-async def test_no_message_waits_longer_than_it_is_told(steps: list[tuple[int, int]]) -> None:
+async def test_no_message_waits_longer_than_its_delay(steps: list[tuple[int, int]]) -> None:
     watched, queue = Watched(), deque[float]()
     for published, taken in steps:
         queue.extend([watched.clock.monotonic()] * published)

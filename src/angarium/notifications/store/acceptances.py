@@ -1,4 +1,4 @@
-"""What each of a batch of acceptances is told, once it is known which rows are new and which were there."""
+"""The result of each acceptance of a batch, given which rows are new and which existed."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

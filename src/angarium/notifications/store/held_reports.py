@@ -73,7 +73,7 @@ class HeldReports:
         return [_report(row) for row in rows]
 
     async def forget(self, report: Report) -> None:
-        """It was applied, or came to nothing; idempotent."""
+        """Delete a report. Idempotent."""
         mine = held_reports.c
         this = (mine.notification_id == report.notification_id) & (mine.status == str(report.status))
         async with writing(self._engine) as connection:

@@ -141,7 +141,7 @@ class Retention:
         return Step(window.tenant, window.at, len(chosen), letters)
 
     async def _redact(self, connection: AsyncConnection, found: Sequence[Any]) -> None:
-        # By the clock that `updated_at` is told by.
+        # By the same clock as `updated_at`.
         moment = literal(self._clock.now(), UtcDateTime()) if self._engine.dialect.name == "sqlite" else func.now()
         ids = [row.id for row in found]
         redacted = update(notifications).where(notifications.c.id.in_(ids))
@@ -196,7 +196,7 @@ class _Window:
 
 
 def _pieces(rows: Sequence[Row[Any]]) -> Sequence[Sequence[UUID]]:
-    """The ids in pieces; one empty piece for none, so that whoever runs it hears of every window."""
+    """The ids in batches. Without ids there is one empty batch, so that the caller sees every window."""
     ids = [row.id for row in rows]
     return [ids[start : start + BATCH] for start in range(0, max(len(ids), 1), BATCH)]
 

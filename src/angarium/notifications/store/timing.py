@@ -9,7 +9,7 @@ DUE_GRACE = timedelta(seconds=60)
 LEASE_GRACE = timedelta(seconds=30)
 """From the end of a lease to a claim by another worker."""
 LONGEST_GRACE = timedelta(hours=6)
-"""What is published again and again, since nobody claims it, is so ever more rarely, up to this."""
+"""Upper bound of the back-off between re-publishes of unclaimed work."""
 RESULT_OUTBOX_LEASE = timedelta(seconds=10)
 """How long the recorder of a result has to publish what it wrote to the outbox."""
 

@@ -13,7 +13,7 @@ from angarium.platform.clock import Clock
 class MemoryCache:
     """At most `max_entries` values; the least recently used go first. Implements `Cache`.
 
-    A ring is heard before `announce` returns.
+    Listeners are called before `announce` returns.
     """
 
     def __init__(self, clock: Clock, max_entries: int = 10_000) -> None:

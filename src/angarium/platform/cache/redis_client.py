@@ -116,7 +116,7 @@ class PrimaryPool(SentinelConnectionPool, BlockingConnectionPool):
 
 
 def _retrieved(task: "asyncio.Task[Address]") -> None:
-    """Whoever waits has the error; if they gave up, nobody needs it."""
+    """The waiting callers get the error. If they gave up, it is of no use."""
     if not task.cancelled():
         task.exception()
 

@@ -65,7 +65,7 @@ def parse_database_url(url: str, *, setting: str = "ANGARIUM_DATABASE_URL") -> U
 
 
 def postgresql_server_settings() -> dict[str, str]:
-    """What every session on PostgreSQL sets, so that nothing waits for ever; milliseconds."""
+    """Time-outs of every PostgreSQL session, in milliseconds, so that no statement waits without limit."""
     return {
         "statement_timeout": str(int(STATEMENT_TIMEOUT * 1000)),
         "lock_timeout": str(int(LOCK_TIMEOUT * 1000)),

@@ -24,8 +24,7 @@ _PREPARED = 100
 class Connector:
     """Opens connections to `address`.
 
-    `settings`: what each session, or each transaction behind a pooler, runs with. `patience`: seconds that a server may
-    be silent; None for ever.
+    `settings`: what each session, or each transaction behind a pooler, runs with. `patience`: seconds that a server may be silent, None without a limit.
     """
 
     def __init__(self, address: PostgresqlAddress, settings: Mapping[str, str], patience: float | None) -> None:

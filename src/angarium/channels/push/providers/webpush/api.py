@@ -61,7 +61,7 @@ def endpoint_of(address: Address) -> str:
 
 
 def origin_of(address: Address) -> str:
-    """The origin of a subscription's endpoint, as it stands there; empty: it has none."""
+    """The origin of a subscription's endpoint, unchanged. Empty if it has none."""
     endpoint = endpoint_of(address)
     try:
         parts = urlsplit(endpoint)
