@@ -24,7 +24,8 @@ _PREPARED = 100
 class Connector:
     """Opens connections to `address`.
 
-    `settings`: what each session, or each transaction behind a pooler, runs with. `patience`: seconds that a server may be silent, None without a limit.
+    `settings` apply to each session or, behind a pooler, to each transaction. `patience`: seconds that a server may be
+    silent, None without a limit.
     """
 
     def __init__(self, address: PostgresqlAddress, settings: Mapping[str, str], patience: float | None) -> None:

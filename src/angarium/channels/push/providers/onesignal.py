@@ -71,7 +71,7 @@ class OneSignalApi(PushApi):
             "target_channel": "push",
             "include_subscription_ids": [message.address.value],
             "idempotency_key": str(key_of_device(message)),
-            # English is required, and shown where a device's own language is missing: so it serves as the text for any language.
+            # OneSignal requires English and shows it where a device's own language is missing.
             "contents": {"en": push.body},
             "data": dict(push.data),
         }
