@@ -14,11 +14,13 @@ from typing import Any
 
 import angarium
 from angarium.cli.main import main
+from angarium.platform.http.server.server import serve
+from angarium.platform.loop import run_loop
 
 PACKAGE = str(Path(angarium.__file__).parent) + "/"
 FOLDER = Path("trace")
 PAUSE = 0.005  # seconds
-BACKGROUND = {"run_forever", "serve", "until_stopped"}
+BACKGROUND = {run_loop.__name__, serve.__name__, "until_stopped"}
 """The coroutines of such tasks."""
 
 
