@@ -1,7 +1,7 @@
 """What each fast path saves over its plain form: both do the same work in one process, in turns.
 
 `.venv/bin/python -m benchmarks.fast_paths`; the figures are the least of the rounds, in microseconds of CPU of this
-process for one notification, and go into docs/fast-paths.md by hand.
+process for one notification (for PostgreSQL, another process, of time), and go into docs/fast-paths.md by hand.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, cast
 from uuid import UUID, uuid4
@@ -29,9 +29,13 @@ from angarium.contracts.notifications import NotificationRequest
 from angarium.contracts.scopes import Scope
 from angarium.contracts.statuses import Channel, Status
 from angarium.embedded.composition import EmbeddedSettings, open_embedded
+from angarium.notifications.model import Event, NewNotification, Result
+from angarium.notifications.store.postgresql.store import PostgresqlStore
+from angarium.notifications.store.schema import MIGRATIONS as NOTIFICATION_MIGRATIONS
 from angarium.platform.auth.caller import Caller
 from angarium.platform.database.engine import open_engine
 from angarium.platform.database.migrate import upgrade
+from angarium.platform.database.postgresql_pool import PostgresqlPool
 from angarium.platform.http.client.client import ServiceClient
 from angarium.platform.http.frame.answers import JsonBytes
 from angarium.platform.http.frame.app import ServiceApp, build_app
@@ -45,14 +49,17 @@ from angarium.rendering.renderer import Renderer
 from angarium.services.gateway.accepting.acceptance import Accepted
 from angarium.services.gateway.accepting.answers import accepted_answer, quick_answer
 from angarium.services.gateway.accepting.look_up import LookUp
-from angarium.services.users.app import MIGRATIONS
+from angarium.services.users.app import MIGRATIONS as USER_MIGRATIONS
 from angarium.services.users.contacts.documents import Documents, open_documents
 from tests.support.outbound import outbound
+from tests.support.servers import PostgreSQL
 from tests.support.starters import EXAMPLES, compiled_starters
 
 ROUNDS = 15
+BATCH, BATCHES = 50, 100
 Work = Callable[[int], Awaitable[object]]
 """Does its work so many times."""
+Timer = Callable[[], float]
 BODY = {
     "notification_type": "email",
     "user_id": "0197fae0-0000-7000-8000-000000000001",
@@ -62,15 +69,17 @@ BODY = {
 }
 
 
-async def compared(name: str, fast: Work, plain: Work, *, times: int) -> None:
+async def compared(
+    name: str, fast: Work, plain: Work, *, times: int, timer: Timer = time.process_time, rounds: int = ROUNDS
+) -> None:
     """Print the least of the rounds of both."""
     least = [float("inf"), float("inf")]
-    for turn in range(ROUNDS + 1):
+    for turn in range(rounds + 1):
         for index, work in enumerate((fast, plain)):
-            started = time.process_time()
+            started = timer()
             await work(times)
             if turn:  # the first warms up
-                least[index] = min(least[index], (time.process_time() - started) / times * 1e6)
+                least[index] = min(least[index], (timer() - started) / times * 1e6)
     print(f"| {name} | {least[0]:.1f} | {least[1]:.1f} | {least[1] - least[0]:.1f} |", flush=True)
 
 
@@ -317,7 +326,7 @@ async def documents(folder: Path) -> None:
         url = f"sqlite:///{folder / 'users.sqlite3'}"
         engine = open_engine(url)
         stack.push_async_callback(engine.dispose)
-        await upgrade(engine, MIGRATIONS)
+        await upgrade(engine, USER_MIGRATIONS)
         readers = [open_documents(url, engine, fast_paths=fast) for fast in (True, False)]
 
         def read(reader: Documents) -> Work:
@@ -332,6 +341,78 @@ async def documents(folder: Path) -> None:
             await reader.close()
 
 
+async def statements(folder: Path) -> None:
+    """Batches of 50 on a private PostgreSQL."""
+    server = PostgreSQL(folder)
+    server.start_now()
+    try:
+        async with AsyncExitStack() as stack:
+            url = await server.create_database()
+            engine = open_engine(url)
+            stack.push_async_callback(engine.dispose)
+            await upgrade(engine, NOTIFICATION_MIGRATIONS)
+            # the disk is the same to both
+            pools = [
+                PostgresqlPool(url, size=1, setting="URL", session={"synchronous_commit": "off"}) for _ in range(2)
+            ]
+            stores = [PostgresqlStore(pools[0]), PostgresqlStore(pools[1], fast_paths=False)]
+            for store in stores:
+                stack.push_async_callback(store.close)
+            claims: list[Result] = []
+
+            def accept(store: Any) -> Work:
+                async def run(_: int) -> None:
+                    await store.accept([_new() for _ in range(BATCH)], outbox_lease=timedelta(hours=1))
+
+                return run
+
+            await compared(
+                "accept", accept(stores[0]), accept(stores[1]), times=BATCH, timer=time.perf_counter, rounds=BATCHES
+            )
+            for store in stores:
+                claims += await _claimed(store)
+            left = iter(claims)
+
+            def record(store: Any) -> Work:
+                async def run(times: int) -> None:
+                    assert all(await store.record([next(left) for _ in range(times)]))
+
+                return run
+
+            await compared(
+                "record", record(stores[0]), record(stores[1]), times=BATCH, timer=time.perf_counter, rounds=BATCHES
+            )
+    finally:
+        await server.kill()
+
+
+def _new() -> NewNotification:
+    return NewNotification(
+        id=uuid4(),
+        tenant="default",
+        caller="shop",
+        request_id=str(uuid4()),
+        fingerprint=b"f" * 32,
+        channel=Channel.EMAIL,
+        template_code="welcome",
+        template_version=1,
+        locale="en",
+        priority=5,
+        correlation_id="c-1",
+        variables='{"name":"Ada"}',
+    )
+
+
+async def _claimed(store: Any) -> list[Result]:
+    new = [_new() for _ in range(BATCH * (BATCHES + 1))]
+    for start in range(0, len(new), BATCH):
+        await store.accept(new[start : start + BATCH], outbox_lease=timedelta(hours=1))
+    token = uuid4()
+    await store.claim([one.id for one in new], token=token, lease=timedelta(hours=1), worker="w")
+    sent = Event("sent", datetime.now(UTC), {"status": "sent", "provider": "smtp"})
+    return [Result(id=one.id, claim_token=token, status=Status.SENT, events=(sent,), provider="smtp") for one in new]
+
+
 async def main(folder: Path) -> None:
     print("| µs | fast | plain | saved |\n|---|---|---|---|")
     await frame()
@@ -341,8 +422,10 @@ async def main(folder: Path) -> None:
     await calls()
     await embedded_contacts(folder)
     await documents(folder)
+    await statements(folder / "postgresql")
 
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory(prefix="angarium-fast-paths-", ignore_cleanup_errors=True) as name:
+        Path(name).chmod(0o711)  # PostgreSQL runs as another user
         uvloop.run(main(Path(name)))

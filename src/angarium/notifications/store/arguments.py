@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from angarium.contracts.statuses import TRANSITIONS, Status
+from angarium.contracts.statuses import TRANSITIONS, DeliveryPolicy, Status
 from angarium.notifications.model import NewDeadLetter, NewNotification, OutboxKind, OutboxMessage, Result
 from angarium.notifications.store.timeline import encode_events
 
@@ -22,7 +22,7 @@ def by_key(new: NewNotification) -> tuple[str, str, str]:
 
 
 def accepted_row(new: NewNotification) -> Row:
-    """The columns of `postgresql.accept.COLUMNS`, in their order; JSON as text."""
+    """The columns that every acceptance brings, then those of PLAIN; JSON as text."""
     return (
         new.id,
         new.tenant,
@@ -51,6 +51,10 @@ def accepted_row(new: NewNotification) -> Row:
     )
 
 
+PLAIN: Row = (None, "{}", DeliveryPolicy.AT_LEAST_ONCE, False, "[]", None, None, None, None)
+"""How an acceptance's row ends where it asks for nothing special."""
+
+
 def result_row(result: Result) -> Row:
     """The columns of RESULT_COLUMNS. Raises ValueError for a state that no claim may lead to."""
     if result.status not in TRANSITIONS[Status.SENDING] or result.status is Status.SENDING:
@@ -68,6 +72,15 @@ def result_row(result: Result) -> Row:
         _wait(result),
         0 if result.burns_attempt else 1,
     )
+
+
+def sent_row(result: Result) -> Row | None:
+    """The columns of SENT_COLUMNS, where there is nothing else to write."""
+    plain = result.status is Status.SENT and result.burns_attempt
+    if not plain or result.reason or result.wait or result.dead_letter or result.outbox:
+        return None
+    events = encode_events(result.events)
+    return (result.id, result.claim_token, events, result.provider, result.provider_message_id)
 
 
 def letter_row(letter: NewDeadLetter) -> Row:

@@ -31,6 +31,8 @@ class StoreSettings(Protocol):
     @property
     def status_events(self) -> Literal["on", "off"]: ...
     @property
+    def fast(self) -> bool: ...
+    @property
     def crash_at(self) -> CrashPoint | None: ...
 
 
@@ -41,23 +43,32 @@ def open_notifications(settings: StoreSettings, runtime: Runtime, stack: AsyncEx
         pool_size=settings.database_pool,
         clock=runtime.clock,
         status_events=settings.status_events == "on",
+        fast_paths=settings.fast,
     )
     stack.push_async_callback(store.close)
     return with_crash_point(store, settings.crash_at)
 
 
 def open_store(
-    url: str, *, pool_size: int, clock: Clock, setting: str = SETTING, status_events: bool = False
+    url: str,
+    *,
+    pool_size: int,
+    clock: Clock,
+    setting: str = SETTING,
+    status_events: bool = False,
+    fast_paths: bool = True,
 ) -> NotificationStore:
     """The store behind `url`; connects at first use. The schema is brought there by `migrate.upgrade`.
 
     `clock` is the database's clock on SQLite, which has none of its own. With `status_events` each change of status
-    that this store makes is put into the outbox for `notifications.events`. Raises SettingsError, naming `setting`.
+    that this store makes is put into the outbox for `notifications.events`. Without `fast_paths` every batch goes
+    through the full statements. Raises SettingsError, naming `setting`.
     """
     parsed = parse_database_url(url, setting=setting)
     if parsed.drivername == "postgresql":
         session = {event_trigger.SESSION_SETTING: "on"} if status_events else {}
-        return PostgresqlStore(PostgresqlPool(url, size=pool_size, setting=setting, session=session))
+        pool = PostgresqlPool(url, size=pool_size, setting=setting, session=session)
+        return PostgresqlStore(pool, fast_paths=fast_paths)
     if parsed.drivername == "sqlite":
         path = Path(str(parsed.database))
         prepare_folder(path.parent, setting=setting)

@@ -48,6 +48,7 @@ from angarium.platform.database.postgresql_pool import PostgresqlPool, Record
 from angarium.platform.database.readiness import PROOF_POSTGRESQL, schema_problem
 
 _ATTEMPTS_TO_ACCEPT = 3
+_ORDINARY = len(accepting.ORDINARY_COLUMNS)
 _FIND_BY_REQUEST = "SELECT id FROM notifications WHERE request_id = $2 AND (tenant = $1) IS TRUE LIMIT 2"
 _SCHEMA_VERSION = "SELECT version_num FROM alembic_version"
 
@@ -55,11 +56,12 @@ _SCHEMA_VERSION = "SELECT version_num FROM alembic_version"
 class PostgresqlStore:
     """The NotificationStore of PostgreSQL, by hand-written statements over raw connections.
 
-    Owns `pool` and closes it.
+    Owns `pool` and closes it. With `fast_paths` ACCEPT_PLAIN and RECORD_SENT write the batches that allow it.
     """
 
-    def __init__(self, pool: PostgresqlPool) -> None:
+    def __init__(self, pool: PostgresqlPool, *, fast_paths: bool = True) -> None:
         self._pool = pool
+        self._fast_paths = fast_paths
         self._revisions = Revisions(MIGRATIONS)
 
     async def accept(
@@ -89,6 +91,9 @@ class PostgresqlStore:
         if not new:
             return []
         rows = [arguments.accepted_row(n) for n in new]
+        if self._fast_paths and all(row[_ORDINARY:] == arguments.PLAIN for row in rows):
+            columns = list(zip(*rows, strict=True))[:_ORDINARY]
+            return await self._fetch(accepting.ACCEPT_PLAIN, *columns, outbox_lease)
         return await self._fetch(accepting.ACCEPT, *zip(*rows, strict=True), outbox_lease)
 
     async def _prior(self, taken: Sequence[NewNotification]) -> dict[Key, Kept]:
@@ -135,6 +140,10 @@ class PostgresqlStore:
         return [id(result) in first and result.id in written for result in results]
 
     async def _write(self, results: Sequence[Result]) -> Sequence[Record]:
+        if self._fast_paths:
+            sent = [arguments.sent_row(result) for result in results]
+            if None not in sent:
+                return await self._fetch(recording.RECORD_SENT, *zip(*filter(None, sent), strict=True))
         rows = arguments.columns([arguments.result_row(r) for r in results], len(recording.RESULT_COLUMNS))
         letters = arguments.claimed_rows(arguments.letters_of, results)
         messages = arguments.claimed_rows(arguments.messages_of, results)
