@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from angarium.contracts.statuses import Status
 from angarium.notifications.store.paging import Cursor
-from angarium.notifications.store.reader import NotificationFilter, NotificationReader
+from angarium.notifications.store.read.notifications import NotificationFilter, NotificationReader
 from angarium.notifications.store.schema import MIGRATIONS
 from angarium.platform.database.engine import open_engine, reading, writing
 from angarium.platform.database.migrate import upgrade

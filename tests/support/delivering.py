@@ -27,7 +27,7 @@ from angarium.notifications.model import NewNotification
 from angarium.notifications.publisher import OutboxPublisher
 from angarium.notifications.store.open import open_store
 from angarium.notifications.store.port import NotificationStore
-from angarium.notifications.store.reader import NotificationReader
+from angarium.notifications.store.read.notifications import NotificationReader
 from angarium.notifications.store.schema import MIGRATIONS
 from angarium.notifications.topology import build_topology
 from angarium.platform.broker.memory.broker import MemoryBroker

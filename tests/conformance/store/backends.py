@@ -26,7 +26,7 @@ from angarium.notifications.model import (
 )
 from angarium.notifications.store.open import open_store
 from angarium.notifications.store.port import NotificationStore
-from angarium.notifications.store.reader import NotificationReader
+from angarium.notifications.store.read.notifications import NotificationReader
 from angarium.platform.database.engine import open_engine, writing
 from tests.support.clock import ManualClock
 

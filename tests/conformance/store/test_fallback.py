@@ -6,7 +6,7 @@ from uuid import UUID
 
 from angarium.contracts.statuses import Channel, Status
 from angarium.notifications.model import Event, Reason
-from angarium.notifications.store.reader import NotificationFilter
+from angarium.notifications.store.read.notifications import NotificationFilter
 from tests.conformance.store.backends import TENANT, Backend, letter_of, result
 
 BOTH = (Channel.SMS, Channel.PUSH)

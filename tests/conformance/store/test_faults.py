@@ -19,7 +19,7 @@ from angarium.contracts.statuses import Status
 from angarium.notifications.model import AcceptOutcome
 from angarium.notifications.store.port import StoreUnavailable
 from angarium.notifications.store.postgresql.store import PostgresqlStore
-from angarium.notifications.store.reader import NotificationReader
+from angarium.notifications.store.read.notifications import NotificationReader
 from angarium.notifications.store.schema import MIGRATIONS
 from angarium.notifications.store.sqlite.store import SqliteStore
 from angarium.platform.database.engine import open_engine

@@ -9,7 +9,7 @@ from angarium.contracts.dead_letters import DeadLetterFilter
 from angarium.contracts.errors import ValidationFailed
 from angarium.contracts.statuses import Channel, Status
 from angarium.notifications.model import NewDeadLetter, Reason
-from angarium.notifications.store.reader import NotificationFilter
+from angarium.notifications.store.read.notifications import NotificationFilter
 from tests.conformance.store.backends import OUTBOX_LEASE, SECOND, TENANT, Backend, notification
 
 ALL = NotificationFilter()

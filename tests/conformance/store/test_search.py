@@ -8,7 +8,7 @@ import pytest
 
 from angarium.contracts.statuses import Channel, Status
 from angarium.notifications.model import Event
-from angarium.notifications.store.reader import NotificationFilter, NotificationReader
+from angarium.notifications.store.read.notifications import NotificationFilter, NotificationReader
 from angarium.platform.database.engine import open_engine
 from angarium.platform.database.faults import DatabaseUnavailable
 from angarium.platform.database.replica import Replica

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from angarium.directory.port import Contacts, Templates
 from angarium.notifications.providers.store import ProviderStore
 from angarium.notifications.store.port import NotificationStore
-from angarium.notifications.store.reader import NotificationReader
+from angarium.notifications.store.read.notifications import NotificationReader
 from angarium.platform.auth.tokens import TokenVerifier
 from angarium.platform.broker.port import Broker, Topology
 from angarium.platform.cache.port import Cache

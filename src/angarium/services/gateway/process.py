@@ -15,7 +15,7 @@ from angarium.directory.contacts import RestContacts
 from angarium.directory.templates import RestTemplates
 from angarium.notifications.providers.store import ProviderStore
 from angarium.notifications.store.open import open_notifications
-from angarium.notifications.store.reader import NotificationReader
+from angarium.notifications.store.read.notifications import NotificationReader
 from angarium.notifications.topology import topology_of
 from angarium.platform.auth.development import development_api_key, service_token_of
 from angarium.platform.auth.tokens import TokenVerifier

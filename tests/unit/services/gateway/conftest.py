@@ -20,7 +20,7 @@ from angarium.directory.built_in.templates import WithBuiltIn
 from angarium.notifications.providers.store import ProviderStore
 from angarium.notifications.store.open import open_store
 from angarium.notifications.store.port import NotificationStore
-from angarium.notifications.store.reader import NotificationReader
+from angarium.notifications.store.read.notifications import NotificationReader
 from angarium.notifications.store.schema import MIGRATIONS
 from angarium.notifications.topology import build_topology
 from angarium.platform.auth.tokens import TokenVerifier

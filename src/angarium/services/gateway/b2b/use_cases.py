@@ -5,7 +5,7 @@ from uuid import UUID
 from angarium.contracts.errors import NotFound
 from angarium.contracts.statuses import Status
 from angarium.notifications.store.port import MOST_COUNTED, NotificationStore
-from angarium.notifications.store.reader import NotificationReader
+from angarium.notifications.store.read.notifications import NotificationReader
 from angarium.platform.broker.port import Broker
 from angarium.platform.identifiers import Identifiers
 from angarium.services.gateway.accepting.acceptance import Accepted, Origin

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request
 from angarium.contracts.envelope import Envelope, many, one
 from angarium.contracts.errors import NotFound, ValidationFailed
 from angarium.contracts.scopes import Scope
-from angarium.notifications.store.reader import NotificationReader
+from angarium.notifications.store.read.notifications import NotificationReader
 from angarium.platform.auth.caller import Caller
 from angarium.platform.http.frame.dependencies import requires
 from angarium.services.gateway.audit.acting import actor_of

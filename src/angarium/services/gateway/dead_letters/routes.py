@@ -17,7 +17,7 @@ from angarium.contracts.errors import Conflict, NotFound
 from angarium.contracts.fields import InstantField
 from angarium.contracts.scopes import Scope
 from angarium.contracts.statuses import Channel
-from angarium.notifications.store.reader import NotificationReader
+from angarium.notifications.store.read.notifications import NotificationReader
 from angarium.platform.auth.caller import Caller
 from angarium.platform.http.frame.dependencies import Page, requires
 from angarium.platform.http.frame.openapi import conflict

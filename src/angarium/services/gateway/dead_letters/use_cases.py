@@ -7,7 +7,7 @@ from uuid import UUID
 from angarium.contracts.dead_letters import DeadLetterFilter, ReplayRequest, ReplayResult
 from angarium.contracts.errors import Transient
 from angarium.notifications.store.port import NotificationStore
-from angarium.notifications.store.reader import NotificationReader
+from angarium.notifications.store.read.notifications import NotificationReader
 from angarium.platform.runtime import Runtime
 from angarium.services.gateway.audit.log import AuditLog
 from angarium.services.gateway.audit.store import Actor

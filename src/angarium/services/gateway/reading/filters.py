@@ -8,7 +8,7 @@ from fastapi import Query, Request
 from angarium.contracts.errors import ValidationFailed
 from angarium.contracts.fields import InstantField
 from angarium.contracts.statuses import Channel, Status
-from angarium.notifications.store.reader import NotificationFilter
+from angarium.notifications.store.read.notifications import NotificationFilter
 from angarium.notifications.store.triggers.metadata import LONGEST
 from angarium.platform.http.frame.dependencies import QUERY_PATTERN
 

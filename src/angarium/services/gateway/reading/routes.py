@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends
 from angarium.contracts.envelope import Envelope, many, one
 from angarium.contracts.notifications import NotificationView, Why
 from angarium.contracts.scopes import Scope
-from angarium.notifications.store.reader import NotificationFilter
+from angarium.notifications.store.read.notifications import NotificationFilter
 from angarium.platform.auth.caller import Caller
 from angarium.platform.http.frame.dependencies import Page, requires_or_user
 from angarium.services.gateway.reading.filters import METADATA_PARAMETER, notification_filter

@@ -8,7 +8,7 @@ from uuid import UUID
 from angarium.contracts.errors import NotFound
 from angarium.contracts.notifications import NotificationView, Why
 from angarium.notifications.store.paging import Found
-from angarium.notifications.store.reader import NotificationFilter, NotificationReader
+from angarium.notifications.store.read.notifications import NotificationFilter, NotificationReader
 from angarium.platform.auth.caller import Caller
 from angarium.platform.http.frame.dependencies import PageQuery
 from angarium.services.gateway.reading.why import explain

@@ -1,0 +1,1 @@
+"""What people and their programs read of the record: SQLAlchemy Core, one form for every database."""
