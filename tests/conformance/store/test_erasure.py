@@ -53,7 +53,7 @@ async def test_nothing_personal_is_left_in_any_state_that_it_can_be_in(backend: 
     assert found == [Status.CANCELLED, Status.CANCELLED, Status.SENT, Status.FAILED, Status.FAILED]
     assert await backend.timeline(pending) == ["accepted", "cancelled"]
     assert "attempt" in await backend.timeline(claim.id)
-    assert await backend.reader.count_letters() == 0
+    assert await backend.reader.dead_letters.count() == 0
     assert await backend.queued() == []
     assert await backend.store.requeue_unfinished() == 0
 

@@ -36,11 +36,11 @@ async def test_a_foreign_message_is_buried_with_its_payload(backend: Backend) ->
     message = failure_message(letter.id, b'{"id":2}')
     for _ in range(2):
         await backend.store.bury([letter], [message])
-    shown = await backend.reader.letter(TENANT, letter.id)
+    shown = await backend.reader.dead_letters.get(TENANT, letter.id)
     assert shown is not None
     assert (shown.notification_id, shown.channel, shown.payload) == (None, Channel.SMS, "{{")
     assert (shown.reason.code, shown.attempts) == ("malformed", 1)
-    assert await backend.reader.count_letters() == 1
+    assert await backend.reader.dead_letters.count() == 1
     await backend.pass_time(OUTBOX_LEASE + SECOND)
     assert await backend.store.lease_outbox(10, lease=OUTBOX_LEASE) == [message]
 
@@ -52,7 +52,7 @@ async def test_a_foreign_message_of_any_bytes_is_storable(backend: Backend, body
     reason = Reason("malformed", "a\x00b\ud800")
     letter = foreign_letter(body, reason, letter_id=uuid4(), channel=Channel.SMS, tenant=TENANT)
     await backend.store.bury([letter], [failed_message(letter, datetime(2026, 11, 26, tzinfo=UTC))])
-    shown = await backend.reader.letter(TENANT, letter.id)
+    shown = await backend.reader.dead_letters.get(TENANT, letter.id)
     assert shown is not None
     assert (shown.payload, shown.reason.message) == (letter.payload, letter.reason.message)
     assert len(shown.payload or "") <= PAYLOAD_LIMIT
@@ -60,7 +60,7 @@ async def test_a_foreign_message_of_any_bytes_is_storable(backend: Backend, body
 
 async def test_nothing_to_bury(backend: Backend) -> None:
     await backend.store.bury([], [])
-    assert await backend.reader.count_letters() == 0
+    assert await backend.reader.dead_letters.count() == 0
 
 
 async def test_a_replay_starts_anew(backend: Backend) -> None:
@@ -82,7 +82,7 @@ async def test_a_replay_starts_anew(backend: Backend) -> None:
     assert (view.status, view.attempts, view.template_version) == (Status.PENDING, 0, 3)
     assert (view.reason, view.provider, view.provider_message_id) == (None, None, None)
     assert (await backend.timeline(claim.id))[-1] == "replayed"
-    assert await backend.reader.letter(TENANT, letter.id) is None
+    assert await backend.reader.dead_letters.get(TENANT, letter.id) is None
     messages = await backend.store.lease_outbox(10, lease=OUTBOX_LEASE)
     assert [message.key for message in messages] == [OutboxKey(claim.id, OutboxKind.WORK)]
     await backend.pass_time(OUTBOX_LEASE + SECOND)
@@ -100,7 +100,7 @@ async def test_a_worker_of_before_the_replay_can_write_nothing(backend: Backend)
     await backend.store.replay([letter.id], tenant=TENANT)
     assert await backend.store.record([failed]) == [False]
     assert await backend.store.record([result(claim, Status.PENDING)]) == [False]
-    assert await backend.reader.count_letters() == 0
+    assert await backend.reader.dead_letters.count() == 0
 
 
 async def test_a_letter_is_replayed_once_however_many_ask(backend: Backend) -> None:
@@ -120,7 +120,7 @@ async def test_what_cannot_be_replayed_stays(backend: Backend) -> None:
     await backend.store.bury([foreign], [])
     _, others = await backend.failed(tenant="other")
     assert await backend.store.replay([foreign.id, others, uuid4()], tenant=TENANT) == []
-    assert await backend.reader.count_letters() == 2
+    assert await backend.reader.dead_letters.count() == 2
 
 
 async def test_a_letter_is_discarded_and_its_notification_stays_failed(backend: Backend) -> None:

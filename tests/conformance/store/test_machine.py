@@ -122,7 +122,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(letter=letters)
     def replay(self, letter: UUID | None) -> None:
-        shown = self.run(self.backend.reader.letter(TENANT, letter)) if letter else None
+        shown = self.run(self.backend.reader.dead_letters.get(TENANT, letter)) if letter else None
         if letter is None or shown is None or shown.notification_id is None:
             return
         expected = self.expected[shown.notification_id]

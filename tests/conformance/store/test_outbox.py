@@ -117,6 +117,6 @@ _MANY = {
 async def test_the_count_of_dead_letters_may_be_bounded(backend: Backend) -> None:
     for _ in range(4):
         await backend.failed()
-    assert await backend.reader.count_letters() == 4
-    assert await backend.reader.count_letters(at_most=3) == 3
-    assert await backend.reader.count_letters(at_most=5) == 4
+    assert await backend.reader.dead_letters.count() == 4
+    assert await backend.reader.dead_letters.count(at_most=3) == 3
+    assert await backend.reader.dead_letters.count(at_most=5) == 4

@@ -121,7 +121,7 @@ async def _letters(backend: Backend) -> list[UUID]:
 
 async def test_dead_letters_by_filter(backend: Backend) -> None:
     first, second, third = await _letters(backend)
-    oldest = await backend.reader.letter(TENANT, second)
+    oldest = await backend.reader.dead_letters.get(TENANT, second)
     assert oldest is not None
     for wanted, expected in (
         (EVERY_LETTER, [third, second, first]),
@@ -131,38 +131,38 @@ async def test_dead_letters_by_filter(backend: Backend) -> None:
         (DeadLetterFilter(older_than=oldest.failed_at), [first]),
         (DeadLetterFilter(channel=Channel.PUSH), []),
     ):
-        found = await backend.reader.letters(TENANT, wanted)
+        found = await backend.reader.dead_letters.find(TENANT, wanted)
         assert [letter.id for letter in found.rows] == expected
         assert found.total == len(expected)
-        assert await backend.reader.matching_letters(TENANT, wanted) == expected[::-1]
+        assert await backend.reader.dead_letters.matching(TENANT, wanted) == expected[::-1]
 
 
 async def test_dead_letters_by_cursor(backend: Backend) -> None:
     first, second, third = await _letters(backend)
-    page = await backend.reader.letters(TENANT, EVERY_LETTER, limit=2)
+    page = await backend.reader.dead_letters.find(TENANT, EVERY_LETTER, limit=2)
     assert [letter.id for letter in page.rows] == [third, second]
-    rest = await backend.reader.letters(TENANT, EVERY_LETTER, limit=2, cursor=page.next_cursor)
+    rest = await backend.reader.dead_letters.find(TENANT, EVERY_LETTER, limit=2, cursor=page.next_cursor)
     assert ([letter.id for letter in rest.rows], rest.next_cursor) == ([first], None)
 
 
 async def test_dead_letters_by_reason(backend: Backend) -> None:
     first, _, _ = await _letters(backend)
-    oldest = await backend.reader.letter(TENANT, first)
+    oldest = await backend.reader.dead_letters.get(TENANT, first)
     assert oldest is not None
-    groups = await backend.reader.letters_by_reason(TENANT, EVERY_LETTER)
+    groups = await backend.reader.dead_letters.by_reason(TENANT, EVERY_LETTER)
     assert [(group.reason, group.channel, group.count) for group in groups] == [
         ("permanent", Channel.EMAIL, 2),
         ("expired", Channel.SMS, 1),
     ]
     assert groups[0].oldest_at == oldest.failed_at
     assert groups[0].example.startswith("550 ")
-    assert await backend.reader.letters_by_reason("nobody", EVERY_LETTER) == []
+    assert await backend.reader.dead_letters.by_reason("nobody", EVERY_LETTER) == []
 
 
 async def test_letters_are_counted_over_all_tenants_and_shown_to_their_own(backend: Backend) -> None:
     ids = await _letters(backend)
-    assert await backend.reader.count_letters() == 4
-    assert await backend.reader.letter("other", ids[0]) is None
+    assert await backend.reader.dead_letters.count() == 4
+    assert await backend.reader.dead_letters.get("other", ids[0]) is None
 
 
 async def test_reading_waits_for_no_writer(backend: Backend) -> None:

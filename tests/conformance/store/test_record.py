@@ -109,7 +109,7 @@ async def test_a_worker_that_slept_past_its_lease_writes_nothing(backend: Backen
     )
     assert await backend.store.record([late]) == [False]
     assert await backend.status(claim.id) is Status.SENDING
-    assert await backend.reader.count_letters() == 0
+    assert await backend.reader.dead_letters.count() == 0
     assert await backend.store.outbox_pending() == 0
     assert await backend.timeline(claim.id) == ["accepted", "claimed", "claimed"]
     assert await backend.store.record([result(taken_over, Status.SENT)]) == [True]
@@ -129,7 +129,7 @@ async def test_a_result_whose_answer_was_lost_can_be_repeated(backend: Backend) 
     for _ in range(2):
         assert await backend.store.record([failed]) == [True]
     assert await backend.timeline(claim.id) == ["accepted", "claimed", "failed"]
-    assert await backend.reader.count_letters() == 1
+    assert await backend.reader.dead_letters.count() == 1
     assert await backend.store.outbox_pending() == 1
 
 
@@ -145,7 +145,7 @@ async def test_of_two_results_in_a_batch_the_first_holds(backend: Backend) -> No
     both = [result(claim, Status.SENT), result(claim, Status.FAILED, dead_letter=letter_of(claim))]
     assert await backend.store.record(both) == [True, False]
     assert await backend.status(claim.id) is Status.SENT
-    assert await backend.reader.count_letters() == 0
+    assert await backend.reader.dead_letters.count() == 0
 
 
 async def test_an_attempt_given_back_is_not_counted(backend: Backend) -> None:
@@ -191,7 +191,7 @@ async def test_a_failure_brings_its_letter_and_its_message(backend: Backend) -> 
     outbox = (failure_message(claim.id, b'{"id":1}'), event)
     failed = result(claim, Status.FAILED, reason=letter.reason, dead_letter=letter, outbox=outbox)
     assert await backend.store.record([failed]) == [True]
-    shown = await backend.reader.letter(TENANT, letter.id)
+    shown = await backend.reader.dead_letters.get(TENANT, letter.id)
     assert shown is not None
     assert (shown.notification_id, shown.channel, shown.template_code) == (claim.id, "email", "welcome")
     assert (shown.reason.code, shown.attempts, shown.payload) == ("retries_exhausted", 1, None)
@@ -224,7 +224,7 @@ async def test_a_bad_result_spoils_the_whole_batch_and_nothing_is_half_written(b
     with pytest.raises((UnicodeEncodeError, asyncpg.DataError), match="surrogates not allowed"):
         await backend.store.record(results)
     assert await backend.status(good.id) is Status.SENDING
-    assert await backend.reader.count_letters() == 0
+    assert await backend.reader.dead_letters.count() == 0
 
 
 async def test_records_and_claims_of_the_same_rows_do_not_deadlock(backend: Backend) -> None:

@@ -131,7 +131,7 @@ async def test_redaction_keeps_the_record_and_nothing_personal_of_what_ended(bac
         assert CANARY not in str(dict(await _row(backend, found[status]))), status
         assert await backend.status(found[status]) is status
     assert "attempt" in await backend.timeline(found[Status.FAILED])
-    assert await backend.reader.count_letters() == 0
+    assert await backend.reader.dead_letters.count() == 0
     await backend.query("DELETE FROM callbacks WHERE status = 'unknown'")
     await backend.query("DELETE FROM notifications WHERE redacted_at IS NULL")
     assert CANARY not in await _kept(backend)

@@ -62,7 +62,7 @@ class RefusesPayloads(OddStore):
 
 
 async def payloads(bench: Bench) -> list[str | None]:
-    rows = (await bench.reader.letters("default", DeadLetterFilter())).rows
+    rows = (await bench.reader.dead_letters.find("default", DeadLetterFilter())).rows
     return sorted((row.payload for row in rows), key=str)
 
 
@@ -158,7 +158,7 @@ async def test_values_that_no_column_takes_make_a_malformed_message(
             await bench.ends_as(made, "sent")
 
         async def letters() -> Sequence[Any]:
-            return (await bench.reader.letters("default", DeadLetterFilter())).rows
+            return (await bench.reader.dead_letters.find("default", DeadLetterFilter())).rows
 
         [letter] = await until(letters)
         assert (letter.reason.code, letter.attempts) == ("malformed", 1)
@@ -175,7 +175,7 @@ async def test_a_foreign_message_that_matches_nothing_is_on_the_default_tenants_
         await publish(bench, msgspec.json.encode({"request_id": "r", "tenant": tenant}))
 
         async def letters() -> Sequence[Any]:
-            return (await bench.reader.letters("default", DeadLetterFilter())).rows
+            return (await bench.reader.dead_letters.find("default", DeadLetterFilter())).rows
 
         [letter] = await until(letters)
         named = "" if tenant == "default" else " (tenant absent)"

@@ -101,7 +101,7 @@ async def test_a_row_that_cannot_be_claimed_holds_up_no_other_and_is_not_lost(tm
         await bench.ends_as(made[4], "sent")
         assert {outbound.attempt for outbound in bench.provider.received} == {1}
         assert len(bench.provider.received) == 10
-        assert not (await bench.reader.letters("default", DeadLetterFilter())).rows
+        assert not (await bench.reader.dead_letters.find("default", DeadLetterFilter())).rows
     assert "claim.failed_alone" in log.getvalue()
 
 
@@ -129,7 +129,7 @@ async def test_a_message_whose_look_up_breaks_is_a_dead_letter_at_once(tmp_path:
 
 
 async def letters_of(bench: Bench) -> Sequence[Any]:
-    return (await bench.reader.letters("default", DeadLetterFilter())).rows
+    return (await bench.reader.dead_letters.find("default", DeadLetterFilter())).rows
 
 
 @pytest.mark.parametrize("ahead", [True, False])

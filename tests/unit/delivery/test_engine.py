@@ -181,7 +181,7 @@ async def test_poison_is_dead_lettered_and_its_neighbours_do_not_notice(tmp_path
             return stats.messages == 1
 
         await until(buried)
-        letters = (await bench.reader.letters("default", DeadLetterFilter())).rows
+        letters = (await bench.reader.dead_letters.find("default", DeadLetterFilter())).rows
         assert len(letters) == 1
         assert letters[0].notification_id is None
         assert letters[0].payload is not None
@@ -205,7 +205,7 @@ async def test_messages_of_every_version_bring_their_notification(tmp_path: Path
         [made] = await bench.accept(variables=msgspec.json.encode({"name": "Ann", "x": "a" * 1_100_000}).decode())
         await bench.broker.publish([Outgoing(WORK_EXCHANGE, "email", _message_of(made, carried), "older")])
         await bench.ends_as(made, "sent")
-        assert not (await bench.reader.letters("default", DeadLetterFilter())).rows
+        assert not (await bench.reader.dead_letters.find("default", DeadLetterFilter())).rows
 
 
 def _message_of(notification_id: UUID, carried: dict[str, object]) -> bytes:
@@ -238,7 +238,7 @@ async def test_what_renders_to_nothing_fails_with_a_reason_of_its_own(tmp_path: 
         assert view.reason is not None
         assert (view.reason.code, view.attempts) == ("empty_message", 0)
         assert not bench.provider.received
-        assert len((await bench.reader.letters("default", DeadLetterFilter())).rows) == 1
+        assert len((await bench.reader.dead_letters.find("default", DeadLetterFilter())).rows) == 1
 
 
 async def test_a_stop_lets_sends_under_way_finish(tmp_path: Path) -> None:

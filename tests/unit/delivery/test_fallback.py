@@ -9,7 +9,7 @@ from tests.support.delivering import Bench, delivering
 
 
 async def _letters(bench: Bench) -> int:
-    total = (await bench.reader.letters("default", DeadLetterFilter())).total
+    total = (await bench.reader.dead_letters.find("default", DeadLetterFilter())).total
     assert total is not None
     return total
 

@@ -98,7 +98,7 @@ class Gateway:
         self.tenants = Tenants(store=TenantStore(parts.engine), audit=audit, runtime=runtime)
         self.moves = Moves(store=parts.store, runtime=runtime)
         self.receipts = Receipts(store=parts.store, held=HeldReports(parts.engine), runtime=runtime)
-        self.replays = Replays(store=parts.store, reader=parts.reader, audit=audit, runtime=runtime)
+        self.replays = Replays(store=parts.store, reader=parts.reader.dead_letters, audit=audit, runtime=runtime)
         self.callbacks = CallbackStore(parts.engine, runtime.clock, runtime.identifiers)
         self.dispatcher = _dispatcher(parts, self.callbacks)
         self.retention = _retention(parts)
@@ -121,7 +121,7 @@ class Gateway:
     def _loops(self) -> Sequence[Loop]:
         parts = self.parts
         store, broker, runtime = parts.store, parts.broker, parts.runtime
-        count = parts.reader.count_letters
+        count = parts.reader.dead_letters.count
         waits = QueueWaits(runtime.clock)
         return (
             TopologyKeeper(broker=broker, topology=parts.topology, logger=runtime.logger),
@@ -184,7 +184,7 @@ class Gateway:
             bulk_routes(BulkAcceptor(self.acceptor)),
             reading_routes(reading),
             moving_routes(self.moves, reading, self.audit),
-            dead_letter_routes(parts.reader, self.replays),
+            dead_letter_routes(parts.reader.dead_letters, self.replays),
             key_routes(self.keys, self.ring),
             tenant_routes(self.tenants),
             provider_routes(Providers(parts.providers, self.audit)),

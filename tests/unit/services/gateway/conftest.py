@@ -174,7 +174,7 @@ async def build_world(stack: AsyncExitStack, url: str, broker: Broker, enabled: 
         metrics=parts.runtime.metrics,
         logger=parts.runtime.logger,
         log=log,
-        count_letters=reader.count_letters,
+        count_letters=reader.dead_letters.count,
         user_id=contacts.add(),
     )
 

@@ -1,10 +1,9 @@
-"""What is asked of the record by people and their programs: one notification, its timeline, lists, dead letters.
+"""Reads one notification, its timeline, lists, and what a user was sent.
 
-On SQLAlchemy Core, one form for every database; takes no lock, and may be given a read replica.
-Every method raises DatabaseUnavailable when the database cannot serve.
+Takes no lock, and may be given a read replica. Every method raises DatabaseUnavailable when the database cannot serve.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -15,11 +14,12 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, RowMapping, Select, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from angarium.contracts.dead_letters import DeadLetterFilter, DeadLetterGroup, DeadLetterView
 from angarium.contracts.notifications import NotificationView, Reason
 from angarium.contracts.statuses import Channel, Status, delivery_status
 from angarium.notifications.store.paging import Found, Listing, Paging
-from angarium.notifications.store.schema import dead_letters, notification_metadata, notifications
+from angarium.notifications.store.read.dead_letters import DeadLetterReader
+from angarium.notifications.store.read.queries import given, rows_of
+from angarium.notifications.store.schema import notification_metadata, notifications
 from angarium.platform.database.engine import reading
 from angarium.platform.database.replica import Replica
 
@@ -58,7 +58,6 @@ _SAME_NAME = tuple(
 )
 _BY_TIME = Listing(notifications.c.created_at, notifications.c.id)
 _BY_METADATA = Listing(notification_metadata.c.created_at, notification_metadata.c.id)
-_LETTERS_BY_TIME = Listing(dead_letters.c.failed_at, dead_letters.c.id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,12 +89,13 @@ class NotificationReader:
     """Reads through `engine`, which stays its owner's.
 
     With a `replica` one notification, its timeline and lists are read from there; from `engine` where the
-    replica cannot serve or has not yet got the row. Dead letters are not: a replayed one is off the list at once.
+    replica cannot serve or has not yet got the row. `dead_letters` are read from `engine` alone.
     """
 
     def __init__(self, engine: AsyncEngine, *, replica: Replica | None = None) -> None:
         self._engine = engine
         self._replica = replica
+        self.dead_letters = DeadLetterReader(engine)
 
     async def get(self, tenant: str, notification_id: UUID) -> NotificationView | None:
         """The notification, if the tenant has it."""
@@ -125,59 +125,15 @@ class NotificationReader:
         columns = notifications.c
         latest = func.max(columns.sent_at, type_=columns.sent_at.type)
         mine = (columns.tenant == tenant) & (columns.user_id == user_id)
-        rows = await self._rows(
+        rows = await rows_of(
+            self._engine,
             select(columns.status, func.count().label("count"), latest.label("latest"))
             .where(mine)
-            .group_by(columns.status)
+            .group_by(columns.status),
         )
         moments = [row["latest"] for row in rows if row["latest"] is not None]
         return UserCounts({Status(row["status"]): row["count"] for row in rows}, max(moments, default=None))
 
-    async def letter(self, tenant: str, letter_id: UUID) -> DeadLetterView | None:
-        """The dead letter, if it is on the tenant's list."""
-        row = await self._row(
-            select(dead_letters).where(dead_letters.c.tenant == tenant, dead_letters.c.id == letter_id)
-        )
-        return None if row is None else _letter(row)
-
-    async def letters(
-        self, tenant: str, wanted: DeadLetterFilter, *, page: int = 1, limit: int = 10, cursor: str | None = None
-    ) -> Found[DeadLetterView]:
-        """Dead letters that match, newest first. Raises ValidationFailed for a cursor that is none."""
-        query = select(dead_letters).where(*_letter_conditions(tenant, wanted))
-        async with reading(self._engine) as connection:
-            rows, total, following = await _LETTERS_BY_TIME.page(connection, query, Paging(limit, page, cursor))
-        return Found([_letter(row) for row in rows], total, following)
-
-    async def letters_by_reason(self, tenant: str, wanted: DeadLetterFilter) -> list[DeadLetterGroup]:
-        """How many letters there are for each reason and channel, the most first."""
-        number = func.count()
-        kind = (dead_letters.c.reason_code, dead_letters.c.channel)
-        query = (
-            select(
-                dead_letters.c.reason_code.label("reason"),
-                dead_letters.c.channel,
-                number.label("count"),
-                func.min(dead_letters.c.failed_at, type_=dead_letters.c.failed_at.type).label("oldest_at"),
-                func.max(dead_letters.c.reason_message).label("example"),
-            )
-            .where(*_letter_conditions(tenant, wanted))
-            .group_by(*kind)
-            .order_by(number.desc(), *kind)
-        )
-        return [DeadLetterGroup(**row) for row in await self._rows(query)]
-
-    async def matching_letters(self, tenant: str, wanted: DeadLetterFilter) -> list[UUID]:
-        """The ids of all letters that match, oldest first."""
-        order = (dead_letters.c.failed_at, dead_letters.c.id)
-        query = select(dead_letters.c.id).where(*_letter_conditions(tenant, wanted)).order_by(*order)
-        return [row["id"] for row in await self._rows(query)]
-
-    async def count_letters(self, *, at_most: int | None = None) -> int:
-        """How many dead letters are on the lists of all tenants; with `at_most`, that many mean that many or more."""
-        counted = select(dead_letters.c.id).limit(at_most).subquery()
-        [row] = await self._rows(select(func.count().label("letters")).select_from(counted))
-        return int(row["letters"])
 
     async def _nearest(self, query: Select[Any]) -> RowMapping | None:
         """The row as the replica has it; as the primary has it where the replica has none, or is away."""
@@ -185,13 +141,8 @@ class NotificationReader:
         return row or await self._row(query)
 
     async def _row(self, query: Select[Any]) -> RowMapping | None:
-        rows = await self._rows(query)
+        rows = await rows_of(self._engine, query)
         return rows[0] if rows else None
-
-    async def _rows(self, query: Select[Any]) -> Sequence[RowMapping]:
-        async with reading(self._engine) as connection:
-            rows: Sequence[RowMapping] = (await connection.execute(query)).mappings().all()
-        return rows
 
 
 async def _page(
@@ -230,7 +181,7 @@ def _search(tenant: str, wanted: NotificationFilter) -> _Search:
         kept.name == name,
         kept.value == value,
         *(_says(tenant, name, value) for name, value in others),
-        *_given((kept.created_at, ge, wanted.from_), (kept.created_at, lt, wanted.to)),
+        *given((kept.created_at, ge, wanted.from_), (kept.created_at, lt, wanted.to)),
     )
     query = (
         select(*_SHOWN)
@@ -255,7 +206,7 @@ def _says(tenant: str, name: str, value: str) -> ColumnElement[bool]:
 
 def _conditions(wanted: NotificationFilter) -> list[ColumnElement[bool]]:
     columns = notifications.c
-    return _given(
+    return given(
         (columns.user_id, eq, wanted.user_id),
         (columns.status, eq, wanted.status),
         (columns.channel, eq, wanted.notification_type),
@@ -264,22 +215,6 @@ def _conditions(wanted: NotificationFilter) -> list[ColumnElement[bool]]:
         (columns.created_at, ge, wanted.from_),
         (columns.created_at, lt, wanted.to),
     )
-
-
-def _letter_conditions(tenant: str, wanted: DeadLetterFilter) -> list[ColumnElement[bool]]:
-    columns = dead_letters.c
-    return _given(
-        (columns.tenant, eq, tenant),
-        (columns.channel, eq, wanted.channel),
-        (columns.reason_code, eq, wanted.reason),
-        (columns.template_code, eq, wanted.template_code),
-        (columns.failed_at, lt, wanted.older_than),
-    )
-
-
-def _given(*conditions: tuple[ColumnElement[Any], Callable[[Any, Any], Any], Any]) -> list[ColumnElement[bool]]:
-    """The comparisons whose value is set."""
-    return [compare(column, value) for column, compare, value in conditions if value is not None]
 
 
 def _reason(row: RowMapping) -> Reason | None:
@@ -295,18 +230,4 @@ def _view(row: RowMapping) -> NotificationView:
         delivery_status=delivery_status(status),
         reason=_reason(row),
         **{name: row[name] for name in _SAME_NAME},
-    )
-
-
-def _letter(row: RowMapping) -> DeadLetterView:
-    return DeadLetterView(
-        id=row["id"],
-        notification_id=row["notification_id"],
-        channel=row["channel"],
-        template_code=row["template_code"],
-        reason=Reason(code=row["reason_code"], message=row["reason_message"]),
-        attempts=row["attempts"],
-        correlation_id=row["correlation_id"],
-        failed_at=row["failed_at"],
-        payload=row["payload"],
     )

@@ -72,7 +72,8 @@ class Emails:
             QueueLine(name=queue.name, messages=queue.messages, consumers=queue.consumers)
             for queue in await self._broker.stats(QUEUES)
         ]
-        pending, letters = await self._store.outbox_pending(), await self._reader.count_letters(at_most=MOST_COUNTED)
+        pending = await self._store.outbox_pending()
+        letters = await self._reader.dead_letters.count(at_most=MOST_COUNTED)
         return QueueStats(queues=queues, outbox_pending=pending, dead_letters=letters)
 
     def _request_id(self, body: SendRequest | VerificationRequest, key: str | None) -> str:

@@ -17,7 +17,7 @@ from angarium.contracts.errors import Conflict, NotFound
 from angarium.contracts.fields import InstantField
 from angarium.contracts.scopes import Scope
 from angarium.contracts.statuses import Channel
-from angarium.notifications.store.read.notifications import NotificationReader
+from angarium.notifications.store.read.dead_letters import DeadLetterReader
 from angarium.platform.auth.caller import Caller
 from angarium.platform.http.frame.dependencies import Page, requires
 from angarium.platform.http.frame.openapi import conflict
@@ -42,7 +42,7 @@ Wanted = Annotated[DeadLetterFilter, Depends(_filter)]
 Listed = Envelope[list[DeadLetterView]] | Envelope[list[DeadLetterGroup]]
 
 
-def routes(reader: NotificationReader, replays: Replays) -> APIRouter:
+def routes(reader: DeadLetterReader, replays: Replays) -> APIRouter:
     """List, read, replay, discard. What was replayed or discarded is off the list at once."""
     router = APIRouter(prefix=PATH, tags=["dead letters"])
     _list(router, reader)
@@ -53,16 +53,16 @@ def routes(reader: NotificationReader, replays: Replays) -> APIRouter:
     return router
 
 
-def _list(router: APIRouter, reader: NotificationReader) -> None:
+def _list(router: APIRouter, reader: DeadLetterReader) -> None:
     @router.get("")
     async def list_dead_letters(
         caller: Manager, page: Page, wanted: Wanted, group_by: Literal["reason"] | None = None
     ) -> Listed:
         """Dead letters, newest first; or with `group_by=reason` how many of each kind."""
         if group_by is not None:
-            groups = await reader.letters_by_reason(caller.tenant, wanted)
+            groups = await reader.by_reason(caller.tenant, wanted)
             return many(groups, total=len(groups), limit=max(1, len(groups)), page=1)
-        found = await reader.letters(caller.tenant, wanted, page=page.page, limit=page.limit, cursor=page.cursor)
+        found = await reader.find(caller.tenant, wanted, page=page.page, limit=page.limit, cursor=page.cursor)
         return many(found.rows, total=found.total, limit=page.limit, page=page.page, next_cursor=found.next_cursor)
 
 
@@ -74,7 +74,7 @@ def _replay_many(router: APIRouter, replays: Replays) -> None:
         return one(result, "Counted" if body.dry_run else "Replayed")
 
 
-def _read(router: APIRouter, reader: NotificationReader) -> None:
+def _read(router: APIRouter, reader: DeadLetterReader) -> None:
     @router.get("/{letter_id}")
     async def get_dead_letter(caller: Manager, letter_id: UUID) -> Envelope[DeadLetterView]:
         """One dead letter."""
@@ -90,7 +90,7 @@ def _discard(router: APIRouter, replays: Replays) -> None:
         return one(None, "Discarded")
 
 
-def _replay(router: APIRouter, reader: NotificationReader, replays: Replays) -> None:
+def _replay(router: APIRouter, reader: DeadLetterReader, replays: Replays) -> None:
     @router.post("/{letter_id}/replay", responses=conflict("The notification is not failed any more"))
     async def replay_dead_letter(request: Request, caller: Manager, letter_id: UUID) -> Envelope[ReplayResult]:
         """Send it again, in its template version, with attempts from 0."""
@@ -101,8 +101,8 @@ def _replay(router: APIRouter, reader: NotificationReader, replays: Replays) -> 
         return one(ReplayResult(matched=1, replayed=1, dry_run=False), "Replayed")
 
 
-async def _letter(reader: NotificationReader, caller: Caller, letter_id: UUID) -> DeadLetterView:
-    letter = await reader.letter(caller.tenant, letter_id)
+async def _letter(reader: DeadLetterReader, caller: Caller, letter_id: UUID) -> DeadLetterView:
+    letter = await reader.get(caller.tenant, letter_id)
     if letter is None:
         raise NotFound
     return letter

@@ -7,7 +7,7 @@ from uuid import UUID
 from angarium.contracts.dead_letters import DeadLetterFilter, ReplayRequest, ReplayResult
 from angarium.contracts.errors import Transient
 from angarium.notifications.store.port import NotificationStore
-from angarium.notifications.store.read.notifications import NotificationReader
+from angarium.notifications.store.read.dead_letters import DeadLetterReader
 from angarium.platform.runtime import Runtime
 from angarium.services.gateway.audit.log import AuditLog
 from angarium.services.gateway.audit.store import Actor
@@ -23,7 +23,7 @@ class Replays:
     """Each letter is replayed once, however many ask for it at the same time: the store decides."""
 
     def __init__(
-        self, *, store: NotificationStore, reader: NotificationReader, audit: AuditLog, runtime: Runtime
+        self, *, store: NotificationStore, reader: DeadLetterReader, audit: AuditLog, runtime: Runtime
     ) -> None:
         self._store = store
         self._reader = reader
@@ -45,7 +45,7 @@ class Replays:
         `replayed` counts those on their way when this returns. A paced replay that takes longer than a caller
         waits goes on in this process; what the end of the process cuts off stays on the list.
         """
-        letters = await self._reader.matching_letters(actor.caller.tenant, request.wanted)
+        letters = await self._reader.matching(actor.caller.tenant, request.wanted)
         if request.dry_run or not letters:
             return ReplayResult(matched=len(letters), replayed=0, dry_run=request.dry_run)
         await self._audit.write(self._audit.entry(actor, "dead_letters.replayed", _words(request.wanted)))

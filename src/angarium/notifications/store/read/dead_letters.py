@@ -1,0 +1,93 @@
+"""Reads the lists of dead letters. Every method raises DatabaseUnavailable when the database cannot serve."""
+
+from operator import eq, lt
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, RowMapping, func, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from angarium.contracts.dead_letters import DeadLetterFilter, DeadLetterGroup, DeadLetterView
+from angarium.contracts.notifications import Reason
+from angarium.notifications.store.paging import Found, Listing, Paging
+from angarium.notifications.store.read.queries import given, rows_of
+from angarium.notifications.store.schema import dead_letters
+from angarium.platform.database.engine import reading
+
+_BY_TIME = Listing(dead_letters.c.failed_at, dead_letters.c.id)
+
+
+class DeadLetterReader:
+    """Reads through `engine`, never through a replica: a replayed dead letter is off the list at once."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def get(self, tenant: str, dead_letter_id: UUID) -> DeadLetterView | None:
+        """The dead letter, if it is on the tenant's list."""
+        query = select(dead_letters).where(dead_letters.c.tenant == tenant, dead_letters.c.id == dead_letter_id)
+        rows = await rows_of(self._engine, query)
+        return _view(rows[0]) if rows else None
+
+    async def find(
+        self, tenant: str, wanted: DeadLetterFilter, *, page: int = 1, limit: int = 10, cursor: str | None = None
+    ) -> Found[DeadLetterView]:
+        """Those that match, newest first. Raises ValidationFailed for a cursor that is none."""
+        query = select(dead_letters).where(*_conditions(tenant, wanted))
+        async with reading(self._engine) as connection:
+            rows, total, following = await _BY_TIME.page(connection, query, Paging(limit, page, cursor))
+        return Found([_view(row) for row in rows], total, following)
+
+    async def by_reason(self, tenant: str, wanted: DeadLetterFilter) -> list[DeadLetterGroup]:
+        """How many there are for each reason and channel, the most first."""
+        number = func.count()
+        kind = (dead_letters.c.reason_code, dead_letters.c.channel)
+        query = (
+            select(
+                dead_letters.c.reason_code.label("reason"),
+                dead_letters.c.channel,
+                number.label("count"),
+                func.min(dead_letters.c.failed_at, type_=dead_letters.c.failed_at.type).label("oldest_at"),
+                func.max(dead_letters.c.reason_message).label("example"),
+            )
+            .where(*_conditions(tenant, wanted))
+            .group_by(*kind)
+            .order_by(number.desc(), *kind)
+        )
+        return [DeadLetterGroup(**row) for row in await rows_of(self._engine, query)]
+
+    async def matching(self, tenant: str, wanted: DeadLetterFilter) -> list[UUID]:
+        """The ids of all that match, oldest first."""
+        order = (dead_letters.c.failed_at, dead_letters.c.id)
+        query = select(dead_letters.c.id).where(*_conditions(tenant, wanted)).order_by(*order)
+        return [row["id"] for row in await rows_of(self._engine, query)]
+
+    async def count(self, *, at_most: int | None = None) -> int:
+        """How many dead letters are on the lists of all tenants; with `at_most`, that many mean that many or more."""
+        counted = select(dead_letters.c.id).limit(at_most).subquery()
+        [row] = await rows_of(self._engine, select(func.count().label("count")).select_from(counted))
+        return int(row["count"])
+
+
+def _conditions(tenant: str, wanted: DeadLetterFilter) -> list[ColumnElement[bool]]:
+    columns = dead_letters.c
+    return given(
+        (columns.tenant, eq, tenant),
+        (columns.channel, eq, wanted.channel),
+        (columns.reason_code, eq, wanted.reason),
+        (columns.template_code, eq, wanted.template_code),
+        (columns.failed_at, lt, wanted.older_than),
+    )
+
+
+def _view(row: RowMapping) -> DeadLetterView:
+    return DeadLetterView(
+        id=row["id"],
+        notification_id=row["notification_id"],
+        channel=row["channel"],
+        template_code=row["template_code"],
+        reason=Reason(code=row["reason_code"], message=row["reason_message"]),
+        attempts=row["attempts"],
+        correlation_id=row["correlation_id"],
+        failed_at=row["failed_at"],
+        payload=row["payload"],
+    )
