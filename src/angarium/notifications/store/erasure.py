@@ -28,7 +28,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from angarium.contracts.fields import rfc3339
 from angarium.contracts.statuses import Status, sources_of
 from angarium.notifications.model import OutboxKind
-from angarium.notifications.store.personal import BLANK, blank_row, drop_letters, drop_traces
+from angarium.notifications.store.personal import BLANK, LATER, blank_row, drop_letters, drop_traces
 from angarium.notifications.store.schema import callbacks, dead_letters, notifications, outbox
 from angarium.platform.clock import Clock
 from angarium.platform.database.engine import empty_log, writing
@@ -53,7 +53,7 @@ _CANCEL = (
     )
 )
 
-_FORGET_URL = update(notifications).where(notifications.c.id == bindparam("b_id")).values(callback_url=None)
+_FORGET_LATER = update(notifications).where(notifications.c.id == bindparam("b_id")).values(LATER)
 
 _Found = Row[UUID, str, list[Mapping[str, Any]], str | None]
 
@@ -188,7 +188,7 @@ class Erasure:
             await connection.execute(_CANCEL, [{"b_id": id_, "b_now": now} for id_ in ended])
         still = [{"b_id": row.id} for row in found if row.status != Status.SENDING]
         if still:
-            await connection.execute(_FORGET_URL, still)
+            await connection.execute(_FORGET_LATER, still)
 
     async def _end_callbacks(self, connection: AsyncConnection, ids: Sequence[UUID]) -> int:
         """Drop those that are told, or have been tried for long enough; how many are left."""

@@ -1,16 +1,19 @@
 """What is personal in the record of a notification, and how it is taken out.
 
-The one list, for the erasure of a user and for redaction by age. Not a hot path: SQLAlchemy Core, one form for every
-database. Columns that identify a record stay as callers chose them: ids, `request_id`, correlation, template.
+For the erasure of a user and for redaction by age; `store.record` marks the columns. Those that identify a record stay
+as callers chose them: ids, `request_id`, correlation, template. Not a hot path: SQLAlchemy Core, one form for every
+database.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, assert_never
 from uuid import UUID
 
+from msgspec import UNSET
 from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from angarium.notifications.store.record import RECORD, Column, Personal
 from angarium.notifications.store.schema import dead_letters, held_reports, notifications, outbox
 
 _KEPT = frozenset(
@@ -18,14 +21,30 @@ _KEPT = frozenset(
 )
 """Of an event; a provider's answer may repeat the address."""
 
+
+def _taken_out(column: Column) -> Any:
+    """What the column is set to; UNSET: BLANK does not change it."""
+    match column.personal:
+        case Personal.NULL:
+            return None
+        case Personal.EMPTY:
+            return {}
+        case Personal.REWRITTEN:
+            return bindparam(f"b_{column.name}")
+        case Personal.LATER | None:
+            return UNSET
+        case _:
+            assert_never(column.personal)
+
+
 BLANK = (
     update(notifications)
     .where(notifications.c.id == bindparam("b_id"))
-    .values(
-        variables={}, metadata={}, recipient=None, events=bindparam("b_events"), reason_message=bindparam("b_message")
-    )
+    .values({column.name: taken for column in RECORD if (taken := _taken_out(column)) is not UNSET})
 )
 """Takes the arguments of `blank_row`."""
+LATER: Mapping[str, None] = {column.name: None for column in RECORD if column.personal is Personal.LATER}
+"""The values of what goes once nothing of a notification is under way."""
 
 
 def blank_row(
@@ -35,7 +54,7 @@ def blank_row(
     return {
         "b_id": identifier,
         "b_events": [*map(impersonal, events), *more],
-        "b_message": None if reason_code is None else "",
+        "b_reason_message": None if reason_code is None else "",
     }
 
 

@@ -34,7 +34,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from angarium.contracts.statuses import UNFINISHED, Status
-from angarium.notifications.store.personal import BLANK, blank_row, drop_letters, drop_traces
+from angarium.notifications.store.personal import BLANK, LATER, blank_row, drop_letters, drop_traces
 from angarium.notifications.store.schema import callbacks, dead_letters, notifications
 from angarium.platform.clock import Clock
 from angarium.platform.database.engine import empty_log, reading, writing
@@ -146,7 +146,7 @@ class Retention:
         ids = [row.id for row in found]
         redacted = update(notifications).where(notifications.c.id.in_(ids))
         await connection.execute(BLANK, [blank_row(row.id, row.events, row.reason_code) for row in found])
-        await connection.execute(redacted.values(redacted_at=moment, callback_url=None))
+        await connection.execute(redacted.values(redacted_at=moment, **LATER))
 
     async def _windows(
         self,

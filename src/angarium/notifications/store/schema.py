@@ -5,6 +5,9 @@ each index is paid for three times in a row's life. There are no more of them th
 no free space is left in pages for nothing.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from sqlalchemy import (
     DDL,
     JSON,
@@ -23,9 +26,13 @@ from sqlalchemy import (
     event,
     false,
     text,
+    true,
 )
+from sqlalchemy.types import TypeEngine
 
 from angarium.contracts.statuses import Status
+from angarium.notifications.store import record
+from angarium.notifications.store.record import RECORD, Kind
 from angarium.notifications.store.triggers import callbacks as callback_trigger
 from angarium.notifications.store.triggers import events as event_trigger
 from angarium.notifications.store.triggers import fallback as fallback_trigger
@@ -39,51 +46,34 @@ metadata = new_metadata()
 _VERBATIM = JSON(none_as_null=True)
 """JSON kept as it was written: JSONB would sort an object's members, which a template may loop over."""
 _KEY, _WORD = KEY, WORD
+_TYPES: Mapping[Kind, TypeEngine[Any]] = {
+    Kind.ID: Uuid(),
+    Kind.KEY: _KEY,
+    Kind.WORD: _WORD,
+    Kind.TEXT: Text(),
+    Kind.INTEGER: Integer(),
+    Kind.SMALL_INTEGER: SmallInteger(),
+    Kind.BOOLEAN: Boolean(),
+    Kind.BYTES: LargeBinary(),
+    Kind.MOMENT: UtcDateTime(),
+    Kind.VERBATIM: _VERBATIM,
+    Kind.DOCUMENT: JsonDocument(),
+}
+"""All but durations, which no column holds."""
+
+
+def _column(described: record.Column) -> Column[Any]:
+    defaults = {None: None, False: false(), True: true()}
+    kind, default = _TYPES[described.kind], defaults[described.server_default]
+    return Column(described.name, kind, nullable=described.nullable, server_default=default)
+
+
 _STATUSES = ", ".join(f"'{status}'" for status in Status)
 
 notifications = Table(
     "notifications",
     metadata,
-    Column("id", Uuid(), nullable=False),
-    Column("tenant", _KEY, nullable=False),
-    Column("caller", _KEY, nullable=False),
-    Column("request_id", _KEY, nullable=False),
-    Column("fingerprint", LargeBinary(), nullable=False),
-    Column("channel", _WORD, nullable=False),
-    Column("user_id", _KEY),
-    Column("recipient", _VERBATIM),
-    Column("template_code", _KEY, nullable=False),
-    Column("template_version", Integer(), nullable=False),
-    Column("locale", Text(), nullable=False),
-    Column("category", Text()),
-    Column("priority", SmallInteger(), nullable=False),
-    Column("variables", _VERBATIM, nullable=False),
-    Column("metadata", JsonDocument(), nullable=False),
-    Column("policy", _WORD, nullable=False),
-    Column("correlation_id", Text(), nullable=False),
-    Column("traceparent", Text()),
-    Column("fallback", JsonDocument(), nullable=False),
-    Column("fallback_of", Uuid()),
-    Column("callback_url", Text()),
-    Column("send_at", UtcDateTime()),
-    Column("expires_at", UtcDateTime()),
-    Column("status", _WORD, nullable=False),
-    Column("attempts", Integer(), nullable=False),
-    Column("claim_token", Uuid()),
-    Column("lease_until", UtcDateTime()),
-    Column("due_at", UtcDateTime()),  # not to be claimed before
-    Column("sweep_at", UtcDateTime()),  # looked after then; null once it has ended
-    Column("reason_code", Text()),
-    Column("reason_message", Text()),
-    Column("provider", Text()),
-    Column("provider_message_id", Text()),
-    Column("events", JsonDocument(), nullable=False),
-    Column("created_at", UtcDateTime(), nullable=False),
-    Column("updated_at", UtcDateTime(), nullable=False),
-    Column("sent_at", UtcDateTime()),
-    Column("delivered_at", UtcDateTime()),
-    Column("test", Boolean(), nullable=False, server_default=false()),  # by a test key: nothing leaves
-    Column("redacted_at", UtcDateTime()),  # when its personal data was taken out by age
+    *map(_column, RECORD),
     PrimaryKeyConstraint("id"),
     UniqueConstraint("request_id", "tenant", "caller"),
     CheckConstraint(f"status IN ({_STATUSES})", name="status"),

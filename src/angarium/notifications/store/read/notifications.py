@@ -19,43 +19,14 @@ from angarium.contracts.statuses import Channel, Status, delivery_status
 from angarium.notifications.store.paging import Found, Listing, Paging
 from angarium.notifications.store.read.dead_letters import DeadLetterReader
 from angarium.notifications.store.read.queries import given, rows_of
+from angarium.notifications.store.record import Use, used
 from angarium.notifications.store.schema import notification_metadata, notifications
 from angarium.platform.database.engine import reading
 from angarium.platform.database.replica import Replica
 
-_SHOWN = (
-    notifications.c.id,
-    notifications.c.request_id,
-    notifications.c.channel,
-    notifications.c.user_id,
-    notifications.c.recipient,
-    notifications.c.template_code,
-    notifications.c.template_version,
-    notifications.c.locale,
-    notifications.c.category,
-    notifications.c.priority,
-    notifications.c.status,
-    notifications.c.reason_code,
-    notifications.c.reason_message,
-    notifications.c.attempts,
-    notifications.c.provider,
-    notifications.c.provider_message_id,
-    notifications.c.variables,
-    notifications.c.metadata,
-    notifications.c.correlation_id,
-    notifications.c.fallback,
-    notifications.c.fallback_of,
-    notifications.c.send_at,
-    notifications.c.expires_at,
-    notifications.c.created_at,
-    notifications.c.updated_at,
-    notifications.c.sent_at,
-    notifications.c.delivered_at,
-    notifications.c.test,
-)
-_SAME_NAME = tuple(
-    column.name for column in _SHOWN if column.name not in {"id", "channel", "status", "reason_code", "reason_message"}
-)
+_SHOWN = tuple(notifications.c[column.name] for column in used(Use.SHOWN))
+_RENAMED = {"id", "channel", "status", "reason_code", "reason_message"}
+_SAME_NAME = tuple(column.name for column in used(Use.SHOWN) if column.name not in _RENAMED)
 _BY_TIME = Listing(notifications.c.created_at, notifications.c.id)
 _BY_METADATA = Listing(notification_metadata.c.created_at, notification_metadata.c.id)
 

@@ -11,11 +11,12 @@ of the one before is added.
 
 from collections.abc import Mapping, Sequence
 
+from angarium.notifications.store.record import Use, used
 from angarium.notifications.store.timing import PENDING_GRACE
 
-_COPIED = """tenant, fingerprint, user_id, recipient, template_code, template_version, locale, category, priority,
-    variables, metadata, policy, correlation_id, traceparent, callback_url, expires_at, test"""
-_NEW = ", ".join(f"NEW.{name.strip()}" for name in _COPIED.split(","))
+_NAMES = [column.name for column in used(Use.COPIED)]
+_COPIED = ", ".join(_NAMES)
+_NEW = ", ".join(f"NEW.{name}" for name in _NAMES)
 _MADE = f"""id, caller, request_id, channel, fallback, fallback_of, status, attempts, sweep_at, events, created_at,
     updated_at, {_COPIED}"""
 _LAST = "substr(NEW.request_id, length(NEW.request_id))"
