@@ -85,7 +85,7 @@ class Reason:
     message: str
 
 
-class Claimed(msgspec.Struct, frozen=True, kw_only=True):
+class Claimed(msgspec.Struct, frozen=True):
     """The claim holds: this worker alone may send it until the lease ends. The record as it stands.
 
     `attempt` counts this attempt (1 is the first). `expired`: its `expires_at` has passed, by the database's clock.

@@ -1,19 +1,47 @@
-"""Values of the domain as rows: the tuples that both adapters write, in the order of the statements' columns."""
+"""Values of the domain as the columns that `store.record` describes.
 
-from collections.abc import Callable, Iterable, Sequence
+A batch becomes one sequence for each column, in the order of its description. One value becomes its columns by name.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
+from operator import attrgetter, itemgetter
 from typing import Any
 from uuid import UUID
 
-import msgspec
-
-from angarium.contracts.statuses import TRANSITIONS, DeliveryPolicy, Status
+from angarium.contracts.statuses import TRANSITIONS, Status
 from angarium.notifications.model import NewDeadLetter, NewNotification, OutboxKind, OutboxMessage, Result
+from angarium.notifications.store.record import ORDINARY, RARE, SENT, Column, Kind
 from angarium.notifications.store.timeline import encode_events
 
-Row = tuple[Any, ...]
+Columns = list[Sequence[Any]]
+"""The values of many rows: one sequence for each column."""
+Values = Mapping[str, Any]
+"""The values of one row, by column."""
 
 _WAITING = frozenset({Status.RETRYING, Status.SCHEDULED})
+_DEFAULTS = tuple(column.default for column in RARE)
+_rare = attrgetter(*(column.name for column in RARE))
+
+
+def _compiled(described: Sequence[Column]) -> Callable[[Sequence[NewNotification]], Columns]:
+    """What turns notifications into these columns. Nothing of the description is looked at again for each batch."""
+    values_of = attrgetter(*(column.name for column in described))
+    encoders = [(place, column.encode) for place, column in enumerate(described) if column.encode is not None]
+
+    def encode(new: Sequence[NewNotification]) -> Columns:
+        columns: Columns = list(zip(*map(values_of, new), strict=True))
+        for place, encoder in encoders:
+            columns[place] = [*map(encoder, columns[place])]
+        return columns
+
+    return encode
+
+
+accepted_columns = _compiled(ORDINARY + RARE)
+"""The columns of ORDINARY, then those of RARE; of one notification or more."""
+ordinary_columns = _compiled(ORDINARY)
+"""The columns of ORDINARY; of one notification or more."""
 
 
 def by_key(new: NewNotification) -> tuple[str, str, str]:
@@ -21,96 +49,84 @@ def by_key(new: NewNotification) -> tuple[str, str, str]:
     return (new.tenant, new.request_id, new.caller)
 
 
-def accepted_row(new: NewNotification) -> Row:
-    """The columns that every acceptance brings, then those of PLAIN; JSON as text."""
-    return (
-        new.id,
-        new.tenant,
-        new.caller,
-        new.request_id,
-        new.fingerprint,
-        new.channel,
-        new.user_id,
-        new.template_code,
-        new.template_version,
-        new.locale,
-        new.category,
-        new.priority,
-        new.variables,
-        new.correlation_id,
-        new.traceparent,
-        new.recipient,
-        new.metadata,
-        new.policy,
-        new.test,
-        msgspec.json.encode(new.fallback).decode() if new.fallback else "[]",
-        new.fallback_of,
-        new.callback_url,
-        new.send_at,
-        new.expires_at,
-    )
+def is_ordinary(new: Sequence[NewNotification]) -> bool:
+    """Whether all leave the columns of RARE at their defaults."""
+    return all(map(_DEFAULTS.__eq__, map(_rare, new)))
 
 
-PLAIN: Row = (None, "{}", DeliveryPolicy.AT_LEAST_ONCE, False, "[]", None, None, None, None)
-"""How an acceptance's row ends where it asks for nothing special."""
-
-
-def result_row(result: Result) -> Row:
-    """The columns of RESULT_COLUMNS. Raises ValueError for a state that no claim may lead to."""
+def result_values(result: Result) -> Values:
+    """The columns of RESULT. Raises ValueError for a state that no claim may lead to."""
     if result.status not in TRANSITIONS[Status.SENDING] or result.status is Status.SENDING:
         message = f"a claim cannot end {result.status}"
         raise ValueError(message)
-    return (
-        result.id,
-        result.claim_token,
-        result.status,
-        encode_events(result.events),
-        result.reason.code if result.reason else None,
-        result.reason.message if result.reason else None,
-        result.provider,
-        result.provider_message_id,
-        _wait(result),
-        0 if result.burns_attempt else 1,
-    )
+    return {
+        "id": result.id,
+        "claim_token": result.claim_token,
+        "status": result.status,
+        "events": encode_events(result.events),
+        "reason_code": result.reason.code if result.reason else None,
+        "reason_message": result.reason.message if result.reason else None,
+        "provider": result.provider,
+        "provider_message_id": result.provider_message_id,
+        "wait": _wait(result),
+        "given_back": 0 if result.burns_attempt else 1,
+    }
 
 
-def sent_row(result: Result) -> Row | None:
-    """The columns of SENT_COLUMNS, where there is nothing else to write."""
-    plain = result.status is Status.SENT and result.burns_attempt
-    if not plain or result.reason or result.wait or result.dead_letter or result.outbox:
-        return None
-    events = encode_events(result.events)
-    return (result.id, result.claim_token, events, result.provider, result.provider_message_id)
+def is_sent(result: Result) -> bool:
+    """Whether the columns of SENT are all that there is to write."""
+    if result.status is not Status.SENT or not result.burns_attempt:
+        return False
+    return not (result.reason or result.wait or result.dead_letter or result.outbox)
 
 
-def letter_row(letter: NewDeadLetter) -> Row:
-    """The columns of LETTER_COLUMNS."""
-    return (
-        letter.id,
-        letter.tenant,
-        letter.notification_id,
-        letter.channel,
-        letter.template_code,
-        letter.request_id,
-        letter.reason.code,
-        letter.reason.message,
-        letter.attempts,
-        letter.correlation_id,
-        letter.payload,
-    )
+def sent_columns(results: Sequence[Result]) -> Columns:
+    """The columns of SENT."""
+    given: Mapping[str, Sequence[Any]] = {
+        "id": [result.id for result in results],
+        "claim_token": [result.claim_token for result in results],
+        "events": [encode_events(result.events) for result in results],
+        "provider": [result.provider for result in results],
+        "provider_message_id": [result.provider_message_id for result in results],
+    }
+    return [given[name] for name in SENT]
 
 
-def message_row(message: OutboxMessage) -> Row:
-    """The columns of MESSAGE_COLUMNS; nothing but its key is kept of work, which is rebuilt from the notification."""
+def dead_letter_values(letter: NewDeadLetter) -> Values:
+    """The columns of DEAD_LETTER."""
+    return {
+        "id": letter.id,
+        "tenant": letter.tenant,
+        "notification_id": letter.notification_id,
+        "channel": letter.channel,
+        "template_code": letter.template_code,
+        "request_id": letter.request_id,
+        "reason_code": letter.reason.code,
+        "reason_message": letter.reason.message,
+        "attempts": letter.attempts,
+        "correlation_id": letter.correlation_id,
+        "payload": letter.payload,
+    }
+
+
+def message_values(message: OutboxMessage) -> Values:
+    """The columns of MESSAGE. Work has its key alone: its message is rebuilt from the notification."""
     key = message.key
-    if key.kind is OutboxKind.WORK:
-        return (key.subject, key.kind, None, None, None, None)
-    return (key.subject, key.kind, message.exchange, message.routing_key, message.body, message.correlation_id)
+    work = key.kind is OutboxKind.WORK
+    return {
+        "subject": key.subject,
+        "kind": key.kind,
+        "exchange": None if work else message.exchange,
+        "routing_key": None if work else message.routing_key,
+        "body": None if work else message.body,
+        "correlation_id": None if work else message.correlation_id,
+    }
 
 
-def columns(rows: Sequence[Row], width: int) -> list[Sequence[Any]]:
-    """The rows turned round: one array for each column, `width` of them even when there are no rows."""
-    return list(zip(*rows, strict=True)) if rows else [()] * width
+def columns(described: Mapping[str, Kind], rows: Iterable[Values]) -> Columns:
+    """The columns of `described`, of rows that may be none."""
+    turned: Columns = list(zip(*map(itemgetter(*described), rows), strict=True))
+    return turned or [()] * len(described)
 
 
 def first_of_each(results: Iterable[Result]) -> list[Result]:
@@ -119,21 +135,6 @@ def first_of_each(results: Iterable[Result]) -> list[Result]:
     for result in results:
         firsts.setdefault(result.id, result)
     return [firsts[identifier] for identifier in sorted(firsts)]
-
-
-def claimed_rows(rows_of: Callable[[Result], Iterable[Row]], results: Iterable[Result]) -> list[Row]:
-    """The rows that belong to each result, preceded by the result's id."""
-    return [(result.id, *row) for result in results for row in rows_of(result)]
-
-
-def letters_of(result: Result) -> Iterable[Row]:
-    """The dead letter of a result, if it has one."""
-    return () if result.dead_letter is None else (letter_row(result.dead_letter),)
-
-
-def messages_of(result: Result) -> Iterable[Row]:
-    """The outbox rows of a result."""
-    return map(message_row, result.outbox)
 
 
 def _wait(result: Result) -> timedelta | None:

@@ -1,14 +1,15 @@
 """Rows as values of the domain. An adapter brings its rows with UUIDs, aware datetimes, timedeltas and JSON as text."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any, Protocol
 from uuid import UUID
 
 import msgspec
 
-from angarium.contracts.statuses import Channel, DeliveryPolicy, Status
+from angarium.contracts.statuses import Channel, Status
 from angarium.notifications.messages import work_message
 from angarium.notifications.model import (
     Claimed,
@@ -21,8 +22,15 @@ from angarium.notifications.model import (
     Verdict,
 )
 from angarium.notifications.store.acceptances import Kept
+from angarium.notifications.store.record import Use, used
 
 _decode = msgspec.json.Decoder().decode
+_FIELDS = Claimed.__struct_fields__
+_TOKEN = _FIELDS.index("claim_token")
+_CLAIMED = ["history" if field == "doubtful" else field for field in _FIELDS if field != "claim_token"]
+"""What is read of a row, in the order of the fields of Claimed."""
+_claimed = itemgetter(*_CLAIMED)
+_QUEUED = used(Use.QUEUED)
 _CLAIMABLE_LATER = frozenset({Status.PENDING, Status.RETRYING, Status.SENDING})
 
 
@@ -38,35 +46,19 @@ def kept(row: Row, fingerprint: bytes) -> Kept:
 
 
 def claimed(row: Row, token: UUID) -> Claimed:
-    """A row that was claimed with `token`."""
-    recipient = row["recipient"]
-    return Claimed(
-        id=row["id"],
-        claim_token=token,
-        attempt=row["attempts"],
-        tenant=row["tenant"],
-        request_id=row["request_id"],
-        channel=Channel(row["channel"]),
-        user_id=row["user_id"],
-        recipient=None if recipient is None else _decode(recipient),
-        template_code=row["template_code"],
-        template_version=row["template_version"],
-        locale=row["locale"],
-        category=row["category"],
-        priority=row["priority"],
-        variables=_decode(row["variables"]),
-        correlation_id=row["correlation_id"],
-        traceparent=row["traceparent"],
-        policy=DeliveryPolicy(row["policy"]),
-        expired=bool(row["expired"]),
-        expires_at=row["expires_at"],
-        created_at=row["created_at"],
-        provider=row["provider"],
-        test=bool(row["test"]),
-        fallback=() if row["fallback"] == "[]" else tuple(map(Channel, _decode(row["fallback"]))),
-        doubtful=False if row["history"] is None else _doubtful(_decode(row["history"])),
-        metadata=row["metadata"],
-    )
+    """A row that was claimed with `token`: the columns with Use.CLAIMED, `attempt`, `expired`, and `history`.
+
+    `history`: the timeline of a notification that had an attempt before, or None.
+    """
+    values = [*_claimed(row)]
+    for place, decode in _DECODERS:
+        values[place] = decode(values[place])
+    values.insert(_TOKEN, token)
+    return Claimed(*values)
+
+
+def _is_doubtful(history: str | None) -> bool:
+    return False if history is None else _doubtful(_decode(history))
 
 
 def _doubtful(events: Sequence[Mapping[str, Any]]) -> bool:
@@ -81,6 +73,14 @@ def _doubtful(events: Sequence[Mapping[str, Any]]) -> bool:
             doubtful = event.get("outcome") == "ambiguous" or (doubtful and number == last)
             last = number
     return doubtful
+
+
+_DECODED: Mapping[str, Callable[[Any], Any]] = {
+    **{column.name: column.decode for column in used(Use.CLAIMED) if column.decode is not None},
+    "expired": bool,
+    "history": _is_doubtful,
+}
+_DECODERS = [(_CLAIMED.index(name), decode) for name, decode in _DECODED.items()]
 
 
 def refused(ids: Iterable[UUID], rows: Iterable[Row]) -> list[Verdict]:
@@ -127,19 +127,8 @@ def outbox_message(row: Row) -> OutboxMessage | None:
 
 
 def _work(row: Row) -> _WorkRow:
-    return _WorkRow(
-        id=row["id"],
-        tenant=row["tenant"],
-        request_id=row["request_id"],
-        channel=Channel(row["channel"]),
-        user_id=row["user_id"],
-        template_code=row["template_code"],
-        template_version=row["template_version"],
-        locale=row["locale"],
-        priority=row["priority"],
-        correlation_id=row["correlation_id"],
-        expires_at=row["expires_at"],
-    )
+    values = {column.name: row[column.name] for column in _QUEUED}
+    return _WorkRow(**values | {"channel": Channel(row["channel"])})
 
 
 def sweep_report(rows: Iterable[Row]) -> SweepReport:

@@ -1,44 +1,21 @@
 # ruff: noqa: S608 - what is put into these strings are constants of this package; every value is an argument
 """Acceptance on PostgreSQL."""
 
-from angarium.contracts.statuses import DeliveryPolicy
-from angarium.notifications.store.postgresql.sql import PENDING_SWEEP, arrays, rfc3339
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
 
-ORDINARY_COLUMNS = {
-    "id": "uuid",
-    "tenant": "text",
-    "caller": "text",
-    "request_id": "text",
-    "fingerprint": "bytea",
-    "channel": "text",
-    "user_id": "text",
-    "template_code": "text",
-    "template_version": "int4",
-    "locale": "text",
-    "category": "text",
-    "priority": "int2",
-    "variables": "json",
-    "correlation_id": "text",
-    "traceparent": "text",
-}
-"""What every acceptance brings, with its types."""
+from angarium.contracts.statuses import Status
+from angarium.notifications.model import Acceptance, AcceptOutcome, NewNotification
+from angarium.notifications.store.acceptances import Kept, Key, acceptances, missing
+from angarium.notifications.store.arguments import accepted_columns, by_key, is_ordinary, ordinary_columns
+from angarium.notifications.store.port import StoreUnavailable
+from angarium.notifications.store.postgresql.sql import PENDING_SWEEP, Database, arrays, default, names, rfc3339
+from angarium.notifications.store.record import ORDINARY, RARE, kinds
+from angarium.notifications.store.rows import kept
+from angarium.platform.database.postgresql_pool import Record
 
-RARE_COLUMNS = {
-    "recipient": "json",
-    "metadata": "jsonb",
-    "policy": "text",
-    "test": "bool",
-    "fallback": "jsonb",
-    "fallback_of": "uuid",
-    "callback_url": "text",
-    "send_at": "timestamptz",
-    "expires_at": "timestamptz",
-}
-"""What most acceptances leave as it is by itself (`rows.PLAIN`)."""
-
-_ORDINARY = ", ".join(ORDINARY_COLUMNS)
-_ACCEPTED = ", ".join(ORDINARY_COLUMNS | RARE_COLUMNS)
-
+_ATTEMPTS = 3
 _ACCEPT = """
 WITH moment AS (SELECT {now} AS text),
 opening AS (
@@ -47,8 +24,8 @@ opening AS (
     FROM moment
 ),
 created AS (
-    INSERT INTO notifications ({accepted}, status, attempts, due_at, sweep_at, events, created_at, updated_at)
-    SELECT {accepted},
+    INSERT INTO notifications ({columns}, status, attempts, due_at, sweep_at, events, created_at, updated_at)
+    SELECT {columns},
         CASE WHEN later THEN 'scheduled' ELSE 'pending' END,
         0,
         CASE WHEN later THEN send_at END,
@@ -72,7 +49,7 @@ SELECT id, status, created_at FROM created
 
 def _accept(given: str, arguments: int) -> str:
     return _ACCEPT.format(
-        accepted=_ACCEPTED,
+        columns=names(ORDINARY + RARE),
         given=given,
         lease=arguments + 1,
         now=rfc3339("now()"),
@@ -82,8 +59,8 @@ def _accept(given: str, arguments: int) -> str:
 
 
 ACCEPT = _accept(
-    f"SELECT * FROM unnest({arrays(ORDINARY_COLUMNS | RARE_COLUMNS)}) AS arrays ({_ACCEPTED})",
-    len(ORDINARY_COLUMNS | RARE_COLUMNS),
+    f"SELECT * FROM unnest({arrays(kinds(ORDINARY + RARE))}) AS arrays ({names(ORDINARY + RARE)})",
+    len(ORDINARY + RARE),
 )
 """New ones, each with its outbox row; those whose key is taken are not among the rows that come back.
 
@@ -92,14 +69,12 @@ Arguments: an array for each column, then the outbox lease.
 
 ACCEPT_PLAIN = _accept(
     f"""
-    SELECT *, NULL::json AS recipient, '{{}}'::jsonb AS metadata, '{DeliveryPolicy.AT_LEAST_ONCE}' AS policy,
-        false AS test, '[]'::jsonb AS fallback, NULL::uuid AS fallback_of, NULL AS callback_url,
-        NULL::timestamptz AS send_at, NULL::timestamptz AS expires_at
-    FROM unnest({arrays(ORDINARY_COLUMNS)}) AS arrays ({_ORDINARY})
+    SELECT *, {", ".join(f"{default(column)} AS {column.name}" for column in RARE)}
+    FROM unnest({arrays(kinds(ORDINARY))}) AS arrays ({names(ORDINARY)})
     """,
-    len(ORDINARY_COLUMNS),
+    len(ORDINARY),
 )
-"""The same for a batch in which no rare column says anything: a third fewer values to send and to take apart."""
+"""The same for a batch that leaves all of RARE at its defaults: a third fewer values to send and to take apart."""
 
 PRIOR = """
 SELECT n.id, n.tenant, n.request_id, n.caller, n.fingerprint, n.status, n.created_at
@@ -110,3 +85,53 @@ CROSS JOIN LATERAL (
     LIMIT 1
 ) AS n
 """
+
+FIND_BY_REQUEST = "SELECT id FROM notifications WHERE request_id = $2 AND (tenant = $1) IS TRUE LIMIT 2"
+
+
+async def accept(db: Database, new: Sequence[NewNotification], outbox_lease: timedelta) -> Sequence[Acceptance]:
+    """As `NotificationStore.accept`."""
+    rows = await _insert(db, sorted(new, key=by_key), outbox_lease)
+    if len(rows) == len(new) and all(row["status"] == Status.PENDING for row in rows):
+        return [Acceptance(AcceptOutcome.CREATED, n.id, Status.PENDING, rows[0]["created_at"]) for n in new]
+    return await _settle(db, new, _created(new, rows), outbox_lease)
+
+
+async def find_by_request(db: Database, tenant: str, request_id: str) -> Sequence[UUID]:
+    """As `NotificationStore.find_by_request`."""
+    return [row["id"] for row in await db.fetch(FIND_BY_REQUEST, tenant, request_id)]
+
+
+async def _settle(
+    db: Database, new: Sequence[NewNotification], known: dict[Key, Kept], outbox_lease: timedelta
+) -> Sequence[Acceptance]:
+    """The answers, once the row under each key is known."""
+    for _ in range(_ATTEMPTS):
+        known |= await _prior(db, missing(new, known))
+        again = sorted(missing(new, known), key=by_key)
+        if not again:
+            return acceptances(new, known)
+        known |= _created(again, await _insert(db, again, outbox_lease))
+    message = "rows were deleted while their requests were repeated"
+    raise StoreUnavailable(message)
+
+
+async def _insert(db: Database, new: Sequence[NewNotification], outbox_lease: timedelta) -> Sequence[Record]:
+    if not new:
+        return []
+    if db.fast_paths and is_ordinary(new):
+        return await db.fetch(ACCEPT_PLAIN, *ordinary_columns(new), outbox_lease)
+    return await db.fetch(ACCEPT, *accepted_columns(new), outbox_lease)
+
+
+async def _prior(db: Database, taken: Sequence[NewNotification]) -> dict[Key, Kept]:
+    if not taken:
+        return {}
+    rows = await db.fetch(PRIOR, *zip(*map(by_key, taken), strict=True))
+    return {(row["tenant"], row["request_id"], row["caller"]): kept(row, row["fingerprint"]) for row in rows}
+
+
+def _created(new: Sequence[NewNotification], rows: Sequence[Record]) -> dict[Key, Kept]:
+    """What `rows`, just inserted, put under the keys of `new`."""
+    created = {row["id"]: row for row in rows}
+    return {by_key(n): kept(created[n.id], n.fingerprint) for n in new if n.id in created}

@@ -1,8 +1,15 @@
 # ruff: noqa: S608 - what is put into these strings are constants of this package; every value is an argument
 """The claim on PostgreSQL."""
 
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from angarium.notifications.model import LeaseOf, Renewed, Verdict
 from angarium.notifications.store import timing
-from angarium.notifications.store.postgresql.sql import LEASE_GRACE, NOW_TEXT
+from angarium.notifications.store.postgresql.sql import LEASE_GRACE, NOW_TEXT, Database, names
+from angarium.notifications.store.record import Use, used
+from angarium.notifications.store.rows import claimed, refused
 
 CLAIM = f"""
 UPDATE notifications n SET
@@ -21,10 +28,8 @@ WHERE n.id = ANY($1::uuid[])
   AND (n.status IN ('pending', 'retrying') AND (n.due_at IS NULL OR n.due_at <= now())
        OR n.status = 'sending' AND n.lease_until <= now() AND n.policy <> 'at_most_once'
        OR n.status = 'sending' AND n.claim_token = $2 AND n.lease_until > now())
-RETURNING n.id, n.attempts, n.tenant, n.request_id, n.channel, n.user_id, n.recipient, n.template_code,
-    n.template_version, n.locale, n.category, n.priority, n.variables, n.correlation_id, n.traceparent, n.policy,
-    n.expires_at, n.expires_at <= now() AS expired, n.created_at, n.provider, n.test,
-    n.fallback, n.metadata, CASE WHEN n.attempts > 1 THEN n.events END AS history
+RETURNING {names(used(Use.CLAIMED), "n")}, n.attempts AS attempt, n.expires_at <= now() AS expired,
+    CASE WHEN n.attempts > 1 THEN n.events END AS history
 """
 """Pending, or due, or its lease is over; or claimed with this very token before, when the answer was lost."""
 
@@ -60,3 +65,39 @@ RETURNING n.id, n.claim_token
 """Skips what is locked: one row that an operator's transaction holds must not let the other leases end.
 
 `sweep_at` stays: no index changes, so the row is updated in place; the sweeper sees the lease and comes again."""
+
+STILL_HELD = """
+SELECT n.id, n.claim_token
+FROM unnest($1::uuid[], $2::uuid[]) AS held (id, claim_token) JOIN notifications n USING (id)
+WHERE n.id = ANY($1::uuid[]) AND (n.status = 'sending' AND n.claim_token = held.claim_token) IS TRUE
+"""
+"""Which leases hold that RENEW did not prolong: their rows are locked."""
+
+
+async def claim(db: Database, ids: Collection[UUID], token: UUID, lease: timedelta, worker: str) -> Sequence[Verdict]:
+    """As `NotificationStore.claim`."""
+    wanted = sorted(ids)
+    if not wanted:
+        return []
+    rows = await db.fetch(CLAIM, wanted, token, lease, worker)
+    verdicts: list[Verdict] = [claimed(row, token) for row in rows]
+    if len(rows) < len(wanted):
+        taken = {row["id"] for row in rows}
+        left = [identifier for identifier in wanted if identifier not in taken]
+        verdicts += refused(left, await db.fetch(GIVE_UP, left))
+    return verdicts
+
+
+async def renew(db: Database, leases: Collection[LeaseOf], lease: timedelta) -> Renewed:
+    """As `NotificationStore.renew`."""
+    if not leases:
+        return Renewed((), ())
+    prolonged = await _fetch_leases(db, RENEW, leases, lease)
+    left = set(leases) - prolonged
+    held = await _fetch_leases(db, STILL_HELD, left) if left else set()
+    return Renewed(prolonged, left - held)
+
+
+async def _fetch_leases(db: Database, statement: str, leases: Collection[LeaseOf], *more: timedelta) -> set[LeaseOf]:
+    rows = await db.fetch(statement, *zip(*sorted(leases), strict=True), *more)
+    return {(row["id"], row["claim_token"]) for row in rows}

@@ -1,36 +1,33 @@
 # ruff: noqa: S608 - what is put into these strings are constants of this package; every value is an argument
 """Dead letters on PostgreSQL."""
 
-from angarium.notifications.store.postgresql.outbox import MESSAGE_COLUMNS
-from angarium.notifications.store.postgresql.sql import ENQUEUE, NOW_TEXT, PENDING_SWEEP, RESULT_LEASE, arrays
+from collections.abc import Collection, Sequence
+from uuid import UUID
 
-LETTER_COLUMNS = {
-    "id": "uuid",
-    "tenant": "text",
-    "notification_id": "uuid",
-    "channel": "text",
-    "template_code": "text",
-    "request_id": "text",
-    "reason_code": "text",
-    "reason_message": "text",
-    "attempts": "int4",
-    "correlation_id": "text",
-    "payload": "text",
-}
-"""What a letter brings, with its types."""
+from angarium.notifications.model import NewDeadLetter, OutboxMessage
+from angarium.notifications.store.arguments import columns, dead_letter_values, message_values
+from angarium.notifications.store.postgresql.sql import (
+    ENQUEUE,
+    NOW_TEXT,
+    PENDING_SWEEP,
+    RESULT_LEASE,
+    Database,
+    arrays,
+)
+from angarium.notifications.store.record import DEAD_LETTER, MESSAGE
 
-_LETTERS = ", ".join(LETTER_COLUMNS)
-_MESSAGES = ", ".join(MESSAGE_COLUMNS)
+_LETTERS = ", ".join(DEAD_LETTER)
+_MESSAGES = ", ".join(MESSAGE)
 
 BURY = f"""
 WITH letters AS (
     INSERT INTO dead_letters ({_LETTERS}, failed_at)
-    SELECT {_LETTERS}, now() FROM unnest({arrays(LETTER_COLUMNS)}) AS given ({_LETTERS})
+    SELECT {_LETTERS}, now() FROM unnest({arrays(DEAD_LETTER)}) AS given ({_LETTERS})
     ON CONFLICT (id) DO NOTHING
 )
 INSERT INTO outbox ({_MESSAGES}, available_at)
 SELECT {_MESSAGES}, {RESULT_LEASE}
-FROM unnest({arrays(MESSAGE_COLUMNS, len(LETTER_COLUMNS) + 1)}) AS given ({_MESSAGES})
+FROM unnest({arrays(MESSAGE, len(DEAD_LETTER) + 1)}) AS given ({_MESSAGES})
 ON CONFLICT (subject, kind) DO NOTHING
 """
 
@@ -73,3 +70,25 @@ SELECT id FROM discarded
 """
 
 LIVING_LETTERS = "SELECT id FROM dead_letters WHERE id = ANY($1::uuid[])"
+
+
+async def bury(db: Database, letters: Sequence[NewDeadLetter], outbox: Sequence[OutboxMessage]) -> None:
+    """As `NotificationStore.bury`."""
+    buried = sorted(map(dead_letter_values, letters), key=lambda values: values["id"])
+    messages = sorted(map(message_values, outbox), key=lambda values: (values["subject"], values["kind"]))
+    await db.fetch(BURY, *columns(DEAD_LETTER, buried), *columns(MESSAGE, messages))
+
+
+async def replay(db: Database, letter_ids: Sequence[UUID], tenant: str) -> Sequence[UUID]:
+    """As `NotificationStore.replay`."""
+    return [row["id"] for row in await db.fetch(REPLAY, sorted(letter_ids), tenant)]
+
+
+async def discard(db: Database, letter_ids: Sequence[UUID], tenant: str) -> Sequence[UUID]:
+    """As `NotificationStore.discard`."""
+    return [row["id"] for row in await db.fetch(DISCARD, sorted(letter_ids), tenant)]
+
+
+async def living_letters(db: Database, letter_ids: Collection[UUID]) -> Collection[UUID]:
+    """As `NotificationStore.living_letters`."""
+    return {row["id"] for row in await db.fetch(LIVING_LETTERS, list(letter_ids))}

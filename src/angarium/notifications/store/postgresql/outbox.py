@@ -1,19 +1,16 @@
 # ruff: noqa: S608 - what is put into these strings are constants of this package; every value is an argument
 """The outbox on PostgreSQL."""
 
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+
+from angarium.notifications.model import OutboxKey, OutboxMessage
 from angarium.notifications.store.port import MOST_COUNTED
+from angarium.notifications.store.postgresql.sql import Database, names
+from angarium.notifications.store.record import Use, used
+from angarium.notifications.store.rows import outbox_message
 
-MESSAGE_COLUMNS = {
-    "subject": "uuid",
-    "kind": "text",
-    "exchange": "text",
-    "routing_key": "text",
-    "body": "bytea",
-    "correlation_id": "text",
-}
-"""What a message brings, with its types."""
-
-LEASE_OUTBOX = """
+LEASE_OUTBOX = f"""
 WITH due AS MATERIALIZED (
     SELECT subject, kind, available_at FROM outbox
     WHERE available_at <= now() AND available_at > coalesce(now() - $3::interval, '-infinity'::timestamptz)
@@ -25,8 +22,7 @@ WITH due AS MATERIALIZED (
     RETURNING o.subject, o.kind, o.exchange, o.routing_key, o.body, o.correlation_id AS message_correlation_id,
         due.available_at
 )
-SELECT leased.*, n.id, n.tenant, n.request_id, n.channel, n.user_id, n.template_code, n.template_version, n.locale,
-    n.priority, n.correlation_id, n.expires_at
+SELECT leased.*, {names(used(Use.QUEUED), "n")}
 FROM leased LEFT JOIN notifications n
     ON leased.kind = 'work' AND n.id = leased.subject AND n.id = ANY(ARRAY(SELECT subject FROM leased))
 ORDER BY leased.available_at
@@ -40,3 +36,25 @@ WHERE o.subject = ANY($1::uuid[]) AND o.subject = taken.subject AND o.kind = tak
 """Its commit waits for no disk: a row that a crash of the server brings back is published again, which is harmless."""
 
 OUTBOX_PENDING = f"SELECT count(*) AS pending FROM (SELECT FROM outbox LIMIT {MOST_COUNTED}) AS counted"
+
+
+async def lease_outbox(
+    db: Database, limit: int, lease: timedelta, back: timedelta | None = None
+) -> Sequence[OutboxMessage]:
+    """As `NotificationStore.lease_outbox`; work whose notification is gone is deleted."""
+    leased = [(row, outbox_message(row)) for row in await db.fetch(LEASE_OUTBOX, limit, lease, back)]
+    await confirm_outbox(db, [OutboxKey(row["subject"], row["kind"]) for row, message in leased if message is None])
+    return [message for _, message in leased if message is not None]
+
+
+async def confirm_outbox(db: Database, keys: Collection[OutboxKey]) -> None:
+    """As `NotificationStore.confirm_outbox`."""
+    if keys:
+        pairs = sorted((key.subject, key.kind) for key in keys)
+        await db.fetch(CONFIRM_OUTBOX, *zip(*pairs, strict=True))
+
+
+async def outbox_pending(db: Database) -> int:
+    """As `NotificationStore.outbox_pending`."""
+    [row] = await db.fetch(OUTBOX_PENDING)
+    return int(row["pending"])

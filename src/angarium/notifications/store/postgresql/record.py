@@ -1,35 +1,37 @@
 # ruff: noqa: S608 - what is put into these strings are constants of this package; every value is an argument
 """Results, and moves by hand, on PostgreSQL."""
 
-from angarium.contracts.statuses import TRANSITIONS, Status
+from collections.abc import Collection, Sequence
+from uuid import UUID
+
+from angarium.contracts.statuses import TRANSITIONS, Channel, Status
+from angarium.notifications.model import Event, Reason, Result
 from angarium.notifications.store import timeline
-from angarium.notifications.store.postgresql.dead_letters import LETTER_COLUMNS
-from angarium.notifications.store.postgresql.outbox import MESSAGE_COLUMNS
+from angarium.notifications.store.arguments import (
+    Values,
+    columns,
+    dead_letter_values,
+    first_of_each,
+    is_sent,
+    message_values,
+    result_values,
+    sent_columns,
+)
 from angarium.notifications.store.postgresql.sql import (
     DUE_GRACE,
     ENQUEUE,
     PENDING_SWEEP,
     RESULT_LEASE,
+    Database,
     arrays,
 )
+from angarium.notifications.store.record import DEAD_LETTER, MESSAGE, RESULT, SENT, Kind
+from angarium.notifications.store.timeline import encode_events
+from angarium.platform.database.postgresql_pool import Record
 
-RESULT_COLUMNS = {
-    "id": "uuid",
-    "claim_token": "uuid",
-    "status": "text",
-    "events": "jsonb",
-    "reason_code": "text",
-    "reason_message": "text",
-    "provider": "text",
-    "provider_message_id": "text",
-    "wait": "interval",
-    "given_back": "int4",
-}
-"""What a result brings, with its types."""
-
-_LETTERS = ", ".join(LETTER_COLUMNS)
-_MESSAGES = ", ".join(MESSAGE_COLUMNS)
-_RESULTS = ", ".join(RESULT_COLUMNS)
+_LETTERS = ", ".join(DEAD_LETTER)
+_MESSAGES = ", ".join(MESSAGE)
+_RESULTS = ", ".join(RESULT)
 
 _KINDS = ", ".join(f"'{kind}'" for kind in timeline.FOLDED)
 _KEY = ", ".join(f"entry -> '{name}'" for name in timeline.FOLDED_BY)
@@ -66,20 +68,11 @@ RECORD = f"""
         sent_at = CASE r.status WHEN 'sent' THEN now() ELSE n.sent_at END,
         updated_at = now(),
         events = CASE WHEN r.status = 'pending' THEN {_FOLDED} ELSE n.events || r.events END
-    FROM unnest({arrays(RESULT_COLUMNS)}) AS r ({_RESULTS})
+    FROM unnest({arrays(RESULT)}) AS r ({_RESULTS})
     WHERE n.id = ANY($1::uuid[]) AND n.id = r.id AND (n.status = 'sending' AND n.claim_token = r.claim_token) IS TRUE
     RETURNING n.id
 """
 """`claim_token` stays, so that a result that is written again can be told from one that came too late."""
-
-SENT_COLUMNS = {
-    "id": "uuid",
-    "claim_token": "uuid",
-    "events": "jsonb",
-    "provider": "text",
-    "provider_message_id": "text",
-}
-"""What is left of a result that is `sent`, and nothing else."""
 
 RECORD_SENT = f"""
     UPDATE notifications n SET
@@ -94,28 +87,28 @@ RECORD_SENT = f"""
         sent_at = now(),
         updated_at = now(),
         events = n.events || r.events
-    FROM unnest({arrays(SENT_COLUMNS)}) AS r ({", ".join(SENT_COLUMNS)})
+    FROM unnest({arrays(SENT)}) AS r ({", ".join(SENT)})
     WHERE n.id = ANY($1::uuid[]) AND n.id = r.id AND (n.status = 'sending' AND n.claim_token = r.claim_token) IS TRUE
     RETURNING n.id
 """
 """As RECORD, for a batch in which all went well: half the values to send and to take apart."""
 
-_LETTER_ARRAYS = {"claim": "uuid"} | LETTER_COLUMNS
-_MESSAGE_ARRAYS = {"claim": "uuid"} | MESSAGE_COLUMNS
+_LETTER_ARRAYS = {"claim": Kind.ID, **DEAD_LETTER}
+_MESSAGE_ARRAYS = {"claim": Kind.ID, **MESSAGE}
 
 RECORD_WITH_LETTERS = f"""
 WITH written AS ({RECORD}),
 letters AS (
     INSERT INTO dead_letters ({_LETTERS}, failed_at)
     SELECT {_LETTERS}, now()
-    FROM unnest({arrays(_LETTER_ARRAYS, len(RESULT_COLUMNS) + 1)}) AS given (claim, {_LETTERS})
+    FROM unnest({arrays(_LETTER_ARRAYS, len(RESULT) + 1)}) AS given (claim, {_LETTERS})
     WHERE claim IN (SELECT written.id FROM written)
     ON CONFLICT (id) DO NOTHING
 ),
 messages AS (
     INSERT INTO outbox ({_MESSAGES}, available_at)
     SELECT {_MESSAGES}, {RESULT_LEASE}
-    FROM unnest({arrays(_MESSAGE_ARRAYS, len(RESULT_COLUMNS) + len(_LETTER_ARRAYS) + 1)}) AS given (claim, {_MESSAGES})
+    FROM unnest({arrays(_MESSAGE_ARRAYS, len(RESULT) + len(_LETTER_ARRAYS) + 1)}) AS given (claim, {_MESSAGES})
     WHERE claim IN (SELECT written.id FROM written)
     ON CONFLICT (subject, kind) DO UPDATE SET
         exchange = excluded.exchange, routing_key = excluded.routing_key, body = excluded.body,
@@ -157,6 +150,53 @@ SELECT status FROM old
 """
 
 
-def movable_to(status: Status) -> list[str]:
+async def record(db: Database, results: Sequence[Result]) -> Sequence[bool]:
+    """As `NotificationStore.record`."""
+    firsts = first_of_each(results)
+    if not firsts:
+        return []
+    written = {row["id"] for row in await _write(db, firsts)}
+    late = [result for result in firsts if result.id not in written]
+    if late:
+        written |= await _written_before(db, late)
+    first = {id(result) for result in firsts}
+    return [id(result) in first and result.id in written for result in results]
+
+
+async def _write(db: Database, results: Sequence[Result]) -> Sequence[Record]:
+    if db.fast_paths and all(map(is_sent, results)):
+        return await db.fetch(RECORD_SENT, *sent_columns(results))
+    rows = columns(RESULT, map(result_values, results))
+    dead: list[Values] = [
+        {"claim": result.id, **dead_letter_values(result.dead_letter)} for result in results if result.dead_letter
+    ]
+    messages: list[Values] = [
+        {"claim": result.id, **message_values(message)} for result in results for message in result.outbox
+    ]
+    if not dead and not messages:
+        return await db.fetch(RECORD, *rows)
+    return await db.fetch(
+        RECORD_WITH_LETTERS, *rows, *columns(_LETTER_ARRAYS, dead), *columns(_MESSAGE_ARRAYS, messages)
+    )
+
+
+async def _written_before(db: Database, results: Sequence[Result]) -> set[UUID]:
+    keys = [(result.id, result.claim_token, result.status) for result in results]
+    return {row["id"] for row in await db.fetch(WRITTEN_BEFORE, *zip(*keys, strict=True))}
+
+
+async def move(
+    db: Database, notification_id: UUID, tenant: str, to: Status, event: Event,
+    reason: Reason | None = None, among: Collection[Status] | None = None, channel: Channel | None = None,
+) -> Status | None:  # fmt: skip
+    """As `NotificationStore.move`."""
+    sources = [old for old in _movable_to(to) if among is None or old in among]
+    code, words = (reason.code, reason.message) if reason else (None, None)
+    events = encode_events([event])
+    rows = await db.fetch(MOVE, notification_id, tenant, to, sources, code, words, events, channel, event.at)
+    return Status(rows[0]["status"]) if rows else None
+
+
+def _movable_to(status: Status) -> list[str]:
     """The states from which MOVE may lead to `status`; a claim is ended by its worker alone."""
     return sorted(old for old, targets in TRANSITIONS.items() if status in targets and old is not Status.SENDING)

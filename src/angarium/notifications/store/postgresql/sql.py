@@ -12,10 +12,49 @@
   old state holds at the moment of the change.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from angarium.notifications.store import timing
+from angarium.notifications.store.port import RowsLocked, StoreUnavailable
+from angarium.notifications.store.record import Column, Kind
+from angarium.platform.database.faults import DatabaseUnavailable, got_no_lock
+from angarium.platform.database.postgresql_pool import PostgresqlPool, Record
+
+TYPES: Mapping[Kind, str] = {
+    Kind.ID: "uuid",
+    Kind.KEY: "text",
+    Kind.WORD: "text",
+    Kind.TEXT: "text",
+    Kind.INTEGER: "int4",
+    Kind.SMALL_INTEGER: "int2",
+    Kind.BOOLEAN: "bool",
+    Kind.BYTES: "bytea",
+    Kind.MOMENT: "timestamptz",
+    Kind.DURATION: "interval",
+    Kind.VERBATIM: "json",
+    Kind.DOCUMENT: "jsonb",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """Runs statements. With `fast_paths` the shorter ones write the batches that allow it."""
+
+    pool: PostgresqlPool
+    fast_paths: bool
+
+    async def fetch(self, statement: str, *values: object) -> Sequence[Record]:
+        """The rows of one statement, committed. Raises StoreUnavailable; then it may have been committed or not.
+
+        RowsLocked: others hold its rows, so it was not.
+        """
+        try:
+            return await self.pool.fetch(statement, *values)
+        except DatabaseUnavailable as error:
+            kind = RowsLocked if got_no_lock(error) else StoreUnavailable
+            raise kind(str(error)) from error
 
 
 def interval(duration: timedelta) -> str:
@@ -28,9 +67,21 @@ def rfc3339(moment: str) -> str:
     return f"""to_char({moment} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
 
 
-def arrays(columns: Mapping[str, str], first: int = 1) -> str:
-    """The arguments of `unnest` for columns of these types, numbered from `first`."""
-    return ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(columns.values(), first))
+def arrays(described: Mapping[str, Kind], first: int = 1) -> str:
+    """The arguments of `unnest` for these columns, numbered from `first`."""
+    return ", ".join(f"${number}::{TYPES[kind]}[]" for number, kind in enumerate(described.values(), first))
+
+
+def names(columns: Iterable[Column], table: str = "") -> str:
+    """A list of columns, each as the column of `table` where that is given."""
+    return ", ".join(f"{table}.{column.name}" if table else column.name for column in columns)
+
+
+def default(column: Column) -> str:
+    """The column's declared default."""
+    value = column.default if column.encode is None else column.encode(column.default)
+    text = "NULL" if value is None else f"'{value}'"
+    return f"{text}::{TYPES[column.kind]}"
 
 
 NOW_TEXT = f"(SELECT {rfc3339('now()')})"

@@ -1,9 +1,20 @@
 # ruff: noqa: S608 - what is put into these strings are constants of this package; every value is an argument
 """The sweeper's work on PostgreSQL."""
 
+from datetime import timedelta
+
 from angarium.contracts.notifications import URGENT_PRIORITY
+from angarium.notifications.model import NO_WAITS, Patience, SweepReport
 from angarium.notifications.store import timing
-from angarium.notifications.store.postgresql.sql import ENQUEUE, LEASE_GRACE, NOW_TEXT, PENDING_SWEEP, interval
+from angarium.notifications.store.postgresql.sql import (
+    ENQUEUE,
+    LEASE_GRACE,
+    NOW_TEXT,
+    PENDING_SWEEP,
+    Database,
+    interval,
+)
+from angarium.notifications.store.rows import sweep_report
 
 _LANE = f"n.channel || CASE WHEN n.priority >= {URGENT_PRIORITY} THEN '.urgent' ELSE '' END"
 _PUBLISHED_AT = """greatest(
@@ -84,3 +95,15 @@ WITH released AS (
 )
 SELECT count(*) AS rows FROM queued
 """
+
+
+async def sweep(db: Database, limit: int, back: timedelta | None = None, patience: Patience = NO_WAITS) -> SweepReport:
+    """As `NotificationStore.sweep`."""
+    lanes, waits = list(patience.lanes), list(patience.lanes.values())
+    return sweep_report(await db.fetch(SWEEP, limit, back, patience.claims, lanes, waits))
+
+
+async def requeue_unfinished(db: Database) -> int:
+    """As `NotificationStore.requeue_unfinished`."""
+    [row] = await db.fetch(REQUEUE_UNFINISHED)
+    return int(row["rows"])

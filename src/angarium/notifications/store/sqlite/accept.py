@@ -4,76 +4,97 @@
 import sqlite3
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from angarium.contracts.fields import rfc3339
 from angarium.contracts.statuses import Status
 from angarium.notifications.model import Acceptance, NewNotification
 from angarium.notifications.store.acceptances import Kept, Key, acceptances
-from angarium.notifications.store.arguments import Row, accepted_row, by_key
+from angarium.notifications.store.arguments import accepted_columns, by_key
+from angarium.notifications.store.record import ORDINARY, RARE
 from angarium.notifications.store.rows import kept
 from angarium.notifications.store.sqlite.outbox import enqueue_work
-from angarium.notifications.store.sqlite.sql import domain, event_now, micros, moment
+from angarium.notifications.store.sqlite.sql import domain, encoders, event_now, micros, moment, names
 from angarium.notifications.store.timeline import encode_events
 from angarium.notifications.store.timing import PENDING_GRACE
 from angarium.platform.database.types import from_microseconds
 
-_COLUMNS = (
-    "id", "tenant", "caller", "request_id", "fingerprint", "channel", "user_id", "template_code", "template_version",
-    "locale", "category", "priority", "variables", "correlation_id", "traceparent", "recipient", "metadata", "policy",
-    "test", "fallback", "fallback_of", "callback_url", "send_at", "expires_at",
-    "status", "attempts", "due_at", "sweep_at", "events", "created_at", "updated_at",
-)  # fmt: skip
-_INSERT = f"""
-INSERT INTO notifications ({", ".join(_COLUMNS)}) VALUES ({", ".join("?" * len(_COLUMNS))})
+_ACCEPTED = ORDINARY + RARE
+_ENCODERS = encoders(_ACCEPTED)
+
+
+class _Made(NamedTuple):
+    """The columns that the store adds to those that an acceptance brings."""
+
+    status: Status
+    due_at: int | None
+    sweep_at: int
+    events: str
+    created_at: int
+    updated_at: int
+    attempts: int = 0
+
+
+INSERT = f"""
+INSERT INTO notifications ({names(_ACCEPTED)}, {", ".join(_Made._fields)})
+VALUES ({", ".join("?" * len(_ACCEPTED + _Made._fields))})
 ON CONFLICT (request_id, tenant, caller) DO NOTHING
 """
-_PRIOR = """
+PRIOR = """
 SELECT id, fingerprint, status, created_at FROM notifications WHERE tenant = ? AND request_id = ? AND caller = ?
 """
+FIND_BY_REQUEST = "SELECT id FROM notifications WHERE tenant = ? AND request_id = ? LIMIT 2"
 
 
 def accept(
-    connection: sqlite3.Connection, now: int, batch: Sequence[NewNotification], outbox_lease: timedelta
+    connection: sqlite3.Connection, now: int, new: Sequence[NewNotification], outbox_lease: timedelta
 ) -> list[Acceptance]:
     """As `NotificationStore.accept`."""
-    opening = encode_events([event_now("accepted", now, status=Status.PENDING)])
+    if not new:
+        return []
+    made_at_once = _at_once(now)
+    columns = accepted_columns(new)
+    for place, encode in _ENCODERS:
+        columns[place] = [*map(encode, columns[place])]
     known: dict[Key, Kept] = {}
     pending: list[UUID] = []
-    for new in batch:
-        later = _is_later(new, now)
-        if connection.execute(_INSERT, _row(new, now, _scheduling(new, now) if later else opening)).rowcount == 1:
-            status = Status.SCHEDULED if later else Status.PENDING
-            known[by_key(new)] = Kept(new.id, new.fingerprint, status, from_microseconds(now))
-            pending += [] if later else [new.id]
-        elif by_key(new) not in known:
-            known[by_key(new)] = _prior(connection, by_key(new))
+    for one, row in zip(new, zip(*columns, strict=True), strict=True):
+        due = _due(one, now)
+        made = made_at_once if due is None else _later(now, due)
+        if connection.execute(INSERT, row + made).rowcount == 1:
+            known[by_key(one)] = Kept(one.id, one.fingerprint, made.status, from_microseconds(now))
+            pending += [one.id] if due is None else []
+        elif by_key(one) not in known:
+            known[by_key(one)] = _prior(connection, by_key(one))
     enqueue_work(connection, pending, available_at=now + micros(outbox_lease))
-    return acceptances(batch, known)
+    return acceptances(new, known)
 
 
-def _is_later(new: NewNotification, now: int) -> bool:
-    return new.send_at is not None and (moment(new.send_at) or 0) > now
+def find_by_request(connection: sqlite3.Connection, tenant: str, request_id: str) -> list[UUID]:
+    """As `NotificationStore.find_by_request`."""
+    return [UUID(hex=row["id"]) for row in connection.execute(FIND_BY_REQUEST, (tenant, request_id))]
 
 
-def _row(new: NewNotification, now: int, events: str) -> Row:
-    given = list(accepted_row(new))
-    given[0] = new.id.hex
-    given[-4] = None if new.fallback_of is None else new.fallback_of.hex
-    given[-2], given[-1] = moment(new.send_at), moment(new.expires_at)
-    if _is_later(new, now):
-        return (*given, Status.SCHEDULED, 0, given[-2], given[-2], events, now, now)
-    return (*given, Status.PENDING, 0, None, now + micros(PENDING_GRACE), events, now, now)
+def _due(new: NewNotification, now: int) -> int | None:
+    """When it is to be sent, if that lies ahead."""
+    at = moment(new.send_at)
+    return None if at is None or at <= now else at
 
 
-def _scheduling(new: NewNotification, now: int) -> str:
-    status = Status.SCHEDULED
-    due = None if new.send_at is None else rfc3339(new.send_at)
-    return encode_events(
-        [event_now("accepted", now, status=status), event_now("scheduled", now, status=status, next_at=due)]
-    )
+def _at_once(now: int) -> _Made:
+    """Of all that are to be sent now."""
+    events = encode_events([event_now("accepted", now, status=Status.PENDING)])
+    return _Made(Status.PENDING, None, now + micros(PENDING_GRACE), events, created_at=now, updated_at=now)
+
+
+def _later(now: int, due: int) -> _Made:
+    """Of one that is to be sent at `due`."""
+    status, next_at = Status.SCHEDULED, rfc3339(from_microseconds(due))
+    events = [event_now("accepted", now, status=status), event_now("scheduled", now, status=status, next_at=next_at)]
+    return _Made(status, due, due, encode_events(events), created_at=now, updated_at=now)
 
 
 def _prior(connection: sqlite3.Connection, key: Key) -> Kept:
-    row = connection.execute(_PRIOR, key).fetchone()
+    row = connection.execute(PRIOR, key).fetchone()
     return kept(domain(row), row["fingerprint"])

@@ -10,28 +10,36 @@ from uuid import UUID
 
 from angarium.contracts.statuses import DeliveryPolicy, Status
 from angarium.notifications.model import LeaseOf, Renewed, Verdict
+from angarium.notifications.store.record import Use, used
 from angarium.notifications.store.rows import claimed, refused
-from angarium.notifications.store.sqlite.sql import AMONG, APPEND, appendix, domain, event_now, ids, micros
+from angarium.notifications.store.sqlite.sql import (
+    AMONG,
+    APPEND,
+    appendix,
+    domain,
+    event_now,
+    id_list,
+    micros,
+    names,
+)
 from angarium.notifications.store.timing import GIVEN_UP_CODE, GIVEN_UP_MESSAGE, LEASE_GRACE
 
-_READ = f"""
-SELECT id, status, claim_token, lease_until, due_at, attempts, tenant, request_id, channel, user_id, recipient,
-    template_code, template_version, locale, category, priority, variables, correlation_id, traceparent, policy,
-    expires_at, expires_at <= :now AS expired, created_at, provider, test, fallback, metadata,
-    CASE WHEN attempts > 0 THEN events END AS history
+READ = f"""
+SELECT {names(used(Use.CLAIMED))}, status, claim_token, lease_until, due_at, attempts AS attempt,
+    expires_at <= :now AS expired, CASE WHEN attempts > 0 THEN events END AS history
 FROM notifications WHERE id {AMONG}
 """
-_CLAIM = f"""
+CLAIM = f"""
 UPDATE notifications SET
     status = 'sending', attempts = attempts + 1, claim_token = :token, lease_until = :until, due_at = NULL,
     sweep_at = :sweep_at, updated_at = :now,
     events = substr(events, 1, length(events) - 1) || :event || (attempts + 1) || :event_end
 WHERE id {AMONG}
 """
-_CLAIM_AGAIN = f"""
+CLAIM_AGAIN = f"""
 UPDATE notifications SET lease_until = :until, sweep_at = :sweep_at, updated_at = :now WHERE id {AMONG}
 """
-_GIVE_UP = f"""
+GIVE_UP = f"""
 UPDATE notifications SET
     status = 'unknown', lease_until = NULL, sweep_at = NULL, updated_at = :now, reason_code = '{GIVEN_UP_CODE}',
     reason_message = '{GIVEN_UP_MESSAGE}', events = {APPEND}
@@ -39,23 +47,23 @@ WHERE id = :id
 """
 _Row = dict[str, Any]
 _WAITING = frozenset({Status.PENDING, Status.RETRYING})
-_RENEW = """
+RENEW = """
 UPDATE notifications SET lease_until = ? WHERE id = ? AND claim_token = ? AND status = 'sending'
 """
 
 
 def claim(
-    connection: sqlite3.Connection, now: int, wanted: Collection[UUID], token: UUID, lease: timedelta, worker: str
+    connection: sqlite3.Connection, now: int, ids: Collection[UUID], token: UUID, lease: timedelta, worker: str
 ) -> list[Verdict]:
     """As `NotificationStore.claim`."""
-    rows = [domain(row) for row in connection.execute(_READ, {"ids": ids(wanted), "now": now})]
+    rows = [domain(row) for row in connection.execute(READ, {"ids": id_list(ids), "now": now})]
     _give_up(connection, now, [row for row in rows if _is_lost(row, now)])
     new = [row for row in rows if _is_claimable(row, now)]
     again = [row for row in rows if _is_mine(row, now, token)]
     _take(connection, new, again, _Terms(token, now, now + micros(lease), worker))
     taken = {row["id"] for row in (*new, *again)}
     left = [row | {"wait": _wait(row, now)} for row in rows if row["id"] not in taken]
-    refusals = refused([identifier for identifier in wanted if identifier not in taken], left)
+    refusals = refused([identifier for identifier in ids if identifier not in taken], left)
     return [*(claimed(row, token) for row in (*new, *again)), *refusals]
 
 
@@ -63,7 +71,7 @@ def renew(connection: sqlite3.Connection, now: int, leases: Collection[LeaseOf],
     """As `NotificationStore.renew`. Nothing is locked here: there is one writer."""
     until = now + micros(lease)
     prolonged = {
-        (id_, token) for id_, token in leases if connection.execute(_RENEW, (until, id_.hex, token.hex)).rowcount == 1
+        (id_, token) for id_, token in leases if connection.execute(RENEW, (until, id_.hex, token.hex)).rowcount == 1
     }
     return Renewed(prolonged, set(leases) - prolonged)
 
@@ -110,11 +118,11 @@ def _take(connection: sqlite3.Connection, new: Sequence[_Row], again: Sequence[_
         "event": event,
         "event_end": event_end,
     }
-    connection.execute(_CLAIM, change | {"ids": _ids_of(new)})
+    connection.execute(CLAIM, change | {"ids": _ids_of(new)})
     if again:
-        connection.execute(_CLAIM_AGAIN, change | {"ids": _ids_of(again)})
+        connection.execute(CLAIM_AGAIN, change | {"ids": _ids_of(again)})
     for row in new:
-        row["attempts"] += 1
+        row["attempt"] += 1
 
 
 def _claimed_event(terms: _Terms) -> tuple[str, str]:
@@ -130,8 +138,8 @@ def _give_up(connection: sqlite3.Connection, now: int, rows: Iterable[_Row]) -> 
     for row in rows:
         row["status"] = Status.UNKNOWN
         changes.append({"id": row["id"].hex, "now": now, "appendix": added})
-    connection.executemany(_GIVE_UP, changes)
+    connection.executemany(GIVE_UP, changes)
 
 
 def _ids_of(rows: Iterable[_Row]) -> str:
-    return ids(row["id"] for row in rows)
+    return id_list(row["id"] for row in rows)

@@ -9,24 +9,26 @@ from uuid import UUID
 
 from angarium.contracts.statuses import Channel, Status, may_become
 from angarium.notifications.model import Event, Reason, Result
-from angarium.notifications.store.arguments import first_of_each, result_row
-from angarium.notifications.store.sqlite.dead_letters import keep_letters
-from angarium.notifications.store.sqlite.outbox import enqueue_work, keep
-from angarium.notifications.store.sqlite.sql import APPEND, appendix, micros
+from angarium.notifications.store.arguments import first_of_each, result_values
+from angarium.notifications.store.sqlite import dead_letters, outbox
+from angarium.notifications.store.sqlite.sql import APPEND, appended, appendix, micros
 from angarium.notifications.store.timeline import folded
 from angarium.notifications.store.timing import DUE_GRACE, PENDING_GRACE, RESULT_OUTBOX_LEASE
 from angarium.platform.database.types import to_microseconds
 
-_WRITE = f"""
+RECORD = f"""
 UPDATE notifications SET
     status = :status, attempts = attempts - :given_back, lease_until = NULL, due_at = :due_at, sweep_at = :sweep_at,
     reason_code = :reason_code, reason_message = :reason_message, provider = coalesce(:provider, provider),
     provider_message_id = coalesce(:provider_message_id, provider_message_id),
     sent_at = CASE :status WHEN 'sent' THEN :now ELSE sent_at END, updated_at = :now, events = {APPEND}
-WHERE id = :id AND status = 'sending' AND claim_token = :token
+WHERE id = :id AND status = 'sending' AND claim_token = :claim_token
 """
-_STANDS = "SELECT 1 FROM notifications WHERE id = :id AND status = :status AND claim_token = :token"
-_MOVE = f"""
+WRITTEN_BEFORE = "SELECT 1 FROM notifications WHERE id = :id AND status = :status AND claim_token = :claim_token"
+EVENTS = "SELECT events FROM notifications WHERE id = ?"
+FOLD = "UPDATE notifications SET events = ? WHERE id = ?"
+MOVABLE = "SELECT status, channel FROM notifications WHERE id = ? AND tenant = ?"
+MOVE = f"""
 UPDATE notifications SET
     status = :status, due_at = NULL, lease_until = NULL, sweep_at = :sweep_at, reason_code = :reason_code,
     reason_message = :reason_message, sent_at = CASE :status WHEN 'sent' THEN :now ELSE sent_at END,
@@ -44,37 +46,32 @@ def record(connection: sqlite3.Connection, now: int, results: Sequence[Result]) 
 
 def _write(connection: sqlite3.Connection, now: int, result: Result) -> bool:
     change = _change(result, now)
-    if connection.execute(_WRITE, change).rowcount == 1:
+    if connection.execute(RECORD, change).rowcount == 1:
         if result.status is Status.PENDING:
             _fold(connection, change["id"])
-        keep_letters(connection, now, [result.dead_letter] if result.dead_letter else [])
-        keep(connection, result.outbox, available_at=now + micros(RESULT_OUTBOX_LEASE))
+        dead_letters.put(connection, now, [result.dead_letter] if result.dead_letter else [])
+        outbox.put(connection, result.outbox, available_at=now + micros(RESULT_OUTBOX_LEASE))
         return True
     # It may stand there already: a repetition after an answer that was lost.
-    return connection.execute(_STANDS, change).fetchone() is not None
+    return connection.execute(WRITTEN_BEFORE, change).fetchone() is not None
 
 
 def _fold(connection: sqlite3.Connection, identifier: str) -> None:
-    [kept] = connection.execute("SELECT events FROM notifications WHERE id = ?", (identifier,)).fetchone()
-    events = json.loads(kept)
+    [row] = connection.execute(EVENTS, (identifier,))
+    events = json.loads(row["events"])
     if len(short := folded(events)) < len(events):
         text = json.dumps(short, ensure_ascii=False, separators=(",", ":"))
-        connection.execute("UPDATE notifications SET events = ? WHERE id = ?", (text, identifier))
+        connection.execute(FOLD, (text, identifier))
 
 
 def _change(result: Result, now: int) -> dict[str, Any]:
-    *_, reason_code, reason_message, provider, provider_message_id, wait, given_back = result_row(result)
-    due_at = None if wait is None else now + micros(wait)
+    values = result_values(result)
+    due_at = None if values["wait"] is None else now + micros(values["wait"])
     return {
+        **values,
         "id": result.id.hex,
-        "token": result.claim_token.hex,
-        "status": result.status,
-        "appendix": appendix(result.events),
-        "reason_code": reason_code,
-        "reason_message": reason_message,
-        "provider": provider,
-        "provider_message_id": provider_message_id,
-        "given_back": given_back,
+        "claim_token": result.claim_token.hex,
+        "appendix": appended(values["events"]),
         "due_at": due_at,
         "sweep_at": _sweep_at(result.status, due_at, now),
         "now": now,
@@ -90,17 +87,16 @@ def _sweep_at(status: Status, due_at: int | None, now: int) -> int | None:
 
 
 def move(
-    connection: sqlite3.Connection, now: int, identifier: UUID, tenant: str, to: Status, event: Event,
-    reason: Reason | None, among: Collection[Status] | None = None, channel: Channel | None = None,
+    connection: sqlite3.Connection, now: int, notification_id: UUID, tenant: str, to: Status, event: Event,
+    reason: Reason | None = None, among: Collection[Status] | None = None, channel: Channel | None = None,
 ) -> Status | None:  # fmt: skip
     """As `NotificationStore.move`."""
-    query = "SELECT status, channel FROM notifications WHERE id = ? AND tenant = ?"
-    row = connection.execute(query, (identifier.hex, tenant)).fetchone()
+    row = connection.execute(MOVABLE, (notification_id.hex, tenant)).fetchone()
     if row is None or (channel is not None and row["channel"] != channel):
         return None
     old = Status(row["status"])
     if old is not Status.SENDING and may_become(old, to) and (among is None or old in among):
-        _move(connection, now, identifier, to, event, reason)
+        _move(connection, now, notification_id, to, event, reason)
     return old
 
 
@@ -117,6 +113,6 @@ def _move(
         "event_at": to_microseconds(event.at),
         "now": now,
     }
-    connection.execute(_MOVE, change)
+    connection.execute(MOVE, change)
     if to is Status.PENDING:
-        enqueue_work(connection, [identifier], available_at=now)
+        outbox.enqueue_work(connection, [identifier], available_at=now)

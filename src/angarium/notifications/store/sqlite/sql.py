@@ -2,17 +2,19 @@
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from angarium.notifications.model import Event
+from angarium.notifications.store.record import Column, Kind, Use, used
 from angarium.notifications.store.timeline import encode_events
 from angarium.platform.database.types import from_microseconds, nearest_moment, to_microseconds
 
-_IDS = ("id", "subject")
-_MOMENTS = ("created_at", "expires_at")
+_READ = used(Use.CLAIMED) + used(Use.QUEUED)
+_IDS = ("subject", *dict.fromkeys(column.name for column in _READ if column.kind is Kind.ID))
+_MOMENTS = tuple(dict.fromkeys(column.name for column in _READ if column.kind is Kind.MOMENT))
 _MICROSECOND = timedelta(microseconds=1)
 
 APPEND = "substr(events, 1, length(events) - 1) || :appendix"
@@ -36,14 +38,43 @@ def moment(value: datetime | None) -> int | None:
     return None if value is None else to_microseconds(value)
 
 
-def ids(values: Iterable[UUID]) -> str:
+def hexadecimal(value: UUID | None) -> str | None:
+    """An id, if there is one."""
+    return None if value is None else value.hex
+
+
+_STORED: Mapping[Kind, Callable[[Any], Any]] = {Kind.ID: hexadecimal, Kind.MOMENT: moment}
+"""How values are stored that are not stored as they are."""
+
+
+def names(columns: Iterable[Column]) -> str:
+    """A list of columns."""
+    return ", ".join(column.name for column in columns)
+
+
+def encoders(described: Sequence[Column]) -> list[tuple[int, Callable[[Any], Any]]]:
+    """For the columns that are not stored as they are: the place of each among `described`, and its encoder."""
+    return [(place, _STORED[column.kind]) for place, column in enumerate(described) if column.kind in _STORED]
+
+
+def stored(described: Mapping[str, Kind], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of one row as SQLite stores them, by name."""
+    return {name: _STORED[kind](values[name]) if kind in _STORED else values[name] for name, kind in described.items()}
+
+
+def id_list(values: Iterable[UUID]) -> str:
     """The argument of AMONG."""
     return json.dumps([value.hex for value in values])
 
 
 def appendix(events: Collection[Event]) -> str:
     """The argument of APPEND."""
-    return f",{encode_events(events)[1:]}" if events else "]"
+    return appended(encode_events(events))
+
+
+def appended(events: str) -> str:
+    """As `appendix`, of events that are encoded already."""
+    return "]" if events == "[]" else f",{events[1:]}"
 
 
 def event_now(kind: str, now: int, **data: object) -> Event:

@@ -25,13 +25,15 @@ from angarium.notifications.model import (
 )
 from angarium.notifications.store.port import StoreUnavailable
 from angarium.notifications.store.schema import MIGRATIONS
-from angarium.notifications.store.sqlite import accept as accepting
-from angarium.notifications.store.sqlite import claim as claiming
-from angarium.notifications.store.sqlite import contact_versions as contacts
-from angarium.notifications.store.sqlite import dead_letters as dead
-from angarium.notifications.store.sqlite import outbox as publishing
-from angarium.notifications.store.sqlite import record as recording
-from angarium.notifications.store.sqlite import sweep as sweeping
+from angarium.notifications.store.sqlite import (
+    accept,
+    claim,
+    contact_versions,
+    dead_letters,
+    outbox,
+    record,
+    sweep,
+)
 from angarium.platform.clock import Clock
 from angarium.platform.database.faults import DatabaseUnavailable, in_words
 from angarium.platform.database.migrate import Revisions
@@ -39,6 +41,7 @@ from angarium.platform.database.readiness import prove_sqlite_writes, schema_pro
 from angarium.platform.database.sqlite_writer import SqliteWriter
 from angarium.platform.database.types import to_microseconds
 
+SCHEMA_VERSION = "SELECT version_num FROM alembic_version"
 P = ParamSpec("P")
 ResultT = TypeVar("ResultT")
 
@@ -54,22 +57,22 @@ class SqliteStore:
     async def accept(
         self, notifications: Sequence[NewNotification], *, outbox_lease: timedelta
     ) -> Sequence[Acceptance]:
-        return await self._run_at(accepting.accept, notifications, outbox_lease)
+        return await self._run_at(accept.accept, notifications, outbox_lease)
 
     async def claim(self, ids: Collection[UUID], *, token: UUID, lease: timedelta, worker: str) -> Sequence[Verdict]:
-        return await self._run_at(claiming.claim, ids, token, lease, worker)
+        return await self._run_at(claim.claim, ids, token, lease, worker)
 
     async def renew(self, leases: Collection[LeaseOf], *, lease: timedelta) -> Renewed:
-        return await self._run_at(claiming.renew, leases, lease)
+        return await self._run_at(claim.renew, leases, lease)
 
     async def record(self, results: Sequence[Result]) -> Sequence[bool]:
-        return await self._run_at(recording.record, results)
+        return await self._run_at(record.record, results)
 
     async def find_by_request(self, tenant: str, request_id: str) -> Sequence[UUID]:
-        return await self._run(_find_by_request, tenant, request_id)
+        return await self._run(accept.find_by_request, tenant, request_id)
 
     async def bury(self, letters: Sequence[NewDeadLetter], outbox: Sequence[OutboxMessage]) -> None:
-        await self._run_at(dead.bury, letters, outbox)
+        await self._run_at(dead_letters.bury, letters, outbox)
 
     async def move(
         self,
@@ -82,40 +85,40 @@ class SqliteStore:
         among: Collection[Status] | None = None,
         channel: Channel | None = None,
     ) -> Status | None:
-        return await self._run_at(recording.move, notification_id, tenant, to, event, reason, among, channel)
+        return await self._run_at(record.move, notification_id, tenant, to, event, reason, among, channel)
 
     async def replay(self, letter_ids: Sequence[UUID], *, tenant: str) -> Sequence[UUID]:
-        return await self._run_at(dead.replay, letter_ids, tenant)
+        return await self._run_at(dead_letters.replay, letter_ids, tenant)
 
     async def discard(self, letter_ids: Sequence[UUID], *, tenant: str) -> Sequence[UUID]:
-        return await self._run(dead.discard, letter_ids, tenant)
+        return await self._run(dead_letters.discard, letter_ids, tenant)
 
     async def living_letters(self, letter_ids: Collection[UUID]) -> Collection[UUID]:
-        return await self._run(dead.living, letter_ids)
+        return await self._run(dead_letters.living_letters, letter_ids)
 
     async def lease_outbox(
         self, limit: int, *, lease: timedelta, back: timedelta | None = None
     ) -> Sequence[OutboxMessage]:
-        return await self._run_at(publishing.lease, limit, lease, back)
+        return await self._run_at(outbox.lease_outbox, limit, lease, back)
 
     async def confirm_outbox(self, keys: Collection[OutboxKey]) -> None:
-        await self._run(publishing.confirm, keys)
+        await self._run(outbox.confirm_outbox, keys)
 
     async def outbox_pending(self) -> int:
-        return await self._run(publishing.pending)
+        return await self._run(outbox.outbox_pending)
 
     async def sweep(self, limit: int, *, back: timedelta | None = None, patience: Patience = NO_WAITS) -> SweepReport:
-        return await self._run_at(sweeping.sweep, limit, back, patience)
+        return await self._run_at(sweep.sweep, limit, back, patience)
 
     async def requeue_unfinished(self) -> int:
-        return await self._run_at(sweeping.requeue_unfinished)
+        return await self._run_at(sweep.requeue_unfinished)
 
     async def raise_contact_versions(self, tenant: str, versions: Mapping[UUID, int]) -> None:
         if versions:
-            await self._run(contacts.raise_versions, tenant, versions)
+            await self._run(contact_versions.raise_contact_versions, tenant, versions)
 
     async def contact_versions(self, user_ids: Collection[UUID]) -> Mapping[UUID, int]:
-        return await self._run(contacts.find_versions, user_ids)
+        return await self._run(contact_versions.contact_versions, user_ids)
 
     async def problem(self) -> str | None:
         try:
@@ -145,11 +148,6 @@ class SqliteStore:
         return to_microseconds(self._clock.now())
 
 
-def _find_by_request(connection: sqlite3.Connection, tenant: str, request_id: str) -> list[UUID]:
-    query = "SELECT id FROM notifications WHERE tenant = ? AND request_id = ? LIMIT 2"
-    return [UUID(hex=row["id"]) for row in connection.execute(query, (tenant, request_id))]
-
-
 def _proof(connection: sqlite3.Connection) -> tuple[list[str], str | None]:
-    versions = [row["version_num"] for row in connection.execute("SELECT version_num FROM alembic_version")]
+    versions = [row["version_num"] for row in connection.execute(SCHEMA_VERSION)]
     return versions, prove_sqlite_writes(connection)

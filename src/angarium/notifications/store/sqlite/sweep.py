@@ -26,25 +26,25 @@ from angarium.platform.database.types import to_microseconds
 
 _Row = dict[str, Any]
 
-_DUE = """
+SWEEP = """
 SELECT n.id, n.status, n.policy, n.due_at, n.lease_until, n.expires_at, n.updated_at, o.subject IS NOT NULL AS queued,
     n.channel, n.priority,
     CASE WHEN n.events ->> '$[#-1].event' = 'published' THEN n.events ->> '$[#-1].at' END AS published_at
 FROM notifications n LEFT JOIN outbox o ON o.subject = n.id AND o.kind = 'work'
 WHERE n.sweep_at IS NOT NULL AND n.sweep_at <= ? AND n.sweep_at > ? ORDER BY n.sweep_at LIMIT ?
 """
-_LATER = "UPDATE notifications SET sweep_at = ? WHERE id = ?"
-_TELL = f"UPDATE notifications SET sweep_at = :sweep_at, events = {APPEND} WHERE id = :id"
-_MOVE = f"""
+LATER = "UPDATE notifications SET sweep_at = ? WHERE id = ?"
+PUBLISHED = f"UPDATE notifications SET sweep_at = :sweep_at, events = {APPEND} WHERE id = :id"
+MOVE = f"""
 UPDATE notifications SET
     status = :status, due_at = NULL, lease_until = NULL, sweep_at = :sweep_at, reason_code = :reason_code,
     reason_message = :reason_message, updated_at = :now, events = {APPEND}
 WHERE id = :id
 """
-_UNFINISHED = """
+UNFINISHED = """
 SELECT id FROM notifications WHERE sweep_at IS NOT NULL AND status IN ('pending', 'retrying', 'sending')
 """
-_RELEASE_LEASES = "UPDATE outbox SET available_at = :now WHERE available_at > :now"
+RELEASE_LEASES = "UPDATE outbox SET available_at = :now WHERE available_at > :now"
 
 
 def sweep(
@@ -56,7 +56,7 @@ def sweep(
 ) -> SweepReport:
     """As `NotificationStore.sweep`."""
     counts: Counter[str] = Counter()
-    for row in connection.execute(_DUE, (now, since(now, back), limit)).fetchall():
+    for row in connection.execute(SWEEP, (now, since(now, back), limit)).fetchall():
         counts[_sweep_one(connection, now, dict(row), patience)] += 1
     return SweepReport(
         released=counts["released"],
@@ -69,8 +69,8 @@ def sweep(
 
 def requeue_unfinished(connection: sqlite3.Connection, now: int) -> int:
     """As `NotificationStore.requeue_unfinished`."""
-    unfinished = [UUID(hex=row["id"]) for row in connection.execute(_UNFINISHED)]
-    connection.execute(_RELEASE_LEASES, {"now": now})
+    unfinished = [UUID(hex=row["id"]) for row in connection.execute(UNFINISHED)]
+    connection.execute(RELEASE_LEASES, {"now": now})
     enqueue_work(connection, unfinished, available_at=now)
     return len(unfinished)
 
@@ -106,23 +106,25 @@ def _wake(connection: sqlite3.Connection, now: int, row: _Row) -> str:
     if row["expires_at"] is not None and row["expires_at"] <= now:
         return _end(connection, now, row, Status.EXPIRED, (EXPIRED_CODE, EXPIRED_MESSAGE))
     change = _change(row, now, Status.PENDING, event="published", sweep_at=now + micros(PENDING_GRACE))
-    connection.execute(_MOVE, change)
+    connection.execute(MOVE, change)
     enqueue_work(connection, [UUID(hex=row["id"])], available_at=now)
     return "released"
 
 
 def _end(connection: sqlite3.Connection, now: int, row: _Row, status: Status, reason: tuple[str, str]) -> str:
-    connection.execute(_MOVE, _change(row, now, status, event=status, reason=reason))
+    connection.execute(MOVE, _change(row, now, status, event=status, reason=reason))
     return str(status)
 
 
 def _leave(connection: sqlite3.Connection, row: _Row, sweep_at: int) -> str:
-    connection.execute(_LATER, (sweep_at, row["id"]))
+    connection.execute(LATER, (sweep_at, row["id"]))
     return "left"
 
 
 def _publish_again(connection: sqlite3.Connection, now: int, row: _Row) -> str:
-    connection.execute(_TELL, _change(row, now, Status(row["status"]), event="published", sweep_at=_again_at(row, now)))
+    connection.execute(
+        PUBLISHED, _change(row, now, Status(row["status"]), event="published", sweep_at=_again_at(row, now))
+    )
     enqueue_work(connection, [UUID(hex=row["id"])], available_at=now)
     return "requeued"
 
