@@ -10,9 +10,10 @@ from angarium.notifications.model import Acceptance, AcceptOutcome, NewNotificat
 from angarium.notifications.store.acceptances import Kept, Key, acceptances, missing
 from angarium.notifications.store.arguments import accepted_columns, by_key, is_ordinary, ordinary_columns
 from angarium.notifications.store.port import StoreUnavailable
-from angarium.notifications.store.postgresql.sql import PENDING_SWEEP, Database, arrays, default, names, rfc3339
+from angarium.notifications.store.postgresql.sql import PENDING_SWEEP, Database, arrays, default, names
 from angarium.notifications.store.record import ORDINARY, RARE, kinds
 from angarium.notifications.store.rows import kept
+from angarium.notifications.store.triggers.sql import postgresql_rfc3339
 from angarium.platform.database.postgresql_pool import Record
 
 _ATTEMPTS = 3
@@ -52,8 +53,8 @@ def _accept(given: str, arguments: int) -> str:
         columns=names(ORDINARY + RARE),
         given=given,
         lease=arguments + 1,
-        now=rfc3339("now()"),
-        next_at=rfc3339("send_at"),
+        now=postgresql_rfc3339("now()"),
+        next_at=postgresql_rfc3339("send_at"),
         sweep=PENDING_SWEEP,
     )
 

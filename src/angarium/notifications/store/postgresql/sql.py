@@ -19,6 +19,7 @@ from datetime import timedelta
 from angarium.notifications.store import timing
 from angarium.notifications.store.port import RowsLocked, StoreUnavailable
 from angarium.notifications.store.record import Column, Kind
+from angarium.notifications.store.triggers.sql import postgresql_rfc3339
 from angarium.platform.database.faults import DatabaseUnavailable, got_no_lock
 from angarium.platform.database.postgresql_pool import PostgresqlPool, Record
 
@@ -62,11 +63,6 @@ def interval(duration: timedelta) -> str:
     return f"interval '{duration.total_seconds()} seconds'"
 
 
-def rfc3339(moment: str) -> str:
-    """The SQL that writes the moment `moment` (SQL) as RFC 3339 in UTC."""
-    return f"""to_char({moment} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
-
-
 def arrays(described: Mapping[str, Kind], first: int = 1) -> str:
     """The arguments of `unnest` for these columns, numbered from `first`."""
     return ", ".join(f"${number}::{TYPES[kind]}[]" for number, kind in enumerate(described.values(), first))
@@ -80,11 +76,11 @@ def names(columns: Iterable[Column], table: str = "") -> str:
 def default(column: Column) -> str:
     """The column's declared default."""
     value = column.default if column.encode is None else column.encode(column.default)
-    text = "NULL" if value is None else f"'{value}'"
+    text = "NULL" if value is None else f"'{str(value).lower() if column.kind is Kind.BOOLEAN else value}'"
     return f"{text}::{TYPES[column.kind]}"
 
 
-NOW_TEXT = f"(SELECT {rfc3339('now()')})"
+NOW_TEXT = f"(SELECT {postgresql_rfc3339('now()')})"
 """Now, for a timeline; evaluated once for a statement."""
 PENDING_SWEEP = f"now() + {interval(timing.PENDING_GRACE)}"
 DUE_GRACE = interval(timing.DUE_GRACE)

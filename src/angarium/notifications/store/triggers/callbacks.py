@@ -8,6 +8,7 @@ without a callback URL costs nothing.
 from collections.abc import Mapping, Sequence
 
 from angarium.contracts.statuses import UNFINISHED, Status
+from angarium.notifications.store.triggers.sql import SQLITE_UUID4
 
 TOLD = tuple(status for status in Status if status not in UNFINISHED)
 """The statuses that are told: `sent`, and each that ends a notification."""
@@ -39,8 +40,7 @@ _SQLITE = (
     BEGIN
         INSERT INTO callbacks ({_COLUMNS})
         VALUES (
-            lower(hex(randomblob(6)) || '4' || substr(hex(randomblob(2)), 2) || substr('89AB', 1 + abs(random() % 4), 1)
-                || substr(hex(randomblob(2)), 2) || hex(randomblob(6))),
+            {SQLITE_UUID4},
             NEW.tenant, NEW.id, NEW.callback_url,
             lower(substr(NEW.callback_url, 1, instr(NEW.callback_url, '//') + min(
                 instr({_AFTER_SCHEME} || '/', '/'), instr({_AFTER_SCHEME} || '?', '?'),

@@ -8,6 +8,12 @@ it a temporary trigger of its connection.
 from collections.abc import Mapping, Sequence
 
 from angarium.contracts.messages import EVENTS_EXCHANGE
+from angarium.notifications.store.triggers.sql import (
+    SQLITE_UUID4,
+    postgresql_rfc3339,
+    sqlite_rfc3339,
+    sqlite_shown,
+)
 
 SESSION_SETTING = "angarium.status_events"
 _WANTED = "NEW.status <> OLD.status AND NEW.status <> 'sending'"
@@ -24,7 +30,7 @@ POSTGRESQL: Sequence[str] = (
                 'provider', NEW.provider, 'reason', CASE WHEN NEW.reason_code IS NOT NULL THEN json_build_object(
                     'code', NEW.reason_code, 'message', coalesce(NEW.reason_message, '')) END,
                 'correlation_id', NEW.correlation_id,
-                'occurred_at', to_char(NEW.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+                'occurred_at', {postgresql_rfc3339("NEW.updated_at")}
             )::text, 'UTF8'),
             NEW.correlation_id, NEW.updated_at);
         RETURN NULL;
@@ -39,26 +45,23 @@ POSTGRESQL: Sequence[str] = (
 TRIGGERS: Mapping[str, Sequence[str]] = {"postgresql": POSTGRESQL, "sqlite": ()}
 """The statements that make it, for each kind of database, once the tables are there."""
 
-_ID = """substr(NEW.id, 1, 8) || '-' || substr(NEW.id, 9, 4) || '-' || substr(NEW.id, 13, 4) || '-'
-    || substr(NEW.id, 17, 4) || '-' || substr(NEW.id, 21)"""
 SQLITE_SESSION: Sequence[str] = (
     f"""
     CREATE TEMP TRIGGER tell_status AFTER UPDATE OF status ON notifications FOR EACH ROW WHEN {_WANTED}
     BEGIN
         INSERT INTO outbox (subject, kind, exchange, routing_key, body, correlation_id, available_at)
         VALUES (
-            lower(hex(randomblob(6)) || '4' || substr(hex(randomblob(2)), 2) || substr('89AB', 1 + abs(random() % 4), 1)
-                || substr(hex(randomblob(2)), 2) || hex(randomblob(6))),
+            {SQLITE_UUID4},
             'status_event', '{EVENTS_EXCHANGE}', NEW.channel || '.' || NEW.status,
             CAST(json_object(
-                'schema_version', 1, 'notification_id', {_ID}, 'tenant', NEW.tenant, 'request_id', NEW.request_id,
+                'schema_version', 1, 'notification_id', {sqlite_shown("NEW.id")},
+                'tenant', NEW.tenant, 'request_id', NEW.request_id,
                 'notification_type', NEW.channel, 'user_id', NEW.user_id, 'template_code', NEW.template_code,
                 'status', NEW.status, 'previous_status', OLD.status, 'attempts', NEW.attempts,
                 'provider', NEW.provider, 'reason', CASE WHEN NEW.reason_code IS NOT NULL THEN json_object(
                     'code', NEW.reason_code, 'message', coalesce(NEW.reason_message, '')) END,
                 'correlation_id', NEW.correlation_id,
-                'occurred_at', strftime('%Y-%m-%dT%H:%M:%S', NEW.updated_at / 1000000, 'unixepoch')
-                    || printf('.%06dZ', NEW.updated_at % 1000000)
+                'occurred_at', {sqlite_rfc3339("NEW.updated_at")}
             ) AS BLOB),
             NEW.correlation_id, NEW.updated_at);
     END

@@ -13,6 +13,13 @@ from collections.abc import Mapping, Sequence
 
 from angarium.notifications.store.record import Use, used
 from angarium.notifications.store.timing import PENDING_GRACE
+from angarium.notifications.store.triggers.sql import (
+    postgresql_rfc3339,
+    postgresql_uuid7,
+    sqlite_rfc3339,
+    sqlite_shown,
+    sqlite_uuid7,
+)
 
 _NAMES = [column.name for column in used(Use.COPIED)]
 _COPIED = ", ".join(_NAMES)
@@ -28,10 +35,8 @@ _POSTGRESQL = (
     CREATE OR REPLACE FUNCTION fall_back() RETURNS trigger LANGUAGE plpgsql AS $$
     DECLARE
         moment timestamptz := clock_timestamp();
-        told text := to_char(moment AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
-        next_id uuid := encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid()) PLACING
-            substring(int8send((extract(epoch FROM moment) * 1000)::bigint) FROM 3) FROM 1 FOR 6), 52, 1), 53, 1),
-            'hex')::uuid;
+        told text := {postgresql_rfc3339("moment")};
+        next_id uuid := {postgresql_uuid7("moment")};
     BEGIN
         INSERT INTO notifications ({_MADE})
         VALUES (next_id, left(NEW.caller, 200) || '#' || NEW.id, {_REQUEST_ID}, NEW.fallback ->> 0, NEW.fallback - 0,
@@ -56,9 +61,7 @@ _POSTGRESQL = (
     EXECUTE FUNCTION fall_back()
     """,
 )
-_TOLD = (
-    "strftime('%Y-%m-%dT%H:%M:%S', NEW.updated_at / 1000000, 'unixepoch') || printf('.%06dZ', NEW.updated_at % 1000000)"
-)
+_TOLD = sqlite_rfc3339("NEW.updated_at")
 _SQLITE = (
     f"""
     CREATE TRIGGER fall_back AFTER UPDATE OF status ON notifications FOR EACH ROW
@@ -66,15 +69,13 @@ _SQLITE = (
     BEGIN
         INSERT OR IGNORE INTO notifications ({_MADE})
         VALUES (
-            printf('%012x', NEW.updated_at / 1000) || lower('7' || substr(hex(randomblob(2)), 2)
-                || substr('89AB', 1 + abs(random() % 4), 1) || substr(hex(randomblob(2)), 2) || hex(randomblob(6))),
+            {sqlite_uuid7("NEW.updated_at")},
             substr(NEW.caller, 1, 200) || '#' || NEW.id, {_REQUEST_ID},
             json_extract(NEW.fallback, '$[0]'), json_remove(NEW.fallback, '$[0]'),
             coalesce(NEW.fallback_of, NEW.id), 'pending', 0,
             NEW.updated_at + {PENDING_GRACE.total_seconds():.0f} * 1000000,
             json_array(json_object('event', 'accepted', 'at', {_TOLD}, 'status', 'pending', 'fallback_of',
-                substr(NEW.id, 1, 8) || '-' || substr(NEW.id, 9, 4) || '-' || substr(NEW.id, 13, 4) || '-'
-                || substr(NEW.id, 17, 4) || '-' || substr(NEW.id, 21))),
+                {sqlite_shown("NEW.id")})),
             NEW.updated_at, NEW.updated_at, {_NEW});
         INSERT OR IGNORE INTO outbox (subject, kind, available_at)
         SELECT id, 'work', NEW.updated_at FROM notifications
@@ -82,8 +83,7 @@ _SQLITE = (
           AND caller = substr(NEW.caller, 1, 200) || '#' || NEW.id;
         UPDATE notifications SET events = json_insert(events, '$[#]', (
             SELECT json_object('event', 'fallback', 'at', {_TOLD}, 'notification_id',
-                substr(next.id, 1, 8) || '-' || substr(next.id, 9, 4) || '-' || substr(next.id, 13, 4) || '-'
-                || substr(next.id, 17, 4) || '-' || substr(next.id, 21), 'notification_type', next.channel)
+                {sqlite_shown("next.id")}, 'notification_type', next.channel)
             FROM notifications next
             WHERE next.request_id = {_REQUEST_ID} AND next.tenant = NEW.tenant
               AND next.caller = substr(NEW.caller, 1, 200) || '#' || NEW.id))
