@@ -6,25 +6,18 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from angarium.notifications.store.postgresql import accept, claim, outbox, record, sweep
-from angarium.notifications.store.postgresql import dead_letters as letters
+from angarium.notifications.store import postgresql
+from angarium.notifications.store.statements import statements
 from angarium.platform.database.postgresql_pool import PLANNING
 
 WHOLE = {
-    "OUTBOX_PENDING": "counts all of the outbox",
-    "REQUEUE_UNFINISHED": "once, when a process starts",
+    "outbox.OUTBOX_PENDING": "counts all of the outbox",
+    "sweep.REQUEUE_UNFINISHED": "once, when a process starts",
+    "store.SCHEMA_VERSION": "one row",
+    "store.PROOF_POSTGRESQL": "the probe of readiness",
 }
 """Statements that read a table whole, and why they may."""
-STATEMENTS = {
-    f"{module.__name__.rpartition('.')[2]}.{name}": value
-    for module in (accept, claim, letters, outbox, record, sweep)
-    for name, value in vars(module).items()
-    if name.isupper()
-    and not name.startswith("_")
-    and isinstance(value, str)
-    and re.match(r"\s*(WITH|SELECT|UPDATE|DELETE)\b", value)
-    and name not in WHOLE
-}
+STATEMENTS = {name: statement for name, statement in statements(postgresql).items() if name not in WHOLE}
 
 BY_KEY = {
     "pk_notifications": {"id"},
@@ -33,6 +26,7 @@ BY_KEY = {
     "pk_outbox": {"subject"},
     "ix_outbox_available_at": {"available_at"},
     "pk_dead_letters": {"id"},
+    "pk_contact_versions": {"user_id"},
 }
 """Each index with a column that its condition must bind; a scan without one reads all of it."""
 

@@ -1,0 +1,57 @@
+"""Prints the statements of an adapter in full, to be pasted into a database's shell.
+
+    python -m angarium.notifications.store.statements postgresql claim | psql …
+
+Without a file it prints those of all. A statement of PostgreSQL is printed as `PREPARE`, so that
+`EXPLAIN EXECUTE claim_claim(…)` shows its plan; the pool's settings for planning come first.
+"""
+
+import argparse
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
+from pkgutil import iter_modules
+from types import ModuleType
+
+from angarium.notifications.store import postgresql, sqlite
+from angarium.platform.database.postgresql_pool import PLANNING
+
+ADAPTERS: Mapping[str, ModuleType] = {"postgresql": postgresql, "sqlite": sqlite}
+_STATEMENT = re.compile(r"\s*(WITH|SELECT|INSERT|UPDATE|DELETE)\b")
+
+
+def statements(adapter: ModuleType) -> Mapping[str, str]:
+    """Every statement of an adapter by `file.NAME`: its public constants that are SQL."""
+    files = sorted(found.name for found in iter_modules(adapter.__path__))
+    return {
+        f"{file}.{name}": value
+        for file in files
+        for name, value in vars(import_module(f"{adapter.__name__}.{file}")).items()
+        if name.isupper() and not name.startswith("_") and isinstance(value, str) and _STATEMENT.match(value)
+    }
+
+
+def printed(database: str, file: str | None = None) -> Iterator[str]:
+    """The paragraphs for a shell: of one file, or of all."""
+    on_postgresql = database == "postgresql"
+    if on_postgresql:
+        yield "\n".join(f"SET {name} = '{value}';" for name, value in PLANNING.items())
+    for name, statement in statements(ADAPTERS[database]).items():
+        if file in {None, name.partition(".")[0]}:
+            prepare = f"PREPARE {name.replace('.', '_').lower()} AS " if on_postgresql else ""
+            yield f"-- {name}\n{prepare}{statement.strip()};"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print what is asked for. Exits with 2 for an adapter or a file that is not there."""
+    parser = argparse.ArgumentParser(prog="python -m angarium.notifications.store.statements")
+    parser.add_argument("database", choices=sorted(ADAPTERS))
+    files = sorted({name.partition(".")[0] for adapter in ADAPTERS.values() for name in statements(adapter)})
+    parser.add_argument("file", nargs="?", choices=files)
+    asked = parser.parse_args(arguments)
+    sys.stdout.write("\n\n".join(printed(asked.database, asked.file)) + "\n")
+
+
+if __name__ == "__main__":
+    main()
