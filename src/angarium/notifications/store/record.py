@@ -52,7 +52,7 @@ class Personal(StrEnum):
 
     NULL = "null"  # becomes NULL
     EMPTY = "empty"  # becomes an empty object
-    REWRITTEN = "rewritten"  # what is personal in it goes (`notifications.personal.blank_row`)
+    REWRITTEN = "rewritten"  # what is personal in it goes (`personal.blank_row`)
     LATER = "later"  # becomes NULL once nothing of the notification is under way
 
 

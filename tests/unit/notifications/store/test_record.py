@@ -23,8 +23,8 @@ from angarium.notifications.model import (
     Reason,
     Result,
 )
-from angarium.notifications.personal import BLANK, LATER
 from angarium.notifications.store import arguments, postgresql, sqlite
+from angarium.notifications.store.personal import BLANK, LATER
 from angarium.notifications.store.port import NotificationStore
 from angarium.notifications.store.postgresql.sql import TYPES
 from angarium.notifications.store.postgresql.sql import default as sql_default
