@@ -97,4 +97,4 @@ def _create_callbacks(op: Operations) -> None:
 
 
 def _triggers(op: Operations) -> tuple[str, ...]:
-    return {"postgresql": _POSTGRESQL, "sqlite": _SQLITE}[op.get_bind().dialect.name]
+    return {"postgresql": _POSTGRESQL, "sqlite": _SQLITE}.get(op.get_bind().dialect.name, ())

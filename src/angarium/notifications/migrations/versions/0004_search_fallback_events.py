@@ -199,12 +199,13 @@ def upgrade(op: Operations) -> None:
         sa.PrimaryKeyConstraint("notification_id", "status", name="pk_held_reports"),
         if_not_exists=True,
     )
-    for statement in {"postgresql": _POSTGRESQL, "sqlite": _SQLITE}[op.get_bind().dialect.name]:
+    dialect = op.get_bind().dialect.name
+    for statement in {"postgresql": _POSTGRESQL, "sqlite": _SQLITE}.get(dialect, ()):
         op.execute(sa.text(statement.replace(":", "\\:")))
     if on_postgresql(op):
         fill(op, _FILL["postgresql"], "notifications")
-    else:
-        op.execute(_FILL[op.get_bind().dialect.name])
+    elif dialect in _FILL:
+        op.execute(_FILL[dialect])
 
 
 def _key() -> sa.types.TypeEngine[str]:
