@@ -14,19 +14,24 @@ from importlib import import_module
 from pkgutil import iter_modules
 from types import ModuleType
 
-from angarium.notifications.store import postgresql, sqlite
+from angarium.notifications import store
 from angarium.platform.database.postgresql_pool import PLANNING
 
-ADAPTERS: Mapping[str, ModuleType] = {"postgresql": postgresql, "sqlite": sqlite}
 _STATEMENT = re.compile(r"\s*(WITH|SELECT|INSERT|UPDATE|DELETE)\b")
+
+
+def adapters() -> Mapping[str, ModuleType]:
+    """The folders beside this file that hold a store, by database."""
+    folders = (found.name for found in iter_modules(store.__path__) if found.ispkg)
+    packages = {name: import_module(f"{store.__name__}.{name}") for name in folders}
+    return {name: package for name, package in packages.items() if "store" in _files(package)}
 
 
 def statements(adapter: ModuleType) -> Mapping[str, str]:
     """Every statement of an adapter by `file.NAME`: its public constants that are SQL."""
-    files = sorted(found.name for found in iter_modules(adapter.__path__))
     return {
         f"{file}.{name}": value
-        for file in files
+        for file in _files(adapter)
         for name, value in vars(import_module(f"{adapter.__name__}.{file}")).items()
         if name.isupper() and not name.startswith("_") and isinstance(value, str) and _STATEMENT.match(value)
     }
@@ -37,7 +42,7 @@ def printed(database: str, file: str | None = None) -> Iterator[str]:
     on_postgresql = database == "postgresql"
     if on_postgresql:
         yield "\n".join(f"SET {name} = '{value}';" for name, value in PLANNING.items())
-    for name, statement in statements(ADAPTERS[database]).items():
+    for name, statement in statements(adapters()[database]).items():
         if file in {None, name.partition(".")[0]}:
             prepare = f"PREPARE {name.replace('.', '_').lower()} AS " if on_postgresql else ""
             yield f"-- {name}\n{prepare}{statement.strip()};"
@@ -46,11 +51,15 @@ def printed(database: str, file: str | None = None) -> Iterator[str]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print what is asked for. Exits with 2 for an adapter or a file that is not there."""
     parser = argparse.ArgumentParser(prog="python -m angarium.notifications.store.statements")
-    parser.add_argument("database", choices=sorted(ADAPTERS))
-    files = sorted({name.partition(".")[0] for adapter in ADAPTERS.values() for name in statements(adapter)})
+    parser.add_argument("database", choices=sorted(adapters()))
+    files = sorted({name.partition(".")[0] for adapter in adapters().values() for name in statements(adapter)})
     parser.add_argument("file", nargs="?", choices=files)
     asked = parser.parse_args(arguments)
     sys.stdout.write("\n\n".join(printed(asked.database, asked.file)) + "\n")
+
+
+def _files(adapter: ModuleType) -> list[str]:
+    return sorted(found.name for found in iter_modules(adapter.__path__))
 
 
 if __name__ == "__main__":

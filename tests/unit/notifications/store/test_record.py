@@ -23,7 +23,7 @@ from angarium.notifications.model import (
     Reason,
     Result,
 )
-from angarium.notifications.store import arguments, postgresql, sqlite
+from angarium.notifications.store import arguments, postgresql
 from angarium.notifications.store.personal import BLANK, LATER
 from angarium.notifications.store.port import NotificationStore
 from angarium.notifications.store.postgresql.sql import TYPES
@@ -42,6 +42,7 @@ from angarium.notifications.store.record import (
 )
 from angarium.notifications.store.rows import claimed
 from angarium.notifications.store.schema import notifications
+from angarium.notifications.store.statements import adapters
 
 AT = datetime(2026, 11, 20, 9, tzinfo=UTC)
 RENAMED = {"id": "notification_id", "channel": "notification_type", "reason_code": "reason", "reason_message": "reason"}
@@ -118,12 +119,14 @@ def test_every_kind_has_a_type_on_postgresql() -> None:
     assert set(TYPES) == set(Kind)
 
 
-def test_every_adapter_has_the_same_files() -> None:
-    assert set(modules(postgresql)) == set(modules(sqlite))
+@pytest.mark.parametrize("name", adapters())
+def test_every_adapter_has_the_same_files(name: str) -> None:
+    assert set(modules(adapters()[name])) == set(modules(postgresql))
 
 
-def test_every_adapter_has_the_ports_functions_in_the_same_files_with_the_same_parameters() -> None:
-    assert functions(postgresql) == functions(sqlite)
+@pytest.mark.parametrize("name", adapters())
+def test_every_adapter_has_the_ports_functions_in_the_same_files_with_the_same_parameters(name: str) -> None:
+    assert functions(adapters()[name]) == functions(postgresql)
     assert set(functions(postgresql)) == PORT - ABOUT_THE_DATABASE
 
 

@@ -7,9 +7,13 @@ import pytest
 
 from angarium.notifications.store import postgresql, sqlite
 from angarium.notifications.store.schema import MIGRATIONS
-from angarium.notifications.store.statements import main, printed, statements
+from angarium.notifications.store.statements import adapters, main, printed, statements
 from angarium.platform.database.engine import open_engine
 from angarium.platform.database.migrate import upgrade
+
+
+def test_every_adapter_is_found() -> None:
+    assert adapters() == {"postgresql": postgresql, "sqlite": sqlite}
 
 
 def test_every_statement_of_an_adapter_is_found() -> None:
