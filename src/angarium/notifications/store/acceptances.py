@@ -1,4 +1,4 @@
-"""The result of each acceptance of a batch, given which rows are new and which existed."""
+"""The answer to each acceptance of a batch, once it is known which rows are new and which were there."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ Key = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The row that stands under a key."""
+    """The row under a key."""
 
     id: UUID
     fingerprint: bytes
@@ -23,9 +23,9 @@ class Kept:
 
 
 def acceptances(batch: Sequence[NewNotification], kept: Mapping[Key, Kept]) -> list[Acceptance]:
-    """An answer for each of `batch`, in order, by what is `kept` under its key.
+    """An answer for each of `batch`, in order; `kept` has the row under each key.
 
-    Who finds its own id there created the row, now or in a call whose answer was lost.
+    A row with the caller's own id was created by it, now or in a call whose answer was lost.
     """
     seen: set[Key] = set()
     answers = []
@@ -39,7 +39,7 @@ def acceptances(batch: Sequence[NewNotification], kept: Mapping[Key, Kept]) -> l
 
 
 def missing(batch: Iterable[NewNotification], kept: Mapping[Key, Kept]) -> list[NewNotification]:
-    """Those under whose key nothing stands."""
+    """Those under whose key there is no row."""
     return [new for new in batch if by_key(new) not in kept]
 
 

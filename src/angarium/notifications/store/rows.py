@@ -41,7 +41,7 @@ class Row(Protocol):
 
 
 def kept(row: Row, fingerprint: bytes) -> Kept:
-    """What stands under an acceptance's key."""
+    """The row under an acceptance's key."""
     return Kept(row["id"], fingerprint, Status(row["status"]), row["created_at"])
 
 

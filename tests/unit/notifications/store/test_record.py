@@ -3,7 +3,6 @@
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from importlib import import_module
 from pkgutil import iter_modules
 from types import ModuleType
@@ -44,7 +43,6 @@ from angarium.notifications.store.rows import claimed
 from angarium.notifications.store.schema import notifications
 from angarium.notifications.store.statements import adapters
 
-AT = datetime(2026, 11, 20, 9, tzinfo=UTC)
 RENAMED = {"id": "notification_id", "channel": "notification_type", "reason_code": "reason", "reason_message": "reason"}
 ABOUT_THE_DATABASE = {"problem", "close"}
 """Methods of a store that are no statements about the record."""

@@ -1,4 +1,4 @@
-"""The versions that users have reached, on PostgreSQL."""
+"""Contact versions on PostgreSQL."""
 
 from collections.abc import Collection, Mapping
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""The versions that users have reached, on SQLite."""
+"""Contact versions on SQLite."""
 
 import sqlite3
 from collections.abc import Collection, Mapping

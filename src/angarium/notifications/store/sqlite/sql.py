@@ -1,4 +1,4 @@
-"""Values as SQLite keeps them: ids as 32 hexadecimal digits, moments as microseconds since 1970, JSON as text."""
+"""Values as SQLite stores them: ids as 32 hexadecimal digits, moments as microseconds since 1970, JSON as text."""
 
 import json
 import sqlite3

@@ -1,4 +1,4 @@
-"""The trigger that keeps a callback for each change of status of which a caller wants to be told.
+"""The trigger that records a callback for each change of status that a caller asked for.
 
 In the database rather than in the statements, so that no change can be without its callback: results, moves by hand,
 the sweeper's endings, whatever comes later. Its condition is judged before anything is called, so that a notification
