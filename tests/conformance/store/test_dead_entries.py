@@ -70,7 +70,7 @@ async def _pages(connection: asyncpg.Connection, statement: str, arguments: str)
 async def test_what_a_pass_reads_is_bounded(migrated_postgresql: str) -> None:
     async with _without_vacuum(migrated_postgresql) as connection:
         for statement, arguments in (
-            (sweep.SWEEP, "500, {back}"),
+            (sweep.SWEEP, "500, {back}, false, '{{}}', '{{}}'"),
             (outbox.LEASE_OUTBOX, "500, interval '15 seconds', {back}"),
         ):
             everything = await _pages(connection, statement, arguments.format(back="NULL"))

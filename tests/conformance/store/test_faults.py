@@ -212,7 +212,7 @@ async def test_what_sqlite_committed_outlives_the_process(tmp_path: Path) -> Non
         stdout=subprocess.PIPE,
         text=True,
         cwd=root,
-        env=os.environ | {"PYTHONPATH": "."},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join((".", "src"))},
     )
     assert worker.stdout is not None
     with worker:
