@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.support.servers import MariaDB, MissingServer, PgBouncer, PostgreSQL, RabbitMQ, Redis, Server
 from tests.support.system import System
@@ -18,8 +18,11 @@ ServerT = TypeVar("ServerT", bound=Server)
 STARTED = pytest.StashKey[float]()
 
 
-settings.register_profile("fast", max_examples=25)
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""The default: a busy machine makes no example fail."""
+settings.register_profile("fast", parent=settings.get_profile("patient"), max_examples=25)
 """A quarter of the usual examples, where a test states no number of its own: for `make test-fast`."""
+settings.load_profile("patient")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
