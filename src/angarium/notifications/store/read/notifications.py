@@ -21,7 +21,6 @@ from angarium.notifications.store.read.dead_letters import DeadLetterReader
 from angarium.notifications.store.read.queries import given, rows_of
 from angarium.notifications.store.record import Use, used
 from angarium.notifications.store.schema import notification_metadata, notifications
-from angarium.platform.database.engine import reading
 from angarium.platform.database.replica import Replica
 
 _SHOWN = tuple(notifications.c[column.name] for column in used(Use.SHOWN))
@@ -104,7 +103,6 @@ class NotificationReader:
         )
         moments = [row["latest"] for row in rows if row["latest"] is not None]
         return UserCounts({Status(row["status"]): row["count"] for row in rows}, max(moments, default=None))
-
 
     async def _nearest(self, query: Select[Any]) -> RowMapping | None:
         """The row as the replica has it; as the primary has it where the replica has none, or is away."""
