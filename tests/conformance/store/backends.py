@@ -41,6 +41,8 @@ _MOMENTS = {
     "dead_letters": ("failed_at",),
     "notification_metadata": ("created_at",),
     "providers": ("changed_at", "probe_at", "seen_at"),
+    "suppressions": ("created_at", "expires_at"),
+    "soft_bounces": ("bounced_at",),
     "provider_reports": ("reported_at",),
 }
 

@@ -1,0 +1,254 @@
+"""The suppression list, in the notification database: who may change it and who asks it.
+
+Workers ask once for each batch that they claimed, by an index on the keyed hash of an address, and once more for a send
+that had to wait. Everything else is rare. SQLAlchemy Core, one form for every database.
+"""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, RowMapping, and_, delete, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from angarium.contracts.statuses import Channel
+from angarium.contracts.suppressions import SuppressionReason
+from angarium.notifications.suppressions.keys import AddressKeys
+from angarium.notifications.suppressions.model import (
+    SOFT_BOUNCES,
+    Added,
+    Cause,
+    NewSuppression,
+    Suppression,
+    SuppressionFilter,
+    Target,
+)
+from angarium.notifications.suppressions.schema import soft_bounces, suppressions
+from angarium.platform.clock import Clock
+from angarium.platform.database.counting import count_up_to
+from angarium.platform.database.engine import querying, reading, writing
+from angarium.platform.identifiers import Identifiers
+
+ItemT = TypeVar("ItemT")
+_BATCH_ROWS = 500
+_SHOWN = (
+    suppressions.c.id,
+    suppressions.c.tenant,
+    suppressions.c.channel,
+    suppressions.c.address,
+    suppressions.c.reason,
+    suppressions.c.source,
+    suppressions.c.created_at,
+    suppressions.c.expires_at,
+)
+
+
+class SuppressionStore:
+    """Shared by workers, gateway and receipts; one per process. Every method raises DatabaseUnavailable."""
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        clock: Clock,
+        identifiers: Identifiers,
+        keys: AddressKeys | None = None,
+    ) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._identifiers = identifiers
+        self._keys = keys or AddressKeys(engine)
+
+    async def causes(self, targets: Collection[Target]) -> Mapping[Target, Cause]:
+        """Those of `targets` that get nothing now, each with the entry that was there first. One query per 500."""
+        if not targets:
+            return {}
+        key_of = await self._keys.opened()
+        by_key: defaultdict[str, list[Target]] = defaultdict(list)
+        for target in targets:
+            by_key[key_of(target)].append(target)
+        found: dict[Target, Cause] = {}
+        mine = suppressions.c
+        for keys in _pieces(list(by_key)):
+            query = (
+                select(mine.address_key, mine.reason, mine.source, mine.created_at)
+                .where(mine.address_key.in_(keys), _in_force(self._clock.now()))
+                .order_by(mine.created_at, mine.id)
+            )
+            async with querying(self._engine) as connection:
+                for row in await connection.execute(query):
+                    cause = Cause(SuppressionReason(row.reason), row.source, row.created_at)
+                    for target in by_key[row.address_key]:
+                        found.setdefault(target, cause)
+        return found
+
+    async def add(self, new: NewSuppression) -> Suppression:
+        """Add an entry, or change the source and the end of the one with this address and reason."""
+        key = (await self._keys.opened())(new.target)
+        async with writing(self._engine) as connection:
+            await self._put(connection, key, new)
+            same = and_(suppressions.c.address_key == key, suppressions.c.reason == new.reason)
+            row = (await connection.execute(select(*_SHOWN).where(same))).mappings().one()
+        return _suppression(row)
+
+    async def add_many(self, news: Sequence[NewSuppression]) -> Added:
+        """As `add`, in one transaction for each 500 entries."""
+        key_of = await self._keys.opened()
+        added = 0
+        for batch in _pieces(news):
+            async with writing(self._engine) as connection:
+                for new in batch:
+                    added += await self._put(connection, key_of(new.target), new)
+        return Added(added, len(news) - added)
+
+    async def page(
+        self, tenant: str, wanted: SuppressionFilter, *, limit: int, offset: int
+    ) -> tuple[Sequence[Suppression], int]:
+        """Entries of a tenant, newest first, and how many there are (as `count_up_to` says)."""
+        order = (suppressions.c.created_at.desc(), suppressions.c.id.desc())
+        query = select(*_SHOWN).where(*await self._wanted(tenant, wanted))
+        async with reading(self._engine) as connection:
+            rows = await connection.execute(query.order_by(*order).limit(limit).offset(offset))
+            return [_suppression(row) for row in rows.mappings()], await count_up_to(connection, query)
+
+    async def all(self, tenant: str, wanted: SuppressionFilter) -> AsyncIterator[Suppression]:
+        """Every entry of a tenant, by id, read in pieces: what is added meanwhile may be omitted."""
+        conditions = await self._wanted(tenant, wanted)
+        after = UUID(int=0)
+        while True:
+            query = select(*_SHOWN).where(*conditions, suppressions.c.id > after)
+            async with reading(self._engine) as connection:
+                piece = query.order_by(suppressions.c.id).limit(_BATCH_ROWS)
+                rows = (await connection.execute(piece)).mappings().all()
+            for row in rows:
+                yield _suppression(row)
+            if len(rows) < _BATCH_ROWS:
+                return
+            after = rows[-1]["id"]
+
+    async def remove(self, tenant: str, suppression_id: UUID) -> Suppression | None:
+        """Remove an entry; the entry as it was, or None: the tenant has none with that id."""
+        mine = and_(suppressions.c.tenant == tenant, suppressions.c.id == suppression_id)
+        async with writing(self._engine) as connection:
+            row = (await connection.execute(select(*_SHOWN).where(mine))).mappings().first()
+            if row is None:
+                return None
+            removed = await connection.execute(delete(suppressions).where(mine))
+        return _suppression(row) if removed.rowcount else None
+
+    async def lift(self, target: Target, reason: SuppressionReason) -> bool:
+        """Remove the entry of an address for one reason; other reasons stay. Whether there was one."""
+        key = (await self._keys.opened())(target)
+        same = and_(suppressions.c.address_key == key, suppressions.c.reason == reason)
+        async with writing(self._engine) as connection:
+            return bool((await connection.execute(delete(suppressions).where(same))).rowcount)
+
+    async def bounced_softly(self, target: Target, source: str, user_id: UUID | None = None) -> bool:
+        """Count a soft bounce; whether the address is suppressed by it: five in a row without a delivery.
+
+        Call once for each bounce: a repeated webhook must be recognised before.
+        """
+        key = (await self._keys.opened())(target)
+        new = NewSuppression(target=target, reason=SuppressionReason.SOFT_BOUNCE, source=source, user_id=user_id)
+        async with writing(self._engine) as connection:
+            counted = await self._count(connection, key)
+            if counted < SOFT_BOUNCES:
+                return False
+            await connection.execute(delete(soft_bounces).where(soft_bounces.c.address_key == key))
+            return await self._put(connection, key, new)
+
+    async def delivered(self, targets: Collection[Target]) -> None:
+        """A delivery ends the row of soft bounces of each address. What is suppressed stays so."""
+        key_of = await self._keys.opened()
+        keys = sorted({key_of(target) for target in targets})
+        for some in _pieces(keys):
+            mine = soft_bounces.c.address_key.in_(some)
+            async with querying(self._engine) as connection:
+                bounced = (await connection.execute(select(soft_bounces.c.address_key).where(mine))).scalars().all()
+            if bounced:
+                async with writing(self._engine) as connection:
+                    await connection.execute(delete(soft_bounces).where(soft_bounces.c.address_key.in_(bounced)))
+
+    async def forget_user(self, tenant: str, user_id: UUID) -> None:
+        """Remove the clear text of the user's addresses; the entries stay, by their keyed hash. Idempotent."""
+        mine = and_(suppressions.c.tenant == tenant, suppressions.c.user_id == user_id)
+        async with writing(self._engine) as connection:
+            await connection.execute(update(suppressions).where(mine).values(address=None, user_id=None))
+
+    async def _put(self, connection: AsyncConnection, key: str, new: NewSuppression) -> bool:
+        """Whether the entry is new."""
+        if await _change(connection, key, new):
+            return False
+        values = {
+            "id": self._identifiers.new(),
+            "tenant": new.target.tenant,
+            "channel": new.target.channel,
+            "address_key": key,
+            "address": new.target.address,
+            "user_id": new.user_id,
+            "reason": new.reason,
+            "source": new.source,
+            "created_at": self._clock.now(),
+            "expires_at": new.expires_at,
+        }
+        try:
+            async with connection.begin_nested():
+                await connection.execute(insert(suppressions).values(values))
+        except IntegrityError:  # another process added it between our two statements
+            await _change(connection, key, new)
+            return False
+        return True
+
+    async def _count(self, connection: AsyncConnection, key: str) -> int:
+        table, now = soft_bounces.c, self._clock.now()
+        more = update(soft_bounces).where(table.address_key == key).values(in_a_row=table.in_a_row + 1, bounced_at=now)
+        if not (await connection.execute(more)).rowcount:
+            try:
+                async with connection.begin_nested():
+                    first = {"address_key": key, "in_a_row": 1, "bounced_at": now}
+                    await connection.execute(insert(soft_bounces).values(first))
+            except IntegrityError:  # another process counted its first bounce just now
+                await connection.execute(more)
+        return int(await connection.scalar(select(table.in_a_row).where(table.address_key == key)) or 0)
+
+    async def _wanted(self, tenant: str, wanted: SuppressionFilter) -> Sequence[ColumnElement[bool]]:
+        mine = suppressions.c
+        conditions: list[ColumnElement[bool]] = [mine.tenant == tenant]
+        if wanted.channel is not None:
+            conditions.append(mine.channel == wanted.channel)
+        if wanted.reason is not None:
+            conditions.append(mine.reason == wanted.reason)
+        if wanted.address is not None:
+            key_of = await self._keys.opened()
+            channels = (Channel.EMAIL, Channel.SMS) if wanted.channel is None else (wanted.channel,)
+            targets = [Target(tenant, channel, wanted.address) for channel in channels]
+            conditions.append(mine.address_key.in_([key_of(target) for target in targets]))
+        return conditions
+
+
+def _pieces(items: Sequence[ItemT]) -> Iterator[Sequence[ItemT]]:
+    return (items[start : start + _BATCH_ROWS] for start in range(0, len(items), _BATCH_ROWS))
+
+
+def _in_force(now: datetime) -> ColumnElement[bool]:
+    return or_(suppressions.c.expires_at.is_(None), suppressions.c.expires_at > now)
+
+
+async def _change(connection: AsyncConnection, key: str, new: NewSuppression) -> bool:
+    values: dict[str, Any] = {
+        "address": new.target.address,
+        "source": new.source,
+        "expires_at": new.expires_at,
+    }
+    if new.user_id is not None:
+        values["user_id"] = new.user_id
+    same = and_(suppressions.c.address_key == key, suppressions.c.reason == new.reason)
+    return bool((await connection.execute(update(suppressions).where(same).values(values))).rowcount)
+
+
+def _suppression(row: RowMapping) -> Suppression:
+    values = dict(row)
+    values["channel"], values["reason"] = Channel(row["channel"]), SuppressionReason(row["reason"])
+    return Suppression(**values)
