@@ -29,6 +29,7 @@ from angarium.notifications.store.open import open_store
 from angarium.notifications.store.port import NotificationStore
 from angarium.notifications.store.read.notifications import NotificationReader
 from angarium.notifications.store.schema import MIGRATIONS
+from angarium.notifications.suppressions.store import SuppressionStore
 from angarium.notifications.topology import build_topology
 from angarium.platform.broker.memory.broker import MemoryBroker
 from angarium.platform.broker.port import Broker
@@ -187,6 +188,7 @@ class Bench:
     running: asyncio.Task[None]
     channel: Channel = Channel.EMAIL
     router: Router = field(kw_only=True)
+    suppressions: SuppressionStore = field(kw_only=True)
 
     async def accept(self, count: int = 1, **fields: object) -> list[UUID]:
         """Accept and publish `count` notifications, as the gateway does."""
@@ -245,12 +247,13 @@ async def delivering(
     first: Provider | None = None,
     devices: DeadDevices | None = None,
     failover_after: timedelta | None = None,
+    listed: Callable[[SuppressionStore], SuppressionStore] = lambda suppressions: suppressions,
 ) -> AsyncIterator[Bench]:
     """A running engine for `channel` on SQLite and the memory broker; its providers are `first` and `others`.
 
     `Bench.provider` is the first one, where it is a scripted one.
 
-    `through`: what the engine sees of the store.
+    `through`: what the engine sees of the store; `listed`: what it sees of the suppression list.
     """
     clock, logger = SystemClock(), make_logger("test", level="error", stream=log)
     url = f"sqlite:///{folder / 'notifications.sqlite3'}"
@@ -260,8 +263,10 @@ async def delivering(
     broker = MemoryBroker(clock)
     provider = first if isinstance(first, ScriptedProvider) else ScriptedProvider()
     directory, stop = Directory(), asyncio.Event()
+    runtime = a_runtime(clock=clock, logger=logger)
+    suppressions = SuppressionStore(sql, clock, runtime.identifiers)
     parts = EngineParts(
-        runtime=a_runtime(clock=clock, logger=logger),
+        runtime=runtime,
         store=through(store),
         broker=broker,
         topology=build_topology(retry_delays=DELAYS),
@@ -273,6 +278,7 @@ async def delivering(
         unsubscribing=unsubscribing,
         devices=devices,
         failover_after=failover_after,
+        suppressions=listed(suppressions),
     )
     kit = ChannelKit(channel, [first or provider, *others], CHANNELS[channel].addresses_of, lambda address: address)
     engine = build_engine(kit, parts, retry_delays=DELAYS, concurrency=concurrency, prefetch=64)
@@ -293,6 +299,7 @@ async def delivering(
             running,
             channel,
             router=engine._sending._router,
+            suppressions=suppressions,
         )
     finally:
         stop.set()

@@ -32,6 +32,7 @@ class Verdict(StrEnum):
     PERMANENT = auto()
     POLICY = auto()  # permanent, and somebody should look: reputation, content, authentication of the domain
     SUPPRESS = auto()  # permanent, and the address gets nothing any more
+    OPTED_OUT = auto()  # as SUPPRESS, until the recipient takes it back
     CONFIGURATION = auto()  # about the sender or its account: another provider may take the message
     AMBIGUOUS = auto()  # the provider may have taken the message
 
@@ -45,8 +46,8 @@ def as_outcome(verdict: Verdict, words: str, after: timedelta | None = None) -> 
             return Retry(words, after, provider_fault=False)
         case Verdict.PERMANENT | Verdict.POLICY:
             return Permanent(words)
-        case Verdict.SUPPRESS:
-            return Permanent(words, suppress=True)
+        case Verdict.SUPPRESS | Verdict.OPTED_OUT:
+            return Permanent(words, suppress=True, opted_out=verdict is Verdict.OPTED_OUT)
         case Verdict.CONFIGURATION:
             return Configuration(words)
         case Verdict.AMBIGUOUS:

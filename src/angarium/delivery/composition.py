@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from angarium.contracts.crash_points import CrashPoint
 from angarium.contracts.statuses import Channel
+from angarium.contracts.suppressions import SUPPRESSIBLE
 from angarium.delivery.breakers.breaker import Breaker
 from angarium.delivery.breakers.keeper import BreakerKeeper, Kept
 from angarium.delivery.breakers.local import LocalBreaker
@@ -26,12 +27,14 @@ from angarium.delivery.results import Results
 from angarium.delivery.routing import Route, Router
 from angarium.delivery.sending import Sending
 from angarium.delivery.slots import Slots
+from angarium.delivery.suppressing import Suppressing
 from angarium.delivery.unsubscribing import Unsubscribing
 from angarium.directory.port import Contacts, Templates
 from angarium.notifications.providers.model import Configured
 from angarium.notifications.providers.store import ProviderStore
 from angarium.notifications.publisher import OutboxPublisher
 from angarium.notifications.store.port import NotificationStore
+from angarium.notifications.suppressions.store import SuppressionStore
 from angarium.platform.broker.port import Broker, Topology
 from angarium.platform.runtime import Runtime
 from angarium.rendering.renderer import Renderer
@@ -75,6 +78,8 @@ class EngineParts:
     providers: ProviderStore | None = None
     """The state of providers that all workers share; None: each process has its own."""
     failover_after: timedelta | None = None
+    suppressions: SuppressionStore | None = None
+    """The suppression list; None: there is none."""
 
 
 def build_engine(
@@ -99,7 +104,8 @@ def build_engine(
         logger=logger,
     )
     intake = Intake(channel=kit.channel, store=store, identifiers=runtime.identifiers, logger=logger)
-    preparation = _preparation(kit, parts, results, retry_delays)
+    suppressing = _suppressing(kit, parts, results)
+    preparation = _preparation(kit, parts, results, retry_delays, suppressing)
     return Engine(
         channel=kit.channel,
         prefetch=prefetch,
@@ -125,7 +131,7 @@ def build_engine(
             logger=logger,
         ),
         preparation=preparation,
-        sending=_sending(kit, parts, router, results, preparation, leases),
+        sending=_sending(kit, parts, router, results, preparation, leases, suppressing),
         recorder=Recorder(
             store=store,
             publisher=publisher,
@@ -144,8 +150,19 @@ def build_engine(
     )
 
 
+def _suppressing(kit: ChannelKit, parts: EngineParts, results: Results) -> Suppressing | None:
+    """What holds the channel's addresses against the suppression list, where that has addresses of its kind."""
+    if parts.suppressions is None or kit.channel not in SUPPRESSIBLE:
+        return None
+    return Suppressing(parts.suppressions, results, parts.runtime.clock, parts.runtime.logger)
+
+
 def _preparation(
-    kit: ChannelKit, parts: EngineParts, results: Results, retry_delays: Sequence[timedelta]
+    kit: ChannelKit,
+    parts: EngineParts,
+    results: Results,
+    retry_delays: Sequence[timedelta],
+    suppressing: Suppressing | None,
 ) -> Preparation:
     return Preparation(
         channel=kit.channel,
@@ -159,6 +176,7 @@ def _preparation(
         clock=parts.runtime.clock,
         logger=parts.runtime.logger,
         mandatory=parts.mandatory,
+        suppressing=suppressing,
     )
 
 
@@ -169,6 +187,7 @@ def _sending(
     results: Results,
     preparation: Preparation,
     leases: LeaseKeeper,
+    suppressing: Suppressing | None,
 ) -> Sending:
     clock = parts.runtime.clock
     sandbox = Route(provider=SandboxProvider(), name="sandbox", breaker=LocalBreaker(clock, automatic=False))
@@ -184,6 +203,7 @@ def _sending(
         unsubscribing=parts.unsubscribing,
         devices=parts.devices if kit.channel is Channel.PUSH else None,
         failover_after=parts.failover_after,
+        suppressing=suppressing,
     )
 
 

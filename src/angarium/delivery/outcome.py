@@ -33,11 +33,15 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Permanent:
-    """Never for this message; with `suppress`, never again for this address. `code` is the contract's reason."""
+    """Never for this message; with `suppress`, never again for this address. `code` is the contract's reason.
+
+    `opted_out`: the provider refuses since the recipient asked it for no more messages, which they may take back.
+    """
 
     answer: str
     suppress: bool = False
     code: str = "permanent"
+    opted_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from angarium.delivery.preferences import OptedOut, Quiet, decide
 from angarium.delivery.provider import Address, InvalidAddress
 from angarium.delivery.results import Results
 from angarium.delivery.schedule import delays_of
+from angarium.delivery.suppressing import Suppressing
 from angarium.delivery.work import Asked, People, Person, Ready, Step, Unrendered
 from angarium.directory.port import Contacts, DirectoryUnavailable, Templates
 from angarium.notifications.model import Claimed, Reason, Result
@@ -52,6 +53,7 @@ class Preparation:
         clock: Clock,
         logger: Logger,
         mandatory: Collection[str] = (),
+        suppressing: Suppressing | None = None,
     ) -> None:
         self._channel = channel
         self._contacts = contacts
@@ -64,6 +66,7 @@ class Preparation:
         self._clock = clock
         self._logger = logger
         self._mandatory = frozenset(mandatory)
+        self._suppressing = suppressing
         self._users_away, self._templates_away = Away(clock), Away(clock)
         self.pause = LanePause(clock)
         """When lanes take nothing, since users or templates cannot say what sends need."""
@@ -97,19 +100,26 @@ class Preparation:
         steps = [await self._guarded(claimed, person, asked) for claimed, person in zip(batch, people, strict=True)]
         if steps:
             self.pause.prepared(len(steps), in_vain=self._is_away() and all(map(_waits, steps)))
-        return steps
+        return steps if self._suppressing is None else await self._suppressing.checked(steps)
 
     async def changed(self, ready: Ready) -> Result | None:
         """What ends or postpones a prepared send that had to wait; None: it is still to be sent as it is.
 
-        Asks for the contact again, where it is a stored user's and no longer fresh. With another address the
-        notification is prepared anew.
+        Asks again, where the answers are no longer fresh: for a stored user's contact, and for suppressions. With
+        another address the notification is prepared anew.
         """
         if self._clock.monotonic() - ready.asked < FRESH:
             return None
         claimed = ready.claimed
         if claimed.expires_at is not None and claimed.expires_at <= self._clock.now():
             return self._results.ended(claimed, Status.EXPIRED, Reason("expired", "expires_at has passed"))
+        changed = await self._contact_changed(ready)
+        if changed is not None or self._suppressing is None:
+            return changed
+        return await self._suppressing.changed(ready)
+
+    async def _contact_changed(self, ready: Ready) -> Result | None:
+        claimed = ready.claimed
         person = _person(claimed)
         if person is None:
             return None

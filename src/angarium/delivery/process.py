@@ -23,6 +23,7 @@ from angarium.directory.templates import RestTemplates
 from angarium.notifications.providers.store import ProviderStore
 from angarium.notifications.store.open import open_notifications
 from angarium.notifications.store.port import NotificationStore
+from angarium.notifications.suppressions.store import SuppressionStore
 from angarium.notifications.topology import topology_of
 from angarium.platform.auth.development import service_token_of
 from angarium.platform.broker.opening import open_broker
@@ -110,6 +111,7 @@ async def open_worker(settings: WorkerSettings, runtime: Runtime, stack: AsyncEx
         contacts=RestContacts(users, cache, runtime.clock, versions=store, metrics=runtime.metrics),
         templates=WithBuiltIn(templates),
         devices=await open_dead_devices(users, runtime, stack),
+        suppressions=open_suppressions(settings, runtime, stack),
     )
     gateway = open_client(settings.gateway_url, "gateway", settings, runtime, stack)
     return WorkerParts(engine=parts, cache=cache, gateway=gateway)
@@ -127,6 +129,13 @@ def open_providers(settings: WorkerSettings, runtime: Runtime, stack: AsyncExitS
     return ProviderStore(engine, runtime.clock)
 
 
+def open_suppressions(settings: WorkerSettings, runtime: Runtime, stack: AsyncExitStack) -> SuppressionStore:
+    """The suppression list, over two connections of its own: every claimed batch asks it. Raises SettingsError."""
+    url = settings.notifications_database_url
+    engine = open_database(url, stack, pool_size=2, setting="ANGARIUM_NOTIFICATIONS_DATABASE_URL")
+    return SuppressionStore(engine, runtime.clock, runtime.identifiers)
+
+
 def build_parts(
     settings: WorkerSettings,
     runtime: Runtime,
@@ -137,6 +146,7 @@ def build_parts(
     contacts: Contacts,
     templates: Templates,
     devices: DeadDevices,
+    suppressions: SuppressionStore,
 ) -> EngineParts:
     """The parts of the engines of a process. Raises SettingsError."""
     links = links_of(settings, service_token_of(settings), runtime.clock)
@@ -155,6 +165,7 @@ def build_parts(
         devices=devices,
         providers=providers,
         failover_after=settings.failover_after,
+        suppressions=suppressions,
     )
 
 

@@ -13,6 +13,7 @@ from angarium.delivery.permits import Bounded, Paced
 from angarium.delivery.provider import Address, Busy, NoPermit, Outbound, Permit
 from angarium.delivery.results import Attempt, Results
 from angarium.delivery.routing import PAUSE, Route, Router
+from angarium.delivery.suppressing import Suppressing
 from angarium.delivery.unsubscribing import Unsubscribing
 from angarium.delivery.waiting import WaitCut, Waiting
 from angarium.delivery.work import Ready
@@ -47,6 +48,7 @@ class Sending:
         unsubscribing: Unsubscribing | None = None,
         devices: DeadDevices | None = None,
         failover_after: timedelta | None = None,
+        suppressing: Suppressing | None = None,
     ) -> None:
         self._router = router
         self._sandbox = sandbox
@@ -60,6 +62,7 @@ class Sending:
         self._unsubscribing = unsubscribing
         self._devices = devices
         self._failover_after = failover_after
+        self._suppressing = suppressing
         self._waiting = Waiting()
 
     @contextmanager
@@ -112,6 +115,8 @@ class Sending:
             made = await self._attempt(router, route, ready, address, probe=probe)
             if isinstance(made, Attempt):
                 self._learn(router, route, ready, address, made, probe=probe)
+                if self._suppressing is not None and router is not self._sandbox:
+                    await self._suppressing.answered(made.provider, claimed, address, made.outcome)
                 return made
             if probe:
                 breaker.withdrawn()

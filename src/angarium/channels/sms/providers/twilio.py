@@ -43,7 +43,7 @@ _CLIENT, _SERVER = range(400, 500), range(500, 600)
 ROWS = (
     # The number cannot receive it: not a number, not a mobile phone, a landline.
     Row(_CLIENT, Verdict.SUPPRESS, f"{_ERRORS}/21211", codes=_codes(21211, 21614, 21635)),
-    Row(_CLIENT, Verdict.SUPPRESS, f"{_ERRORS}/21610", codes=_codes(21610)),  # its owner has replied STOP
+    Row(_CLIENT, Verdict.OPTED_OUT, f"{_ERRORS}/21610", codes=_codes(21610)),  # its owner has replied STOP
     # Credentials or account: wrong, not active, suspended.
     Row(_CLIENT, Verdict.CONFIGURATION, f"{_ERRORS}/20003", codes=_codes(20003, 20005, 10001, 30002)),
     # The sender or the account cannot reach the recipient's country: others it can, so the provider is not paused.

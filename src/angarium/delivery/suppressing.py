@@ -1,0 +1,129 @@
+"""Holds what is about to be sent against the suppression list, and adds what providers say of an address."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from typing import assert_never
+from uuid import UUID
+
+from msgspec.structs import replace
+
+from angarium.contracts.errors import Transient
+from angarium.contracts.statuses import Status
+from angarium.contracts.suppressions import SuppressionReason
+from angarium.delivery.away import Away
+from angarium.delivery.outcome import Outcome, Permanent
+from angarium.delivery.provider import Address
+from angarium.delivery.results import Results
+from angarium.delivery.work import Ready, Step, Unrendered
+from angarium.notifications.model import Claimed, Reason, Result
+from angarium.notifications.suppressions.model import Cause, NewSuppression, Target
+from angarium.notifications.suppressions.store import SuppressionStore
+from angarium.platform.clock import Clock
+from angarium.platform.telemetry.logging import Logger
+
+_AT_ONCE = timedelta(0)
+_FIRST_PAUSE = 0.1
+_LONGEST_PAUSE = 2.0
+
+
+class Suppressing:
+    """The suppression list as one channel's engine uses it.
+
+    A batch that was claimed costs one query, and a send that had to wait another one. While the database does not
+    answer, nothing is sent: it waits and uses no attempt.
+    """
+
+    def __init__(self, store: SuppressionStore, results: Results, clock: Clock, logger: Logger) -> None:
+        self._store = store
+        self._results = results
+        self._clock = clock
+        self._logger = logger
+        self._away = Away(clock)
+
+    async def checked(self, steps: Sequence[Step]) -> Sequence[Step]:
+        """The steps of a batch, in order, without suppressed addresses; without any other a step ends skipped."""
+        targets = {target for step in steps if not isinstance(step, Result) for target in _targets(step)}
+        if not targets:
+            return steps
+        try:
+            causes = await self._store.causes(targets)
+        except Transient:
+            return [step if isinstance(step, Result) else self._postponed(step.claimed) for step in steps]
+        self._away.over()
+        if not causes:
+            return steps
+        return [step if isinstance(step, Result) else self._allowed(step, causes) for step in steps]
+
+    async def changed(self, ready: Ready) -> Result | None:
+        """What ends or postpones a prepared send that had to wait; None: it is still to be sent as it is.
+
+        Where one of several addresses was suppressed meanwhile, the notification is prepared anew.
+        """
+        checked = (await self.checked([ready]))[0]
+        match checked:
+            case Result():
+                return checked
+            case Ready():
+                return None if checked is ready else self._results.deferred(ready.claimed, _AT_ONCE)
+            case Unrendered():
+                return None
+            case _:
+                assert_never(checked)
+
+    async def answered(self, provider: str, claimed: Claimed, address: Address, outcome: Outcome) -> None:
+        """Suppress the address where the provider says so; returns once that is stored, however long it takes.
+
+        The result is recorded after that, so a crash between the two leads to another attempt, never to an address that
+        is not suppressed.
+        """
+        if not isinstance(outcome, Permanent) or not outcome.suppress:
+            return
+        person = None if claimed.recipient is not None or claimed.user_id is None else UUID(claimed.user_id)
+        new = NewSuppression(
+            target=Target(claimed.tenant, claimed.channel, address.value),
+            reason=SuppressionReason.OPT_OUT if outcome.opted_out else SuppressionReason.HARD_BOUNCE,
+            source=provider,
+            user_id=person,
+        )
+        await self._add(new)
+        self._logger.info(
+            "address.suppressed",
+            notification_id=str(claimed.id),
+            channel=claimed.channel,
+            provider=provider,
+            reason=new.reason,
+        )
+
+    async def _add(self, new: NewSuppression) -> None:
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                await self._store.add(new)
+            except Transient as error:
+                self._logger.warning("suppression.waits", error=type(error).__name__)
+                await self._clock.sleep(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE)
+            else:
+                return
+
+    def _allowed(self, step: Ready | Unrendered, causes: Mapping[Target, Cause]) -> Step:
+        """The step with those of its addresses that are not suppressed."""
+        allowed = tuple(a for a, target in zip(step.addresses, _targets(step), strict=True) if target not in causes)
+        if len(allowed) == len(step.addresses):
+            return step
+        if allowed:
+            return replace(step, addresses=allowed)
+        cause = next(causes[target] for target in _targets(step))
+        return self._results.ended(step.claimed, Status.SKIPPED, Reason("suppressed", _words(cause)))
+
+    def _postponed(self, claimed: Claimed) -> Result:
+        return self._results.deferred(claimed, self._away.wait())
+
+
+def _targets(step: Ready | Unrendered) -> Iterator[Target]:
+    claimed = step.claimed
+    return (Target(claimed.tenant, claimed.channel, address.value) for address in step.addresses)
+
+
+def _words(cause: Cause) -> str:
+    return f"{cause.reason} from {cause.source} since {cause.created_at:%Y-%m-%d}"
