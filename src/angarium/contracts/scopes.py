@@ -15,6 +15,7 @@ class Scope(StrEnum):
     TEMPLATES_READ = "templates:read"
     TEMPLATES_WRITE = "templates:write"
     PROVIDERS_MANAGE = "providers:manage"
+    SUPPRESSIONS_MANAGE = "suppressions:manage"
     ADMIN = "admin"  # all of them
 
 

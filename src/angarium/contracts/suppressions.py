@@ -15,7 +15,9 @@ SUPPRESSIBLE = frozenset({Channel.EMAIL, Channel.SMS})
 ADDRESS_LENGTH = 320
 SOURCE_LENGTH = 100
 SuppressibleChannel = Literal[Channel.EMAIL, Channel.SMS]
-Source = Annotated[str, StringConstraints(min_length=1, max_length=SOURCE_LENGTH, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Source = Annotated[
+    str, StringConstraints(min_length=1, max_length=SOURCE_LENGTH, pattern=r"^[A-Za-z0-9][^\x00-\x1f\x7f]*$")
+]
 
 
 class SuppressionReason(StrEnum):

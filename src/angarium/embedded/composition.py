@@ -31,7 +31,6 @@ from angarium.platform.http.server.switchboard import Switchboard
 from angarium.platform.runtime import build_runtime
 from angarium.platform.telemetry.logging import Logger
 from angarium.services.gateway.app import Gateway
-from angarium.services.gateway.parts import GatewayParts
 from angarium.services.gateway.process import DATABASE_SETTING as NOTIFICATIONS_SETTING
 from angarium.services.gateway.process import start_gateway
 from angarium.services.gateway.settings import GatewaySettings
@@ -148,7 +147,7 @@ async def open_embedded(settings: EmbeddedSettings, *, logger: Logger) -> AsyncI
         await running.gateway.parts.store.requeue_unfinished()
         client = _users_client(running.gateway, settings, switchboard, stack)
         devices = await open_dead_devices(client, runtime, stack)
-        parts = _engine_parts(running.gateway.parts, users, settings, devices)
+        parts = _engine_parts(running.gateway, users, settings, devices)
         engines = _open_engines(settings.worker, parts, around.gateway, stack)
         running.gateway.health.add("delivery", moves_on(engines))
         yield Embedded(
@@ -206,9 +205,10 @@ def _users_client(
 
 
 def _engine_parts(
-    shared: GatewayParts, users: UsersService, settings: EmbeddedSettings, devices: DeadDevices
+    gateway: Gateway, users: UsersService, settings: EmbeddedSettings, devices: DeadDevices
 ) -> EngineParts:
     """The gateway's store, broker and directory; contacts come from the users service itself."""
+    shared = gateway.parts
     local = LocalContacts(users.contacts, shared.contacts)
     return build_parts(
         settings.worker,
@@ -219,6 +219,7 @@ def _engine_parts(
         contacts=local if settings.gateway.fast else shared.contacts,
         templates=shared.templates,
         devices=devices,
+        suppressions=gateway.suppressions,
     )
 
 

@@ -59,6 +59,8 @@ _Found = Row[UUID, str, list[Mapping[str, Any]], str | None]
 
 
 Elsewhere = Callable[[Sequence[UUID]], Awaitable[None]]
+ForgetUser = Callable[[str, UUID], Awaitable[None]]
+"""Removes what else identifies a user (tenant and id); idempotent."""
 
 
 _FIRST = UUID(int=0)
@@ -87,10 +89,18 @@ BEGINNING = Place(Stage.EVENTS)
 class Erasure:
     """Erases users from `notification_db`, and has `elsewhere` forget their notifications: what was caught of them."""
 
-    def __init__(self, engine: AsyncEngine, clock: Clock, *, elsewhere: Sequence[Elsewhere] = ()) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        clock: Clock,
+        *,
+        elsewhere: Sequence[Elsewhere] = (),
+        forget_user: ForgetUser | None = None,
+    ) -> None:
         self._engine = engine
         self._clock = clock
         self._elsewhere = elsewhere
+        self._forget_user = forget_user
 
     async def erase(self, tenant: str, user_id: UUID) -> int:
         """Blank variables, metadata, addresses and answers, end what is unfinished, drop the dead letters.
@@ -113,6 +123,8 @@ class Erasure:
 
         None: that was the last. Idempotent. Raises DatabaseUnavailable.
         """
+        if place == BEGINNING and self._forget_user is not None:
+            await self._forget_user(tenant, user_id)
         match place.stage:
             case Stage.EVENTS:
                 return await self._drop_events(str(user_id), place), 0

@@ -97,10 +97,13 @@ class SuppressionStore:
         """As `add`, in one transaction for each 500 entries."""
         key_of = await self._keys.opened()
         added = 0
-        for batch in _pieces(news):
-            async with writing(self._engine) as connection:
-                for new in batch:
-                    added += await self._put(connection, key_of(new.target), new)
+        for some in _pieces(news):
+            wanted = {(key_of(new.target), new.reason): new for new in some}
+            try:
+                added += await self._put_many(wanted)
+            except IntegrityError:  # another process added one of them meanwhile: one by one
+                async with writing(self._engine) as connection:
+                    added += sum([await self._put(connection, key, new) for (key, _), new in wanted.items()])
         return Added(added, len(news) - added)
 
     async def page(
@@ -177,11 +180,22 @@ class SuppressionStore:
         async with writing(self._engine) as connection:
             await connection.execute(update(suppressions).where(mine).values(address=None, user_id=None))
 
-    async def _put(self, connection: AsyncConnection, key: str, new: NewSuppression) -> bool:
-        """Whether the entry is new."""
-        if await _change(connection, key, new):
-            return False
-        values = {
+    async def _put_many(self, wanted: Mapping[tuple[str, SuppressionReason], NewSuppression]) -> int:
+        """How many are new. Raises IntegrityError where one was added meanwhile; then none is stored."""
+        mine = suppressions.c
+        known_rows = select(mine.address_key, mine.reason).where(mine.address_key.in_({key for key, _ in wanted}))
+        async with writing(self._engine) as connection:
+            known = {(row.address_key, row.reason) for row in await connection.execute(known_rows)}
+            fresh = [self._values(key, new) for (key, reason), new in wanted.items() if (key, reason) not in known]
+            if fresh:
+                await connection.execute(insert(suppressions), fresh)
+            for (key, reason), new in wanted.items():
+                if (key, reason) in known:
+                    await _change(connection, key, new)
+        return len(fresh)
+
+    def _values(self, key: str, new: NewSuppression) -> dict[str, Any]:
+        return {
             "id": self._identifiers.new(),
             "tenant": new.target.tenant,
             "channel": new.target.channel,
@@ -193,9 +207,14 @@ class SuppressionStore:
             "created_at": self._clock.now(),
             "expires_at": new.expires_at,
         }
+
+    async def _put(self, connection: AsyncConnection, key: str, new: NewSuppression) -> bool:
+        """Whether the entry is new."""
+        if await _change(connection, key, new):
+            return False
         try:
             async with connection.begin_nested():
-                await connection.execute(insert(suppressions).values(values))
+                await connection.execute(insert(suppressions).values(self._values(key, new)))
         except IntegrityError:  # another process added it between our two statements
             await _change(connection, key, new)
             return False

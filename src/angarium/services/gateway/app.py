@@ -16,6 +16,7 @@ from angarium.notifications.store.port import MOST_COUNTED
 from angarium.notifications.store.prior import PriorAcceptances
 from angarium.notifications.store.retention import Elsewhere, Retention
 from angarium.notifications.store.waiting import WaitingWork
+from angarium.notifications.suppressions.store import SuppressionStore
 from angarium.notifications.sweeper import Sweeper
 from angarium.platform.auth.caller import Authenticator
 from angarium.platform.auth.own_tokens import BearerTokens, OwnTokens
@@ -69,6 +70,10 @@ from angarium.services.gateway.providers.use_cases import Providers
 from angarium.services.gateway.reading.routes import routes as reading_routes
 from angarium.services.gateway.reading.use_cases import Reading
 from angarium.services.gateway.retention import RetentionKeeper
+from angarium.services.gateway.suppressions.routes import IMPORT_BYTES as SUPPRESSIONS_IMPORT_BYTES
+from angarium.services.gateway.suppressions.routes import IMPORT_PATH as SUPPRESSIONS_IMPORT_PATH
+from angarium.services.gateway.suppressions.routes import routes as suppression_routes
+from angarium.services.gateway.suppressions.use_cases import Suppressions
 from angarium.services.gateway.tenants.routes import routes as tenant_routes
 from angarium.services.gateway.tenants.store import TenantStore
 from angarium.services.gateway.tenants.use_cases import Tenants
@@ -101,8 +106,9 @@ class Gateway:
         self.replays = Replays(store=parts.store, reader=parts.reader.dead_letters, audit=audit, runtime=runtime)
         self.callbacks = CallbackStore(parts.engine, runtime.clock, runtime.identifiers)
         self.dispatcher = _dispatcher(parts, self.callbacks)
+        self.suppressions = SuppressionStore(parts.engine, runtime.clock, runtime.identifiers)
         self.retention = _retention(parts)
-        self.erasing = _erasing(parts)
+        self.erasing = _erasing(parts, self.suppressions)
         self.plain_texts = PlainTexts(runtime.clock)
         self.own_tokens = OwnTokens(parts.service_token, runtime.clock)
         self.tokens = BearerTokens(self.own_tokens, parts.tokens)
@@ -168,8 +174,13 @@ class Gateway:
             health=health,
             authenticator=self.authenticator,
             limiter=self.limiter,
-            body_limits={BULK_PATH: BULK_BYTES, MAILBOX_PATH: BULK_BYTES, USERS_IMPORT_PATH: BULK_BYTES},
-            raw_bodies=(*FORM_PATHS, USERS_IMPORT_PATH),
+            body_limits={
+                BULK_PATH: BULK_BYTES,
+                MAILBOX_PATH: BULK_BYTES,
+                USERS_IMPORT_PATH: BULK_BYTES,
+                SUPPRESSIONS_IMPORT_PATH: SUPPRESSIONS_IMPORT_BYTES,
+            },
+            raw_bodies=(*FORM_PATHS, USERS_IMPORT_PATH, SUPPRESSIONS_IMPORT_PATH),
             routers=self._routers(),
             more_documents=DOCUMENTS,
             fast_paths=parts.fast_paths,
@@ -188,6 +199,7 @@ class Gateway:
             key_routes(self.keys, self.ring),
             tenant_routes(self.tenants),
             provider_routes(Providers(parts.providers, self.audit)),
+            suppression_routes(Suppressions(self.suppressions, self.audit)),
             token_routes(self.own_tokens, Logins(parts.users_client)),
             audit_routes(AuditReader(parts.engine), self.audit),
             caller_routes(self.ring.caller, self.tokens),
@@ -215,8 +227,10 @@ class Gateway:
         )
 
 
-def _erasing(parts: GatewayParts) -> Erasing:
-    erasure = Erasure(parts.engine, parts.runtime.clock, elsewhere=_elsewhere(parts))
+def _erasing(parts: GatewayParts, suppressions: SuppressionStore) -> Erasing:
+    erasure = Erasure(
+        parts.engine, parts.runtime.clock, elsewhere=_elsewhere(parts), forget_user=suppressions.forget_user
+    )
     return Erasing(parts.engine, erasure, parts.runtime.clock)
 
 

@@ -1,0 +1,107 @@
+"""`/api/v1/suppressions`: addresses of the caller's tenant that get nothing."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import StreamingResponse
+
+from angarium.contracts.envelope import Envelope, many, one
+from angarium.contracts.scopes import Scope
+from angarium.contracts.suppressions import (
+    ADDRESS_LENGTH,
+    SuppressibleChannel,
+    SuppressionCreate,
+    SuppressionImport,
+    SuppressionReason,
+    SuppressionView,
+)
+from angarium.notifications.suppressions.model import SuppressionFilter
+from angarium.platform.auth.caller import Caller
+from angarium.platform.http.frame.dependencies import NumberedPage, requires
+from angarium.services.gateway.audit.acting import actor_of
+from angarium.services.gateway.suppressions.file import COLUMNS
+from angarium.services.gateway.suppressions.use_cases import Suppressions, filter_of
+from angarium.services.gateway.suppressions.views import csv_headings, csv_row, suppression_view
+
+PATH = "/api/v1/suppressions"
+IMPORT_PATH = f"{PATH}/import"
+IMPORT_BYTES = 16 * 1024 * 1024
+Manager = Annotated[Caller, Depends(requires(Scope.SUPPRESSIONS_MANAGE))]
+_CSV = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "text/csv": {
+                "schema": {"type": "string"},
+                "example": f"{','.join(COLUMNS)}\nemail,ada@example.com,opt_out,crm,\n",
+            }
+        },
+    }
+}
+
+
+def _filter(
+    channel: SuppressibleChannel | None = None,
+    address: Annotated[str | None, Query(max_length=ADDRESS_LENGTH)] = None,
+    reason: SuppressionReason | None = None,
+) -> SuppressionFilter:
+    return filter_of(channel, address, reason)
+
+
+Wanted = Annotated[SuppressionFilter, Depends(_filter)]
+
+
+def routes(suppressions: Suppressions) -> APIRouter:
+    """List, add, remove, import, export."""
+    router = APIRouter(prefix=PATH, tags=["suppressions"])
+
+    @router.get("")
+    async def list_suppressions(caller: Manager, page: NumberedPage, wanted: Wanted) -> Envelope[list[SuppressionView]]:
+        """Entries, newest first. One entry is enough for an address to get nothing."""
+        found, total = await suppressions.page(caller.tenant, wanted, limit=page.limit, page=page.page)
+        return many([suppression_view(entry) for entry in found], total=total, limit=page.limit, page=page.page)
+
+    @router.post("")
+    async def add_suppression(request: Request, caller: Manager, body: SuppressionCreate) -> Envelope[SuppressionView]:
+        """Add an entry, or change source and end of the one with this channel, address and reason."""
+        entry = await suppressions.add(actor_of(request, caller), body)
+        return one(suppression_view(entry), "Address suppressed")
+
+    @router.delete("/{suppression_id}")
+    async def remove_suppression(request: Request, caller: Manager, suppression_id: UUID) -> Envelope[None]:
+        """Remove an entry. Entries of the same address for other reasons stay."""
+        await suppressions.remove(actor_of(request, caller), suppression_id)
+        return one(None, "Suppression removed")
+
+    _add_files(router, suppressions)
+    return router
+
+
+def _add_files(router: APIRouter, suppressions: Suppressions) -> None:
+    @router.post("/import", openapi_extra=_CSV)
+    async def import_suppressions(request: Request, caller: Manager) -> Envelope[SuppressionImport]:
+        """Add the entries of a CSV file, at most 10,000 rows; the same file again changes nothing.
+
+        Columns: `channel`, `address`, and if wanted `reason` (`manual`), `source` (`import`), `expires_at`.
+        """
+        content_type, body = request.headers.get("content-type", ""), await request.body()
+        return one(await suppressions.import_file(actor_of(request, caller), content_type, body), "Imported")
+
+    @router.get(
+        "/export",
+        response_class=StreamingResponse,
+        responses={200: {"description": "The entries", "content": {"text/csv": {"schema": {"type": "string"}}}}},
+    )
+    async def export_suppressions(caller: Manager, wanted: Wanted) -> StreamingResponse:
+        """Every entry as CSV, fit for an import. The address of an erased user is an empty cell."""
+        entries = suppressions.all(caller.tenant, wanted)
+
+        async def lines() -> AsyncIterator[str]:
+            yield csv_headings()
+            async for entry in entries:
+                yield csv_row(entry)
+
+        headers = {"content-disposition": 'attachment; filename="suppressions.csv"', "cache-control": "no-store"}
+        return StreamingResponse(lines(), media_type="text/csv; charset=utf-8", headers=headers)

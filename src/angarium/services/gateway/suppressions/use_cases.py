@@ -1,0 +1,80 @@
+"""The use cases of the suppression list: list, add, remove, import, export."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from uuid import UUID
+
+from angarium.contracts.errors import NotFound, ValidationFailed
+from angarium.contracts.statuses import Channel
+from angarium.contracts.suppressions import (
+    SuppressionCreate,
+    SuppressionImport,
+    SuppressionReason,
+    not_an_address,
+    suppressible_address,
+)
+from angarium.notifications.suppressions.model import NewSuppression, Suppression, SuppressionFilter, Target
+from angarium.notifications.suppressions.store import SuppressionStore
+from angarium.services.gateway.audit.log import AuditLog
+from angarium.services.gateway.audit.store import Actor
+from angarium.services.gateway.suppressions.file import read_file
+
+
+class Suppressions:
+    """What a caller may do with its tenant's list. Raises DatabaseUnavailable where the store does not answer.
+
+    The audit log names entries by their ids, never by addresses.
+    """
+
+    def __init__(self, store: SuppressionStore, audit: AuditLog) -> None:
+        self._store = store
+        self._audit = audit
+
+    async def page(
+        self, tenant: str, wanted: SuppressionFilter, *, limit: int, page: int
+    ) -> tuple[Sequence[Suppression], int]:
+        """Entries of the tenant, newest first, and how many there are."""
+        return await self._store.page(tenant, wanted, limit=limit, offset=(page - 1) * limit)
+
+    def all(self, tenant: str, wanted: SuppressionFilter) -> AsyncIterator[Suppression]:
+        """Every entry of the tenant, by id."""
+        return self._store.all(tenant, wanted)
+
+    async def add(self, actor: Actor, body: SuppressionCreate) -> Suppression:
+        """Add an entry, or change the one with this channel, address and reason. In force when it returns."""
+        entry = await self._store.add(_new(actor.caller.tenant, body))
+        await self._audit.record(actor, "suppression.added", entry.id)
+        return entry
+
+    async def remove(self, actor: Actor, suppression_id: UUID) -> None:
+        """Remove an entry of the actor's tenant; entries of the address for other reasons stay. Raises NotFound."""
+        if await self._store.remove(actor.caller.tenant, suppression_id) is None:
+            raise NotFound("There is no such suppression")
+        await self._audit.record(actor, "suppression.removed", suppression_id)
+
+    async def import_file(self, actor: Actor, content_type: str, body: bytes) -> SuppressionImport:
+        """Add the entries of a file; lines that are none are refused singly. Raises what `read_file` raises."""
+        read = await asyncio.to_thread(read_file, content_type, body)
+        added = await self._store.add_many([_new(actor.caller.tenant, entry) for entry in read.entries])
+        await self._audit.record(actor, "suppression.imported", f"{added.new} new, {added.changed} changed")
+        return SuppressionImport(added=added.new, changed=added.changed, refused=read.refused, faults=list(read.faults))
+
+
+def filter_of(channel: Channel | None, address: str | None, reason: SuppressionReason | None) -> SuppressionFilter:
+    """The filter of a list, its address in the form to send to. Raises ValidationFailed."""
+    if address is not None:
+        kind = channel or (Channel.EMAIL if "@" in address else Channel.SMS)
+        try:
+            address = suppressible_address(kind, address)
+        except ValueError:
+            raise ValidationFailed.of("address", not_an_address(kind)) from None
+    return SuppressionFilter(channel=channel, address=address, reason=reason)
+
+
+def _new(tenant: str, body: SuppressionCreate) -> NewSuppression:
+    return NewSuppression(
+        target=Target(tenant, body.channel, body.address),
+        reason=body.reason,
+        source=body.source,
+        expires_at=body.expires_at,
+    )
