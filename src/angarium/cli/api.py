@@ -62,6 +62,21 @@ class Api:
             raise CallFailed(_refusal(envelope), (envelope.get("error") or {}).get("code"))
         return envelope
 
+    def download(self, path: str, *, query: Mapping[str, Any] | None = None) -> bytes:
+        """The body of an answer that is no envelope. Raises CallFailed with words for a person."""
+        given = {name: value for name, value in (query or {}).items() if value is not None}
+        try:
+            answer = self._client.get(path, params=given)
+        except httpx2.TransportError as error:
+            raise CallFailed(_no_answer(self._url, error)) from None
+        if answer.is_success:
+            return answer.content
+        try:
+            envelope = answer.json()
+        except ValueError:
+            raise CallFailed(f"{self._url} answered {answer.status_code}: is it an Angarium gateway?") from None
+        raise CallFailed(_refusal(envelope), (envelope.get("error") or {}).get("code"))
+
 
 def _no_answer(url: str, error: httpx2.TransportError) -> str:
     return (

@@ -7,7 +7,18 @@ from typing import NoReturn
 from cyclopts import App, CycloptsError
 
 from angarium import __version__
-from angarium.cli import dead_letters, keys, notifications, processes, providers, prune, templates, tenants, users
+from angarium.cli import (
+    dead_letters,
+    keys,
+    notifications,
+    processes,
+    providers,
+    prune,
+    suppressions,
+    templates,
+    tenants,
+    users,
+)
 from angarium.cli.output import printable
 from angarium.contracts.errors import AngariumError, SettingsError
 
@@ -26,6 +37,7 @@ app.command(keys.app)
 app.command(tenants.app)
 app.command(dead_letters.app)
 app.command(providers.app)
+app.command(suppressions.app)
 app.command(templates.app)
 app.command(users.app)
 
