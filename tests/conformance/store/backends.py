@@ -46,7 +46,7 @@ _MOMENTS = {
     "provider_reports": ("reported_at",),
 }
 
-_EMPTIED = (*_MOMENTS, "held_reports")
+_EMPTIED = (*_MOMENTS, "held_reports", "suppression_keys")
 
 
 class Time(Protocol):

@@ -17,9 +17,9 @@ from angarium.notifications.suppressions.model import (
     SuppressionFilter,
     Target,
 )
-from angarium.notifications.suppressions.schema import soft_bounces, suppression_keys, suppressions
+from angarium.notifications.suppressions.schema import suppressions
 from angarium.notifications.suppressions.store import SuppressionStore
-from angarium.platform.database.engine import reading, writing
+from angarium.platform.database.engine import reading
 from angarium.platform.identifiers import Identifiers
 from tests.conformance.store.backends import Backend
 
@@ -39,10 +39,7 @@ def open_store(backend: Backend) -> SuppressionStore:
 
 
 @pytest.fixture
-async def store(backend: Backend) -> SuppressionStore:
-    async with writing(backend.engine) as connection:  # one database serves all of these tests
-        for table in (suppressions, soft_bounces, suppression_keys):
-            await connection.execute(table.delete())
+def store(backend: Backend) -> SuppressionStore:
     return open_store(backend)
 
 
@@ -183,6 +180,12 @@ async def test_all_reads_every_entry_once(store: SuppressionStore) -> None:
 async def test_an_import_tells_new_entries_from_those_that_were_there(store: SuppressionStore) -> None:
     await store.add(new(ADA))
     assert await store.add_many([new(ADA), new(BOB), new(BOB)]) == Added(1, 2)
+
+
+async def test_concurrent_imports_of_one_file_add_each_entry_once(store: SuppressionStore, backend: Backend) -> None:
+    many = [new(Target("default", Channel.EMAIL, f"user-{number}@example.com")) for number in range(40)]
+    made = await asyncio.gather(*(one.add_many(many) for one in (store, open_store(backend), open_store(backend))))
+    assert sum(one.new for one in made) == len(await listed(store)) == 40
 
 
 async def test_an_opt_out_outlives_the_erasure_of_its_user(store: SuppressionStore, backend: Backend) -> None:
