@@ -124,9 +124,7 @@ async def test_the_commands_manage_the_list(system: System, tmp_path: Path) -> N
     status, report, _ = await run_angarium(system, "suppressions", "import", str(file))
     assert (status, report["added"], report["refused"]) == (1, 1, 1)
     out = tmp_path / "out.csv"
-    status, written, _ = await run_angarium(
-        system, "suppressions", "export", str(out), "--reason", "complaint", "--json"
-    )
+    status, written, _ = await run_angarium(system, "suppressions", "export", str(out), "--reason", "complaint")
     assert (status, written["file"]) == (0, str(out))
     assert two in out.read_text()
     assert one not in out.read_text()

@@ -20,6 +20,7 @@ from angarium.delivery.devices import DeadDevices
 from angarium.delivery.outcome import Outcome, Sent
 from angarium.delivery.provider import Address, ImmediatePermit, Outbound, Provider
 from angarium.delivery.routing import Router
+from angarium.delivery.sending import Gate
 from angarium.delivery.unsubscribing import Unsubscribing
 from angarium.directory.port import DirectoryUnavailable
 from angarium.notifications.messages import work_message
@@ -248,6 +249,7 @@ async def delivering(
     devices: DeadDevices | None = None,
     failover_after: timedelta | None = None,
     listed: Callable[[SuppressionStore], SuppressionStore] = lambda suppressions: suppressions,
+    gate: Gate | None = None,
 ) -> AsyncIterator[Bench]:
     """A running engine for `channel` on SQLite and the memory broker; its providers are `first` and `others`.
 
@@ -280,7 +282,8 @@ async def delivering(
         failover_after=failover_after,
         suppressions=listed(suppressions),
     )
-    kit = ChannelKit(channel, [first or provider, *others], CHANNELS[channel].addresses_of, lambda address: address)
+    addresses_of = CHANNELS[channel].addresses_of
+    kit = ChannelKit(channel, [first or provider, *others], addresses_of, lambda address: address, gate=gate)
     engine = build_engine(kit, parts, retry_delays=DELAYS, concurrency=concurrency, prefetch=64)
     await broker.declare(parts.topology)
     running = asyncio.create_task(engine.run(stop))

@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from angarium.contracts.addresses import email_address, phone_number
 from angarium.contracts.fields import Body, InstantField, Timestamp, field_error
@@ -44,6 +44,12 @@ class SuppressionView(BaseModel):
 
 class SuppressionCreate(Body):
     """`POST /api/v1/suppressions`: adds an entry, or changes the one of this channel, address and reason."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"channel": "email", "address": "no-more@example.com", "reason": "opt_out", "source": "crm"}]
+        }
+    )
 
     channel: SuppressibleChannel
     address: Annotated[str, StringConstraints(min_length=1, max_length=ADDRESS_LENGTH)]

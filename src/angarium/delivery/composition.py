@@ -25,7 +25,7 @@ from angarium.delivery.providers.sandbox import SandboxProvider
 from angarium.delivery.recording import Recorder
 from angarium.delivery.results import Results
 from angarium.delivery.routing import Route, Router
-from angarium.delivery.sending import Sending
+from angarium.delivery.sending import Gate, Sending
 from angarium.delivery.slots import Slots
 from angarium.delivery.suppressing import Suppressing
 from angarium.delivery.unsubscribing import Unsubscribing
@@ -50,6 +50,7 @@ class ChannelKit:
     """What a channel brings: its providers in order of preference, where it reaches a user, and its address check.
 
     `configured` says more about each provider, in the same order; without it they are called by their technology.
+    `gate` is asked just before each attempt.
     """
 
     channel: Channel
@@ -57,6 +58,7 @@ class ChannelKit:
     addresses_of: AddressesOf
     check_address: CheckAddress
     configured: Sequence[Configured] = ()
+    gate: Gate | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +206,7 @@ def _sending(
         devices=parts.devices if kit.channel is Channel.PUSH else None,
         failover_after=parts.failover_after,
         suppressing=suppressing,
+        gate=kit.gate,
     )
 
 

@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from datetime import timedelta
+from typing import Protocol
 
 from angarium.contracts.providers import BreakerState
+from angarium.contracts.statuses import Status
 from angarium.delivery.devices import DeadDevices
 from angarium.delivery.leases import LeaseKeeper
 from angarium.delivery.outcome import Ambiguous, Configuration, Outcome, Retry, outcome_word, strength
@@ -25,6 +27,14 @@ from angarium.platform.telemetry.metrics import Children, Metrics
 Changed = Callable[[Ready], Awaitable[Result | None]]
 """What ends or postpones a send that waited; None: nothing does."""
 _AT_ONCE = timedelta(0)
+
+
+class Gate(Protocol):
+    """What a channel asks just before each attempt at a provider."""
+
+    async def refusal(self, claimed: Claimed, address: Address) -> Reason | None:
+        """Why nothing may be sent to `address`; None: it may, and the attempt counts."""
+        ...
 
 
 class Sending:
@@ -49,6 +59,7 @@ class Sending:
         devices: DeadDevices | None = None,
         failover_after: timedelta | None = None,
         suppressing: Suppressing | None = None,
+        gate: Gate | None = None,
     ) -> None:
         self._router = router
         self._sandbox = sandbox
@@ -63,6 +74,7 @@ class Sending:
         self._devices = devices
         self._failover_after = failover_after
         self._suppressing = suppressing
+        self._gate = gate
         self._waiting = Waiting()
 
     @contextmanager
@@ -141,7 +153,10 @@ class Sending:
         try:
             if not probe and router.breaker(route, address).state is not BreakerState.CLOSED:
                 return None  # it opened while this one waited
-            return await self._unwanted(ready) or await self._tried(route.name, granted)
+            refused = await self._unwanted(ready)
+            if refused is None and self._gate is not None and router is not self._sandbox:
+                refused = await self._gated(self._gate, ready.claimed, address)
+            return refused or await self._tried(route.name, granted)
         except Busy as busy:
             return self._results.deferred(ready.claimed, busy.wait)
         finally:
@@ -168,6 +183,10 @@ class Sending:
             self._logger.warning("lease.over", notification_id=ready.claimed.id)
             return self._results.deferred(ready.claimed, _AT_ONCE)
         return None
+
+    async def _gated(self, gate: Gate, claimed: Claimed, address: Address) -> Result | None:
+        reason = await gate.refusal(claimed, address)
+        return None if reason is None else self._results.ended(claimed, Status.SKIPPED, reason)
 
     async def _tried(self, name: str, permit: Permit) -> Attempt:
         at, start = self._clock.now(), self._clock.monotonic()

@@ -10,7 +10,14 @@ from angarium.notifications.settings import NotificationsDatabaseSettings, Queue
 from angarium.platform.settings.base import NOT_IN_PRODUCTION, Settings
 from angarium.platform.settings.groups import CacheSettings, CallbackSettings
 from angarium.platform.settings.sources import wrong
-from angarium.platform.settings.values import Period, ProviderUrl, ProviderUrls, parse_provider_urls
+from angarium.platform.settings.values import (
+    CountriesField,
+    Period,
+    ProviderUrl,
+    ProviderUrls,
+    RateLimitField,
+    parse_provider_urls,
+)
 
 
 class ProviderSettings(Settings):
@@ -53,3 +60,7 @@ class WorkerSettings(
     CallbackSettings,
 ):
     """What `angarium work` reads. Each channel has a default port of its own for its health."""
+
+    sms_countries: CountriesField = None
+    sms_limit_per_number: RateLimitField = None
+    sms_limit_per_tenant: RateLimitField = None

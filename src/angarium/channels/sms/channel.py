@@ -1,9 +1,12 @@
 """The sms channel: its settings, its providers, its address check."""
 
+from dataclasses import replace
+
 from angarium.channels.api import ApiProviders
 from angarium.channels.kit import make_kit
 from angarium.channels.port import ChannelEntry
 from angarium.channels.sms.address import addresses_of, check_address
+from angarium.channels.sms.gate import open_gate
 from angarium.channels.sms.providers import twilio, vonage
 from angarium.contracts.statuses import Channel
 from angarium.delivery.composition import ChannelKit
@@ -27,7 +30,8 @@ def build_kit(settings: WorkerSettings, parts: ProviderParts) -> ChannelKit:
         "twilio": apis.factory(lambda url: twilio.from_url(url, clock=clock)),
         "vonage": apis.factory(lambda url: vonage.from_url(url, clock=clock)),
     }
-    return make_kit(Channel.SMS, settings, parts, addresses_of=addresses_of, check_address=check_address, own=own)
+    kit = make_kit(Channel.SMS, settings, parts, addresses_of=addresses_of, check_address=check_address, own=own)
+    return replace(kit, gate=open_gate(settings, parts))
 
 
 SMS = ChannelEntry(

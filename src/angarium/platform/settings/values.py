@@ -19,8 +19,9 @@ from angarium.contracts.durations import check_retry_delays, parse_duration
 
 Network = IPv4Network | IPv6Network
 
-_PERIODS = {"s": 1.0, "m": 60.0, "h": 3600.0}
-_RATE = re.compile(r"(\d{1,9})\s*/\s*(s|second|m|minute|h|hour)")
+_PERIODS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_RATE = re.compile(r"(\d{1,9})\s*/\s*(s|second|m|minute|h|hour|d|day)")
+_COUNTRY = re.compile(r"[A-Z]{2}")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:]*)(?::(\d{1,5}))?")
 _COMMON_OPTIONS = frozenset({"base_url", "name", "rate", "timeout", "webhook_key", "weight"})
@@ -64,13 +65,13 @@ class RateLimit:
 
     @classmethod
     def parse(cls, text: str) -> "RateLimit | None":
-        """`20000/second`, `50/s`, `10/minute`, `1000/hour`; `off` is None. Raises ValueError."""
+        """`20000/second`, `50/s`, `10/minute`, `1000/hour`, `10/day`; `off` is None. Raises ValueError."""
         word = text.strip().lower()
         if word == "off":
             return None
         match = _RATE.fullmatch(word)
         if match is None or int(match[1]) == 0:
-            message = "must be off, or a count and a unit such as 100/second, 10/minute or 1000/hour"
+            message = "must be off, or a count and a unit such as 100/second, 10/minute, 1000/hour or 10/day"
             raise ValueError(message)
         return cls(int(match[1]), timedelta(seconds=_PERIODS[match[2][0]]))
 
@@ -83,6 +84,35 @@ class RateLimit:
 def parse_rate_limit(value: object) -> RateLimit | None:
     """Like `RateLimit.parse`, but also accepts a parsed value. Raises ValueError."""
     return value if value is None or isinstance(value, RateLimit) else RateLimit.parse(str(value))
+
+
+@dataclass(frozen=True, slots=True)
+class Countries:
+    """Countries by their codes (ISO 3166-1 alpha-2): those that are allowed, or those that are blocked."""
+
+    codes: frozenset[str]
+    allowed: bool
+
+    @classmethod
+    def parse(cls, text: str) -> "Countries | None":
+        """`+DE,FR` allows these alone, `-XX` blocks these; `all` is None. Raises ValueError."""
+        word = text.strip()
+        if word.lower() == "all":
+            return None
+        codes = [code.strip().upper() for code in word[1:].split(",")]
+        if word[:1] not in {"+", "-"} or not all(_COUNTRY.fullmatch(code) for code in codes):
+            message = "must be all, or country codes after a + (only these) or a - (all but these), such as +DE,FR"
+            raise ValueError(message)
+        return cls(frozenset(codes), allowed=word[0] == "+")
+
+    def allow(self, country: str | None) -> bool:
+        """Whether `country` is allowed; None: what belongs to no country."""
+        return (country in self.codes) is self.allowed
+
+
+def parse_countries(value: object) -> Countries | None:
+    """As `Countries.parse`, for a setting that may be parsed already. Raises ValueError."""
+    return value if value is None or isinstance(value, Countries) else Countries.parse(str(value))
 
 
 class _CommonOptions(TypedDict):
@@ -231,6 +261,8 @@ RetryDelayList = Annotated[tuple[timedelta, ...], NoDecode, BeforeValidator(pars
 """Comma-separated delays between attempts: at most 20, each 10 ms to 24 h."""
 RateLimitField = Annotated[RateLimit | None, NoDecode, BeforeValidator(parse_rate_limit)]
 """`20000/second`, or `off` (None)."""
+CountriesField = Annotated[Countries | None, NoDecode, BeforeValidator(parse_countries)]
+"""`+DE,FR`, `-XX`, or `all` (None)."""
 ProviderUrls = Annotated[tuple[ProviderUrl, ...], NoDecode, BeforeValidator(parse_provider_urls)]
 """A channel's providers; an empty list disables the channel."""
 Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(parse_networks)]

@@ -44,7 +44,13 @@ def test_other_retry_delays_are_refused(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "count", "seconds"),
-    [("20000/second", 20000, 1), ("50/s", 50, 1), ("10/minute", 10, 60), ("1000/hour", 1000, 3600)],
+    [
+        ("20000/second", 20000, 1),
+        ("50/s", 50, 1),
+        ("10/minute", 10, 60),
+        ("1000/hour", 1000, 3600),
+        ("10/day", 10, 86400),
+    ],
 )
 def test_a_rate_is_a_count_in_a_period(text: str, count: int, seconds: int) -> None:
     rate = RateLimit.parse(text)
@@ -56,7 +62,7 @@ def test_a_rate_may_be_off() -> None:
     assert RateLimit.parse("off") is None
 
 
-@pytest.mark.parametrize("text", ["", "0/s", "10", "10/day", "-1/s", "1.5/s"])
+@pytest.mark.parametrize("text", ["", "0/s", "10", "10/week", "-1/s", "1.5/s"])
 def test_what_is_no_rate_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="must be off"):
         RateLimit.parse(text)

@@ -35,7 +35,7 @@ _CSV = {
         "content": {
             "text/csv": {
                 "schema": {"type": "string"},
-                "example": f"{','.join(COLUMNS)}\nemail,ada@example.com,opt_out,crm,\n",
+                "example": f"{','.join(COLUMNS)}\nemail,no-more@example.com,opt_out,crm,\n",
             }
         },
     }
