@@ -43,7 +43,7 @@ async def test_a_suppressed_address_ends_skipped_without_attempt_or_dead_letter(
         assert view.reason is not None
         assert (view.attempts, view.reason.code) == (0, "suppressed")
         assert view.reason.message.startswith("manual from api since 20")
-        assert await bench.reader.count_letters() == 0
+        assert await bench.reader.dead_letters.count() == 0
 
 
 async def test_a_stored_user_whose_address_is_suppressed_gets_nothing(tmp_path: Path) -> None:
