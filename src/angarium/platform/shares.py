@@ -1,4 +1,4 @@
-"""Shares of a bound that many use: whoever comes later still finds room."""
+"""Shares of a bound that many use: each late user still finds room."""
 
 from collections import Counter
 

@@ -49,7 +49,7 @@ def slow(renderer: Renderer, tenant: str) -> "asyncio.Task[Content]":
     return asyncio.create_task(renderer.patient(of(tenant), Channel.EMAIL, None, {}))
 
 
-async def test_tenants_take_turns_and_one_that_has_many_is_told_to_come_again(held: Held) -> None:
+async def test_tenants_take_turns_and_those_beyond_a_share_come_again(held: Held) -> None:
     renderer = Renderer()
     greedy = [slow(renderer, "greedy") for _ in range(10)]
     await settle()

@@ -1,4 +1,4 @@
-"""What a variable is, is told from its uses."""
+"""The type of a variable is found from its uses."""
 
 import time
 

@@ -183,7 +183,7 @@ class MemoryConsumer:
         self._queue.unsubscribe(self, unsettled)
 
     def broker_closed(self) -> None:
-        """Let whoever waits know that nothing will come."""
+        """End every wait: no message will come."""
         self._broker_closed = True
         self._wake.set()
 

@@ -65,7 +65,7 @@ class Confirms:
         """Messages that were given up and are not settled."""
 
     def give_up(self, burst: Burst, late: Late | None) -> None:
-        """Nobody waits for the burst any more; it was expected."""
+        """The wait for the burst has ended; it was expected."""
         self.overdue += burst.give_up(late)
 
     def expects(self, burst: Burst) -> bool:

@@ -1,4 +1,4 @@
-"""Connections to RabbitMQ that are made again for ever, to whichever node answers."""
+"""Connections to RabbitMQ that are re-established until they are closed, to any node that answers."""
 
 import asyncio
 import re
