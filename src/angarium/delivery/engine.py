@@ -96,6 +96,7 @@ class Engine:
             stack.push_async_callback(_end, [returned])
             with self._sending.waiting_is_over():
                 await self._drain()
+            await asyncio.wait([returned])
             _raise_first([keeper, *lanes])
 
     def stuck(self) -> str | None:
