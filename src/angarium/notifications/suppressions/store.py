@@ -6,17 +6,25 @@ that had to wait. Everything else is rare. SQLAlchemy Core, one form for every d
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, RowMapping, and_, delete, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    RowMapping,
+    and_,
+    delete,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from angarium.contracts.statuses import Channel
 from angarium.contracts.suppressions import SuppressionReason
 from angarium.notifications.suppressions.keys import AddressKeys
+from angarium.notifications.suppressions.look_up import look_up
 from angarium.notifications.suppressions.model import (
     SOFT_BOUNCES,
     Added,
@@ -70,17 +78,12 @@ class SuppressionStore:
         for target in targets:
             by_key[key_of(target)].append(target)
         found: dict[Target, Cause] = {}
-        mine = suppressions.c
         for keys in _pieces(list(by_key)):
-            query = (
-                select(mine.address_key, mine.reason, mine.source, mine.created_at)
-                .where(mine.address_key.in_(keys), _in_force(self._clock.now()))
-                .order_by(mine.created_at, mine.id)
-            )
             async with querying(self._engine) as connection:
-                for row in await connection.execute(query):
-                    cause = Cause(SuppressionReason(row.reason), row.source, row.created_at)
-                    for target in by_key[row.address_key]:
+                rows = await connection.execute(*look_up(self._engine.dialect.name, keys, self._clock.now()))
+                for key, reason, source, created_at in rows:
+                    cause = Cause(SuppressionReason(reason), source, created_at)
+                    for target in by_key[key]:
                         found.setdefault(target, cause)
         return found
 
@@ -249,10 +252,6 @@ class SuppressionStore:
 
 def _pieces(items: Sequence[ItemT]) -> Iterator[Sequence[ItemT]]:
     return (items[start : start + _BATCH_ROWS] for start in range(0, len(items), _BATCH_ROWS))
-
-
-def _in_force(now: datetime) -> ColumnElement[bool]:
-    return or_(suppressions.c.expires_at.is_(None), suppressions.c.expires_at > now)
 
 
 async def _change(connection: AsyncConnection, key: str, new: NewSuppression) -> bool:
