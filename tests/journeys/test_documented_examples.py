@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
+from uuid import UUID
 
 from tests.support.system import System
 from tests.support.system_verbs import Json, new_email
@@ -50,6 +51,7 @@ async def _places(system: System) -> Mapping[str, str]:
         "user_id": user["user_id"],
         "notification_id": sent["notification_id"],
         "version": "1",
+        "provider_id": str(UUID(int=0)),
     }
 
 

@@ -222,6 +222,7 @@ PARAMETERS: Mapping[str, str] = MappingProxyType(
             for name in ("notification_id", "user_id", "device_id", "import_id", "key_id", "provider_id")
         },
         **{name: FIELDS[name] for name in ("message_id", "older_than", "from", "to")},
+        "suppression_id": "The entry",
         "letter_id": FIELDS["DeadLetterView.id"],
         "code": FIELDS["TemplateView.code"],
         "version": "The version, from 1; the published one unless given",

@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Literal
 from uuid import UUID, uuid5
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from angarium.contracts.fields import Body, Timestamp
 from angarium.contracts.statuses import Channel
@@ -42,6 +42,8 @@ class ProviderView(BaseModel):
 
 class BreakerChange(Body):
     """`POST /api/v1/providers/{provider_id}/breaker`; `auto` leaves the breaker to the workers again."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"state": "auto"}]})
 
     state: Literal["open", "closed", "auto"]
 

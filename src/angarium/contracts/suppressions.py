@@ -33,10 +33,10 @@ class SuppressionReason(StrEnum):
 class SuppressionView(BaseModel):
     """One entry of the suppression list."""
 
-    id: UUID
-    channel: SuppressibleChannel
+    id: UUID = Field(description="The entry.")
+    channel: SuppressibleChannel = Field(description="The channel by which the address gets nothing.")
     address: str | None = Field(description="Null once the user was erased: a keyed hash of the address still counts.")
-    reason: SuppressionReason
+    reason: SuppressionReason = Field(description="Why the address gets nothing.")
     source: str = Field(description="Who reported it: a provider's name, `api`, `import`, or a word of the caller.")
     created_at: Timestamp
     expires_at: Timestamp | None = Field(description="The entry has no effect from then on; null: no end.")
@@ -51,11 +51,15 @@ class SuppressionCreate(Body):
         }
     )
 
-    channel: SuppressibleChannel
-    address: Annotated[str, StringConstraints(min_length=1, max_length=ADDRESS_LENGTH)]
-    reason: SuppressionReason = SuppressionReason.MANUAL
-    source: Source = "api"
-    expires_at: InstantField | None = None
+    channel: SuppressibleChannel = Field(description="The channel by which the address is to get nothing.")
+    address: Annotated[str, StringConstraints(min_length=1, max_length=ADDRESS_LENGTH)] = Field(
+        description="An email address, or a phone number with its country code."
+    )
+    reason: SuppressionReason = Field(default=SuppressionReason.MANUAL, description="Why.")
+    source: Source = Field(default="api", description="Who says so.")
+    expires_at: InstantField | None = Field(
+        default=None, description="The entry has no effect from then on; null: no end."
+    )
 
     @model_validator(mode="after")
     def _address_is_right(self) -> "SuppressionCreate":
@@ -70,8 +74,8 @@ class ImportFault(BaseModel):
     """A line of an imported file that was not added."""
 
     line: int = Field(description="Number of the line, from 1, the headings included.")
-    field: str
-    message: str
+    field: str = Field(description="The column.")
+    message: str = Field(description="What is wrong with it.")
 
 
 class SuppressionImport(BaseModel):
@@ -79,7 +83,7 @@ class SuppressionImport(BaseModel):
 
     added: int = Field(description="New entries.")
     changed: int = Field(description="Entries that were there before.")
-    refused: int
+    refused: int = Field(description="Lines that were not added.")
     faults: list[ImportFault] = Field(description="The first 100 faults.")
 
 

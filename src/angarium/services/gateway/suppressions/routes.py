@@ -40,11 +40,14 @@ _CSV = {
         },
     }
 }
+_ADDRESS = Query(max_length=ADDRESS_LENGTH, description="Entries of this address alone")
 
 
 def _filter(
     channel: SuppressibleChannel | None = None,
-    address: Annotated[str | None, Query(max_length=ADDRESS_LENGTH)] = None,
+    address: Annotated[
+        str | None, Query(max_length=ADDRESS_LENGTH, description="Entries of this address alone")
+    ] = None,
     reason: SuppressionReason | None = None,
 ) -> SuppressionFilter:
     return filter_of(channel, address, reason)
