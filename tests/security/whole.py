@@ -117,6 +117,7 @@ class World:
             f"/api/v1/notifications/{ids['notification_id']}",
             "/api/v1/dead-letters",
             "/api/v1/keys",
+            "/api/v1/suppressions",
             "/api/v1/mailbox/messages",
         )
         answers = [await self.client.get(path, headers=self.other) for path in paths]
@@ -186,12 +187,15 @@ async def fill(world: World) -> None:
         },
     )
     key = await make("/api/v1/keys", {"name": "of b", "scopes": ["notifications:read"]})
+    suppressed = await make("/api/v1/suppressions", {"channel": "email", "address": "no-more@example.com"})
     world.theirs = {
         "user_id": user["user_id"],
         "device_id": device["device_id"],
         "code": code,
         "notification_id": sent["notification_id"],
         "key_id": key["key_id"],
+        "suppression_id": suppressed["id"],
+        "provider_id": str(uuid4()),  # providers belong to no tenant
         "letter_id": str(await _bury(world)),
         "message_id": await _catch(world),
         "import_id": await _import(world),
