@@ -23,6 +23,7 @@ from angarium.directory.templates import RestTemplates
 from angarium.notifications.providers.store import ProviderStore
 from angarium.notifications.store.open import open_notifications
 from angarium.notifications.store.port import NotificationStore
+from angarium.notifications.suppressions.look_up import open_look_up
 from angarium.notifications.suppressions.store import SuppressionStore
 from angarium.notifications.topology import topology_of
 from angarium.platform.auth.development import service_token_of
@@ -130,10 +131,12 @@ def open_providers(settings: WorkerSettings, runtime: Runtime, stack: AsyncExitS
 
 
 def open_suppressions(settings: WorkerSettings, runtime: Runtime, stack: AsyncExitStack) -> SuppressionStore:
-    """The suppression list, over two connections of its own: every claimed batch asks it. Raises SettingsError."""
+    """The suppression list, over connections of its own: every claimed batch asks it. Raises SettingsError."""
     url = settings.notifications_database_url
-    engine = open_database(url, stack, pool_size=2, setting="ANGARIUM_NOTIFICATIONS_DATABASE_URL")
-    return SuppressionStore(engine, runtime.clock, runtime.identifiers)
+    engine = open_database(url, stack, pool_size=1, setting="ANGARIUM_NOTIFICATIONS_DATABASE_URL")
+    look_up = open_look_up(url, engine, fast_paths=settings.fast)
+    stack.push_async_callback(look_up.close)
+    return SuppressionStore(engine, runtime.clock, runtime.identifiers, look_up=look_up)
 
 
 def build_parts(

@@ -17,11 +17,19 @@ from angarium.channels.registry import CHANNELS
 from angarium.delivery.composition import EngineParts, build_engine
 from angarium.delivery.devices import DeadDevices
 from angarium.delivery.engine import Engine
-from angarium.delivery.process import ProviderParts, build_parts, keep_delivering, moves_on, open_dead_devices
+from angarium.delivery.process import (
+    ProviderParts,
+    build_parts,
+    keep_delivering,
+    moves_on,
+    open_dead_devices,
+    open_suppressions,
+)
 from angarium.delivery.settings import WorkerSettings
 from angarium.directory.gateway.surroundings import Surroundings, build_surroundings
 from angarium.embedded.contacts import LocalContacts
 from angarium.notifications.store.schema import MIGRATIONS as NOTIFICATIONS_MIGRATIONS
+from angarium.notifications.suppressions.store import SuppressionStore
 from angarium.platform.database.migrate import database_of, upgrade
 from angarium.platform.database.opening import open_database
 from angarium.platform.http.client.client import ServiceClient
@@ -31,6 +39,7 @@ from angarium.platform.http.server.switchboard import Switchboard
 from angarium.platform.runtime import build_runtime
 from angarium.platform.telemetry.logging import Logger
 from angarium.services.gateway.app import Gateway
+from angarium.services.gateway.parts import GatewayParts
 from angarium.services.gateway.process import DATABASE_SETTING as NOTIFICATIONS_SETTING
 from angarium.services.gateway.process import start_gateway
 from angarium.services.gateway.settings import GatewaySettings
@@ -147,7 +156,8 @@ async def open_embedded(settings: EmbeddedSettings, *, logger: Logger) -> AsyncI
         await running.gateway.parts.store.requeue_unfinished()
         client = _users_client(running.gateway, settings, switchboard, stack)
         devices = await open_dead_devices(client, runtime, stack)
-        parts = _engine_parts(running.gateway, users, settings, devices)
+        suppressions = open_suppressions(settings.worker, runtime, stack)
+        parts = _engine_parts(running.gateway.parts, users, settings, devices, suppressions)
         engines = _open_engines(settings.worker, parts, around.gateway, stack)
         running.gateway.health.add("delivery", moves_on(engines))
         yield Embedded(
@@ -205,10 +215,13 @@ def _users_client(
 
 
 def _engine_parts(
-    gateway: Gateway, users: UsersService, settings: EmbeddedSettings, devices: DeadDevices
+    shared: GatewayParts,
+    users: UsersService,
+    settings: EmbeddedSettings,
+    devices: DeadDevices,
+    suppressions: SuppressionStore,
 ) -> EngineParts:
     """The gateway's store, broker and directory; contacts come from the users service itself."""
-    shared = gateway.parts
     local = LocalContacts(users.contacts, shared.contacts)
     return build_parts(
         settings.worker,
@@ -219,7 +232,7 @@ def _engine_parts(
         contacts=local if settings.gateway.fast else shared.contacts,
         templates=shared.templates,
         devices=devices,
-        suppressions=gateway.suppressions,
+        suppressions=suppressions,
     )
 
 

@@ -1,6 +1,7 @@
 """The suppression list: who is on it, for what reason, how it ends, and what outlives an erasure."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -9,6 +10,7 @@ from sqlalchemy import select
 
 from angarium.contracts.statuses import Channel
 from angarium.contracts.suppressions import SuppressionReason
+from angarium.notifications.suppressions.look_up import EngineLookUp, LookUp, open_look_up
 from angarium.notifications.suppressions.model import (
     SOFT_BOUNCES,
     Added,
@@ -34,13 +36,16 @@ def new(target: Target = ADA, reason: SuppressionReason = SuppressionReason.MANU
     return NewSuppression(**values)  # type: ignore[arg-type]
 
 
-def open_store(backend: Backend) -> SuppressionStore:
-    return SuppressionStore(backend.engine, backend.clock, Identifiers(backend.clock))
+def open_store(backend: Backend, look_up: LookUp | None = None) -> SuppressionStore:
+    return SuppressionStore(backend.engine, backend.clock, Identifiers(backend.clock), look_up=look_up)
 
 
-@pytest.fixture
-def store(backend: Backend) -> SuppressionStore:
-    return open_store(backend)
+@pytest.fixture(params=["fast", "plain"])
+async def store(backend: Backend, request: pytest.FixtureRequest) -> AsyncIterator[SuppressionStore]:
+    look_up = open_look_up(backend.url, backend.engine, fast_paths=request.param == "fast")
+    assert isinstance(look_up, EngineLookUp) == (request.param == "plain")
+    yield open_store(backend, look_up)
+    await look_up.close()
 
 
 async def listed(

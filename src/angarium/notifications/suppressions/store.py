@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from angarium.contracts.statuses import Channel
 from angarium.contracts.suppressions import SuppressionReason
 from angarium.notifications.suppressions.keys import AddressKeys
-from angarium.notifications.suppressions.look_up import look_up
+from angarium.notifications.suppressions.look_up import EngineLookUp, LookUp
 from angarium.notifications.suppressions.model import (
     SOFT_BOUNCES,
     Added,
@@ -63,11 +63,13 @@ class SuppressionStore:
         clock: Clock,
         identifiers: Identifiers,
         keys: AddressKeys | None = None,
+        look_up: LookUp | None = None,
     ) -> None:
         self._engine = engine
         self._clock = clock
         self._identifiers = identifiers
         self._keys = keys or AddressKeys(engine)
+        self._look_up = look_up or EngineLookUp(engine)
 
     async def causes(self, targets: Collection[Target]) -> Mapping[Target, Cause]:
         """Those of `targets` that get nothing now, each with the entry that was there first. One query per 500."""
@@ -79,12 +81,10 @@ class SuppressionStore:
             by_key[key_of(target)].append(target)
         found: dict[Target, Cause] = {}
         for keys in _pieces(list(by_key)):
-            async with querying(self._engine) as connection:
-                rows = await connection.execute(*look_up(self._engine.dialect.name, keys, self._clock.now()))
-                for key, reason, source, created_at in rows:
-                    cause = Cause(SuppressionReason(reason), source, created_at)
-                    for target in by_key[key]:
-                        found.setdefault(target, cause)
+            for entry in await self._look_up.find(keys, self._clock.now()):
+                cause = Cause(entry.reason, entry.source, entry.created_at)
+                for target in by_key[entry.key]:
+                    found.setdefault(target, cause)
         return found
 
     async def add(self, new: NewSuppression) -> Suppression:
