@@ -95,6 +95,7 @@ async def test_hundreds_of_endpoints_that_hang_leave_room_for_another_tenants(tm
         await callbacks.end([good.url(f"/{number}") for number in range(20)], tenant="other")
         await until(lambda: len(good.received) == 20, 30)
         assert good.received[0].at - started < 5, "before the first hung attempt has ended"
-        assert callbacks.dispatcher._tenants.largest == 0.5
+        shown = callbacks.metrics.render().decode()
+        assert 'angarium_largest_tenant_share{resource="callbacks"} 0.5' in shown
         never.set()
         await until(lambda: len(hung.received) >= len(hosts) and not callbacks.dispatcher._tenants.in_use, 60)

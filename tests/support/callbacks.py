@@ -23,6 +23,7 @@ from angarium.platform.identifiers import Identifiers
 from angarium.platform.lifecycle import Background
 from angarium.platform.settings.values import parse_networks
 from angarium.platform.telemetry.logging import make_logger
+from angarium.platform.telemetry.metrics import Metrics
 from angarium.services.gateway.callbacks.dispatcher import CallbackDispatcher
 from angarium.services.gateway.callbacks.schedule import SCHEDULE
 from angarium.services.gateway.callbacks.sending import CallbackSender
@@ -45,6 +46,7 @@ class Callbacks:
     backend: Backend
     store: CallbackStore
     dispatcher: CallbackDispatcher
+    metrics: Metrics
     log: io.StringIO = field(default_factory=io.StringIO)
 
     async def end(self, urls: Sequence[str], status: Status = Status.SENT, **changes: Any) -> list[UUID]:
@@ -87,7 +89,7 @@ async def delivering(
         dispatcher = CallbackDispatcher(store=store, sender=sender, runtime=runtime, schedule=schedule)
         background = await stack.enter_async_context(Background(runtime))
         background.start(dispatcher)
-        yield Callbacks(backend, store, dispatcher, log)
+        yield Callbacks(backend, store, dispatcher, runtime.metrics, log)
         await background.close()
         for task in list(dispatcher._tasks):  # what a test leaves hanging
             task.cancel()

@@ -35,6 +35,7 @@ from angarium.notifications.topology import build_topology
 from angarium.platform.broker.memory.broker import MemoryBroker
 from angarium.platform.broker.port import Outgoing
 from angarium.platform.telemetry.logging import make_logger
+from angarium.platform.telemetry.metrics import Metrics
 from angarium.rendering.renderer import Renderer
 from tests.support.clock import ManualClock
 from tests.support.delivering import DELAYS, Directory
@@ -191,6 +192,7 @@ class VirtualBench:
     engine: Engine
     stop: asyncio.Event
     log: StringIO
+    metrics: Metrics
 
     async def publish(
         self, lane: str, count: int = 1, *, template_code: str = "welcome", user_id: str | None = None
@@ -216,8 +218,9 @@ async def virtual_engine(*, concurrency: int = 128, prefetch: int = 256) -> Asyn
     """A running engine for email. Its time passes with `clock.advance`."""
     clock, log = ManualClock(), StringIO()
     store, broker, provider, directory = Rows(clock), MemoryBroker(clock), TimedProvider(clock), Directory()
+    runtime = a_runtime(clock=clock, logger=make_logger("test", format="json", level="error", stream=log))
     parts = EngineParts(
-        runtime=a_runtime(clock=clock, logger=make_logger("test", format="json", level="error", stream=log)),
+        runtime=runtime,
         store=cast("NotificationStore", store),
         broker=broker,
         topology=build_topology(retry_delays=DELAYS),
@@ -233,7 +236,7 @@ async def virtual_engine(*, concurrency: int = 128, prefetch: int = 256) -> Asyn
     running = asyncio.create_task(engine.run(stop))
     await clock.advance(0.01)
     try:
-        yield VirtualBench(clock, store, broker, provider, directory, engine, stop, log)
+        yield VirtualBench(clock, store, broker, provider, directory, engine, stop, log, runtime.metrics)
     finally:
         stop.set()
         ending = asyncio.create_task(_pass_time(clock))

@@ -23,7 +23,7 @@ from angarium.platform.identifiers import Identifiers
 from angarium.platform.telemetry.logging import Logger
 
 _AWAY_PAUSE = 0.5
-_LOCKED_WAIT = timedelta(seconds=5)
+LOCKED_WAIT = timedelta(seconds=5)
 """How long a notification waits whose row another transaction holds locked."""
 _ROUNDS = 6
 """How often a message whose row cannot be claimed comes again, after 1, 2, 4, … s, before the sweeper takes over."""
@@ -127,7 +127,7 @@ class Claiming:
             try:
                 return await self._claim_and_hold([id_], token, since)
             except RowsLocked:
-                return [NotNow(id_, _LOCKED_WAIT)]
+                return [NotNow(id_, LOCKED_WAIT)]
             except Transient as error:
                 self._logger.warning("claim.waits", count=1, error=type(error).__name__)
                 await self._clock.sleep(_AWAY_PAUSE)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from angarium.contracts.crash_points import CrashPoint
 from angarium.contracts.statuses import Channel
@@ -26,7 +27,7 @@ from angarium.delivery.recording import Recorder
 from angarium.delivery.results import Results
 from angarium.delivery.routing import Route, Router
 from angarium.delivery.sending import Gate, Sending
-from angarium.delivery.slots import Slots
+from angarium.delivery.slots import Lane, Slots
 from angarium.delivery.suppressing import Suppressing
 from angarium.delivery.unsubscribing import Unsubscribing
 from angarium.directory.port import Contacts, Templates
@@ -41,7 +42,7 @@ from angarium.rendering.renderer import Renderer
 
 _ON_DEMAND = frozenset({"mailbox", "sandbox"})
 """Providers for development: they are down when somebody wants them to be, and a breaker would be in the way."""
-_PARKING_PART = 4
+PARKING_PART = 4
 """Of the messages that a lane holds, the part that may wait for a broker that takes no publishes."""
 
 
@@ -95,13 +96,15 @@ def build_engine(
     results = Results(clock, runtime.identifiers)
     router, breakers = _router(kit, parts)
     slots = Slots(concurrency, clock)
+    for lane in Lane:
+        runtime.metrics.slots_held.labels(kit.channel, lane).set_function(partial(slots.held, lane))
     leases = LeaseKeeper(store=store, clock=clock, logger=logger)
     publisher = OutboxPublisher(store=store, broker=parts.broker, logger=logger)
     prefetch = max(prefetch, concurrency)
     parking = Parking(
         broker=parts.broker,
         delays=parts.topology.delays,
-        most_waiting=max(1, prefetch // _PARKING_PART),
+        most_waiting=max(1, prefetch // PARKING_PART),
         clock=clock,
         logger=logger,
     )

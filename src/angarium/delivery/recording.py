@@ -98,7 +98,7 @@ class Recorder:
         return [True] * len(batch)
 
     async def _finish_alone(self, finished: Finished) -> None:
-        """Write one result, however long its row is locked; the results of others do not wait for it."""
+        """Write one result as soon as its row is not locked; the results of others do not wait for it."""
         while True:
             try:
                 written = await self._patiently([finished.result])

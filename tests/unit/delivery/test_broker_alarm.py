@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from angarium.contracts.statuses import Status
+from angarium.delivery.composition import PARKING_PART
 from angarium.platform.broker.port import Late, Outgoing
 from tests.support.virtual_engine import VirtualBench, virtual_engine
 
@@ -50,8 +51,8 @@ async def test_a_retry_that_cannot_be_parked_is_left_to_the_record_once_too_many
 
 
 async def test_after_the_alarm_retries_are_sent_without_a_restart() -> None:
-    async with virtual_engine() as bench:
-        made = await bench.publish("email", 40)
+    async with virtual_engine(prefetch=160) as bench:
+        made = await bench.publish("email", 160 // PARKING_PART)
         bench.provider.refused.update(made)
         alarm = Alarm(bench)
         await bench.clock.advance(5)

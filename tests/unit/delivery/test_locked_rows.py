@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from angarium.contracts.statuses import Status
+from angarium.delivery.claiming import LOCKED_WAIT
 from angarium.notifications.store.port import RowsLocked
 from tests.support.virtual_engine import VirtualBench, virtual_engine
 
@@ -55,5 +56,5 @@ async def test_a_locked_row_holds_up_no_other_claim() -> None:
         assert bench.sent(made) == 98
         assert bench.store.rows[made[0]].status is Status.PENDING
         locks.rows.clear()
-        await bench.clock.advance(10)
+        await bench.clock.advance(2 * LOCKED_WAIT.total_seconds())
         assert bench.sent(made) == 100

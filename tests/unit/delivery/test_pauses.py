@@ -28,7 +28,7 @@ async def for_users(bench: VirtualBench, count: int) -> list[object]:
     return [id_ for lane in LANES for id_ in await bench.publish(lane, count, user_id=str(user_id))]
 
 
-async def test_an_outage_of_the_directory_costs_a_few_claims_however_long_the_queue_is() -> None:
+async def test_an_outage_of_the_directory_costs_a_few_claims_with_a_long_queue_too() -> None:
     async with virtual_engine() as bench:
         bench.directory.down = True
         made = await for_users(bench, 1_000)

@@ -111,6 +111,17 @@ async def test_a_stopping_worker_leaves_what_it_has_not_begun_to_others_at_once(
             assert bench.engine._slots.in_use == begun, "what it has begun goes on"
 
 
+async def test_the_slots_of_each_lane_are_a_metric() -> None:
+    async with virtual_engine(concurrency=8) as bench:
+        bench.provider.seconds = 20
+        await bench.publish("email", 3)
+        await bench.publish("email.urgent", 2)
+        await bench.clock.advance(1)
+        text = bench.metrics.render().decode()
+        assert 'angarium_slots_held{channel="email",lane="ordinary"} 3.0' in text
+        assert 'angarium_slots_held{channel="email",lane="urgent"} 2.0' in text
+
+
 async def test_a_delivery_cancelled_before_it_began_gives_back_its_slot() -> None:
     async with virtual_engine() as bench:
         await bench.publish("email", 5)

@@ -1,4 +1,4 @@
-"""How long a message may have waited, told by the lengths of its queue."""
+"""How long a message may have waited, derived from the lengths of its queue."""
 
 from collections import deque
 from datetime import timedelta

@@ -33,7 +33,7 @@ def test_each_gets_half_of_what_the_others_leave() -> None:
     assert fill(shares, "b") == 40, "half of what c and d leave is 104"
 
 
-def test_the_last_one_is_not_kept_back() -> None:
+def test_the_last_free_one_is_given_out() -> None:
     shares = Shares(1)
     assert fill(shares, "a") == 1
     assert shares.room("b") == 0

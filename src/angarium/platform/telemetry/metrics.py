@@ -68,6 +68,18 @@ class Metrics:
             ["provider"],
             registry=registry,
         )
+        self.slots_held = Gauge(
+            "angarium_slots_held",
+            "Slots of a worker that a lane holds.",
+            ["channel", "lane"],
+            registry=registry,
+        )
+        self.largest_tenant_share = Gauge(
+            "angarium_largest_tenant_share",
+            "The part of a shared bound that one tenant holds, at most: 0 to 1.",
+            ["resource"],
+            registry=registry,
+        )
         self.queue_messages = Gauge("angarium_queue_messages", "Messages ready.", ["queue"], registry=registry)
         self.queue_oldest_age_seconds = Gauge(
             "angarium_queue_oldest_age_seconds",

@@ -34,7 +34,7 @@ class Burst:
         await asyncio.shield(self._finished)
 
     def give_up(self, late: Late | None) -> int:
-        """Its publisher waits no longer, and gets the confirms that come by `late`; how many are not settled."""
+        """Its publisher waits no longer, and gets late confirms through `late`; how many are not settled."""
         self.given_up, self._late = True, late
         return self._left
 

@@ -103,7 +103,7 @@ class Publisher:
         return list(results)
 
     async def _give_up(self, bursts: Sequence[Burst], late: Late | None) -> None:
-        """Have confirms that come after all told by `late`; beyond a bound forget them, with their channel."""
+        """Pass confirms that come after all to `late`; beyond a bound forget them, with their channel."""
         if (outlet := self._outlet) is None:
             return
         for burst in bursts:

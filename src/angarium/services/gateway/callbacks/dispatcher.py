@@ -56,6 +56,7 @@ class CallbackDispatcher(Loop):
         self._schedule = schedule
         self._under_way: Counter[str] = Counter()
         self._tenants = Shares(AT_ONCE)
+        runtime.metrics.largest_tenant_share.labels("callbacks").set_function(lambda: self._tenants.largest)
         self._failures: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
         self._records: GroupCommit[Attempted, bool] = GroupCommit(self._record, limit=100, flushers=1)

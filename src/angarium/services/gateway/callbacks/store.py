@@ -54,8 +54,8 @@ class CallbackStore:
     ) -> Sequence[Callback]:
         """Up to `limit` that are due, oldest first, of each origin and tenant as many as it has room for.
 
-        Those of `crowded` origins and `full` tenants are not looked at, so that however many they are, they hide no
-        others.
+        Those of `crowded` origins and `full` tenants are not looked at, so that a large number of them
+        hides no others.
         """
         async with reading(self._engine) as connection:
             now = await self._now(connection)

@@ -64,7 +64,7 @@ async def test_few_urgent_ones_pass_another_tenants_crowd_of_urgent_ones() -> No
     await broker.close()
 
 
-async def test_a_crowd_keeps_no_allowance_however_many_tenants_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_many_other_tenants_give_a_crowd_no_new_allowance(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("angarium.services.gateway.accepting.lanes._TENANTS", 50)
     lanes, broker, _ = await _lanes()
     lanes.messages(_of("a", CROWDED + ALLOWANCE))
