@@ -25,6 +25,9 @@ class Parking:
     takes no publishes (a memory or disk alarm) at most `most_waiting` do: the others are acknowledged, and the sweeper
     finds their rows once they are overdue. Otherwise retries would fill the prefetch, and sends would stop, though
     they are what empties the broker.
+
+    A wait beyond the longest delay queue is left to the record too: going through a delay queue again and again would
+    cost a claim and a publish each time.
     """
 
     def __init__(
@@ -40,6 +43,9 @@ class Parking:
 
     async def park(self, carriers: Sequence[tuple[Carrier, timedelta]]) -> None:
         """Each comes again after its wait (or a part of it); what is left to the record comes later. Never raises."""
+        if far := [carrier for carrier, wait in carriers if wait > self._delays[-1]]:
+            await self._acknowledge(far)
+            carriers = [(carrier, wait) for carrier, wait in carriers if wait <= self._delays[-1]]
         if not carriers:
             return
         if self._is_crowded(len(carriers)):
@@ -83,8 +89,11 @@ class Parking:
             await carrier.consumer.release(carrier.deliveries)
 
     async def _leave_to_the_record(self, carriers: Sequence[Carrier]) -> None:
-        """Acknowledge: each row is unfinished and has its time for the sweeper."""
         self._logger.warning("parking.left_to_the_record", count=len(carriers))
+        await self._acknowledge(carriers)
+
+    async def _acknowledge(self, carriers: Sequence[Carrier]) -> None:
+        """Each row is unfinished and has its time for the sweeper."""
         for carrier in carriers:
             await carrier.consumer.ack(carrier.deliveries)
 

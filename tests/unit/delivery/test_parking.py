@@ -39,6 +39,26 @@ async def test_no_delay_queue_holds_variables(wait: timedelta, sent: dict[str, o
     await broker.close()
 
 
+async def test_a_wait_beyond_the_longest_delay_is_left_to_the_record() -> None:
+    clock, topology = ManualClock(), build_topology(retry_delays=[])
+    broker = MemoryBroker(clock)
+    await broker.declare(topology)
+    body = msgspec.json.encode(OURS)
+    await broker.publish([Outgoing(WORK_EXCHANGE, "email", body, message_id=name) for name in ("far", "near")])
+    async with broker.consume("email.queue", prefetch=2) as consumer:
+        far, near = await consumer.receive(2)
+        longest = topology.delays[-1]
+        waits = [(far, longest + timedelta(seconds=1)), (near, longest)]
+        carriers = [(Carrier(uuid4(), (delivery,), consumer, "email"), wait) for delivery, wait in waits]
+        await _parking(broker, topology, clock).park(carriers)
+        await clock.advance(longest.total_seconds())
+        [back] = await consumer.receive(10)
+        assert back.message_id == str(carriers[1][0].notification_id)
+        await consumer.ack([back])
+    assert broker._held == 0
+    await broker.close()
+
+
 ODD = {
     "a name that is not UTF-8": b'{"request_id": "r", "x\xff": 1}',
     "large": b'{"request_id": "r", "x": "' + b"x" * 100_000 + b'"}',
