@@ -48,7 +48,8 @@ class Shared:
         await self._backend.pass_time(duration)
 
     async def state(self, worker: str = WORKERS[0], *reports: Report) -> ProviderState:
-        [state] = await self.store.sync(worker, reports or [report()])
+        await self.store.report(worker, reports or [report()])
+        [state] = await self.store.states(worker, [A])
         return state
 
     async def opened(self) -> None:
@@ -83,7 +84,7 @@ async def test_registering_again_changes_the_settings_and_not_the_breaker(shared
 
 
 async def test_an_unregistered_provider_has_no_state(shared: Shared) -> None:
-    assert [state.provider_id for state in await shared.store.sync("w", [report(), report(B)])] == [A]
+    assert [state.provider_id for state in await shared.store.states("w", [A, B])] == [A]
 
 
 async def test_each_worker_sees_the_sum_of_the_others(shared: Shared) -> None:
@@ -194,7 +195,7 @@ async def test_providers_are_listed_by_channel_and_position_and_forgotten_after_
     await shared.store.register([configured("b", position=2), configured("c", position=3)])
     assert [standing.configured.name for standing in await shared.store.standings()] == ["a", "b", "c"]
     await shared.pass_time(FORGOTTEN)
-    await shared.state(WORKERS[0], report(B))
+    await shared.store.report(WORKERS[0], [report(B)])
     assert [standing.configured.name for standing in await shared.store.standings()] == ["b"]
 
 

@@ -55,6 +55,7 @@ class BreakerKeeper(Loop):
         self._logger = runtime.logger
         self._known = False
         self._reads = 0
+        self._reported: Mapping[UUID, Report] = {}
         self._shown: dict[UUID, BreakerState] = {}
         self._reported_at = -IDLE_INTERVAL
         for one in kept:  # a worker that starts takes no part of a rate before the others can know of it
@@ -106,21 +107,33 @@ class BreakerKeeper(Loop):
         return lively or self._reads < _SETTLED or self._clock.monotonic() - self._reported_at >= IDLE_INTERVAL
 
     async def _read(self) -> None:
-        reports = [_report(provider_id, one.breaker) for provider_id, one in self._kept.items()]
-        busy = {report.provider_id: report.busy for report in reports}
-        states = await self._store.sync(self._worker, reports)
-        self._reported_at = self._clock.monotonic()
+        reports = {provider_id: _report(provider_id, one.breaker) for provider_id, one in self._kept.items()}
+        if self._is_news(reports):
+            await self._store.report(self._worker, list(reports.values()))
+            self._reported_at = self._clock.monotonic()
+            self._reported = reports
+        states = await self._store.states(self._worker, list(reports))
         self._reads += 1
         self._known = len(states) == len(reports)
         for state in states:
             one = self._kept[state.provider_id]
             one.breaker.apply(state)
             if one.configured.rate is not None and self._reads >= _SETTLED:
-                sharers = state.busy if busy[state.provider_id] else state.busy + 1
+                sharers = state.busy if reports[state.provider_id].busy else state.busy + 1
                 one.breaker.pace.set_share(one.configured.rate / sharers)
             if state.probe_due and one.breaker.wanted:
                 await self._probe(one, state)
             one.breaker.wanted = one.breaker.used = False
+
+    def _is_news(self, reports: Mapping[UUID, Report]) -> bool:
+        """Whether the other workers should know it: faults, a part in a rate, and regularly that this one is alive."""
+        if self._reads < _SETTLED or self._clock.monotonic() - self._reported_at >= IDLE_INTERVAL:
+            return True
+        for provider_id, report in reports.items():
+            shares = self._kept[provider_id].configured.rate is not None
+            if report.faults or report.in_a_row or (shares and report.busy != self._reported[provider_id].busy):
+                return True
+        return False
 
     async def _probe(self, one: Kept, state: ProviderState) -> None:
         if await self._store.take_probe(state.provider_id, self._worker):

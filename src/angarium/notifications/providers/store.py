@@ -26,7 +26,7 @@ from angarium.notifications.providers.model import (
 )
 from angarium.notifications.providers.schema import provider_reports, providers
 from angarium.platform.clock import Clock
-from angarium.platform.database.engine import reading, writing
+from angarium.platform.database.engine import querying, reading, writing
 from angarium.platform.database.types import UtcDateTime
 
 FORGOTTEN = timedelta(days=1)
@@ -60,18 +60,19 @@ class ProviderStore:
                 if not changed.rowcount:
                     await self._create(connection, one.provider_id, values)
 
-    async def sync(self, worker: str, reports: Sequence[Report]) -> Sequence[ProviderState]:
-        """Report what `worker` has seen, and read the state of the same providers.
-
-        A provider that was never registered is omitted.
-        """
+    async def report(self, worker: str, reports: Sequence[Report]) -> None:
+        """Store what `worker` has seen: it is alive, and the others count it in."""
         async with writing(self._engine) as connection:
             now = self._now()
             for report in reports:
                 await self._report(connection, worker, report, now)
             ids = [report.provider_id for report in reports]
             await connection.execute(update(providers).where(providers.c.provider_id.in_(ids)).values(seen_at=now))
-            rows = (await connection.execute(self._states(ids, worker))).all()
+
+    async def states(self, worker: str, provider_ids: Sequence[UUID]) -> Sequence[ProviderState]:
+        """The state of providers as `worker` has to see it. One that was never registered is omitted."""
+        async with querying(self._engine) as connection:
+            rows = (await connection.execute(self._states(provider_ids, worker))).all()
         return [_state(row) for row in rows]
 
     async def leave(self, worker: str) -> None:

@@ -206,13 +206,37 @@ async def test_nothing_is_asked_often_while_nothing_is_sent(workers: Workers, mo
     workers.add()
     await workers.look()
     looks = 0
-    sync = workers.store.sync
+    states = workers.store.states
 
     async def counted(*arguments: object) -> object:
         nonlocal looks
         looks += 1
-        return await sync(*arguments)  # type: ignore[arg-type]
+        return await states(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(workers.store, "sync", counted)
+    monkeypatch.setattr(workers.store, "states", counted)
     await workers.look(int(IDLE_INTERVAL) * 4)
     assert looks <= 5
+
+
+async def test_while_all_goes_well_the_state_is_read_and_little_is_written(
+    workers: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    breaker = workers.add()
+    await workers.look(2)
+    reports = 0
+    report = workers.store.report
+
+    async def counted(*arguments: object) -> None:
+        nonlocal reports
+        reports += 1
+        await report(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(workers.store, "report", counted)
+    for _ in range(int(IDLE_INTERVAL) * 4):
+        breaker.answered(Sent("250"), probe=breaker.begin())
+        await workers.look()
+    assert 3 <= reports <= 5
+    before = reports
+    breaker.answered(UNREACHABLE, probe=breaker.begin())
+    await workers.look()
+    assert reports == before + 1, "a fault is news"
