@@ -16,8 +16,8 @@ EACH = 10
 TO_THE_HUNG_ONE = 300
 """More than a gateway has under way at once."""
 TO_THE_OTHER_BAD_ONES = 40
-SLACK = 1.0
-"""Seconds beside the promised 10 %: the bad ones' repetitions are work too, and the machine does other things; an
+SLACK = 3.0
+"""Seconds beside the promised 10 %: the bad ones' repetitions are work too, and other tests run meanwhile; an
 endpoint that hangs would hold the others for 10."""
 
 
