@@ -20,6 +20,7 @@ _TWICE = re.compile(r"\[([^\[\]\n]{1,2000})\]\(\1\)")  # a link that shows its a
 _MAKES_TEXT = re.compile(r"\{\{|\{%-?\s{0,20}(?:assign|echo)\b")
 """Markup whose literals are shown. Those of a condition are compared."""
 _LITERAL = re.compile(r"'[^']*'|\"[^\"]*\"")
+_NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LINE_BREAK = re.compile(r"<br\b[^<>]*>", re.IGNORECASE)
 _ELEMENT = re.compile(r"</?[a-zA-Z][^<>]*>")
 _COUNTER = "list_number_"
@@ -69,10 +70,10 @@ class _Draft:
     def prepare(self, tree: Any) -> None:
         """Replace what the writer of text would drop or get wrong."""
         for image in tree.iter("img"):
-            image.tag, image.text = "span", image.get("alt")
+            image.tag, image.text = "span", _settable(image.get("alt"))
         for link in tree.iter("a"):
             if link.get("href") and not link.text_content().strip():
-                link.text, link.tail = link.get("href"), f" {link.tail or ''}"
+                link.text, link.tail = _settable(link.get("href")), _settable(f" {link.tail or ''}")
         for numbered in list(tree.iter("ol")):
             self._number(numbered)
         for element in tree.iter():
@@ -93,13 +94,15 @@ class _Draft:
         numbered.tag = "div"
         for number, item in enumerate(list(numbered.iterchildren("li")), first):
             item.tag = "div"
-            item.text = f"{str(number) if count is None else self._marked(*count)}. {(item.text or '').lstrip()}"
+            shown = str(number) if count is None else self._marked(*count)
+            item.text = _settable(f"{shown}. {(item.text or '').lstrip()}")
 
     def _counter(self, numbered: Any, first: int) -> tuple[str, str]:
         """Have a variable of its own begin before the list's first item; what counts it up and shows it."""
         counter = f"{_COUNTER}{self._lists}"
         self._lists += 1
-        numbered.text = self._marked(f"{{% assign {counter} = {first - 1} %}}") + (numbered.text or "")
+        begin = self._marked(f"{{% assign {counter} = {first - 1} %}}")
+        numbered.text = _settable(begin + (numbered.text or ""))
         return f"{{% assign {counter} = {counter} | plus: 1 %}}", f"{{{{ {counter} }}}}"
 
     def _holds_tags(self, element: Any) -> bool:
@@ -115,11 +118,16 @@ class _Draft:
 def _escape(element: Any) -> None:
     """Have every `&` survive: the writer of text decodes once more what the parser has decoded."""
     if isinstance(element.tag, str):
-        element.text = element.text and element.text.replace("&", "&amp;")
+        element.text = _settable(element.text and element.text.replace("&", "&amp;"))
         for name in _SHOWN_ATTRIBUTES:
             if name in element.attrib:
-                element.set(name, element.get(name).replace("&", "&amp;"))
-    element.tail = element.tail and element.tail.replace("&", "&amp;")
+                element.set(name, _settable(element.get(name).replace("&", "&amp;")))
+    element.tail = _settable(element.tail and element.tail.replace("&", "&amp;"))
+
+
+def _settable(text: str | None) -> str | None:
+    """`text` without characters that the parser reads and does not take back: those that XML has not (XML 1.0 §2.2)."""
+    return text and _NOT_XML.sub("", text)
 
 
 def _as_text(markup: str) -> str:

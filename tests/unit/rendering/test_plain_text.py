@@ -91,3 +91,19 @@ def test_tags_leave_no_blank_lines() -> None:
 @pytest.mark.parametrize("html", ["", " ", "<!-- x -->", "<p></p>"])
 def test_nothing_is_made_of_nothing(html: str) -> None:
     assert make_text(html, "content", Limits()).strip() == ""
+
+
+@pytest.mark.parametrize("odd", ["\uffff", "\ufffe", "\x01", "&#xffff;", "&#1;", "\x0b"])
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<p>a{}b</p>",
+        '<a href="https://example.com/{}"></a>',
+        '<img alt="a{}b">',
+        "<ol><li>a{}b</li></ol>",
+        "<ol>{}{{% if x %}}<li>a</li>{{% endif %}}</ol>",
+        "{}",
+    ],
+)
+def test_characters_that_xml_does_not_have_break_nothing(html: str, odd: str) -> None:
+    make_text(html.format(odd), "content", Limits())
