@@ -74,12 +74,12 @@ class _Reader:
             return Fault(f"<{name}> cannot stand here", index)
         if closing:
             return self._close(name, index)
-        if name in _VOID or (closed and (self.xml or any(opened == "svg" for opened, _ in self.opened))):
+        if (name in _VOID and not self._in_svg()) or (closed and (self.xml or self._in_svg())):
             return None
         return self._open(name, index)
 
     def _open(self, name: str, index: int) -> Fault | None:
-        if self.opened and self.opened[-1][0] == name and self._may_stay_open(name):
+        if self.opened and self.opened[-1][0] == name and self._may_stay_open(name) and not self._in_svg():
             self.opened.pop()
         self.opened.append((name, index))
         if len(self.opened) > MOST_DEPTH:
@@ -114,6 +114,10 @@ class _Reader:
     def _repairs(self, count: int) -> bool:
         self.repaired += count
         return self.lenient and self.repaired <= MOST_REPAIRED
+
+    def _in_svg(self) -> bool:
+        """Whether a parser reads by the rules of XML here: no element is void, and none is closed by the next one."""
+        return any(opened == "svg" for opened, _ in self.opened)
 
     def _may_stay_open(self, name: str) -> bool:
         return not self.xml and name in _END_OPTIONAL
