@@ -19,6 +19,7 @@ WHOLE = {
 """Statements that read a table whole, and why they may."""
 STATEMENTS = {name: statement for name, statement in statements(postgresql).items() if name not in WHOLE}
 
+TABLES = ["notifications", "outbox", "dead_letters", "contact_versions"]
 BY_KEY = {
     "pk_notifications": {"id"},
     "uq_notifications_request_id_tenant_caller": {"request_id"},
@@ -37,7 +38,9 @@ async def connection(migrated_postgresql: str) -> AsyncIterator[asyncpg.Connecti
     opened = await asyncpg.connect(migrated_postgresql, server_settings=settings)
     transaction = opened.transaction()
     await transaction.start()
-    await opened.execute("TRUNCATE notifications, outbox, dead_letters")
+    await opened.execute(f"TRUNCATE {', '.join(TABLES)}")
+    # What was learnt of the rows that other tests had there.
+    await opened.execute("DELETE FROM pg_statistic WHERE starelid = ANY($1::text[]::regclass[])", TABLES)
     yield opened
     await transaction.rollback()
     await opened.close()
