@@ -340,7 +340,7 @@ async def test_a_server_that_knows_no_login(connect: Connect) -> None:
 async def test_a_host_without_a_name_is_retried(connect: Connect) -> None:
     async with SmtpServer() as server:
         outcome = await connect(server, host="no-such-host.invalid").send(outbound())
-    assert outcome == Retry("the server's host name was not found")
+    assert outcome == Retry("the server's host name was not found", unreachable=True)
 
 
 async def test_a_server_that_is_down_is_retried(connect: Connect) -> None:
