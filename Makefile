@@ -24,12 +24,12 @@ run-distributed: setup ## Run each service as its own process on the local Rabbi
 migrate: setup ## Bring every configured database to the newest schema
 	@.venv/bin/angarium migrate
 
+# Without cached byte code each process would compile every test and library again.
+test test-fast: export PYTHONDONTWRITEBYTECODE =
 test: setup ## Run every test but the long ones, on private servers; installs missing ones on Debian and Ubuntu
 	@sh scripts/install-test-servers.sh
 	@sh scripts/test.sh
 
-# Without cached byte code each process would compile every test and library again.
-test-fast: export PYTHONDONTWRITEBYTECODE =
 test-fast: setup ## Run the quick tests: no server, no browser, in seconds
 	@$(PYTHON) -m pytest tests/unit -m "not distributed and not browser and not slow" -n 2 --dist worksteal \
 		-p no:schemathesis --hypothesis-profile=fast --expected-seconds=30
