@@ -50,17 +50,22 @@ class ProviderSettings(Settings):
                 raise wrong(f"{channel}_providers", f"mailbox:// {NOT_IN_PRODUCTION}")
 
 
+class SmsSettings(Settings):
+    """Which numbers get SMS, and how many: limits against pumping."""
+
+    sms_countries: CountriesField = None
+    sms_limit_per_number: RateLimitField = None
+    sms_limit_per_tenant: RateLimitField = None
+
+
 class WorkerSettings(
     NotificationsDatabaseSettings,
     QueueSettings,
     CacheSettings,
     DirectorySettings,
     ProviderSettings,
+    SmsSettings,
     PreferenceSettings,
     CallbackSettings,
 ):
     """What `angarium work` reads. Each channel has a default port of its own for its health."""
-
-    sms_countries: CountriesField = None
-    sms_limit_per_number: RateLimitField = None
-    sms_limit_per_tenant: RateLimitField = None

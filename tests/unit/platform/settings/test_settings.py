@@ -7,7 +7,7 @@ import pytest
 
 from angarium.contracts.errors import SettingsError
 from angarium.contracts.statuses import Channel
-from angarium.delivery.settings import ProviderSettings
+from angarium.delivery.settings import ProviderSettings, SmsSettings
 from angarium.directory.settings import DirectorySettings
 from angarium.notifications.settings import NotificationsDatabaseSettings, QueueSettings, RetentionSettings
 from angarium.platform.settings.settings import AuthSettings, CacheSettings, CallbackSettings
@@ -21,6 +21,7 @@ class Everything(
     DirectorySettings,
     AuthSettings,
     ProviderSettings,
+    SmsSettings,
     MailboxSettings,
     CallbackSettings,
     RetentionSettings,
