@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from angarium.channels.push.providers.key_file import read_key
 from angarium.channels.push.providers.webpush.encryption import (
     LONGEST,
     RECORD_SIZE,
@@ -26,7 +27,7 @@ from angarium.channels.push.providers.webpush.encryption import (
     encrypted,
     new_key,
 )
-from angarium.channels.push.providers.webpush.vapid import LIFE, MOST_ORIGINS, Vapid, checked_subject, read_key
+from angarium.channels.push.providers.webpush.vapid import LIFE, MOST_ORIGINS, Vapid, checked_subject
 from tests.support.clock import ManualClock
 
 

@@ -15,7 +15,8 @@ from angarium.channels.push.message import key_of_device, push_of
 from angarium.channels.push.provider import PushApi
 from angarium.channels.push.providers.apns.answers import TABLE
 from angarium.channels.push.providers.apns.payload import TooLong, headers_of, payload_of
-from angarium.channels.push.providers.apns.token import ProviderToken, read_key
+from angarium.channels.push.providers.apns.token import ProviderToken
+from angarium.channels.push.providers.key_file import read_key
 from angarium.delivery.outcome import Permanent, Sent
 from angarium.delivery.provider import Outbound
 from angarium.platform.clock import Clock

@@ -5,11 +5,8 @@ https://developer.apple.com/documentation/usernotifications/establishing-a-token
 Apple takes a token for an hour, and refuses those who make a new one more often than every 20 minutes.
 """
 
-from pathlib import Path
-
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from angarium.platform.clock import Clock
 
@@ -49,16 +46,3 @@ class ProviderToken:
         self._made = self._clock.monotonic()
         claims = {"iss": self._team_id, "iat": int(self._clock.now().timestamp())}
         self._token = jwt.encode(claims, self._key, algorithm="ES256", headers={"kid": self._key_id})
-
-
-def read_key(path: str) -> ec.EllipticCurvePrivateKey:
-    """The P-256 key in a `.p8` file. Raises ValueError that says what is wrong and shows nothing of the file."""
-    try:
-        key = load_pem_private_key(Path(path).read_bytes(), None)
-    except OSError as error:
-        raise ValueError(f"has a key file that cannot be read ({type(error).__name__})") from None
-    except (ValueError, TypeError):
-        raise ValueError("has a key file that is not a private key in PEM without a password") from None
-    if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
-        raise ValueError("has a key file that is not a P-256 key")  # noqa: TRY004 - a setting is wrong, not a type
-    return key

@@ -9,8 +9,9 @@ from datetime import datetime
 
 from angarium.channels.api import refuse_unknown
 from angarium.channels.push.provider import PushProvider
+from angarium.channels.push.providers.key_file import read_key
 from angarium.channels.push.providers.webpush.api import WebPushApi, endpoint_of, is_known, origin_of
-from angarium.channels.push.providers.webpush.vapid import Vapid, checked_subject, read_key
+from angarium.channels.push.providers.webpush.vapid import Vapid, checked_subject
 from angarium.delivery.hosts import AT_ONE_HOST, Hosts
 from angarium.delivery.outcome import Configuration, Outcome, Permanent
 from angarium.delivery.provider import Address, Outbound

@@ -2,12 +2,11 @@
 
 import base64
 from collections import OrderedDict
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from angarium.contracts.addresses import email_address
 from angarium.platform.clock import Clock
@@ -48,19 +47,6 @@ class Vapid:
     def _signed(self, origin: str) -> str:
         claims = {"aud": origin, "exp": int(self._clock.now().timestamp()) + LIFE, "sub": self._subject}
         return jwt.encode(claims, self._key, algorithm="ES256")
-
-
-def read_key(path: str) -> ec.EllipticCurvePrivateKey:
-    """The P-256 key in a PEM file. Raises ValueError that says what is wrong and shows nothing of the file."""
-    try:
-        key = load_pem_private_key(Path(path).read_bytes(), None)
-    except OSError as error:
-        raise ValueError(f"has a key file that cannot be read ({type(error).__name__})") from None
-    except (ValueError, TypeError):
-        raise ValueError("has a key file that is not a private key in PEM without a password") from None
-    if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
-        raise ValueError("has a key file that is not a P-256 key")  # noqa: TRY004 - a setting is wrong, not a type
-    return key
 
 
 def checked_subject(subject: str | None) -> str:
