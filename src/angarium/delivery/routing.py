@@ -98,7 +98,7 @@ class Router:
     def paused_for(self) -> float:
         """How many seconds to wait before the next look, as every breaker is open; 0: one provider can be used.
 
-        Whoever asks wants to send, so a breaker whose pause is over gets its probe.
+        The caller has messages to send, so this also requests a probe of breakers whose pause is over.
         """
         return 0.0 if any(route.breaker.admits() for route in self.routes) else _LOOK_AGAIN
 

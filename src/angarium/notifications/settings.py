@@ -40,7 +40,7 @@ class QueueSettings(BrokerSettings):
 
 
 class RetentionSettings(Settings):
-    """How long finished notifications stay, and after how long their personal data is taken out; None: for ever."""
+    """Retention of finished notifications, and of the personal data in them. None disables deletion."""
 
     retention: Period = None
     redact_after: Period = None

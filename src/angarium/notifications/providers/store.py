@@ -76,7 +76,7 @@ class ProviderStore:
         return [_state(row) for row in rows]
 
     async def leave(self, worker: str) -> None:
-        """`worker` has ended: its counts and its probes are nobody's any more."""
+        """Remove the counts of a worker that ends, and release its probes."""
         async with writing(self._engine) as connection:
             await connection.execute(delete(provider_reports).where(provider_reports.c.worker == worker))
             await connection.execute(

@@ -32,7 +32,7 @@ _BY_METADATA = Listing(notification_metadata.c.created_at, notification_metadata
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotificationFilter:
-    """Which notifications are meant; what is None does not matter. `from_` ≤ created_at < `to`.
+    """Criteria of a list; None matches all. `from_` ≤ created_at < `to`.
 
     `metadata`: names and values, all of which it must say; a value is compared as text, so 42 and "42" are the same.
     """
