@@ -31,6 +31,8 @@ MOST = 8
 """Imports that one process works on or that wait there; each holds its file."""
 MOST_OF_A_TENANT = 4
 """Of these, how many one tenant may have; they run one after another."""
+GRACE = 5
+"""Seconds that the rows in hand have when the process stops."""
 RETRY_AFTER = 10
 """Seconds after which an import that was refused may be tried again."""
 
@@ -63,6 +65,7 @@ class Imports:
         self._allowed = tuple(allowed)
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._running: set[asyncio.Task[None]] = set()
+        self._closing = False
         self._reading = asyncio.Semaphore(AT_ONCE)
         self._turns: dict[str, _Turns] = {}
 
@@ -105,20 +108,24 @@ class Imports:
             del self._turns[tenant]
 
     async def close(self) -> None:
-        """Give up what runs; it shows as interrupted."""
-        tasks = list(self._running)
-        for task in tasks:
+        """End what runs after the rows in hand; it shows as interrupted. What takes longer is cancelled."""
+        self._closing = True
+        if not self._running:
+            return
+        _, late = await asyncio.wait(self._running, timeout=GRACE)
+        for task in late:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*late, return_exceptions=True)
 
     async def _run(self, job: ImportJob, file: ImportFile, *, upsert: bool) -> None:
         try:
             async with self._turns[job.tenant].one, self._slots:
                 rows = file.rows()
-                while batch := await asyncio.to_thread(list, islice(rows, BATCH)):
+                while not self._closing and (batch := await asyncio.to_thread(list, islice(rows, BATCH))):
                     await self._take(job, batch, upsert=upsert)
                     await self._save(job)
-            job.status = "finished"
+            if not self._closing:
+                job.status = "finished"
         except (Transient, ChangeUnconfirmed) as error:
             self._logger.warning("import.interrupted", import_id=str(job.import_id), error=type(error).__name__)
         except Exception:

@@ -12,7 +12,7 @@ import pytest
 from angarium.services.users.imports.model import ImportJob
 from angarium.services.users.imports.rows import MOST_ROWS, read_file
 from angarium.services.users.imports.store import ImportJobs
-from angarium.services.users.imports.use_cases import MOST_OF_A_TENANT
+from angarium.services.users.imports.use_cases import BATCH, MOST_OF_A_TENANT
 from tests.support.wait import until
 from tests.unit.services.users.conftest import Users
 
@@ -221,6 +221,28 @@ async def test_few_imports_of_a_tenant_may_wait(client: httpx2.AsyncClient, monk
         return (await start()).status_code == 202
 
     await until(taken)
+
+
+async def test_a_process_that_stops_ends_the_rows_in_hand(
+    users: Users, client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, going_on = asyncio.Event(), asyncio.Event()
+    save = ImportJobs.save
+
+    async def slow(jobs: ImportJobs, job: ImportJob) -> None:
+        begun.set()
+        await going_on.wait()
+        await save(jobs, job)
+
+    monkeypatch.setattr(ImportJobs, "save", slow)
+    rows = "name,email\n" + "".join(f"Ada,ada{number}@example.com\n" for number in range(2 * BATCH))
+    answer = await client.post("/users/import", content=rows.encode(), headers={"content-type": "text/csv"})
+    await begun.wait()
+    closing = asyncio.create_task(users.service.imports.close())
+    going_on.set()
+    await closing
+    report = (await client.get(f"/users/imports/{answer.json()['data']['import_id']}")).json()["data"]
+    assert (report["status"], report["processed"], report["created"]) == ("interrupted", BATCH, BATCH)
 
 
 @pytest.mark.parametrize("both_in_the_file", [False, True])
