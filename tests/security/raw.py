@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -68,3 +69,10 @@ def memory(system: EmbeddedSystem) -> float:
     process = system._processes["angarium"]
     status = Path(f"/proc/{process.pid}/status").read_text()
     return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+
+
+def processor_time(system: EmbeddedSystem) -> float:
+    """Seconds of processor time that the process has used; what else runs on the machine does not count."""
+    process = system._processes["angarium"]
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

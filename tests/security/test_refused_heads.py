@@ -6,7 +6,7 @@ from time import monotonic
 
 import pytest
 
-from tests.security.raw import connected, memory
+from tests.security.raw import connected, memory, processor_time
 from tests.support.smtp_sink import SmtpSink
 from tests.support.system import EmbeddedSystem, running
 
@@ -17,6 +17,8 @@ PIECE = b"{},[],1," * 8192
 BODY = 16 * 1024 * 1024
 CLIENTS = 40
 MEGABYTES = 30
+SECONDS = 1.5
+"""Of processor time. Bodies that are read and parsed take 9 s."""
 PATHS = (BULK, "/api/v1/notifications", "/api/v1/users", "/api/v1/users/import", "/api/v1/templates", "/users/import")
 
 
@@ -58,17 +60,18 @@ async def health_while(system: EmbeddedSystem, work: asyncio.Task[list[tuple[int
 
 @pytest.mark.parametrize("chunked", [False, True])
 async def test_large_bodies_without_a_key_cost_neither_memory_nor_time(system: EmbeddedSystem, chunked: bool) -> None:
-    before = memory(system)
+    before, used = memory(system), processor_time(system)
 
     async def all_of_them() -> list[tuple[int, bytes]]:
         return await asyncio.gather(*(refused(system, BULK, chunked=chunked) for _ in range(CLIENTS)))
 
     work = asyncio.create_task(all_of_them())
-    assert await health_while(system, work) < 0.5
+    assert await health_while(system, work) < 5, "what stops the process shows; what slows the machine does not"
     answers = work.result()
     assert {status for status, _ in answers} == {401}
     assert all(b"connection: close" in said.lower() for _, said in answers)
     assert memory(system) - before < MEGABYTES
+    assert processor_time(system) - used < SECONDS
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -170,5 +173,5 @@ async def test_a_valid_caller_cannot_freeze_the_gateway_with_a_body(system: Embe
         return answers
 
     work = asyncio.create_task(send_all())
-    assert await health_while(system, work) < 0.5
+    assert await health_while(system, work) < 5, "what stops the process shows; what slows the machine does not"
     assert {status for status, _ in work.result()} == {413}
