@@ -21,6 +21,10 @@ from angarium.platform.telemetry.logging import Logger
 GRACE_SECONDS = 20
 KEEP_ALIVE_SECONDS = 75
 BACKLOG = 4096
+HANDLES = 32
+"""Handles on the one listening socket. uvloop accepts one connection for each in a turn of the loop; with a single one,
+connections that come together wait for as many turns as there are of them, while the first are answered again and
+again."""
 
 
 async def serve(
@@ -43,11 +47,12 @@ async def serve(
     fails at its start.
     """
     listener = listener or bind(settings.host, port)
+    handles = [listener, *(listener.dup() for _ in range(HANDLES - 1))]
     try:
         server = _Server(_config(app, settings, patience), listening=listening, port=listener.getsockname()[1])
         watcher = asyncio.create_task(_stop_when(stop, server))
         try:
-            await server.serve(sockets=[listener])
+            await server.serve(sockets=handles)
         except SystemExit:
             message = "The application did not start"
             raise AngariumError(message) from None
@@ -56,7 +61,8 @@ async def serve(
         finally:
             watcher.cancel()
     finally:
-        listener.close()
+        for handle in handles:
+            handle.close()
     logger.info("server.stopped", port=port)
 
 

@@ -4,6 +4,7 @@ import asyncio
 import io
 import socket
 import ssl
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,11 +12,12 @@ from typing import Any
 
 import httpx2
 import pytest
+import uvloop
 from fastapi import FastAPI
 
 from angarium.contracts.errors import AngariumError, SettingsError
 from angarium.platform.http.client.client import ServiceClient, ServiceDown
-from angarium.platform.http.server.server import serve
+from angarium.platform.http.server.server import bind, serve
 from angarium.platform.http.server.tls import client_context
 from angarium.platform.settings.settings import ProcessSettings
 from angarium.platform.telemetry.logging import make_logger
@@ -150,3 +152,52 @@ async def test_a_certificate_that_cannot_be_used_is_named(build: Build, tmp_path
     logger = make_logger("things", stream=io.StringIO())
     with pytest.raises(SettingsError, match=r"^ANGARIUM_TLS_CERT: "):
         await serve(build(), settings=settings, port=0, logger=logger, stop=asyncio.Event())
+
+
+def test_connections_that_come_together_are_accepted_together() -> None:
+    """uvloop accepts one connection for each handle in a turn: the last ones must not wait for hundreds of turns."""
+    answers = uvloop.run(_answers_of_a_crowd(connections=400, until_one_has=20))
+    assert len(answers) == 400
+    assert min(answers.values()) >= 5
+
+
+async def _answers_of_a_crowd(connections: int, until_one_has: int) -> Counter[int]:
+    """How often each of the connections, all open before the server listens, is answered; each asks again at once."""
+
+    async def quick(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            await send({"type": "http.response.start", "status": 204, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+
+    request = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
+    answers: Counter[int] = Counter()
+    enough, stop = asyncio.Event(), asyncio.Event()
+
+    async def talk(number: int, connection: socket.socket) -> None:
+        reader, writer = await asyncio.open_connection(sock=connection)
+        while not enough.is_set():
+            await reader.readuntil(b"\r\n\r\n")
+            answers[number] += 1
+            if answers[number] == until_one_has:
+                enough.set()
+            writer.write(request)
+        writer.close()
+
+    listener = bind("127.0.0.1", 0)
+    listener.listen(connections)
+    crowd = [socket.create_connection(listener.getsockname()) for _ in range(connections)]
+    for connection in crowd:
+        connection.sendall(request)
+    talks = [asyncio.create_task(talk(number, connection)) for number, connection in enumerate(crowd)]
+    logger = make_logger("things", stream=io.StringIO())
+    serving = asyncio.create_task(
+        serve(quick, settings=ProcessSettings(), port=0, logger=logger, stop=stop, listener=listener)
+    )
+    await asyncio.wait_for(enough.wait(), 30)
+    counted = Counter(answers)
+    for each in talks:
+        each.cancel()
+    await asyncio.gather(*talks, return_exceptions=True)
+    stop.set()
+    await serving
+    return counted
