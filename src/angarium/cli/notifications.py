@@ -6,7 +6,7 @@ import time
 from typing import Annotated, Any
 from uuid import uuid4
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 
 from angarium.cli.api import Api, CallFailed
 from angarium.cli.output import Output
@@ -18,12 +18,6 @@ _UNFINISHED = frozenset({"scheduled", "pending", "sending", "retrying"})
 _SUCCEEDED = frozenset({"sent", "delivered"})
 _NOT_SUCCEEDED = 1
 """The exit status of --watch when the notification was not sent."""
-
-
-def register(app: App) -> None:
-    """Put the commands into `app`."""
-    app.command(send)
-    app.command(status)
 
 
 def send(

@@ -8,8 +8,6 @@ import os
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Literal
 
-from cyclopts import App
-
 from angarium.contracts.statuses import Channel
 
 if TYPE_CHECKING:
@@ -20,14 +18,6 @@ if TYPE_CHECKING:
 _BUILT_AFTER = 2.0
 """Seconds after the start by which a process has created its long-lived objects."""
 Serve = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
-
-
-def register(app: App) -> None:
-    """Put the commands into `app`."""
-    app.command(up)
-    app.command(serve)
-    app.command(work)
-    app.command(migrate)
 
 
 def up(*, first_notification: bool = False) -> None:

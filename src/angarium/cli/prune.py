@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
@@ -25,11 +25,6 @@ _COLUMNS = {"status": "status", "age": "age", "notifications": "count"}
 _AGES = ((30, "under 30 days"), (90, "30 to 90 days"), (365, "90 days to 1 year"))
 _OLDEST = "over 1 year"
 _SETTING = "ANGARIUM_NOTIFICATIONS_DATABASE_URL"
-
-
-def register(app: App) -> None:
-    """Put the command into `app`."""
-    app.command(prune)
 
 
 def prune(

@@ -31,6 +31,7 @@ from angarium.platform.rate_limit.opening import open_limiter
 from angarium.platform.runtime import Runtime, build_runtime
 from angarium.platform.settings.sources import wrong
 from angarium.platform.telemetry.logging import Logger
+from angarium.services.gateway.accepting.acceptance import acceptance_rules
 from angarium.services.gateway.app import Gateway
 from angarium.services.gateway.callbacks.opening import open_sender
 from angarium.services.gateway.mailbox.routes import routes as mailbox_routes
@@ -39,7 +40,7 @@ from angarium.services.gateway.mailbox.store import MailboxStore
 from angarium.services.gateway.mailbox_page.routes import routes as mailbox_page_routes
 from angarium.services.gateway.parts import GatewayParts
 from angarium.services.gateway.retention import Periods
-from angarium.services.gateway.settings import GatewaySettings, acceptance_rules
+from angarium.services.gateway.settings import GatewaySettings
 
 DATABASE_SETTING = "ANGARIUM_NOTIFICATIONS_DATABASE_URL"
 REPLICA_SETTING = "ANGARIUM_NOTIFICATIONS_READ_DATABASE_URL"

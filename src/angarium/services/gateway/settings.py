@@ -1,12 +1,10 @@
 """The settings of the gateway."""
 
-from angarium.contracts.statuses import Channel
 from angarium.delivery.settings import ProviderSettings
 from angarium.directory.settings import DirectorySettings
 from angarium.notifications.settings import NotificationsDatabaseSettings, QueueSettings, RetentionSettings
 from angarium.platform.settings.base import Settings
 from angarium.platform.settings.groups import AuthSettings, CacheSettings, CallbackSettings, Port
-from angarium.services.gateway.accepting.acceptance import AcceptanceRules
 
 
 class MailboxSettings(Settings):
@@ -32,10 +30,3 @@ class GatewaySettings(
 
     def uses_data_dir(self) -> bool:
         return super().uses_data_dir() or not self.production
-
-
-def acceptance_rules(settings: GatewaySettings) -> AcceptanceRules:
-    """What the settings allow to be accepted."""
-    callbacks = settings.callback_secret is not None or not settings.production
-    enabled = frozenset(channel for channel in Channel if settings.providers(channel))
-    return AcceptanceRules(channels=enabled, callback_allow=settings.callback_allow, callbacks=callbacks)

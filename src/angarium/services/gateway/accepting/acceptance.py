@@ -13,6 +13,7 @@ from angarium.notifications.store.prior import Prior
 from angarium.platform.auth.caller import Caller
 from angarium.platform.telemetry.correlation import current_correlation_id, current_traceparent
 from angarium.services.gateway.accepting.callback_url import Network
+from angarium.services.gateway.settings import GatewaySettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,13 @@ class AcceptanceRules:
     callback_allow: tuple[Network, ...] = ()
     callbacks: bool = True
     outbox_lease: timedelta = timedelta(seconds=10)
+
+
+def acceptance_rules(settings: GatewaySettings) -> AcceptanceRules:
+    """What the settings allow to be accepted."""
+    callbacks = settings.callback_secret is not None or not settings.production
+    enabled = frozenset(channel for channel in Channel if settings.providers(channel))
+    return AcceptanceRules(channels=enabled, callback_allow=settings.callback_allow, callbacks=callbacks)
 
 
 class Origin(msgspec.Struct, frozen=True):

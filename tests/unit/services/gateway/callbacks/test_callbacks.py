@@ -16,11 +16,12 @@ from angarium.contracts.errors import SettingsError
 from angarium.contracts.scopes import Scope
 from angarium.platform.clock import SystemClock
 from angarium.platform.http.guard.signing import Signer
+from angarium.services.gateway.accepting.acceptance import acceptance_rules
 from angarium.services.gateway.callbacks.body import for_camel_case
 from angarium.services.gateway.callbacks.model import Answer, Attempted, State
 from angarium.services.gateway.callbacks.opening import open_sender
 from angarium.services.gateway.callbacks.schedule import LONGEST_WAIT, SCHEDULE, next_wait
-from angarium.services.gateway.settings import GatewaySettings, acceptance_rules
+from angarium.services.gateway.settings import GatewaySettings
 from tests.conformance.store.backends import TENANT, notification
 from tests.support.callbacks import OLD_SECRET, SECRET, SHORT, Callbacks, delivering, verified
 from tests.support.endpoint import endpoint
