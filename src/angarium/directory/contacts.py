@@ -33,9 +33,10 @@ from angarium.platform.telemetry.metrics import Metrics
 PATH = "/internal/v1/contacts"
 BATCH = MOST_CONTACTS
 """Users in one call; what `ContactQuery` allows."""
-HEARD_TTL = timedelta(seconds=30)
-"""How long a contact is kept where a change would be announced. Less than `Erasures` waits for its last pass, should
-an announcement be lost."""
+HEARD_TTL = timedelta(minutes=10)
+"""How long a contact is kept where a change would be announced. What is lost when the process that made a change ends
+before it announces it: until that process starts again, for at most this long, acceptance goes by an older locale.
+Sends ask for each notification; an erasure ends only after an announcement that was taken."""
 _OK = 200
 _REFUSED = frozenset({400, 422})
 

@@ -135,7 +135,7 @@ async def test_those_who_are_wanted_at_the_same_moment_are_asked_for_in_one_call
     assert service.batches == [100]
 
 
-@pytest.mark.parametrize(("lost", "life"), [(False, 30.0), (True, 2.0)])
+@pytest.mark.parametrize(("lost", "life"), [(False, 600.0), (True, 2.0)])
 async def test_a_known_user_is_not_asked_for_again_until_its_life_is_over(
     contacts: RestContacts, service: UsersService, cache: FaintCache, clock: ManualClock, *, lost: bool, life: float
 ) -> None:

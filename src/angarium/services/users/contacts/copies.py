@@ -42,6 +42,7 @@ class ContactCopies:
     Several processes write the same keys. So each looks at the database again after it wrote, and writes anew what
     was changed meanwhile: whoever writes last has seen the last commit. What the cache did not take is
     remembered and written by the loop `repairs` as soon as the cache takes it; so is a ring that it did not take.
+    Each process rings for everyone at its start.
 
     That keeps copies useful. It does not make them safe: the cache may refuse a write, lose it later or return to an
     older state, and this process may end before it can repair that. So `reached` tells the gateway the version of each
@@ -57,11 +58,12 @@ class ContactCopies:
         self._clock = runtime.clock
         self._logger = runtime.logger
         self._owed: set[UUID] = set()
-        self._unheard = False
+        self._unheard = True  # a process that ended between a commit and its ring has left that to the next one
         self._read: dict[bytes, None] = {}
         self._filled: LocalCache[bytes, bool] = LocalCache(runtime.clock, max_entries=FILL_WAITING, ttl=FILLED)
         self.repairs = Passes("contact copies", self._repair, pause=None, longest_back_off=LONGEST_BACK_OFF_SECONDS)
         self.fills = Passes("contact copies of what was read", self._fill_all, pause=None)
+        self.repairs.wake()
 
     @property
     def owed(self) -> Collection[UUID]:
@@ -92,10 +94,13 @@ class ContactCopies:
         if not confirmed:
             raise ChangeUnconfirmed
 
-    async def forget(self, tenant: str, user_id: UUID) -> None:
-        """The user is gone: no copy stays or counts, here or elsewhere. Never raises: an erasure repeats it."""
+    async def forget(self, tenant: str, user_id: UUID) -> bool:
+        """The user is gone: no copy stays or counts, here or elsewhere. Whether the cache took the ring.
+
+        Never raises: an erasure repeats it.
+        """
         await self._confirm({user_id: None}, [(tenant, user_id, GONE)])
-        await self._ring(contact_cache.announcement(tenant, user_id))
+        return await self._ring(contact_cache.announcement(tenant, user_id))
 
     def note_read(self, documents: Iterable[bytes]) -> None:
         """Have `fill` keep copies of these, which were just read; the reader does not wait for it."""
@@ -169,10 +174,12 @@ class ContactCopies:
         documents = {user_id: contact_document(person) for user_id, person in people.items() if person is not None}
         return await self._settle(set(people), documents)
 
-    async def _ring(self, text: str) -> None:
-        if not await self._cache.announce(contact_cache.TOPIC, text):
+    async def _ring(self, text: str) -> bool:
+        taken = await self._cache.announce(contact_cache.TOPIC, text)
+        if not taken:
             self._unheard = True
             self.repairs.wake()
+        return taken
 
     async def _recheck(self, written: Mapping[UUID, bytes]) -> None:
         try:

@@ -1,7 +1,7 @@
 """Carries an erasure to where else a user has left traces: durable, repeated until it is done."""
 
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from uuid import UUID
 
@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from angarium.contracts.envelope import Envelope
 from angarium.contracts.errors import Transient
 from angarium.contracts.users import ErasureAnswer, ErasureRequest
+from angarium.platform.caching import LocalCache
 from angarium.platform.http.client.client import ServiceClient
 from angarium.platform.loop import Loop
 from angarium.platform.runtime import Runtime
@@ -20,7 +21,12 @@ BATCH = 100
 RETRY_SECONDS = 5.0
 """Before a call that failed is repeated."""
 SETTLED = timedelta(seconds=60)
-"""After this long nobody accepts or sends for the user from what they knew before the deletion; then the last pass."""
+"""This long after a ring for the user, nobody accepts or sends for them from what they knew before it; then the last
+pass. Until then what was accepted just before the ring has been recorded, and a listener whose connection was gone at
+the ring has noticed that and forgotten all that it knew."""
+MOST_RUNG = 10_000
+RUNG = timedelta(hours=1)
+"""How long a process remembers that it rang for a user; without the memory it rings again and waits anew."""
 FAULTY = timedelta(minutes=15)
 """How long an erasure waits that met a fault of the program."""
 _ANSWERS = frozenset({HTTPStatus.OK, HTTPStatus.ACCEPTED})
@@ -34,8 +40,10 @@ class NotErased(Transient):
 class Erasures(Loop):
     """Works off `pending_erasures`. Any number may run at once: an erasure may be repeated.
 
-    `forget` (tenant, user) takes them out of the cache: again at each pass, should a copy have come back, or the
-    process that deleted them have died while the cache was away. `wake` it when a user was just deleted.
+    `forget` (tenant, user) takes them out of the cache and rings for them, and says whether the cache took the ring:
+    again at each pass, should a copy have come back, or the process that deleted them have died while the cache was
+    away. Whoever listens keeps contacts for minutes, so an erasure ends only `SETTLED` after a ring that was taken.
+    `wake` it when a user was just deleted.
     """
 
     name = "erasures"
@@ -48,7 +56,7 @@ class Erasures(Loop):
         gateway: ServiceClient,
         runtime: Runtime,
         *,
-        forget: Callable[[str, UUID], Awaitable[object]],
+        forget: Callable[[str, UUID], Awaitable[bool]],
     ) -> None:
         super().__init__()
         self._store = store
@@ -56,6 +64,7 @@ class Erasures(Loop):
         self._gateway = gateway
         self._clock = runtime.clock
         self._logger = runtime.logger
+        self._rung: LocalCache[UUID, datetime] = LocalCache(runtime.clock, max_entries=MOST_RUNG, ttl=RUNG)
 
     async def once(self) -> bool:
         """Erase whoever is due. Raises Transient."""
@@ -78,7 +87,7 @@ class Erasures(Loop):
     async def _erase(self, pending: Pending) -> bool:
         """Whether that was the last pass."""
         asked = self._clock.now()
-        await self._forget(pending.tenant, pending.user_id)
+        settles = await self._ring(pending, asked)
         await self._store.empty_log()
         try:
             answer = await self._ask(pending)
@@ -87,12 +96,21 @@ class Erasures(Loop):
             await self._store.postpone(pending, asked + timedelta(seconds=RETRY_SECONDS))
             return False
         begun = asked - timedelta(seconds=answer.age)
-        if answer.done and not answer.sending and begun >= pending.created_at + SETTLED:
+        if answer.done and not answer.sending and settles is not None and begun >= settles:
             await self._store.remove(pending)
             return True
         again = asked + timedelta(seconds=RETRY_SECONDS)
-        await self._store.postpone(pending, max(again, pending.created_at + SETTLED) if answer.done else again)
+        await self._store.postpone(pending, max(again, settles) if answer.done and settles is not None else again)
         return False
+
+    async def _ring(self, pending: Pending, now: datetime) -> datetime | None:
+        """Forget the user once more; from when on a pass is the last one, None while the cache takes no ring."""
+        taken = await self._forget(pending.tenant, pending.user_id)
+        rung = self._rung.peek(pending.user_id)
+        if rung is None and taken:
+            rung = now
+            self._rung.put(pending.user_id, rung)
+        return None if rung is None else rung + SETTLED
 
     async def _ask(self, pending: Pending) -> ErasureAnswer:
         body = ErasureRequest(user_id=pending.user_id).model_dump_json().encode()

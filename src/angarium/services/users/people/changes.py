@@ -26,7 +26,7 @@ class Copies(Protocol):
         """Take older copies out of use. Raises ChangeUnconfirmed where that is not certain."""
         ...
 
-    async def forget(self, tenant: str, user_id: UUID) -> None:
+    async def forget(self, tenant: str, user_id: UUID) -> object:
         """Delete the copies of an erased user. Never raises."""
         ...
 

@@ -225,6 +225,21 @@ async def test_a_ring_that_the_cache_did_not_take_is_rung_later_for_everyone(
         await until(lambda: rung == [""])
 
 
+async def test_a_service_that_starts_rings_for_what_its_predecessor_may_have_left(
+    engine: AsyncEngine, build: Callable[[AsyncEngine, Cache], Users]
+) -> None:
+    rung: list[str] = []
+
+    async def listener(text: str) -> None:
+        rung.append(text)
+
+    cache = MemoryCache(SystemClock())
+    async with cache.listen("users", listener):
+        users = build(engine, cache)
+        async with users.app.router.lifespan_context(users.app):
+            await until(lambda: rung == [""])
+
+
 async def test_with_the_cache_down_the_service_answers_and_is_ready(
     client: httpx2.AsyncClient, cache: ShakyCache
 ) -> None:

@@ -91,6 +91,25 @@ async def test_told_at_once_and_once_more_when_all_has_settled(
     assert len(gateway.told) == told
 
 
+async def test_it_ends_only_after_a_ring_that_was_taken(
+    erasures: Erasures, engine: AsyncEngine, user_id: str, users: Users, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever listens keeps contacts for minutes: without the ring they would go on accepting for the user."""
+    announce = users.cache.announce
+
+    async def refuse(topic: str, text: str) -> bool:
+        return False
+
+    monkeypatch.setattr(users.cache, "announce", refuse)
+    for _ in range(3):
+        assert await erasures.erase_due() == 0
+        await users.app.state.manual.advance(2 * SETTLED.total_seconds())
+    monkeypatch.setattr(users.cache, "announce", announce)
+    assert await erasures.erase_due() == 0
+    await users.app.state.manual.advance(SETTLED.total_seconds())
+    assert await erasures.erase_due() == 1
+
+
 @pytest.mark.parametrize("fault", ["down", "refusing", "sending"])
 async def test_repeated_until_it_is_done(
     erasures: Erasures, gateway: Gateway, engine: AsyncEngine, user_id: str, users: Users, fault: str
@@ -121,12 +140,14 @@ async def test_an_erasure_that_meets_a_fault_stops_no_other(
     await users.app.state.manual.advance(SETTLED.total_seconds())
     forget = users.service.copies.forget
 
-    async def faulty(tenant: str, user: UUID) -> None:
+    async def faulty(tenant: str, user: UUID) -> bool:
         if str(user) == user_id:
             raise OverflowError
-        await forget(tenant, user)
+        return await forget(tenant, user)
 
     monkeypatch.setattr(erasures, "_forget", faulty)
+    await erasures.erase_due()
+    await users.app.state.manual.advance(SETTLED.total_seconds())
     await erasures.erase_due()
     assert other.encode() in b"".join(body for _, body in gateway.told)
     assert await pending(engine) == 1
@@ -149,7 +170,8 @@ async def test_a_long_erasure_is_asked_for_until_it_is_done(
 async def test_a_pass_that_began_before_all_had_settled_is_not_the_last(
     erasures: Erasures, gateway: Gateway, engine: AsyncEngine, user_id: str, users: Users
 ) -> None:
-    await users.app.state.manual.advance(60)
+    await erasures.erase_due()
+    await users.app.state.manual.advance(SETTLED.total_seconds())
     gateway.age = 3600.0
     assert user_id
     assert await erasures.erase_due() == 0
