@@ -21,12 +21,12 @@ BATCH = 100
 RETRY_SECONDS = 5.0
 """Before a call that failed is repeated."""
 SETTLED = timedelta(seconds=60)
-"""This long after a ring for the user, nobody accepts or sends for them from what they knew before it; then the last
-pass. Until then what was accepted just before the ring has been recorded, and a listener whose connection was gone at
-the ring has noticed that and forgotten all that it knew."""
-MOST_RUNG = 10_000
-RUNG = timedelta(hours=1)
-"""How long a process remembers that it rang for a user; without the memory it rings again and waits anew."""
+"""This long after an announcement, no process accepts or sends for the user from what it knew before; then the last
+pass. Until then what was accepted just before it has been recorded, and a listener whose connection was gone at
+that time has noticed it and forgotten all that it knew."""
+MOST_ANNOUNCED = 10_000
+REMEMBERED = timedelta(hours=1)
+"""How long a process remembers an announcement. After that it announces again, and waits again."""
 FAULTY = timedelta(minutes=15)
 """How long an erasure waits that met a fault of the program."""
 _ANSWERS = frozenset({HTTPStatus.OK, HTTPStatus.ACCEPTED})
@@ -40,10 +40,10 @@ class NotErased(Transient):
 class Erasures(Loop):
     """Works off `pending_erasures`. Any number may run at once: an erasure may be repeated.
 
-    `forget` (tenant, user) takes them out of the cache and rings for them, and says whether the cache took the ring:
-    again at each pass, should a copy have come back, or the process that deleted them have died while the cache was
-    away. Whoever listens keeps contacts for minutes, so an erasure ends only `SETTLED` after a ring that was taken.
-    `wake` it when a user was just deleted.
+    `forget` (tenant, user) takes them out of the cache and announces that; it says whether the cache took the
+    announcement. It is called at each pass: a copy may have come back, or the process that deleted them have ended
+    while the cache was away. Listeners keep contacts for minutes, so an erasure ends only `SETTLED` after an
+    announcement that was taken. `wake` it when a user was just deleted.
     """
 
     name = "erasures"
@@ -64,7 +64,9 @@ class Erasures(Loop):
         self._gateway = gateway
         self._clock = runtime.clock
         self._logger = runtime.logger
-        self._rung: LocalCache[UUID, datetime] = LocalCache(runtime.clock, max_entries=MOST_RUNG, ttl=RUNG)
+        self._announced: LocalCache[UUID, datetime] = LocalCache(
+            runtime.clock, max_entries=MOST_ANNOUNCED, ttl=REMEMBERED
+        )
 
     async def once(self) -> bool:
         """Erase whoever is due. Raises Transient."""
@@ -87,7 +89,7 @@ class Erasures(Loop):
     async def _erase(self, pending: Pending) -> bool:
         """Whether that was the last pass."""
         asked = self._clock.now()
-        settles = await self._ring(pending, asked)
+        settles = await self._announce(pending, asked)
         await self._store.empty_log()
         try:
             answer = await self._ask(pending)
@@ -103,14 +105,14 @@ class Erasures(Loop):
         await self._store.postpone(pending, max(again, settles) if answer.done and settles is not None else again)
         return False
 
-    async def _ring(self, pending: Pending, now: datetime) -> datetime | None:
-        """Forget the user once more; from when on a pass is the last one, None while the cache takes no ring."""
+    async def _announce(self, pending: Pending, now: datetime) -> datetime | None:
+        """Forget the user once more; from when on a pass is the last one, None while none was taken."""
         taken = await self._forget(pending.tenant, pending.user_id)
-        rung = self._rung.peek(pending.user_id)
-        if rung is None and taken:
-            rung = now
-            self._rung.put(pending.user_id, rung)
-        return None if rung is None else rung + SETTLED
+        announced = self._announced.peek(pending.user_id)
+        if announced is None and taken:
+            announced = now
+            self._announced.put(pending.user_id, announced)
+        return None if announced is None else announced + SETTLED
 
     async def _ask(self, pending: Pending) -> ErasureAnswer:
         body = ErasureRequest(user_id=pending.user_id).model_dump_json().encode()

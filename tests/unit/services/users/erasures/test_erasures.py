@@ -94,7 +94,7 @@ async def test_told_at_once_and_once_more_when_all_has_settled(
 async def test_it_ends_only_after_a_ring_that_was_taken(
     erasures: Erasures, engine: AsyncEngine, user_id: str, users: Users, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever listens keeps contacts for minutes: without the ring they would go on accepting for the user."""
+    """Listeners keep contacts for minutes: without the announcement they would go on accepting for the user."""
     announce = users.cache.announce
 
     async def refuse(topic: str, text: str) -> bool:
