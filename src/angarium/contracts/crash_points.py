@@ -8,6 +8,7 @@ class CrashPoint(StrEnum):
 
     BEFORE_ACCEPT = "before_accept"  # checked, nothing written
     AFTER_ACCEPT = "after_accept"  # the row is durable, the client has no answer, nothing is published
+    AFTER_PUBLISH = "after_publish"  # the broker has confirmed, the outbox row is still there
     AFTER_CLAIM = "after_claim"  # claimed by a worker, nothing sent
     BEFORE_SEND = "before_send"  # rendered, the provider not asked
     AFTER_SEND = "after_send"  # the provider answered, the result is not recorded: the one ambiguous moment

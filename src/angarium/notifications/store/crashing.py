@@ -6,7 +6,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from angarium.contracts.crash_points import CrashPoint
-from angarium.notifications.model import Acceptance, NewNotification, Result, Verdict
+from angarium.notifications.model import Acceptance, NewNotification, OutboxKey, Result, Verdict
 from angarium.notifications.store.port import NotificationStore
 from angarium.platform.crash import CrashPoints
 
@@ -29,6 +29,10 @@ class _CrashingStore:
         acceptances = await self._store.accept(new, outbox_lease=outbox_lease)
         self._points.reach(CrashPoint.AFTER_ACCEPT)
         return acceptances
+
+    async def confirm_outbox(self, keys: Collection[OutboxKey]) -> None:
+        self._points.reach(CrashPoint.AFTER_PUBLISH)
+        await self._store.confirm_outbox(keys)
 
     async def claim(self, ids: Collection[UUID], *, token: UUID, lease: timedelta, worker: str) -> Sequence[Verdict]:
         verdicts = await self._store.claim(ids, token=token, lease=lease, worker=worker)
