@@ -89,11 +89,13 @@ async def delivering(
         dispatcher = CallbackDispatcher(store=store, sender=sender, runtime=runtime, schedule=schedule)
         background = await stack.enter_async_context(Background(runtime))
         background.start(dispatcher)
-        yield Callbacks(backend, store, dispatcher, runtime.metrics, log)
-        await background.close()
-        for task in list(dispatcher._tasks):  # what a test leaves hanging
-            task.cancel()
-        await dispatcher.drain()
+        try:
+            yield Callbacks(backend, store, dispatcher, runtime.metrics, log)
+        finally:  # after a failed test too: what still runs would lose its connection to the garbage collector
+            await background.close()
+            for task in list(dispatcher._tasks):  # what a test leaves hanging
+                task.cancel()
+            await dispatcher.drain()
 
 
 def verified(received: Received, secret: str = SECRET) -> dict[str, Any]:
