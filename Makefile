@@ -4,7 +4,7 @@ PYTHON = .venv/bin/python
 MAKEFLAGS += --no-builtin-rules
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run run-distributed migrate test test-fast test-bare coverage faults scale bench check audit format clean
+.PHONY: help setup run run-distributed migrate test test-fast test-bare coverage faults fault scale bench check audit format clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -25,13 +25,13 @@ migrate: setup ## Bring every configured database to the newest schema
 	@.venv/bin/angarium migrate
 
 # Without cached byte code each process would compile every test and library again.
-test test-fast: export PYTHONDONTWRITEBYTECODE =
+test test-fast faults fault: export PYTHONDONTWRITEBYTECODE =
 test: setup ## Run every test but the long ones, on private servers; installs missing ones on Debian and Ubuntu
 	@sh scripts/install-test-servers.sh
 	@sh scripts/test.sh
 
 test-fast: setup ## Run the quick tests: no server, no browser, in seconds
-	@$(PYTHON) -m pytest tests/unit -m "not distributed and not browser and not slow" -n 2 --dist worksteal \
+	@$(PYTHON) -m pytest tests/unit -m "not distributed and not browser and not slow and not long" -n 2 --dist worksteal \
 		-p no:schemathesis --hypothesis-profile=fast --expected-seconds=30
 
 test-bare: ## As root: `make run` and `make test` on a bare Debian in a folder (SUITE=bookworm or trixie, BY=root or user)
@@ -39,11 +39,20 @@ test-bare: ## As root: `make run` and `make test` on a bare Debian in a folder (
 
 coverage: setup ## Measure what unit and conformance tests run, branches too; fails below the floor in pyproject.toml
 	@sh scripts/install-test-servers.sh
-	@$(PYTHON) -m pytest tests/unit tests/conformance -m "not browser" -n 2 --dist worksteal --cov --cov-report=term
+	@$(PYTHON) -m pytest tests/unit tests/conformance -m "not browser and not long" -n 2 --dist worksteal --cov --cov-report=term
 
-faults: setup ## Provoke the faults alone: kills, freezes, stopped servers; `make test` does too
+# `make fault N=42 VOLUME=300`: one row of tests/faults/matrix.py with another number of notifications.
+VOLUME = 2000
+FAULTS = $(PYTHON) -m pytest tests -m "fault or long" -p no:cacheprovider --fault-volume=$(VOLUME) --timeout=600
+
+faults: setup ## Provoke every fault of the matrix, with 2,000 notifications each; the table goes to .run/faults.md
 	@sh scripts/install-test-servers.sh
-	@$(PYTHON) -m pytest tests/faults --log-cli-level=INFO
+	@$(FAULTS) --fault-table=.run/faults.md
+
+fault: setup ## Provoke one fault of the matrix: make fault N=42
+	@test -n "$(N)" || { echo "usage: make fault N=42 (rows: tests/faults/matrix.py)"; exit 2; }
+	@sh scripts/install-test-servers.sh
+	@$(FAULTS) --fault=$(N) --fault-table=.run/fault-$(N).md
 
 scale: setup ## 10,000 connections at once, one tenant's crowd before another's few, searches over a million; on private servers
 	@sh scripts/install-test-servers.sh

@@ -39,7 +39,7 @@ class Traced(DistributedSystem):
         "templates": ("serve", "templates"),
         "email": ("work", "email"),
     }
-    launcher: ClassVar[tuple[str, ...]] = (sys.executable, "-P", traced.__file__)  # beside it is an angarium.py
+    launcher = (sys.executable, "-P", traced.__file__)  # beside it is an angarium.py
 
     @property
     def trace(self) -> Path:

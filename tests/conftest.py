@@ -11,6 +11,7 @@ from typing import TypeVar
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support.fault_options import FaultReport, add_options, selected
 from tests.support.servers import MariaDB, MissingServer, PgBouncer, PostgreSQL, RabbitMQ, Redis, Server
 from tests.support.system import System
 
@@ -28,12 +29,22 @@ settings.load_profile("patient")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--expected-seconds=N`: report at the end that the run took longer. It does not fail: the machine may be busy."""
     parser.addoption("--expected-seconds", type=float, help="report a run that takes longer than this")
+    add_options(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """End the run on SIGTERM as on Ctrl-C, so that servers and folders are cleaned up when a run is cancelled."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     config.stash[STARTED] = time.monotonic()
+    if table := config.getoption("--fault-table"):
+        config.pluginmanager.register(FaultReport(table))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With `--fault=N`, leave out the tests of other rows."""
+    if rows := config.getoption("--fault"):
+        items[:], others = selected(items, rows)
+        config.hook.pytest_deselected(items=others)
 
 
 def pytest_collection_finish() -> None:
@@ -61,6 +72,13 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
             report.sections += [(f"end of the log of {name}", system.tail(name)) for name in system.commands]
             break
     return report
+
+
+@pytest.fixture(scope="session")
+def volume(pytestconfig: pytest.Config) -> int:
+    """How many notifications a fault test sends: few by default, 2,000 in `make faults`."""
+    count: int = pytestconfig.getoption("--fault-volume")
+    return count
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,12 @@
 """Work for the system while something fails, and the account of it afterwards."""
 
 import asyncio
-import logging
 from dataclasses import dataclass, field
 from functools import partial
 
 import httpx2
 
+from tests.support.fault_table import note_account
 from tests.support.ledger import Account, Ledger
 from tests.support.system import System
 from tests.support.system_verbs import Json, new_email, new_name
@@ -48,12 +48,30 @@ class Load:
     async def send_singly(self, count: int) -> None:
         """Try `count` once each, one after the other; what is refused is kept in `refusals`."""
         for _ in range(count):
-            self._note(await self.system.submit(**self.body()))
+            await self.try_once(self.body())
+
+    async def try_once(self, body: Json) -> None:
+        """One request, whatever it is answered."""
+        self._note(await self.system.submit(**body))
+
+    async def insist_on(self, body: Json, pause: float = 0.01) -> None:
+        """One request, sent again with the same `request_id` until it is accepted."""
+        await until(partial(self._accepted, body), 60, interval=pause, message="accepted in the end")
+
+    async def send_for(self, seconds: float, senders: int = 8) -> None:
+        """Have as many accepted as `senders` get accepted in so many seconds; what is refused is sent again."""
+        stop = asyncio.Event()
+        tasks = [asyncio.create_task(self.insist(stop)) for _ in range(senders)]
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            stop.set()
+            await asyncio.gather(*tasks)
 
     async def insist(self, stop: asyncio.Event, pause: float = 0.01) -> None:
         """Send until `stop`; what gets no 202 is sent again with the same `request_id` until it does."""
         while not stop.is_set():
-            await until(partial(self._accepted, self.body()), 60, interval=pause, message="accepted in the end")
+            await self.insist_on(self.body(), pause)
             await asyncio.sleep(pause)
 
     async def all_sent(self, within: float) -> None:
@@ -64,11 +82,12 @@ class Load:
         """Return once the provider received `count` of ours."""
         await until(partial(self._have_arrived, count), within, interval=0.01, message=f"{count} are received")
 
-    async def account(self) -> Account:
-        """What became of all of it."""
+    async def judge(self, *, window: int = 0) -> Account:
+        """Assert that nothing was lost, and that at most `window` mails came twice: those in flight at a kill."""
         statuses = await self.system.listed(template_code=self.code)
         account = self.ledger.account(statuses, self.system.sink.notifications())
-        logging.getLogger(__name__).info("%s", account)  # the figures: pytest --log-cli-level=INFO
+        note_account(account, window=window)
+        assert clean(account, duplicated=window), account
         return account
 
     async def _accepted(self, body: Json) -> bool:

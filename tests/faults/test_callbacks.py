@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import pytest
+
 from angarium.services.gateway.callbacks.dispatcher import AT_ONCE, AT_ONCE_TO_A_HOST
 from tests.support.callbacks import SHORT, Callbacks, delivering, verified
 from tests.support.endpoint import Endpoint, endpoint
@@ -21,6 +23,7 @@ SLACK = 3.0
 endpoint that hangs would hold the others for 10."""
 
 
+@pytest.mark.fault(38)
 async def test_bad_endpoints_are_not_felt_by_the_others(tmp_path: Path) -> None:
     """The 95th percentile of the time from a status to its callback, with the bad ones and without."""
     alone = await _measured(tmp_path / "alone", bad=False)
@@ -80,6 +83,8 @@ async def test_an_endpoint_that_ails_gets_all_of_them_once_it_is_well(tmp_path: 
     assert told == {str(identifier) for identifier in ids}
 
 
+@pytest.mark.long
+@pytest.mark.fault(54)
 async def test_hundreds_of_endpoints_that_hang_leave_room_for_another_tenants(tmp_path: Path) -> None:
     """Together they would have all attempts of a gateway."""
     never = asyncio.Event()

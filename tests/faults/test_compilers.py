@@ -47,6 +47,7 @@ async def test_a_killed_compiler_costs_no_save(system: EmbeddedSystem) -> None:
     assert not runs(child)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("busy", [False, True])
 @pytest.mark.parametrize("how", ["kill", "stop"])
 async def test_no_compiler_outlives_the_service(system: EmbeddedSystem, how: str, busy: bool) -> None:

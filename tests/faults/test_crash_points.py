@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import httpx2
+import pytest
 
 from angarium.contracts.crash_points import CrashPoint
 from angarium.platform.crash import STATUS
@@ -17,6 +18,8 @@ COPIES = dict.fromkeys(CrashPoint, 1) | {CrashPoint.AFTER_SEND: 2}
 """Only a mail whose result could not be recorded is sent again."""
 
 
+@pytest.mark.long
+@pytest.mark.fault(1, 2, 3, 4, 5)
 async def test_a_crash_at_each_point_loses_nothing(sink: SmtpSink, tmp_path: Path) -> None:
     found = await asyncio.gather(*(_crash(point, sink, tmp_path / point) for point in CrashPoint))
     assert dict(zip(CrashPoint, found, strict=True)) == COPIES

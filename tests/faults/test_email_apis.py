@@ -12,7 +12,7 @@ from tests.support.provider_api import Reply, ScriptedApi, scripted_api
 from tests.support.smtp_sink import SmtpSink
 from tests.support.system import EmbeddedSystem, running
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 KINDS = ("sendgrid", "mailgun", "ses")
 
 
@@ -37,6 +37,7 @@ async def started(tmp_path: Path) -> AsyncIterator[Started]:
         yield Started(system, apis)
 
 
+@pytest.mark.fault(31, 32)
 async def test_each_answer_leads_to_one_mail(started: Started) -> None:
     system, apis = started.system, started.apis
     user, template = await system.create_user(), await system.create_template()

@@ -96,6 +96,7 @@ class Subscriber:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.fault(36)
 async def test_an_opt_out_between_acceptance_and_send_counts(system: DistributedSystem, fault: str) -> None:
     subscriber = await Subscriber.known(system)
     system.freeze("email")
@@ -109,6 +110,7 @@ async def test_an_opt_out_between_acceptance_and_send_counts(system: Distributed
 
 
 @pytest.mark.parametrize("refusal", REFUSALS)
+@pytest.mark.long
 async def test_an_opt_out_that_the_cache_refused_counts_though_the_users_service_dies(
     system: DistributedSystem, refusal: str
 ) -> None:
@@ -120,6 +122,7 @@ async def test_an_opt_out_that_the_cache_refused_counts_though_the_users_service
     await subscriber.gets_nothing(accepted["notification_id"])
 
 
+@pytest.mark.long
 async def test_an_opt_out_that_never_reached_the_cache_counts_though_the_users_service_dies(
     system: DistributedSystem,
 ) -> None:
@@ -146,6 +149,7 @@ async def test_an_opt_out_that_the_cache_took_and_lost_counts_though_the_users_s
     await subscriber.gets_nothing(accepted["notification_id"])
 
 
+@pytest.mark.long
 async def test_an_opt_out_at_one_of_two_users_services_counts_though_both_die(system: DistributedSystem) -> None:
     subscriber = await Subscriber.known(system)
     other = system.copy("users")
@@ -158,6 +162,7 @@ async def test_an_opt_out_at_one_of_two_users_services_counts_though_both_die(sy
     await subscriber.gets_nothing(accepted["notification_id"])
 
 
+@pytest.mark.long
 async def test_an_opt_out_that_neither_gateway_nor_cache_took_is_not_answered_as_done(
     system: DistributedSystem,
 ) -> None:
@@ -175,6 +180,7 @@ async def test_an_opt_out_that_neither_gateway_nor_cache_took_is_not_answered_as
     await subscriber.gets_nothing(accepted["notification_id"])
 
 
+@pytest.mark.long
 async def test_an_opt_out_while_the_gateway_is_away_is_told_to_it_later(system: DistributedSystem) -> None:
     subscriber = await Subscriber.known(system)
     before = await subscriber.copy()

@@ -15,7 +15,7 @@ from tests.support.system import DistributedSystem, running
 from tests.support.system_verbs import new_email, new_name
 from tests.support.wait import until
 
-pytestmark = pytest.mark.distributed
+pytestmark = [pytest.mark.distributed, pytest.mark.long]
 
 BACK_WITHIN = 30.0
 KUBERNETES = {
@@ -98,6 +98,7 @@ async def connected(place: Place) -> AsyncIterator[Place]:
         yield place
 
 
+@pytest.mark.fault(62)
 async def test_everything_accepted_is_sent_once_behind_them(connected: Place) -> None:
     system = connected.system
     code = (await system.create_template())["code"]
@@ -181,6 +182,7 @@ async def test_after_a_fail_over_of_redis_changes_reach_every_process_again(conn
     await until(cached, BACK_WITHIN)
 
 
+@pytest.mark.fault(62)
 async def test_a_pooler_that_restarts_is_a_503_and_then_nothing(connected: Place) -> None:
     system = connected.system
     body = {"template_code": (await system.create_template())["code"], "variables": {"name": "Ada"}}

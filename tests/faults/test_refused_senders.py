@@ -11,7 +11,7 @@ from tests.support.smtp_script import Step
 from tests.support.smtp_sink import SmtpSink
 from tests.support.system import EmbeddedSystem, running
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 
 @pytest.mark.parametrize(

@@ -1,40 +1,44 @@
 """Broker, database and cache that stop, are killed, freeze and forget."""
 
 import asyncio
-import time
 from http import HTTPStatus
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
-from tests.faults.load import Load, clean
+from tests.faults.load import Load
+from tests.support.fault_table import note
 from tests.support.system import DistributedSystem
 from tests.support.system_verbs import new_email
 from tests.support.wait import until
 
 pytestmark = pytest.mark.distributed
 
+REFUSED_WITHIN = 2.5
+"""The two seconds for which acceptances wait for the database, up to the histogram's next bound."""
 DRAINED_WITHIN = 30.0  # seconds after the broker is back
 
 
-@pytest.mark.parametrize("how", ["stop", "kill"])
+@pytest.mark.parametrize("how", [pytest.param("stop", marks=pytest.mark.long), "kill"])
+@pytest.mark.fault(8)
 async def test_while_the_broker_is_away_everything_is_accepted_and_nothing_lost(
-    system: DistributedSystem, how: str
+    system: DistributedSystem, how: str, volume: int
 ) -> None:
     load = await Load.prepare(system)
     system.sink.slow_down(0.02)
-    await load.send_bulk(200)
+    await load.send_bulk(volume)
     await (system.rabbitmq.stop() if how == "stop" else system.rabbitmq.kill())
     await load.send_singly(50)
-    await load.send_bulk(200)
+    await load.send_bulk(volume)
     assert load.refusals == []
     await system.rabbitmq.start()
-    await load.all_sent(within=DRAINED_WITHIN)
-    account = await load.account()
-    assert account.accepted == 450
-    assert clean(account), account
+    await load.all_sent(within=DRAINED_WITHIN + volume / 50)
+    account = await load.judge()
+    assert account.accepted == 2 * volume + 50
 
 
+@pytest.mark.fault(18)
 async def test_a_killed_database_never_makes_a_false_202(system: DistributedSystem) -> None:
     load = await Load.prepare(system)
     system.sink.slow_down(0.01)
@@ -53,11 +57,11 @@ async def test_a_killed_database_never_makes_a_false_202(system: DistributedSyst
     stop.set()
     await asyncio.gather(*senders)
     await load.all_sent(within=60)
-    account = await load.account()
-    assert clean(account), account
+    await load.judge()
 
 
 @pytest.mark.parametrize("fault", ["flush", "kill", "freeze"])
+@pytest.mark.fault(22)
 async def test_without_the_cache_nothing_changes(system: DistributedSystem, fault: str) -> None:
     load = await Load.prepare(system)
     user = await system.create_user()
@@ -74,11 +78,12 @@ async def test_without_the_cache_nothing_changes(system: DistributedSystem, faul
         )
         load.ledger.accept([found["notification_id"]])
     await load.all_sent(within=30)
-    assert clean(await load.account()), await load.account()
+    await load.judge()
     body = {**load.body(), "request_id": user["user_id"]}
     assert (await system.submit(**body)).status_code == 409
 
 
+@pytest.mark.fault(53)
 async def test_while_postgresql_hangs_every_request_is_refused_in_time(
     system: DistributedSystem,
 ) -> None:
@@ -86,25 +91,44 @@ async def test_while_postgresql_hangs_every_request_is_refused_in_time(
     notification = {"template_code": template, "recipient": {"email": new_email()}, "variables": {"name": "Ada"}}
     assert (await system.submit(**notification)).status_code == 202  # key, template and connections are there
 
-    async def timed() -> tuple[int, float, bool]:
-        started = time.monotonic()
+    async def asked() -> tuple[int, bool]:
         answer = await system.submit(**notification)
-        return answer.status_code, time.monotonic() - started, "retry-after" in answer.headers
+        return answer.status_code, "retry-after" in answer.headers
 
+    before = await _slower_requests(system)
     await system.postgresql.freeze()
     try:
-        asked = []
+        tasks = []
         for _ in range(20):  # 200 requests a second for 4 s
-            asked += [asyncio.create_task(timed()) for _ in range(40)]
+            tasks += [asyncio.create_task(asked()) for _ in range(40)]
             await asyncio.sleep(0.2)
-        answers = await asyncio.gather(*asked)
+        answers = await asyncio.gather(*tasks)
         ready = await system.client.get("/ready")
     finally:
         await system.postgresql.thaw()
-    assert {(status, told) for status, _, told in answers} == {(503, True)}
-    assert max(seconds for _, seconds, _ in answers) < 4
+    assert set(answers) == {(503, True)}
+    slow = await _slower_requests(system) - before
+    assert slow == 0, f"{slow} requests took longer than {REFUSED_WITHIN} s"
+    note(f"{len(answers)} requests, each refused within {REFUSED_WITHIN} s")
     assert (ready.status_code, ready.json()["dependencies"]["database"]) == (503, "down")
     await until(lambda: _accepts(system, notification), 30)
+
+
+async def _slower_requests(system: DistributedSystem) -> float:
+    """How many notifications the gateway has answered later than it promises.
+
+    Its own histogram: the client's pool has 100 connections, so beyond those a request also waits here.
+    """
+    text = (await system.client.get("/metrics")).text
+    samples = [
+        sample
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name.startswith("angarium_http_request_duration_seconds_")
+        and (sample.labels["method"], sample.labels["route"]) == ("POST", "/api/v1/notifications")
+    ]
+    inside = sum(sample.value for sample in samples if sample.labels.get("le") == str(REFUSED_WITHIN))
+    return sum(sample.value for sample in samples if sample.name.endswith("_count")) - inside
 
 
 async def _accepts(system: DistributedSystem, notification: dict[str, Any]) -> bool:

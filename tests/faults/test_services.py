@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from redis.asyncio import Redis
 
-from tests.faults.load import Load, clean
+from tests.faults.load import Load
 from tests.support.system import DistributedSystem
 from tests.support.system_verbs import new_email
 from tests.support.wait import until
@@ -13,18 +13,23 @@ from tests.support.wait import until
 pytestmark = pytest.mark.distributed
 
 
-async def test_what_a_killed_gateway_had_not_published_is_published_after_its_start(system: DistributedSystem) -> None:
+@pytest.mark.fault(1)
+async def test_what_a_killed_gateway_had_not_published_is_published_after_its_start(
+    system: DistributedSystem, volume: int
+) -> None:
     load = await Load.prepare(system)
     await system.rabbitmq.freeze()
-    await load.send_bulk(500)
+    await load.send_bulk(volume)
     await system.kill("gateway")
     await system.rabbitmq.thaw()
     assert len(system.sink.notifications().keys() & load.ledger.accepted) == 0
     await system.start("gateway")
     await load.all_sent(within=40)
-    assert clean(await load.account()), await load.account()
+    await load.judge()
 
 
+@pytest.mark.long
+@pytest.mark.fault(1)
 async def test_a_gateway_killed_in_a_burst_keeps_what_it_accepted(system: DistributedSystem) -> None:
     load = await Load.prepare(system)
     stop = asyncio.Event()
@@ -37,9 +42,10 @@ async def test_a_gateway_killed_in_a_burst_keeps_what_it_accepted(system: Distri
     stop.set()
     await asyncio.gather(*senders)
     await load.all_sent(within=40)
-    assert clean(await load.account()), await load.account()
+    await load.judge()
 
 
+@pytest.mark.fault(7)
 async def test_a_gateway_that_is_told_to_stop_loses_nothing(system: DistributedSystem) -> None:
     load = await Load.prepare(system)
     stop = asyncio.Event()
@@ -50,7 +56,7 @@ async def test_a_gateway_that_is_told_to_stop_loses_nothing(system: DistributedS
     stop.set()
     await asyncio.gather(*senders)
     await load.all_sent(within=40)
-    assert clean(await load.account()), await load.account()
+    await load.judge()
 
 
 async def test_without_the_users_service_the_known_are_served_and_the_unknown_told_to_wait(
@@ -84,6 +90,8 @@ async def _is_accepted(system: DistributedSystem, user_id: str, code: str) -> bo
     return answer.status_code == 202
 
 
+@pytest.mark.long
+@pytest.mark.fault(47)
 async def test_a_send_whose_preferences_nobody_knows_waits_and_burns_no_attempt(system: DistributedSystem) -> None:
     address = new_email()
     user, template = await system.create_user(email=address), await system.create_template()
@@ -107,6 +115,7 @@ async def test_a_send_whose_preferences_nobody_knows_waits_and_burns_no_attempt(
     assert len(system.sink.to(address)) == 1
 
 
+@pytest.mark.long
 async def test_without_the_templates_service_the_known_are_served_and_the_unknown_told_to_wait(
     system: DistributedSystem,
 ) -> None:

@@ -33,6 +33,8 @@ def _bodies(code: str, url: str, count: int) -> list[Json]:
     ]
 
 
+@pytest.mark.long
+@pytest.mark.fault(4)
 async def test_each_arrives_though_the_worker_is_killed_while_it_sends(system: DistributedSystem) -> None:
     async def slow() -> None:
         await asyncio.sleep(0.1)

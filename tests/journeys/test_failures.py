@@ -27,6 +27,7 @@ def _gaps(times: list[float]) -> list[float]:
     return [later - earlier for earlier, later in itertools.pairwise(times)]
 
 
+@pytest.mark.fault(24)
 async def test_a_greylisted_mail_is_tried_again_on_schedule(system: System) -> None:
     address = new_email()
     system.sink.script(address, GREYLISTED, GREYLISTED)
@@ -46,6 +47,7 @@ async def test_a_greylisted_mail_is_tried_again_on_schedule(system: System) -> N
     assert "next_at" not in attempts[2]
 
 
+@pytest.mark.fault(25)
 async def test_a_refusal_for_good_is_not_tried_again(system: System) -> None:
     address = new_email()
     system.sink.script(address, UNKNOWN_USER)

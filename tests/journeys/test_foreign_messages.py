@@ -130,6 +130,7 @@ MALFORMED = [
 ]
 
 
+@pytest.mark.fault(15, 45)
 async def test_malformed_ones_are_dead_lettered_and_their_neighbours_dont_notice(system: DistributedSystem) -> None:
     addresses = [new_email() for _ in range(len(MALFORMED))]
     bodies = [await _body(system, address) for address in addresses]
@@ -154,6 +155,7 @@ async def test_malformed_ones_are_dead_lettered_and_their_neighbours_dont_notice
     await until(buried, 15)
 
 
+@pytest.mark.fault(44)
 async def test_properties_and_headers_may_hold_any_bytes(system: DistributedSystem) -> None:
     addresses = [new_email() for _ in range(2 * len(PROPERTIES))]
     bodies = [await _body(system, address) for address in addresses]
@@ -190,6 +192,7 @@ async def test_a_foreign_message_with_odd_properties_delivers_what_was_accepted(
         assert len(system.sink.to(address)) == 1
 
 
+@pytest.mark.fault(61)
 async def test_a_message_by_the_default_exchange_is_retried_like_any_other(system: DistributedSystem) -> None:
     address = new_email()
     body = await _body(system, address)
@@ -210,6 +213,7 @@ async def test_a_message_by_the_default_exchange_is_retried_like_any_other(syste
     assert found["attempts"] == 2
 
 
+@pytest.mark.fault(61)
 async def test_a_message_in_another_channels_queue_finds_its_own(system: DistributedSystem) -> None:
     address = new_email()
     body = await _body(system, address)

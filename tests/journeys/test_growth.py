@@ -17,6 +17,7 @@ from tests.support.wait import until
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.fault(50)
 async def test_what_ended_is_redacted_and_what_waits_is_not(sink: SmtpSink, tmp_path: Path) -> None:
     system = EmbeddedSystem(tmp_path, sink=sink, settings={"REDACT_AFTER": "1s"})
     with running(system):

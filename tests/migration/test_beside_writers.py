@@ -77,6 +77,7 @@ async def _insert(store: NotificationStore, waits: list[float]) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("revision", ["0003", "0004"])
+@pytest.mark.fault(51)
 async def test_no_insert_waits_long_while_a_large_database_is_migrated(
     revision: str, engine: AsyncEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,6 +113,7 @@ async def _read_for(engine: AsyncEngine, seconds: float) -> None:
         await connection.execute(text(f"SELECT pg_sleep({seconds})"))
 
 
+@pytest.mark.fault(51)
 async def test_a_lock_that_others_hold_is_given_up_and_tried_again(
     engine: AsyncEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

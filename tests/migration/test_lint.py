@@ -16,6 +16,7 @@ _HEAD = "def upgrade(op):\n"
 
 
 @pytest.mark.parametrize("migrations", SCHEMAS)
+@pytest.mark.fault(51)
 def test_no_migration_stops_the_writers_of_a_table_that_was_there(migrations: str) -> None:
     found = {
         (migrations, file.name): said

@@ -53,6 +53,7 @@ BODIES = {
 }
 
 
+@pytest.mark.fault(37)
 async def test_a_hostile_body_is_refused_at_once_and_memory_stays_flat(system: EmbeddedSystem) -> None:
     before = memory(system)
     async with system.connected():
@@ -68,6 +69,7 @@ async def test_a_hostile_body_is_refused_at_once_and_memory_stays_flat(system: E
     assert memory(system) - before < MEGABYTES
 
 
+@pytest.mark.fault(37)
 async def test_fifty_megabytes_are_refused_however_they_are_announced(system: EmbeddedSystem) -> None:
     before = memory(system)
     for framing, piece in (

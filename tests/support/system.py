@@ -39,7 +39,7 @@ class System(Verbs):
     worker: ClassVar[str]
     """The process that sends mail."""
     scheme: ClassVar[str] = "http"
-    launcher: ClassVar[Sequence[str]] = (str(ANGARIUM),)
+    launcher: Sequence[str] = (str(ANGARIUM),)
     """What starts a process; its arguments follow."""
 
     def __init__(self, folder: Path, *, sink: SmtpSink, settings: Mapping[str, str] | None = None) -> None:
@@ -64,7 +64,8 @@ class System(Verbs):
         }
         self.crash_at: str | None = None
         """Where processes that are started from now on end by themselves."""
-        self._own_settings: dict[str, Mapping[str, str]] = {}
+        self.own_settings: dict[str, Mapping[str, str]] = {}
+        """What some processes are started with from now on, beside the others' settings."""
         self._processes: dict[str, Process] = {}
         folder.mkdir(parents=True, exist_ok=True)
         super().__init__(self.address(next(iter(self.commands))), key)
@@ -89,8 +90,7 @@ class System(Verbs):
     def start_now(self) -> None:
         """Start whatever does not run; return once all of it is ready."""
         for name in self.commands:
-            if not self._running(name):
-                self._launch(name)
+            self.launch(name)
         self._wait_until_ready(list(self.commands))
 
     def stop_now(self) -> None:
@@ -107,8 +107,7 @@ class System(Verbs):
     async def start(self, *names: str) -> None:
         """Start these processes (or all), whatever happened to them; return once they are ready."""
         for name in names or tuple(self.commands):
-            if not self._running(name):
-                self._launch(name)
+            self.launch(name)
         await asyncio.to_thread(self._wait_until_ready, list(names or self.commands))
 
     async def stop(self, *names: str) -> None:
@@ -134,7 +133,7 @@ class System(Verbs):
         """One more process like `name`, with `settings` of its own, not yet started: its own name."""
         another = f"{name}-{len(self.commands)}"
         self.commands[another] = self.commands[name]
-        self._own_settings[another] = dict(settings or {})
+        self.own_settings[another] = dict(settings or {})
         self.ports[another] = free_port()
         return another
 
@@ -173,8 +172,11 @@ class System(Verbs):
     def _running(self, name: str) -> bool:
         return name in self._processes and self._processes[name].running
 
-    def _launch(self, name: str) -> None:
-        variables = {**self._settings, **self._own_settings.get(name, {}), "PORT": str(self.ports[name])}
+    def launch(self, name: str) -> None:
+        """Start a process if it does not run, without waiting for it."""
+        if self._running(name):
+            return
+        variables = {**self._settings, **self.own_settings.get(name, {}), "PORT": str(self.ports[name])}
         if self.crash_at is not None:
             variables["CRASH_AT"] = self.crash_at
         environment = {f"ANGARIUM_{variable}": value for variable, value in variables.items()}
@@ -266,6 +268,7 @@ class DistributedSystem(System):
         """Thaw and start whatever does not run of processes and servers; end copies."""
         for name in set(self.commands) - set(self.parts):
             self.forget(name)
+        self.own_settings.clear()
         for process in self._processes.values():
             process.thaw()
         for server in (self.postgresql, self.rabbitmq, self.redis):

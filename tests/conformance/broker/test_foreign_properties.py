@@ -27,6 +27,7 @@ async def broker(rabbitmq_url: str, topology: Topology, logger: Logger) -> Async
     await broker.close()
 
 
+@pytest.mark.fault(44)
 async def test_every_odd_message_is_delivered_among_its_neighbours(
     broker: Broker, rabbitmq_url: str, log: StringIO
 ) -> None:
@@ -62,6 +63,7 @@ async def test_a_routing_key_that_is_not_utf_8_is_delivered(broker: Broker, rabb
     assert (delivery.message_id, delivery.headers) == (None, {})
 
 
+@pytest.mark.fault(64)
 async def test_a_broker_without_a_limit_of_frames_takes_messages(
     rabbitmq: RabbitMQ, rabbitmq_url: str, topology: Topology, logger: Logger
 ) -> None:

@@ -51,6 +51,7 @@ async def _published(broker: Broker) -> bool:
     return all(await broker.publish([outgoing()]))
 
 
+@pytest.mark.fault(11)
 async def test_a_deleted_queue_refuses_and_is_declared_again(
     broker: Broker, channel: aiormq.abc.AbstractChannel
 ) -> None:
@@ -60,6 +61,7 @@ async def test_a_deleted_queue_refuses_and_is_declared_again(
     await until_ready(broker, "email", 1)
 
 
+@pytest.mark.fault(12)
 async def test_a_missing_binding_refuses_and_is_declared_again(
     broker: Broker, channel: aiormq.abc.AbstractChannel
 ) -> None:
@@ -68,6 +70,7 @@ async def test_a_missing_binding_refuses_and_is_declared_again(
     await until(lambda: _published(broker))
 
 
+@pytest.mark.fault(12)
 async def test_a_missing_exchange_refuses_and_is_declared_again(
     broker: Broker, channel: aiormq.abc.AbstractChannel
 ) -> None:
@@ -88,6 +91,7 @@ async def test_a_missing_delay_queue_refuses_and_is_declared_again(
     await until(taken)
 
 
+@pytest.mark.fault(11)
 async def test_a_consumer_of_a_deleted_queue_gets_what_comes_to_the_new_one(
     broker: Broker, channel: aiormq.abc.AbstractChannel
 ) -> None:
@@ -99,6 +103,7 @@ async def test_a_consumer_of_a_deleted_queue_gets_what_comes_to_the_new_one(
         assert len(await collect(consumer, 1)) == 1
 
 
+@pytest.mark.fault(64)
 async def test_a_consumer_that_the_broker_forgot_subscribes_anew(
     rabbitmq_url: str, topology: Topology, logger: Logger, channel: aiormq.abc.AbstractChannel
 ) -> None:
@@ -130,6 +135,7 @@ async def test_sizes_of_a_deleted_queue_are_zero_until_it_is_declared_again(
 
 
 @pytest.mark.usefixtures("impatient")
+@pytest.mark.fault(13)
 async def test_a_delayed_message_outlives_a_missing_queue(broker: Broker, channel: aiormq.abc.AbstractChannel) -> None:
     assert await broker.publish([outgoing(body=b"99", delay=SHORT)]) == [True]
     await channel.queue_unbind("email", "work", "email")

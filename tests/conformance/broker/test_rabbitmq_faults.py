@@ -63,6 +63,7 @@ async def _collect_each(consumer: Consumer, count: int) -> set[int]:
     return seen
 
 
+@pytest.mark.fault(8)
 async def test_a_consumer_goes_on_after_a_kill_and_nothing_is_lost(broker: Broker, rabbitmq: RabbitMQ) -> None:
     assert all(await broker.publish(numbered(400)))
     async with broker.consume("email", prefetch=50) as consumer:
@@ -97,6 +98,7 @@ async def test_publishing_through_a_kill_loses_nothing(broker: Broker, rabbitmq:
         assert await _collect_each(consumer, 3000) == set(range(3000))
 
 
+@pytest.mark.fault(17)
 async def test_connections_cut_in_the_middle_of_a_burst_lose_nothing(broker: Broker, proxy: Proxy) -> None:
     messages = numbered(3000)
     async with broker.consume("email", prefetch=100) as consumer:
@@ -107,6 +109,7 @@ async def test_connections_cut_in_the_middle_of_a_burst_lose_nothing(broker: Bro
         assert await collecting == set(range(3000))
 
 
+@pytest.mark.fault(60)
 async def test_confirms_that_come_late_count_and_meanwhile_other_messages_pass(
     broker: Broker, rabbitmq: RabbitMQ
 ) -> None:
@@ -127,6 +130,7 @@ async def test_confirms_that_come_late_count_and_meanwhile_other_messages_pass(
     assert stats.messages == 6
 
 
+@pytest.mark.fault(9)
 async def test_out_of_memory_a_publish_ends_in_time_and_deliveries_go_on(broker: Broker, rabbitmq: RabbitMQ) -> None:
     assert all(await broker.publish(numbered(10)))
     await rabbitmq.ctl("set_vm_memory_high_watermark", "0.000001")
@@ -222,6 +226,7 @@ async def test_a_frozen_server_can_be_left(broker: Broker, rabbitmq: RabbitMQ) -
     assert time.monotonic() - start < 20
 
 
+@pytest.mark.fault(39)
 async def test_a_silent_partition_is_noticed_and_survived(
     proxy: Proxy, rabbitmq_url: str, topology: Topology, logger: Logger
 ) -> None:

@@ -70,6 +70,7 @@ async def test_what_no_other_attempt_would_change_is_permanent(status: int) -> N
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 599])
+@pytest.mark.fault(30)
 async def test_what_may_pass_is_tried_again_under_the_same_id(status: int) -> None:
     async with endpoint(answers=[status], headers={"retry-after": "7"}) as hook, http() as provider:
         message = outbound(Channel.WEBHOOK, to=hook.url())
@@ -80,6 +81,7 @@ async def test_what_may_pass_is_tried_again_under_the_same_id(status: int) -> No
 
 
 @pytest.mark.parametrize("value", ["soon", "-1", "", "1e3", "9" * 400, "Fri, 99 Nov"])
+@pytest.mark.fault(30)
 async def test_a_retry_after_that_says_nothing_is_bounded(value: str) -> None:
     async with endpoint(status=503, headers={"retry-after": value}) as hook, http() as provider:
         outcome = await provider.send(outbound(Channel.WEBHOOK, to=hook.url()))
@@ -98,6 +100,7 @@ async def test_an_answer_without_end_counts_by_its_status() -> None:
         assert isinstance(await provider.send(outbound(Channel.WEBHOOK, to=hook.url())), Sent)
 
 
+@pytest.mark.fault(32)
 async def test_a_connection_that_is_cut_is_tried_again() -> None:
     async def cut() -> None:
         raise ConnectionError

@@ -86,6 +86,7 @@ async def test_there_are_never_more_sessions_than_the_pool(connect: Connect) -> 
 
 # 23
 @pytest.mark.parametrize("pipelining", [True, False])
+@pytest.mark.fault(23)
 async def test_a_tarpit_is_bounded_and_in_doubt_after_the_dot(connect: Connect, pipelining: bool) -> None:
     async with SmtpServer(pipelining=pipelining) as server:
         provider = connect(server, "tls=off&timeout=300ms&final_timeout=300ms")
@@ -183,6 +184,7 @@ async def test_a_wait_for_a_permit_that_is_cut_takes_no_session(connect: Connect
 # 24
 @pytest.mark.parametrize("pipelining", [True, False])
 @pytest.mark.parametrize("reply", ["450 4.2.0 greylisted", "451 4.7.1 greylisted, come back"])
+@pytest.mark.fault(24)
 async def test_greylisting_is_later_then_success(connect: Connect, pipelining: bool, reply: str) -> None:
     async with SmtpServer(pipelining=pipelining) as server:
         provider = connect(server)
@@ -204,6 +206,7 @@ async def test_421_to_a_mail_on_a_new_session_is_retried(connect: Connect, pipel
 
 # 25
 @pytest.mark.parametrize("pipelining", [True, False])
+@pytest.mark.fault(25)
 async def test_550_5_1_1_is_permanent_and_suppressed(connect: Connect, pipelining: bool) -> None:
     async with SmtpServer(pipelining=pipelining) as server:
         provider = connect(server)
@@ -246,6 +249,7 @@ async def test_a_server_that_takes_data_all_the_same_gets_no_mail(connect: Conne
 @pytest.mark.parametrize("pipelining", [True, False])
 @pytest.mark.parametrize("cut", ["rcpt", "data", "content"])
 @pytest.mark.parametrize("text", ["short", LARGE * 20_000])
+@pytest.mark.fault(26)
 async def test_a_cut_before_the_final_dot_is_safe_to_retry(
     connect: Connect, pipelining: bool, cut: str, text: str
 ) -> None:
@@ -260,6 +264,7 @@ async def test_a_cut_before_the_final_dot_is_safe_to_retry(
 
 # 27
 @pytest.mark.parametrize("pipelining", [True, False])
+@pytest.mark.fault(27)
 async def test_a_cut_after_the_final_dot_is_in_doubt(connect: Connect, pipelining: bool) -> None:
     async with SmtpServer(pipelining=pipelining) as server:
         provider = connect(server)
@@ -269,6 +274,7 @@ async def test_a_cut_after_the_final_dot_is_in_doubt(connect: Connect, pipelinin
 
 
 # 28
+@pytest.mark.fault(28)
 async def test_starttls_that_was_stripped_sends_nothing(connect: Connect) -> None:
     async with SmtpServer(login=("user", "hunter2")) as server:
         provider = connect(server, "tls=starttls", "user:hunter2@")
@@ -279,6 +285,7 @@ async def test_starttls_that_was_stripped_sends_nothing(connect: Connect) -> Non
 
 
 @pytest.mark.parametrize("tls", ["starttls", "implicit"])
+@pytest.mark.fault(28)
 async def test_a_certificate_that_is_not_valid_sends_nothing(
     connect: Connect, certificates: Certificates, tls: str
 ) -> None:
@@ -337,6 +344,7 @@ async def test_a_server_that_knows_no_login(connect: Connect) -> None:
 
 
 # 29
+@pytest.mark.fault(29)
 async def test_a_host_without_a_name_is_retried(connect: Connect) -> None:
     async with SmtpServer() as server:
         outcome = await connect(server, host="no-such-host.invalid").send(outbound())

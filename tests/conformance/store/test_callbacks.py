@@ -313,6 +313,7 @@ async def test_several_crowded_origins_hide_no_others(kept: Kept) -> None:
 
 @pytest.mark.slow
 @pytest.mark.distributed
+@pytest.mark.fault(54)
 async def test_a_large_backlog_of_a_crowded_origin_is_not_read(migrated_postgresql: str) -> None:
     connection = await asyncpg.connect(migrated_postgresql)
     try:

@@ -67,6 +67,7 @@ async def _pages(connection: asyncpg.Connection, statement: str, arguments: str)
     return sum(int(number) for number in re.findall(r"(?:hit|read)=(\d+)", top))
 
 
+@pytest.mark.fault(49)
 async def test_what_a_pass_reads_is_bounded(migrated_postgresql: str) -> None:
     async with _without_vacuum(migrated_postgresql) as connection:
         for statement, arguments in (

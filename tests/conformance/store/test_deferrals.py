@@ -3,6 +3,8 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from angarium.contracts.statuses import Status
 from angarium.notifications.model import Claimed, Event, Reason
 from tests.conformance.store.backends import SECOND, TENANT, Backend, letter_of, result
@@ -25,6 +27,7 @@ async def _events(backend: Backend, claim: Claimed) -> list[dict[str, Any]]:
     return [dict(event) for event in events]
 
 
+@pytest.mark.fault(47)
 async def test_deferrals_are_told_once_with_their_number(backend: Backend) -> None:
     claim = await backend.claimed()
     first = (await _events(backend, claim))[-1]["at"]
@@ -41,6 +44,7 @@ async def test_deferrals_are_told_once_with_their_number(backend: Backend) -> No
     assert "times" not in last
 
 
+@pytest.mark.fault(47)
 async def test_a_provider_that_refuses_us_is_told_once_with_its_last_answer(backend: Backend) -> None:
     claim = await backend.claimed()
     for number in range(ROUNDS):

@@ -175,6 +175,7 @@ FROM generate_series(1, 50000) n
 @pytest.mark.parametrize(
     "backend", ["sqlite", pytest.param("postgresql", marks=pytest.mark.distributed)], indirect=True
 )
+@pytest.mark.fault(59)
 async def test_a_user_with_fifty_thousand_notifications_is_erased(backend: Backend) -> None:
     if backend.engine.dialect.name == "sqlite":
         return

@@ -68,6 +68,7 @@ async def _serves_again(store: PostgresqlStore) -> None:
 
 
 @pytest.mark.distributed
+@pytest.mark.fault(18)
 async def test_killed_it_is_unavailable_and_back_it_has_every_row(
     store: PostgresqlStore, postgresql: PostgreSQL, postgresql_url: str
 ) -> None:
@@ -108,6 +109,7 @@ async def test_frozen_it_is_unavailable_in_time(store: PostgresqlStore, postgres
 
 
 @pytest.mark.distributed
+@pytest.mark.fault(19)
 async def test_cut_connections_are_replaced(store: PostgresqlStore, postgresql: PostgreSQL) -> None:
     await asyncio.gather(_accept(store), _accept(store))
     await postgresql.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'angarium'")
@@ -127,6 +129,7 @@ async def test_a_lock_that_is_held_is_waited_for_within_bounds(store: Postgresql
 
 
 @pytest.mark.distributed
+@pytest.mark.fault(21)
 async def test_read_only_it_is_unavailable(store: PostgresqlStore, postgresql: PostgreSQL, postgresql_url: str) -> None:
     name = postgresql_url.rpartition("/")[2]
     await postgresql.sql(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')

@@ -56,6 +56,7 @@ async def _plan(connection: asyncpg.Connection, statement: str) -> str:
 
 @pytest.mark.distributed
 @pytest.mark.parametrize("name", STATEMENTS)
+@pytest.mark.fault(49)
 async def test_every_table_is_reached_by_its_keys(connection: asyncpg.Connection, name: str) -> None:
     plan = await _plan(connection, STATEMENTS[name])
     assert not re.findall(r"Seq Scan|Bitmap|Merge Join", plan), plan

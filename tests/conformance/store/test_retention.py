@@ -94,6 +94,7 @@ async def _one_of_each(backend: Backend, **changes: Any) -> dict[Status, UUID]:
     return found
 
 
+@pytest.mark.fault(50)
 async def test_what_ended_is_deleted_with_all_that_belongs_to_it_and_nothing_else(backend: Backend) -> None:
     found = await _one_of_each(backend, **THEIRS)
     await backend.store.raise_contact_versions(TENANT, {uuid4(): 1})
@@ -119,6 +120,7 @@ async def _ids(backend: Backend) -> Sequence[Any]:
     return await backend.query("SELECT id FROM notifications")
 
 
+@pytest.mark.fault(50)
 async def test_redaction_keeps_the_record_and_nothing_personal_of_what_ended(backend: Backend) -> None:
     found = await _one_of_each(backend, **THEIRS)
     await _tell_all(backend)
@@ -194,6 +196,7 @@ async def test_foreign_dead_letters_go_by_age(backend: Backend, task: Task) -> N
 
 
 @BOTH
+@pytest.mark.fault(50)
 async def test_many_in_pieces_of_every_tenant(backend: Backend, task: Task) -> None:
     for tenant, number in (("acme", BATCH + 3), ("zebra", 2)):
         await backend.accept(*(notification(tenant=tenant) for _ in range(number)))

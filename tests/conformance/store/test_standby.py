@@ -80,6 +80,7 @@ async def _comes_back(insert: Insert, number: int) -> None:
     await until(inserted, BACK_WITHIN, message="a write is taken")
 
 
+@pytest.mark.fault(62)
 async def test_when_the_primary_dies_writes_go_to_the_promoted_standby(servers: Servers, insert: Insert) -> None:
     primary, standby = servers
     await insert(1)
@@ -92,6 +93,7 @@ async def test_when_the_primary_dies_writes_go_to_the_promoted_standby(servers: 
     assert await standby.sql("SELECT count(*) FROM seen WHERE n IN (1, 3)") == "2"
 
 
+@pytest.mark.fault(62)
 async def test_a_primary_that_was_made_read_only_is_left(servers: Servers, insert: Insert) -> None:
     primary, standby = servers
     await insert(1)

@@ -4,6 +4,8 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from angarium.contracts.statuses import Status
 from angarium.notifications.model import OutboxKey, OutboxKind, Patience, Reason, SweepReport
 from angarium.notifications.sweeper import Sweeper
@@ -197,6 +199,7 @@ async def test_only_what_became_due_within_the_given_time_is_swept(backend: Back
     assert await backend.store.sweep(100) == SweepReport(requeued=1)
 
 
+@pytest.mark.fault(48)
 async def test_what_may_still_wait_in_a_long_queue_gets_no_second_copy(backend: Backend) -> None:
     identifier = await backend.accepted()
     urgent = await backend.accepted(priority=9)
@@ -214,6 +217,7 @@ async def test_what_may_still_wait_in_a_long_queue_gets_no_second_copy(backend: 
     assert await backend.timeline(identifier) == ["accepted", "published"]
 
 
+@pytest.mark.fault(48)
 async def test_a_copy_that_may_still_wait_gets_no_further_copy(backend: Backend) -> None:
     identifier = await backend.accepted()
     await backend.pass_time(HOUR)

@@ -65,6 +65,7 @@ def test_the_first_row_that_fits_decides(status: int, body: str, expected: Outco
     assert outcome(status, body) == expected
 
 
+@pytest.mark.fault(30)
 def test_a_retry_waits_as_long_as_the_provider_asks() -> None:
     assert outcome(429, headers={"retry-after": "7"}) == Retry("429", timedelta(seconds=7))
     assert outcome(503, headers={"retry-after": "Fri, 20 Nov 2026 09:01:00 GMT"}) == Retry("503", timedelta(minutes=1))

@@ -29,6 +29,7 @@ async def test_many_waits_at_once_are_all_the_first() -> None:
     assert {away.wait() for _ in range(100)} == {timedelta(seconds=2)}
 
 
+@pytest.mark.fault(47)
 async def test_an_outage_costs_few_claims_and_its_end_is_noticed_within_half_a_minute(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

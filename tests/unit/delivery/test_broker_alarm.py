@@ -30,6 +30,7 @@ class Alarm:
         return [False] * len(messages)
 
 
+@pytest.mark.fault(52)
 async def test_sends_go_on_while_one_in_twenty_needs_a_retry() -> None:
     async with virtual_engine() as bench:
         made = await bench.publish("email", 4_000)

@@ -147,6 +147,7 @@ async def test_while_the_database_is_away_letters_wait(tmp_path: Path) -> None:
         ({"request_id": "r", "user_id": "\0", "tenant": "\0", "template_code": "\0"}, ""),
     ],
 )
+@pytest.mark.fault(45)
 async def test_values_that_no_column_takes_make_a_malformed_message(
     tmp_path: Path, fields: dict[str, object], named: str
 ) -> None:

@@ -90,6 +90,7 @@ class _Later:
 
 
 @pytest.mark.slow
+@pytest.mark.fault(45)
 async def test_a_row_that_cannot_be_claimed_holds_up_no_other_and_is_not_lost(tmp_path: Path) -> None:
     odd, log = Odd(), io.StringIO()
     async with delivering(tmp_path, through=odd, log=log) as bench:
@@ -166,6 +167,7 @@ async def _put(bench: Bench, body: bytes, queue: str = "email.queue", key: str |
     bench.broker._queue(queue).put(Message(key or queue, body, "foreign", {}))
 
 
+@pytest.mark.fault(61)
 async def test_a_message_that_came_by_another_key_comes_again_by_our_own(tmp_path: Path) -> None:
     async with delivering(tmp_path) as bench:
         bench.provider.script = lambda o: Retry("451") if o.attempt == 1 else Sent("250")

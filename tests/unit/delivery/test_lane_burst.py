@@ -22,6 +22,7 @@ async def trickle(bench: VirtualBench, lane: str, per_second: int) -> None:
 
 @pytest.mark.parametrize("lane", [URGENT, LIGHT])
 @pytest.mark.parametrize("burst", [10, 40, 112, 128, 400])
+@pytest.mark.fault(43)
 async def test_a_burst_passes_an_ordinary_backlog(lane: str, burst: int) -> None:
     async with virtual_engine() as bench:
         await bench.publish(ORDINARY, 2_000)
@@ -33,6 +34,7 @@ async def test_a_burst_passes_an_ordinary_backlog(lane: str, burst: int) -> None
 
 @pytest.mark.parametrize("lane", [URGENT, LIGHT])
 @pytest.mark.parametrize("burst", [60, 112, 128, 200])
+@pytest.mark.fault(43)
 async def test_an_ordinary_burst_passes_a_trickle(lane: str, burst: int) -> None:
     async with virtual_engine() as bench:
         trickling = asyncio.create_task(trickle(bench, lane, 60))
@@ -45,6 +47,7 @@ async def test_an_ordinary_burst_passes_a_trickle(lane: str, burst: int) -> None
 
 @pytest.mark.parametrize("concurrency", CONCURRENCIES)
 @pytest.mark.parametrize(("crowd", "lane"), [(ORDINARY, URGENT), (ORDINARY, LIGHT), (LIGHT, ORDINARY)])
+@pytest.mark.fault(43)
 async def test_with_any_number_of_slots_a_lane_passes_the_backlog_of_another(
     concurrency: int, crowd: str, lane: str
 ) -> None:

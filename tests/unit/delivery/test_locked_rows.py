@@ -33,6 +33,7 @@ class Locks:
         return await self._call(batch, **kwargs)
 
 
+@pytest.mark.fault(57)
 async def test_a_locked_row_holds_up_no_other_result() -> None:
     async with virtual_engine(concurrency=16) as bench:
         made = await bench.publish("email", 100)
@@ -47,6 +48,7 @@ async def test_a_locked_row_holds_up_no_other_result() -> None:
         assert bench.engine._slots.in_use == 0
 
 
+@pytest.mark.fault(57)
 async def test_a_locked_row_holds_up_no_other_claim() -> None:
     async with virtual_engine(concurrency=16) as bench:
         locks = Locks(bench, "claim", lambda ids: ids)

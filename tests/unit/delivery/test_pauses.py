@@ -28,6 +28,7 @@ async def for_users(bench: VirtualBench, count: int) -> list[object]:
     return [id_ for lane in LANES for id_ in await bench.publish(lane, count, user_id=str(user_id))]
 
 
+@pytest.mark.fault(47)
 async def test_an_outage_of_the_directory_costs_a_few_claims_with_a_long_queue_too() -> None:
     async with virtual_engine() as bench:
         bench.directory.down = True
@@ -57,6 +58,7 @@ async def test_what_needs_no_directory_goes_on_beside_what_waits_for_it() -> Non
         assert bench.sent(waiting) == 0
 
 
+@pytest.mark.fault(47)
 async def test_while_every_provider_is_paused_no_message_is_claimed() -> None:
     async with virtual_engine() as bench:
         bench.provider.misconfigured = True

@@ -76,6 +76,7 @@ async def test_a_failing_renewal_costs_the_other_leases_nothing() -> None:
         assert bench.sent(first) == 1
 
 
+@pytest.mark.fault(65)
 async def test_sends_that_outlive_the_drain_leave_nothing_behind_for_the_next_run() -> None:
     async with virtual_engine(concurrency=8) as bench:
         bench.provider.seconds = 10_000
@@ -96,6 +97,7 @@ async def test_sends_that_outlive_the_drain_leave_nothing_behind_for_the_next_ru
         await again
 
 
+@pytest.mark.fault(63)
 async def test_a_stopping_worker_leaves_what_it_has_not_begun_to_others_at_once() -> None:
     async with virtual_engine(concurrency=8, prefetch=16) as bench:
         bench.provider.seconds = 20
@@ -166,6 +168,7 @@ async def test_slow_sends_that_end_are_not_stuck() -> None:
             assert bench.engine.stuck() is None
 
 
+@pytest.mark.fault(65)
 async def test_a_cancelled_run_leaves_nothing_behind() -> None:
     async with virtual_engine(concurrency=8) as bench:
         bench.provider.seconds = 10_000

@@ -153,6 +153,7 @@ async def test_a_provider_that_breaks_before_the_permit_is_tried_again(
 
 
 @pytest.mark.usefixtures("stale_at_once")
+@pytest.mark.fault(66)
 async def test_who_opts_out_during_the_wait_gets_nothing(tmp_path: Path) -> None:
     async with delivering(tmp_path) as bench:
         user_id = uuid4()
@@ -170,6 +171,7 @@ async def test_who_opts_out_during_the_wait_gets_nothing(tmp_path: Path) -> None
 
 
 @pytest.mark.usefixtures("stale_at_once")
+@pytest.mark.fault(66)
 async def test_a_user_deleted_during_the_wait_gets_nothing(tmp_path: Path) -> None:
     async with delivering(tmp_path) as bench:
         user_id = uuid4()

@@ -273,6 +273,7 @@ async def test_current_asks_for_more_than_a_thousand_in_pieces(contacts: RestCon
     assert service.batches == [1000, 500]
 
 
+@pytest.mark.fault(58)
 async def test_users_of_many_tenants_are_asked_for_in_one_call(contacts: RestContacts, service: UsersService) -> None:
     people = [(f"tenant-{n}", service.add(f"tenant-{n}")) for n in range(112)]
     stranger = people[0][1]

@@ -62,6 +62,7 @@ async def test_a_queue_that_is_never_seen_empty_shows_by_its_ups_and_downs_what_
     assert watched.wait() < seconds(60)
 
 
+@pytest.mark.fault(48)
 async def test_a_queue_without_consumers_or_movement_gets_no_copies_at_all() -> None:
     watched = Watched()
     await watched.see(0)

@@ -125,6 +125,7 @@ async def test_a_folder_in_the_place_of_the_file_is_unavailable(tmp_path: Path) 
     await until(lambda: not any("_connection_worker_thread" in thread.name for thread in threading.enumerate()))
 
 
+@pytest.mark.fault(20)
 async def test_an_exhausted_pool_is_unavailable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("angarium.platform.database.engine.POOL_TIMEOUT", 0.05)
     engine = open_engine(f"sqlite:///{tmp_path}/x.db", pool_size=1)

@@ -211,6 +211,7 @@ def test_files_take_everything_and_the_errors(tmp_path: Path, stream: io.StringI
     assert [json.loads(line)["event"] for line in errors] == ["broken"]
 
 
+@pytest.mark.fault(40)
 def test_a_full_disk_loses_lines_and_nothing_else(stream: io.StringIO, tmp_path: Path) -> None:
     class Full(io.StringIO):
         def write(self, _: str) -> int:

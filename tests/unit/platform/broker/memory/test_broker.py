@@ -123,6 +123,7 @@ async def test_no_task_is_left_when_nothing_is_to_come(broker: MemoryBroker, clo
     assert asyncio.all_tasks() == before
 
 
+@pytest.mark.fault(55)
 async def test_dead_letters_take_no_room_from_work(clock: ManualClock) -> None:
     broker = MemoryBroker(clock, max_messages=6)
     queues = tuple(replace(queue, max_length=None) for queue in _TOPOLOGY.queues)

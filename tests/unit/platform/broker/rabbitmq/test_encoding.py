@@ -85,6 +85,7 @@ def test_a_settlement_is_the_frame_that_the_library_makes(tag: int, multiple: bo
 
 
 @pytest.mark.parametrize("frame_max", [0, 8])
+@pytest.mark.fault(64)
 def test_a_connection_without_a_limit_of_frames_sends_bodies_whole(frame_max: int) -> None:
     writer = FrameWriter(cast("Channel", SimpleNamespace(number=7, max_content_size=frame_max - 8)))
     body = b"x" * 300_000

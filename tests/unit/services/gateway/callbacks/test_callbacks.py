@@ -135,6 +135,7 @@ async def test_an_address_inside_is_refused_when_connecting(tmp_path: Path, url:
         assert attempt.next_at is not None
 
 
+@pytest.mark.fault(38)
 async def test_what_hangs_or_never_ends_is_cut_off(tmp_path: Path) -> None:
     never = asyncio.Event()
     async with (

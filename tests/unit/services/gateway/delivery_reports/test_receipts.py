@@ -77,6 +77,7 @@ async def test_a_report_on_the_path_of_another_channel_is_a_404(life: Life, chan
     assert await life.report(report) == 200
 
 
+@pytest.mark.fault(41)
 async def test_a_report_before_the_send_is_recorded_is_held_and_applied_once(life: Life) -> None:
     await life.claim()
     for _ in range(2):
@@ -103,6 +104,7 @@ async def test_a_held_report_outlives_a_retry(life: Life) -> None:
     assert (await life.world.client.get("/api/v1/dead-letters")).json()["data"] == []
 
 
+@pytest.mark.fault(41)
 async def test_the_earliest_of_held_reports_counts(life: Life) -> None:
     await life.claim()
     assert await life.report("failed", timestamp="2026-11-20T09:00:02Z") == 200
@@ -120,6 +122,7 @@ async def test_a_held_report_about_what_was_never_sent_comes_to_nothing(life: Li
 
 
 @pytest.mark.parametrize("first", ["delivered", "failed"])
+@pytest.mark.fault(41)
 async def test_the_same_report_again_changes_nothing_and_another_is_refused(life: Life, first: str) -> None:
     await life.ends(Status.SENT)
     other = "failed" if first == "delivered" else "delivered"

@@ -1,0 +1,126 @@
+"""Workers whose clock is wrong, that a message kills, whose log disk is full, or that are replaced one by one."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.faults.changing import restarted
+from tests.faults.conftest import CONCURRENCY
+from tests.faults.load import Load
+from tests.support.fault_table import note
+from tests.support.smtp_script import Step
+from tests.support.system import ANGARIUM, DistributedSystem
+from tests.support.system_verbs import new_email
+from tests.support.wait import until
+
+pytestmark = pytest.mark.distributed
+
+SHIFTED = Path(__file__).with_name("shifted_clock.py")
+HOUR = 3600
+SLOW = Step(tarpit=2.0)
+"""About a minute for one answer: its worker is killed before."""
+
+
+@pytest.mark.long
+@pytest.mark.fault(34)
+async def test_workers_whose_clocks_are_an_hour_off_send_everything_once(
+    system: DistributedSystem, volume: int
+) -> None:
+    load = await Load.prepare(system)
+    await system.stop("email")
+    await load.send_bulk(volume)
+    early, late = system.copy("email"), system.copy("email")
+    system.sink.slow_down(0.02)
+    for name, offset in ((early, -HOUR), (late, HOUR)):
+        system.launcher = (sys.executable, str(SHIFTED), str(offset))
+        system.launch(name)
+    system.launcher = (str(ANGARIUM),)
+    await system.start()  # beside them one that is right
+    await load.send_bulk(volume)
+    await load.all_sent(within=60 + volume / 20)
+    await load.judge()
+    for name in (early, late):
+        assert "notification.sent" in system.tail(name, 0), f"{name} took no part"
+
+
+@pytest.mark.long
+@pytest.mark.fault(34)
+async def test_what_dies_with_a_worker_an_hour_ahead_is_not_lost(system: DistributedSystem) -> None:
+    load = await Load.prepare(system)
+    await system.stop("email")
+    ahead = system.copy("email")
+    system.launcher = (sys.executable, str(SHIFTED), str(HOUR))
+    system.launch(ahead)
+    system.launcher = (str(ANGARIUM),)
+    system.sink.slow_down(30)
+    await load.send_bulk(CONCURRENCY)
+    await until(lambda: "notification.claimed" in system.tail(ahead, 0), 30)
+    system.forget(ahead)
+    system.sink.slow_down(0)
+    await system.start("email")
+    await load.all_sent(within=60)
+    await load.judge(window=CONCURRENCY)
+
+
+@pytest.mark.long
+@pytest.mark.fault(16)
+async def test_a_message_that_kills_its_worker_ends_as_a_dead_letter(system: DistributedSystem, volume: int) -> None:
+    load = await Load.prepare(system)
+    code = (await system.create_template(retry_delays=["1s"]))["code"]
+    poison = new_email()
+    system.sink.script(poison, *[SLOW] * 5)
+    accepted = await system.send(recipient={"email": poison}, template_code=code, variables={"name": "Ada"})
+    await load.send_bulk(volume)
+    kills = 0
+
+    async def ended() -> bool:
+        nonlocal kills
+        if len(system.sink.tries(poison)) > kills:
+            kills += 1
+            await system.kill("email")
+            await system.start("email")
+        return bool((await system.status(accepted["notification_id"]))["status"] == "failed")
+
+    await until(ended, 150, interval=0.1)
+    assert kills == 2
+    letter = await system.dead_letter(accepted["notification_id"])
+    assert letter is not None
+    await load.all_sent(within=60 + volume / 50)
+    await load.judge(window=kills * CONCURRENCY)
+    note(f"dead letter after {kills} kills")
+
+
+@pytest.mark.long
+@pytest.mark.fault(40)
+async def test_a_full_log_disk_stops_no_send(system: DistributedSystem, tmp_path: Path, volume: int) -> None:
+    load = await Load.prepare(system)
+    for name in ("combined.log", "error.log"):
+        (tmp_path / name).symlink_to("/dev/full")
+    settings = {"LOG_DIR": str(tmp_path)}
+    async with restarted(system, "email", settings), restarted(system, "gateway", settings):
+        await load.send_bulk(volume)
+        await load.all_sent(within=30 + volume / 50)
+        await load.judge()
+
+
+@pytest.mark.long
+@pytest.mark.fault(63)
+async def test_workers_replaced_one_by_one_under_load_lose_and_repeat_nothing(
+    system: DistributedSystem, volume: int
+) -> None:
+    load = await Load.prepare(system)
+    system.sink.slow_down(0.02)
+    another = system.copy("email")
+    await system.start(another)
+    await load.send_bulk(volume)
+    sending = asyncio.create_task(load.send_for(10, senders=2))
+    for name in ("email", another, "gateway"):
+        await system.stop(name)
+        await system.start(name)
+    await sending
+    await load.all_sent(within=60 + volume / 20)
+    await load.judge()
+    await system.stop(another)
+    await system.start(another)
