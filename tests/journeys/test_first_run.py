@@ -65,7 +65,7 @@ async def test_the_banner_says_where_things_are_and_what_is_sent_only_once(sink:
 async def test_a_banner_in_production_has_no_key(sink: SmtpSink, tmp_path: Path) -> None:
     settings = {
         "ENV": "production",
-        "SERVICE_TOKEN": "9f0b7c6b1f3d4d9e",
+        "SERVICE_TOKEN": "9f0b7c6b1f3d4d9e8a2c5e7f60b1d3c4",
         "PUSH_PROVIDERS": "",
         "SMS_PROVIDERS": "",
         "WEBHOOK_PROVIDERS": "",

@@ -36,6 +36,6 @@ class PreferenceSettings(Settings):
 
     def refuse_unsafe(self) -> None:
         super().refuse_unsafe()
-        self.refuse_example("link_secret", self.link_secret)
+        self.refuse_weak("link_secret", self.link_secret)
         if self.public_url is not None:
             require_http("public_url", self.public_url)

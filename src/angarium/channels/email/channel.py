@@ -44,6 +44,7 @@ def build_kit(settings: WorkerSettings, parts: ProviderParts) -> ChannelKit:
             logger=parts.logger,
             client=lambda: apis.client,
             fast_paths=settings.fast,
+            production=settings.production,
         )
 
     check = check_address if settings.fast else partial(check_address, rule=email_address_in_full)

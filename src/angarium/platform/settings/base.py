@@ -27,8 +27,8 @@ from angarium.platform.settings.sources import (
     variable,
     wrong,
 )
+from angarium.platform.settings.strength import default_password, is_example, weakness
 
-EXAMPLE_WORDS = ("change-me", "change_me", "changeme", "example", "insecure", "placeholder", "replace-me")
 NOT_IN_PRODUCTION = "can't be used when ANGARIUM_ENV=production"
 
 Environment = Literal["development", "test", "production"]
@@ -71,14 +71,24 @@ class Settings(BaseSettings):
 
     def refuse_unsafe(self) -> None:
         """Raise SettingsError for values that production forbids or that contradict each other. Groups add rules."""
-        if self.production and self.crash_at:
+        if not self.production:
+            return
+        if self.crash_at:
             raise wrong("crash_at", f"a crash point {NOT_IN_PRODUCTION}")
+        for name in type(self).model_fields:
+            url = getattr(self, name) if name.endswith("_url") else None
+            if url is not None and (fault := default_password(url)):
+                raise wrong(name, f"{fault} {NOT_IN_PRODUCTION}")
 
     def refuse_example(self, field: str, secret: SecretStr | None) -> None:
         """Raise SettingsError when `secret` is an example from the documentation and `ENV` is production."""
-        word = secret.get_secret_value().lower() if secret is not None else ""
-        if self.production and any(example in word for example in EXAMPLE_WORDS):
+        if self.production and secret is not None and is_example(secret.get_secret_value()):
             raise wrong(field, f"an example secret {NOT_IN_PRODUCTION}")
+
+    def refuse_weak(self, field: str, secret: SecretStr | None) -> None:
+        """Raise SettingsError when `secret` can be guessed and `ENV` is production."""
+        if self.production and secret is not None and (fault := weakness(secret.get_secret_value())):
+            raise wrong(field, f"{fault} {NOT_IN_PRODUCTION}")
 
     @model_validator(mode="before")
     @classmethod

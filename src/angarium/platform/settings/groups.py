@@ -16,6 +16,7 @@ from angarium.platform.settings.values import (
     Networks,
     RateLimit,
     RateLimitField,
+    is_private_origin,
 )
 
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -74,11 +75,6 @@ class BrokerSettings(Settings):
     queue_message_ttl: Duration | None = None
     queue_max_length: Annotated[int, Field(ge=1)] | None = None
 
-    def refuse_unsafe(self) -> None:
-        super().refuse_unsafe()
-        if self.production and "guest:guest@" in self.broker_url:
-            raise wrong("broker_url", f"guest:guest {NOT_IN_PRODUCTION}")
-
 
 class CacheSettings(Settings):
     """The shared cache."""
@@ -95,7 +91,7 @@ class ServiceTokenSettings(ProcessSettings):
         super().refuse_unsafe()
         if self.production and self.service_token is None:
             raise wrong("service_token", "must be set when ANGARIUM_ENV=production")
-        self.refuse_example("service_token", self.service_token)
+        self.refuse_weak("service_token", self.service_token)
 
     def uses_data_dir(self) -> bool:
         return super().uses_data_dir() or (self.service_token is None and not self.production)
@@ -130,8 +126,20 @@ class AuthSettings(RateLimitSettings):
             raise wrong("auth", f"off {NOT_IN_PRODUCTION}")
         if self.auth == "off" and isinstance(self, ProcessSettings) and not is_loopback(self.host):
             raise wrong("auth", f"off is for this machine only, but {variable('host')} is {self.host}")
-        self.refuse_example("api_key", self.api_key)
-        self.refuse_example("jwt_secret", self.jwt_secret)
+        self.refuse_weak("api_key", self.api_key)
+        self.refuse_weak("jwt_secret", self.jwt_secret)
+        if self.jwt_jwks_url is not None:
+            self._check_key_set(self.jwt_jwks_url)
+
+    def _check_key_set(self, url: str) -> None:
+        """A server that answers for `url` can make any token good, so production asks for one that is authenticated."""
+        require_http("jwt_jwks_url", url)
+        try:
+            private = is_private_origin(url)
+        except ValueError as error:
+            raise wrong("jwt_jwks_url", str(error)) from None
+        if self.production and not private:
+            raise wrong("jwt_jwks_url", f"an http URL of another machine {NOT_IN_PRODUCTION}")
 
 
 class EndpointSettings(Settings):

@@ -8,7 +8,7 @@ import pytest
 from angarium.contracts.errors import SettingsError
 from angarium.contracts.statuses import Channel
 from angarium.delivery.settings import ProviderSettings, SmsSettings
-from angarium.directory.settings import DirectorySettings
+from angarium.directory.settings import DirectorySettings, PreferenceSettings
 from angarium.notifications.settings import NotificationsDatabaseSettings, QueueSettings, RetentionSettings
 from angarium.platform.settings.settings import AuthSettings, CacheSettings, CallbackSettings
 from angarium.services.gateway.settings import MailboxSettings
@@ -22,6 +22,7 @@ class Everything(
     AuthSettings,
     ProviderSettings,
     SmsSettings,
+    PreferenceSettings,
     MailboxSettings,
     CallbackSettings,
     RetentionSettings,
@@ -29,9 +30,10 @@ class Everything(
     """All groups in one."""
 
 
+STRONG = "9f0b7c6b1f3d4d9e8a2c5e7f60b1d3c4"
 PRODUCTION = {
     "ANGARIUM_ENV": "production",
-    "ANGARIUM_SERVICE_TOKEN": "9f0b7c6b1f3d4d9e",
+    "ANGARIUM_SERVICE_TOKEN": STRONG,
     "ANGARIUM_EMAIL_PROVIDERS": "smtp://mail.internal:25",
     "ANGARIUM_PUSH_PROVIDERS": "",
     "ANGARIUM_SMS_PROVIDERS": "",
@@ -152,9 +154,27 @@ def test_two_wrong_settings_are_both_named(monkeypatch: pytest.MonkeyPatch) -> N
     assert "ANGARIUM_LOG_LEVEL: " in str(refused.value)
 
 
-def test_production_starts_when_nothing_is_an_example(monkeypatch: pytest.MonkeyPatch) -> None:
-    environment(monkeypatch, PRODUCTION)
+@pytest.mark.parametrize(
+    "added",
+    [
+        {},
+        {"ANGARIUM_API_KEY": f"ang_live_{STRONG}", "ANGARIUM_LINK_SECRET": STRONG, "ANGARIUM_JWT_SECRET": STRONG},
+        {
+            "ANGARIUM_BROKER_URL": "amqp://guest:7Hq2@example.com:5672/",
+            "ANGARIUM_CACHE_URL": "redis://development:6379",
+        },
+        {"ANGARIUM_JWT_JWKS_URL": "https://login.example/keys"},
+        {"ANGARIUM_JWT_JWKS_URL": "http://[::1]:8080/keys"},
+    ],
+)
+def test_production_starts_when_nothing_can_be_guessed(added: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    environment(monkeypatch, {**PRODUCTION, **added})
     assert Everything.load().production
+
+
+def test_development_takes_any_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    environment(monkeypatch, {**PRODUCTION, "ANGARIUM_ENV": "development", "ANGARIUM_SERVICE_TOKEN": "a"})
+    assert not Everything.load().production
 
 
 @pytest.mark.parametrize(
@@ -162,13 +182,25 @@ def test_production_starts_when_nothing_is_an_example(monkeypatch: pytest.Monkey
     [
         ({"ANGARIUM_SERVICE_TOKEN": ""}, "ANGARIUM_SERVICE_TOKEN"),
         ({"ANGARIUM_SERVICE_TOKEN": "Change-Me-please"}, "ANGARIUM_SERVICE_TOKEN"),
-        ({"ANGARIUM_API_KEY": "ang_live_example"}, "ANGARIUM_API_KEY"),
+        ({"ANGARIUM_SERVICE_TOKEN": STRONG[:-1]}, "ANGARIUM_SERVICE_TOKEN"),
+        ({"ANGARIUM_SERVICE_TOKEN": "passwords" * 8}, "ANGARIUM_SERVICE_TOKEN"),
+        ({"ANGARIUM_API_KEY": "ang_live_example_9f0b7c6b1f3d4d9e8a2c5e7f60b1d3c4"}, "ANGARIUM_API_KEY"),
+        ({"ANGARIUM_API_KEY": "prod-key-secret-123"}, "ANGARIUM_API_KEY"),
+        ({"ANGARIUM_LINK_SECRET": "b"}, "ANGARIUM_LINK_SECRET"),
         ({"ANGARIUM_JWT_SECRET": "changeme" * 8}, "ANGARIUM_JWT_SECRET"),
+        ({"ANGARIUM_JWT_SECRET": "0123" * 8}, "ANGARIUM_JWT_SECRET"),
+        ({"ANGARIUM_JWT_JWKS_URL": "http://login.internal/keys"}, "ANGARIUM_JWT_JWKS_URL"),
         ({"ANGARIUM_CALLBACK_SECRET": "whsec_example"}, "ANGARIUM_CALLBACK_SECRET"),
         ({"ANGARIUM_EMAIL_PROVIDERS": "smtp://m,mailbox://"}, "ANGARIUM_EMAIL_PROVIDERS"),
         ({"ANGARIUM_SMS_PROVIDERS": "mailbox://"}, "ANGARIUM_SMS_PROVIDERS"),
         ({"ANGARIUM_AUTH": "off"}, "ANGARIUM_AUTH"),
         ({"ANGARIUM_BROKER_URL": "amqp://guest:guest@rabbitmq:5672/"}, "ANGARIUM_BROKER_URL"),
+        ({"ANGARIUM_BROKER_URL": "amqp://a:7Hq2@one:5672,a:development@two:5672/"}, "ANGARIUM_BROKER_URL"),
+        ({"ANGARIUM_CACHE_URL": "redis://:change-me@redis:6379/0"}, "ANGARIUM_CACHE_URL"),
+        (
+            {"ANGARIUM_NOTIFICATIONS_DATABASE_URL": "postgresql://angarium:development@postgres/notification_db"},
+            "ANGARIUM_NOTIFICATIONS_DATABASE_URL",
+        ),
         ({"ANGARIUM_CRASH_AT": "after_send"}, "ANGARIUM_CRASH_AT"),
     ],
 )

@@ -125,3 +125,25 @@ async def test_in_production_requests_with_credentials_are_not_sent_in_the_clear
     else:
         with pytest.raises(SettingsError, match="base_url must be https"):
             build_kit(settings, parts)
+
+
+@pytest.mark.parametrize(
+    ("url", "allowed"),
+    [
+        ("smtp://user:pass@mail.internal:25?tls=off", False),
+        ("smtp://mail.internal:25?tls=off", True),
+        ("smtp://user:pass@127.0.0.1:25?tls=off", True),
+        ("smtp://user:pass@mail.internal:587", True),
+    ],
+)
+def test_in_production_a_password_goes_to_an_smtp_server_by_tls_only(
+    parts: ProviderParts, url: str, *, allowed: bool
+) -> None:
+    settings = WorkerSettings.load(email_providers=url)
+    assert len(build_kit(settings, parts).providers) == 1
+    production = settings.model_copy(update={"env": "production"})
+    if allowed:
+        assert len(build_kit(production, parts).providers) == 1
+    else:
+        with pytest.raises(SettingsError, match="a password needs TLS"):
+            build_kit(production, parts)

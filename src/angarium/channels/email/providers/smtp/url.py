@@ -59,18 +59,23 @@ def from_url(
     logger: Logger,
     client: Callable[[], ApiClient] | None = None,
     fast_paths: bool = True,
+    production: bool = False,
 ) -> SmtpProvider:
     """The provider that `url` describes; connects at its first send. Raises ValueError, which never shows the URL.
 
-    `client` opens what asks for access tokens; without it `auth=xoauth2` is refused.
+    `client` opens what asks for access tokens; without it `auth=xoauth2` is refused. In `production` a password goes to
+    another machine only by TLS (RFC 4954 §4).
     """
     unknown = {*url.options, *(["base_url"] if url.base_url is not None else [])} - _OPTIONS
     if unknown:
         raise ValueError(f"has an unknown option: {min(unknown)}")
     sign = signer_of(url, sender)
     build = build_message if fast_paths else build_with_library
+    server = _server(url, sender, _tokens(url, client, clock))
+    if production and server.tls is Tls.OFF and server.password is not None and server.host not in _THIS_MACHINE:
+        raise ValueError("a password needs TLS, since ENV is production")
     return SmtpProvider(
-        _server(url, sender, _tokens(url, client, clock)),
+        server,
         sender=sender,
         clock=clock,
         logger=logger,
