@@ -1,8 +1,12 @@
 """The first minute with Angarium: one command, and a notification in the built-in mailbox."""
 
+import asyncio
+import os
 import re
 import smtplib
 import socket
+import stat
+import subprocess
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -105,3 +109,17 @@ async def test_a_restart_keeps_everything(sink: SmtpSink, tmp_path: Path) -> Non
             assert await system.status(sent["notification_id"]) == sent
             await system.deliver(**body)
             assert len(system.sink.to(user["email"])) == 2
+
+
+async def test_the_data_folder_is_private_and_used_by_one_process(sink: SmtpSink, tmp_path: Path) -> None:
+    with running(EmbeddedSystem(tmp_path, sink=sink)) as system:
+        for path in (system.data_dir, *system.data_dir.iterdir()):
+            assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path.name
+        settings = {"DATA_DIR": str(system.data_dir), "PORT": "0", "MAILBOX_SMTP_PORT": "0"}
+        environment = {**os.environ, **{f"ANGARIUM_{name}": value for name, value in settings.items()}}
+        command = [*system.launcher, "up"]
+        second = await asyncio.to_thread(
+            subprocess.run, command, env=environment, capture_output=True, text=True, timeout=30, check=False
+        )
+        assert second.returncode == 2
+        assert re.search(r"^angarium: ANGARIUM_DATA_DIR: .* is in use by process \d+$", second.stderr)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _BUILT_AFTER = 2.0
 """Seconds after the start by which a process has created its long-lived objects."""
+_PRIVATE = 0o077
 Serve = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
 
@@ -116,11 +117,15 @@ def _serve_templates() -> None:
 
 
 def _prepare_data_dir(*settings: "Settings") -> None:
-    """Raise SettingsError when the process needs `DATA_DIR` and cannot write to it."""
+    """Create `DATA_DIR` if the process uses it. What the process creates from now on is readable by its user alone.
+
+    Raises SettingsError when it cannot be written.
+    """
     from angarium.platform.folders import prepare_folder
 
+    os.umask(_PRIVATE)
     if any(part.uses_data_dir() for part in settings):
-        prepare_folder(settings[0].data_dir, setting="ANGARIUM_DATA_DIR")
+        prepare_folder(settings[0].data_dir, setting="ANGARIUM_DATA_DIR", private=True)
 
 
 def _logger(service: str, settings: "ProcessSettings") -> "Logger":

@@ -7,7 +7,7 @@ in-process transport. Nothing is installed; a restart goes on with what was unfi
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager, closing
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, closing, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -32,6 +32,7 @@ from angarium.notifications.store.schema import MIGRATIONS as NOTIFICATIONS_MIGR
 from angarium.notifications.suppressions.store import SuppressionStore
 from angarium.platform.database.migrate import database_of, upgrade
 from angarium.platform.database.opening import open_database
+from angarium.platform.folders import only_process
 from angarium.platform.http.client.client import ServiceClient
 from angarium.platform.http.client.opening import open_client
 from angarium.platform.http.server.server import reserve, serve
@@ -106,8 +107,16 @@ async def run_embedded(
 ) -> None:
     """Serve and deliver until `stop` is set, then finish what is under way. Raises SettingsError."""
     own = settings.gateway
-    with closing(reserve(own)) as listener:
+    with closing(reserve(own)) as listener, _alone(settings):
         await _run_on(listener, settings, logger=logger, stop=stop, listening=listening)
+
+
+def _alone(settings: EmbeddedSettings) -> AbstractContextManager[None]:
+    """A second process on the same files would use cached copies of what the first one has changed."""
+    parts = (settings.gateway, settings.worker, settings.users, settings.templates)
+    if not any(part.uses_data_dir() for part in parts):
+        return nullcontext()
+    return only_process(settings.gateway.data_dir, setting="ANGARIUM_DATA_DIR")
 
 
 async def _run_on(

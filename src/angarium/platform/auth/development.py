@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 from pydantic import SecretStr
 
 from angarium.platform.auth.keys import new_api_key
+from angarium.platform.folders import make_private
 from angarium.platform.settings.sources import wrong
 
 
@@ -48,7 +49,7 @@ def kept_secret(path: Path, make: Callable[[], str]) -> str:
 
 
 def _kept_secret(path: Path, make: Callable[[], str]) -> str:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private(path.parent)
     draft = path.with_name(f".{path.name}-{secrets.token_hex(8)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:

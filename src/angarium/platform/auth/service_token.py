@@ -18,6 +18,7 @@ from angarium.platform.auth.caller import (
     USER_HEADER,
     Caller,
 )
+from angarium.platform.folders import make_private
 from angarium.platform.settings.groups import ServiceTokenSettings
 
 DEFAULT_TENANT = "default"
@@ -87,7 +88,7 @@ def shared_service_token(data_dir: Path, entropy: Callable[[int], bytes] = os.ur
 
 
 def _make_once(path: Path, entropy: Callable[[int], bytes]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private(path.parent)
     draft = path.with_name(f".{path.name}-{entropy(8).hex()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:

@@ -24,6 +24,7 @@ from angarium.platform.telemetry.terminal import printable
 
 MOST_WAITING = 256
 """Lines that wait for the end of a turn."""
+_FOR_THE_GROUP = 0o640
 _CAN_WAIT = frozenset({"debug", "info"})
 _GRAVE = frozenset({"error", "critical"})
 _ENCODER = msgspec.json.Encoder(enc_hook=str)
@@ -50,7 +51,10 @@ class _Descriptor:
     """A file open for appending, closed when nothing refers to it any more."""
 
     def __init__(self, path: Path) -> None:
-        self.number = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        new = not path.exists()
+        self.number = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, _FOR_THE_GROUP)
+        if new:
+            os.fchmod(self.number, _FOR_THE_GROUP)  # whatever the umask: programs that collect logs read it
         weakref.finalize(self, _close, self.number)
 
 

@@ -16,6 +16,7 @@ from angarium.platform.batching import GroupCommit
 from angarium.platform.clock import Clock
 from angarium.platform.database.engine import EMPTY_LOG
 from angarium.platform.database.sqlite_writer import SqliteWriter
+from angarium.platform.folders import make_private
 from angarium.platform.identifiers import Identifiers
 
 FILE_NAME = "mailbox.sqlite3"
@@ -83,7 +84,7 @@ class MailboxStore:
 
     async def open(self) -> None:
         """Make the file where there is none; to be called before anything else."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        make_private(self._folder)
         await self._writer.run(lambda connection: [connection.execute(statement) for statement in _SCHEMA])
 
     async def add(self, tenant: str, messages: Sequence[CaughtMessage]) -> None:
