@@ -13,6 +13,7 @@ from markupsafe import Markup
 from angarium.rendering.dates import date_filter
 from angarium.rendering.json_text import json_filter
 from angarium.rendering.limits import Limits, OverLimit, weigh
+from angarium.rendering.local_formats import FILTERS
 
 Filter = Callable[..., Any]
 Growth = Callable[..., int]
@@ -40,6 +41,8 @@ def register(environment: Environment, limits: Limits) -> None:
     for name in _LIQUID:
         environment.add_filter(name, bounded(originals[name], limits, _GROWTH.get(name), of_lists=name in _OF_LISTS))
     environment.add_filter("date", bounded(date_filter, limits, _formatted))
+    for name, local in FILTERS.items():
+        environment.add_filter(name, bounded(local, limits))
     environment.add_filter("json", bounded(json_filter, limits))
     environment.add_filter("uniq", bounded(_uniq, limits, of_lists=True))
     environment.add_filter("strip_html", bounded(_strip_html, limits))

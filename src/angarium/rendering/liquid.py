@@ -37,10 +37,13 @@ _UNSAFE_TAGS = ("include", "render", "liquid", "ifchanged", "doc")
 class BoundedContext(RenderContext):
     """Counts every look-up, filter, loop and assignment of one rendering."""
 
-    __slots__ = ("_budget", "_weights")
+    __slots__ = ("_budget", "_weights", "locale")
 
-    def __init__(self, template: BoundTemplate, *, deadline: float | None = None, **options: Any) -> None:
+    def __init__(
+        self, template: BoundTemplate, *, deadline: float | None = None, locale: str = "en", **options: Any
+    ) -> None:
         super().__init__(template, **options)
+        self.locale = locale
         environment = template.env
         assert isinstance(environment, SafeEnvironment)  # noqa: S101 - for the type checker; only it makes templates
         self._budget = Budget(environment.limits, environment.timer, deadline)
@@ -111,9 +114,9 @@ class BoundedTemplate(BoundTemplate):
 
     context_class = BoundedContext
 
-    def rendered(self, variables: Mapping[str, object], deadline: float | None) -> str:
-        """The text. Raises LiquidError, and whatever a filter raises."""
-        context = BoundedContext(self, globals=self.make_globals(variables), deadline=deadline)
+    def rendered(self, variables: Mapping[str, object], deadline: float | None, locale: str) -> str:
+        """The text. `locale`: how numbers and times are written. Raises LiquidError, and what a filter raises."""
+        context = BoundedContext(self, globals=self.make_globals(variables), deadline=deadline, locale=locale)
         buffer = self._get_buffer()
         self.render_with_context(context, buffer)
         return buffer.getvalue()
@@ -232,14 +235,21 @@ class SafeEnvironment(Environment):
         make_lenient(expression)
 
 
-def render(template: BoundTemplate, variables: Mapping[str, object], part: str, deadline: float | None = None) -> str:
+def render(
+    template: BoundTemplate,
+    variables: Mapping[str, object],
+    part: str,
+    deadline: float | None = None,
+    locale: str = "en",
+) -> str:
     """The text that the full engine makes, until `deadline` of the environment's timer, else within its limits.
 
+    `locale` is how numbers and times are written.
     Raises RenderFailed and nothing else; RenderTooSlow when the time is up.
     """
     assert isinstance(template, BoundedTemplate)  # noqa: S101 - for the type checker; no other is made
     try:
-        return template.rendered(variables, deadline)
+        return template.rendered(variables, deadline, locale)
     except OutOfTime as error:
         raise RenderTooSlow(part, _message(error)) from error
     except LiquidError as error:
@@ -285,8 +295,7 @@ def _place(error: LiquidError, stream: TokenStream, source: str) -> int:
 def _misuse(known: Callable[..., Any], used: Any) -> str | None:
     positional = [None for argument in used.args if not getattr(argument, "name", None)]
     named = {argument.name: None for argument in used.args if getattr(argument, "name", None)}
-    if getattr(known, "with_environment", False):
-        named["environment"] = None
+    named.update((name, None) for name in ("environment", "context") if getattr(known, f"with_{name}", False))
     try:
         inspect.signature(known).bind(None, *positional, **named)
     except TypeError as error:

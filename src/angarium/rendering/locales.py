@@ -1,23 +1,88 @@
 """Which of the languages at hand is nearest to the one that is wanted."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping
+
+from babel.core import get_global
+
+_SCRIPT_LETTERS = 4
+_LIKELY_PARTS = 3
+"""Of a maximised tag: language, script, territory (UTS #35 §4.3, Likely Subtags)."""
+_ROOT = "root"
+_NORWEGIAN = {"nb": "no", "no": "nb", "nn": "no"}
+"""Templates may have either of `nb` and `no`, which mean the same."""
 
 
-def nearest_locale(known: Iterable[str], wanted: str | None, default: str) -> str:
-    """`pt-BR`, else `pt`, else `default` (RFC 4647 §3.4, look-up); in any case, with `-` or `_`."""
+def nearest_locale(known: Collection[str], wanted: str | None, default: str) -> str:
+    """`pt-BR`, else `pt`, else another kind of Portuguese, else `default`; in any case, with `-` or `_`.
+
+    Look-up as in RFC 4647 §3.4, with what CLDR knows of languages: `zh-TW` takes `zh-Hant` before `zh`, `nb` takes
+    `no`, `es-MX` takes `es-419`.
+    """
+    if wanted is None or wanted in known:
+        return wanted or default
     return locale_chain(known, wanted, default)[0]
 
 
 def locale_chain(known: Iterable[str], wanted: str | None, default: str) -> list[str]:
     """Those of `known` that may stand in for `wanted`, the nearest first, `default` last."""
     names = {_normal(name): name for name in known}
-    found: list[str] = []
     tag = _normal(wanted or "")
-    while tag:
-        if tag in names:
-            found.append(names[tag])
-        tag = tag.rpartition("-")[0]
+    found = [names[wider] for wider in dict.fromkeys(_wider(tag)) if wider in names]
+    found = found or list(_related(tag, names))
     return found if default in found else [*found, default]
+
+
+def language_of(tag: str) -> str:
+    """The language alone: `de` of `de-CH`."""
+    return _normal(tag).partition("-")[0]
+
+
+def _wider(tag: str) -> Iterator[str]:
+    """`tag`, and what speaks to ever more people of whom one may be the reader."""
+    language = language_of(tag)
+    while "-" in tag:
+        yield tag
+        parent = _global("parent_exceptions").get(_cldr(tag), _ROOT)
+        if parent != _ROOT and "_" in parent:
+            tag = _normal(parent)
+            continue
+        if (script := _script(tag)) and tag.count("-") == 1:
+            yield f"{language}-{script}"
+        tag = tag.rpartition("-")[0]
+    yield language
+    if language in _NORWEGIAN:
+        yield _NORWEGIAN[language]
+
+
+def _related(tag: str, names: Mapping[str, str]) -> Iterator[str]:
+    """The first of the same language, unless it is in a script that the reader may not read."""
+    script = _script(tag)
+    for name, given in names.items():
+        if tag and language_of(name) == language_of(tag) and script in {"", _script(name)}:
+            yield given
+            return
+
+
+def _script(tag: str) -> str:
+    """The script that a tag says, or that its territory writes; empty: it says neither."""
+    if "-" not in tag:
+        return ""
+    subtags = tag.split("-")
+    if len(subtags[1]) == _SCRIPT_LETTERS:
+        return subtags[1]
+    likely = _global("likely_subtags").get(_cldr(tag), "").split("_")
+    return likely[1].lower() if len(likely) == _LIKELY_PARTS else ""
+
+
+def _cldr(tag: str) -> str:
+    """`zh-hant-tw` as CLDR writes it, `zh_Hant_TW`."""
+    language, *rest = tag.split("-")
+    return "_".join([language, *(part.title() if len(part) == _SCRIPT_LETTERS else part.upper() for part in rest)])
+
+
+def _global(name: str) -> Mapping[str, str]:
+    found: Mapping[str, str] = get_global(name)  # type: ignore[arg-type]  # its stub lists the names one by one
+    return found
 
 
 def _normal(tag: str) -> str:

@@ -17,7 +17,7 @@ from angarium.rendering.json_text import json_fault
 from angarium.rendering.limits import Limits, Timer
 from angarium.rendering.lines import header_text, one_line, without_breaks
 from angarium.rendering.liquid import SafeEnvironment, render
-from angarium.rendering.locales import nearest_locale
+from angarium.rendering.locales import language_of, nearest_locale
 from angarium.rendering.problems import RenderFailed, RenderTooSlow, TemplateProblem
 from angarium.rendering.segments import Segments, split
 
@@ -73,7 +73,7 @@ class Renderer:
         """
         key = _key(template, channel, locale)
         parsed = self._parsed.get(key) or self._keep(key, self._parse(template, key))
-        return self._content(parsed, template, channel, variables, self._limits.seconds)
+        return self._content(parsed, template, key, locale, variables, self._limits.seconds)
 
     def quick(
         self, template: CompiledTemplate, channel: Channel, locale: str | None, variables: Mapping[str, Any]
@@ -88,7 +88,7 @@ class Renderer:
                 return None
             parsed = self._keep(key, self._parse(template, key))
         try:
-            return self._content(parsed, template, channel, variables, PATIENCE)
+            return self._content(parsed, template, key, locale, variables, PATIENCE)
         except RenderTooSlow:
             self._slow.put(key, True)
             return None
@@ -106,20 +106,23 @@ class Renderer:
             if parsed is None:
                 parsed = self._keep(key, await asyncio.to_thread(self._parse, template, key))
             seconds = self._limits.seconds
-            return await asyncio.to_thread(self._content, parsed, template, channel, variables, seconds)
+            return await asyncio.to_thread(self._content, parsed, template, key, locale, variables, seconds)
 
     def _content(
         self,
         parsed: Parsed,
         template: CompiledTemplate,
-        channel: Channel,
+        key: Key,
+        wanted: str | None,
         variables: Mapping[str, Any],
         seconds: float,
     ) -> Content:
         given = {**template.defaults, **variables} if template.defaults else variables
-        deadline = None if _all_segments(parsed) else self._timer() + seconds
-        texts = {part: _text(source, given, part, deadline) for part, source in parsed.items()}
-        return _made(channel, texts)
+        _, _, chosen, channel = key
+        if _all_segments(parsed):
+            return _made(channel, {part: _text(source, given, part, None, chosen) for part, source in parsed.items()})
+        deadline, spoken = self._timer() + seconds, _spoken(wanted, chosen)
+        return _made(channel, {part: _text(source, given, part, deadline, spoken) for part, source in parsed.items()})
 
     def _keep(self, key: Key, parsed: Parsed) -> Parsed:
         self._parsed.put(key, parsed)
@@ -166,10 +169,17 @@ def _all_segments(parsed: Parsed) -> bool:
     return all(isinstance(source, Segments) for source in parsed.values())
 
 
-def _text(source: Segments | BoundTemplate, variables: Mapping[str, Any], part: str, deadline: float | None) -> str:
+def _spoken(wanted: str | None, chosen: str) -> str:
+    """How numbers and times are written: as the recipient does, where the text is in that language."""
+    return wanted if wanted is not None and language_of(wanted) == language_of(chosen) else chosen
+
+
+def _text(
+    source: Segments | BoundTemplate, variables: Mapping[str, Any], part: str, deadline: float | None, locale: str
+) -> str:
     if isinstance(source, Segments):
         return source.render(variables, part)
-    return render(source, variables, part, deadline)
+    return render(source, variables, part, deadline, locale)
 
 
 def _made(channel: Channel, texts: Mapping[str, str]) -> Content:

@@ -21,10 +21,11 @@ VariableType = Literal["string", "number", "bool", "list", "object"]
 
 _BY_FILTER: dict[str, VariableType] = {
     **dict.fromkeys(("abs", "at_least", "at_most", "ceil", "divided_by", "floor", "minus", "modulo"), "number"),
-    **dict.fromkeys(("plus", "round", "times"), "number"),
+    **dict.fromkeys(("plus", "round", "times", "number", "currency", "percent"), "number"),
     **dict.fromkeys(("capitalize", "downcase", "upcase", "strip", "lstrip", "rstrip", "squish", "split"), "string"),
     **dict.fromkeys(("truncate", "truncatewords", "replace", "remove", "strip_html", "newline_to_br"), "string"),
     **dict.fromkeys(("append", "prepend", "date", "url_encode", "escapejs", "base64_encode"), "string"),
+    **dict.fromkeys(("local_date", "local_time", "local_datetime"), "string"),
     **dict.fromkeys(("compact", "concat", "find", "has", "join", "map", "reject", "sort", "sort_natural"), "list"),
     **dict.fromkeys(("sum", "uniq", "where"), "list"),
 }

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from angarium.rendering.locales import locale_chain, nearest_locale
+from angarium.rendering.locales import language_of, locale_chain, nearest_locale
 
 TAGS = st.lists(st.sampled_from(["en", "pt", "hant", "br", "419"]), min_size=1, max_size=3).map("-".join)
 
@@ -28,6 +28,8 @@ def test_the_longest_language_that_fits_else_the_default(
     known: set[str], wanted: str, default: str, spell: Callable[[str], str]
 ) -> None:
     fitting = sorted((tag for tag in known if _fits(tag, wanted)), key=len, reverse=True)
+    if not fitting and any(language_of(tag) == language_of(wanted) for tag in known):
+        return  # a related one, as in the examples below
     assert locale_chain(known, wanted, default) == [*fitting, *([default] if default not in fitting else [])]
     assert nearest_locale(known, spell(wanted), default) == (fitting or [default])[0]
 
@@ -38,3 +40,22 @@ def test_the_longest_language_that_fits_else_the_default(
 )
 def test_examples(wanted: str | None, nearest: str) -> None:
     assert nearest_locale(["pt", "fr-CA", "fr", "en"], wanted, "en") == nearest
+
+
+@pytest.mark.parametrize(
+    ("known", "wanted", "chain"),
+    [
+        (["zh", "zh-Hant"], "zh-TW", ["zh-Hant", "zh", "en"]),
+        (["zh-Hans"], "zh-TW", ["en"]),
+        (["zh-Hans", "zh-Hant"], "zh-HK", ["zh-Hant", "en"]),
+        (["no"], "nb-NO", ["no", "en"]),
+        (["nb"], "no", ["nb", "en"]),
+        (["sr-Latn"], "sr", ["sr-Latn", "en"]),
+        (["es", "es-419"], "es-MX", ["es-419", "es", "en"]),
+        (["pt-BR"], "pt-PT", ["pt-BR", "en"]),
+        (["de-CH"], "de_AT", ["de-CH", "en"]),
+        (["fr"], "de", ["en"]),
+    ],
+)
+def test_what_cldr_knows_of_languages(known: list[str], wanted: str, chain: list[str]) -> None:
+    assert locale_chain([*known, "en"], wanted, "en") == chain
