@@ -26,6 +26,8 @@ MOST_COMPILED_CHARACTERS = 1_000_000
 """Of one part."""
 MOST_CHARACTERS = 5_000_000
 """Of all parts of all languages, as compiled; also of all sources that are put together on the way."""
+_COMPARED = (60, 30, 15)
+"""Numbers of characters by which a place in a composed source is found in the author's."""
 
 Working = Callable[[str], None]
 """Called with a field before each piece of work on it. What it raises ends the compilation."""
@@ -203,7 +205,7 @@ class _Job:
             try:
                 check_json(self.parsed[-1], flat, field)
             except TemplateProblem as problem:
-                raise problem if flat == source else _composed(problem, source) from problem
+                raise problem if flat == source else _composed(problem, source, flat) from problem
             return flat
 
         return self._once(field, ("json", field, self._locale_of(source), source), made)
@@ -215,8 +217,9 @@ class _Job:
             flat = self._assembled(source, part, name, self._html)
             try:
                 return self._compiled_html(flat, part, name)
-            except TemplateProblem as problem:
-                raise problem if flat == source else _composed(problem, source) from problem
+            except TemplateProblem as unplaced:
+                problem = unplaced.placed(flat)
+                raise problem if flat == source else _composed(problem, source, flat) from unplaced
 
         return self._once(name, ("html", part, name, self._locale_of(source), source), made)
 
@@ -239,7 +242,7 @@ class _Job:
         try:
             self.parsed.append(environments.rendering.compiled(flat, name))
         except TemplateProblem as problem:
-            raise _composed(problem, source) from problem
+            raise _composed(problem, source, flat) from problem
         return flat
 
     def _locale_of(self, source: str) -> str:
@@ -287,9 +290,15 @@ class _Job:
             self.problems.append(problem)
 
 
-def _composed(problem: TemplateProblem, source: str) -> TemplateProblem:
-    """A fault that only the whole has, with its layout and partials: it has no place in what the author wrote."""
-    return TemplateProblem.at(problem.field, f"with its layout and partials: {problem.message}", source, 0)
+def _composed(problem: TemplateProblem, source: str, flat: str) -> TemplateProblem:
+    """A fault that only the whole has, with its layout and partials.
+
+    Its place in what the author wrote is where the same text stands, if that is there once; else the beginning.
+    """
+    line = flat.split("\n")[problem.line - 1] if problem.line is not None else ""
+    text = line[(problem.column or 1) - 1 :]
+    index = next((source.find(text[:size]) for size in _COMPARED if text and source.count(text[:size]) == 1), 0)
+    return TemplateProblem.at(problem.field, f"with its layout and partials: {problem.message}", source, index)
 
 
 def _literal(text: str) -> str:

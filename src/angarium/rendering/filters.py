@@ -8,7 +8,7 @@ from typing import Any
 from liquid import Environment
 from liquid.exceptions import FilterArgumentError
 from liquid.filter import sequence_filter, string_filter, with_environment
-from markupsafe import Markup
+from markupsafe import Markup, escape, soft_str
 
 from angarium.rendering.dates import date_filter
 from angarium.rendering.json_text import json_filter
@@ -27,8 +27,8 @@ _TAG = re.compile(r"<[^<>]*>")
 _LIQUID = (  # noqa: SIM905 - a list of words
     "abs append at_least at_most base64_decode base64_encode base64_url_safe_decode base64_url_safe_encode capitalize "
     "ceil compact concat default divided_by downcase escape escape_once escapejs find find_index first floor has "
-    "join last lstrip map minus modulo newline_to_br plus prepend reject remove remove_first remove_last replace "
-    "replace_first replace_last reverse round rstrip safe size slice sort sort_natural split squish strip "
+    "join last lstrip map minus modulo newline_to_br plus prepend reject remove remove_first remove_last "
+    "replace_last reverse round rstrip safe size slice sort sort_natural split squish strip "
     "strip_newlines sum times truncate truncatewords upcase url_decode url_encode where"
 ).split()
 _OF_LISTS = frozenset("compact concat join map reject reverse sort sort_natural sum where".split())  # noqa: SIM905
@@ -44,6 +44,8 @@ def register(environment: Environment, limits: Limits) -> None:
     for name, local in FILTERS.items():
         environment.add_filter(name, bounded(local, limits))
     environment.add_filter("json", bounded(json_filter, limits))
+    for name, most in (("replace", -1), ("replace_first", 1)):
+        environment.add_filter(name, bounded(_replacing(most), limits, _replaced))
     environment.add_filter("uniq", bounded(_uniq, limits, of_lists=True))
     environment.add_filter("strip_html", bounded(_strip_html, limits))
 
@@ -142,6 +144,20 @@ def _is_new_unhashable(value: Any, unhashable: list[Any]) -> bool:
         raise OverLimit(f"uniq takes at most {MOST_UNHASHABLE} objects")
     unhashable.append(value)
     return True
+
+
+def _replacing(most: int) -> Filter:
+    """Liquid's `replace`, at most `most` times. New text that an author writes is HTML, as in `append`."""
+
+    @with_environment
+    @string_filter
+    def replace(value: str, seq: object, sub: object = "", *, environment: Environment) -> str:
+        sought, made = soft_str(seq), soft_str(sub)
+        if not environment.autoescape or isinstance(value, Markup) or not isinstance(made, Markup) or not sought:
+            return value.replace(sought, made, most)
+        return made.join(escape(piece) for piece in value.split(sought, most))
+
+    return replace
 
 
 @with_environment

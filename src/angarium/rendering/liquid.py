@@ -28,6 +28,7 @@ from angarium.rendering.comparisons import make_lenient
 from angarium.rendering.limits import Budget, Limits, OutOfTime, OverLimit, Timer, weigh
 from angarium.rendering.markup import find_markup
 from angarium.rendering.problems import RenderFailed, RenderTooSlow, TemplateProblem
+from angarium.rendering.readable import ReadableEcho, ReadableOutput
 from angarium.rendering.scope import ScopeTag
 
 MOST_CYCLES = 1_000
@@ -191,6 +192,8 @@ class SafeEnvironment(Environment):
         super().setup_tags_and_filters(extra=extra)
         for name in _UNSAFE_TAGS:
             del self.tags[name]
+        self.add_tag(ReadableOutput)
+        self.add_tag(ReadableEcho)
         self.add_tag(BoundedForTag)
         self.add_tag(BoundedTablerowTag)
         self.add_tag(ScopeTag)

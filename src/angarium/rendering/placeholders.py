@@ -47,7 +47,7 @@ class Protected:
         restored = pattern.sub(original, text)
         for index, markup in enumerate(self.markups):
             if index not in seen:
-                raise TemplateProblem(field, f"{markup[:80]} cannot stand at this place")
+                raise TemplateProblem(field, f"{markup[:80]} cannot stand at this place", quoted=markup)
         return restored
 
 

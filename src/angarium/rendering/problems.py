@@ -13,11 +13,17 @@ from angarium.contracts.errors import AngariumError
 
 
 class TemplateProblem(AngariumError):
-    """A part of a template is faulty; `line` and `column` count from 1."""
+    """A part of a template is faulty; `line` and `column` count from 1.
 
-    def __init__(self, field: str, message: str, line: int | None = None, column: int | None = None) -> None:
+    `quoted`: the piece of the source that is at fault, where no place is known.
+    """
+
+    def __init__(
+        self, field: str, message: str, line: int | None = None, column: int | None = None, *, quoted: str = ""
+    ) -> None:
         self.field = field
         self.message = message
+        self.quoted = quoted
         self.line = line
         self.column = column
         place = "" if line is None else f" (line {line}, column {column})"
@@ -28,6 +34,11 @@ class TemplateProblem(AngariumError):
         """The fault at `index` of `source`."""
         before = source[:index]
         return cls(field, message, before.count("\n") + 1, index - before.rfind("\n"))
+
+    def placed(self, source: str) -> "TemplateProblem":
+        """This fault with a place in `source`: where what it quotes first stands."""
+        index = source.find(self.quoted) if self.line is None and self.quoted else -1
+        return self if index < 0 else TemplateProblem.at(self.field, self.message, source, index)
 
 
 class TemplateInvalid(AngariumError):

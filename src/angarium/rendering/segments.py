@@ -19,6 +19,7 @@ from markupsafe import Markup, escape
 from angarium.rendering.filters import bound_filter
 from angarium.rendering.liquid import SafeEnvironment
 from angarium.rendering.problems import RenderFailed
+from angarium.rendering.readable import readable
 
 _SIMPLE_FILTERS = frozenset({"escape", "upcase", "downcase", "capitalize", "strip", "default"})
 _PROPERTIES = frozenset({"size", "first", "last"})  # the engine's own of any list or string
@@ -67,7 +68,7 @@ class Segments:
             value = _applied(output.calls, value, part)
         if type(value) is str:
             return escape(value) if self.html else value
-        return to_liquid_string(value, self.html)
+        return to_liquid_string(readable(value), self.html)
 
 
 def split(template: BoundTemplate) -> Segments | None:

@@ -5,6 +5,7 @@ import pytest
 from angarium.contracts.statuses import Channel
 from angarium.contracts.templates import ChannelSources, TemplateParts
 from angarium.rendering.compile import Compiled, Compiler
+from angarium.rendering.fragments import Fragment
 from angarium.rendering.problems import TemplateInvalid
 
 
@@ -156,6 +157,25 @@ def test_mjml_in_the_wrong_place_is_refused_with_its_place() -> None:
     assert faults(mjml="<mjml><mj-body><mj-text>x</mj-text></mj-body></mjml>") == [
         ("mjml", "<mj-text> cannot stand in <mj-body>", 1, 16)
     ]
+
+
+def test_a_fault_that_a_tool_finds_has_a_place() -> None:
+    column = "<mj-column width='{{ w }}'><mj-text>x</mj-text></mj-column>"
+    assert faults(mjml=f"<mjml><mj-body><mj-section>\n{column}</mj-section></mj-body></mjml>") == [
+        ("mjml", "{{ w }} cannot stand at this place", 2, 19)
+    ]
+
+
+def test_a_fault_of_the_whole_is_placed_where_the_author_wrote_it() -> None:
+    layout = "<mjml><mj-body><mj-section>{% block content %}{% endblock %}</mj-section></mj-body></mjml>"
+    own = "{% layout '_l' %}\n{% block content %}\n  <mj-column width='{{ w }}'></mj-column>{% endblock %}"
+    with pytest.raises(TemplateInvalid) as refused:
+        Compiler().compile(
+            "n", "en", TemplateParts(mjml=own), {}, fragments={"_l": Fragment(1, "en", {"mjml": layout}, {})}
+        )
+    [problem] = refused.value.problems
+    assert (problem.line, problem.column) == (3, 21)
+    assert problem.message == "with its layout and partials: {{ w }} cannot stand at this place"
 
 
 def test_liquid_in_a_preview_text_survives() -> None:

@@ -12,8 +12,8 @@ from angarium.rendering.liquid import SafeEnvironment, render
 NULL_FILTERS = ("upcase", "plus: 1", "round", "truncate: 3", "join: ','", "map: 'x'", "sort", "split: ','", "times: 2")
 
 
-def rendered(source: str, **variables: Any) -> str:
-    environment = SafeEnvironment(Limits(), time.thread_time, html=False)
+def rendered(source: str, *, html: bool = False, **variables: Any) -> str:
+    environment = SafeEnvironment(Limits(), time.thread_time, html=html)
     return render(environment.compiled(source, "content"), variables, "content")
 
 
@@ -105,3 +105,34 @@ def test_seconds_of_a_date_do_not_depend_on_the_zone(monkeypatch: pytest.MonkeyP
 )
 def test_what_no_header_may_hold_is_taken_out(text: str, header: str) -> None:
     assert header_text(text) == header
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ({"x": "<b>", "y": None, "z": True}, '{"x": "<b>", "y": null, "z": true}'),
+        ([1, {"a": "é"}, None], '1{"a": "é"}'),
+        (1e16, "10000000000000000"),
+        (0.00001, "0.00001"),
+        (1.5, "1.5"),
+        (True, "true"),
+    ],
+)
+@pytest.mark.parametrize("source", ["{{ x }}", "{% echo x %}", "{% if true %}{{ x }}{% endif %}"])
+def test_values_are_shown_as_json_shows_them(source: str, value: object, text: str) -> None:
+    assert rendered(source, x=value) == text
+
+
+@pytest.mark.parametrize(
+    ("source", "html"),
+    [
+        ("{{ x | replace: ', ', '<br>' }}", "a<br>&lt;b&gt;<br>c"),
+        ("{{ x | replace_first: ', ', '<br>' }}", "a<br>&lt;b&gt;, c"),
+        ("{{ x | replace: ', ', y }}", "a&lt;i&gt;&lt;b&gt;&lt;i&gt;c"),
+        ("{{ x | escape | replace: ', ', y }}", "a&lt;i&gt;&lt;b&gt;&lt;i&gt;c"),
+        ("{{ x | replace: '', '<' }}", "&lt;a&lt;,&lt; &lt;&lt;&lt;b&lt;&gt;&lt;,&lt; &lt;c&lt;"),
+    ],
+)
+def test_what_an_author_puts_in_place_of_something_is_html(source: str, html: str) -> None:
+    """As with `append` and `join`; what a variable holds is escaped as everywhere."""
+    assert rendered(source, html=True, x="a, <b>, c", y="<i>") == html
