@@ -1,6 +1,6 @@
 """Makes a channel's kit: its own providers, and those that serve every channel."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from angarium.contracts.statuses import Channel
 from angarium.delivery.composition import ChannelKit
@@ -23,9 +23,12 @@ def make_kit(
     addresses_of: AddressesOf,
     check_address: CheckAddress,
     own: Mapping[str, Factory],
+    with_webhooks: Collection[str] = (),
     sender: str = "",
 ) -> ChannelKit:
     """The channel as the engine takes it; `own`: its providers by scheme. Raises SettingsError.
+
+    `with_webhooks` are the schemes of those that report by webhooks.
 
     `sender` is what the mailbox shows as the sender.
     """
@@ -36,5 +39,7 @@ def make_kit(
     }
     variable = f"ANGARIUM_{channel.upper()}_PROVIDERS"
     urls = settings.providers(channel)
-    providers = build_providers(urls, factories, variable=variable, production=settings.production)
+    providers = build_providers(
+        urls, factories, variable=variable, production=settings.production, with_webhooks=with_webhooks
+    )
     return ChannelKit(channel, providers, addresses_of, check_address, describe_providers(channel, urls))

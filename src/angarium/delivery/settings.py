@@ -1,12 +1,15 @@
 """The settings of a channel worker."""
 
+import re
+import secrets
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from angarium.contracts.statuses import Channel
 from angarium.directory.settings import DirectorySettings, PreferenceSettings
 from angarium.notifications.settings import NotificationsDatabaseSettings, QueueSettings
+from angarium.platform.auth.development import kept_secret
 from angarium.platform.settings.base import NOT_IN_PRODUCTION, Settings
 from angarium.platform.settings.groups import CacheSettings, CallbackSettings
 from angarium.platform.settings.sources import wrong
@@ -18,6 +21,8 @@ from angarium.platform.settings.values import (
     RateLimitField,
     parse_provider_urls,
 )
+
+_IN_A_PATH = re.compile(r"[A-Za-z0-9._~-]+")
 
 
 class ProviderSettings(Settings):
@@ -50,6 +55,30 @@ class ProviderSettings(Settings):
                 raise wrong(f"{channel}_providers", f"mailbox:// {NOT_IN_PRODUCTION}")
 
 
+class ReceiptSettings(ProviderSettings):
+    """The secret part of the URLs to which providers post receipts; in development it is made."""
+
+    webhook_token: SecretStr | None = None
+
+    def refuse_unsafe(self) -> None:
+        super().refuse_unsafe()
+        self.refuse_example("webhook_token", self.webhook_token)
+        if self.webhook_token is not None and not _IN_A_PATH.fullmatch(self.webhook_token.get_secret_value()):
+            raise wrong("webhook_token", "may have letters, digits and -._~ only, since it is part of a URL")
+        keys = [url.webhook_key for channel in Channel for url in self.providers(channel)]
+        if self.production and self.webhook_token is None and any(key is not None for key in keys):
+            raise wrong("webhook_token", "must be set, since a provider has a webhook_key")
+
+
+def webhook_token_of(settings: ReceiptSettings) -> str | None:
+    """The token that is set; on a development machine the one in its `DATA_DIR`; None: no webhook is taken."""
+    if settings.webhook_token is not None:
+        return settings.webhook_token.get_secret_value()
+    if settings.production:
+        return None
+    return kept_secret(settings.data_dir / "webhook-token", lambda: secrets.token_urlsafe(24))
+
+
 class SmsSettings(Settings):
     """Which numbers get SMS, and how many: limits against pumping."""
 
@@ -63,7 +92,7 @@ class WorkerSettings(
     QueueSettings,
     CacheSettings,
     DirectorySettings,
-    ProviderSettings,
+    ReceiptSettings,
     SmsSettings,
     PreferenceSettings,
     CallbackSettings,

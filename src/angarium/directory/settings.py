@@ -24,18 +24,26 @@ class SurroundingsSettings(CacheSettings, DirectorySettings, RateLimitSettings):
     """What a service beside the gateway reads, whatever it serves."""
 
 
-class PreferenceSettings(Settings):
-    """What people may switch off, and the links by which they do. `public_url`: where their browsers reach the gateway.
+class PublicSettings(Settings):
+    """`public_url`: where browsers and providers reach the gateway."""
+
+    public_url: str | None = None
+
+    def refuse_unsafe(self) -> None:
+        super().refuse_unsafe()
+        if self.public_url is not None:
+            require_http("public_url", self.public_url)
+
+
+class PreferenceSettings(PublicSettings):
+    """What people may switch off, and the links by which they do.
 
     Without `link_secret` links are signed with a key made from the service token.
     """
 
     mandatory_categories: Words = ("security",)
-    public_url: str | None = None
     link_secret: SecretStr | None = None
 
     def refuse_unsafe(self) -> None:
         super().refuse_unsafe()
         self.refuse_weak("link_secret", self.link_secret)
-        if self.public_url is not None:
-            require_http("public_url", self.public_url)

@@ -44,6 +44,7 @@ _MOMENTS = {
     "suppressions": ("created_at", "expires_at"),
     "soft_bounces": ("bounced_at",),
     "provider_reports": ("reported_at",),
+    "receipts": ("occurred_at", "received_at", "due_at"),
 }
 
 _EMPTIED = (*_MOMENTS, "held_reports", "suppression_keys")

@@ -10,6 +10,7 @@ from angarium.channels.email.providers.mailgun import Mailgun
 from angarium.channels.email.providers.sendgrid import SendGrid
 from angarium.channels.email.providers.ses import Ses
 from angarium.channels.email.providers.smtp.url import from_url
+from angarium.channels.email.sources import SOURCES
 from angarium.channels.kit import make_kit
 from angarium.channels.port import ChannelEntry
 from angarium.contracts.addresses import email_address_in_full
@@ -60,6 +61,7 @@ def build_kit(settings: WorkerSettings, parts: ProviderParts) -> ChannelKit:
             "mailgun": apis.factory(lambda url: Mailgun.of(url, sender, parts.clock, build)),
             "ses": apis.factory(lambda url: Ses.of(url, sender, parts.clock, build)),
         },
+        with_webhooks=SOURCES,
         sender=settings.email_from,
     )
 

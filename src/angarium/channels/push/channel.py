@@ -4,6 +4,7 @@ from angarium.channels.kit import make_kit
 from angarium.channels.port import ChannelEntry
 from angarium.channels.push.address import addresses_of, check_address
 from angarium.channels.push.providers.making import SCHEMES, factories
+from angarium.channels.push.sources import SOURCES
 from angarium.contracts.statuses import Channel
 from angarium.delivery.composition import ChannelKit
 from angarium.delivery.process import ProviderParts
@@ -22,7 +23,15 @@ class Settings(WorkerSettings):
 def build_kit(settings: WorkerSettings, parts: ProviderParts) -> ChannelKit:
     """The channel as the engine takes it. Raises SettingsError."""
     own = factories(settings, parts)
-    return make_kit(Channel.PUSH, settings, parts, addresses_of=addresses_of, check_address=check_address, own=own)
+    return make_kit(
+        Channel.PUSH,
+        settings,
+        parts,
+        addresses_of=addresses_of,
+        check_address=check_address,
+        own=own,
+        with_webhooks=SOURCES,
+    )
 
 
 PUSH = ChannelEntry(

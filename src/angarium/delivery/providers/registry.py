@@ -1,6 +1,6 @@
 """Makes a channel's providers from their URLs."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from angarium.contracts.errors import SettingsError
 from angarium.contracts.providers import provider_id_of
@@ -10,15 +10,19 @@ from angarium.notifications.providers.model import Configured
 from angarium.platform.settings.values import ProviderUrl, is_private_origin
 
 Factory = Callable[[ProviderUrl], Provider]
-_UNSUPPORTED = ("webhook_key",)
-"""Parameters of every provider's URL that are parsed, but have no effect yet."""
 
 
 def build_providers(
-    urls: Sequence[ProviderUrl], factories: Mapping[str, Factory], *, variable: str, production: bool = False
+    urls: Sequence[ProviderUrl],
+    factories: Mapping[str, Factory],
+    *,
+    variable: str,
+    production: bool = False,
+    with_webhooks: Collection[str] = (),
 ) -> Sequence[Provider]:
     """A provider for each URL, in order. Raises SettingsError that names `variable` and the scheme, never the URL.
 
+    `with_webhooks`: the schemes that take a `webhook_key`; the gateway uses it.
     In `production` a `base_url` is https, or of this machine: requests carry credentials.
     """
     providers = []
@@ -28,7 +32,8 @@ def build_providers(
             known = ", ".join(f"{scheme}://" for scheme in sorted(factories))
             raise SettingsError(f"{variable}: unknown provider {url.scheme}:// (known: {known})")
         try:
-            _refuse_unsupported(url)
+            if url.webhook_key is not None and url.scheme not in with_webhooks:
+                raise ValueError("has no webhooks, so webhook_key has no effect")  # noqa: TRY301 - one place formats
             if production:
                 _refuse_plain_http(url)
             providers.append(factory(url))
@@ -79,12 +84,6 @@ def without_parameters(make: Callable[[], Provider]) -> Factory:
         return make()
 
     return factory
-
-
-def _refuse_unsupported(url: ProviderUrl) -> None:
-    given = [name for name in _UNSUPPORTED if getattr(url, name) is not None]
-    if given:
-        raise ValueError(f"does not support the parameter {given[0]} yet")
 
 
 def _refuse_plain_http(url: ProviderUrl) -> None:

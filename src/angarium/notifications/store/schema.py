@@ -98,6 +98,16 @@ Index(
 )
 _UNFINISHED = text("sweep_at IS NOT NULL")
 Index(None, notifications.c.sweep_at, postgresql_where=_UNFINISHED, sqlite_where=_UNFINISHED)
+# For receipts. A Message-ID of ours (SMTP), which begins with an angle bracket, has none and costs no entry.
+_OF_A_PROVIDER = text("substr(provider_message_id, 1, 1) <> '<'")
+Index(
+    None,
+    notifications.c.provider_message_id,
+    postgresql_where=_OF_A_PROVIDER,
+    sqlite_where=_OF_A_PROVIDER,
+    mysql_length=64,
+    mariadb_length=64,
+)
 
 _QUEUE_STORAGE = {
     # Rows live for milliseconds and the oldest are read first: what is dead must go long before a fifth of it is.
@@ -198,6 +208,29 @@ held_reports = Table(
     PrimaryKeyConstraint("notification_id", "status"),
 )
 """Delivery reports that came before the send they speak of was recorded."""
+
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("id", _KEY, nullable=False),  # `Receipt.key`
+    Column("provider", _KEY, nullable=False),
+    Column("kind", _WORD, nullable=False),
+    Column("occurred_at", UtcDateTime(), nullable=False),
+    Column("notification_id", Uuid()),
+    Column("provider_message_id", _KEY),
+    Column("address", Text()),  # null once the receipt is applied
+    Column("reason", Text(), nullable=False),
+    Column("noted", Boolean(), nullable=False),  # what follows for the address was done
+    Column("received_at", UtcDateTime(), nullable=False),
+    Column("due_at", UtcDateTime()),  # when it is looked at next, or its lease ends; null once it is applied
+    PrimaryKeyConstraint("id"),
+)
+"""One row for each event; applied ones stay for a while, so that repetitions are recognised."""
+
+_UNAPPLIED = text("due_at IS NOT NULL")
+Index(None, receipts.c.due_at, postgresql_where=_UNAPPLIED, sqlite_where=_UNAPPLIED)
+Index(None, receipts.c.received_at)
+Index(None, receipts.c.notification_id)
 
 erasures = Table(
     "erasures",

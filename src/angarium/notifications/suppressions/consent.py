@@ -1,6 +1,7 @@
 """What a person's reply by SMS means for the suppression list: STOP, START, HELP."""
 
 import re
+from collections.abc import Sequence
 from enum import StrEnum, auto
 from typing import assert_never
 
@@ -44,15 +45,24 @@ async def consent(store: SuppressionStore, tenant: str, number: str, text: str, 
 
     Raises ValueError for a number that cannot be right (its message does not quote it), DatabaseUnavailable.
     """
-    target = Target(tenant, Channel.SMS, phone_number(number))
+    return await consent_everywhere(store, [tenant], number, text, source)
+
+
+async def consent_everywhere(
+    store: SuppressionStore, tenants: Sequence[str], number: str, text: str, source: str
+) -> Consented:
+    """As `consent`, for several tenants that share a sender: a reply does not say which of them it means."""
+    to = phone_number(number)
+    targets = [Target(tenant, Channel.SMS, to) for tenant in tenants]
     wish = wish_of(text)
     match wish:
         case Consented.STOPPED:
-            await store.add(NewSuppression(target=target, reason=SuppressionReason.OPT_OUT, source=source))
+            reason = SuppressionReason.OPT_OUT
+            await store.add_many([NewSuppression(target=target, reason=reason, source=source) for target in targets])
             return wish
         case Consented.STARTED:
-            lifted = await store.lift(target, SuppressionReason.OPT_OUT)
-            return wish if lifted else Consented.NOTHING
+            lifted = [await store.lift(target, SuppressionReason.OPT_OUT) for target in targets]
+            return wish if any(lifted) else Consented.NOTHING
         case Consented.HELP | Consented.NOTHING:
             return wish
         case _:

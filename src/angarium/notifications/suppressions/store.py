@@ -156,14 +156,28 @@ class SuppressionStore:
 
         Call once for each bounce: a repeated webhook must be recognised before.
         """
-        key = (await self._keys.opened())(target)
-        new = NewSuppression(target=target, reason=SuppressionReason.SOFT_BOUNCE, source=source, user_id=user_id)
+        key = await self.key_of(target)
         async with writing(self._engine) as connection:
-            counted = await self._count(connection, key)
-            if counted < SOFT_BOUNCES:
-                return False
-            await connection.execute(delete(soft_bounces).where(soft_bounces.c.address_key == key))
-            return await self._put(connection, key, new)
+            return await self.count_soft_bounce(connection, key, target, source, user_id)
+
+    async def key_of(self, target: Target) -> str:
+        """The key of an address, for the methods that run within a transaction of their caller."""
+        return (await self._keys.opened())(target)
+
+    async def count_soft_bounce(
+        self, connection: AsyncConnection, key: str, target: Target, source: str, user_id: UUID | None = None
+    ) -> bool:
+        """As `bounced_softly`, within the caller's transaction. `key` is that of `target`."""
+        counted = await self._count(connection, key)
+        if counted < SOFT_BOUNCES:
+            return False
+        new = NewSuppression(target=target, reason=SuppressionReason.SOFT_BOUNCE, source=source, user_id=user_id)
+        await self.forget_soft_bounces(connection, key)
+        return await self._put(connection, key, new)
+
+    async def forget_soft_bounces(self, connection: AsyncConnection, key: str) -> None:
+        """The next soft bounce of the address is the first again; within the caller's transaction."""
+        await connection.execute(delete(soft_bounces).where(soft_bounces.c.address_key == key))
 
     async def delivered(self, targets: Collection[Target]) -> None:
         """A delivery ends the row of soft bounces of each address. What is suppressed stays so."""

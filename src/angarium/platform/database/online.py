@@ -31,10 +31,19 @@ def outside_transaction(op: Operations) -> Iterator[None]:
         yield
 
 
-def add_index(op: Operations, name: str, table: str, columns: Sequence[str], *, where: str | None = None) -> None:
+def add_index(
+    op: Operations,
+    name: str,
+    table: str,
+    columns: Sequence[str],
+    *,
+    where: str | None = None,
+    length: int | None = None,
+) -> None:
     """Create an index on a table that may be large and in use, without stopping its writers.
 
-    An index that an earlier run left unfinished is made again.
+    An index that an earlier run left unfinished is made again. `length`: characters of a text that MySQL and MariaDB
+    take into it; they index no text without one.
     https://www.postgresql.org/docs/current/sql-createindex.html#SQL-CREATEINDEX-CONCURRENTLY
     """
     condition = None if where is None else sa.text(where)
@@ -50,6 +59,8 @@ def add_index(op: Operations, name: str, table: str, columns: Sequence[str], *, 
             postgresql_concurrently=True,
             postgresql_where=condition,
             sqlite_where=condition,
+            mysql_length=length,
+            mariadb_length=length,
         )
 
 

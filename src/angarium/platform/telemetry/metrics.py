@@ -93,6 +93,15 @@ class Metrics:
             "angarium_cache_requests", "Cache look-ups.", ["cache", "result"], registry=registry
         )
 
+        self.receipts_total = Counter(
+            "angarium_receipts", "Receipts of providers, repetitions included.", ["provider", "kind"], registry=registry
+        )
+        self.receipt_requests_total = Counter(
+            "angarium_receipt_requests",
+            "Requests with receipts: taken, refused (token or signature), unreadable.",
+            ["provider", "result"],
+            registry=registry,
+        )
         self.retention_rows_total = Counter(
             "angarium_retention_rows",
             "Rows deleted (prune) or redacted by age.",

@@ -9,11 +9,13 @@ from angarium import __version__
 from angarium.notifications.erasing import Erasing
 from angarium.notifications.publisher import OutboxPublisher
 from angarium.notifications.queue_waits import QueueWaits
+from angarium.notifications.receipts.applying import ApplyReceipts, PruneReceipts
 from angarium.notifications.relay import Relay
 from angarium.notifications.store.erasure import Erasure
 from angarium.notifications.store.held_reports import HeldReports
 from angarium.notifications.store.port import MOST_COUNTED
 from angarium.notifications.store.prior import PriorAcceptances
+from angarium.notifications.store.receipts import ReceiptStore
 from angarium.notifications.store.retention import Elsewhere, Retention
 from angarium.notifications.store.waiting import WaitingWork
 from angarium.notifications.suppressions.store import SuppressionStore
@@ -65,6 +67,10 @@ from angarium.services.gateway.moving.use_cases import Moves
 from angarium.services.gateway.parts import GatewayParts
 from angarium.services.gateway.preference_pages.routes import FORM_PATHS
 from angarium.services.gateway.preference_pages.routes import routes as preference_page_routes
+from angarium.services.gateway.provider_webhooks.routes import BYTES as WEBHOOK_BYTES
+from angarium.services.gateway.provider_webhooks.routes import PATH as WEBHOOK_PATH
+from angarium.services.gateway.provider_webhooks.routes import routes as provider_webhook_routes
+from angarium.services.gateway.provider_webhooks.use_cases import ProviderWebhooks
 from angarium.services.gateway.providers.routes import routes as provider_routes
 from angarium.services.gateway.providers.use_cases import Providers
 from angarium.services.gateway.reading.routes import routes as reading_routes
@@ -107,6 +113,8 @@ class Gateway:
         self.callbacks = CallbackStore(parts.engine, runtime.clock, runtime.identifiers)
         self.dispatcher = _dispatcher(parts, self.callbacks)
         self.suppressions = SuppressionStore(parts.engine, runtime.clock, runtime.identifiers)
+        self.provider_receipts = ReceiptStore(parts.engine, runtime.clock)
+        self.applying = _applying(parts, self.provider_receipts, self.suppressions)
         self.retention = _retention(parts)
         self.erasing = _erasing(parts, self.suppressions)
         self.plain_texts = PlainTexts(runtime.clock)
@@ -144,6 +152,8 @@ class Gateway:
             ),
             self.lanes,
             self.receipts,
+            self.applying,
+            PruneReceipts(self.provider_receipts, runtime.clock),
             self.erasing,
             self.ring,
             self.audit.backlog,
@@ -179,8 +189,9 @@ class Gateway:
                 MAILBOX_PATH: BULK_BYTES,
                 USERS_IMPORT_PATH: BULK_BYTES,
                 SUPPRESSIONS_IMPORT_PATH: SUPPRESSIONS_IMPORT_BYTES,
+                WEBHOOK_PATH: WEBHOOK_BYTES,
             },
-            raw_bodies=(*FORM_PATHS, USERS_IMPORT_PATH, SUPPRESSIONS_IMPORT_PATH),
+            raw_bodies=(*FORM_PATHS, USERS_IMPORT_PATH, SUPPRESSIONS_IMPORT_PATH, WEBHOOK_PATH),
             routers=self._routers(),
             more_documents=DOCUMENTS,
             fast_paths=parts.fast_paths,
@@ -207,12 +218,23 @@ class Gateway:
             contact_version_routes(parts.store),
             preference_page_routes(parts.users_client),
             delivery_report_routes(self.receipts),
+            provider_webhook_routes(self._provider_webhooks()),
             *parts.mailbox,
             upstream_routes(users=parts.users_client, templates=parts.templates_client, audit=self.audit),
             callback_routes(self.callbacks, parts.reader, self.audit),
             b2b_routes(self._emails()),
             home_routes(mailbox=bool(parts.mailbox)),
             document_routes(users=parts.users_client, templates=parts.templates_client),
+        )
+
+    def _provider_webhooks(self) -> ProviderWebhooks:
+        return ProviderWebhooks(
+            self.parts.webhooks,
+            receipts=self.provider_receipts,
+            applying=self.applying,
+            suppressions=self.suppressions,
+            tenants=TenantStore(self.parts.engine).names,
+            runtime=self.parts.runtime,
         )
 
     def _emails(self) -> Emails:
@@ -232,6 +254,12 @@ def _erasing(parts: GatewayParts, suppressions: SuppressionStore) -> Erasing:
         parts.engine, parts.runtime.clock, elsewhere=_elsewhere(parts), forget_user=suppressions.forget_user
     )
     return Erasing(parts.engine, erasure, parts.runtime.clock)
+
+
+def _applying(parts: GatewayParts, receipts: ReceiptStore, suppressions: SuppressionStore) -> ApplyReceipts:
+    return ApplyReceipts(
+        engine=parts.engine, receipts=receipts, store=parts.store, suppressions=suppressions, runtime=parts.runtime
+    )
 
 
 def _retention(parts: GatewayParts) -> RetentionKeeper:

@@ -19,6 +19,7 @@ from angarium.platform.runtime import Runtime
 from angarium.services.gateway.accepting.acceptance import AcceptanceRules
 from angarium.services.gateway.callbacks.sending import CallbackSender
 from angarium.services.gateway.mailbox.store import MailboxStore
+from angarium.services.gateway.provider_webhooks.use_cases import NO_WEBHOOKS, WebhookRules
 from angarium.services.gateway.retention import KEPT_FOR_EVER, Periods
 
 
@@ -55,3 +56,4 @@ class GatewayParts:
     callbacks: CallbackSender | None = None
     fast_paths: bool = True
     periods: Periods = KEPT_FOR_EVER
+    webhooks: WebhookRules = NO_WEBHOOKS

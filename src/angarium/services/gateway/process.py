@@ -39,6 +39,7 @@ from angarium.services.gateway.mailbox.smtp_catcher import SmtpCatcher
 from angarium.services.gateway.mailbox.store import MailboxStore
 from angarium.services.gateway.mailbox_page.routes import routes as mailbox_page_routes
 from angarium.services.gateway.parts import GatewayParts
+from angarium.services.gateway.provider_webhooks.opening import open_rules
 from angarium.services.gateway.retention import Periods
 from angarium.services.gateway.settings import GatewaySettings
 
@@ -122,6 +123,7 @@ async def open_gateway(
         rules=acceptance_rules(settings),
         fast_paths=settings.fast,
         callbacks=open_sender(settings, stack, clock),
+        webhooks=open_rules(settings, stack, clock),
         periods=Periods(prune=settings.retention, redact=settings.redact_after),
         mailbox=(mailbox_routes(caught), mailbox_page_routes(caught)) if caught is not None else (),
         caught=caught,

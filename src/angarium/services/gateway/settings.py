@@ -1,7 +1,7 @@
 """The settings of the gateway."""
 
-from angarium.delivery.settings import ProviderSettings
-from angarium.directory.settings import DirectorySettings
+from angarium.delivery.settings import ReceiptSettings
+from angarium.directory.settings import DirectorySettings, PublicSettings
 from angarium.notifications.settings import NotificationsDatabaseSettings, QueueSettings, RetentionSettings
 from angarium.platform.settings.base import Settings
 from angarium.platform.settings.groups import AuthSettings, CacheSettings, CallbackSettings, Port
@@ -19,12 +19,13 @@ class GatewaySettings(
     CacheSettings,
     DirectorySettings,
     AuthSettings,
-    ProviderSettings,
+    ReceiptSettings,
+    PublicSettings,
     MailboxSettings,
     CallbackSettings,
     RetentionSettings,
 ):
-    """The gateway's settings. Of the providers it only needs to know which channels have any."""
+    """The gateway's settings. Of the providers it knows which channels have any, and verifies their webhooks."""
 
     port: Port = 8000
 

@@ -68,7 +68,7 @@ ROWS = (
 class TwilioApi(Api):
     """Describes Twilio's requests and answers. `sender`: `From`, or the SID of a Messaging Service.
 
-    `status_callback`: where Twilio reports what becomes of a message, if anywhere.
+    `status_callback`: where Twilio reports what becomes of a message, if anywhere; the notification's id is added.
     """
 
     name = "twilio"
@@ -94,12 +94,14 @@ class TwilioApi(Api):
             "accept": "application/json",
         }
         self._sender = {"MessagingServiceSid" if _SERVICE.fullmatch(sender) else "From": sender}
-        self._callback = {} if status_callback is None else {"StatusCallback": status_callback}
+        self._callback = status_callback
         self._clock = clock
 
     async def request(self, message: Outbound) -> ApiRequest:
         sms = sms_of(message, self._clock.now(), longest=LONGEST_TEXT)
-        form = {"To": sms.to, **self._sender, "Body": sms.text, **_validity(sms), **self._callback}
+        form = {"To": sms.to, **self._sender, "Body": sms.text, **_validity(sms)}
+        if self._callback is not None:
+            form["StatusCallback"] = f"{self._callback}?notification_id={message.notification_id}"
         return ApiRequest(self._url, self._headers, urlencode(form).encode())
 
     def accepted(self, answer: ApiAnswer, message: Outbound) -> Sent | None:  # noqa: ARG002 - as the port has it

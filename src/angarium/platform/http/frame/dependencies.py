@@ -24,6 +24,8 @@ STANDING_KEY = "angarium.standing"
 """Key of the ASGI scope under which the caller's rate-limit state is stored."""
 QUERY_PATTERN = "query_pattern"
 """The attribute by which a dependency says which names of query parameters it reads besides those it declares."""
+DECIDES_BY_HEAD = "decides_by_head"
+"""The attribute of a dependency that refuses a request by its head, before the body is read, and asks for no key."""
 PASSES_QUERY = "passes_query"
 """The attribute by which a dependency says that its route hands any query on."""
 

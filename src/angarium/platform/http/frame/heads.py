@@ -20,11 +20,12 @@ from angarium.contracts.errors import Detail, ValidationFailed
 from angarium.contracts.paths import PUBLIC
 from angarium.platform.auth.caller import SERVICE_TOKEN_HEADER, Caller
 from angarium.platform.http.frame.bodies import BodyRules
-from angarium.platform.http.frame.dependencies import PASSES_QUERY, QUERY_PATTERN
+from angarium.platform.http.frame.dependencies import DECIDES_BY_HEAD, PASSES_QUERY, QUERY_PATTERN
 from angarium.platform.http.frame.openapi import SCOPE_MARK, SERVICE_MARK, dependencies_of
 
 Guard = Callable[[Request], Awaitable[Caller]]
 _MOST_PARAMETERS = 100
+_MARKS = (SCOPE_MARK, SERVICE_MARK, DECIDES_BY_HEAD)
 PUBLIC_KEY = "angarium.public"
 """Set in the scope of a request that came by a public path and is routed by another."""
 _NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -161,7 +162,7 @@ class Heads:
         own: tuple[Guard, ...] | None = getattr(route.original_route, "guards", None)  # of a direct route
         dependant = getattr(route, "dependant", None)
         calls = list(dependencies_of(dependant)) if dependant is not None else []
-        marked = [call for call in calls if hasattr(call, SCOPE_MARK) or hasattr(call, SERVICE_MARK)]
+        marked = [call for call in calls if any(hasattr(call, mark) for mark in _MARKS)]
         internal = hasattr(route.original_route, SERVICE_MARK) or any(hasattr(call, SERVICE_MARK) for call in marked)
         guards = own if own is not None else tuple(marked)
         limit = self._rules.limit(template, guarded=bool(guards))

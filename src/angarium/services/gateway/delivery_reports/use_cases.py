@@ -1,13 +1,11 @@
 """Delivery reports: what became of a notification after it was sent."""
 
-from collections.abc import Collection, Mapping
 from datetime import datetime
-from types import MappingProxyType
 from uuid import UUID
 
 from angarium.contracts.errors import Conflict, NotFound, Transient
 from angarium.contracts.statuses import UNFINISHED, Channel, Status
-from angarium.notifications.model import Event, Reason
+from angarium.notifications.receipts.moving import MOVED_FROM, ReportMoves
 from angarium.notifications.store.held_reports import HeldReports, Key, Report
 from angarium.notifications.store.port import NotificationStore
 from angarium.platform.auth.caller import Caller
@@ -15,14 +13,8 @@ from angarium.platform.caching import Lru
 from angarium.platform.loop import Loop
 from angarium.platform.runtime import Runtime
 
-BOUNCED = "bounced"
-_TOLD = {Status.DELIVERED: "notification.delivered", Status.FAILED: "notification.failed"}
 _BATCH = 200
 _MOST_SET_ASIDE = 1_000
-_SOURCES: Mapping[Status, frozenset[Status]] = MappingProxyType(
-    {Status.DELIVERED: frozenset({Status.SENT}), Status.FAILED: frozenset({Status.SENT, Status.UNKNOWN})}
-)
-"""From where a report may move a notification."""
 
 
 class Receipts(Loop):
@@ -38,7 +30,7 @@ class Receipts(Loop):
 
     def __init__(self, *, store: NotificationStore, held: HeldReports, runtime: Runtime) -> None:
         super().__init__()
-        self._store = store
+        self._moves = ReportMoves(store, runtime.logger)
         self._held = held
         self._clock = runtime.clock
         self._logger = runtime.logger
@@ -60,7 +52,7 @@ class Receipts(Loop):
     async def pending(self, caller: Caller, channel: Channel, notification_id: UUID) -> None:
         """Nothing new. Raises NotFound as `delivered` does."""
         report = self._report(caller, notification_id, Status.DELIVERED, None, None)
-        if await self._move(report, Status.DELIVERED, channel, among=frozenset()) is None:
+        if await self._moves.look(report, channel) is None:
             raise NotFound
 
     async def once(self) -> bool:
@@ -71,7 +63,7 @@ class Receipts(Loop):
         due = await self._held.due(_BATCH, without=list(self._set_aside))
         for report in due:
             try:
-                await self._apply(report)
+                await self._moves.apply(report)
             except Transient:
                 raise
             except Exception:
@@ -94,37 +86,12 @@ class Receipts(Loop):
         )
 
     async def _take(self, report: Report, channel: Channel) -> None:
-        old = await self._apply(report, channel)
+        old = await self._moves.apply(report, channel)
         if old is None:
             raise NotFound
         if old in UNFINISHED:
             await self._held.hold(report)
             self._logger.info("receipt.held", notification_id=str(report.notification_id), report=report.status)
-        elif old is not report.status and old not in {*_SOURCES[report.status], Status.UNKNOWN}:
+        elif old is not report.status and old not in MOVED_FROM[report.status]:
             message = f"A notification that is {old} cannot become {report.status}"
             raise Conflict(message)
-
-    async def _apply(self, report: Report, channel: Channel | None = None) -> Status | None:
-        """The status it had; None: there is no such notification (of `channel`)."""
-        old = await self._move(report, report.status, channel)
-        if old is Status.UNKNOWN and report.status is Status.DELIVERED:
-            await self._move(report, Status.SENT)
-            await self._move(report, Status.DELIVERED)
-        if old in {*_SOURCES[report.status], Status.UNKNOWN}:
-            self._logger.info(_TOLD[report.status], notification_id=str(report.notification_id))
-        return old
-
-    async def _move(
-        self, report: Report, to: Status, channel: Channel | None = None, *, among: Collection[Status] | None = None
-    ) -> Status | None:
-        event = Event(str(to), report.reported_at, {"status": str(to), "by": report.reported_by})
-        reason = Reason(BOUNCED, report.error or "not delivered") if to is Status.FAILED else None
-        return await self._store.move(
-            report.notification_id,
-            tenant=report.tenant,
-            to=to,
-            event=event,
-            reason=reason,
-            among=_SOURCES.get(to, frozenset({Status.UNKNOWN})) if among is None else among,
-            channel=channel,
-        )

@@ -9,8 +9,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from angarium.contracts.errors import Conflict, Detail
+from angarium.platform.auth.service_token import DEFAULT_TENANT
 from angarium.platform.database.counting import count_up_to
-from angarium.platform.database.engine import reading, writing
+from angarium.platform.database.engine import querying, reading, writing
 from angarium.services.gateway.audit.store import Entry, write_entry
 from angarium.services.gateway.keys.store import ApiKey, insert_key
 from angarium.services.gateway.tenants.schema import tenants
@@ -37,6 +38,12 @@ class TenantStore:
         async with reading(self._engine) as connection:
             found = [Tenant(**row) for row in (await connection.execute(query)).mappings()]
             return found, await count_up_to(connection, query)
+
+    async def names(self) -> Sequence[str]:
+        """Every tenant's id, the default one's included."""
+        async with querying(self._engine) as connection:
+            found = list(await connection.scalars(select(tenants.c.tenant)))
+        return sorted({DEFAULT_TENANT, *found})
 
     async def insert(self, tenant: Tenant, key: ApiKey, key_hash: str, entry: Entry) -> None:
         """Store a tenant, its first key and the audit entry in one transaction. Raises Conflict for a taken id."""

@@ -1,0 +1,1 @@
+"""What receipts and delivery reports do to notifications and addresses."""

@@ -1,0 +1,107 @@
+"""What receipts need of the record: which notification one is about, and events that change no status.
+
+Not a hot path: SQLAlchemy Core, one form for every database.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, func, literal, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from angarium.contracts.fields import rfc3339
+from angarium.contracts.statuses import Channel, Status
+from angarium.notifications.model import Event
+from angarium.notifications.receipt import Receipt
+from angarium.notifications.store.schema import notifications
+from angarium.platform.clock import Clock
+from angarium.platform.database.engine import querying
+from angarium.platform.database.types import UtcDateTime
+
+_mine = notifications.c
+_INDEXED = text("substr(provider_message_id, 1, 1) <> '<'")
+"""The condition of the index, without which it is not used."""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """The notification that a receipt is about. `user_id`: the stored user whose address it went to, if one."""
+
+    id: UUID
+    tenant: str
+    channel: Channel
+    status: Status
+    user_id: UUID | None
+    category: str | None
+    provider: str | None
+    provider_message_id: str | None
+
+
+async def find_notifications(engine: AsyncEngine, about: Sequence[Receipt]) -> Mapping[str, About]:
+    """The notification of each receipt, by the receipt's key; those without one are omitted.
+
+    One that our own reference names comes first. An id of the provider that two notifications have names neither.
+    Raises DatabaseUnavailable.
+    """
+    ids = {receipt.notification_id for receipt in about if receipt.notification_id is not None}
+    by_id = {found.id: found for found in await _find(engine, _mine.id.in_(ids))} if ids else {}
+    named = {receipt.key: by_id[receipt.notification_id] for receipt in about if receipt.notification_id in by_id}
+    by_name = await _by_provider(engine, [receipt for receipt in about if receipt.key not in named])
+    return {**by_name, **named}
+
+
+async def _by_provider(engine: AsyncEngine, about: Sequence[Receipt]) -> Mapping[str, About]:
+    names = {receipt.provider_message_id for receipt in about if receipt.provider_message_id}
+    if not names:
+        return {}
+    found: dict[tuple[str | None, str | None], list[About]] = {}
+    for one in await _find(engine, _mine.provider_message_id.in_(names), _INDEXED):
+        found.setdefault((one.provider, one.provider_message_id), []).append(one)
+    alone = {name: ones[0] for name, ones in found.items() if len(ones) == 1}
+    keys = ((receipt, (receipt.provider, receipt.provider_message_id)) for receipt in about)
+    return {receipt.key: alone[key] for receipt, key in keys if key in alone}
+
+
+async def _find(engine: AsyncEngine, *conditions: ColumnElement[bool] | Any) -> Iterable[About]:
+    query = select(
+        _mine.id,
+        _mine.tenant,
+        _mine.channel,
+        _mine.status,
+        _mine.user_id,
+        _mine.recipient.is_(None).label("stored"),
+        _mine.category,
+        _mine.provider,
+        _mine.provider_message_id,
+    ).where(*conditions)
+    async with querying(engine) as connection:
+        rows = (await connection.execute(query)).all()
+    return [
+        About(
+            row.id,
+            row.tenant,
+            Channel(row.channel),
+            Status(row.status),
+            UUID(row.user_id) if row.stored and row.user_id is not None else None,
+            row.category,
+            row.provider,
+            row.provider_message_id,
+        )
+        for row in rows
+    ]
+
+
+async def append_event(connection: AsyncConnection, clock: Clock, notification_id: UUID, event: Event) -> None:
+    """Add an event that changes no status, within the caller's transaction."""
+    this = _mine.id == notification_id
+    events = await connection.scalar(select(_mine.events).where(this).with_for_update())
+    if events is None:
+        return
+    line = {"event": event.event, "at": rfc3339(event.at.astimezone(UTC)), **event.data}
+    # By the same clock as other changes; a redaction by age looks again at what was changed after it.
+    now = literal(clock.now(), UtcDateTime()) if connection.dialect.name == "sqlite" else func.now()
+    changed = {"events": [*events, line], "updated_at": now}
+    await connection.execute(update(notifications).where(this).values(changed))

@@ -1,0 +1,149 @@
+"""Receipts in the notification database: stored before a webhook is answered, then applied.
+
+SQLAlchemy Core, one form for every database. Every method raises DatabaseUnavailable.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import RowMapping, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from angarium.notifications.receipt import Pending, Receipt, ReceiptKind
+from angarium.notifications.store.schema import receipts
+from angarium.platform.clock import Clock
+from angarium.platform.database.engine import querying, writing
+
+_BATCH_ROWS = 500
+_mine = receipts.c
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Whether this process was the `first` to do what follows for the address, and the one that did the `last` step.
+
+    Where it was neither, another process was faster, and nothing more is to be done.
+    """
+
+    first: bool
+    last: bool
+
+
+class ReceiptStore:
+    """Any number of processes may use it at once."""
+
+    def __init__(self, engine: AsyncEngine, clock: Clock) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    async def add(self, news: Sequence[Receipt]) -> int:
+        """Store those that are new, to be applied now; how many were. Durable once it returns, and idempotent."""
+        added = 0
+        distinct = list({new.key: new for new in news}.values())
+        for start in range(0, len(distinct), _BATCH_ROWS):
+            some = distinct[start : start + _BATCH_ROWS]
+            try:
+                added += await self._add_many(some)
+            except IntegrityError:  # another process stored one of them meanwhile: one by one
+                added += sum([await self._add_one(new) for new in some])
+        return added
+
+    async def take(self, limit: int, *, lease: timedelta) -> Sequence[Pending]:
+        """Up to `limit` receipts that are due, in the order of their events, for this process alone until `lease` ends.
+
+        One that is neither `finish`ed nor `postpone`d by then is taken again.
+        """
+        now = self._clock.now()
+        due = select(receipts).where(_mine.due_at <= now).order_by(_mine.due_at).limit(limit)
+        async with querying(self._engine) as connection:
+            if (await connection.execute(select(_mine.id).where(_mine.due_at <= now).limit(1))).first() is None:
+                return []
+        async with writing(self._engine) as connection:
+            rows = (await connection.execute(due.with_for_update(skip_locked=True))).mappings().all()
+            if rows:
+                leased = update(receipts).where(_mine.id.in_([row["id"] for row in rows])).values(due_at=now + lease)
+                await connection.execute(leased)
+        return sorted(map(_pending, rows), key=lambda pending: (pending.receipt.at, pending.receipt.key))
+
+    async def postpone(self, pending: Pending, until: datetime) -> None:
+        """Look at it again at `until`."""
+        this = (_mine.id == pending.receipt.key, _mine.due_at.is_not(None))
+        async with writing(self._engine) as connection:
+            await connection.execute(update(receipts).where(*this).values(due_at=until))
+
+    async def prune(self, before: datetime) -> int:
+        """Delete up to 500 receipts that came before then, whether they were applied or not; how many."""
+        old = select(_mine.id).where(_mine.received_at < before).order_by(_mine.received_at).limit(_BATCH_ROWS)
+        async with querying(self._engine) as connection:
+            ids = list(await connection.scalars(old))
+        if ids:
+            async with writing(self._engine) as connection:
+                await connection.execute(delete(receipts).where(_mine.id.in_(ids)))
+        return len(ids)
+
+    async def _add_many(self, news: Sequence[Receipt]) -> int:
+        """Raises IntegrityError where one was stored meanwhile; then none is."""
+        known_ids = select(_mine.id).where(_mine.id.in_([new.key for new in news]))
+        async with writing(self._engine) as connection:
+            known = set(await connection.scalars(known_ids))
+            fresh = [self._values(new) for new in news if new.key not in known]
+            if fresh:
+                await connection.execute(insert(receipts), fresh)
+        return len(fresh)
+
+    async def _add_one(self, new: Receipt) -> bool:
+        try:
+            async with writing(self._engine) as connection:
+                await connection.execute(insert(receipts).values(self._values(new)))
+        except IntegrityError:
+            return False
+        return True
+
+    def _values(self, new: Receipt) -> dict[str, Any]:
+        now = self._clock.now()
+        return {
+            "id": new.key,
+            "provider": new.provider,
+            "kind": str(new.kind),
+            "occurred_at": new.at,
+            "notification_id": new.notification_id,
+            "provider_message_id": new.provider_message_id,
+            "address": new.address,
+            "reason": new.reason,
+            "noted": False,
+            "received_at": now,
+            "due_at": now,
+        }
+
+
+async def note(connection: AsyncConnection, pending: Pending, *, look_again_at: datetime | None) -> Noted:
+    """Within the caller's transaction: what follows for the address is done.
+
+    Without `look_again_at` the receipt is applied as a whole, and its address is forgotten.
+    """
+    key = pending.receipt.key
+    news = update(receipts).where(_mine.id == key, _mine.noted.is_(False)).values(noted=True)
+    first = bool((await connection.execute(news)).rowcount)
+    values: dict[str, Any] = {"due_at": look_again_at}
+    if look_again_at is None:
+        values["address"] = None
+    looked_at = update(receipts).where(_mine.id == key, _mine.due_at.is_not(None)).values(values)
+    changed = bool((await connection.execute(looked_at)).rowcount)
+    return Noted(first=first, last=changed and look_again_at is None)
+
+
+def _pending(row: RowMapping) -> Pending:
+    receipt = Receipt(
+        key=row["id"],
+        provider=row["provider"],
+        kind=ReceiptKind(row["kind"]),
+        at=row["occurred_at"],
+        notification_id=row["notification_id"],
+        provider_message_id=row["provider_message_id"],
+        address=row["address"],
+        reason=row["reason"],
+    )
+    return Pending(receipt=receipt, received_at=row["received_at"], noted=row["noted"])

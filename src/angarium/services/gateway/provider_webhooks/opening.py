@@ -1,0 +1,47 @@
+"""Opens what verifies webhooks, from the settings."""
+
+from contextlib import AsyncExitStack
+from http import HTTPStatus
+
+from angarium.channels.receiving import Fetch
+from angarium.channels.sources import build_sources
+from angarium.contracts.errors import Transient
+from angarium.delivery.settings import webhook_token_of
+from angarium.platform.clock import Clock
+from angarium.platform.http.api.port import AnswerLost, NotSent
+from angarium.platform.http.guard.api import GuardedApi
+from angarium.platform.http.guard.opening import open_guarded
+from angarium.services.gateway.provider_webhooks.use_cases import WebhookRules
+from angarium.services.gateway.settings import GatewaySettings
+
+
+class NotFetched(Transient):
+    """A certificate cannot be fetched"""
+
+
+def open_rules(settings: GatewaySettings, stack: AsyncExitStack, clock: Clock) -> WebhookRules:
+    """What is accepted. Raises SettingsError.
+
+    Certificates are fetched by a client that reaches public addresses only.
+    """
+    api = GuardedApi(open_guarded(settings, stack))
+    return WebhookRules(
+        sources=build_sources(settings, clock, fetch_by(api)),
+        token=webhook_token_of(settings),
+        public_url=settings.public_url,
+    )
+
+
+def fetch_by(api: GuardedApi) -> Fetch:
+    """Fetches through `api`. No redirect is followed."""
+
+    async def fetch(url: str) -> bytes:
+        try:
+            answer = await api.request("GET", url, headers={})
+        except (NotSent, AnswerLost) as error:
+            raise NotFetched from error
+        if answer.status != HTTPStatus.OK:
+            raise NotFetched
+        return answer.body
+
+    return fetch

@@ -1,0 +1,70 @@
+"""`POST /webhooks/{provider}/{token}`: what providers report. The token and a signature take the place of a key."""
+
+from http import HTTPStatus
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from angarium.channels.receiving import Posted
+from angarium.contracts.envelope import Envelope, one
+from angarium.contracts.paths import WEBHOOKS
+from angarium.platform.auth.caller import Caller
+from angarium.platform.http.frame.dependencies import DECIDES_BY_HEAD
+from angarium.platform.http.frame.openapi import refusals
+from angarium.services.gateway.provider_webhooks.use_cases import ProviderWebhooks
+
+PATH = f"{WEBHOOKS}/{{provider}}/{{token}}"
+BYTES = 2 * 1024 * 1024
+_PROVIDER = Caller(tenant="", name="provider-webhook", scopes=frozenset())
+"""Who calls; each receipt belongs to the tenant of its notification."""
+_BODY = {"requestBody": {"required": True, "content": {"*/*": {"schema": {}}}}}
+
+
+def routes(webhooks: ProviderWebhooks) -> APIRouter:
+    """One path for every provider; its source knows what the body means."""
+    router = APIRouter(tags=["provider webhooks"])
+
+    async def admitted(request: Request) -> Caller:
+        webhooks.admit(request.path_params["provider"], request.path_params["token"])
+        return _PROVIDER
+
+    setattr(admitted, DECIDES_BY_HEAD, True)
+
+    @router.post(
+        PATH,
+        response_model=Envelope[None],
+        dependencies=[Depends(admitted)],
+        responses=refusals(HTTPStatus.UNAUTHORIZED, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+        openapi_extra=_BODY,
+    )
+    async def receive_provider_webhook(request: Request, provider: str, token: str) -> Response:  # noqa: ARG001
+        """Take what a provider posts. The 200 is given once it is durable.
+
+        `provider` is the provider's name, `token` is `ANGARIUM_WEBHOOK_TOKEN`. The provider's signature is checked
+        besides.
+        """
+        posted = Posted(
+            headers=dict(request.headers),
+            body=await request.body(),
+            urls=webhooks.urls(_target(request), _asked(request)),
+            query=dict(request.query_params),
+        )
+        read = await webhooks.take(provider, posted)
+        if read.answer is not None:
+            return Response(read.answer, media_type=read.media_type)
+        answer: Envelope[None] = one(None, "Received")
+        return Response(answer.model_dump_json(), media_type=read.media_type)
+
+    return router
+
+
+def _target(request: Request) -> str:
+    """Path and query as they came; a signature covers every byte of them."""
+    scope = request.scope
+    path: bytes = scope.get("raw_path") or scope["path"].encode()
+    query: bytes = scope["query_string"]
+    return (path.partition(b"?")[0] + (b"?" + query if query else b"")).decode("latin-1")
+
+
+def _asked(request: Request) -> str:
+    """The whole URL as the provider named it, as far as no proxy has changed it."""
+    return f"{request.url.scheme}://{request.headers.get('host', '')}{_target(request)}"
