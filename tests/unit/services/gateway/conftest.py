@@ -36,6 +36,7 @@ from angarium.platform.telemetry.metrics import Metrics
 from angarium.services.gateway.accepting.acceptance import AcceptanceRules
 from angarium.services.gateway.app import Gateway
 from angarium.services.gateway.parts import GatewayParts
+from angarium.services.gateway.provider_webhooks.use_cases import NO_WEBHOOKS, WebhookRules
 from tests.support.migrated import upgraded
 from tests.support.runtime import a_runtime
 from tests.unit.services.gateway.directory import MemoryContacts, MemoryTemplates
@@ -117,16 +118,28 @@ def enabled() -> frozenset[Channel]:
 
 
 @pytest.fixture
-async def world(tmp_path: Path, enabled: frozenset[Channel]) -> AsyncIterator[World]:
+def webhooks() -> WebhookRules:
+    """What providers may post; a test may set others."""
+    return NO_WEBHOOKS
+
+
+@pytest.fixture
+async def world(tmp_path: Path, enabled: frozenset[Channel], webhooks: WebhookRules) -> AsyncIterator[World]:
     async with AsyncExitStack() as stack:
         broker = MemoryBroker(SystemClock())
         stack.push_async_callback(broker.close)
-        built = await build_world(stack, f"sqlite:///{tmp_path / 'notifications.db'}", broker, enabled)
+        built = await build_world(stack, f"sqlite:///{tmp_path / 'notifications.db'}", broker, enabled, webhooks)
         await broker.declare(built.gateway.parts.topology)
         yield built
 
 
-async def build_world(stack: AsyncExitStack, url: str, broker: Broker, enabled: frozenset[Channel]) -> World:
+async def build_world(
+    stack: AsyncExitStack,
+    url: str,
+    broker: Broker,
+    enabled: frozenset[Channel],
+    webhooks: WebhookRules = NO_WEBHOOKS,
+) -> World:
     """A gateway over the database `url` and `broker`, with a key, a user and a template."""
     clock, log = SystemClock(), io.StringIO()
     engine = open_engine(url)
@@ -155,6 +168,7 @@ async def build_world(stack: AsyncExitStack, url: str, broker: Broker, enabled: 
         service_token=SERVICE_TOKEN,
         auth="on",
         rules=AcceptanceRules(channels=enabled),
+        webhooks=webhooks,
     )
     gateway = Gateway(parts)
     stack.push_async_callback(gateway.drain)
