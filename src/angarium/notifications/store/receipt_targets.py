@@ -85,13 +85,21 @@ async def _find(engine: AsyncEngine, *conditions: ColumnElement[bool] | Any) -> 
             row.tenant,
             Channel(row.channel),
             Status(row.status),
-            UUID(row.user_id) if row.stored and row.user_id is not None else None,
+            _stored_user(row.user_id) if row.stored else None,
             row.category,
             row.provider,
             row.provider_message_id,
         )
         for row in rows
     ]
+
+
+def _stored_user(user_id: str | None) -> UUID | None:
+    """A user of the users service; other systems name theirs by any text."""
+    try:
+        return None if user_id is None else UUID(user_id)
+    except ValueError:
+        return None
 
 
 async def append_event(connection: AsyncConnection, clock: Clock, notification_id: UUID, event: Event) -> None:
