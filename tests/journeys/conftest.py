@@ -10,6 +10,7 @@ import pytest
 from tests.support.servers import PostgreSQL, RabbitMQ, Redis
 from tests.support.smtp_sink import SmtpSink
 from tests.support.system import DistributedSystem, EmbeddedSystem, System, running
+from tests.support.twilio_sink import TwilioSink
 
 
 @pytest.fixture(scope="package")
@@ -18,16 +19,24 @@ def sink() -> Iterator[SmtpSink]:
         yield sink
 
 
+@pytest.fixture(scope="package")
+def twilio() -> Iterator[TwilioSink]:
+    """The second provider of SMS, which sends while the first one's breaker is open."""
+    with TwilioSink() as sink:
+        yield sink
+
+
 EMBEDDED: Mapping[str, Mapping[str, str]] = {"embedded": {}, "embedded-plain": {"FAST_PATHS": "off"}}
 
 
 @pytest.fixture(scope="package", params=[*EMBEDDED, pytest.param("distributed", marks=pytest.mark.distributed)])
 def shared_system(
-    request: pytest.FixtureRequest, sink: SmtpSink, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, sink: SmtpSink, twilio: TwilioSink, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[System]:
     folder = tmp_path_factory.mktemp(request.param)
+    settings = {"SMS_PROVIDERS": f"mailbox://,{twilio.url}", **EMBEDDED.get(request.param, {})}
     if request.param in EMBEDDED:
-        with running(EmbeddedSystem(folder, sink=sink, settings=EMBEDDED[request.param])) as system:
+        with running(EmbeddedSystem(folder, sink=sink, settings=settings)) as system:
             yield system
         return
     postgresql: PostgreSQL = request.getfixturevalue("postgresql")
@@ -36,7 +45,7 @@ def shared_system(
     for server in (postgresql, rabbitmq, redis):
         server.start_now()
     with running(
-        DistributedSystem(folder, sink=sink, postgresql=postgresql, rabbitmq=rabbitmq, redis=redis)
+        DistributedSystem(folder, sink=sink, postgresql=postgresql, rabbitmq=rabbitmq, redis=redis, settings=settings)
     ) as distributed:
         yield distributed
 

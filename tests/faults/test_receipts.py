@@ -1,0 +1,88 @@
+"""A gateway that is killed while providers post: whatever was answered by a 200 is applied, and nothing is lost."""
+
+import asyncio
+import os
+import random
+from collections import Counter
+
+import httpx2
+import pytest
+
+from tests.support import provider_events
+from tests.support.provider_events import AUTH_TOKEN
+from tests.support.system import DistributedSystem
+from tests.support.system_verbs import new_name, new_phone
+from tests.support.wait import until
+
+pytestmark = pytest.mark.distributed
+KILLS = int(os.environ.get("RECEIPT_KILLS", "3"))
+"""`RECEIPT_KILLS=100` for a long run."""
+SETTINGS = {"SMS_PROVIDERS": f"twilio://AC0123456789:{AUTH_TOKEN}@+15005550006", "WEBHOOK_TOKEN": "token"}
+POSTERS = 8
+
+
+class Provider:
+    """Posts the receipt of each notification until it is answered by a 200, as providers do."""
+
+    def __init__(self, url: str, ids: list[str]) -> None:
+        self._url = url
+        self._left = list(ids)
+        self.answered: set[str] = set()
+        self.lost = 0
+
+    async def post(self) -> None:
+        async with httpx2.AsyncClient(timeout=5, trust_env=False) as client:
+            while self._left:
+                notification_id = self._left.pop()
+                if await self._once(client, notification_id):
+                    self.answered.add(notification_id)
+                else:
+                    self.lost += 1
+                    self._left.insert(0, notification_id)
+                    await asyncio.sleep(0.02)
+
+    async def _once(self, client: httpx2.AsyncClient, notification_id: str) -> bool:
+        url = f"{self._url}/webhooks/twilio/token?notification_id={notification_id}"
+        fields = {"MessageSid": f"SM{notification_id}", "MessageStatus": "delivered", "To": "+14155550123"}
+        headers, body = provider_events.twilio(url, fields)
+        try:
+            return (await client.post(url, content=body, headers=dict(headers))).status_code == httpx2.codes.OK
+        except httpx2.TransportError:
+            return False
+
+
+@pytest.mark.timeout(120 + 15 * KILLS)
+async def test_no_receipt_is_lost_though_the_gateway_is_killed_again_and_again(system: DistributedSystem) -> None:
+    template = await system.create_template(channel="sms", subject=None, content="Hello")
+    bodies = [
+        {
+            "notification_type": "sms",
+            "recipient": {"phone": new_phone()},
+            "template_code": template["code"],
+            "request_id": new_name("receipt"),
+        }
+        for _ in range(100 * KILLS)
+    ]
+    ids = [one for start in range(0, len(bodies), 500) for one in await system.send_many(bodies[start : start + 500])]
+    await until(lambda: _count(system, template["code"], "sent", len(ids)), 60)
+    gateway = system.copy("gateway", SETTINGS)
+    await system.start(gateway)
+    provider = Provider(system.address(gateway), ids)
+    posting = [asyncio.create_task(provider.post()) for _ in range(POSTERS)]
+    chance = random.Random(1)  # noqa: S311 - the same moments again
+    for number in range(1, KILLS + 1):
+        goal = len(ids) * number // (KILLS + 1)
+        await until(lambda goal=goal: len(provider.answered) >= goal, 60, interval=chance.uniform(0.01, 0.03))
+        await system.kill(gateway)
+        await system.restart(gateway)
+    await asyncio.gather(*posting)
+    assert provider.answered == set(ids)
+    assert provider.lost > 0, "no kill met a request"
+    await until(lambda: _count(system, template["code"], "delivered", len(ids)), 60)
+    for notification_id in chance.sample(ids, 30):
+        events = Counter(event["event"] for event in await system.events(notification_id))
+        assert events["delivered"] == 1
+
+
+async def _count(system: DistributedSystem, code: str, status: str, count: int) -> bool:
+    return await system.count(template_code=code, status=status) == count
