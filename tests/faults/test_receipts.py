@@ -4,6 +4,7 @@ import asyncio
 import os
 import random
 from collections import Counter
+from functools import partial
 
 import httpx2
 import pytest
@@ -72,7 +73,7 @@ async def test_no_receipt_is_lost_though_the_gateway_is_killed_again_and_again(s
     chance = random.Random(1)  # noqa: S311 - the same moments again
     for number in range(1, KILLS + 1):
         goal = len(ids) * number // (KILLS + 1)
-        await until(lambda goal=goal: len(provider.answered) >= goal, 60, interval=chance.uniform(0.01, 0.03))
+        await until(partial(_has_posted, provider, goal), 60, interval=chance.uniform(0.01, 0.03))
         await system.kill(gateway)
         await system.restart(gateway)
     await asyncio.gather(*posting)
@@ -82,6 +83,10 @@ async def test_no_receipt_is_lost_though_the_gateway_is_killed_again_and_again(s
     for notification_id in chance.sample(ids, 30):
         events = Counter(event["event"] for event in await system.events(notification_id))
         assert events["delivered"] == 1
+
+
+def _has_posted(provider: Provider, goal: int) -> bool:
+    return len(provider.answered) >= goal
 
 
 async def _count(system: DistributedSystem, code: str, status: str, count: int) -> bool:

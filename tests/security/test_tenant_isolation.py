@@ -16,10 +16,11 @@ from tests.security.whole import NO_SECRET_OF_A_TENANT, World
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 ANSWERED_WITHOUT_ANY = frozenset({"/api/notifications/user/{user_id}/stats"})
 """Counts, which are zero for anyone of whom nothing is known."""
-REFUSED_TO_TENANTS = frozenset({"/api/v1/providers/{provider_id}/breaker"})
-"""About things that belong to no tenant: 403 for every caller outside the default tenant."""
-REFUSED_TO_TENANTS = frozenset({"/api/v1/providers/{provider_id}/breaker"})
-"""Of things that belong to no tenant: 403 for every caller outside the default tenant."""
+REFUSED = {
+    "/api/v1/providers/{provider_id}/breaker": HTTPStatus.FORBIDDEN,
+    "/webhooks/{provider}/{token}": HTTPStatus.UNAUTHORIZED,
+}
+"""About things that belong to no tenant: for operators of the default tenant, and for providers that know a token."""
 
 
 async def test_what_another_tenant_has_is_as_if_it_were_not_there(world: World) -> None:
@@ -37,7 +38,7 @@ async def test_what_another_tenant_has_is_as_if_it_were_not_there(world: World) 
             wrong.append(f"{operation} was not really asked: {theirs.text}")
         if (theirs.status_code, _told(world, theirs)) != (absent.status_code, _told(world, absent)):
             wrong.append(f"{operation}: {theirs.status_code} {theirs.text}, of what is absent {absent.text}")
-        right = HTTPStatus.FORBIDDEN if operation.path in REFUSED_TO_TENANTS else HTTPStatus.NOT_FOUND
+        right = REFUSED.get(operation.path, HTTPStatus.NOT_FOUND)
         if operation.names and theirs.status_code != right and operation.path not in ANSWERED_WITHOUT_ANY:
             wrong.append(f"{operation}: {theirs.status_code} {theirs.text}")
     assert wrong == []

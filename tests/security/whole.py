@@ -196,6 +196,8 @@ async def fill(world: World) -> None:
         "key_id": key["key_id"],
         "suppression_id": suppressed["id"],
         "provider_id": str(uuid4()),  # providers belong to no tenant
+        "provider": "nothing",
+        "token": str(uuid4()),
         "letter_id": str(await _bury(world)),
         "message_id": await _catch(world),
         "import_id": await _import(world),

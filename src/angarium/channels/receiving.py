@@ -51,8 +51,9 @@ class Posted:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A text message that a person sent to one of our numbers."""
+    """A text message that a person sent to one of our numbers. `key` is the same whenever the provider repeats it."""
 
+    key: str
     number: str = field(repr=False)
     text: str = field(repr=False)
 

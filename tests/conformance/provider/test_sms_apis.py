@@ -85,7 +85,9 @@ async def test_receipts_are_asked_for_where_they_can_arrive() -> None:
     clock, callback = ManualClock(), "https://angarium.example/webhooks/x/token"
     to_twilio = twilio.from_url(ProviderUrl.parse(twilio_url("http://x")), clock=clock, status_callback=callback)
     to_vonage = vonage.from_url(ProviderUrl.parse(vonage_url("http://x")), clock=clock, status_callback=callback)
-    assert dict(parse_qsl((await to_twilio.request(sms())).body.decode()))["StatusCallback"] == callback
+    message = sms()
+    named = f"{callback}?notification_id={message.notification_id}"
+    assert dict(parse_qsl((await to_twilio.request(message)).body.decode()))["StatusCallback"] == named
     assert json.loads((await to_vonage.request(sms())).body)["webhook_url"] == callback
 
 

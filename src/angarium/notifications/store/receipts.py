@@ -3,7 +3,7 @@
 SQLAlchemy Core, one form for every database. Every method raises DatabaseUnavailable.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,6 +18,8 @@ from angarium.platform.clock import Clock
 from angarium.platform.database.engine import querying, writing
 
 _BATCH_ROWS = 500
+_REPLY = "reply"
+"""The kind of the row of a person's reply, which is never applied."""
 _mine = receipts.c
 
 
@@ -50,6 +52,16 @@ class ReceiptStore:
             except IntegrityError:  # another process stored one of them meanwhile: one by one
                 added += sum([await self._add_one(new) for new in some])
         return added
+
+    async def known(self, key: str) -> bool:
+        """Whether a receipt or a reply of this key was stored before."""
+        async with querying(self._engine) as connection:
+            return (await connection.execute(select(_mine.id).where(_mine.id == key))).first() is not None
+
+    async def add_reply(self, key: str, provider: str) -> bool:
+        """Remember that a reply was carried out; whether that is news. Neither its text nor its number is stored."""
+        done = {"kind": _REPLY, "occurred_at": self._clock.now(), "reason": "", "noted": True, "due_at": None}
+        return await self._insert({"id": key, "provider": provider, "received_at": self._clock.now(), **done})
 
     async def take(self, limit: int, *, lease: timedelta) -> Sequence[Pending]:
         """Up to `limit` receipts that are due, in the order of their events, for this process alone until `lease` ends.
@@ -95,9 +107,12 @@ class ReceiptStore:
         return len(fresh)
 
     async def _add_one(self, new: Receipt) -> bool:
+        return await self._insert(self._values(new))
+
+    async def _insert(self, values: Mapping[str, Any]) -> bool:
         try:
             async with writing(self._engine) as connection:
-                await connection.execute(insert(receipts).values(self._values(new)))
+                await connection.execute(insert(receipts).values(dict(values)))
         except IntegrityError:
             return False
         return True

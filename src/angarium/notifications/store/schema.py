@@ -225,7 +225,7 @@ receipts = Table(
     Column("due_at", UtcDateTime()),  # when it is looked at next, or its lease ends; null once it is applied
     PrimaryKeyConstraint("id"),
 )
-"""One row for each event; applied ones stay for a while, so that repetitions are recognised."""
+"""One row for each event, and for each reply by SMS. Applied ones stay for a while: repetitions are recognised."""
 
 _UNAPPLIED = text("due_at IS NOT NULL")
 Index(None, receipts.c.due_at, postgresql_where=_UNAPPLIED, sqlite_where=_UNAPPLIED)

@@ -9,13 +9,11 @@ from angarium import __version__
 from angarium.notifications.erasing import Erasing
 from angarium.notifications.publisher import OutboxPublisher
 from angarium.notifications.queue_waits import QueueWaits
-from angarium.notifications.receipts.applying import ApplyReceipts, PruneReceipts
 from angarium.notifications.relay import Relay
 from angarium.notifications.store.erasure import Erasure
 from angarium.notifications.store.held_reports import HeldReports
 from angarium.notifications.store.port import MOST_COUNTED
 from angarium.notifications.store.prior import PriorAcceptances
-from angarium.notifications.store.receipts import ReceiptStore
 from angarium.notifications.store.retention import Elsewhere, Retention
 from angarium.notifications.store.waiting import WaitingWork
 from angarium.notifications.suppressions.store import SuppressionStore
@@ -113,8 +111,14 @@ class Gateway:
         self.callbacks = CallbackStore(parts.engine, runtime.clock, runtime.identifiers)
         self.dispatcher = _dispatcher(parts, self.callbacks)
         self.suppressions = SuppressionStore(parts.engine, runtime.clock, runtime.identifiers)
-        self.provider_receipts = ReceiptStore(parts.engine, runtime.clock)
-        self.applying = _applying(parts, self.provider_receipts, self.suppressions)
+        self.provider_webhooks = ProviderWebhooks(
+            parts.webhooks,
+            engine=parts.engine,
+            store=parts.store,
+            suppressions=self.suppressions,
+            tenants=TenantStore(parts.engine).names,
+            runtime=runtime,
+        )
         self.retention = _retention(parts)
         self.erasing = _erasing(parts, self.suppressions)
         self.plain_texts = PlainTexts(runtime.clock)
@@ -152,8 +156,7 @@ class Gateway:
             ),
             self.lanes,
             self.receipts,
-            self.applying,
-            PruneReceipts(self.provider_receipts, runtime.clock),
+            *self.provider_webhooks.loops,
             self.erasing,
             self.ring,
             self.audit.backlog,
@@ -169,6 +172,7 @@ class Gateway:
         await self.plain_texts.close()
         await self.acceptor.drain()
         await self.replays.close()
+        await self.provider_webhooks.close()
         if self.dispatcher is not None:
             await self.dispatcher.drain()
         for loop in (self.audit.backlog, self.ring):
@@ -218,23 +222,13 @@ class Gateway:
             contact_version_routes(parts.store),
             preference_page_routes(parts.users_client),
             delivery_report_routes(self.receipts),
-            provider_webhook_routes(self._provider_webhooks()),
+            provider_webhook_routes(self.provider_webhooks),
             *parts.mailbox,
             upstream_routes(users=parts.users_client, templates=parts.templates_client, audit=self.audit),
             callback_routes(self.callbacks, parts.reader, self.audit),
             b2b_routes(self._emails()),
             home_routes(mailbox=bool(parts.mailbox)),
             document_routes(users=parts.users_client, templates=parts.templates_client),
-        )
-
-    def _provider_webhooks(self) -> ProviderWebhooks:
-        return ProviderWebhooks(
-            self.parts.webhooks,
-            receipts=self.provider_receipts,
-            applying=self.applying,
-            suppressions=self.suppressions,
-            tenants=TenantStore(self.parts.engine).names,
-            runtime=self.parts.runtime,
         )
 
     def _emails(self) -> Emails:
@@ -254,12 +248,6 @@ def _erasing(parts: GatewayParts, suppressions: SuppressionStore) -> Erasing:
         parts.engine, parts.runtime.clock, elsewhere=_elsewhere(parts), forget_user=suppressions.forget_user
     )
     return Erasing(parts.engine, erasure, parts.runtime.clock)
-
-
-def _applying(parts: GatewayParts, receipts: ReceiptStore, suppressions: SuppressionStore) -> ApplyReceipts:
-    return ApplyReceipts(
-        engine=parts.engine, receipts=receipts, store=parts.store, suppressions=suppressions, runtime=parts.runtime
-    )
 
 
 def _retention(parts: GatewayParts) -> RetentionKeeper:

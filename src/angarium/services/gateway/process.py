@@ -123,7 +123,7 @@ async def open_gateway(
         rules=acceptance_rules(settings),
         fast_paths=settings.fast,
         callbacks=open_sender(settings, stack, clock),
-        webhooks=open_rules(settings, stack, clock),
+        webhooks=open_rules(settings, runtime, stack),
         periods=Periods(prune=settings.retention, redact=settings.redact_after),
         mailbox=(mailbox_routes(caught), mailbox_page_routes(caught)) if caught is not None else (),
         caught=caught,

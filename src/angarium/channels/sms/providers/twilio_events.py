@@ -67,7 +67,7 @@ class TwilioEvents:
             raise Unreadable("the body is not a form") from error
         self._verify(posted, pairs)
         fields = dict(pairs)
-        replies = [Reply(fields["From"], fields["Body"])] if _is_incoming(fields) else []
+        replies = [self._reply(fields)] if _is_incoming(fields) else []
         receipts = [] if replies else list(self._receipts(fields, posted))
         return Read(receipts, replies, answer=NO_ANSWER, media_type=TWIML)
 
@@ -80,6 +80,10 @@ class TwilioEvents:
         forms = [form for url in posted.urls for form in _forms(url)]
         if not any(same(given, signature(self._token, form + fields)) for form in forms):
             raise NotSigned
+
+    def _reply(self, fields: dict[str, str]) -> Reply:
+        key = receipt_key(self._parts.name, "reply", fields.get("MessageSid", ""), fields["From"])
+        return Reply(key, fields["From"], fields["Body"])
 
     def _receipts(self, fields: dict[str, str], posted: Posted) -> Iterator[Receipt]:
         status = fields.get("MessageStatus") or fields.get("SmsStatus") or ""

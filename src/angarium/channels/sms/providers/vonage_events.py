@@ -62,8 +62,9 @@ class VonageEvents:
         self._verify(posted)
         event = mapping(decoded(posted.body))
         if "status" not in event and "from" in event and "text" in event:
-            number = words(event["from"])
-            return Read(replies=[Reply(number if number.startswith("+") else f"+{number}", words(event["text"]))])
+            number = f"+{words(event['from']).lstrip('+')}"
+            key = receipt_key(self._parts.name, "reply", event.get("message_uuid"), number)
+            return Read(replies=[Reply(key, number, words(event["text"]))])
         receipts, unreadable = read_each([event], self._receipts)
         return Read(receipts, unreadable=unreadable)
 

@@ -4,13 +4,14 @@ from contextlib import AsyncExitStack
 from http import HTTPStatus
 
 from angarium.channels.receiving import Fetch
+from angarium.channels.sms.answering import open_answers
 from angarium.channels.sources import build_sources
 from angarium.contracts.errors import Transient
 from angarium.delivery.settings import webhook_token_of
-from angarium.platform.clock import Clock
 from angarium.platform.http.api.port import AnswerLost, NotSent
 from angarium.platform.http.guard.api import GuardedApi
 from angarium.platform.http.guard.opening import open_guarded
+from angarium.platform.runtime import Runtime
 from angarium.services.gateway.provider_webhooks.use_cases import WebhookRules
 from angarium.services.gateway.settings import GatewaySettings
 
@@ -19,14 +20,15 @@ class NotFetched(Transient):
     """A certificate cannot be fetched"""
 
 
-def open_rules(settings: GatewaySettings, stack: AsyncExitStack, clock: Clock) -> WebhookRules:
+def open_rules(settings: GatewaySettings, runtime: Runtime, stack: AsyncExitStack) -> WebhookRules:
     """What is accepted. Raises SettingsError.
 
     Certificates are fetched by a client that reaches public addresses only.
     """
     api = GuardedApi(open_guarded(settings, stack))
     return WebhookRules(
-        sources=build_sources(settings, clock, fetch_by(api)),
+        sources=build_sources(settings, runtime.clock, fetch_by(api)),
+        answers=open_answers(settings, stack, clock=runtime.clock, logger=runtime.logger),
         token=webhook_token_of(settings),
         public_url=settings.public_url,
     )

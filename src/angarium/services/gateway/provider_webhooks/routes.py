@@ -1,8 +1,9 @@
 """`POST /webhooks/{provider}/{token}`: what providers report. The token and a signature take the place of a key."""
 
 from http import HTTPStatus
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 
 from angarium.channels.receiving import Posted
 from angarium.contracts.envelope import Envelope, one
@@ -36,11 +37,14 @@ def routes(webhooks: ProviderWebhooks) -> APIRouter:
         responses=refusals(HTTPStatus.UNAUTHORIZED, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
         openapi_extra=_BODY,
     )
-    async def receive_provider_webhook(request: Request, provider: str, token: str) -> Response:  # noqa: ARG001
+    async def receive_provider_webhook(
+        request: Request,
+        provider: Annotated[str, Path(description="The provider's name: its scheme, or its `&name=`.")],
+        token: Annotated[str, Path(description="`ANGARIUM_WEBHOOK_TOKEN`.")],  # noqa: ARG001 - `admitted` checks it
+    ) -> Response:
         """Take what a provider posts. The 200 is given once it is durable.
 
-        `provider` is the provider's name, `token` is `ANGARIUM_WEBHOOK_TOKEN`. The provider's signature is checked
-        besides.
+        The provider's signature is checked besides the token. See `docs/providers/receipts.md`.
         """
         posted = Posted(
             headers=dict(request.headers),

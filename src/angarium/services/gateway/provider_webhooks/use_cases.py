@@ -1,16 +1,22 @@
 """Takes what providers post: verified, durable, and applied after that."""
 
+import asyncio
 import hmac
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from sqlalchemy.ext.asyncio import AsyncEngine
+
 from angarium.channels.receiving import NotSigned, Posted, Read, ReceiptSource, Reply, Unreadable
+from angarium.channels.sms.answering import Answer
 from angarium.contracts.errors import NotFound, Unauthorized, ValidationFailed
 from angarium.notifications.receipt import Receipt, ReceiptKind
-from angarium.notifications.receipts.applying import ApplyReceipts
+from angarium.notifications.receipts.applying import ApplyReceipts, PruneReceipts
+from angarium.notifications.store.port import NotificationStore
 from angarium.notifications.store.receipts import ReceiptStore
 from angarium.notifications.suppressions.consent import consent_everywhere
 from angarium.notifications.suppressions.store import SuppressionStore
+from angarium.platform.loop import Loop
 from angarium.platform.runtime import Runtime
 
 REFUSED = "The token or the signature is not right"
@@ -20,10 +26,13 @@ REFUSED = "The token or the signature is not right"
 class WebhookRules:
     """What is accepted: `sources` by the name of their provider. Without a `token` nothing is.
 
+    `answers`: what answers replies to providers that do not do it themselves, by name.
+
     `public_url`: where providers reach the gateway; without it a URL that was signed is taken from the request.
     """
 
     sources: Mapping[str, ReceiptSource] = field(default_factory=dict)
+    answers: Mapping[str, Answer] = field(default_factory=dict)
     token: str | None = field(default=None, repr=False)
     public_url: str | None = None
 
@@ -34,24 +43,28 @@ NO_WEBHOOKS = WebhookRules()
 class ProviderWebhooks:
     """Everything is idempotent: providers repeat what was not answered by a 200, and sometimes what was.
 
-    `tenants` lists every tenant.
+    `tenants` lists every tenant. `loops` run beside it.
     """
 
     def __init__(
         self,
         rules: WebhookRules,
         *,
-        receipts: ReceiptStore,
-        applying: ApplyReceipts,
+        engine: AsyncEngine,
+        store: NotificationStore,
         suppressions: SuppressionStore,
         tenants: Callable[[], Awaitable[Sequence[str]]],
         runtime: Runtime,
     ) -> None:
         self._rules = rules
-        self._receipts = receipts
-        self._applying = applying
+        self.receipts = ReceiptStore(engine, runtime.clock)
+        self.applying = ApplyReceipts(
+            engine=engine, receipts=self.receipts, store=store, suppressions=suppressions, runtime=runtime
+        )
+        self.loops: Sequence[Loop] = (self.applying, PruneReceipts(self.receipts, runtime.clock))
         self._suppressions = suppressions
         self._tenants = tenants
+        self._answering: set[asyncio.Task[None]] = set()
         self._logger = runtime.logger
         self._metrics = runtime.metrics
 
@@ -97,17 +110,30 @@ class ProviderWebhooks:
         for receipt in receipts:
             self._metrics.receipts_total.labels(receipt.provider, str(receipt.kind)).inc()
         lasting = [receipt for receipt in receipts if receipt.kind is not ReceiptKind.DEFERRED]
-        if lasting and await self._receipts.add(lasting):
-            self._applying.wake()
+        if lasting and await self.receipts.add(lasting):
+            self.applying.wake()
 
     async def _consent(self, provider: str, reply: Reply) -> None:
+        """Do what a reply asks for. Once it is stored, repetitions change nothing and are not answered."""
+        if await self.receipts.known(reply.key):
+            return
         try:
             done = await consent_everywhere(
                 self._suppressions, await self._tenants(), reply.number, reply.text, source=provider
             )
         except ValueError:  # the sender is a short code or a name
             return
+        new = await self.receipts.add_reply(reply.key, provider)
         self._logger.info("sms.reply", provider=provider, result=str(done))
+        answer = self._rules.answers.get(provider)
+        if new and answer is not None:  # the provider does not wait for it
+            task = asyncio.create_task(answer(reply.key, reply.number, done))
+            self._answering.add(task)
+            task.add_done_callback(self._answering.discard)
+
+    async def close(self) -> None:
+        """Wait for the answers that are under way."""
+        await asyncio.gather(*self._answering, return_exceptions=True)
 
     def _count(self, provider: str, result: str) -> None:
         name = provider if provider in self._rules.sources else "unknown"

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from vonage_jwt.verify_jwt import verify_signature
+from vonage_jwt.verify_jwt import verify_signature  # type: ignore[import-untyped]  # the SDK has no types
 
 from angarium.channels.sms.providers.vonage_events import VonageEvents
 from angarium.notifications.receipt import ReceiptKind

@@ -1,6 +1,7 @@
 """What providers post to the gateway: who is let in, what is durable, what follows for notifications and addresses."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -15,9 +16,9 @@ from angarium.contracts.statuses import Status
 from angarium.delivery.settings import ProviderSettings
 from angarium.notifications.model import Event, Result
 from angarium.notifications.store.schema import receipts
+from angarium.notifications.suppressions.consent import Consented
 from angarium.platform.clock import SystemClock
 from angarium.platform.database.engine import reading, writing
-from angarium.platform.settings.values import parse_provider_urls
 from angarium.services.gateway.provider_webhooks.use_cases import WebhookRules
 from angarium.services.gateway.settings import GatewaySettings
 from tests.support import provider_events
@@ -40,7 +41,7 @@ async def _fetch(url: str) -> bytes:
 
 @pytest.fixture
 def webhooks() -> WebhookRules:
-    settings = ProviderSettings(**{name: parse_provider_urls(urls) for name, urls in PROVIDERS.items()})
+    settings = ProviderSettings.load(**PROVIDERS)
     return WebhookRules(sources=build_sources(settings, SystemClock(), _fetch), token=TOKEN, public_url=PUBLIC)
 
 
@@ -121,7 +122,7 @@ async def post(world: World, provider: str, signed: Signed, token: str = TOKEN, 
 
 
 async def apply(world: World) -> None:
-    await world.gateway.applying.once()
+    await world.gateway.provider_webhooks.applying.once()
 
 
 async def waiting(world: World) -> int:
@@ -297,7 +298,7 @@ async def test_stop_suppresses_the_number_for_every_tenant_and_start_lifts_it(wo
     foreign = {"x-api-key": made["key"]}
 
     async def reply(text: str) -> httpx2.Response:
-        fields = {"MessageSid": "SM1", "From": PHONE, "To": "+15005550006", "Body": text}
+        fields = {"MessageSid": f"SM-{text}", "From": PHONE, "To": "+15005550006", "Body": text}
         signed = provider_events.twilio(f"{PUBLIC}/webhooks/twilio/{TOKEN}{query}", fields)
         return await post(world, "twilio", signed, query=query)
 
@@ -311,8 +312,26 @@ async def test_stop_suppresses_the_number_for_every_tenant_and_start_lifts_it(wo
     await reply("HELP")
     assert len(await suppressed(world)) == 1
     await reply("start")
+    await reply(" Stop! ")  # posted again: it was carried out before
     assert await suppressed(world) == []
     assert (await world.client.get("/api/v1/suppressions", headers=foreign)).json()["data"] == []
+
+
+async def test_a_provider_that_does_not_answer_replies_is_answered_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered: list[tuple[str, Consented]] = []
+
+    async def answer(_key: str, number: str, done: Consented) -> None:
+        answered.append((number, done))
+
+    rules = replace(world.gateway.parts.webhooks, answers={"vonage": answer})
+    monkeypatch.setattr(world.gateway.provider_webhooks, "_rules", rules)
+    for name in ("u-1", "u-1", "u-2"):
+        event = {"message_uuid": name, "from": PHONE.lstrip("+"), "text": "help" if name == "u-2" else "stop"}
+        assert (await post(world, "vonage", provider_events.vonage(event, SystemClock().now()))).status_code == 200
+    await world.gateway.provider_webhooks.close()
+    assert answered == [(PHONE, Consented.STOPPED), (PHONE, Consented.HELP)]
 
 
 async def test_a_reply_of_a_short_code_changes_nothing(world: World) -> None:
@@ -326,8 +345,8 @@ async def test_receipts_are_pruned_after_a_week(life: Life) -> None:
     await life.sent()
     await life.says("delivered")
     now = SystemClock().now()
-    assert await life.world.gateway.provider_receipts.prune(now - timedelta(days=7)) == 0
-    assert await life.world.gateway.provider_receipts.prune(now + timedelta(seconds=1)) == 1
+    assert await life.world.gateway.provider_webhooks.receipts.prune(now - timedelta(days=7)) == 0
+    assert await life.world.gateway.provider_webhooks.receipts.prune(now + timedelta(seconds=1)) == 1
 
 
 async def test_a_receipt_that_cannot_be_applied_stops_no_other(
@@ -355,7 +374,7 @@ async def test_a_receipt_that_cannot_be_applied_stops_no_other(
         ({"email_providers": "mailgun://K@d.example?name=a", "sms_providers": "twilio://S:T@+15?name=a"}, "named a"),
     ],
 )
-def test_sources_that_cannot_be_told_apart_or_verified_stop_the_start(settings: dict[str, str], match: str) -> None:
+def test_sources_of_one_name_and_keys_that_are_none_stop_the_start(settings: dict[str, str], match: str) -> None:
     with pytest.raises(SettingsError, match=match):
         build_sources(ProviderSettings.load(**settings), SystemClock(), _fetch)
 
