@@ -15,6 +15,8 @@ from angarium.contracts.addresses import (
     endpoint_url,
     phone_number,
 )
+from angarium.contracts.attachments import MOST_FILES, Attachment, AttachmentView
+from angarium.contracts.email_fields import EmailFields
 from angarium.contracts.fields import (
     EMAIL_FORMAT,
     HIGHEST_VERSION,
@@ -30,6 +32,7 @@ from angarium.contracts.fields import (
     Timestamp,
     field_error,
 )
+from angarium.contracts.push_fields import PushFields
 from angarium.contracts.push_tokens import push_token
 from angarium.contracts.statuses import ADDRESS_FIELD, ADDRESS_NAMES, Channel, DeliveryStatus, Status
 
@@ -97,8 +100,9 @@ class NotificationRequest(Body):
     """`POST /api/v1/notifications`: whom to notify, how, with which template and variables.
 
     Exactly one of `user_id` and `recipient` is required. A `recipient` needs an address for `notification_type` and for
-    each channel of `fallback`. `send_at` is at most a minute in the past, `expires_at` lies ahead and after `send_at`;
-    both lie within ten years.
+    each channel of `fallback`. `email`, `push` and `attachments` are for these channels alone, whether they are
+    `notification_type` or a fallback; attachments have at most 10 MB in all. `send_at` is at most a minute in the past,
+    `expires_at` lies ahead and after `send_at`; both lie within ten years.
     """
 
     model_config = ConfigDict(
@@ -131,6 +135,9 @@ class NotificationRequest(Body):
     expires_at: InstantField | None = None
     callback_url: Annotated[str, StringConstraints(max_length=2048), URL_FORMAT] | None = None
     fallback: Annotated[list[Channel], Field(max_length=3)] = Field(default_factory=list)
+    attachments: Annotated[list[Attachment], Field(max_length=MOST_FILES)] | None = None
+    email: EmailFields | None = None
+    push: PushFields | None = None
 
     @property
     def owner(self) -> str | None:
@@ -241,6 +248,9 @@ class NotificationView(BaseModel):
     provider_message_id: str | None
     variables: dict[str, Any]
     metadata: dict[str, Any]
+    email: dict[str, Any] | None = None
+    push: dict[str, Any] | None = None
+    attachments: list[AttachmentView] = Field(default_factory=list)
     correlation_id: str
     fallback: list[Channel]
     fallback_of: UUID | None

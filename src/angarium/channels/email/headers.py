@@ -6,12 +6,13 @@ Limits are those of RFC 5322 §2.1.1 (78 characters wanted, 998 allowed) and RFC
 
 import re
 from binascii import b2a_base64
+from collections.abc import Sequence
+
+from angarium.contracts.header_text import header_fault
 
 LINE_WANTED = 78
 LINE_ALLOWED = 998
 
-_BREAKS_OUT = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-_ENCODED_WORD = re.compile(r"=\?[^?]*\?[bq]\?", re.IGNORECASE)
 _FIELD_NAME = re.compile(r"[!-9;-~]{1,60}")
 _PHRASE = re.compile(r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~ ]+")
 _ADDRESS_PART = r"[^\x00-\x20\x7f-\xa0\u2028\u2029\ud800-\udfff<>()\[\]\\,;:\"@]+"
@@ -19,7 +20,7 @@ _ADDRESS = re.compile(f"{_ADDRESS_PART}@{_ADDRESS_PART}")
 _WORD_ENVELOPE = len("=?utf-8?b??=")
 _WORD_LINE = 76
 _OURS = re.compile(
-    r"(?:date|from|sender|to|cc|bcc|subject|message-id|mime-version|content-.*|resent-.*|return-path|received)",
+    r"(?:date|from|sender|reply-to|to|cc|bcc|subject|message-id|mime-version|content-.*|resent-.*|return-path|received)",
     re.IGNORECASE,
 )
 
@@ -29,17 +30,10 @@ class UnsafeMessage(ValueError):
 
 
 def checked(text: str, field: str) -> str:
-    """`text`, if it may stand in a header. Raises UnsafeMessage.
-
-    Refused: every control character but the tab, the Unicode line and paragraph separators, and anything shaped like
-    an encoded word, which a lenient reader would decode into what was refused here.
-    """
-    if text.isascii() and text.isprintable() and "=?" not in text:
-        return text
-    if _BREAKS_OUT.search(text):
-        raise UnsafeMessage(f"{field} holds a line break or another control character")
-    if _ENCODED_WORD.search(text):
-        raise UnsafeMessage(f"{field} holds an encoded word")
+    """`text`, if it may be in a header (`contracts.header_text`). Raises UnsafeMessage."""
+    fault = header_fault(text)
+    if fault is not None:
+        raise UnsafeMessage(f"{field} {fault}")
     return text
 
 
@@ -66,6 +60,13 @@ def mailbox(name: str, display_name: str | None, address: str) -> str:
     else:
         return f"{name}: {_encoded_words(text, len(name) + 2)}\r\n <{address}>"
     return f"{name}: {phrase} <{address}>"
+
+
+def address_list(name: str, addresses: Sequence[str]) -> str:
+    """The field `name` with these addresses, each on a line of its own. Raises UnsafeMessage."""
+    for address in addresses:
+        check_one_address(name, address)
+    return f"{name}: " + ",\r\n ".join(addresses)
 
 
 def check_one_address(name: str, address: str) -> None:

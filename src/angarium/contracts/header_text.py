@@ -1,0 +1,30 @@
+"""Text that callers put into header fields of a mail: one rule, at acceptance and before a send."""
+
+import re
+
+_BREAKS_OUT = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_ENCODED_WORD = re.compile(r"=\?[^?]*\?[bq]\?", re.IGNORECASE)
+_LINE_BREAK = "holds a line break or another control character"
+
+
+def header_fault(text: str) -> str | None:
+    """Why `text` must not be in a header field; None: it may be.
+
+    Refused: every control character but the tab, the Unicode line and paragraph separators, and anything shaped like
+    an encoded word (RFC 2047), which a lenient reader would decode into what was refused here.
+    """
+    if text.isascii() and text.isprintable() and "=?" not in text:
+        return None
+    if _BREAKS_OUT.search(text):
+        return _LINE_BREAK
+    if _ENCODED_WORD.search(text):
+        return "holds an encoded word"
+    return None
+
+
+def header_line(text: str) -> str:
+    """`text`, if it may be in a header field, without tabs. Raises ValueError."""
+    fault = _LINE_BREAK if "\t" in text else header_fault(text)
+    if fault is not None:
+        raise ValueError(fault)
+    return text
