@@ -14,6 +14,7 @@ import msgspec
 
 from angarium.contracts.messages import WORK_EXCHANGE
 from angarium.contracts.statuses import Channel, DeliveryPolicy, Status
+from angarium.notifications.options import NO_OPTIONS, Options
 
 JsonText = str
 """A JSON document as text, already checked."""
@@ -23,7 +24,8 @@ class NewNotification(msgspec.Struct, frozen=True, kw_only=True):
     """A notification that passed every check and is to be made durable.
 
     `fingerprint` is a digest of the request's meaning: the same `request_id` with another fingerprint is a conflict.
-    `test`: made with a test key, so nothing of it leaves.
+    `test`: made with a test key, so nothing of it leaves. `options`: `notifications.options.Options` as JSON. `files`:
+    what its attachments hold, in their order; stored beside the record.
     """
 
     id: UUID
@@ -50,6 +52,8 @@ class NewNotification(msgspec.Struct, frozen=True, kw_only=True):
     send_at: datetime | None = None
     expires_at: datetime | None = None
     test: bool = False
+    options: JsonText | None = None
+    files: tuple[bytes, ...] = ()
 
 
 class AcceptOutcome(StrEnum):
@@ -118,6 +122,7 @@ class Claimed(msgspec.Struct, frozen=True):
     fallback: tuple[Channel, ...] = ()
     doubtful: bool = False
     metadata: JsonText = "{}"
+    options: Options = NO_OPTIONS
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,11 @@ def by_key(new: NewNotification) -> tuple[str, str, str]:
     return (new.tenant, new.request_id, new.caller)
 
 
+def attachment_rows(new: Iterable[NewNotification]) -> list[tuple[UUID, int, bytes]]:
+    """Notification, position and content of each attachment."""
+    return [(one.id, place, content) for one in new if one.files for place, content in enumerate(one.files)]
+
+
 def is_ordinary(new: Sequence[NewNotification]) -> bool:
     """Whether all leave the columns of RARE at their defaults."""
     return all(map(_DEFAULTS.__eq__, map(_rare, new)))

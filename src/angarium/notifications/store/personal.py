@@ -14,7 +14,14 @@ from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from angarium.notifications.store.record import RECORD, Column, Personal
-from angarium.notifications.store.schema import dead_letters, held_reports, notifications, outbox, receipts
+from angarium.notifications.store.schema import (
+    attachments,
+    dead_letters,
+    held_reports,
+    notifications,
+    outbox,
+    receipts,
+)
 
 _KEPT = frozenset(
     {"event", "at", "status", "attempt", "times", "since", "provider", "outcome", "duration_ms", "next_at"}
@@ -64,12 +71,16 @@ def impersonal(event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 async def drop_traces(connection: AsyncConnection, ids: Sequence[UUID]) -> int:
-    """Delete dead letters, unpublished messages, delivery reports and receipts of these; how many dead letters."""
+    """Delete dead letters, unpublished messages, delivery reports, receipts and attachments of these.
+
+    Returns how many dead letters there were.
+    """
     letters = list(await connection.scalars(select(dead_letters.c.id).where(dead_letters.c.notification_id.in_(ids))))
     await drop_letters(connection, letters)
     await connection.execute(delete(outbox).where(outbox.c.subject.in_(ids)))
     await connection.execute(delete(held_reports).where(held_reports.c.notification_id.in_(ids)))
     await connection.execute(delete(receipts).where(receipts.c.notification_id.in_(ids)))
+    await connection.execute(delete(attachments).where(attachments.c.notification_id.in_(ids)))
     return len(letters)
 
 

@@ -68,6 +68,10 @@ class NotificationStore(Protocol):
         """
         ...
 
+    async def attachments(self, notification_id: UUID) -> Sequence[bytes]:
+        """What the notification's attachments hold, in order; none once they were erased with it."""
+        ...
+
     async def renew(self, leases: Collection[LeaseOf], *, lease: timedelta) -> Renewed:
         """Prolong those of `leases` whose claim still holds, in one step. Waits for no lock of another transaction."""
         ...

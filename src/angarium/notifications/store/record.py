@@ -14,6 +14,7 @@ import msgspec
 from msgspec import UNSET
 
 from angarium.contracts.statuses import Channel, DeliveryPolicy
+from angarium.notifications.options import options_of
 
 
 class Kind(StrEnum):
@@ -155,6 +156,16 @@ RECORD: tuple[Column, ...] = (
     # Accepted with a test key: nothing leaves.
     Column("test", Kind.BOOLEAN, ACCEPTED | CLAIMED | SHOWN | COPIED, default=False, server_default=False, decode=bool),
     Column("redacted_at", Kind.MOMENT, nullable=True),  # when its personal data was taken out by age
+    # What its attachments hold is in `attachments`; their names and sizes are here.
+    Column(
+        "options",
+        Kind.VERBATIM,
+        ACCEPTED | CLAIMED | SHOWN | COPIED,
+        nullable=True,
+        default=None,
+        personal=Personal.NULL,
+        decode=options_of,
+    ),
 )
 """In the order of the table."""
 

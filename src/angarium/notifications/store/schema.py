@@ -109,6 +109,16 @@ Index(
     mariadb_length=64,
 )
 
+attachments = Table(
+    "attachments",
+    metadata,
+    Column("notification_id", Uuid(), nullable=False),
+    Column("position", SmallInteger(), nullable=False),
+    Column("content", LargeBinary(), nullable=False),
+    PrimaryKeyConstraint("notification_id", "position"),
+)
+"""What attachments hold. Read before a send of a notification whose `options` name any."""
+
 _QUEUE_STORAGE = {
     # Rows live for milliseconds and the oldest are read first: what is dead must go long before a fifth of it is.
     "autovacuum_vacuum_scale_factor": 0,

@@ -22,6 +22,7 @@ from angarium.notifications.model import (
     Reason,
     Result,
 )
+from angarium.notifications.options import NO_OPTIONS
 from angarium.notifications.store import arguments, postgresql
 from angarium.notifications.store.personal import BLANK, LATER
 from angarium.notifications.store.port import NotificationStore
@@ -89,7 +90,8 @@ HANDLES = {"db", "connection", "now"}
 
 
 def test_what_is_accepted_are_the_fields_of_a_new_notification() -> None:
-    assert names(Use.ACCEPTED) == set(NewNotification.__struct_fields__)
+    beside_the_row = {"files"}
+    assert names(Use.ACCEPTED) == set(NewNotification.__struct_fields__) - beside_the_row
 
 
 def test_what_is_claimed_are_the_fields_of_a_claim() -> None:
@@ -99,7 +101,8 @@ def test_what_is_claimed_are_the_fields_of_a_claim() -> None:
 
 def test_what_is_shown_are_the_fields_of_the_view() -> None:
     shown = {RENAMED.get(name, name) for name in names(Use.SHOWN)}
-    assert shown == set(NotificationView.model_fields) - {"delivery_status"}
+    of_options = {"email", "push", "attachments"}
+    assert shown == (set(NotificationView.model_fields) - {"delivery_status"} - of_options) | {"options"}
 
 
 def test_the_declared_defaults_are_those_of_a_new_notification() -> None:
@@ -146,7 +149,7 @@ def test_columns_are_in_the_order_of_the_description() -> None:
 def test_a_claimed_row_is_read_by_name() -> None:
     row = {column.name: column.name for column in used(Use.CLAIMED)}
     odd = {"channel": "sms", "policy": "at_most_once", "recipient": '{"phone":"1"}', "variables": '{"a":1}'}
-    read = {"attempt": 2, "expired": 0, "test": 1, "fallback": '["email"]', "history": None}
+    read = {"attempt": 2, "expired": 0, "test": 1, "fallback": '["email"]', "history": None, "options": None}
     claim = claimed({**row, **odd, **read}, UUID(int=9))
     fields = {name: getattr(claim, name) for name in Claimed.__struct_fields__}
     assert fields == {
@@ -159,6 +162,7 @@ def test_a_claimed_row_is_read_by_name() -> None:
         "expired": False,
         "test": True,
         "fallback": (Channel.EMAIL,),
+        "options": NO_OPTIONS,
         "doubtful": False,
         "claim_token": UUID(int=9),
     }

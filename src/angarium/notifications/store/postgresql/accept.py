@@ -8,7 +8,13 @@ from uuid import UUID
 from angarium.contracts.statuses import Status
 from angarium.notifications.model import Acceptance, AcceptOutcome, NewNotification
 from angarium.notifications.store.acceptances import Kept, Key, acceptances, missing
-from angarium.notifications.store.arguments import accepted_columns, by_key, is_ordinary, ordinary_columns
+from angarium.notifications.store.arguments import (
+    accepted_columns,
+    attachment_rows,
+    by_key,
+    is_ordinary,
+    ordinary_columns,
+)
 from angarium.notifications.store.port import StoreUnavailable
 from angarium.notifications.store.postgresql.sql import PENDING_SWEEP, Database, arrays, default, names
 from angarium.notifications.store.record import ORDINARY, RARE, kinds
@@ -43,13 +49,14 @@ created AS (
 ), queued AS (
     INSERT INTO outbox (subject, kind, available_at)
     SELECT id, 'work', clock_timestamp() + ${lease}::interval FROM created WHERE status = 'pending'
-)
+){more}
 SELECT id, status, created_at FROM created
 """
 
 
-def _accept(given: str, arguments: int) -> str:
+def _accept(given: str, arguments: int, more: str = "") -> str:
     return _ACCEPT.format(
+        more=more,
         columns=names(ORDINARY + RARE),
         given=given,
         lease=arguments + 1,
@@ -59,13 +66,27 @@ def _accept(given: str, arguments: int) -> str:
     )
 
 
-ACCEPT = _accept(
-    f"SELECT * FROM unnest({arrays(kinds(ORDINARY + RARE))}) AS arrays ({names(ORDINARY + RARE)})",
-    len(ORDINARY + RARE),
-)
+_GIVEN = f"SELECT * FROM unnest({arrays(kinds(ORDINARY + RARE))}) AS arrays ({names(ORDINARY + RARE)})"
+_COUNT = len(ORDINARY + RARE)
+ACCEPT = _accept(_GIVEN, _COUNT)
 """New ones, each with its outbox row; those whose key is taken are not among the rows that come back.
 
 Arguments: an array for each column, then the outbox lease.
+"""
+
+ACCEPT_ATTACHED = _accept(
+    _GIVEN,
+    _COUNT,
+    f""", attached AS (
+    INSERT INTO attachments (notification_id, position, content)
+    SELECT given.id, given.position, given.content
+    FROM unnest(${_COUNT + 2}::uuid[], ${_COUNT + 3}::int2[], ${_COUNT + 4}::bytea[]) AS given (id, position, content)
+    JOIN created ON created.id = given.id
+)""",
+)
+"""The same with attachments.
+
+Arguments: as of ACCEPT, then notification, position and content of each attachment.
 """
 
 ACCEPT_PLAIN = _accept(
@@ -122,6 +143,10 @@ async def _insert(db: Database, new: Sequence[NewNotification], outbox_lease: ti
         return []
     if db.fast_paths and is_ordinary(new):
         return await db.fetch(ACCEPT_PLAIN, *ordinary_columns(new), outbox_lease)
+    files = attachment_rows(new)
+    if files:
+        attached = zip(*files, strict=True)
+        return await db.fetch(ACCEPT_ATTACHED, *accepted_columns(new), outbox_lease, *attached)
     return await db.fetch(ACCEPT, *accepted_columns(new), outbox_lease)
 
 

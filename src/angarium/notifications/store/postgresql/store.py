@@ -23,6 +23,7 @@ from angarium.notifications.model import (
 )
 from angarium.notifications.store.postgresql import (
     accept,
+    attachments,
     claim,
     contact_versions,
     dead_letters,
@@ -57,6 +58,9 @@ class PostgresqlStore:
 
     async def claim(self, ids: Collection[UUID], *, token: UUID, lease: timedelta, worker: str) -> Sequence[Verdict]:
         return await claim.claim(self._db, ids, token, lease, worker)
+
+    async def attachments(self, notification_id: UUID) -> Sequence[bytes]:
+        return await attachments.attachments(self._db, notification_id)
 
     async def renew(self, leases: Collection[LeaseOf], *, lease: timedelta) -> Renewed:
         return await claim.renew(self._db, leases, lease)

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from angarium.contracts.notifications import NotificationView, Reason
 from angarium.contracts.statuses import Channel, Status, delivery_status
+from angarium.notifications.options import shown
 from angarium.notifications.store.paging import Found, Listing, Paging
 from angarium.notifications.store.read.dead_letters import DeadLetterReader
 from angarium.notifications.store.read.queries import given, rows_of
@@ -24,7 +25,7 @@ from angarium.notifications.store.schema import notification_metadata, notificat
 from angarium.platform.database.replica import Replica
 
 _SHOWN = tuple(notifications.c[column.name] for column in used(Use.SHOWN))
-_RENAMED = {"id", "channel", "status", "reason_code", "reason_message"}
+_RENAMED = {"id", "channel", "status", "reason_code", "reason_message", "options"}
 _SAME_NAME = tuple(column.name for column in used(Use.SHOWN) if column.name not in _RENAMED)
 _BY_TIME = Listing(notifications.c.created_at, notifications.c.id)
 _BY_METADATA = Listing(notification_metadata.c.created_at, notification_metadata.c.id)
@@ -198,5 +199,6 @@ def _view(row: RowMapping) -> NotificationView:
         status=status,
         delivery_status=delivery_status(status),
         reason=_reason(row),
+        **shown(row["options"]),
         **{name: row[name] for name in _SAME_NAME},
     )

@@ -11,7 +11,7 @@ from angarium.contracts.fields import rfc3339
 from angarium.contracts.statuses import Status
 from angarium.notifications.model import Acceptance, NewNotification
 from angarium.notifications.store.acceptances import Kept, Key, acceptances
-from angarium.notifications.store.arguments import accepted_columns, by_key
+from angarium.notifications.store.arguments import accepted_columns, attachment_rows, by_key
 from angarium.notifications.store.record import ORDINARY, RARE
 from angarium.notifications.store.rows import kept
 from angarium.notifications.store.sqlite.outbox import enqueue_work
@@ -41,6 +41,7 @@ INSERT INTO notifications ({names(_ACCEPTED)}, {", ".join(_Made._fields)})
 VALUES ({", ".join("?" * len(_ACCEPTED + _Made._fields))})
 ON CONFLICT (request_id, tenant, caller) DO NOTHING
 """
+INSERT_ATTACHMENT = "INSERT INTO attachments (notification_id, position, content) VALUES (?, ?, ?)"
 PRIOR = """
 SELECT id, fingerprint, status, created_at FROM notifications WHERE tenant = ? AND request_id = ? AND caller = ?
 """
@@ -65,6 +66,8 @@ def accept(
         if connection.execute(INSERT, row + made).rowcount == 1:
             known[by_key(one)] = Kept(one.id, one.fingerprint, made.status, from_microseconds(now))
             pending += [one.id] if due is None else []
+            if one.files:
+                _attach(connection, one)
         elif by_key(one) not in known:
             known[by_key(one)] = _prior(connection, by_key(one))
     enqueue_work(connection, pending, available_at=now + micros(outbox_lease))
@@ -74,6 +77,11 @@ def accept(
 def find_by_request(connection: sqlite3.Connection, tenant: str, request_id: str) -> list[UUID]:
     """As `NotificationStore.find_by_request`."""
     return [UUID(hex=row["id"]) for row in connection.execute(FIND_BY_REQUEST, (tenant, request_id))]
+
+
+def _attach(connection: sqlite3.Connection, new: NewNotification) -> None:
+    rows = [(identifier.hex, place, content) for identifier, place, content in attachment_rows([new])]
+    connection.executemany(INSERT_ATTACHMENT, rows)
 
 
 def _due(new: NewNotification, now: int) -> int | None:

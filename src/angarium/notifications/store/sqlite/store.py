@@ -27,6 +27,7 @@ from angarium.notifications.store.port import StoreUnavailable
 from angarium.notifications.store.schema import MIGRATIONS
 from angarium.notifications.store.sqlite import (
     accept,
+    attachments,
     claim,
     contact_versions,
     dead_letters,
@@ -61,6 +62,9 @@ class SqliteStore:
 
     async def claim(self, ids: Collection[UUID], *, token: UUID, lease: timedelta, worker: str) -> Sequence[Verdict]:
         return await self._run_at(claim.claim, ids, token, lease, worker)
+
+    async def attachments(self, notification_id: UUID) -> Sequence[bytes]:
+        return await self._run(attachments.attachments, notification_id)
 
     async def renew(self, leases: Collection[LeaseOf], *, lease: timedelta) -> Renewed:
         return await self._run_at(claim.renew, leases, lease)

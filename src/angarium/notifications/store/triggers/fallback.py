@@ -5,7 +5,8 @@ provider's refusal, retries used up, a bounce, an operator's word. Its condition
 notification without fallbacks costs nothing.
 
 The next one is for the same person, with the same template, variables, metadata and callback. Its `request_id` says
-which fallback of which request it is. It is unique by its `caller`, which nobody sees and to which the id
+which fallback of which request it is. Attachments move to it: the one before has failed for good, without a dead
+letter, so it is not sent again. It is unique by its `caller`, which nobody sees and to which the id
 of the one before is added.
 """
 
@@ -48,6 +49,9 @@ _POSTGRESQL = (
         ON CONFLICT DO NOTHING;
         IF FOUND THEN
             INSERT INTO outbox (subject, kind, available_at) VALUES (next_id, 'work', moment);
+            IF NEW.options IS NOT NULL THEN
+                UPDATE attachments SET notification_id = next_id WHERE notification_id = NEW.id;
+            END IF;
             UPDATE notifications SET events = events || jsonb_build_object(
                 'event', 'fallback', 'at', told, 'notification_id', next_id, 'notification_type', NEW.fallback ->> 0)
             WHERE id = NEW.id;
@@ -81,6 +85,11 @@ _SQLITE = (
         SELECT id, 'work', NEW.updated_at FROM notifications
         WHERE request_id = {_REQUEST_ID} AND tenant = NEW.tenant
           AND caller = substr(NEW.caller, 1, 200) || '#' || NEW.id;
+        UPDATE attachments SET notification_id = (
+            SELECT id FROM notifications
+            WHERE request_id = {_REQUEST_ID} AND tenant = NEW.tenant
+              AND caller = substr(NEW.caller, 1, 200) || '#' || NEW.id)
+        WHERE NEW.options IS NOT NULL AND notification_id = NEW.id;
         UPDATE notifications SET events = json_insert(events, '$[#]', (
             SELECT json_object('event', 'fallback', 'at', {_TOLD}, 'notification_id',
                 {sqlite_shown("next.id")}, 'notification_type', next.channel)
