@@ -25,8 +25,10 @@ from angarium.platform.http.frame.health import Health, answers
 from angarium.platform.lifecycle import Background
 from angarium.platform.loop import Loop, run_last_pass
 from angarium.platform.rate_limit.limiter import RateLimiter
+from angarium.services.gateway.accepting.answers import PATH as SENDING_PATH
 from angarium.services.gateway.accepting.answers import answer_form
 from angarium.services.gateway.accepting.lanes import FairLanes
+from angarium.services.gateway.accepting.routes import BYTES as SENDING_BYTES
 from angarium.services.gateway.accepting.routes import routes as accepting_routes
 from angarium.services.gateway.accepting.use_cases import Acceptor, AcceptorParts
 from angarium.services.gateway.audit.log import AuditLog
@@ -189,6 +191,7 @@ class Gateway:
             authenticator=self.authenticator,
             limiter=self.limiter,
             body_limits={
+                SENDING_PATH: SENDING_BYTES,
                 BULK_PATH: BULK_BYTES,
                 MAILBOX_PATH: BULK_BYTES,
                 USERS_IMPORT_PATH: BULK_BYTES,

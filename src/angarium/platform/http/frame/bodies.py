@@ -42,13 +42,18 @@ class BodyRules:
         return path in self._raw or path.startswith(self._below)
 
 
-def check_length(headers: Mapping[str, str], limit: int) -> None:
-    """Raise PayloadTooLarge where the declared length is over `limit`, ValidationFailed where it is no number."""
+def check_length(headers: Mapping[str, str], limit: int) -> int:
+    """The declared length; 0 where there is none.
+
+    Raises PayloadTooLarge where it is over `limit`, ValidationFailed where it is no number.
+    """
     declared = headers.get("content-length") or "0"
     if not declared.isdecimal():
         raise ValidationFailed.of("body", "has no readable length")
-    if int(declared) > limit:
-        raise _too_large(limit)
+    length = int(declared)
+    if length > limit:
+        raise too_large(limit)
+    return length
 
 
 def check_media_type(headers: Mapping[str, str], *, raw: bool = False) -> None:
@@ -74,7 +79,7 @@ async def read_body(receive: Receive, limit: int, share: Share | None = None) ->
         chunk = message.get("body", b"")
         size += len(chunk)
         if size > limit:
-            raise _too_large(limit)
+            raise too_large(limit)
         if share is not None and size > DEFAULT_BODY_LIMIT:
             share.grow(size)
         chunks.append(chunk)
@@ -107,6 +112,7 @@ def _is_json(content_type: str) -> bool:
     return media_type == "application/json" or suffixed
 
 
-def _too_large(limit: int) -> PayloadTooLarge:
+def too_large(limit: int) -> PayloadTooLarge:
+    """The refusal of a body of more than `limit` bytes."""
     message = f"The body is too large: at most {limit} bytes ({limit // 1024} KB) are taken here"
     return PayloadTooLarge(message)

@@ -33,6 +33,7 @@ from angarium.platform.http.frame.bodies import (
     check_media_type,
     decode_body,
     read_body,
+    too_large,
 )
 from angarium.platform.http.frame.dependencies import STANDING_KEY, admit, authenticated, only_for_services
 from angarium.platform.http.frame.front import end_if_unread
@@ -58,6 +59,7 @@ BodyT = TypeVar("BodyT", bound=BaseModel)
 ShapeT = TypeVar("ShapeT")
 Headers = Mapping[str, str]
 Merge = Callable[[Headers, Any], Any]
+Outside = Callable[[Any], int]
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 _CORRELATION = CORRELATION_HEADER.encode()
 _NONE: Mapping[str, Any] = {}
@@ -81,6 +83,9 @@ class DirectRoute(APIRoute):
         """Raise Forbidden unless `caller` may call this."""
         raise NotImplementedError
 
+    def weigh(self, size: int, content: Any) -> None:
+        """Raise PayloadTooLarge for a body of more than 256 KB that `content` does not justify."""
+
     def respond(self, caller: Caller, headers: Headers, content: Any) -> Awaitable[Response]:
         """Answer `caller`; `content` is the decoded body, None where there is none. Raises Rejected, Transient."""
         raise NotImplementedError
@@ -92,18 +97,27 @@ class DirectRoute(APIRoute):
             caller = await authenticated(request)
             self.check(caller, request.headers)
             body = await request.body()
-            return await self.respond(caller, request.headers, decode_json(body) if body else None)
+            content = decode_json(body) if body else None
+            self.weigh(len(body), content)
+            return await self.respond(caller, request.headers, content)
 
         return handle
 
 
-def direct_route(model: type[BaseModel], scope: Scope, *, merge: Merge | None = None) -> type[DirectRoute]:
+def direct_route(
+    model: type[BaseModel], scope: Scope, *, merge: Merge | None = None, outside: Outside | None = None
+) -> type[DirectRoute]:
     """A route class whose endpoint gets `caller` (with `scope`) and `body` (a `model`) by name.
 
     `merge`: adds what the headers say to the decoded body before it is validated. Raises Rejected.
+    `outside`: how many bytes of a body over 256 KB do not count on these.
     """
 
     class ScopedRoute(DirectRoute):
+        def weigh(self, size: int, content: Any) -> None:
+            if outside is not None and size > DEFAULT_BODY_LIMIT and size - outside(content) > DEFAULT_BODY_LIMIT:
+                raise too_large(DEFAULT_BODY_LIMIT)
+
         def check(self, caller: Caller, headers: Headers) -> None:  # noqa: ARG002
             caller.require(scope)
 
@@ -231,18 +245,25 @@ class DirectPaths:
         if not state.unread:
             return await route.respond(caller, headers, None)
         limit = self._rules.limit(route.path, guarded=True)
-        check_length(headers, limit)
+        declared = check_length(headers, limit)
         check_media_type(headers)
-        if limit > DEFAULT_BODY_LIMIT:
+        if limit > DEFAULT_BODY_LIMIT and not 0 < declared <= DEFAULT_BODY_LIMIT:
             with self._budget.share(caller.tenant) as share:
-                content = await read_body(receive, limit, share)
-                state.unread = False
-                return await route.respond(caller, headers, await decode_body(content) if content else None)
-        content = await read_body(receive, limit)
+                return await self._respond_large(route, caller, headers, await read_body(receive, limit, share), state)
+        content = await read_body(receive, min(limit, DEFAULT_BODY_LIMIT))
         state.unread = False
         if len(content) > WEIGHED_BYTES:
             return await route.respond(caller, headers, await decode_body(content))
         return await route.respond(caller, headers, decode_json(content) if content else None)
+
+    async def _respond_large(
+        self, route: DirectRoute, caller: Caller, headers: Headers, body: bytes, state: "_State"
+    ) -> Response:
+        state.unread = False
+        content = await decode_body(body) if body else None
+        route.weigh(len(body), content)
+        del body  # its texts are in memory twice, and the answer may take a while
+        return await route.respond(caller, headers, content)
 
 
 class _State:

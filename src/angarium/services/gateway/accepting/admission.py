@@ -51,6 +51,8 @@ def admit(
         send_at=candidate.send_at,
         expires_at=candidate.expires_at,
         test=origin.caller.test,
+        options=candidate.options,
+        files=candidate.files,
     )
 
 

@@ -11,8 +11,10 @@ from pydantic import BaseModel
 from angarium.contracts.errors import Detail, ValidationFailed
 from angarium.contracts.notifications import NotificationRequest, Recipient, address_faults
 from angarium.contracts.statuses import Channel
+from angarium.notifications.options import File
 from angarium.services.gateway.accepting.callback_url import Network, check_callback_url
 from angarium.services.gateway.accepting.json_text import json_text
+from angarium.services.gateway.accepting.options import channel_faults, given_fields, options_text
 
 FURTHEST = timedelta(days=3653)
 """How far ahead a time may lie: ten years, so that no date arithmetic in any database overflows."""
@@ -47,10 +49,17 @@ class Candidate(msgspec.Struct, frozen=True):
     send_at: datetime | None
     expires_at: datetime | None
     fingerprint: bytes
+    options: str | None = None
+    files: tuple[bytes, ...] = ()
 
     @classmethod
-    def of(cls, request: NotificationRequest, make_request_id: Callable[[], str]) -> "Candidate":
-        """The candidate for `request`. Raises ValidationFailed for what can never be kept."""
+    def of(
+        cls, request: NotificationRequest, make_request_id: Callable[[], str], files: Sequence[File] = ()
+    ) -> "Candidate":
+        """The candidate for `request`, whose decoded attachments are `files`.
+
+        Raises ValidationFailed for what can never be kept.
+        """
         recipient = request.recipient
         return cls(
             request=request,
@@ -60,7 +69,9 @@ class Candidate(msgspec.Struct, frozen=True):
             recipient=None if recipient is None else json_text("recipient", recipient.model_dump(exclude_none=True)),
             send_at=request.send_at,
             expires_at=request.expires_at,
-            fingerprint=_fingerprint(request),
+            fingerprint=_fingerprint(request, files),
+            options=options_text(request, files),
+            files=tuple(file.content for file in files) if files else (),
         )
 
     @property
@@ -85,6 +96,7 @@ def check_alone(
     details = [
         *_channel_faults(candidate.request, enabled),
         *_address_faults(candidate.request, plain),
+        *channel_faults(candidate.request, candidate.channels),
         *_time_faults(candidate, now),
     ]
     if candidate.request.callback_url is not None:
@@ -139,6 +151,6 @@ def _time_faults(candidate: Candidate, now: datetime) -> list[Detail]:
     return faults
 
 
-def _fingerprint(request: NotificationRequest) -> bytes:
+def _fingerprint(request: NotificationRequest, files: Sequence[File]) -> bytes:
     """A digest of what the request means: neither the order of keys nor the offset of a time changes it."""
-    return blake2b(_canonical.encode(request.__dict__), digest_size=_FINGERPRINT_BYTES).digest()
+    return blake2b(_canonical.encode(given_fields(request, files)), digest_size=_FINGERPRINT_BYTES).digest()

@@ -1,7 +1,7 @@
 """`POST /api/v1/notifications`."""
 
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
@@ -25,6 +25,8 @@ from angarium.services.gateway.accepting.idempotency import (
 )
 from angarium.services.gateway.accepting.use_cases import Acceptor
 
+BYTES = 16 * 1024 * 1024
+"""Of a call with attachments. Beside what they hold it has 256 KB, as other calls."""
 _ACCEPTED = int(HTTPStatus.ACCEPTED)
 """A plain number: a member of an enumeration is hashed in Python, at every acceptance."""
 Sender = Annotated[Caller, Depends(requires(Scope.NOTIFICATIONS_SEND))]
@@ -32,7 +34,7 @@ Sender = Annotated[Caller, Depends(requires(Scope.NOTIFICATIONS_SEND))]
 
 def routes(acceptor: Acceptor, answer_of: AnswerForm) -> APIRouter:
     """Accept one notification; `answer_of` writes the body of the 202."""
-    direct = direct_route(NotificationRequest, Scope.NOTIFICATIONS_SEND, merge=with_idempotency_key)
+    direct = direct_route(NotificationRequest, Scope.NOTIFICATIONS_SEND, merge=with_idempotency_key, outside=attached)
     router = APIRouter(route_class=direct, tags=["notifications"])
 
     @router.post(
@@ -43,9 +45,21 @@ def routes(acceptor: Acceptor, answer_of: AnswerForm) -> APIRouter:
         openapi_extra={"parameters": [dict(IDEMPOTENCY_PARAMETER)]},
     )
     async def send_notification(body: NotificationRequest, caller: Sender) -> Response:
-        """Accept a notification. The 202 is given once the record is durable; from then on it is never lost."""
+        """Accept a notification. The 202 is given once the record is durable; from then on it is never lost.
+
+        The body has at most 256 KB, and with `attachments` 16 MB.
+        """
         accepted = await acceptor.accept(origin_of(caller), body)
         headers = {REPLAYED_HEADER: "true"} if accepted.replayed else None
         return JsonBytes(answer_of(accepted), status_code=_ACCEPTED, headers=headers)
 
     return router
+
+
+def attached(content: Any) -> int:
+    """How many characters of a decoded body are attachments, which are not counted as the rest is."""
+    given = content.get("attachments") if isinstance(content, dict) else None
+    if not isinstance(given, list):
+        return 0
+    contents = (one.get("content") for one in given if isinstance(one, dict))
+    return sum(len(text) for text in contents if isinstance(text, str))

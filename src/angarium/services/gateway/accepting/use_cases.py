@@ -10,18 +10,22 @@ from angarium.contracts.notifications import NotificationRequest
 from angarium.contracts.statuses import Status
 from angarium.directory.port import Contacts, Templates
 from angarium.notifications.model import Acceptance, AcceptOutcome, NewNotification
+from angarium.notifications.options import File
 from angarium.notifications.publisher import OutboxPublisher
 from angarium.notifications.store.port import NotificationStore
 from angarium.platform.batching import GroupCommit
 from angarium.platform.runtime import Runtime
 from angarium.services.gateway.accepting.acceptance import AcceptanceRules, Accepted, FindPrior, Origin, Verdict
 from angarium.services.gateway.accepting.admission import admit, check_against_template
+from angarium.services.gateway.accepting.attachments import decoded
 from angarium.services.gateway.accepting.candidate import Candidate, check_alone
 from angarium.services.gateway.accepting.lanes import FairLanes
 from angarium.services.gateway.accepting.look_up import Found, LookUp
 
 BATCH = 500
 FLUSHERS = 1
+ATTACHED_BATCH = 8
+"""Notifications with attachments in one transaction; those without never wait for them."""
 PATIENCE = 2.0
 """Seconds that an acceptance may wait for the database before it is refused with 503."""
 
@@ -66,6 +70,7 @@ class Acceptor:
         self._logger, self._metrics = parts.runtime.logger, parts.runtime.metrics
         self._look_up = LookUp(parts.contacts, parts.templates, fast_paths=parts.fast_paths)
         self._commit = GroupCommit(self._flush, limit=BATCH, flushers=FLUSHERS, patience=PATIENCE)
+        self._attached = GroupCommit(self._flush, limit=ATTACHED_BATCH, flushers=FLUSHERS, patience=PATIENCE)
         self._publishing: set[asyncio.Task[int]] = set()
 
     async def accept(self, origin: Origin, request: NotificationRequest) -> Accepted:
@@ -80,7 +85,10 @@ class Acceptor:
 
         Raises Transient when the store does not answer; repeating the call is safe.
         """
-        items = [self._examined(request) for request in requests]
+        items = [
+            self._examined(request) if request.attachments is None else await self._examined_with_files(request)
+            for request in requests
+        ]
         await self._admit(origin, [item for item in items if item.refusal is None])
         await self._make_durable(origin, [item for item in items if item.record is not None])
         await self._prefer_prior(origin, [item for item in items if item.refusal is not None])
@@ -89,14 +97,21 @@ class Acceptor:
     async def drain(self) -> None:
         """Return once everything accepted is committed and its publishing has ended, well or not."""
         await self._commit.drain()
+        await self._attached.drain()
         while self._publishing:
             await asyncio.wait(self._publishing)
 
-    def _examined(self, request: NotificationRequest) -> _Item:
+    async def _examined_with_files(self, request: NotificationRequest) -> _Item:
+        try:
+            return self._examined(request, await decoded(request.attachments or ()))
+        except Rejected as refusal:
+            return _Item(request, refusal=refusal)
+
+    def _examined(self, request: NotificationRequest, files: Sequence[File] = ()) -> _Item:
         item = _Item(request)
         rules = self._parts.rules
         try:
-            item.candidate = Candidate.of(request, self._make_request_id)
+            item.candidate = Candidate.of(request, self._make_request_id, files)
             now = self._clock.now()
             allowed = rules.callback_allow if rules.callbacks else None
             check_alone(item.candidate, enabled=rules.channels, allowed=allowed, now=now, plain=rules.callback_allow)
@@ -136,8 +151,10 @@ class Acceptor:
 
     async def _committed(self, records: Sequence[NewNotification]) -> Sequence[Acceptance]:
         if len(records) == 1:
-            return [await self._commit.submit(records[0])]
-        return await self._commit.submit_many(records)
+            commit = self._attached if records[0].files else self._commit
+            return [await commit.submit(records[0])]
+        commit = self._attached if any(record.files for record in records) else self._commit
+        return await commit.submit_many(records)
 
     async def _flush(self, batch: Sequence[NewNotification]) -> Sequence[Acceptance]:
         acceptances = await self._parts.store.accept(batch, outbox_lease=self._parts.rules.outbox_lease)

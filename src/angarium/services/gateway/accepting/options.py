@@ -1,0 +1,56 @@
+"""What only some requests have: `email`, `push` and `attachments`."""
+
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from angarium.contracts.errors import Detail
+from angarium.contracts.notifications import NotificationRequest
+from angarium.contracts.statuses import Channel
+from angarium.notifications.options import File
+from angarium.services.gateway.accepting.json_text import json_text
+
+_OF_CHANNEL: Mapping[str, Channel] = {"attachments": Channel.EMAIL, "email": Channel.EMAIL, "push": Channel.PUSH}
+_DIGEST_BYTES = 32
+
+
+def channel_faults(request: NotificationRequest, channels: Sequence[Channel]) -> Sequence[Detail]:
+    """A fault for each field whose channel is not among `channels`: the notification's own and its fallbacks."""
+    if request.attachments is None and request.email is None and request.push is None:
+        return ()
+    return [
+        Detail(field, f"only for notifications by {channel}")
+        for field, channel in _OF_CHANNEL.items()
+        if getattr(request, field) is not None and channel not in channels
+    ]
+
+
+def options_text(request: NotificationRequest, files: Sequence[File]) -> str | None:
+    """`notifications.options.Options` as JSON; None: the request has none. Raises ValidationFailed."""
+    if not files and request.email is None and request.push is None:
+        return None
+    given: dict[str, Any] = {}
+    for field, value in (("email", request.email), ("push", request.push)):
+        if value is not None:
+            given[field] = value.model_dump(exclude_defaults=True)
+            json_text(field, given[field])
+    if files:
+        given["attachments"] = [msgspec.to_builtins(file.info) for file in files]
+    return json_text("attachments", given)
+
+
+def given_fields(request: NotificationRequest, files: Sequence[File]) -> Mapping[str, Any]:
+    """The fields of a request for its fingerprint; an attachment counts by the digest of its content.
+
+    Those that are not given are left out: a request that is repeated across an upgrade has the digest that it had.
+    """
+    fields = request.__dict__.copy()
+    for name in _OF_CHANNEL:
+        if fields[name] is None:
+            del fields[name]
+    if files:
+        digests = [blake2b(file.content, digest_size=_DIGEST_BYTES).digest() for file in files]
+        fields["attachments"] = [(file.info, digest) for file, digest in zip(files, digests, strict=True)]
+    return fields
