@@ -8,6 +8,7 @@ from functools import partial
 from angarium.contracts.crash_points import CrashPoint
 from angarium.contracts.statuses import Channel
 from angarium.contracts.suppressions import SUPPRESSIBLE
+from angarium.delivery.attaching import Attaching
 from angarium.delivery.breakers.breaker import Breaker
 from angarium.delivery.breakers.keeper import BreakerKeeper, Kept
 from angarium.delivery.breakers.local import LocalBreaker
@@ -210,6 +211,7 @@ def _sending(
         failover_after=parts.failover_after,
         suppressing=suppressing,
         gate=kit.gate,
+        attaching=Attaching(parts.store, results, clock) if kit.channel is Channel.EMAIL else None,
     )
 
 

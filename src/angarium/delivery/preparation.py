@@ -255,7 +255,7 @@ class Preparation:
         if is_blank(content):
             reason = Reason("empty_message", f"the {step.claimed.channel} part rendered to an empty message")
             return self._results.failed(step.claimed, reason)
-        return Ready(step.claimed, step.addresses, content, step.delays, step.asked)
+        return Ready(step.claimed, step.addresses, content, step.delays, step.asked, step.notes)
 
 
 def _waits(step: Step) -> bool:

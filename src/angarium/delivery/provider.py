@@ -13,6 +13,7 @@ from angarium.contracts.errors import AngariumError
 from angarium.contracts.statuses import Channel
 from angarium.contracts.users import Platform
 from angarium.delivery.outcome import Outcome
+from angarium.notifications.options import NO_OPTIONS, File, Options
 from angarium.rendering.content import Content
 
 
@@ -32,7 +33,8 @@ class Address(msgspec.Struct, frozen=True):
 class Outbound(msgspec.Struct, frozen=True, kw_only=True):
     """One message for one address. `message_key` is the same on every attempt: Message-ID, idempotency key.
 
-    `metadata` is the JSON that the notification's sender gave. After `expires_at` (aware) it must not be shown any
+    `metadata` is the JSON that the notification's sender gave. `options` are the channel's own; `files` are a mail's
+    attachments with their contents. After `expires_at` (aware) it must not be shown any
     more, as far as the provider can hold to that.
     """
 
@@ -49,6 +51,8 @@ class Outbound(msgspec.Struct, frozen=True, kw_only=True):
     variables: Mapping[str, Any] = msgspec.field(default_factory=dict)
     metadata: str = "{}"
     expires_at: datetime | None = None
+    options: Options = NO_OPTIONS
+    files: tuple[File, ...] = ()
 
 
 class InvalidAddress(AngariumError):

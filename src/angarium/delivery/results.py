@@ -175,6 +175,13 @@ class Results:
         )
 
 
+def noted(notes: Sequence[Event], result: Result) -> Result:
+    """`result` with `notes` before its events, if it is that of an attempt: what only waits repeats no event."""
+    return (
+        msgspec.structs.replace(result, events=(*notes, *result.events)) if notes and result.burns_attempt else result
+    )
+
+
 def tidy(answer: str) -> str:
     """An answer fit for the record: one line, no control characters, at most `ANSWER_LIMIT` characters."""
     text = answer[: ANSWER_LIMIT * 2]

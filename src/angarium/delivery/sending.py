@@ -1,19 +1,20 @@
 """One attempt at a provider, for every address of a notification."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, contextmanager
 from datetime import timedelta
 from typing import Protocol
 
 from angarium.contracts.providers import BreakerState
-from angarium.contracts.statuses import Status
+from angarium.contracts.statuses import Channel, Status
+from angarium.delivery.attaching import Attaching
 from angarium.delivery.devices import DeadDevices
 from angarium.delivery.leases import LeaseKeeper
 from angarium.delivery.outcome import Ambiguous, Configuration, Outcome, Retry, outcome_word, strength
 from angarium.delivery.permits import Bounded, Paced
 from angarium.delivery.provider import Address, Busy, NoPermit, Outbound, Permit
-from angarium.delivery.results import Attempt, Results
+from angarium.delivery.results import Attempt, Results, noted
 from angarium.delivery.routing import PAUSE, Route, Router
 from angarium.delivery.suppressing import Suppressing
 from angarium.delivery.unsubscribing import Unsubscribing
@@ -60,6 +61,7 @@ class Sending:
         failover_after: timedelta | None = None,
         suppressing: Suppressing | None = None,
         gate: Gate | None = None,
+        attaching: Attaching | None = None,
     ) -> None:
         self._router = router
         self._sandbox = sandbox
@@ -75,6 +77,7 @@ class Sending:
         self._failover_after = failover_after
         self._suppressing = suppressing
         self._gate = gate
+        self._attaching = attaching
         self._waiting = Waiting()
 
     @contextmanager
@@ -89,6 +92,12 @@ class Sending:
 
     async def send(self, ready: Ready) -> Result:
         """Try once. Never raises but CancelledError."""
+        if self._attaching is None or not ready.claimed.options.attachments:
+            return noted(ready.notes, await self._send(ready))
+        async with self._attaching.attached(ready) as whole:
+            return whole if isinstance(whole, Result) else noted(whole.notes, await self._send(whole))
+
+    async def _send(self, ready: Ready) -> Result:
         claimed = ready.claimed
         router = self._sandbox if claimed.test else self._router
         if len(ready.addresses) == 1:
@@ -217,12 +226,20 @@ class Sending:
             address=address,
             content=ready.content,
             correlation_id=claimed.correlation_id,
-            headers=self._unsubscribing.headers(claimed) if self._unsubscribing is not None else {},
+            headers=self._headers(claimed),
             template_code=claimed.template_code,
             variables=claimed.variables,
             metadata=claimed.metadata,
             expires_at=claimed.expires_at,
+            options=claimed.options,
+            files=ready.files,
         )
+
+    def _headers(self, claimed: Claimed) -> Mapping[str, str]:
+        """Further header fields of a mail: the caller's, and ours."""
+        ours = self._unsubscribing.headers(claimed) if self._unsubscribing is not None else {}
+        email = claimed.options.email if claimed.channel is Channel.EMAIL else None
+        return ours if email is None or not email.headers else {**email.headers, **ours}
 
     def _learn(
         self, router: Router, route: Route, ready: Ready, address: Address, attempt: Attempt, *, probe: bool

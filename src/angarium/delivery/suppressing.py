@@ -2,20 +2,21 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
+from itertools import chain
 from typing import assert_never
 from uuid import UUID
 
 from msgspec.structs import replace
 
 from angarium.contracts.errors import Transient
-from angarium.contracts.statuses import Status
+from angarium.contracts.statuses import Channel, Status
 from angarium.contracts.suppressions import SuppressionReason
 from angarium.delivery.away import Away
 from angarium.delivery.outcome import Outcome, Permanent
 from angarium.delivery.provider import Address
 from angarium.delivery.results import Results
 from angarium.delivery.work import Ready, Step, Unrendered
-from angarium.notifications.model import Claimed, Reason, Result
+from angarium.notifications.model import Claimed, Event, Reason, Result
 from angarium.notifications.suppressions.model import Cause, NewSuppression, Target
 from angarium.notifications.suppressions.store import SuppressionStore
 from angarium.platform.clock import Clock
@@ -41,8 +42,11 @@ class Suppressing:
         self._away = Away(clock)
 
     async def checked(self, steps: Sequence[Step]) -> Sequence[Step]:
-        """The steps of a batch, in order, without suppressed addresses; without any other a step ends skipped."""
-        targets = {target for step in steps if not isinstance(step, Result) for target in _targets(step)}
+        """The steps of a batch, in order, without suppressed addresses; without any other a step ends skipped.
+
+        A suppressed address in `cc` or `bcc` is left out, and an event says so.
+        """
+        targets = {target for step in steps if not isinstance(step, Result) for target in _all_targets(step)}
         if not targets:
             return steps
         try:
@@ -109,12 +113,28 @@ class Suppressing:
     def _allowed(self, step: Ready | Unrendered, causes: Mapping[Target, Cause]) -> Step:
         """The step with those of its addresses that are not suppressed."""
         allowed = tuple(a for a, target in zip(step.addresses, _targets(step), strict=True) if target not in causes)
-        if len(allowed) == len(step.addresses):
-            return step
         if allowed:
-            return replace(step, addresses=allowed)
+            step = self._without_copies(step, causes)
+            return step if len(allowed) == len(step.addresses) else replace(step, addresses=allowed)
         cause = next(causes[target] for target in _targets(step))
         return self._results.ended(step.claimed, Status.SKIPPED, Reason("suppressed", _words(cause)))
+
+    def _without_copies(self, step: Ready | Unrendered, causes: Mapping[Target, Cause]) -> Ready | Unrendered:
+        """The step without suppressed addresses in `cc` and `bcc`, and with an event that names them."""
+        options = step.claimed.options
+        email = options.email
+        if email is None or causes.keys().isdisjoint(_copies(step)):
+            return step
+        left_out: dict[str, tuple[str, ...]] = {}
+        kept: dict[str, tuple[str, ...]] = {}
+        for field in ("cc", "bcc"):
+            given: tuple[str, ...] = getattr(email, field)
+            left_out[field] = tuple(address for address in given if _target(step.claimed, address) in causes)
+            kept[field] = tuple(address for address in given if address not in left_out[field])
+        claimed = replace(step.claimed, options=replace(options, email=replace(email, **kept)))
+        named = {field: addresses for field, addresses in left_out.items() if addresses}
+        note = Event("copies_left_out", self._clock.now(), {"reason": "suppressed", **named})
+        return replace(step, claimed=claimed, notes=(*step.notes, note))
 
     def _postponed(self, claimed: Claimed) -> Result:
         return self._results.deferred(claimed, self._away.wait())
@@ -123,6 +143,21 @@ class Suppressing:
 def _targets(step: Ready | Unrendered) -> Iterator[Target]:
     claimed = step.claimed
     return (Target(claimed.tenant, claimed.channel, address.value) for address in step.addresses)
+
+
+def _all_targets(step: Ready | Unrendered) -> Iterator[Target]:
+    return _targets(step) if step.claimed.options.email is None else chain(_targets(step), _copies(step))
+
+
+def _copies(step: Ready | Unrendered) -> Iterator[Target]:
+    """Of the addresses beside the recipient's: of a mail alone."""
+    claimed = step.claimed
+    email = claimed.options.email if claimed.channel is Channel.EMAIL else None
+    return iter(()) if email is None else (_target(claimed, address) for address in (*email.cc, *email.bcc))
+
+
+def _target(claimed: Claimed, address: str) -> Target:
+    return Target(claimed.tenant, claimed.channel, address)
 
 
 def _words(cause: Cause) -> str:

@@ -9,7 +9,8 @@ import msgspec
 from angarium.contracts.templates import CompiledTemplate
 from angarium.contracts.users import Contact
 from angarium.delivery.provider import Address
-from angarium.notifications.model import Claimed, NewDeadLetter, Result
+from angarium.notifications.model import Claimed, Event, NewDeadLetter, Result
+from angarium.notifications.options import File
 from angarium.platform.broker.port import Consumer, Delivery
 from angarium.rendering.content import Content
 
@@ -56,13 +57,18 @@ class Sorted(msgspec.Struct, frozen=True):
 
 
 class Ready(msgspec.Struct, frozen=True):
-    """Decided, addressed and rendered: only the provider is left. `asked`: as in `Asked.at`, of its contact."""
+    """Decided, addressed and rendered: only the provider is left. `asked`: as in `Asked.at`, of its contact.
+
+    `notes`: events that the timeline shows before the attempt's. `files`: the attachments, just before the send.
+    """
 
     claimed: Claimed
     addresses: tuple[Address, ...]
     content: Content
     delays: Sequence[timedelta]
     asked: float
+    notes: tuple[Event, ...] = ()
+    files: tuple[File, ...] = ()
 
 
 class Finished(msgspec.Struct, frozen=True, eq=False):
@@ -82,6 +88,7 @@ class Unrendered(msgspec.Struct, frozen=True):
     addresses: tuple[Address, ...]
     delays: Sequence[timedelta]
     asked: float
+    notes: tuple[Event, ...] = ()
 
 
 Step = Ready | Unrendered | Result

@@ -1,13 +1,15 @@
 """A rendered mail by the standard library: the plain form of `message.build_message`."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from email import policy
 from email.headerregistry import Address as Mailbox
 from email.message import EmailMessage
 
 from angarium.channels.email.headers import LINE_ALLOWED, UnsafeMessage, check_extra_name, check_one_address, checked
-from angarium.channels.email.message import Sender, message_id
+from angarium.channels.email.message import Sender, copies_of, is_international, message_id
 from angarium.delivery.provider import Outbound
+from angarium.notifications.options import File
 from angarium.rendering.content import EmailContent
 
 
@@ -20,20 +22,53 @@ def build_with_library(outbound: Outbound, *, sender: Sender, date: datetime) ->
     check_one_address("To", address.value)
     # an address whose local part is not ASCII cannot be encoded (RFC 6532)
     mail = EmailMessage(
-        policy.SMTP.clone(utf8=not address.value.isascii(), cte_type="7bit", max_line_length=LINE_ALLOWED)
+        policy.SMTP.clone(utf8=is_international(outbound), cte_type="7bit", max_line_length=LINE_ALLOWED)
     )
     mail["Date"] = date
-    mail["From"] = sender.field.partition(": ")[2].replace("\r\n", "")
-    local, _, domain = address.value.rpartition("@")
-    mail["To"] = Mailbox(checked(address.name or "", "the name in To"), local, domain)
+    own = outbound.options.email
+    mail["From"] = sender.named(own.from_name if own else None).partition(": ")[2].replace("\r\n", "")
+    mail["To"] = _mailbox("To", address.value, checked(address.name or "", "the name in To"))
+    if own is not None and (copies := copies_of(outbound)).cc:
+        mail["Cc"] = [_mailbox("Cc", copy) for copy in copies.cc]
+    if own is not None and own.reply_to is not None:
+        mail["Reply-To"] = _mailbox("Reply-To", own.reply_to)
     mail["Subject"] = checked(content.subject, "Subject")
     mail["Message-ID"] = message_id(outbound.message_key, sender)
     mail["X-Notification-ID"] = str(outbound.notification_id)
     for name, value in outbound.headers.items():
         check_extra_name(name)
         mail[name] = checked(value, name)
-    _fill(mail, content, f"=_{outbound.notification_id.hex}")
+    boundary = f"=_{outbound.notification_id.hex}"
+    _fill(mail, content, boundary)
+    _attach(mail, outbound.files)
     return mail.as_bytes()
+
+
+def _mailbox(field: str, address: str, name: str = "") -> Mailbox:
+    check_one_address(field, address)
+    local, _, domain = address.rpartition("@")
+    return Mailbox(name, local, domain)
+
+
+def _attach(mail: EmailMessage, files: Sequence[File]) -> None:
+    html = mail.get_body(("html",))
+    for file in files:
+        info = file.info
+        described = EmailMessage()
+        described["Content-Type"] = info.content_type
+        kind = described["Content-Type"]
+        cid = None if info.content_id is None else f"<{info.content_id}>"
+        inline = cid is not None and html is not None
+        add = html.add_related if inline and html is not None else mail.add_attachment
+        add(
+            file.content,
+            kind.maintype,
+            kind.subtype,
+            filename=info.filename,
+            cid=cid,
+            disposition="inline" if inline else "attachment",
+            params=dict(kind.params),
+        )
 
 
 def _fill(mail: EmailMessage, content: EmailContent, boundary: str) -> None:

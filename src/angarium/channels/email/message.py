@@ -3,17 +3,21 @@
 Written directly: the standard library's `email` takes a hundred times as long (`library.py`).
 """
 
+import asyncio
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parseaddr
 from typing import Protocol
 
 from angarium.channels.email.body import encoded
-from angarium.channels.email.headers import UnsafeMessage, checked, extra, mailbox, unstructured
+from angarium.channels.email.files import with_files
+from angarium.channels.email.headers import UnsafeMessage, address_list, checked, extra, mailbox, unstructured
 from angarium.contracts.addresses import ascii_domain
 from angarium.contracts.errors import SettingsError
 from angarium.delivery.provider import Outbound
+from angarium.notifications.options import EmailOptions
 from angarium.rendering.content import EmailContent
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -42,6 +46,10 @@ class Sender:
         except (UnsafeMessage, ValueError):
             raise SettingsError("ANGARIUM_EMAIL_FROM: must be an address such as Name <notify@example.com>") from None
 
+    def named(self, name: str | None) -> str:
+        """The `From` field with another name. Raises UnsafeMessage."""
+        return self.field if name is None else mailbox("From", name, self.address)
+
 
 def message_id(message_key: str, sender: Sender) -> str:
     """`<message_key@domain>`, the same on every attempt (RFC 5322 §3.6.4). Raises UnsafeMessage."""
@@ -60,17 +68,69 @@ def build_message(outbound: Outbound, *, sender: Sender, date: datetime) -> byte
     if not isinstance(content, EmailContent):
         raise UnsafeMessage("not a mail")
     boundary = f"=_{outbound.notification_id.hex}"
+    own = outbound.options.email
     fields = [
         f"Date: {_date(date)}",
-        sender.field,
+        sender.field if own is None else sender.named(own.from_name),
         mailbox("To", outbound.address.name, outbound.address.value),
+        *(() if own is None else _own_fields(own, copies_of(outbound))),
         unstructured("Subject", content.subject),
         f"Message-ID: {message_id(outbound.message_key, sender)}",
         f"X-Notification-ID: {outbound.notification_id}",
         *(extra(name, value) for name, value in outbound.headers.items()),
         "MIME-Version: 1.0",
     ]
-    return ("\r\n".join(fields) + "\r\n").encode() + _parts(content, boundary)
+    head = ("\r\n".join(fields) + "\r\n").encode()
+    body = _parts(content, boundary)
+    if not outbound.files:
+        return head + body
+    return head + with_files(body, outbound.files, boundary, html=content.html is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """Further recipients: each once, and none who is the mail's own recipient."""
+
+    cc: tuple[str, ...] = ()
+    bcc: tuple[str, ...] = ()
+
+
+_NO_COPIES = Copies()
+
+
+def copies_of(outbound: Outbound) -> Copies:
+    """Who gets the mail besides its recipient. Case does not make another recipient here: most APIs ignore it."""
+    own = outbound.options.email
+    if own is None or not (own.cc or own.bcc):
+        return _NO_COPIES
+    seen = {outbound.address.value.lower()}
+    kept: list[tuple[str, ...]] = []
+    for given in (own.cc, own.bcc):
+        fresh = {address.lower(): address for address in given if address.lower() not in seen}
+        seen |= fresh.keys()
+        kept.append(tuple(fresh.values()))
+    return Copies(*kept)
+
+
+def is_international(outbound: Outbound) -> bool:
+    """Whether an address in the mail's header is not ASCII, so that it needs SMTPUTF8 (RFC 6531)."""
+    own = outbound.options.email
+    further = () if own is None else (own.reply_to or "", *own.cc)
+    return not all(address.isascii() for address in (outbound.address.value, *further))
+
+
+async def built(build: "BuildMessage", outbound: Outbound, *, sender: Sender, date: datetime) -> bytes:
+    """What `build` gives; a mail with attachments is built beside the event loop. Raises UnsafeMessage."""
+    if outbound.files:
+        return await asyncio.to_thread(build, outbound, sender=sender, date=date)
+    return build(outbound, sender=sender, date=date)
+
+
+def _own_fields(own: EmailOptions, copies: Copies) -> Iterator[str]:
+    if copies.cc:
+        yield address_list("Cc", copies.cc)
+    if own.reply_to is not None:
+        yield mailbox("Reply-To", None, own.reply_to)
 
 
 class BuildMessage(Protocol):

@@ -8,13 +8,13 @@ angle brackets); `notification_id` is on each event as a user variable.
 
 import re
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
 from angarium.channels.answers import AnswerTable, ApiError, Row, Verdict, fields_of, text_of, words_of
 from angarium.channels.api import Api, ApiRequest, api_origin, invalid, refuse_unknown
 from angarium.channels.email.headers import UnsafeMessage
-from angarium.channels.email.message import BuildMessage, Sender, build_message
+from angarium.channels.email.message import BuildMessage, Sender, build_message, built, copies_of
 from angarium.contracts.addresses import ascii_domain
 from angarium.delivery.outcome import Sent
 from angarium.delivery.provider import Outbound
@@ -84,13 +84,15 @@ class Mailgun(Api):
 
     async def request(self, message: Outbound) -> ApiRequest:
         try:
-            mail = self._build(message, sender=self._sender, date=self._clock.now())
+            mail = await built(self._build, message, sender=self._sender, date=self._clock.now())
         except UnsafeMessage as error:
             raise invalid(str(error)) from error
         boundary = f"angarium-{message.notification_id.hex}"
         while boundary.encode() in mail:
             boundary += "-"
-        body = _form(boundary, message.address.value, str(message.notification_id), mail)
+        copies = copies_of(message)
+        recipients = (message.address.value, *copies.cc, *copies.bcc)
+        body = _form(boundary, recipients, str(message.notification_id), mail)
         headers = {
             "authorization": self._authorization,
             "content-type": f"multipart/form-data; boundary={boundary}",
@@ -108,10 +110,10 @@ class Mailgun(Api):
         return Sent(str(answer.status), identifier or None)
 
 
-def _form(boundary: str, recipient: str, notification_id: str, mail: bytes) -> bytes:
-    """The form's parts (RFC 7578); `mail` does not hold `boundary`."""
+def _form(boundary: str, recipients: Sequence[str], notification_id: str, mail: bytes) -> bytes:
+    """The form's parts (RFC 7578); `mail` does not hold `boundary`. `recipients`: of the envelope."""
     line = b"--" + boundary.encode()
-    fields = {"to": recipient, "v:notification_id": notification_id}
+    fields = {"to": ",".join(recipients), "v:notification_id": notification_id}
     parts = [
         b'%b\r\nContent-Disposition: form-data; name="%b"\r\n\r\n%b\r\n' % (line, name.encode(), value.encode())
         for name, value in fields.items()

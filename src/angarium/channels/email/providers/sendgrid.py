@@ -5,6 +5,8 @@ answer is what `sg_message_id` of the event webhook begins with, up to the first
 (https://www.twilio.com/docs/sendgrid/glossary/x-message-id); `notification_id` is on each event as a custom argument.
 """
 
+import asyncio
+from base64 import b64encode
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -15,9 +17,10 @@ import msgspec
 from angarium.channels.answers import AnswerTable, ApiError, Row, Verdict, fields_of, retry_after, text_of, words_of
 from angarium.channels.api import Api, ApiRequest, api_origin, invalid, refuse_unknown
 from angarium.channels.email.headers import UnsafeMessage, check_extra_name, check_one_address, checked
-from angarium.channels.email.message import Sender, message_id
+from angarium.channels.email.message import Sender, copies_of, message_id
 from angarium.delivery.outcome import Sent
 from angarium.delivery.provider import Outbound
+from angarium.notifications.options import File
 from angarium.platform.http.api.port import ApiAnswer
 from angarium.platform.settings.values import ProviderUrl
 from angarium.rendering.content import EmailContent
@@ -92,7 +95,8 @@ class SendGrid(Api):
 
     async def request(self, message: Outbound) -> ApiRequest:
         try:
-            return ApiRequest(self._url, self._headers, msgspec.json.encode(self._body(message)))
+            body = await asyncio.to_thread(self._encoded, message) if message.files else self._encoded(message)
+            return ApiRequest(self._url, self._headers, body)
         except UnsafeMessage as error:
             raise invalid(str(error)) from error
         except UnicodeEncodeError as error:
@@ -103,6 +107,9 @@ class SendGrid(Api):
             return None
         return Sent(str(answer.status), answer.headers.get("x-message-id") or None)
 
+    def _encoded(self, message: Outbound) -> bytes:
+        return msgspec.json.encode(self._body(message))
+
     def _body(self, message: Outbound) -> Mapping[str, Any]:
         content = message.content
         if not isinstance(content, EmailContent):
@@ -111,13 +118,26 @@ class SendGrid(Api):
         check_one_address("To", address.value)
         name = checked(address.name, "the name in To") if address.name else None
         return {
-            "personalizations": [{"to": [_named(address.value, name)]}],
+            "personalizations": [{"to": [_named(address.value, name)], **_copies(message)}],
             "from": self._from,
+            **self._own(message),
             "subject": checked(content.subject, "Subject"),
             "content": _parts(content),
             "headers": self._extra(message),
             "custom_args": {"notification_id": str(message.notification_id)},
+            **({"attachments": [_attachment(file) for file in message.files]} if message.files else {}),
         }
+
+    def _own(self, message: Outbound) -> Mapping[str, Any]:
+        """`from` and `reply_to`, where the notification has its own."""
+        own = message.options.email
+        fields = {}
+        if own is not None and own.from_name is not None:
+            fields["from"] = _named(self._sender.address, checked(own.from_name, "the name in From"))
+        if own is not None and own.reply_to is not None:
+            check_one_address("Reply-To", own.reply_to)
+            fields["reply_to"] = _named(own.reply_to, None)
+        return fields
 
     def _extra(self, message: Outbound) -> Mapping[str, str]:
         """Header fields beside those that SendGrid writes from other parts of the request."""
@@ -133,6 +153,28 @@ class SendGrid(Api):
 
 def _named(address: str, name: str | None) -> Mapping[str, str]:
     return {"email": address, "name": name} if name else {"email": address}
+
+
+def _copies(message: Outbound) -> Mapping[str, Any]:
+    """`cc` and `bcc`; the API refuses an address that is there twice, and an empty list."""
+    copies = copies_of(message)
+    given = {"cc": copies.cc, "bcc": copies.bcc}
+    for field, addresses in given.items():
+        for address in addresses:
+            check_one_address(field, address)
+    return {field: [_named(address, None) for address in addresses] for field, addresses in given.items() if addresses}
+
+
+def _attachment(file: File) -> Mapping[str, str]:
+    info = file.info
+    inline = {} if info.content_id is None else {"content_id": checked(info.content_id, "content_id")}
+    return {
+        "content": b64encode(file.content).decode(),
+        "filename": checked(info.filename, "filename"),
+        "type": checked(info.content_type, "content_type"),
+        "disposition": "inline" if inline else "attachment",
+        **inline,
+    }
 
 
 def _parts(content: EmailContent) -> list[Mapping[str, str]]:

@@ -6,6 +6,7 @@ of ours; the `MessageId` of its answer is `mail.messageId` of later events, whic
 Requests are signed by botocore (extra `ses`).
 """
 
+import asyncio
 import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping
@@ -16,7 +17,7 @@ import msgspec
 from angarium.channels.answers import AnswerTable, ApiError, Row, Verdict, fields_of, text_of, words_of
 from angarium.channels.api import Api, ApiRequest, api_origin, invalid, refuse_unknown
 from angarium.channels.email.headers import UnsafeMessage
-from angarium.channels.email.message import BuildMessage, Sender, build_message
+from angarium.channels.email.message import BuildMessage, Sender, build_message, built, copies_of
 from angarium.delivery.outcome import Sent
 from angarium.delivery.provider import Outbound
 from angarium.platform.clock import Clock
@@ -126,10 +127,13 @@ class Ses(Api):
 
     async def request(self, message: Outbound) -> ApiRequest:
         try:
-            mail = self._build(message, sender=self._sender, date=self._clock.now())
+            mail = await built(self._build, message, sender=self._sender, date=self._clock.now())
         except UnsafeMessage as error:
             raise invalid(str(error)) from error
-        body = msgspec.json.encode(self._fields(message, mail))
+        if message.files:
+            body = await asyncio.to_thread(self._body, message, mail)
+        else:
+            body = self._body(message, mail)
         return ApiRequest(self._url, self._sign(self._url, body), body)
 
     def accepted(self, answer: ApiAnswer, message: Outbound) -> Sent | None:  # noqa: ARG002 - of the port
@@ -141,16 +145,19 @@ class Ses(Api):
             identifier = ""
         return Sent(str(answer.status), identifier or None)
 
-    def _fields(self, message: Outbound, mail: bytes) -> Mapping[str, object]:
+    def _body(self, message: Outbound, mail: bytes) -> bytes:
+        copies = copies_of(message)
+        further = {"CcAddresses": copies.cc, "BccAddresses": copies.bcc}
+        destination = {name: addresses for name, addresses in further.items() if addresses}
         fields: dict[str, object] = {
             "FromEmailAddress": self._sender.address,
-            "Destination": {"ToAddresses": [message.address.value]},
+            "Destination": {"ToAddresses": [message.address.value], **destination},
             "Content": {"Raw": {"Data": b64encode(mail).decode()}},
             "EmailTags": [{"Name": "notification_id", "Value": str(message.notification_id)}],
         }
         if self._configuration_set is not None:
             fields["ConfigurationSetName"] = self._configuration_set
-        return fields
+        return msgspec.json.encode(fields)
 
 
 def _signer(key: str, secret: str, region: str) -> Sign:

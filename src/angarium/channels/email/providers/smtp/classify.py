@@ -18,12 +18,13 @@ class Phase(StrEnum):
     SESSION = auto()  # greeting, EHLO, STARTTLS, AUTH: nothing of a mail yet
     MAIL = auto()
     RCPT = auto()
+    COPY = auto()  # RCPT of cc and bcc
     DATA = auto()
     FINAL = auto()  # the final dot
 
 
 _ANY_PHASE = frozenset(Phase)
-_ABOUT_RECIPIENT = frozenset({Phase.RCPT, Phase.DATA, Phase.FINAL})
+_ABOUT_RECIPIENT = frozenset({Phase.RCPT, Phase.COPY, Phase.DATA, Phase.FINAL})
 _TRANSIENT = frozenset(range(400, 500))
 _REFUSED = frozenset(range(500, 600))
 _SIZE = (
@@ -91,7 +92,7 @@ TABLE: tuple[Row, ...] = (
     Row(_TRANSIENT | _REFUSED, Verdict.RETRY, enhanced=("4.3.", "4.4.")),
     Row(_TRANSIENT | _REFUSED, Verdict.LATER, enhanced=("4.",)),
     Row(frozenset({450, 452}), Verdict.LATER),
-    Row(frozenset({451}), Verdict.LATER, phases=frozenset({Phase.RCPT})),
+    Row(frozenset({451}), Verdict.LATER, phases=frozenset({Phase.RCPT, Phase.COPY})),
     Row(_TRANSIENT, Verdict.RETRY),
     # About our own mailbox in Exchange Online, where a mail is first stored: full, over its quota, not ours to send as.
     Row(_REFUSED, Verdict.CONFIGURATION, words=_words(r"\bSTOREDRV\.(Submission|ClientSubmit)\b(?!.*Recipients)")),

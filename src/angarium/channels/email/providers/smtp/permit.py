@@ -1,5 +1,6 @@
 """A permit of the SMTP provider: a mail, a place in the pool, and an open session or the reason why there is none."""
 
+import asyncio
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -50,12 +51,14 @@ class SmtpPermit:
         self._pool = pool
         self._post = post
         self._message = message
-        self._letter = post.letter(message)
+        self._letter: Letter | Outcome | None = None if message.files else post.letter(message)
         self._session: Session | None = None
         self._failure: Exception | None = None
         self._phase = Phase.SESSION
 
     async def __aenter__(self) -> Self:
+        if self._letter is None:  # with attachments: beside the event loop
+            self._letter = await asyncio.to_thread(self._post.letter, self._message)
         if not isinstance(self._letter, Letter):
             return self
         await self._pool.wait()
@@ -79,6 +82,7 @@ class SmtpPermit:
     async def send(self) -> Outcome:
         """Try once. Never raises but CancelledError."""
         if not isinstance(self._letter, Letter):
+            assert self._letter is not None  # noqa: S101 - for the type checker; the permit was entered
             return self._letter
         try:
             result = await self._transfer(self._letter)

@@ -4,7 +4,14 @@ from datetime import timedelta
 
 from angarium.channels.answers import Verdict
 from angarium.channels.email.headers import UnsafeMessage
-from angarium.channels.email.message import BuildMessage, Sender, build_message, message_id
+from angarium.channels.email.message import (
+    BuildMessage,
+    Sender,
+    build_message,
+    copies_of,
+    is_international,
+    message_id,
+)
 from angarium.channels.email.providers.smtp.classify import Phase, lost, refusal, verdict
 from angarium.channels.email.providers.smtp.connect import Server, open_session
 from angarium.channels.email.providers.smtp.permit import Letter, SmtpPermit
@@ -18,6 +25,8 @@ from angarium.platform.clock import Clock
 from angarium.platform.telemetry.logging import Logger
 
 POOL = 8
+PATIENT_ATTEMPTS = 3
+"""Attempts that send nothing while an address of cc or bcc is refused for the moment; later ones leave it out."""
 MAX_IDLE = timedelta(seconds=60)
 
 
@@ -71,8 +80,19 @@ class SmtpProvider:
             data = self._build(message, sender=self._sender, date=self._clock.now())
         except UnsafeMessage as error:
             return Permanent(str(error), code="invalid_message")
-        envelope = Envelope(self._sender.address, message.address.value)
-        return Letter(envelope, data.replace(b"\r\n.", b"\r\n.."))
+        return Letter(self._envelope(message), data.replace(b"\r\n.", b"\r\n.."))
+
+    def _envelope(self, message: Outbound) -> Envelope:
+        if message.options.email is None:
+            return Envelope(self._sender.address, message.address.value)
+        copies = copies_of(message)
+        return Envelope(
+            self._sender.address,
+            message.address.value,
+            copies=(*copies.cc, *copies.bcc),
+            every_copy=message.attempt <= PATIENT_ATTEMPTS,
+            utf8_header=is_international(message),
+        )
 
     def broken(self, phase: Phase, error: Exception) -> Outcome:
         """What it means that our own code failed in `phase`; logs `error`."""
@@ -83,6 +103,9 @@ class SmtpProvider:
         """What the server's answer to the mail means."""
         words = answer(result.reply, self._secret)
         if result.phase is Phase.FINAL and result.reply.positive:
+            if result.left_out:
+                reason = answer(result.left_out[0], self._secret)
+                words = f"{words}; left out {len(result.left_out)} of cc and bcc: {reason}"
             return Sent(words, message_id(message.message_key, self._sender))
         if verdict(result.reply, result.phase) is Verdict.POLICY:
             self._logger.warning(

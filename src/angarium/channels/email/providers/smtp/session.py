@@ -12,6 +12,8 @@ from angarium.channels.email.providers.smtp.times import StepTimer, Times
 _REPLY_BYTES = 64 * 1024
 _WHOLE_WRITE_BYTES = 64 * 1024
 _START_INPUT = 354
+_CLOSING = 421
+_REFUSED_FOR_GOOD = 500
 _DATA = b"DATA\r\n"
 _RESET = b"RSET\r\n"
 _END = b".\r\n"
@@ -33,18 +35,24 @@ class Envelope(msgspec.Struct, frozen=True):
 
     sender: str
     recipient: str
+    copies: tuple[str, ...] = ()
+    every_copy: bool = True
+    """Whether nothing is sent while a copy is refused for the moment. One that is refused for good is left out."""
+    utf8_header: bool = False
 
     @property
     def international(self) -> bool:
         """Whether it needs SMTPUTF8 (RFC 6531)."""
-        return not (self.sender.isascii() and self.recipient.isascii())
+        plain = self.sender.isascii() and self.recipient.isascii() and not self.utf8_header
+        return not (plain and all(copy.isascii() for copy in self.copies))
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """How far a transfer came: the reply that decided it and what that replied to."""
+    """How far a transfer came: the reply that decided it and what that replied to; what refused copies."""
 
     phase: Phase
     reply: Reply
+    left_out: tuple[Reply, ...] = ()
 
 
 class Session(asyncio.Protocol):
@@ -79,6 +87,8 @@ class Session(asyncio.Protocol):
         self._unsaid: deque[tuple[Phase, bytes]] = deque()
         self._message = b""
         self._refused: Answer | None = None
+        self._left_out: tuple[Reply, ...] = ()
+        self._every_copy = True
         self._taking_back = False
         self._held = False
         self._open_transaction = False
@@ -110,6 +120,8 @@ class Session(asyncio.Protocol):
             raise SessionLost
         self._answer = self._loop.create_future()
         self._refused = None
+        self._left_out = ()
+        self._every_copy = envelope.every_copy
         self._message = message
         self._say(envelope)
         self._timer.begin(self._times.reply(self._awaited[0]))
@@ -150,9 +162,11 @@ class Session(asyncio.Protocol):
         """The first refusal decides, but all replies to what was said are read before anything else is done."""
         if phase is Phase.FINAL:
             self._open_transaction = False
-            self._answer.set_result(Answer(phase, reply))
+            self._answer.set_result(Answer(phase, reply, self._left_out))
             return
-        if self._refused is None and not _accepted(phase, reply):
+        if phase is Phase.COPY and _leaves_out(reply, every_copy=self._every_copy):
+            self._left_out = (*self._left_out, reply)
+        elif self._refused is None and not _accepted(phase, reply):
             self._refused = Answer(phase, reply)
         if not self._awaited:
             self._go_on(reply)
@@ -288,8 +302,16 @@ def _commands(envelope: Envelope) -> list[tuple[Phase, bytes]]:
     return [
         (Phase.MAIL, f"MAIL FROM:<{envelope.sender}>{option}\r\n".encode()),
         (Phase.RCPT, f"RCPT TO:<{envelope.recipient}>\r\n".encode()),
+        *((Phase.COPY, f"RCPT TO:<{copy}>\r\n".encode()) for copy in envelope.copies),
         (Phase.DATA, _DATA),
     ]
+
+
+def _leaves_out(reply: Reply, *, every_copy: bool) -> bool:
+    """Whether the mail is sent without the copy that `reply` refuses."""
+    if reply.positive or reply.code == _CLOSING:
+        return False
+    return reply.code >= _REFUSED_FOR_GOOD or not every_copy
 
 
 def _accepted(phase: Phase, reply: Reply) -> bool:

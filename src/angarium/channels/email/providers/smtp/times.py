@@ -46,7 +46,7 @@ class Times:
                 return self.final
             case Phase.MAIL:
                 return self.mail
-            case Phase.RCPT:
+            case Phase.RCPT | Phase.COPY:
                 return self.rcpt
             case Phase.DATA:
                 return self.data

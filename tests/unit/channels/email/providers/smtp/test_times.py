@@ -15,6 +15,7 @@ def test_the_defaults_are_those_of_the_standard() -> None:
         Phase.SESSION: 300,
         Phase.MAIL: 300,
         Phase.RCPT: 300,
+        Phase.COPY: 300,
         Phase.DATA: 120,
         Phase.FINAL: 600,
     }

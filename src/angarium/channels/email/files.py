@@ -1,0 +1,65 @@
+"""The parts of a mail that are files: attachments, and pictures that its HTML shows (RFC 2183, 2387, 2392)."""
+
+from binascii import b2a_base64
+from collections.abc import Iterator, Sequence
+from urllib.parse import quote
+
+from angarium.channels.email.headers import UnsafeMessage, checked
+from angarium.notifications.options import File
+
+_LINE = 57
+"""Bytes that make a line of 76 characters (RFC 2045 §6.8)."""
+_PIECE = 60
+"""Characters of a file name in one piece (RFC 2231 §3)."""
+
+
+def with_files(body: bytes, files: Sequence[File], boundary: str, *, html: bool) -> bytes:
+    """`body` (a part with its header, ending in CRLF) and `files` as one part. Raises UnsafeMessage.
+
+    `boundary` is one that no line of the body's texts can be mistaken for; those made of it end in it. Inline files are
+    related to a body that has `html`, which can show them.
+    """
+    inline = [file for file in files if html and file.info.content_id is not None]
+    attached = [file for file in files if not html or file.info.content_id is None]
+    if inline:
+        body = _together("related", f"=_r{boundary}", [body, *(_part(file, "inline") for file in inline)])
+    if attached:
+        body = _together("mixed", f"=_m{boundary}", [body, *(_part(file, "attachment") for file in attached)])
+    return body
+
+
+def _together(subtype: str, boundary: str, parts: Sequence[bytes]) -> bytes:
+    line = b"--" + boundary.encode()
+    opening = f'Content-Type: multipart/{subtype}; boundary="{boundary}"\r\n\r\n'.encode()
+    return b"".join([opening, *(b"%b\r\n%b" % (line, part) for part in parts), line, b"--\r\n"])
+
+
+def _part(file: File, disposition: str) -> bytes:
+    info = file.info
+    fields = [
+        f"Content-Type: {checked(info.content_type, 'content_type')}",
+        "Content-Transfer-Encoding: base64",
+        f"Content-Disposition: {disposition};{_filename(info.filename)}",
+        *(() if info.content_id is None else (f"Content-ID: <{checked(info.content_id, 'content_id')}>",)),
+    ]
+    return ("\r\n".join(fields) + "\r\n\r\n").encode() + b"\r\n".join([*_lines(file.content), b""])
+
+
+def _lines(content: bytes) -> Iterator[bytes]:
+    view = memoryview(content)
+    return (b2a_base64(view[at : at + _LINE], newline=False) for at in range(0, len(view), _LINE))
+
+
+def _filename(name: str) -> str:
+    """The parameter, on lines of its own: as it is in ASCII, else in UTF-8 and in pieces (RFC 2231 §3, §4)."""
+    if "\t" in checked(name, "filename"):
+        raise UnsafeMessage("filename holds a line break or another control character")
+    if name.isascii():
+        return '\r\n filename="' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    text = quote(name, safe="")
+    pieces = [text[at : at + _PIECE] for at in range(0, len(text), _PIECE)]
+    if len(pieces) == 1:
+        return f"\r\n filename*=utf-8''{text}"
+    first, *others = pieces
+    named = [f"filename*0*=utf-8''{first}", *(f"filename*{n}*={piece}" for n, piece in enumerate(others, 1))]
+    return ";".join(f"\r\n {piece}" for piece in named)
