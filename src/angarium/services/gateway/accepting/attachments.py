@@ -47,6 +47,8 @@ def _pieces(content: str) -> Iterator[bytes]:
     """The bytes of `content`. Raises ValueError, also for padding before the end."""
     if "\n" in content or "\r" in content:
         content = content.replace("\r", "").replace("\n", "")
+    if len(content) % 4:
+        raise ValueError("not in groups of four")
     for start in range(0, len(content), _SLICE):
         piece = a2b_base64(content[start : start + _SLICE], strict_mode=True)
         if start + _SLICE < len(content) and len(piece) != _SLICE // 4 * 3:
