@@ -8,7 +8,10 @@ from uuid import UUID
 
 from angarium.channels.api import invalid
 from angarium.delivery.provider import Outbound
+from angarium.notifications.options import PushAction, PushOptions
 from angarium.rendering.content import PushContent
+
+_NONE = PushOptions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +19,9 @@ class PushMessage:
     """What is shown, and how.
 
     `key` is the same at every attempt. Devices that support it show one notification per key, so that a message that
-    arrives twice is shown once. `data` goes to the app beside what is shown. `ttl`: seconds for which the platform
-    may hold the message, None: as long as it likes.
+    arrives twice is shown once; with a `collapse_key` it is that, so that a later message replaces this one. `data`
+    goes to the app beside what is shown. `ttl`: seconds for which the platform may hold the message, None: as long as
+    it likes. `urgent`: whether the device is woken for it; None: as the platform does without being asked.
     """
 
     key: str
@@ -27,6 +31,11 @@ class PushMessage:
     link: str | None
     data: Mapping[str, str]
     ttl: int | None
+    collapse_key: str | None = None
+    urgent: bool | None = None
+    badge: int | None = None
+    sound: str | None = None
+    actions: tuple[PushAction, ...] = ()
 
     @property
     def web_link(self) -> str | None:
@@ -45,19 +54,31 @@ def push_of(message: Outbound, now: datetime) -> PushMessage:
             _ = text is None or text.encode()
     except UnicodeEncodeError:
         raise invalid("the message is not Unicode") from None
-    data = {"notification_id": str(message.notification_id)}
+    own = message.options.push or _NONE
+    data = {**own.data, "notification_id": str(message.notification_id)}
     if content.link is not None:
         data["link"] = content.link
-    ttl = None if message.expires_at is None else max(0, int((message.expires_at - now).total_seconds()))
     return PushMessage(
-        key=message.message_key,
+        key=own.collapse_key or message.message_key,
         title=content.title,
         body=content.body,
         image=content.image,
         link=content.link,
         data=data,
-        ttl=ttl,
+        ttl=_ttl(message, own, now),
+        collapse_key=own.collapse_key,
+        urgent=None if own.priority is None else own.priority == "high",
+        badge=own.badge,
+        sound=own.sound,
+        actions=own.actions,
     )
+
+
+def _ttl(message: Outbound, own: PushOptions, now: datetime) -> int | None:
+    """What the sender asked for, but no longer than until the notification expires."""
+    left = None if message.expires_at is None else max(0, int((message.expires_at - now).total_seconds()))
+    given = [seconds for seconds in (own.ttl, left) if seconds is not None]
+    return min(given, default=None)
 
 
 def key_of_device(message: Outbound) -> UUID:

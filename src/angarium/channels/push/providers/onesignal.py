@@ -14,7 +14,7 @@ import msgspec
 
 from angarium.channels.answers import AnswerTable, ApiError, Row, Verdict, fields_of, text_of, words_of
 from angarium.channels.api import ApiRequest, api_origin, refuse_unknown
-from angarium.channels.push.message import key_of_device, push_of
+from angarium.channels.push.message import PushMessage, key_of_device, push_of
 from angarium.channels.push.provider import PushApi
 from angarium.delivery.outcome import Sent
 from angarium.delivery.provider import Outbound
@@ -86,6 +86,7 @@ class OneSignalApi(PushApi):
             fields["ttl"] = min(push.ttl, LONGEST_TTL)
         if len(push.key) <= LONGEST_COLLAPSE_ID:
             fields["collapse_id"] = push.key
+        fields |= _asked(push)
         return ApiRequest(self._url, self._headers, msgspec.json.encode(fields))
 
     def accepted(self, answer: ApiAnswer, message: Outbound) -> Sent | None:  # noqa: ARG002 - as the port has it
@@ -97,6 +98,24 @@ class OneSignalApi(PushApi):
         except (ValueError, TypeError):
             return None
         return Sent(str(answer.status), identifier) if identifier else None
+
+
+def _asked(push: PushMessage) -> Mapping[str, Any]:
+    """What the sender asked for beside what is shown. `priority`: 10 wakes the device, 5 spares it."""
+    fields: dict[str, Any] = {}
+    if push.urgent is not None:
+        fields["priority"] = 10 if push.urgent else 5
+    if push.badge is not None:
+        fields |= {"ios_badgeType": "SetTo", "ios_badgeCount": push.badge}
+    if push.sound is not None:
+        fields |= {"ios_sound": push.sound, "android_sound": push.sound}
+    if push.actions:
+        fields["buttons"] = [{"id": action.id, "text": action.title} for action in push.actions]
+        fields["web_buttons"] = [
+            {"id": action.id, "text": action.title, **({} if action.link is None else {"url": action.link})}
+            for action in push.actions
+        ]
+    return fields
 
 
 def error_of(answer: ApiAnswer) -> ApiError:

@@ -15,7 +15,7 @@ from angarium.channels.push.message import PushMessage
 LONGEST = 4096
 """Bytes of a payload, at most."""
 LONGEST_COLLAPSE_ID = 64
-_AT_ONCE = "10"
+_AT_ONCE, _SPARING = "10", "5"
 
 
 class TooLong(ValueError):
@@ -26,7 +26,13 @@ def payload_of(push: PushMessage) -> bytes:
     """The JSON to post. Raises TooLong, and ValueError for text that is not Unicode."""
     alert = {"body": push.body} if push.title is None else {"title": push.title, "body": push.body}
     aps: dict[str, Any] = {"alert": alert}
+    if push.badge is not None:
+        aps["badge"] = push.badge
+    if push.sound is not None:
+        aps["sound"] = push.sound
     custom: dict[str, Any] = dict(push.data)
+    if push.actions:
+        custom["actions"] = push.actions  # for the app: its categories are declared in it
     if push.image is not None:
         aps["mutable-content"] = 1  # lets the app's service extension fetch the image
         custom["image"] = push.image
@@ -44,7 +50,7 @@ def headers_of(push: PushMessage, message_id: UUID, *, topic: str, now: float) -
     headers = {
         "apns-topic": topic,
         "apns-push-type": "alert",
-        "apns-priority": _AT_ONCE,
+        "apns-priority": _SPARING if push.urgent is False else _AT_ONCE,
         "apns-id": str(message_id),
         "content-type": "application/json",
     }

@@ -9,11 +9,11 @@ origin of the sends. FCM has no idempotency key: a lost answer is ambiguous.
 from urllib.parse import quote
 
 from angarium.channels.answers import fields_of, text_of
-from angarium.channels.api import ApiRequest, Unsendable, api_origin, refuse_unknown
+from angarium.channels.api import ApiRequest, Unsendable, api_origin, invalid, refuse_unknown
 from angarium.channels.push.message import push_of
 from angarium.channels.push.provider import PushApi
 from angarium.channels.push.providers.fcm.answers import TABLE
-from angarium.channels.push.providers.fcm.payload import body_of
+from angarium.channels.push.providers.fcm.payload import TooLong, body_of
 from angarium.delivery.outcome import Configuration, Retry, Sent
 from angarium.delivery.provider import Outbound
 from angarium.platform.clock import Clock
@@ -44,7 +44,10 @@ class FcmApi(PushApi):
 
     async def request(self, message: Outbound) -> ApiRequest:
         now = self._clock.now()
-        body = body_of(push_of(message, now), message.address.value, now=now.timestamp())
+        try:
+            body = body_of(push_of(message, now), message.address.value, now=now.timestamp())
+        except TooLong as error:
+            raise invalid(str(error)) from None
         try:
             token = await self._tokens.current()
         except TokenRefused as error:

@@ -12,21 +12,33 @@ from angarium.channels.push.message import PushMessage
 
 LONGEST_TTL = 28 * 86400
 """Seconds: the longest life of a message."""
+LONGEST = 4096
+"""Bytes of a message's texts and data, at most."""
+
+
+class TooLong(ValueError):
+    """The message is longer than FCM takes"""
 
 
 def body_of(push: PushMessage, token: str, *, now: float) -> bytes:
-    """The JSON to post. `now`: seconds since the epoch. Raises ValueError for text that is not Unicode.
+    """The JSON to post. `now`: seconds since the epoch. Raises TooLong, and ValueError for text that is not Unicode.
 
     Sent again, a message replaces itself on the device: by tag on Android and in browsers, by collapse id on iOS. An
-    Android collapse key would not do, as FCM holds four of them for a device at most.
+    Android collapse key would not do, as FCM holds four of them for a device at most; it is set where the sender asks.
     """
+    shown = _given(title=push.title, body=push.body, image=push.image)
+    data = dict(push.data)
+    if push.actions:
+        data["actions"] = msgspec.json.encode(push.actions).decode()
+    if sum(len(text.encode()) for fields in (shown, data) for pair in fields.items() for text in pair) > LONGEST:
+        raise TooLong(f"the message is longer than {LONGEST} bytes")
     return msgspec.json.encode(
         {
             "message": {
                 "token": token,
-                "notification": _given(title=push.title, body=push.body, image=push.image),
-                "data": dict(push.data),
-                "android": _given(ttl=_android_ttl(push), notification={"tag": push.key}),
+                "notification": shown,
+                "data": data,
+                "android": _android(push),
                 "apns": _apns(push, now),
                 "webpush": _web(push),
             }
@@ -34,24 +46,35 @@ def body_of(push: PushMessage, token: str, *, now: float) -> bytes:
     )
 
 
-def _android_ttl(push: PushMessage) -> str | None:
-    return None if push.ttl is None else f"{min(push.ttl, LONGEST_TTL)}s"
+def _android(push: PushMessage) -> Mapping[str, Any]:
+    return _given(
+        ttl=None if push.ttl is None else f"{min(push.ttl, LONGEST_TTL)}s",
+        priority=None if push.urgent is None else "HIGH" if push.urgent else "NORMAL",
+        collapse_key=push.collapse_key,
+        notification=_given(tag=push.key, sound=push.sound, notification_count=push.badge),
+    )
 
 
 def _apns(push: PushMessage, now: float) -> Mapping[str, Any]:
     headers = {"apns-collapse-id": push.key}
+    if push.urgent is not None:
+        headers["apns-priority"] = "10" if push.urgent else "5"
     if push.ttl is not None:
         headers["apns-expiration"] = str(int(now) + push.ttl)
-    if push.image is None:
-        return {"headers": headers}
-    payload = {"aps": {"mutable-content": 1}}  # lets the app's service extension fetch the image
-    return {"headers": headers, "payload": payload, "fcm_options": {"image": push.image}}
+    # mutable-content lets the app's service extension fetch the image
+    aps = _given(sound=push.sound, badge=push.badge, **{"mutable-content": None if push.image is None else 1})
+    options = None if push.image is None else {"image": push.image}
+    return _given(headers=headers, payload={"aps": aps} if aps else None, fcm_options=options)
 
 
 def _web(push: PushMessage) -> Mapping[str, Any]:
-    headers = None if push.ttl is None else {"TTL": str(min(push.ttl, LONGEST_TTL))}
+    headers = {} if push.ttl is None else {"TTL": str(min(push.ttl, LONGEST_TTL))}
+    if push.urgent is not None:
+        headers["Urgency"] = "high" if push.urgent else "normal"
     options = None if push.web_link is None else {"link": push.web_link}
-    return _given(headers=headers, notification={"tag": push.key}, fcm_options=options)
+    actions = [{"action": action.id, "title": action.title} for action in push.actions]
+    shown = _given(tag=push.key, actions=actions or None)
+    return _given(headers=headers or None, notification=shown, fcm_options=options)
 
 
 def _given(**fields: Any) -> dict[str, Any]:
