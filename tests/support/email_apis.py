@@ -75,6 +75,10 @@ def _described(body: Mapping[str, Any]) -> EmailMessage:
     mail = EmailMessage(policy.default)
     [personalization] = body["personalizations"]
     [to] = personalization["to"]
+    if "cc" in personalization:
+        mail["Cc"] = ", ".join(copy["email"] for copy in personalization["cc"])
+    if "reply_to" in body:
+        mail["Reply-To"] = body["reply_to"]["email"]
     mail["To"] = f"{to.get('name', '')} <{to['email']}>"
     mail["From"] = f"{body['from'].get('name', '')} <{body['from']['email']}>"
     mail["Subject"] = body["subject"]
@@ -84,7 +88,31 @@ def _described(body: Mapping[str, Any]) -> EmailMessage:
         _, subtype = part["type"].split("/")
         add = mail.set_content if part is body["content"][0] else mail.add_alternative
         add(part["value"], subtype=subtype)
+    for file in body.get("attachments", ()):
+        maintype, _, subtype = file["type"].partition(";")[0].partition("/")
+        cid = f"<{file['content_id']}>" if file["disposition"] == "inline" else None
+        mail.add_attachment(
+            b64decode(file["content"], validate=True),
+            maintype,
+            subtype,
+            filename=file["filename"],
+            cid=cid,
+            disposition=file["disposition"],
+        )
     return mail
+
+
+def envelope_of(kind: str, call: Call) -> list[str]:
+    """Whom the request sends to."""
+    match kind:
+        case "sendgrid":
+            [fields] = call.json["personalizations"]
+            return [one["email"] for field in ("to", "cc", "bcc") for one in fields.get(field, ())]
+        case "mailgun":
+            return next(form.data for form in forms_of(call) if form.name == "to").decode().split(",")
+        case _:
+            fields = call.json["Destination"]
+            return [one for field in ("ToAddresses", "CcAddresses", "BccAddresses") for one in fields.get(field, ())]
 
 
 def check_sendgrid(call: Call) -> Reply:
@@ -92,7 +120,10 @@ def check_sendgrid(call: Call) -> Reply:
     assert call.headers["authorization"] == f"Bearer {KEYS['sendgrid']}"
     assert call.headers["content-type"] == "application/json"
     body = call.json
-    assert set(body) == {"personalizations", "from", "subject", "content", "headers", "custom_args"}
+    required = {"personalizations", "from", "subject", "content", "headers", "custom_args"}
+    assert required <= set(body) <= required | {"reply_to", "attachments"}
+    recipients = [address.lower() for address in envelope_of("sendgrid", call)]
+    assert len(recipients) == len(set(recipients)), "an address may be there once, whatever its field"
     assert [part["type"] for part in body["content"]] in (
         ["text/plain", "text/html"],
         ["text/plain"],
@@ -114,7 +145,7 @@ def check_mailgun(call: Call) -> Reply:
     assert set(forms) == {"to", "v:notification_id", "message"}
     assert forms["message"].filename
     mail = parsed(forms["message"].data)
-    assert forms["to"].data.decode() == mail["To"].addresses[0].addr_spec
+    assert forms["to"].data.decode().split(",")[0] == mail["To"].addresses[0].addr_spec
     return Reply(body={"id": mail["Message-ID"], "message": "Queued. Thank you."})
 
 
@@ -126,7 +157,8 @@ def check_ses(call: Call) -> Reply:
     assert set(body) == {"FromEmailAddress", "Destination", "Content", "EmailTags"}
     assert body["FromEmailAddress"] == SENDER.address
     mail = parsed(b64decode(body["Content"]["Raw"]["Data"], validate=True))
-    assert body["Destination"] == {"ToAddresses": [mail["To"].addresses[0].addr_spec]}
+    assert body["Destination"]["ToAddresses"] == [mail["To"].addresses[0].addr_spec]
+    assert set(body["Destination"]) <= {"ToAddresses", "CcAddresses", "BccAddresses"}
     return Reply(body={"MessageId": f"ses-{mail['Message-ID'].strip('<>').partition('@')[0]}"})
 
 

@@ -106,6 +106,7 @@ class _Connection(asyncio.Protocol):
         self._buffer = b""
         self._reading_content = False
         self._mail = self._rcpt = ""
+        self._further: tuple[str, ...] = ()
         self._step = Step()
         self._mails = 0
         self._session = 0
@@ -290,13 +291,16 @@ class _Connection(asyncio.Protocol):
             self._say("503 5.5.1 no MAIL")
             return
         recipient = line[len("RCPT TO:") :]
-        self._step = self._server.step(recipient.strip("<>"))
-        if self._step.cut == "rcpt":
+        step = self._server.step(recipient.strip("<>"))
+        if step.cut == "rcpt":
             self.transport.close()
             return
-        if self._step.rcpt.startswith("2"):
-            self._rcpt = recipient
-        self._say(self._step.rcpt)
+        if not self._rcpt:
+            self._step = step
+        if step.rcpt.startswith("2"):
+            self._further = (*self._further, recipient) if self._rcpt else ()
+            self._rcpt = self._rcpt or recipient
+        self._say(step.rcpt)
 
     def _data(self, _: str) -> None:
         if self._step.cut == "data":
@@ -332,7 +336,7 @@ class _Connection(asyncio.Protocol):
         accepted = step.final.startswith("2")
         if accepted or step.cut == "final":
             self._server.received.append(
-                Received(self._mail, self._rcpt, data, time.monotonic(), self._session, self._encrypted)
+                Received(self._mail, self._rcpt, data, time.monotonic(), self._session, self._encrypted, self._further)
             )
         self._mail = self._rcpt = ""
         if step.cut == "final":

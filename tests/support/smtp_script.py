@@ -14,6 +14,8 @@ class Received:
     at: float
     session: int
     encrypted: bool
+    further: tuple[str, ...] = ()
+    """The recipients after the first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,25 +13,33 @@ _PIECE = 60
 """Characters of a file name in one piece (RFC 2231 §3)."""
 
 
-def with_files(body: bytes, files: Sequence[File], boundary: str, *, html: bool) -> bytes:
-    """`body` (a part with its header, ending in CRLF) and `files` as one part. Raises UnsafeMessage.
+def inline_of(files: Sequence[File], *, html: bool) -> list[File]:
+    """The files that the HTML shows, where there is any."""
+    return [file for file in files if html and file.info.content_id is not None]
 
-    `boundary` is one that no line of the body's texts can be mistaken for; those made of it end in it. Inline files are
-    related to a body that has `html`, which can show them.
+
+def with_inline(html: bytes, inline: Sequence[File], boundary: str) -> bytes:
+    """`html` and the files that it shows as one part (RFC 2387). Parts have their header, and no last line break.
+
+    `boundary`: as in `with_attachments`. Raises UnsafeMessage.
     """
-    inline = [file for file in files if html and file.info.content_id is not None]
-    attached = [file for file in files if not html or file.info.content_id is None]
-    if inline:
-        body = _together("related", f"=_r{boundary}", [body, *(_part(file, "inline") for file in inline)])
-    if attached:
-        body = _together("mixed", f"=_m{boundary}", [body, *(_part(file, "attachment") for file in attached)])
-    return body
+    return (
+        _together("related", f"=_r{boundary}", [html, *(_part(file, "inline") for file in inline)]) if inline else html
+    )
+
+
+def with_attachments(body: bytes, attached: Sequence[File], boundary: str) -> bytes:
+    """`body` and `attached` as one part (RFC 2046 §5.1.3). Raises UnsafeMessage.
+
+    `boundary` is one that no line of the body's texts can be mistaken for; those made of it end in it.
+    """
+    return _together("mixed", f"=_m{boundary}", [body, *(_part(file, "attachment") for file in attached)])
 
 
 def _together(subtype: str, boundary: str, parts: Sequence[bytes]) -> bytes:
     line = b"--" + boundary.encode()
     opening = f'Content-Type: multipart/{subtype}; boundary="{boundary}"\r\n\r\n'.encode()
-    return b"".join([opening, *(b"%b\r\n%b" % (line, part) for part in parts), line, b"--\r\n"])
+    return b"".join([opening, *(b"%b\r\n%b\r\n" % (line, part) for part in parts), line, b"--"])
 
 
 def _part(file: File, disposition: str) -> bytes:
@@ -42,7 +50,7 @@ def _part(file: File, disposition: str) -> bytes:
         f"Content-Disposition: {disposition};{_filename(info.filename)}",
         *(() if info.content_id is None else (f"Content-ID: <{checked(info.content_id, 'content_id')}>",)),
     ]
-    return ("\r\n".join(fields) + "\r\n\r\n").encode() + b"\r\n".join([*_lines(file.content), b""])
+    return ("\r\n".join(fields) + "\r\n\r\n").encode() + b"\r\n".join(_lines(file.content))
 
 
 def _lines(content: bytes) -> Iterator[bytes]:

@@ -26,7 +26,8 @@ def build_with_library(outbound: Outbound, *, sender: Sender, date: datetime) ->
     )
     mail["Date"] = date
     own = outbound.options.email
-    mail["From"] = sender.named(own.from_name if own else None).partition(": ")[2].replace("\r\n", "")
+    name = own.from_name if own is not None and own.from_name is not None else sender.name
+    mail["From"] = _mailbox("From", sender.address, checked(name or "", "the name in From"))
     mail["To"] = _mailbox("To", address.value, checked(address.name or "", "the name in To"))
     if own is not None and (copies := copies_of(outbound)).cc:
         mail["Cc"] = [_mailbox("Cc", copy) for copy in copies.cc]

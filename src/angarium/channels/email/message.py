@@ -5,23 +5,24 @@ Written directly: the standard library's `email` takes a hundred times as long (
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parseaddr
 from typing import Protocol
 
 from angarium.channels.email.body import encoded
-from angarium.channels.email.files import with_files
+from angarium.channels.email.files import inline_of, with_attachments, with_inline
 from angarium.channels.email.headers import UnsafeMessage, address_list, checked, extra, mailbox, unstructured
 from angarium.contracts.addresses import ascii_domain
 from angarium.contracts.errors import SettingsError
 from angarium.delivery.provider import Outbound
-from angarium.notifications.options import EmailOptions
+from angarium.notifications.options import EmailOptions, File
 from angarium.rendering.content import EmailContent
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_LINE_BREAK = b"\r\n"
 _MESSAGE_KEY = re.compile(r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]+(?:\.[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]+)*")
 
 
@@ -81,10 +82,12 @@ def build_message(outbound: Outbound, *, sender: Sender, date: datetime) -> byte
         "MIME-Version: 1.0",
     ]
     head = ("\r\n".join(fields) + "\r\n").encode()
-    body = _parts(content, boundary)
     if not outbound.files:
-        return head + body
-    return head + with_files(body, outbound.files, boundary, html=content.html is not None)
+        return head + _parts(content, boundary) + _LINE_BREAK
+    inline = inline_of(outbound.files, html=content.html is not None)
+    attached = [file for file in outbound.files if file not in inline]
+    body = _parts(content, boundary, inline)
+    return head + (with_attachments(body, attached, boundary) if attached else body) + _LINE_BREAK
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,15 +144,19 @@ class BuildMessage(Protocol):
         ...
 
 
-def _parts(content: EmailContent, boundary: str) -> bytes:
-    if content.text is not None and content.html is not None:
-        text, html = _part("plain", content.text, boundary), _part("html", content.html, boundary)
-        line = b"--" + boundary.encode()
-        opening = f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n\r\n'.encode()
-        return b"%b%b\r\n%b\r\n%b\r\n%b\r\n%b--\r\n" % (opening, line, text, line, html, line)
-    if content.html is not None:
-        return _part("html", content.html, boundary) + b"\r\n"
-    return _part("plain", content.text or "", boundary) + b"\r\n"
+def _parts(content: EmailContent, boundary: str, inline: Sequence[File] = ()) -> bytes:
+    """The texts as one part, without the last line break; `inline`: the files that the HTML shows."""
+    if content.html is None:
+        return _part("plain", content.text or "", boundary)
+    html = _part("html", content.html, boundary)
+    if inline:
+        html = with_inline(html, inline, boundary)
+    if content.text is None:
+        return html
+    line = b"--" + boundary.encode()
+    opening = f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n\r\n'.encode()
+    text = _part("plain", content.text, boundary)
+    return b"%b%b\r\n%b\r\n%b\r\n%b\r\n%b--" % (opening, line, text, line, html, line)
 
 
 def _part(subtype: str, text: str, boundary: str) -> bytes:

@@ -21,6 +21,7 @@ from angarium.channels.email.providers.smtp.provider import SmtpProvider
 from angarium.delivery.process import ProviderParts
 from angarium.delivery.provider import Address, Outbound
 from angarium.delivery.settings import WorkerSettings
+from angarium.notifications.options import AttachmentInfo, EmailOptions, File, Options
 from angarium.platform.http.client.client import ServiceClient
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.telemetry.logging import make_logger
@@ -75,6 +76,45 @@ def test_both_forms_show_the_same(
     assert read(built(build_with_library, message, sender)) == read(built(build_message, message, sender))
 
 
+PNG = File(AttachmentInfo("ünd wie.png", "image/png", 4, "logo@shop"), b"\x89PNG")
+ICS = File(AttachmentInfo('a "b".ics', 'text/calendar; method=REQUEST; charset="utf-8"', 3), b"\r\n.")
+LONG = File(AttachmentInfo("é" * 120 + ".bin", "application/octet-stream", 0), b"")
+
+
+@pytest.mark.parametrize("html", ["<img src='cid:logo@shop'>", None])
+@pytest.mark.parametrize("text", ["plain", None])
+@pytest.mark.parametrize("files", [(PNG,), (ICS, LONG), (PNG, ICS)])
+def test_both_forms_show_the_same_files_and_copies(html: str | None, text: str | None, files: tuple[File, ...]) -> None:
+    email = EmailOptions(
+        from_name="Müller, Söhne",
+        reply_to="jörg@b.example",
+        cc=("c@d.example", "e@xn--mller-kva.example"),
+        bcc=("x@y.z",),
+    )
+    options = Options(email=email, attachments=tuple(file.info for file in files))
+    message = outbound(content=EmailContent("s", html, text), options=options, files=files)
+    shown = [_all_of(built(build, message, SENDERS[0])) for build in (build_message, build_with_library)]
+    assert shown[0] == shown[1]
+    assert [content for *_, content in shown[0][1]] == [file.content for file in files]
+
+
+def _all_of(mail: EmailMessage) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """What `read` leaves out: further fields, and files."""
+    fields = [str(mail[name]).replace("\n", "") for name in ("From", "Cc", "Reply-To", "Bcc")]
+    files = [part for part in mail.walk() if part.get_filename() is not None]
+    return [part.get_content_type() for part in mail.walk()] + fields, [
+        (
+            part.get_filename(),
+            part.get_content_type(),
+            dict(part["Content-Type"].params),
+            part.get_content_disposition(),
+            part["Content-ID"],
+            part.get_payload(decode=True),
+        )
+        for part in files
+    ]
+
+
 def test_a_local_part_that_is_not_ascii_stands_in_utf8() -> None:
     raw = build_with_library(outbound(to="jörg@example.com"), sender=SENDERS[0], date=DATE)
     assert "To: John Doe <jörg@example.com>\r\n".encode() in raw
@@ -95,6 +135,9 @@ def test_a_local_part_that_is_not_ascii_stands_in_utf8() -> None:
         {"headers": {"Bcc": "c@d.example"}},
         {"headers": {"X-A": "a\nBcc: c@d.example"}},
         {"message_key": "a b"},
+        {"options": Options(email=EmailOptions(from_name="a\nb"))},
+        {"options": Options(email=EmailOptions(reply_to="a@b.example, c@d.example"))},
+        {"options": Options(email=EmailOptions(cc=("a@b.example\r\n",)))},
     ],
 )
 @pytest.mark.parametrize("build", [build_message, build_with_library])

@@ -15,10 +15,10 @@ from http import HTTPStatus
 import msgspec
 
 from angarium.channels.answers import AnswerTable, ApiError, Row, Verdict, fields_of, text_of, words_of
-from angarium.channels.api import Api, ApiRequest, api_origin, invalid, refuse_unknown
+from angarium.channels.api import Api, ApiRequest, Unsendable, api_origin, invalid, refuse_unknown
 from angarium.channels.email.headers import UnsafeMessage
-from angarium.channels.email.message import BuildMessage, Sender, build_message, built, copies_of
-from angarium.delivery.outcome import Sent
+from angarium.channels.email.message import BuildMessage, Sender, build_message, built, copies_of, is_international
+from angarium.delivery.outcome import Permanent, Sent
 from angarium.delivery.provider import Outbound
 from angarium.platform.clock import Clock
 from angarium.platform.http.api.port import ApiAnswer
@@ -130,6 +130,10 @@ class Ses(Api):
             mail = await built(self._build, message, sender=self._sender, date=self._clock.now())
         except UnsafeMessage as error:
             raise invalid(str(error)) from error
+        copies = copies_of(message)
+        if is_international(message) or not all(address.isascii() for address in copies.bcc):
+            # https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_Destination.html
+            raise Unsendable(Permanent("SES takes no international local parts (SMTPUTF8)", code="invalid_address"))
         if message.files:
             body = await asyncio.to_thread(self._body, message, mail)
         else:

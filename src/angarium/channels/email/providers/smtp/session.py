@@ -131,12 +131,17 @@ class Session(asyncio.Protocol):
             self._timer.end()
 
     def _say(self, envelope: Envelope) -> None:
-        """The envelope: all in one write (RFC 2920 §3.1), or one command after the other."""
+        """The envelope: all in one write (RFC 2920 §3.1), or one command after the other.
+
+        With copies DATA waits for their replies: after a 354 a mail for the copies alone could not be taken back.
+        """
         commands = _commands(envelope)
         if self._open_transaction:
             commands.insert(0, (Phase.SESSION, _RESET))
         self._open_transaction = True
         if self._pipelining:
+            if envelope.copies:
+                self._unsaid.append(commands.pop())
             self._awaited.extend([phase for phase, _ in commands])
             self._transport.write(b"".join([command for _, command in commands]))
         else:
