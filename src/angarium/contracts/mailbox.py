@@ -1,9 +1,11 @@
 """Messages of the built-in mailbox."""
 
+from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from angarium.contracts.attachments import AttachmentView
 from angarium.contracts.fields import Body, Timestamp
 from angarium.contracts.statuses import Channel
 
@@ -20,6 +22,8 @@ class CaughtMessage(Body):
     html: str | None = None
     headers: dict[str, str] = Field(default_factory=dict)
     notification_id: UUID | None = None
+    attachments: list[AttachmentView] = Field(default_factory=list)
+    push: dict[str, Any] | None = None
 
 
 class MailboxMessage(BaseModel):
@@ -35,4 +39,6 @@ class MailboxMessage(BaseModel):
     html: str | None
     headers: dict[str, str]
     notification_id: UUID | None
+    attachments: list[AttachmentView] = Field(default_factory=list)
+    push: dict[str, Any] | None = None
     received_at: Timestamp

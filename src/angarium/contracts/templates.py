@@ -15,6 +15,12 @@ Source = Annotated[str, StringConstraints(max_length=200_000, pattern=r"^[^\x00]
 Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,99}$")]
 _ALIASES = MappingProxyType({"type": "channel", "variables": "required_variables", "template_code": "code"})
 """Other systems' names of fields."""
+LINK_VARIABLES = ("unsubscribe_url", "preferences_url")
+"""Every email template has these: links for the user that a mail is for. A value in the request wins over them.
+
+They are empty for someone who is not a stored user and without ANGARIUM_PUBLIC_URL; `unsubscribe_url` is empty for
+mandatory categories too.
+"""
 VersionStatus = Literal["draft", "published", "superseded"]
 
 
@@ -207,7 +213,11 @@ class CompiledTemplate(BaseModel):
     def missing(self, variables: Mapping[str, Any], channels: Collection[Channel]) -> list[str]:
         """The required variables of `channels` that `variables` lacks, or has as null, and that have no default."""
         wanted = self.required_for(channels)
-        return [name for name in wanted if name not in self.defaults and _value(variables, name) is None]
+        return [
+            name
+            for name in wanted
+            if name not in self.defaults and _value(variables, name) is None and name not in LINK_VARIABLES
+        ]
 
 
 def _value(variables: Mapping[str, Any], name: str) -> Any:

@@ -183,6 +183,7 @@ def _preparation(
         logger=parts.runtime.logger,
         mandatory=parts.mandatory,
         suppressing=suppressing,
+        unsubscribing=parts.unsubscribing,
     )
 
 

@@ -1,8 +1,9 @@
 """From a claim to something a provider can take, or to the reason why not."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from angarium.contracts.errors import RateLimited, Transient
@@ -15,6 +16,7 @@ from angarium.delivery.provider import Address, InvalidAddress
 from angarium.delivery.results import Results
 from angarium.delivery.schedule import delays_of
 from angarium.delivery.suppressing import Suppressing
+from angarium.delivery.unsubscribing import Unsubscribing
 from angarium.delivery.work import Asked, People, Person, Ready, Step, Unrendered
 from angarium.directory.port import Contacts, DirectoryUnavailable, Templates
 from angarium.notifications.model import Claimed, Reason, Result
@@ -54,6 +56,7 @@ class Preparation:
         logger: Logger,
         mandatory: Collection[str] = (),
         suppressing: Suppressing | None = None,
+        unsubscribing: Unsubscribing | None = None,
     ) -> None:
         self._channel = channel
         self._contacts = contacts
@@ -67,6 +70,7 @@ class Preparation:
         self._logger = logger
         self._mandatory = frozenset(mandatory)
         self._suppressing = suppressing
+        self._unsubscribing = unsubscribing
         self._users_away, self._templates_away = Away(clock), Away(clock)
         self.pause = LanePause(clock)
         """When lanes take nothing, since users or templates cannot say what sends need."""
@@ -141,7 +145,8 @@ class Preparation:
         """The rest of a preparation that is not quick; it holds up nobody else."""
         claimed = step.claimed
         try:
-            content = await self._renderer.patient(step.template, claimed.channel, claimed.locale, claimed.variables)
+            variables = self._variables(step)
+            content = await self._renderer.patient(step.template, claimed.channel, claimed.locale, variables)
         except RateLimited:
             return self._results.deferred(claimed, _TURN_WAIT)
         except RenderFailed as error:
@@ -244,12 +249,17 @@ class Preparation:
     def _render(self, step: Unrendered) -> Step:
         claimed = step.claimed
         try:
-            content = self._renderer.quick(step.template, claimed.channel, claimed.locale, claimed.variables)
+            content = self._renderer.quick(step.template, claimed.channel, claimed.locale, self._variables(step))
         except RenderFailed as error:
             return self._results.failed(claimed, Reason("render_failed", str(error)))
         if content is None:
             return step
         return self._ready(step, content)
+
+    def _variables(self, step: Unrendered) -> Mapping[str, Any]:
+        if self._unsubscribing is None:
+            return step.claimed.variables
+        return self._unsubscribing.variables(step.claimed, step.template)
 
     def _ready(self, step: Unrendered, content: Content) -> Ready | Result:
         if is_blank(content):

@@ -2,14 +2,17 @@
 
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 from angarium.contracts.statuses import Channel
-from angarium.directory.preference_links import UNSUBSCRIBE_PATH, PreferenceLinks
+from angarium.contracts.templates import LINK_VARIABLES, CompiledTemplate
+from angarium.directory.preference_links import PAGE_PATH, UNSUBSCRIBE_PATH, PreferenceLinks
 from angarium.notifications.model import Claimed
+from angarium.platform.caching import Lru
 from angarium.platform.telemetry.logging import Logger
 
+_TEMPLATES = 1000
 _NONE: Mapping[str, str] = MappingProxyType({})
 _ONE_CLICK: Mapping[str, str] = MappingProxyType({"List-Unsubscribe-Post": "List-Unsubscribe=One-Click"})
 
@@ -41,17 +44,49 @@ class Unsubscribing:
 
     def __init__(self, links: PreferenceLinks, public_url: str, mandatory: Collection[str]) -> None:
         self._links = links
-        self._base = public_url.rstrip("/") + UNSUBSCRIBE_PATH
+        self._base = public_url.rstrip("/")
+        self._using: Lru[tuple[UUID, int], bool] = Lru(_TEMPLATES)
         self._mandatory = frozenset(mandatory)
         self._one_click = _ONE_CLICK if _allows_one_click(public_url) else _NONE
 
     def headers(self, claimed: Claimed) -> Mapping[str, str]:
         """`List-Unsubscribe`, with `List-Unsubscribe-Post` for one click; or nothing."""
-        stored = claimed.recipient is None and claimed.user_id is not None
-        if claimed.channel is not Channel.EMAIL or not stored or claimed.category in self._mandatory:
+        user_id = _reader_of(claimed)
+        if user_id is None or claimed.category in self._mandatory:
             return _NONE
-        token = self._links.token(claimed.tenant, UUID(claimed.user_id), claimed.channel, claimed.category)
-        return {"List-Unsubscribe": f"<{self._base}/{token}>", **self._one_click}
+        return {
+            "List-Unsubscribe": f"<{self._base}{UNSUBSCRIBE_PATH}/{self._token(claimed, user_id)}>",
+            **self._one_click,
+        }
+
+    def variables(self, claimed: Claimed, template: CompiledTemplate) -> Mapping[str, Any]:
+        """The notification's variables, with LINK_VARIABLES where the template uses them and the request has none."""
+        user_id = _reader_of(claimed)
+        if user_id is None or not self._uses_links(template):
+            return claimed.variables
+        token = self._token(claimed, user_id)
+        unsubscribe = "" if claimed.category in self._mandatory else f"{self._base}{UNSUBSCRIBE_PATH}/{token}"
+        links = dict(zip(LINK_VARIABLES, (unsubscribe, f"{self._base}{PAGE_PATH}/{token}"), strict=True))
+        return {**links, **claimed.variables}
+
+    def _token(self, claimed: Claimed, user_id: UUID) -> str:
+        return self._links.token(claimed.tenant, user_id, claimed.channel, claimed.category)
+
+    def _uses_links(self, template: CompiledTemplate) -> bool:
+        key = (template.template_id, template.version)
+        found = self._using.get(key)
+        if found is None:
+            sources = [source for parts in template.locales.values() for source in (parts.email or {}).values()]
+            found = any(name in source for name in LINK_VARIABLES for source in sources)
+            self._using.put(key, found)
+        return found
+
+
+def _reader_of(claimed: Claimed) -> UUID | None:
+    """The stored user who gets the mail; None: it is no mail, or for someone who is not stored."""
+    if claimed.channel is not Channel.EMAIL or claimed.recipient is not None or claimed.user_id is None:
+        return None
+    return UUID(claimed.user_id)
 
 
 def _allows_one_click(public_url: str) -> bool:

@@ -99,7 +99,7 @@ def test_templates_have_parts_for_it(entry: ChannelEntry) -> None:
 async def test_the_providers_of_all_channels_serve_it(entry: ChannelEntry) -> None:
     message = outbound(entry.channel)
     assert not is_blank(message.content)
-    shown = msgspec.json.decode(caught(message, ""))
+    shown = msgspec.json.decode(caught(message, "")[0])
     assert (shown["channel"], shown["to"]) == (entry.channel, message.address.value)
     assert "Hello" in (shown["text"] or "")
     word = type(await SandboxProvider().send(message)).__name__

@@ -23,9 +23,7 @@ def with_inline(html: bytes, inline: Sequence[File], boundary: str) -> bytes:
 
     `boundary`: as in `with_attachments`. Raises UnsafeMessage.
     """
-    return (
-        _together("related", f"=_r{boundary}", [html, *(_part(file, "inline") for file in inline)]) if inline else html
-    )
+    return _together("related", f"=_r{boundary}", [html, *(_part(file, "inline") for file in inline)])
 
 
 def with_attachments(body: bytes, attached: Sequence[File], boundary: str) -> bytes:

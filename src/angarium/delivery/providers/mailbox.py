@@ -2,13 +2,16 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from email.utils import parseaddr
 from http import HTTPStatus
+from typing import Any
 
 import msgspec
 
 from angarium.contracts.statuses import Channel
 from angarium.delivery.outcome import Outcome, Permanent, Retry, Sent
 from angarium.delivery.provider import ImmediatePermit, Outbound
+from angarium.notifications.options import EmailOptions, Options
 from angarium.platform.batching import GroupCommit
 from angarium.platform.http.client.client import ServiceClient, ServiceDown
 from angarium.rendering.content import EmailContent, PushContent, SmsContent, WebhookContent
@@ -47,11 +50,14 @@ class MailboxProvider:
         if self._closed:
             return Retry("the provider is closed", provider_fault=False)
         try:
-            body = caught(message, self._sender)
+            bodies = caught(message, self._sender)
         except UnicodeEncodeError:
             return Permanent("the message is not Unicode", code="invalid_message")
         try:
-            await self._posts.submit((message.tenant, body))
+            if len(bodies) == 1:
+                await self._posts.submit((message.tenant, bodies[0]))
+            else:
+                await self._posts.submit_many([(message.tenant, body) for body in bodies])
         except ServiceDown as error:
             return Retry(str(error))
         except _Refused as error:
@@ -77,18 +83,33 @@ class MailboxProvider:
         return [None] * len(items)
 
 
-def caught(message: Outbound, sender: str) -> bytes:
-    """The body of `contracts.mailbox.CaughtMessage` for `message`, as JSON."""
-    return msgspec.json.encode(
-        {
-            "channel": str(message.channel),
-            "to": _to(message),
-            "sender": sender if message.channel is Channel.EMAIL else "",
-            "headers": {**message.headers, "Message-ID": f"<{message.message_key}@mailbox>"},
-            "notification_id": str(message.notification_id),
-            **_parts(message),
-        }
-    )
+def caught(message: Outbound, sender: str) -> list[bytes]:
+    """`contracts.mailbox.CaughtMessage` as JSON, for each recipient of the envelope."""
+    body: dict[str, Any] = {
+        "channel": str(message.channel),
+        "to": _to(message),
+        "sender": sender if message.channel is Channel.EMAIL else "",
+        "headers": {**message.headers, "Message-ID": f"<{message.message_key}@mailbox>"},
+        "notification_id": str(message.notification_id),
+        **_parts(message),
+    }
+    options = message.options
+    if message.channel is Channel.PUSH and options.push is not None:
+        body["push"] = options.push
+    if message.channel is not Channel.EMAIL or (options.email is None and not options.attachments):
+        return [msgspec.json.encode(body)]
+    return _mails(body, options, sender)
+
+
+def _mails(body: dict[str, Any], options: Options, sender: str) -> list[bytes]:
+    email = options.email or EmailOptions()
+    if email.from_name is not None:
+        body["sender"] = f"{email.from_name} <{parseaddr(sender)[1]}>"
+    own = {"Cc": ", ".join(email.cc), "Reply-To": email.reply_to}
+    body["headers"] = {**body["headers"], **{name: value for name, value in own.items() if value}}
+    body["attachments"] = options.attachments
+    recipients = dict.fromkeys([body["to"], *email.cc, *email.bcc])
+    return [msgspec.json.encode({**body, "to": recipient}) for recipient in recipients]
 
 
 def _to(message: Outbound) -> str:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from angarium.contracts.attachments import AttachmentView
 from angarium.contracts.errors import Transient
 from angarium.contracts.mailbox import CaughtMessage
 from angarium.contracts.statuses import Channel
@@ -110,6 +111,7 @@ def caught(raw: bytes, sender: str, recipients: Sequence[str]) -> Sequence[Caugh
     mail = BytesParser(policy=policy.default).parsebytes(raw)
     headers = {name: _clean(str(value)) for name, value in mail.items()}
     text, html = _body(mail, "plain"), _body(mail, "html")
+    attachments = [_attachment(part) for part in mail.walk() if _is_file(part)]
     return [
         CaughtMessage(
             channel=Channel.EMAIL,
@@ -120,9 +122,25 @@ def caught(raw: bytes, sender: str, recipients: Sequence[str]) -> Sequence[Caugh
             html=html,
             headers=headers,
             notification_id=_uuid(headers.get("X-Notification-ID", "")),
+            attachments=attachments,
         )
         for recipient in recipients
     ]
+
+
+def _is_file(part: EmailMessage) -> bool:
+    return not part.is_multipart() and (part.get_filename() is not None or part.is_attachment())
+
+
+def _attachment(part: EmailMessage) -> AttachmentView:
+    content = part.get_payload(decode=True)
+    content_id = str(part.get("Content-ID", "")).strip("<> ")
+    return AttachmentView(
+        filename=_clean(part.get_filename() or ""),
+        content_type=part.get_content_type(),
+        size=len(content) if isinstance(content, bytes) else 0,
+        content_id=_clean(content_id) or None,
+    )
 
 
 def _body(mail: EmailMessage, kind: str) -> str | None:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import msgspec
 
+from angarium.contracts.attachments import AttachmentView
 from angarium.contracts.mailbox import CaughtMessage, MailboxMessage
 from angarium.contracts.statuses import Channel
 from angarium.platform.batching import GroupCommit
@@ -37,12 +38,17 @@ _SCHEMA = (
         html TEXT,
         headers TEXT NOT NULL,
         notification_id TEXT,
-        received_at INTEGER NOT NULL
+        received_at INTEGER NOT NULL,
+        extras TEXT
     )""",
     "CREATE INDEX IF NOT EXISTS messages_recipient ON messages (recipient, channel, tenant)",
 )
-_COLUMNS = "id, tenant, channel, recipient, sender, subject, title, text, html, headers, notification_id, received_at"
-_INSERT = f"INSERT INTO messages ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constants
+_ADD_EXTRAS = "ALTER TABLE messages ADD COLUMN extras TEXT"
+"""For a file that an earlier version made."""
+_COLUMNS = (
+    "id, tenant, channel, recipient, sender, subject, title, text, html, headers, notification_id, received_at, extras"
+)
+_INSERT = f"INSERT INTO messages ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constants
 _TRIM = "DELETE FROM messages WHERE position <= (SELECT max(position) FROM messages) - ?"
 _SELECT = f"SELECT {_COLUMNS} FROM messages"  # noqa: S608 - constants
 
@@ -85,7 +91,7 @@ class MailboxStore:
     async def open(self) -> None:
         """Make the file where there is none; to be called before anything else."""
         make_private(self._folder)
-        await self._writer.run(lambda connection: [connection.execute(statement) for statement in _SCHEMA])
+        await self._writer.run(_make)
 
     async def add(self, tenant: str, messages: Sequence[CaughtMessage]) -> None:
         """Keep `messages`, in order, and drop the oldest beyond what is kept."""
@@ -139,6 +145,20 @@ class MailboxStore:
         return [None] * len(rows)
 
 
+class _Extras(msgspec.Struct, omit_defaults=True):
+    """What only some messages have."""
+
+    attachments: list[dict[str, Any]] = msgspec.field(default_factory=list)
+    push: dict[str, Any] | None = None
+
+
+def _make(connection: sqlite3.Connection) -> None:
+    for statement in _SCHEMA:
+        connection.execute(statement)
+    if "extras" not in {row["name"] for row in connection.execute("PRAGMA table_info(messages)")}:
+        connection.execute(_ADD_EXTRAS)
+
+
 def _row(id_: UUID, tenant: str, message: CaughtMessage, received_at: int) -> _Row:
     return (
         str(id_),
@@ -153,11 +173,20 @@ def _row(id_: UUID, tenant: str, message: CaughtMessage, received_at: int) -> _R
         msgspec.json.encode(message.headers).decode(),
         str(message.notification_id) if message.notification_id else None,
         received_at,
+        _extras(message),
     )
 
 
+def _extras(message: CaughtMessage) -> str | None:
+    if not message.attachments and message.push is None:
+        return None
+    attachments = [attachment.model_dump() for attachment in message.attachments]
+    return msgspec.json.encode(_Extras(attachments, message.push)).decode()
+
+
 def _message(row: _Row) -> MailboxMessage:
-    id_, _, channel, to, sender, subject, title, text, html, headers, notification_id, received_at = row
+    id_, _, channel, to, sender, subject, title, text, html, headers, notification_id, received_at, text_of_extras = row
+    extras = msgspec.json.decode(text_of_extras or "{}", type=_Extras)
     return MailboxMessage(
         id=UUID(id_),
         channel=Channel(channel),
@@ -169,5 +198,7 @@ def _message(row: _Row) -> MailboxMessage:
         html=html,
         headers=msgspec.json.decode(headers, type=dict[str, str]),
         notification_id=UUID(notification_id) if notification_id else None,
+        attachments=[AttachmentView(**attachment) for attachment in extras.attachments],
+        push=extras.push,
         received_at=_EPOCH + timedelta(microseconds=received_at),
     )

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import TypeVar
 
 from angarium.contracts.statuses import Channel
-from angarium.contracts.templates import TemplateParts, TemplateVersionCreate, VariableView
+from angarium.contracts.templates import LINK_VARIABLES, TemplateParts, TemplateVersionCreate, VariableView
 from angarium.rendering.compile import Compiled, Compiler, Working, ignore
 from angarium.rendering.fragments import Fragments
 from angarium.rendering.parts import given_parts, main_part
@@ -83,7 +83,8 @@ def _sms_field(body: TemplateVersionCreate, locale: str) -> str:
 
 def _source(name: str, body: TemplateVersionCreate, compiled: Compiled) -> Source:
     named = compiled.required_variables if body.required_variables is None else body.required_variables
-    required = [variable for variable in dict.fromkeys(named) if variable not in body.defaults]
+    given = {*body.defaults, *LINK_VARIABLES}
+    required = [variable for variable in dict.fromkeys(named) if variable not in given]
     return Source(
         name=name,
         description=body.description or "",

@@ -4,7 +4,7 @@ from typing import assert_never
 
 from angarium.contracts.errors import ValidationFailed
 from angarium.contracts.statuses import Channel
-from angarium.contracts.templates import CompiledTemplate, PreviewRequest
+from angarium.contracts.templates import LINK_VARIABLES, CompiledTemplate, PreviewRequest
 from angarium.rendering.content import Content, EmailContent, PushContent, SmsContent, WebhookContent
 from angarium.rendering.problems import RenderFailed
 from angarium.rendering.renderer import Renderer
@@ -12,6 +12,8 @@ from angarium.rendering.sms import measure_sms
 from angarium.services.templates.compiled.store import CompiledStore
 from angarium.services.templates.library.store import TemplateStore
 
+_LINKS = {name: f"https://example.com/{name.removesuffix('_url')}" for name in LINK_VARIABLES}
+"""A preview is for no user, so its links lead nowhere."""
 Preview = dict[str, str | int | list[str] | None]
 
 
@@ -37,10 +39,11 @@ class Previews:
         return {**_shown(content), "missing_variables": compiled.missing(body.variables, (channel,))}
 
     async def _render(self, compiled: CompiledTemplate, channel: Channel, body: PreviewRequest) -> Content:
+        variables = {**_LINKS, **body.variables} if channel is Channel.EMAIL else body.variables
         try:
-            content = self._renderer.quick(compiled, channel, body.locale, body.variables)
+            content = self._renderer.quick(compiled, channel, body.locale, variables)
             if content is None:
-                content = await self._renderer.patient(compiled, channel, body.locale, body.variables)
+                content = await self._renderer.patient(compiled, channel, body.locale, variables)
         except RenderFailed as failed:
             raise ValidationFailed.of(failed.part, failed.message) from failed
         return content

@@ -96,6 +96,8 @@ async def test_a_mail_to_several_is_kept_for_each(store: MailboxStore) -> None:
     assert [message.to for message in messages] == ["b@x.test", "c@x.test"]
     assert (await newest(store)).text == "text\n"
     assert (await newest(store)).notification_id is None
+    [attachment] = (await newest(store)).attachments
+    assert (attachment.filename, attachment.size, attachment.content_id) == ("x.bin", 2, None)
 
 
 @pytest.mark.parametrize(
