@@ -12,7 +12,8 @@ from tests.support.mailbox_gateway import SERVICE_TOKEN, MailboxGateway, mailbox
 LIST = "/api/v1/mailbox/messages"
 HAND_IN = "/internal/v1/mailbox/messages"
 NAMES = {
-    "id", "channel", "to", "from", "subject", "title", "text", "html", "headers", "notification_id", "received_at"
+    "id", "channel", "to", "from", "subject", "title", "text", "html", "headers", "notification_id", "received_at",
+    "attachments", "push",
 }  # fmt: skip
 
 
