@@ -62,7 +62,7 @@ class ReceiptSettings(ProviderSettings):
 
     def refuse_unsafe(self) -> None:
         super().refuse_unsafe()
-        self.refuse_example("webhook_token", self.webhook_token)
+        self.refuse_weak("webhook_token", self.webhook_token)
         if self.webhook_token is not None and not _IN_A_PATH.fullmatch(self.webhook_token.get_secret_value()):
             raise wrong("webhook_token", "may have letters, digits and -._~ only, since it is part of a URL")
         keys = [url.webhook_key for channel in Channel for url in self.providers(channel)]

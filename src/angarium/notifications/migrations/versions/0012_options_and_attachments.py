@@ -7,7 +7,7 @@ from alembic.operations import Operations
 from angarium.platform.database.online import on_postgresql
 
 revision = "0012"
-down_revision = "0010"
+down_revision = "0011"
 
 _POSTGRESQL = (
     """
