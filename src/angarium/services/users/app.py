@@ -12,6 +12,8 @@ from angarium.contracts.addresses import Network
 from angarium.directory.gateway.reporting import ChangeReports, reporting
 from angarium.directory.preference_links import PAGE_PATH, UNSUBSCRIBE_PATH, PreferenceLinks
 from angarium.platform.auth.caller import Authenticator
+from angarium.platform.auth.passwords import Passwords
+from angarium.platform.auth.throttle import LoginThrottle
 from angarium.platform.cache.port import Cache
 from angarium.platform.database.readiness import EngineReadiness
 from angarium.platform.database.replica import Replica
@@ -38,10 +40,9 @@ from angarium.services.users.imports.routes import routes as import_routes
 from angarium.services.users.imports.store import ImportJobs
 from angarium.services.users.imports.use_cases import Imports
 from angarium.services.users.login.routes import routes as login_routes
-from angarium.services.users.login.use_cases import Logins, LoginThrottle
+from angarium.services.users.login.use_cases import Logins
 from angarium.services.users.page.routes import routes as page_routes
 from angarium.services.users.people.changes import Changes
-from angarium.services.users.people.passwords import Passwords
 from angarium.services.users.people.routes import routes as people_routes
 from angarium.services.users.people.store import UserStore
 from angarium.services.users.people.use_cases import People

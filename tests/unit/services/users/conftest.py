@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from angarium.directory.gateway.authenticator import RemoteAuthenticator
 from angarium.directory.preference_links import PreferenceLinks
+from angarium.platform.auth.passwords import Passwords
 from angarium.platform.cache.memory import MemoryCache
 from angarium.platform.cache.port import Cache
 from angarium.platform.clock import SystemClock
@@ -23,7 +24,6 @@ from angarium.platform.http.client.client import ServiceClient
 from angarium.platform.http.server.switchboard import Switchboard
 from angarium.platform.telemetry.logging import make_logger
 from angarium.services.users.app import MIGRATIONS, UsersParts, UsersService
-from angarium.services.users.people.passwords import Passwords
 from angarium.services.users.schema import SCHEMAS
 from tests.support.migrated import upgraded
 from tests.support.runtime import a_runtime

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from angarium.contracts.addresses import Network
 from angarium.contracts.users import UserCreate, UserPatch
+from angarium.platform.auth.passwords import Passwords
 from angarium.platform.cursor import decode_cursor, encode_cursor
 from angarium.platform.http.frame.conditional import check_unchanged
 from angarium.platform.http.frame.dependencies import PageQuery
@@ -13,7 +14,6 @@ from angarium.platform.runtime import Runtime
 from angarium.services.users.people.changes import Changes, Copies
 from angarium.services.users.people.edits import Stamp, amended, is_repeat, new_person
 from angarium.services.users.people.model import Person
-from angarium.services.users.people.passwords import Passwords
 from angarium.services.users.people.preferences import check_mandatory
 from angarium.services.users.people.store import EmailTaken, Filter, UserStore
 

@@ -11,8 +11,8 @@ import pytest
 from argon2 import PasswordHasher
 
 from angarium.contracts.errors import RateLimited, ServiceUnavailable
-from angarium.services.users.login.use_cases import ATTEMPTS, WINDOW_SECONDS, LoginThrottle
-from angarium.services.users.people.passwords import AT_ONCE, WAITING, Passwords
+from angarium.platform.auth.passwords import AT_ONCE, WAITING, Passwords
+from angarium.platform.auth.throttle import ATTEMPTS, WINDOW_SECONDS, LoginThrottle
 from tests.support.clock import ManualClock
 from tests.support.wait import until
 from tests.unit.services.users.conftest import Users
