@@ -31,6 +31,7 @@ COMMANDS = {
     ),
     "keys": ("keys:app", "API keys."),
     "tenants": ("tenants:app", "Tenants."),
+    "operators": ("operators:app", "Accounts of the dashboard."),
     "dead-letters": ("dead_letters:app", "Notifications that could not be sent."),
     "providers": ("providers:app", "Providers and their circuit breakers."),
     "suppressions": ("suppressions:app", "Addresses that get nothing."),

@@ -36,7 +36,7 @@ def up(*, first_notification: bool = False) -> None:
 
     async def listening(started: Started) -> None:
         development = not settings.gateway.production
-        place = Place(started.address, mailbox=development, smtp_port=started.smtp_port)
+        place = Place(started.address, mailbox=development, smtp_port=started.smtp_port, sign_in=started.sign_in)
         await welcome(place, started.api_key if development else None, send=first_notification)
 
     _run(lambda stop: run_embedded(settings, logger=logger, stop=stop, listening=listening), logger)

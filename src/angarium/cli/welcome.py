@@ -25,11 +25,15 @@ _UNSENT = frozenset({"pending", "sending", "retrying"})
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a system runs. `smtp_port` is the mailbox's SMTP port, None without a mailbox."""
+    """Where a system runs. `smtp_port` is the mailbox's SMTP port, None without a mailbox.
+
+    `sign_in` is the path that opens the dashboard once.
+    """
 
     address: str
     mailbox: bool
     smtp_port: int | None = None
+    sign_in: str | None = None
 
 
 async def welcome(place: Place, api_key: str | None, *, send: bool) -> None:
@@ -54,6 +58,8 @@ def _banner(place: Place, api_key: str | None, *, sent: bool, curl_too: bool) ->
     yield f"Angarium runs on {address}"
     yield ""
     yield f"  Home     {address}"
+    if place.sign_in is not None:
+        yield f"  Sign in  {address}{place.sign_in} (once)"
     yield f"  Docs     {address}/docs"
     if place.mailbox:
         yield f"  Mailbox  {address}/mailbox"

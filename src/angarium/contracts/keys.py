@@ -9,8 +9,8 @@ from angarium.contracts.fields import Body, Timestamp, field_error
 from angarium.contracts.scopes import Scope
 
 KeyKind = Literal["live", "test"]
-CallerKind = Literal["key", "token", "user"]
-"""An API key (or a token that was made from it), a token of another issuer, or a user who logged in."""
+CallerKind = Literal["key", "token", "user", "operator"]
+"""An API key (or a token made from it), a token of another issuer, a user who logged in, an operator."""
 KeyName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_. -]{0,99}$")]
 """The calling service's name."""
 Rate = Annotated[str, StringConstraints(pattern=r"^(off|[1-9]\d{0,8}/(second|minute|hour))$")]

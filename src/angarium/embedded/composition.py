@@ -40,6 +40,7 @@ from angarium.platform.http.server.switchboard import Switchboard
 from angarium.platform.runtime import build_runtime
 from angarium.platform.telemetry.logging import Logger
 from angarium.services.gateway.app import Gateway
+from angarium.services.gateway.dashboard.signing_in.error_pages import SIGN_IN
 from angarium.services.gateway.parts import GatewayParts
 from angarium.services.gateway.process import DATABASE_SETTING as NOTIFICATIONS_SETTING
 from angarium.services.gateway.process import start_gateway
@@ -60,11 +61,15 @@ _IN_PROCESS = {"users_url": "http://users", "templates_url": "http://templates",
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """Where an embedded system listens. `smtp_port` is the mailbox's, None without one."""
+    """Where an embedded system listens. `smtp_port` is the mailbox's, None without one.
+
+    `sign_in`: a path that opens the dashboard once, on this machine; None in production.
+    """
 
     address: str
     api_key: str | None = field(repr=False)
     smtp_port: int | None
+    sign_in: str | None = field(default=None, repr=False)
 
 
 Listening = Callable[[Started], Coroutine[Any, Any, None]]
@@ -100,6 +105,8 @@ class Embedded:
     parts: EngineParts
     api_key: str | None = field(repr=False)
     smtp_port: int | None
+    end_streams: Callable[[], None]
+    sign_in_link: Callable[[], str]
 
 
 async def run_embedded(
@@ -134,7 +141,8 @@ async def _run_on(
 
         def started(port: int) -> None:
             if listening is not None:
-                tasks.create_task(listening(Started(own.address(port), system.api_key, system.smtp_port)))
+                link = None if own.production else f"{SIGN_IN}/{system.sign_in_link()}"
+                tasks.create_task(listening(Started(own.address(port), system.api_key, system.smtp_port, link)))
 
         await serve(
             system.app,
@@ -144,6 +152,7 @@ async def _run_on(
             stop=stop,
             listening=started,
             listener=listener,
+            stopping=system.end_streams,
         )
         stop.set()
 
@@ -175,6 +184,8 @@ async def open_embedded(settings: EmbeddedSettings, *, logger: Logger) -> AsyncI
             parts=parts,
             api_key=running.api_key,
             smtp_port=running.gateway.parts.smtp_port,
+            end_streams=running.gateway.end_streams,
+            sign_in_link=running.gateway.links.make,
         )
 
 

@@ -77,14 +77,16 @@ class Listing:
         if paging.cursor is None:
             ordered = ordered.offset((paging.page - 1) * paging.limit)
         else:
-            ordered = ordered.where(self._after(Cursor.parse(paging.cursor)))
+            ordered = ordered.where(self.after(Cursor.parse(paging.cursor)))
         rows: Sequence[Any] = (await connection.execute(ordered)).mappings().all()
         page = rows[: paging.limit]
-        return page, total, self._cursor_of(page[-1]) if len(rows) > paging.limit else None
+        return page, total, self.cursor_of(page[-1]) if len(rows) > paging.limit else None
 
-    def _after(self, cursor: Cursor) -> ColumnElement[bool]:
+    def after(self, cursor: Cursor) -> ColumnElement[bool]:
+        """What comes behind that place."""
         place = tuple_(literal(cursor.at, UtcDateTime()), literal(cursor.id, self.id.type))
         return tuple_(self.at, self.id) < place
 
-    def _cursor_of(self, row: Any) -> str:
+    def cursor_of(self, row: Any) -> str:
+        """The cursor for the place of a row."""
         return str(Cursor(row[self.at.key], row[self.id.key]))

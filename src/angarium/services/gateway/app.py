@@ -20,6 +20,8 @@ from angarium.notifications.suppressions.store import SuppressionStore
 from angarium.notifications.sweeper import Sweeper
 from angarium.platform.auth.caller import Authenticator
 from angarium.platform.auth.own_tokens import BearerTokens, OwnTokens
+from angarium.platform.auth.passwords import Passwords
+from angarium.platform.auth.throttle import LoginThrottle
 from angarium.platform.http.frame.app import build_app
 from angarium.platform.http.frame.health import Health, answers
 from angarium.platform.lifecycle import Background
@@ -47,6 +49,8 @@ from angarium.services.gateway.callbacks.store import CallbackStore
 from angarium.services.gateway.callers.authentication import build_authenticator
 from angarium.services.gateway.callers.routes import routes as caller_routes
 from angarium.services.gateway.contact_versions.routes import routes as contact_version_routes
+from angarium.services.gateway.dashboard.composition import FORM_PATHS as DASHBOARD_PATHS
+from angarium.services.gateway.dashboard.composition import Dashboard, DashboardParts
 from angarium.services.gateway.dead_letters.janitor import Janitor
 from angarium.services.gateway.dead_letters.routes import routes as dead_letter_routes
 from angarium.services.gateway.dead_letters.use_cases import Replays
@@ -57,13 +61,16 @@ from angarium.services.gateway.documents.routes import DOCUMENTS
 from angarium.services.gateway.documents.routes import routes as document_routes
 from angarium.services.gateway.erasures.routes import routes as erasure_routes
 from angarium.services.gateway.gauges import Gauges
-from angarium.services.gateway.home.routes import routes as home_routes
 from angarium.services.gateway.keys.ring import KeyRing
 from angarium.services.gateway.keys.routes import routes as key_routes
 from angarium.services.gateway.keys.store import KeyStore
 from angarium.services.gateway.keys.use_cases import Keys
 from angarium.services.gateway.moving.routes import routes as moving_routes
 from angarium.services.gateway.moving.use_cases import Moves
+from angarium.services.gateway.operators.routes import routes as operator_routes
+from angarium.services.gateway.operators.sessions import Sessions, SignInLinks
+from angarium.services.gateway.operators.store import OperatorStore
+from angarium.services.gateway.operators.use_cases import Operators
 from angarium.services.gateway.parts import GatewayParts
 from angarium.services.gateway.preference_pages.routes import FORM_PATHS
 from angarium.services.gateway.preference_pages.routes import routes as preference_page_routes
@@ -129,6 +136,9 @@ class Gateway:
         self.authenticator: Authenticator = build_authenticator(
             auth=parts.auth, service_token=parts.service_token, ring=self.ring, tokens=self.tokens
         )
+        self.links = SignInLinks(runtime.clock)
+        self._passwords = Passwords()
+        self.dashboard = self._build_dashboard()
         self.limiter = parts.limiter or RateLimiter(None, shared=None, clock=runtime.clock, metrics=runtime.metrics)
         self.app: FastAPI = self._build_app()
 
@@ -162,6 +172,7 @@ class Gateway:
             self.erasing,
             self.ring,
             self.audit.backlog,
+            self.dashboard.live,
             *([self.dispatcher] if self.dispatcher is not None else []),
             *([self.retention] if parts.periods else []),
         )
@@ -198,10 +209,11 @@ class Gateway:
                 SUPPRESSIONS_IMPORT_PATH: SUPPRESSIONS_IMPORT_BYTES,
                 WEBHOOK_PATH: WEBHOOK_BYTES,
             },
-            raw_bodies=(*FORM_PATHS, USERS_IMPORT_PATH, SUPPRESSIONS_IMPORT_PATH, WEBHOOK_PATH),
+            raw_bodies=(*FORM_PATHS, *DASHBOARD_PATHS, USERS_IMPORT_PATH, SUPPRESSIONS_IMPORT_PATH, WEBHOOK_PATH),
             routers=self._routers(),
             more_documents=DOCUMENTS,
             fast_paths=parts.fast_paths,
+            outermost=(self.dashboard.middleware,),
         )
 
     def _routers(self) -> Sequence[APIRouter]:
@@ -216,8 +228,9 @@ class Gateway:
             dead_letter_routes(parts.reader.dead_letters, self.replays),
             key_routes(self.keys, self.ring),
             tenant_routes(self.tenants),
-            provider_routes(Providers(parts.providers, self.audit)),
-            suppression_routes(Suppressions(self.suppressions, self.audit)),
+            operator_routes(self._operators()),
+            provider_routes(self._providers),
+            suppression_routes(self._listed_suppressions),
             token_routes(self.own_tokens, Logins(parts.users_client)),
             audit_routes(AuditReader(parts.engine), self.audit),
             caller_routes(self.ring.caller, self.tokens),
@@ -230,8 +243,43 @@ class Gateway:
             upstream_routes(users=parts.users_client, templates=parts.templates_client, audit=self.audit),
             callback_routes(self.callbacks, parts.reader, self.audit),
             b2b_routes(self._emails()),
-            home_routes(mailbox=bool(parts.mailbox)),
+            *self.dashboard.routers(),
             document_routes(users=parts.users_client, templates=parts.templates_client),
+        )
+
+    def end_streams(self) -> None:
+        """End the live parts of pages, so that the server can stop. Call when it begins to."""
+        self.dashboard.live.close()
+
+    def _operators(self) -> Operators:
+        store = OperatorStore(self.parts.engine)
+        return Operators(store=store, passwords=self._passwords, audit=self.audit, runtime=self.parts.runtime)
+
+    def _build_dashboard(self) -> Dashboard:
+        runtime = self.parts.runtime
+        self._providers = Providers(self.parts.providers, self.audit)
+        self._listed_suppressions = Suppressions(self.suppressions, self.audit)
+        sessions = Sessions(
+            store=OperatorStore(self.parts.engine),
+            passwords=self._passwords,
+            throttle=LoginThrottle(runtime.clock),
+            links=self.links,
+            audit=self.audit,
+            runtime=runtime,
+        )
+        return Dashboard(
+            DashboardParts(
+                parts=self.parts,
+                sessions=sessions,
+                operators=self._operators(),
+                keys=self.keys,
+                acceptor=self.acceptor,
+                moves=self.moves,
+                replays=self.replays,
+                providers=self._providers,
+                suppressions=self._listed_suppressions,
+                audit=self.audit,
+            )
         )
 
     def _emails(self) -> Emails:

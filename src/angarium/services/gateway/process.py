@@ -62,7 +62,15 @@ async def run_gateway(settings: GatewaySettings, *, logger: Logger, stop: asynci
     """Serve until `stop` is set, finish what is under way, drain, close. Raises SettingsError."""
     async with AsyncExitStack() as stack:
         running = await start_gateway(settings, build_runtime(logger), stack)
-        await serve(running.gateway.app, settings=settings, port=settings.port, logger=logger, stop=stop)
+        gateway = running.gateway
+        await serve(
+            gateway.app,
+            settings=settings,
+            port=settings.port,
+            logger=logger,
+            stop=stop,
+            stopping=gateway.end_streams,
+        )
 
 
 async def start_gateway(

@@ -6,6 +6,7 @@ Their migrations are those of the record (`angarium.notifications.migrations`): 
 from angarium.services.gateway.audit import schema as audit
 from angarium.services.gateway.callbacks import schema as callbacks
 from angarium.services.gateway.keys import schema as keys
+from angarium.services.gateway.operators import schema as operators
 from angarium.services.gateway.tenants import schema as tenants
 
-SCHEMAS = (keys.metadata, tenants.metadata, audit.metadata, callbacks.metadata)
+SCHEMAS = (keys.metadata, tenants.metadata, audit.metadata, callbacks.metadata, operators.metadata)

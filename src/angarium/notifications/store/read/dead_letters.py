@@ -11,6 +11,7 @@ from angarium.contracts.notifications import Reason
 from angarium.notifications.store.paging import Found, Listing, Paging
 from angarium.notifications.store.read.queries import given, rows_of
 from angarium.notifications.store.schema import dead_letters
+from angarium.platform.database.counting import count_up_to
 from angarium.platform.database.engine import reading
 
 _BY_TIME = Listing(dead_letters.c.failed_at, dead_letters.c.id)
@@ -28,6 +29,12 @@ class DeadLetterReader:
         rows = await rows_of(self._engine, query)
         return _view(rows[0]) if rows else None
 
+    async def of_notification(self, tenant: str, notification_id: UUID) -> DeadLetterView | None:
+        """The dead letter of a notification, if one is on the tenant's list."""
+        mine = (dead_letters.c.tenant == tenant, dead_letters.c.notification_id == notification_id)
+        rows = await rows_of(self._engine, select(dead_letters).where(*mine).limit(1))
+        return _view(rows[0]) if rows else None
+
     async def find(
         self, tenant: str, wanted: DeadLetterFilter, *, page: int = 1, limit: int = 10, cursor: str | None = None
     ) -> Found[DeadLetterView]:
@@ -37,19 +44,24 @@ class DeadLetterReader:
             rows, total, following = await _BY_TIME.page(connection, query, Paging(limit, page, cursor))
         return Found([_view(row) for row in rows], total, following)
 
-    async def by_reason(self, tenant: str, wanted: DeadLetterFilter) -> list[DeadLetterGroup]:
-        """How many there are for each reason and channel, the most first."""
+    async def by_reason(
+        self, tenant: str, wanted: DeadLetterFilter, *, newest: int | None = None
+    ) -> list[DeadLetterGroup]:
+        """How many there are for each reason and channel, the most first; with `newest` of that many newest ones."""
         number = func.count()
-        kind = (dead_letters.c.reason_code, dead_letters.c.channel)
+        matching = select(dead_letters).where(*_conditions(tenant, wanted))
+        if newest is not None:
+            matching = matching.order_by(dead_letters.c.failed_at.desc(), dead_letters.c.id.desc()).limit(newest)
+        letters = matching.subquery()
+        kind = (letters.c.reason_code, letters.c.channel)
         query = (
             select(
-                dead_letters.c.reason_code.label("reason"),
-                dead_letters.c.channel,
+                letters.c.reason_code.label("reason"),
+                letters.c.channel,
                 number.label("count"),
-                func.min(dead_letters.c.failed_at, type_=dead_letters.c.failed_at.type).label("oldest_at"),
-                func.max(dead_letters.c.reason_message).label("example"),
+                func.min(letters.c.failed_at, type_=letters.c.failed_at.type).label("oldest_at"),
+                func.max(letters.c.reason_message).label("example"),
             )
-            .where(*_conditions(tenant, wanted))
             .group_by(*kind)
             .order_by(number.desc(), *kind)
         )
@@ -60,6 +72,11 @@ class DeadLetterReader:
         order = (dead_letters.c.failed_at, dead_letters.c.id)
         query = select(dead_letters.c.id).where(*_conditions(tenant, wanted)).order_by(*order)
         return [row["id"] for row in await rows_of(self._engine, query)]
+
+    async def count_of(self, tenant: str) -> int:
+        """How many dead letters are on the tenant's list; 10,001 means that many or more."""
+        async with reading(self._engine) as connection:
+            return await count_up_to(connection, select(dead_letters).where(dead_letters.c.tenant == tenant))
 
     async def count(self, *, at_most: int | None = None) -> int:
         """How many dead letters are on the lists of all tenants; with `at_most`, that many mean that many or more."""

@@ -11,13 +11,14 @@ from operator import eq, ge, lt
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, RowMapping, Select, exists, func, select
+import msgspec
+from sqlalchemy import ColumnElement, RowMapping, Select, Text, cast, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from angarium.contracts.notifications import NotificationView, Reason
 from angarium.contracts.statuses import Channel, Status, delivery_status
 from angarium.notifications.options import shown
-from angarium.notifications.store.paging import Found, Listing, Paging
+from angarium.notifications.store.paging import Cursor, Found, Listing, Paging
 from angarium.notifications.store.read.dead_letters import DeadLetterReader
 from angarium.notifications.store.read.queries import given, rows_of
 from angarium.notifications.store.record import Use, used
@@ -28,6 +29,8 @@ _SHOWN = tuple(notifications.c[column.name] for column in used(Use.SHOWN))
 _RENAMED = {"id", "channel", "status", "reason_code", "reason_message", "options"}
 _SAME_NAME = tuple(column.name for column in used(Use.SHOWN) if column.name not in _RENAMED)
 _BY_TIME = Listing(notifications.c.created_at, notifications.c.id)
+EXAMINED = 20_000
+"""Notifications that one page of a search by address reads."""
 _BY_METADATA = Listing(notification_metadata.c.created_at, notification_metadata.c.id)
 
 
@@ -91,6 +94,24 @@ class NotificationReader:
         rows, total, following = await (self._replica or Replica(self._engine)).read(partial(_page, search, paging))
         return Found([_view(row) for row in rows], total, following)
 
+    async def newest(self, tenant: str, limit: int) -> Sequence[NotificationView]:
+        """The newest notifications, newest first; nothing is counted."""
+        order = (notifications.c.created_at.desc(), notifications.c.id.desc())
+        query = select(*_SHOWN).where(notifications.c.tenant == tenant).order_by(*order).limit(limit)
+        return [_view(row) for row in await rows_of(self._engine, query)]
+
+    async def find_by_address(
+        self, tenant: str, address: str, wanted: NotificationFilter, *, limit: int, cursor: str | None = None
+    ) -> Found[NotificationView]:
+        """Those among the newest EXAMINED of `wanted` whose `recipient` has that address, newest first.
+
+        Addresses are in no index: `next_cursor` goes on behind what was examined, also where nothing was found.
+        Raises ValidationFailed for a cursor that is none.
+        """
+        place = None if cursor is None else Cursor.parse(cursor)
+        search = partial(_by_address, tenant, address, wanted, limit, place)
+        return await (self._replica or Replica(self._engine)).read(search)
+
     async def count_of_user(self, tenant: str, user_id: str) -> UserCounts:
         """How many notifications of the user there are in each status."""
         columns = notifications.c
@@ -119,6 +140,31 @@ async def _page(
     search: "_Search", paging: Paging, connection: AsyncConnection
 ) -> tuple[Sequence[Any], int | None, str | None]:
     return await search.listing.page(connection, search.query, paging, search.counted)
+
+
+async def _by_address(
+    tenant: str,
+    address: str,
+    wanted: NotificationFilter,
+    limit: int,
+    place: Cursor | None,
+    connection: AsyncConnection,
+) -> Found[NotificationView]:
+    columns = notifications.c
+    conditions = [columns.tenant == tenant, *_conditions(wanted)]
+    if place is not None:
+        conditions.append(_BY_TIME.after(place))
+    order = (columns.created_at.desc(), columns.id.desc())
+    examined = select(*_SHOWN).where(*conditions).order_by(*order).limit(EXAMINED).subquery()
+    written = msgspec.json.encode(address).decode()
+    matching = cast(examined.c.recipient, Text()).contains(written, autoescape=True)
+    query = select(examined).where(matching).order_by(examined.c.created_at.desc(), examined.c.id.desc())
+    rows = (await connection.execute(query.limit(limit + 1))).mappings().all()
+    if len(rows) > limit:
+        return Found([_view(row) for row in rows[:limit]], None, _BY_TIME.cursor_of(rows[limit - 1]))
+    last = select(columns.created_at, columns.id).where(*conditions).order_by(*order).offset(EXAMINED - 1).limit(1)
+    end = (await connection.execute(last)).mappings().first()
+    return Found([_view(row) for row in rows], None, None if end is None else _BY_TIME.cursor_of(end))
 
 
 async def _first(query: Select[Any], connection: AsyncConnection) -> RowMapping | None:

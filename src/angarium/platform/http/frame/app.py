@@ -76,13 +76,14 @@ def build_app(
     more_documents: Sequence[str] = (),
     fast_paths: bool = True,
     aliases: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    outermost: Sequence[Middleware] = (),
 ) -> ServiceApp:
     """A FastAPI app in which every answer keeps the contract: envelopes, codes, correlation, limits, plain probes.
 
     `body_limits`: bytes by path (elsewhere 256 KB, or 32 KB where no caller is asked for); `raw_bodies`: paths whose
-    bodies, and those of what lies below, are not JSON; `innermost`: middleware inside of the frame's own;
-    `more_documents`: paths of OpenAPI documents that `/docs` shows beside the app's own; `aliases`: paths that are
-    served below a prefix too, by that prefix.
+    bodies, and those of what lies below, are not JSON; `innermost`, `outermost`: middleware inside and outside of the
+    frame's own, but for correlation; `more_documents`: paths of OpenAPI documents that `/docs` shows beside the app's
+    own; `aliases`: paths that are served below a prefix too, by that prefix.
     Without `fast_paths` the framework answers the direct routes too.
     Routes are declared without a last slash; both forms are served. `app.state` holds `authenticator`, `clock`,
     `identifiers`, `logger` and `metrics`.
@@ -121,6 +122,8 @@ def build_app(
     if limiter is not None:
         app.add_middleware(RateLimitMiddleware)
     app.add_middleware(MetricsMiddleware, meter=meter)
+    for kind, arguments, named in reversed(outermost):
+        app.add_middleware(kind, *arguments, **named)
     app.add_middleware(CorrelationMiddleware, identifiers=identifiers)
     for router in routers:
         app.include_router(router)

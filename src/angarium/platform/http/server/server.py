@@ -37,12 +37,14 @@ async def serve(
     listening: Callable[[int], None] | None = None,
     patience: Patience = Patience(),  # noqa: B008 - frozen
     listener: socket.socket | None = None,
+    stopping: Callable[[], None] | None = None,
 ) -> None:
     """Serve `app` until `stop` is set, then finish the requests under way, for at most 20 s.
 
     `patience` limits what a client may send and how long it may take. `port` 0 takes any free one; `listening` is
     called with the port once requests are accepted. `listener` is the socket to use if it is bound already (`reserve`);
-    it is closed at the end. TLS and mutual TLS follow the settings. Signals are left to `platform.lifecycle`.
+    it is closed at the end. `stopping` is called once `stop` is set: to end answers that have no end of their own.
+    TLS and mutual TLS follow the settings. Signals are left to `platform.lifecycle`.
     Raises SettingsError when the address or the certificate cannot be used, AngariumError when the app's lifespan
     fails at its start.
     """
@@ -50,7 +52,7 @@ async def serve(
     handles = [listener, *(listener.dup() for _ in range(HANDLES - 1))]
     try:
         server = _Server(_config(app, settings, patience), listening=listening, port=listener.getsockname()[1])
-        watcher = asyncio.create_task(_stop_when(stop, server))
+        watcher = asyncio.create_task(_stop_when(stop, server, stopping))
         try:
             await server.serve(sockets=handles)
         except SystemExit:
@@ -121,9 +123,11 @@ class _Server(uvicorn.Server):
             self._listening(self._port)
 
 
-async def _stop_when(stop: asyncio.Event, server: uvicorn.Server) -> None:
+async def _stop_when(stop: asyncio.Event, server: uvicorn.Server, stopping: Callable[[], None] | None) -> None:
     await stop.wait()
     server.should_exit = True
+    if stopping is not None:
+        stopping()
 
 
 def _config(app: ASGIApp, settings: ProcessSettings, patience: Patience) -> uvicorn.Config:

@@ -1,0 +1,69 @@
+"""Errors as pages, for people whose browser asked for one. Programs get the envelope."""
+
+from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from angarium.platform.http.frame.headers import header
+
+ErrorPage = Callable[[Request, int, str], Response]
+"""The page of an error: the request, the status, the message."""
+_KEPT = frozenset({b"retry-after", b"allow", b"connection"})
+"""What goes over from the envelope's answer."""
+
+
+class ErrorPageMiddleware:
+    """Replaces an envelope with an error by the page that `make` gives, where `wants_page` says so."""
+
+    def __init__(self, app: ASGIApp, *, make: ErrorPage, data_paths: Sequence[str]) -> None:
+        self._app = app
+        self._make = make
+        self._data_paths = tuple(data_paths)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not wants_page(scope, self._data_paths):
+            await self._app(scope, receive, send)
+            return
+        held: Message | None = None
+        body = b""
+
+        async def send_page(message: Message) -> None:
+            nonlocal held, body
+            if message["type"] == "http.response.start" and _is_error(message):
+                held = message
+            elif held is None:
+                await send(message)
+            else:
+                body += message.get("body", b"")
+                if not message.get("more_body", False):
+                    page = self._make(Request(scope), held["status"], _message_of(body, held["status"]))
+                    page.raw_headers += [line for line in held["headers"] if line[0] in _KEPT]
+                    await page(scope, receive, send)
+
+        await self._app(scope, receive, send_page)
+
+
+def wants_page(scope: Scope, data_paths: Sequence[str]) -> bool:
+    """Whether the client is a browser that navigates: it accepts HTML and not JSON, and asks for no data."""
+    if scope["path"].startswith(tuple(data_paths)):
+        return False
+    accepted = header(scope, b"accept") or ""
+    return "text/html" in accepted and "application/json" not in accepted
+
+
+def _is_error(message: Message) -> bool:
+    headers: Mapping[bytes, bytes] = dict(message.get("headers", ()))
+    json = headers.get(b"content-type", b"").startswith(b"application/json")
+    return bool(message["status"] >= HTTPStatus.BAD_REQUEST) and json
+
+
+def _message_of(body: bytes, status: int) -> str:
+    try:
+        message = msgspec.json.decode(body)["message"]
+    except (ValueError, KeyError, TypeError):
+        message = None
+    return message if isinstance(message, str) else HTTPStatus(status).phrase

@@ -1,0 +1,1 @@
+"""Pages for admins: keys, operators, the audit log."""

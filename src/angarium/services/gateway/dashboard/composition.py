@@ -1,0 +1,120 @@
+"""The dashboard put together from the gateway's parts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+
+from fastapi import APIRouter
+from starlette.middleware import Middleware
+
+from angarium.notifications.store.read.activity import ActivityReader
+from angarium.notifications.store.waiting import WaitingWork
+from angarium.platform.http.frame.error_pages import ErrorPageMiddleware
+from angarium.rendering.renderer import Renderer
+from angarium.services.gateway.accepting.use_cases import Acceptor
+from angarium.services.gateway.audit.log import AuditLog
+from angarium.services.gateway.audit.store import AuditReader
+from angarium.services.gateway.dashboard.admin.routes import routes as admin_routes
+from angarium.services.gateway.dashboard.dead_letters.routes import routes as dead_letter_routes
+from angarium.services.gateway.dashboard.notifications.content import Contents
+from angarium.services.gateway.dashboard.notifications.routes import routes as notification_routes
+from angarium.services.gateway.dashboard.notifications.use_cases import NotificationDesk
+from angarium.services.gateway.dashboard.overview.live import Live, Parts
+from angarium.services.gateway.dashboard.overview.routes import routes as overview_routes
+from angarium.services.gateway.dashboard.overview.use_cases import Overview, Sources
+from angarium.services.gateway.dashboard.overview.views import parts_of
+from angarium.services.gateway.dashboard.pages import Pages
+from angarium.services.gateway.dashboard.providers.routes import routes as provider_routes
+from angarium.services.gateway.dashboard.signing_in.error_pages import DATA_PATHS, ErrorPages
+from angarium.services.gateway.dashboard.signing_in.routes import routes as signing_in_routes
+from angarium.services.gateway.dashboard.suppressions.routes import routes as suppression_routes
+from angarium.services.gateway.dashboard.viewing import PREFIX, Viewers
+from angarium.services.gateway.dead_letters.use_cases import Replays
+from angarium.services.gateway.keys.use_cases import Keys
+from angarium.services.gateway.moving.use_cases import Moves
+from angarium.services.gateway.operators.sessions import Sessions
+from angarium.services.gateway.operators.use_cases import Operators
+from angarium.services.gateway.parts import GatewayParts
+from angarium.services.gateway.providers.use_cases import Providers
+from angarium.services.gateway.suppressions.use_cases import Suppressions
+
+LATEST = 10
+"""Notifications on the overview."""
+FORM_PATHS = (PREFIX,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DashboardParts:
+    """The use cases that pages call; the same as the API's."""
+
+    parts: GatewayParts
+    sessions: Sessions
+    operators: Operators
+    keys: Keys
+    acceptor: Acceptor
+    moves: Moves
+    replays: Replays
+    providers: Providers
+    suppressions: Suppressions
+    audit: AuditLog
+
+
+class Dashboard:
+    """Pages, their live parts, and the pages of errors."""
+
+    def __init__(self, parts: DashboardParts) -> None:
+        self._parts = parts
+        shared = parts.parts
+        self._pages = Pages(mailbox=bool(shared.mailbox))
+        self._overview = Overview(_sources(parts))
+        self.live = Live(self._read, shared.runtime.clock)
+
+    @cached_property
+    def middleware(self) -> Middleware:
+        """Makes pages of errors, for browsers."""
+        return Middleware(ErrorPageMiddleware, make=ErrorPages(self._pages).make, data_paths=DATA_PATHS)
+
+    def routers(self) -> Sequence[APIRouter]:
+        """The routes of every page."""
+        parts, pages, viewers = self._parts, self._pages, Viewers(self._parts.sessions)
+        shared = parts.parts
+        letters = shared.reader.dead_letters
+        return (
+            overview_routes(self._read, self.live, pages, viewers.requires()),
+            signing_in_routes(parts.sessions, pages, viewers.requires()),
+            notification_routes(_desk(parts), Contents(shared.templates, Renderer()), pages, viewers),
+            dead_letter_routes(letters, parts.replays, pages, viewers),
+            provider_routes(parts.providers, pages, viewers),
+            suppression_routes(parts.suppressions, pages, viewers),
+            admin_routes(parts.keys, parts.operators, AuditReader(shared.engine), pages, viewers),
+        )
+
+    async def _read(self, tenant: str) -> Parts:
+        """The parts of a tenant's overview as HTML. Raises DatabaseUnavailable."""
+        snapshot = await self._overview.snapshot(tenant)
+        return parts_of(self._pages, snapshot, await self._parts.parts.reader.newest(tenant, LATEST))
+
+
+def _sources(parts: DashboardParts) -> Sources:
+    shared = parts.parts
+    return Sources(
+        activity=ActivityReader(shared.engine),
+        providers=partial(shared.providers.standings),
+        outbox=shared.store.outbox_pending,
+        oldest_work=WaitingWork(shared.engine).oldest,
+        count_letters=shared.reader.dead_letters.count_of,
+        broker=shared.broker,
+        channels=shared.rules.channels,
+        clock=shared.runtime.clock,
+    )
+
+
+def _desk(parts: DashboardParts) -> NotificationDesk:
+    shared = parts.parts
+    return NotificationDesk(
+        reader=shared.reader,
+        acceptor=parts.acceptor,
+        moves=parts.moves,
+        audit=parts.audit,
+        users=shared.users_client,
+    )

@@ -1,0 +1,1 @@
+"""Pages of notifications: search, one with its timeline, its content, cancel, send again."""

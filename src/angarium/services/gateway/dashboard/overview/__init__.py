@@ -1,0 +1,1 @@
+"""The overview: findings, figures, a chart, live."""

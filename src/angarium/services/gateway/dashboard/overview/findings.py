@@ -1,0 +1,195 @@
+"""What is wrong now, ranked, each with the step that helps."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum
+from urllib.parse import urlencode
+
+from angarium.contracts.providers import BreakerState
+from angarium.contracts.statuses import Channel, Status
+from angarium.notifications.providers.model import Standing
+from angarium.services.gateway.dashboard.overview.figures import Figures
+from angarium.services.gateway.dashboard.viewing import PREFIX
+
+OLD_SECONDS, VERY_OLD_SECONDS = 60.0, 300.0
+"""From when waiting work is a warning, and from when it is urgent."""
+LEAST_ANSWERS = 20
+"""Below so many answers or notifications a share means little."""
+FAULTY_SHARE, FAILED_SHARE = 0.1, 0.05
+LONG_OUTBOX = 1_000
+_PROVIDERS, _LOOK_AT_PROVIDERS = f"{PREFIX}/providers", "Look at providers"
+
+
+class Severity(IntEnum):
+    """How soon someone must act. The most urgent sorts first."""
+
+    CRITICAL = 0
+    WARNING = 1
+    NOTICE = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that is wrong. `href` and `action`: where to go; `command`: what to run instead."""
+
+    severity: Severity
+    title: str
+    detail: str = ""
+    since: datetime | None = None
+    href: str | None = None
+    action: str | None = None
+    command: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A work queue: ready messages, consumers, and how long its oldest work has been due."""
+
+    name: str
+    channel: Channel
+    messages: int
+    consumers: int
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class System:
+    """What belongs to the whole system. `queues` is None where the broker does not answer."""
+
+    providers: Sequence[Standing] = ()
+    queues: Sequence[Queue] | None = ()
+    outbox: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """What the findings follow from. `system` is None for operators of other tenants than the default one."""
+
+    figures: Figures
+    unfinished: Mapping[Status, int]
+    dead_letters: int
+    oldest_unknown: datetime | None = None
+    channels: frozenset[Channel] = field(default_factory=frozenset)
+    system: System | None = None
+
+
+def findings_of(state: State) -> Sequence[Finding]:
+    """Everything that is wrong, the most urgent first."""
+    found = [*_of_the_system(state), *_failures(state.figures), *_unknown(state), *_dead_letters(state)]
+    return sorted(found, key=lambda finding: finding.severity)
+
+
+def _of_the_system(state: State) -> Iterator[Finding]:
+    system = state.system
+    if system is None:
+        return
+    if system.queues is None:
+        yield Finding(
+            severity=Severity.CRITICAL,
+            title="The broker does not answer",
+            detail="Notifications are accepted and kept. Nothing is sent until it is back.",
+            command="curl -s localhost:8000/ready",
+        )
+    for queue in system.queues or ():
+        yield from _queue(queue, state.channels)
+    yield from _providers(system.providers)
+    if system.outbox >= LONG_OUTBOX:
+        yield Finding(
+            severity=Severity.WARNING,
+            title=f"{_count(system.outbox)} messages wait to reach the broker",
+            detail="The outbox empties by itself once the broker takes messages again.",
+        )
+
+
+def _queue(queue: Queue, channels: frozenset[Channel]) -> Iterator[Finding]:
+    if not queue.consumers and queue.messages and queue.channel in channels:
+        yield Finding(
+            severity=Severity.CRITICAL,
+            title=f"No worker takes {queue.name}",
+            detail=f"{_count(queue.messages)} messages wait.",
+            command=f"angarium work {queue.channel}",
+        )
+    elif queue.seconds is not None and queue.seconds >= OLD_SECONDS:
+        urgent = queue.seconds >= VERY_OLD_SECONDS
+        yield Finding(
+            severity=Severity.CRITICAL if urgent else Severity.WARNING,
+            title=f"Work in {queue.name} has waited for {queue.seconds / 60:.0f} min",
+            detail=f"{_count(queue.messages)} messages, {queue.consumers} consumers. Add workers; see the providers.",
+            href=_PROVIDERS,
+            action=_LOOK_AT_PROVIDERS,
+        )
+
+
+def _providers(providers: Sequence[Standing]) -> Iterator[Finding]:
+    usable = {one.configured.channel for one in providers if one.breaker is not BreakerState.OPEN and one.workers}
+    for standing in providers:
+        name, channel = standing.configured.name, standing.configured.channel
+        if standing.breaker is BreakerState.OPEN and standing.workers:
+            alone = channel not in usable
+            why = standing.reason or ("An operator has opened it." if standing.forced else "")
+            effect = "There is no other provider: sending pauses." if alone else "Others take over."
+            yield Finding(
+                severity=Severity.CRITICAL if alone else Severity.WARNING,
+                title=f"Provider {name} ({channel}) is not used: its circuit breaker is open",
+                detail=f"{why} {effect}".strip(),
+                since=standing.changed_at,
+                href=_PROVIDERS,
+                action=_LOOK_AT_PROVIDERS,
+            )
+        elif standing.answers >= LEAST_ANSWERS and standing.faults / standing.answers >= FAULTY_SHARE:
+            yield Finding(
+                severity=Severity.WARNING,
+                title=f"Provider {name} ({channel}) fails {standing.faults / standing.answers:.0%} of its sends",
+                detail="Of the last 30 seconds. From 50 % on its circuit breaker opens.",
+                href=_PROVIDERS,
+                action=_LOOK_AT_PROVIDERS,
+            )
+        elif standing.forced:
+            yield Finding(
+                severity=Severity.NOTICE,
+                title=f"The circuit breaker of {name} ({channel}) is held closed by an operator",
+                since=standing.changed_at,
+                href=_PROVIDERS,
+                action=_LOOK_AT_PROVIDERS,
+            )
+
+
+def _failures(figures: Figures) -> Iterator[Finding]:
+    share = figures.failed_share
+    if share is not None and figures.sample >= LEAST_ANSWERS and share >= FAILED_SHARE:
+        yield Finding(
+            severity=Severity.WARNING,
+            title=f"{share:.0%} of recent notifications failed",
+            detail=f"Of the newest {figures.sample:,} of the last hour that were tried to their end.",
+            href=f"{PREFIX}/notifications?status=failed",
+            action="Show failed ones",
+        )
+
+
+def _unknown(state: State) -> Iterator[Finding]:
+    count = state.unfinished.get(Status.UNKNOWN, 0)
+    if count:
+        yield Finding(
+            severity=Severity.WARNING,
+            title=f"{_count(count)} with an unknown outcome",
+            detail="A worker ended while it sent them. They are not sent twice: decide for each.",
+            since=state.oldest_unknown,
+            href=f"{PREFIX}/notifications?{urlencode({'status': Status.UNKNOWN.value})}",
+            action="Decide",
+        )
+
+
+def _dead_letters(state: State) -> Iterator[Finding]:
+    if state.dead_letters:
+        yield Finding(
+            severity=Severity.NOTICE,
+            title=f"{_count(state.dead_letters)} dead letters",
+            detail="Find the reason, fix it, then replay them.",
+            href=f"{PREFIX}/dead-letters",
+            action="Look at dead letters",
+        )
+
+
+def _count(number: int) -> str:
+    return "More than 10,000" if number > 10_000 else f"{number:,}"  # noqa: PLR2004 - where counting ends

@@ -1,0 +1,150 @@
+"""Reads what the overview shows. A dependency that does not answer costs its own part of the page, never the rest."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from angarium.contracts.errors import Transient
+from angarium.contracts.messages import light_queue, urgent_queue, work_queue
+from angarium.contracts.statuses import Channel, Status
+from angarium.notifications.providers.model import Standing
+from angarium.notifications.store.port import MOST_COUNTED
+from angarium.notifications.store.read.activity import SPAN, ActivityReader, Minute
+from angarium.platform.auth.service_token import DEFAULT_TENANT
+from angarium.platform.broker.port import Broker
+from angarium.platform.clock import Clock
+from angarium.services.gateway.dashboard.overview.figures import Figures, figures_of
+from angarium.services.gateway.dashboard.overview.findings import Finding, Queue, State, System, findings_of
+
+MINUTES = 60
+SETTLED = timedelta(minutes=10)
+"""Minutes that are older are not counted again: what failed has failed by then."""
+AGAIN = timedelta(seconds=30)
+"""How often a minute that is over and not settled is counted again."""
+ReadT = TypeVar("ReadT")
+SYSTEM_SECONDS = 5.0
+"""How long what was read of queues and outbox is good."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """What the overview reads from. `channels`: those that have a provider."""
+
+    activity: ActivityReader
+    providers: Callable[[], Awaitable[Sequence[Standing]]]
+    outbox: Callable[[], Awaitable[int]]
+    oldest_work: Callable[[], Awaitable[Mapping[str, datetime]]]
+    count_letters: Callable[[str], Awaitable[int]]
+    broker: Broker
+    channels: frozenset[Channel]
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """What a tenant's overview shows at one moment."""
+
+    at: datetime
+    findings: Sequence[Finding]
+    figures: Figures
+    minutes: Sequence[Minute]
+    unfinished: Mapping[Status, int]
+    dead_letters: int
+    system: System | None
+
+
+class Overview:
+    """Keeps what it counted, so that a look costs only what is new. Raises DatabaseUnavailable."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+        self._counted: dict[str, Mapping[datetime, tuple[datetime, Minute]]] = {}
+        self._system: tuple[float, System] | None = None
+
+    async def snapshot(self, tenant: str) -> Snapshot:
+        """The overview of a tenant. Operators of the default tenant also see queues and providers."""
+        sources, now = self._sources, self._sources.clock.now()
+        minutes = await self._minutes(tenant, now)
+        recent = await sources.activity.recent(tenant, now - MINUTES * SPAN)
+        unfinished = await sources.activity.unfinished(tenant)
+        letters = await sources.count_letters(tenant)
+        unknown = unfinished[Status.UNKNOWN]
+        state = State(
+            figures=figures_of(minutes, recent),
+            unfinished=unfinished,
+            dead_letters=letters,
+            oldest_unknown=await sources.activity.oldest(tenant, Status.UNKNOWN) if unknown else None,
+            channels=sources.channels,
+            system=await self._of_the_system() if tenant == DEFAULT_TENANT else None,
+        )
+        return Snapshot(
+            at=now,
+            findings=findings_of(state),
+            figures=state.figures,
+            minutes=minutes,
+            unfinished=unfinished,
+            dead_letters=letters,
+            system=state.system,
+        )
+
+    async def _minutes(self, tenant: str, now: datetime) -> Sequence[Minute]:
+        """The last hour, oldest first; the last one is not over."""
+        current = now.replace(second=0, microsecond=0)
+        starts = [current - step * SPAN for step in reversed(range(MINUTES))]
+        kept = self._counted.get(tenant, {})  # another look may replace it meanwhile
+        wanted = [start for start in starts if _stale(start, kept.get(start), now)]
+        found = await self._sources.activity.minutes(tenant, wanted)
+        fresh = {minute.start: (now, minute) for minute in found}
+        self._counted[tenant] = counted = {start: fresh.get(start) or kept[start] for start in starts}
+        return [counted[start][1] for start in starts]
+
+    async def _of_the_system(self) -> System:
+        moment = self._sources.clock.monotonic()
+        if self._system is None or moment - self._system[0] >= SYSTEM_SECONDS:
+            self._system = moment, await self._read_system()
+        return self._system[1]
+
+    async def _read_system(self) -> System:
+        sources = self._sources
+        queues, providers, outbox = await asyncio.gather(
+            _or_none(self._queues), _or_none(sources.providers), _or_none(sources.outbox)
+        )
+        return System(queues=queues, providers=providers or (), outbox=min(outbox or 0, MOST_COUNTED))
+
+    async def _queues(self) -> Sequence[Queue]:
+        names = {
+            name: channel
+            for channel in Channel
+            for name in (work_queue(channel), urgent_queue(channel), light_queue(channel))
+        }
+        found = await self._sources.broker.stats(list(names))
+        oldest, now = await self._sources.oldest_work(), self._sources.clock.now()
+        return [
+            Queue(
+                name=stats.name,
+                channel=names[stats.name],
+                messages=stats.messages,
+                consumers=stats.consumers,
+                seconds=max(0.0, (now - oldest[stats.name]).total_seconds()) if stats.name in oldest else None,
+            )
+            for stats in found
+        ]
+
+
+async def _or_none(read: Callable[[], Awaitable[ReadT]]) -> ReadT | None:
+    try:
+        return await read()
+    except Transient:
+        return None
+
+
+def _stale(start: datetime, counted: tuple[datetime, Minute] | None, now: datetime) -> bool:
+    """Whether a minute has to be counted (again)."""
+    if counted is None:
+        return True
+    age = now - start
+    if age < 2 * SPAN:
+        return True
+    return age < SETTLED and now - counted[0] >= AGAIN

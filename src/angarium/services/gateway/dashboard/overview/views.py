@@ -1,0 +1,58 @@
+"""The parts of the overview as HTML, each rendered once for all who see it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from angarium.contracts.notifications import NotificationView
+from angarium.contracts.statuses import Status
+from angarium.services.gateway.dashboard.notifications.views import row_of
+from angarium.services.gateway.dashboard.overview.chart import chart_of
+from angarium.services.gateway.dashboard.overview.findings import Finding, System
+from angarium.services.gateway.dashboard.overview.use_cases import Snapshot
+from angarium.services.gateway.dashboard.pages import Pages
+
+PARTS = ("findings", "figures", "chart", "waiting", "system", "latest")
+"""The parts by the ids of their elements; `overview/{part}.html` makes each."""
+
+
+def parts_of(pages: Pages, snapshot: Snapshot, latest: Sequence[NotificationView]) -> Mapping[str, str]:
+    """The HTML of each part."""
+    values: Mapping[str, Mapping[str, Any]] = {
+        "findings": {"findings": [_finding(finding) for finding in snapshot.findings]},
+        "figures": {"figures": asdict(snapshot.figures)},
+        "chart": {"chart": asdict(chart_of(snapshot.minutes))},
+        "waiting": {"waiting": _waiting(snapshot), "dead_letters": snapshot.dead_letters},
+        "system": _system(snapshot.system),
+        "latest": {"latest": [row_of(view) for view in latest]},
+    }
+    return {part: pages.part(f"overview/{part}", values[part]) for part in PARTS}
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {**asdict(finding), "severity": finding.severity.name.lower()}
+
+
+def _waiting(snapshot: Snapshot) -> Sequence[Mapping[str, Any]]:
+    shown = (Status.PENDING, Status.SENDING, Status.RETRYING, Status.SCHEDULED, Status.UNKNOWN)
+    return [{"status": status.value, "count": snapshot.unfinished[status]} for status in shown]
+
+
+def _system(system: System | None) -> Mapping[str, Any]:
+    if system is None:
+        return {"system": None}
+    queues = None
+    if system.queues is not None:
+        queues = [asdict(queue) for queue in system.queues if queue.consumers or queue.messages]
+    providers = [
+        {
+            "name": standing.configured.name,
+            "channel": standing.configured.channel.value,
+            "breaker": standing.breaker.value,
+            "forced": standing.forced,
+            "workers": standing.workers,
+            "share": standing.faults / standing.answers if standing.answers else None,
+        }
+        for standing in system.providers
+    ]
+    return {"system": {"queues": queues, "providers": providers, "outbox": system.outbox}}

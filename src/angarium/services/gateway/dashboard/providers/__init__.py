@@ -1,0 +1,1 @@
+"""The page of providers and their circuit breakers."""

@@ -1,0 +1,1 @@
+"""Operators of the dashboard: accounts, sessions, sign-in links."""
