@@ -4,7 +4,7 @@ PYTHON = .venv/bin/python
 MAKEFLAGS += --no-builtin-rules
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run run-distributed migrate test test-fast test-bare coverage faults fault scale bench check audit format clean
+.PHONY: help setup run run-distributed migrate test test-fast test-bare coverage faults fault scale bench check audit format screenshots clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -83,6 +83,10 @@ audit: setup ## Check the locked packages for known vulnerabilities, and the wor
 format: setup ## Format the code, fix what can be fixed
 	.venv/bin/ruff check --fix
 	.venv/bin/ruff format
+
+screenshots: setup ## Take the screenshots of docs/dashboard.md in a browser, from a system with made-up notifications
+	@sh scripts/install-test-servers.sh
+	@$(PYTHON) scripts/screenshots.py
 
 clean: ## Remove everything that was made here, but the embedded data
 	rm -rf .venv .venv-bench .run .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

@@ -47,9 +47,9 @@ def _found() -> Mapping[str, set[str]]:
         folder = SOURCE / "services" / service
         beside = _names(folder) - AROUND
         found |= {service: beside} if beside else {}
-        for child in folder.iterdir():
-            if (child / "__init__.py").exists() and child.name not in NO_RESOURCE:
-                found[f"{service}/{child.name}"] = _names(child) - GRAMMAR
+        for child in (path.parent for path in folder.rglob("__init__.py")):
+            if child != folder and NO_RESOURCE.isdisjoint(child.relative_to(folder).parts):
+                found[f"{service}/{child.relative_to(folder)}"] = _names(child) - GRAMMAR
     return found
 
 

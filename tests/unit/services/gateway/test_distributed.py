@@ -15,7 +15,8 @@ from tests.support.runtime import a_runtime
 from tests.support.servers import PostgreSQL, RabbitMQ
 from tests.support.wait import until
 from tests.unit.services.gateway.conftest import PATH, World, build_world
-from tests.unit.services.gateway.dead_letters.test_dead_letters import LETTERS, fail, janitor, letters, queued
+from tests.unit.services.gateway.dead_letters.test_dead_letters import LETTERS, janitor, letters, queued
+from tests.unit.services.gateway.failing import fail
 
 pytestmark = pytest.mark.distributed
 

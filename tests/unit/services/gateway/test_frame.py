@@ -1,4 +1,4 @@
-"""What stands around the API: the home page, the plain paths, the documentation."""
+"""What stands around the API: the sign-in form at `/`, the plain paths, the documentation."""
 
 import asyncio
 
@@ -17,7 +17,7 @@ from tests.support.wait import until
 from tests.unit.services.gateway.conftest import World
 
 
-async def test_the_home_page_needs_no_key_and_nothing_from_elsewhere(world: World) -> None:
+async def test_the_first_page_needs_no_key_and_nothing_from_elsewhere(world: World) -> None:
     del world.client.headers["x-api-key"]
     answer = await world.client.get("/")
     assert answer.status_code == 200

@@ -1,5 +1,6 @@
 """Pages as Liquid templates: every value is escaped. Values are mappings, lists, texts, numbers, times."""
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from liquid import Environment, PackageLoader
 from markupsafe import Markup, escape
 
+RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)")
 Filter = Callable[..., object]
 
 
@@ -26,10 +28,20 @@ class PageTemplates:
 
 def moment(value: object) -> object:
     """A time as `<time>`: to the second, in UTC. Scripts add the reader's own time."""
-    if not isinstance(value, datetime):
+    found = _moment_of(value)
+    if found is None:
         return "" if value is None else value
-    at = value.astimezone(UTC)
+    at = found.astimezone(UTC)
     return Markup('<time datetime="{}">{}</time>').format(f"{at:%Y-%m-%dT%H:%M:%S.%fZ}", f"{at:%Y-%m-%d %H:%M:%S}")
+
+
+def _moment_of(value: object) -> datetime | None:
+    """A time, or an RFC 3339 text with one."""
+    if isinstance(value, datetime):
+        return value
+    if not isinstance(value, str) or not RFC3339.fullmatch(value):
+        return None
+    return datetime.fromisoformat(value)
 
 
 def number(value: object) -> object:

@@ -1,47 +1,24 @@
 """Dead letters by the API, and the janitor that follows the list in `failed.queue`."""
 
-from datetime import timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
 from angarium.contracts.messages import FAILED_KEY, FAILED_QUEUE, WORK_EXCHANGE
 from angarium.contracts.scopes import Scope
-from angarium.contracts.statuses import Channel, Status
-from angarium.notifications.letters import failed_message, foreign_letter, letter_of
-from angarium.notifications.model import Claimed, Reason, Result
+from angarium.contracts.statuses import Channel
+from angarium.notifications.letters import failed_message, foreign_letter
+from angarium.notifications.model import Reason
 from angarium.platform.broker.port import Outgoing
 from angarium.platform.clock import SystemClock
 from angarium.services.gateway.dead_letters.janitor import Janitor
 from tests.unit.services.gateway.conftest import PATH, World, error_of, fields_of
+from tests.unit.services.gateway.failing import fail
 
 pytestmark = pytest.mark.slow
 
 LETTERS = "/api/v1/dead-letters"
-LEASE = timedelta(seconds=20)
-
-
-async def fail(world: World, request_id: str, code: str = "permanent", **changes: Any) -> str:
-    """Send one and let it fail as a worker would; the notification's id."""
-    answer = await world.send(request_id=request_id, **changes)
-    notification_id = UUID(answer.json()["data"]["notification_id"])
-    token, reason = uuid4(), Reason(code, "550 5.1.1 no such user")
-    [claimed] = await world.store.claim([notification_id], token=token, lease=LEASE, worker="w-1")
-    assert isinstance(claimed, Claimed)
-    letter = letter_of(claimed, reason, letter_id=uuid4(), attempts=1)
-    message = failed_message(letter, SystemClock().now())
-    result = Result(
-        id=notification_id,
-        claim_token=token,
-        status=Status.FAILED,
-        reason=reason,
-        dead_letter=letter,
-        outbox=(message,),
-    )
-    assert await world.store.record([result]) == [True]
-    await world.gateway.publisher.publish([message])
-    return str(notification_id)
 
 
 async def letters(world: World, query: str = "") -> list[dict[str, Any]]:

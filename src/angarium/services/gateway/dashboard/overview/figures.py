@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from angarium.contracts.statuses import Channel, Status
 from angarium.notifications.store.read.activity import Minute, Recent
 
+MEAN_OF = 5
 FINISHED = frozenset({Status.SENT, Status.DELIVERED, Status.FAILED})
 """Statuses that say whether sending worked. What was skipped, cancelled or late was not tried."""
 
@@ -22,10 +23,9 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Of the last hour. `per_minute`: accepted in the last whole minute; `sample`: notifications looked at."""
+    """Of the last hour. `per_minute`: accepted, the mean of the last five whole minutes; `sample`: those looked at."""
 
     per_minute: float
-    per_second: float
     latency: Latency
     failed_share: float | None
     sample: int
@@ -34,10 +34,9 @@ class Figures:
 
 def figures_of(minutes: Sequence[Minute], recent: Sequence[Recent]) -> Figures:
     """Figures of the chart's minutes, oldest first, and of the newest notifications."""
-    last = minutes[-2].accepted if len(minutes) > 1 else 0.0
+    whole = minutes[:-1][-MEAN_OF:]
     return Figures(
-        per_minute=last,
-        per_second=last / 60,
+        per_minute=sum(minute.accepted for minute in whole) / len(whole) if whole else 0.0,
         latency=latency_of([one.seconds for one in recent if one.seconds is not None]),
         failed_share=failed_share(recent),
         sample=len(recent),

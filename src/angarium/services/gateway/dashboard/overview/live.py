@@ -43,6 +43,11 @@ class Live(Loop):
         self._end = asyncio.Event()
 
     @property
+    def viewers(self) -> int:
+        """How many streams there are."""
+        return len(self._viewers)
+
+    @property
     def tenants(self) -> frozenset[str]:
         """The tenants that are watched."""
         return frozenset(viewer.tenant for viewer in self._viewers)

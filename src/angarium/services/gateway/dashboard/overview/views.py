@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from angarium.contracts.messages import work_queue
 from angarium.contracts.notifications import NotificationView
 from angarium.contracts.statuses import Status
 from angarium.services.gateway.dashboard.notifications.views import row_of
@@ -43,7 +44,7 @@ def _system(system: System | None) -> Mapping[str, Any]:
         return {"system": None}
     queues = None
     if system.queues is not None:
-        queues = [asdict(queue) for queue in system.queues if queue.consumers or queue.messages]
+        queues = [asdict(queue) for queue in system.queues if queue.messages or queue.name == work_queue(queue.channel)]
     providers = [
         {
             "name": standing.configured.name,
