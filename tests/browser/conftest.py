@@ -3,8 +3,9 @@
 import secrets
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import httpx2
@@ -98,11 +99,18 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def page(request: pytest.FixtureRequest, browser: Browser, site: Site) -> Iterator[Page]:
     """A page of the site. In error if it complained, asked elsewhere, or is wider than the window at the end."""
     scheme, width = request.param
-    page = browser.new_page(base_url=site.url, color_scheme=scheme, viewport={"width": width, "height": 720})
+    with opened(browser, site.url, scheme, width) as page:
+        yield page
+
+
+@contextmanager
+def opened(browser: Browser, url: str, scheme: Literal["light", "dark"], width: int) -> Iterator[Page]:
+    """A page of the site at `url`, in a context of its own. In error as `page` says."""
+    page = browser.new_page(base_url=url, color_scheme=scheme, viewport={"width": width, "height": 720})
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(f"console: {message.text}"))
     page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
-    page.on("request", lambda asked: None if _own(asked.url, site.url) else complaints.append(f"asked {asked.url}"))
+    page.on("request", lambda asked: None if _own(asked.url, url) else complaints.append(f"asked {asked.url}"))
     yield page
     overflow = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     page.close()

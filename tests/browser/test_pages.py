@@ -10,9 +10,9 @@ from tests.browser.conftest import Site
 pytestmark = pytest.mark.browser
 
 
-def test_every_card_of_the_home_page_leads_somewhere(page: Page) -> None:
+def test_every_link_of_the_first_page_leads_somewhere(page: Page) -> None:
     page.goto("/")
-    links = [card.get_attribute("href") for card in page.locator("main a").all()]
+    links = [card.get_attribute("href") for card in page.locator("main nav a").all()]
     assert {"/mailbox", "/docs", "/health", "/ready", "/metrics"} <= set(links)
     for link in links:
         answer = page.request.get(str(link))

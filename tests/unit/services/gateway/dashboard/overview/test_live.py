@@ -7,6 +7,7 @@ from contextlib import aclosing
 from angarium.contracts.errors import Transient
 from angarium.services.gateway.dashboard.overview.live import LONGEST_SECONDS, Live, Parts
 from tests.support.clock import ManualClock
+from tests.support.wait import until
 
 News = str | Parts | None
 
@@ -32,9 +33,7 @@ async def next_of(stream: AsyncIterator[News]) -> News:
 
 async def watched(live: Live, by: int = 1) -> None:
     """Return once there are that many viewers, all of whom wait."""
-    while live.viewers < by:
-        await asyncio.sleep(0)
-    await asyncio.sleep(0)
+    await until(lambda: live.viewers >= by)
 
 
 async def test_ten_viewers_cost_one_look_and_get_what_changed() -> None:

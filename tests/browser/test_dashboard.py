@@ -1,0 +1,155 @@
+"""The dashboard as operators use it: on a wide screen by day, on a telephone by night, by keyboard, without scripts."""
+
+import secrets
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it has none
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import opened
+from tests.support.smtp_sink import SmtpSink
+from tests.support.system import EmbeddedSystem, running
+
+pytestmark = pytest.mark.browser
+
+NAME, PASSWORD = "ada", "correct horse battery"
+HOSTILE = "<script>document.title = 'ran'</script>"
+TEMPLATE = {"code": "parcel", "subject": "For {{ name }}", "html": "<h1>{{ name }}</h1>", "text": "{{ name }}"}
+STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+ENDS = frozenset({"sent", "failed"})
+
+
+@dataclass(frozen=True)
+class Board:
+    """A system whose emails end as their addresses say (`sandbox`)."""
+
+    url: str
+    client: httpx2.Client
+
+    def send(self, address: str) -> str:
+        """The id of a notification to `address` that has ended."""
+        body = {
+            "notification_type": "email",
+            "recipient": {"email": address, "name": HOSTILE},
+            "template_code": "parcel",
+            "variables": {"name": HOSTILE},
+            "metadata": {"note": HOSTILE},
+            "request_id": secrets.token_hex(8),
+        }
+        made: dict[str, Any] = self.client.post("/api/v1/notifications", json=body).json()["data"]
+        path, deadline = str(made["status_url"]), time.monotonic() + 20
+        while self.client.get(path).json()["data"]["status"] not in ENDS:
+            assert time.monotonic() < deadline, "it has not ended"
+        return str(made["notification_id"])
+
+
+@pytest.fixture(scope="module")
+def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Board]:
+    """With one operator, one notification that was sent and one dead letter."""
+    with SmtpSink() as sink:
+        folder = tmp_path_factory.mktemp("board")
+        system = EmbeddedSystem(folder, sink=sink, settings={"EMAIL_PROVIDERS": "sandbox://"})
+        with (
+            running(system),
+            httpx2.Client(base_url=system.url, headers=dict(system.headers), timeout=10, trust_env=False) as client,
+        ):
+            operator = {"name": NAME, "role": "admin", "password": PASSWORD}
+            assert client.post("/api/v1/operators", json=operator).status_code == 201
+            assert client.post("/api/v1/templates", json=TEMPLATE).status_code == 201
+            made = Board(system.url, client)
+            made.send("first@example.com")
+            made.send("reject@example.com")
+            yield made
+
+
+@pytest.fixture(params=[("light", 1440), ("dark", 390)], ids=["light-wide", "dark-narrow"])
+def desk(request: pytest.FixtureRequest, browser: Browser, board: Board) -> Iterator[Page]:
+    """A page on which the operator has signed in."""
+    with opened(browser, board.url, *request.param) as page:
+        sign_in(page)
+        yield page
+
+
+def sign_in(page: Page) -> None:
+    page.goto("/")
+    page.get_by_label("Name").fill(NAME)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Overview")
+
+
+def test_a_notification_arrives_live_and_its_timeline_is_a_click_away(desk: Page, board: Board) -> None:
+    expect(desk.locator("#live")).to_have_text("Live")
+    address = f"{secrets.token_hex(4)}@example.com"
+    notification_id = board.send(address)
+    row = desk.locator("#latest").get_by_role("link", name=address)
+    expect(row).to_be_visible(timeout=10_000)
+    row.click()
+    expect(desk.get_by_role("heading", level=1)).to_contain_text(address)
+    expect(desk.locator(".timeline")).to_contain_text("250 sandbox: accepted")
+    assert notification_id in desk.url
+    desk.get_by_role("link", name="Show the content").click()
+    expect(desk.frame_locator("iframe").locator("h1")).to_have_text(HOSTILE)
+    assert desk.title() != "ran"
+
+
+def test_a_dead_letter_is_found_by_its_reason_and_replayed(desk: Page, board: Board) -> None:
+    board.send("reject@example.com")
+    desk.goto("/dashboard/dead-letters")
+    desk.get_by_role("link", name="permanent", exact=True).first.click()
+    expect(desk.get_by_role("textbox", name="Reason")).to_have_value("permanent")
+    letters = desk.get_by_role("region", name="Dead letters", exact=True).get_by_role("link")
+    before = letters.count()
+    letters.first.click()
+    desk.get_by_role("button", name="Replay").click()
+    expect(desk.get_by_role("status").first).to_contain_text("Replayed")
+    desk.goto("/dashboard/dead-letters/replay?reason=permanent")
+    desk.get_by_role("button", name="Replay").click()
+    expect(desk.locator("#progress")).to_contain_text("left the list")
+    assert before >= 1
+
+
+def test_every_page_is_clean_for_axe(desk: Page, board: Board) -> None:
+    letter = board.client.get("/api/v1/dead-letters").json()["data"]
+    sent = board.client.get("/api/v1/notifications?status=sent").json()["data"][0]["notification_id"]
+    paths = ["/", *(f"/dashboard/{name}" for name in ("notifications", "dead-letters", "providers", "suppressions"))]
+    paths += [f"/dashboard/{name}" for name in ("keys", "operators", "audit", "dead-letters/replay")]
+    paths += [f"/dashboard/notifications/{sent}", f"/dashboard/notifications/{sent}/content"]
+    paths += [f"/dashboard/dead-letters/{one['id']}" for one in letter[:1]]
+    axe, found = Axe(), {}
+    for path in paths:
+        desk.goto(path)
+        result = axe.run(desk, options={"runOnly": STANDARDS})
+        if result.violations_count:
+            found[path] = result.generate_report()
+        assert desk.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), path
+        assert desk.title() != "ran", path
+    assert found == {}
+    desk.get_by_role("button", name="Sign out").click()
+    expect(desk.get_by_role("heading", level=1)).to_have_text("Sign in")
+    assert axe.run(desk, options={"runOnly": STANDARDS}).violations_count == 0
+
+
+def test_the_first_tab_leads_past_the_navigation(desk: Page) -> None:
+    desk.goto("/dashboard/notifications")
+    desk.keyboard.press("Tab")
+    expect(desk.get_by_role("link", name="Skip to the content")).to_be_focused()
+    desk.keyboard.press("Enter")
+    expect(desk.locator("#main")).to_be_focused()
+
+
+def test_pages_work_without_scripts(browser: Browser, board: Board) -> None:
+    context = browser.new_context(base_url=board.url, java_script_enabled=False)
+    page = context.new_page()
+    sign_in(page)
+    expect(page.locator("#latest a").first).to_be_visible()
+    page.locator("#latest a").first.click()
+    expect(page.locator(".timeline li").first).to_be_visible()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
+    context.close()
