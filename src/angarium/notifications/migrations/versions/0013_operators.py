@@ -5,8 +5,8 @@ from alembic.operations import Operations
 
 from angarium.platform.database.types import UtcDateTime
 
-revision = "0014"
-down_revision = "0010"
+revision = "0013"
+down_revision = "0012"
 
 
 def upgrade(op: Operations) -> None:
