@@ -36,7 +36,7 @@ def with_attachments(body: bytes, attached: Sequence[File], boundary: str) -> by
 
 def _together(subtype: str, boundary: str, parts: Sequence[bytes]) -> bytes:
     line = b"--" + boundary.encode()
-    opening = f'Content-Type: multipart/{subtype}; boundary="{boundary}"\r\n\r\n'.encode()
+    opening = f'Content-Type: multipart/{subtype};\r\n boundary="{boundary}"\r\n\r\n'.encode()
     return b"".join([opening, *(b"%b\r\n%b\r\n" % (line, part) for part in parts), line, b"--"])
 
 

@@ -154,7 +154,7 @@ def _parts(content: EmailContent, boundary: str, inline: Sequence[File] = ()) ->
     if content.text is None:
         return html
     line = b"--" + boundary.encode()
-    opening = f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n\r\n'.encode()
+    opening = f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n\r\n'.encode()
     text = _part("plain", content.text, boundary)
     return b"%b%b\r\n%b\r\n%b\r\n%b\r\n%b--" % (opening, line, text, line, html, line)
 

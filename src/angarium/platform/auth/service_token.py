@@ -23,6 +23,8 @@ from angarium.platform.settings.groups import ServiceTokenSettings
 
 DEFAULT_TENANT = "default"
 SERVICE_NAME = "service"
+_NO_SCOPES = "-"
+"""An empty value might be dropped on the way."""
 _VISIBLE = " !#$&'()*+,/:;=?@[]"
 
 
@@ -35,18 +37,19 @@ class ServiceTokens:
     def authenticate(self, headers: Mapping[str, str]) -> Caller | None:
         """The caller named beside a good token; None where no token is shown. Raises Unauthorized on a wrong one.
 
-        Without scopes named the service asks for itself, and may do all.
+        A service that asks for itself names no caller, and may do all. A caller without scopes may do nothing, also
+        where something between the services has dropped a header.
         """
         shown = headers.get(SERVICE_TOKEN_HEADER)
         if shown is None:
             return None
         if self._token is None or not compare_digest(shown.encode("utf-8", "surrogatepass"), self._token):
             raise Unauthorized
-        scopes = headers.get(SCOPES_HEADER)
+        own = not any(name in headers for name in (CALLER_HEADER, SCOPES_HEADER, USER_HEADER))
         return Caller(
             tenant=unquote(headers.get(TENANT_HEADER, DEFAULT_TENANT)),
             name=unquote(headers.get(CALLER_HEADER, SERVICE_NAME)),
-            scopes=frozenset({Scope.ADMIN}) if scopes is None else known_scopes(scopes.split()),
+            scopes=frozenset({Scope.ADMIN}) if own else known_scopes(headers.get(SCOPES_HEADER, "").split()),
             user_id=_user(headers.get(USER_HEADER)),
         )
 
@@ -56,7 +59,7 @@ def caller_headers(tenant: str, caller: Caller | None) -> dict[str, str]:
     headers = {TENANT_HEADER: quote(tenant, safe=_VISIBLE)}
     if caller is not None:
         headers[CALLER_HEADER] = quote(caller.identity, safe=_VISIBLE)
-        headers[SCOPES_HEADER] = " ".join(sorted(caller.scopes))
+        headers[SCOPES_HEADER] = " ".join(sorted(caller.scopes)) or _NO_SCOPES
         if caller.user_id is not None:
             headers[USER_HEADER] = str(caller.user_id)
     return headers

@@ -11,6 +11,7 @@ from angarium.notifications.publisher import OutboxPublisher
 from angarium.notifications.queue_waits import QueueWaits
 from angarium.notifications.relay import Relay
 from angarium.notifications.store.erasure import Erasure
+from angarium.notifications.store.foreign_letters import ForeignLetters
 from angarium.notifications.store.held_reports import HeldReports
 from angarium.notifications.store.port import MOST_COUNTED
 from angarium.notifications.store.prior import PriorAcceptances
@@ -51,6 +52,7 @@ from angarium.services.gateway.callers.routes import routes as caller_routes
 from angarium.services.gateway.contact_versions.routes import routes as contact_version_routes
 from angarium.services.gateway.dashboard.composition import FORM_PATHS as DASHBOARD_PATHS
 from angarium.services.gateway.dashboard.composition import Dashboard, DashboardParts
+from angarium.services.gateway.dead_letters.foreign import ForeignKeeper
 from angarium.services.gateway.dead_letters.janitor import Janitor
 from angarium.services.gateway.dead_letters.routes import routes as dead_letter_routes
 from angarium.services.gateway.dead_letters.use_cases import Replays
@@ -158,6 +160,7 @@ class Gateway:
             Relay(store=store, broker=broker, publisher=self.publisher, clock=runtime.clock),
             Sweeper(store=store, runtime=runtime, waits=waits.by_key),
             Janitor(store=store, count_letters=count, broker=broker, runtime=runtime),
+            ForeignKeeper(ForeignLetters(parts.engine), runtime),
             Gauges(
                 store=store,
                 count_letters=partial(count, at_most=MOST_COUNTED),

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from uuid import UUID
 
 import httpx2
 import pytest
@@ -9,9 +10,9 @@ import pytest
 from angarium.contracts.errors import Forbidden, ServiceUnavailable, Unauthorized, UnsupportedMediaType
 from angarium.contracts.scopes import Scope
 from angarium.directory.gateway.authenticator import RemoteAuthenticator
-from angarium.platform.auth.caller import Caller
+from angarium.platform.auth.caller import CALLER_HEADER, SCOPES_HEADER, Caller
 from angarium.platform.auth.chain import ChainAuthenticator, OpenAuthenticator
-from angarium.platform.auth.service_token import ServiceTokens
+from angarium.platform.auth.service_token import ServiceTokens, caller_headers
 from angarium.platform.auth.tokens import TokenVerifier
 from angarium.platform.http.client.client import ServiceClient
 from angarium.platform.settings.settings import AuthSettings
@@ -236,3 +237,19 @@ async def test_with_auth_off_foreign_pages_and_names_are_refused(headers: dict[s
 async def test_with_auth_off_a_body_needs_a_content_type(framing: dict[str, str]) -> None:
     with pytest.raises(UnsupportedMediaType):
         await OpenAuthenticator(ServiceTokens("t")).authenticate({**LOCAL, **framing})
+
+
+@pytest.mark.parametrize("dropped", [(), (SCOPES_HEADER,), (SCOPES_HEADER, CALLER_HEADER)])
+def test_a_user_may_do_nothing_more_where_a_header_is_dropped_on_the_way(dropped: tuple[str, ...]) -> None:
+    user = Caller("acme", "ann", frozenset(), user_id=UUID(int=1), kind="user")
+    headers = {"x-service-token": "t", **caller_headers("acme", user)}
+    assert all(headers.values())
+    found = ServiceTokens("t").authenticate({name: value for name, value in headers.items() if name not in dropped})
+    assert found is not None
+    assert (found.scopes, found.user_id) == (frozenset(), UUID(int=1))
+
+
+def test_a_service_that_asks_for_itself_may_do_all() -> None:
+    found = ServiceTokens("t").authenticate({"x-service-token": "t", **caller_headers("acme", None)})
+    assert found is not None
+    assert (found.scopes, found.tenant) == (frozenset({Scope.ADMIN}), "acme")

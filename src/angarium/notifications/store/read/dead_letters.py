@@ -11,7 +11,6 @@ from angarium.contracts.notifications import Reason
 from angarium.notifications.store.paging import Found, Listing, Paging
 from angarium.notifications.store.read.queries import given, rows_of
 from angarium.notifications.store.schema import dead_letters
-from angarium.platform.database.counting import count_up_to
 from angarium.platform.database.engine import reading
 
 _BY_TIME = Listing(dead_letters.c.failed_at, dead_letters.c.id)
@@ -73,14 +72,12 @@ class DeadLetterReader:
         query = select(dead_letters.c.id).where(*_conditions(tenant, wanted)).order_by(*order)
         return [row["id"] for row in await rows_of(self._engine, query)]
 
-    async def count_of(self, tenant: str) -> int:
-        """How many dead letters are on the tenant's list; 10,001 means that many or more."""
-        async with reading(self._engine) as connection:
-            return await count_up_to(connection, select(dead_letters).where(dead_letters.c.tenant == tenant))
+    async def count(self, *, at_most: int | None = None, tenant: str | None = None) -> int:
+        """How many dead letters are on the list of `tenant`, or of all tenants.
 
-    async def count(self, *, at_most: int | None = None) -> int:
-        """How many dead letters are on the lists of all tenants; with `at_most`, that many mean that many or more."""
-        counted = select(dead_letters.c.id).limit(at_most).subquery()
+        With `at_most`, that many mean that many or more.
+        """
+        counted = select(dead_letters.c.id).where(*given((dead_letters.c.tenant, eq, tenant))).limit(at_most).subquery()
         [row] = await rows_of(self._engine, select(func.count().label("count")).select_from(counted))
         return int(row["count"])
 

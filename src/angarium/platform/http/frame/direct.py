@@ -39,7 +39,7 @@ from angarium.platform.http.frame.dependencies import STANDING_KEY, admit, authe
 from angarium.platform.http.frame.front import end_if_unread
 from angarium.platform.http.frame.headers import headers_of
 from angarium.platform.http.frame.heads import NO_PARAMETERS
-from angarium.platform.http.frame.middleware import RequestMeter
+from angarium.platform.http.frame.middleware import NO_SNIFFING, RequestMeter
 from angarium.platform.http.frame.strict_json import WEIGHED_BYTES, decode_json
 from angarium.platform.http.frame.validation import details_of
 from angarium.platform.http.server.lingering import has_body
@@ -279,6 +279,7 @@ async def _send(answer: Response, scope: AsgiScope, correlation_id: str, send: S
     standing = scope.get(STANDING_KEY)
     head = [*answer.raw_headers, *(standing.raw_headers() if standing is not None else ())]
     head.append((_CORRELATION, correlation_id.encode()))
+    head.append(NO_SNIFFING)
     closing = answer.status_code >= HTTPStatus.BAD_REQUEST and "connection" in answer.headers
     whole = scope.get("extensions", _NONE).get(WHOLE_ANSWER) if not closing else None
     if whole is None or not whole(scope, answer.status_code, head, answer.body):

@@ -21,6 +21,8 @@ from angarium.platform.telemetry.correlation import (
 from angarium.platform.telemetry.logging import Logger
 from angarium.platform.telemetry.metrics import Metrics
 
+NO_SNIFFING = (b"x-content-type-options", b"nosniff")
+"""A browser takes an answer for what its Content-Type says (Fetch standard, §3.6)."""
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _CORRELATION = CORRELATION_HEADER.encode()
 _TRACEPARENT = TRACEPARENT_HEADER.encode()
@@ -42,7 +44,9 @@ class CorrelationMiddleware:
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), returned]
+                headers = message.get("headers", ())
+                sniffed = not any(name == NO_SNIFFING[0] for name, _ in headers)
+                message["headers"] = [*headers, returned, *([NO_SNIFFING] if sniffed else [])]
             await send(message)
 
         with bind_correlation(correlation_id, child_traceparent(header(scope, _TRACEPARENT))):

@@ -28,6 +28,8 @@ Trace = Callable[[str, Mapping[str, Any]], Awaitable[None]]
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """(host, port) → its addresses. Raises OSError."""
 
+NOT_ALLOWED = "the address is not allowed"
+
 
 class TargetRefused(Exception):
     """The URL is not allowed: its scheme, its form, or an address that it resolves to"""
@@ -145,8 +147,7 @@ class GuardedClient:
             found = await self._resolve(host, port)
             addresses = permitted(host, found, self._allowed, plain=target.scheme == "http")
         except (AddressRefused, ValueError) as error:
-            message = "the address is not allowed"
-            raise TargetRefused(message) from error
+            raise TargetRefused(NOT_ALLOWED) from error
         return [str(address) for address in addresses]
 
     async def _ask(self, asked: "_Asked", addresses: Sequence[str]) -> httpx2.Response:

@@ -9,12 +9,15 @@ import httpx2
 
 from angarium import __version__
 from angarium.platform.clock import Clock
-from angarium.platform.http.guard.guarded import GuardedClient, TargetRefused
+from angarium.platform.http.guard.guarded import NOT_ALLOWED, GuardedClient, TargetRefused
 from angarium.platform.http.guard.signing import Signer
 from angarium.platform.http.waiting import parse_retry_after
 
 TIMEOUT = 10.0
 """Seconds for all of an attempt."""
+_REFUSED = "refused: "
+ADDRESS_REFUSED = f"{_REFUSED}{NOT_ALLOWED}"
+CANNOT_CONNECT = "cannot connect"
 MOST_READ = 16 * 1024
 """Bytes of a response body that are read and discarded, so that most endpoints can finish their response."""
 
@@ -60,7 +63,7 @@ class SignedPosts:
         except TimeoutError:
             error = "no answer in time"
         except TargetRefused as failure:
-            error, refused = f"refused: {failure}", True
+            error, refused = f"{_REFUSED}{failure}", True
         except (httpx2.HTTPError, OSError, ValueError) as failure:
             error = _words(failure)
         duration_ms = round((self._clock.monotonic() - started) * 1000)
@@ -98,4 +101,4 @@ def _reply(at: datetime, duration_ms: int, answer: httpx2.Response) -> Reply:
 
 def _words(failure: Exception) -> str:
     """Describe the failure without the URL, which may hold a secret."""
-    return "cannot connect" if isinstance(failure, httpx2.ConnectError | OSError) else type(failure).__name__
+    return CANNOT_CONNECT if isinstance(failure, httpx2.ConnectError | OSError) else type(failure).__name__

@@ -66,9 +66,9 @@ def _send(router: APIRouter, emails: Emails) -> None:
 
 def _statistics(router: APIRouter, emails: Emails) -> None:
     @router.get("/queue/stats")
-    async def get_queue_stats(caller: Reader) -> Envelope[QueueStats]:  # noqa: ARG001 - whoever may read
-        """What waits now, in the whole system."""
-        return one(await emails.queue_stats())
+    async def get_queue_stats(caller: Reader) -> Envelope[QueueStats]:
+        """What waits now, in the queues of the whole system; the caller's dead letters, all for the default tenant."""
+        return one(await emails.queue_stats(caller.tenant))
 
     @router.get("/user/{user_id:path}/stats")
     async def get_user_stats(caller: Reader, user_id: UserId) -> Envelope[UserStats]:

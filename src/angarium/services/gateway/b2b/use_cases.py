@@ -6,6 +6,7 @@ from angarium.contracts.errors import NotFound
 from angarium.contracts.statuses import Status
 from angarium.notifications.store.port import MOST_COUNTED, NotificationStore
 from angarium.notifications.store.read.notifications import NotificationReader
+from angarium.platform.auth.service_token import DEFAULT_TENANT
 from angarium.platform.broker.port import Broker
 from angarium.platform.identifiers import Identifiers
 from angarium.services.gateway.accepting.acceptance import Accepted, Origin
@@ -66,14 +67,16 @@ class Emails:
         pending = counts[Word.QUEUED] + counts[Word.SENDING] + counts[Word.RETRYING]
         return UserStats(user_id=user_id, total=total, pending=pending, last_sent_at=found.last_sent_at, **words)
 
-    async def queue_stats(self) -> QueueStats:
-        """What waits now, in the whole system."""
+    async def queue_stats(self, tenant: str) -> QueueStats:
+        """What waits now, in the queues of the whole system; dead letters of `tenant`, of all for the default one."""
         queues = [
             QueueLine(name=queue.name, messages=queue.messages, consumers=queue.consumers)
             for queue in await self._broker.stats(QUEUES)
         ]
         pending = await self._store.outbox_pending()
-        letters = await self._reader.dead_letters.count(at_most=MOST_COUNTED)
+        letters = await self._reader.dead_letters.count(
+            at_most=MOST_COUNTED, tenant=None if tenant == DEFAULT_TENANT else tenant
+        )
         return QueueStats(queues=queues, outbox_pending=pending, dead_letters=letters)
 
     def _request_id(self, body: SendRequest | VerificationRequest, key: str | None) -> str:

@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Request, Response
 
 from angarium.contracts.envelope import Envelope, many, one
 from angarium.contracts.keys import KeyCreate, KeyCreated, KeyView
@@ -32,8 +32,12 @@ def routes(keys: Keys, ring: KeyRing) -> APIRouter:
         return many([key_view(key) for key in found], total=total, limit=page.limit, page=page.page)
 
     @router.post("", status_code=HTTPStatus.CREATED, responses=conflict("A living key has this name"))
-    async def create_key(request: Request, caller: Admin, body: KeyCreate) -> Envelope[KeyCreated]:
-        """Make a key. This answer is the only one that shows it."""
+    async def create_key(request: Request, caller: Admin, body: KeyCreate, response: Response) -> Envelope[KeyCreated]:
+        """Make a key. This answer is the only one that shows it.
+
+        403 `forbidden` where the key could do more than the caller's: a live one by a test key, or a higher rate.
+        """
+        response.headers["cache-control"] = "no-store"
         fresh = await keys.create(actor_of(request, caller), body)
         ring.forget()
         return one(key_created(fresh), "Key created; it is shown only now")
@@ -46,8 +50,9 @@ def routes(keys: Keys, ring: KeyRing) -> APIRouter:
         return one(None, "Key revoked")
 
     @router.post("/{key_id}/rotate", status_code=HTTPStatus.CREATED)
-    async def rotate_key(request: Request, caller: Admin, key_id: UUID) -> Envelope[KeyCreated]:
+    async def rotate_key(request: Request, caller: Admin, key_id: UUID, response: Response) -> Envelope[KeyCreated]:
         """Replace a key by a new one of the same name and scopes; the old one is revoked."""
+        response.headers["cache-control"] = "no-store"
         fresh = await keys.rotate(actor_of(request, caller), key_id)
         ring.forget()
         return one(key_created(fresh), "Key rotated; the new one is shown only now")

@@ -16,6 +16,7 @@ from angarium.platform.auth.service_token import DEFAULT_TENANT
 from angarium.platform.runtime import Runtime
 from angarium.services.gateway.audit.log import AuditLog
 from angarium.services.gateway.audit.store import Actor
+from angarium.services.gateway.keys.bounds import require_within
 from angarium.services.gateway.keys.store import ApiKey, KeyStore
 
 
@@ -65,14 +66,19 @@ class Keys:
             await self._store.put_seed(key, hash_key(secret))
 
     async def create(self, actor: Actor, request: KeyCreate) -> FreshKey:
-        """A new key of the actor's tenant. Raises Conflict: the name is the caller's identity, so it is unique."""
+        """A new key of the actor's tenant; without a rate of its own it has the actor's.
+
+        Raises Conflict: the name is the caller's identity, so it is unique; Forbidden: it may do more than the actor's.
+        """
+        rate_limit = request.rate_limit or actor.caller.rate_limit
+        require_within(actor.caller, request.kind, rate_limit)
         key = ApiKey(
             key_id=self._identifiers.new(),
             tenant=actor.caller.tenant,
             name=request.name,
             kind=request.kind,
             scopes=frozenset(request.scopes),
-            rate_limit=request.rate_limit,
+            rate_limit=rate_limit,
             created_at=self._clock.now(),
         )
         secret = new_api_key(key.kind, self._entropy)
@@ -86,10 +92,11 @@ class Keys:
         return await self._store.page(tenant, limit=limit, offset=(page - 1) * limit)
 
     async def rotate(self, actor: Actor, key_id: UUID) -> FreshKey:
-        """A new secret under the same name, scopes and limit; the old one is revoked. Raises NotFound."""
+        """A new secret under the same name, scopes and limit; the old one is revoked. Raises NotFound, Forbidden."""
         old = await self._store.get(actor.caller.tenant, key_id)
         if old is None or old.revoked_at is not None:
             raise NotFound
+        require_within(actor.caller, old.kind, old.rate_limit)
         new = ApiKey(
             key_id=self._identifiers.new(),
             tenant=old.tenant,

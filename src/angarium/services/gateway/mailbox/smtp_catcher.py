@@ -20,6 +20,11 @@ from angarium.services.gateway.mailbox.store import MailboxStore
 TENANT = "default"
 """Whose the mails are: SMTP does not say."""
 SIZE_LIMIT = 32 * 1024 * 1024
+MOST_RECIPIENTS = 100
+MOST_STORED = 64 * 1024 * 1024
+"""Bytes of one mail times its recipients: each has a copy."""
+MOST_PARTS = 100
+"""Multiparts of one mail. The time to read nested ones grows with their square."""
 
 
 class SmtpCatcher:
@@ -97,10 +102,29 @@ class _Handler:
     def __init__(self, store: MailboxStore) -> None:
         self._store = store
 
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd's name and signature
+        self,
+        server: SMTP,  # noqa: ARG002
+        session: Session,  # noqa: ARG002
+        envelope: Envelope,
+        address: str,
+        rcpt_options: list[str],
+    ) -> str:
+        if len(envelope.rcpt_tos) >= MOST_RECIPIENTS:
+            return "452 4.5.3 too many recipients"
+        envelope.rcpt_tos.append(address)
+        envelope.rcpt_options.extend(rcpt_options)
+        return "250 OK"
+
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802, ARG002 - aiosmtpd's name and signature
         raw = envelope.content if isinstance(envelope.content, bytes) else b""
+        if len(raw) * len(envelope.rcpt_tos) > MOST_STORED:
+            return "552 5.3.4 the mail is too large for so many recipients"
+        if raw.lower().count(b"multipart/") > MOST_PARTS:
+            return "554 5.6.0 the mail has too many parts"
         try:
-            await self._store.add(TENANT, caught(raw, envelope.mail_from or "", envelope.rcpt_tos))
+            found = await asyncio.to_thread(caught, raw, envelope.mail_from or "", envelope.rcpt_tos)
+            await self._store.add(TENANT, found)
         except Transient:
             return "451 4.3.0 the mailbox cannot be written now"
         return "250 2.0.0 caught"

@@ -61,11 +61,19 @@ def _summary(view: NotificationView, events: Timeline) -> str:  # noqa: PLR0911 
         case Status.SENDING:
             return f"Is being sent, on its {_ordinal(view.attempts)} attempt."
         case Status.PENDING:
-            return "Waits for a worker." if not view.attempts else "Is to be sent again, and waits for a worker."
+            return _pending(view, events)
         case Status.SCHEDULED:
             return f"Waits{_until(events)}, {_waits_for(view)}."
         case _:
             return _ended(view, events)
+
+
+def _pending(view: NotificationView, events: Timeline) -> str:
+    tries = _tries(events)
+    if tries and tries[-1].get("outcome") == "configuration":
+        answer = str(tries[-1].get("answer") or "it refuses us").rstrip(". ")
+        return f"Waits for a provider that can take it; {tries[-1].get('provider')} is not set up rightly: {answer}."
+    return "Waits for a worker." if not view.attempts else "Is to be sent again, and waits for a worker."
 
 
 def _ended(view: NotificationView, events: Timeline) -> str:  # noqa: PLR0911 - one for each way to end

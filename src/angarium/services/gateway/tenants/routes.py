@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Request, Response
 
 from angarium.contracts.envelope import Envelope, many, one
 from angarium.contracts.errors import Forbidden
@@ -41,8 +41,11 @@ def routes(tenants: Tenants) -> APIRouter:
         return many([tenant_view(tenant) for tenant in found], total=total, limit=page.limit, page=page.page)
 
     @router.post("", status_code=HTTPStatus.CREATED, responses=conflict("The id is taken"))
-    async def create_tenant(request: Request, caller: Operator, body: TenantCreate) -> Envelope[TenantCreated]:
+    async def create_tenant(
+        request: Request, caller: Operator, body: TenantCreate, response: Response
+    ) -> Envelope[TenantCreated]:
         """Make a tenant. This answer is the only one that shows its first key, which may do all within it."""
+        response.headers["cache-control"] = "no-store"
         tenant, fresh = await tenants.create(actor_of(request, caller), body)
         made = TenantCreated(**tenant_view(tenant).model_dump(), key_id=fresh.key.key_id, key=fresh.secret)
         return one(made, "Tenant created; its key is shown only now")

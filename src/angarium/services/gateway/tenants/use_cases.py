@@ -5,10 +5,12 @@ from collections.abc import Callable, Sequence
 
 from angarium.contracts.scopes import Scope
 from angarium.contracts.tenants import TenantCreate
+from angarium.platform.auth.caller import Caller
 from angarium.platform.auth.keys import hash_key, new_api_key
 from angarium.platform.runtime import Runtime
 from angarium.services.gateway.audit.log import AuditLog
 from angarium.services.gateway.audit.store import Actor
+from angarium.services.gateway.keys.bounds import kind_of
 from angarium.services.gateway.keys.store import ApiKey
 from angarium.services.gateway.keys.use_cases import FreshKey
 from angarium.services.gateway.tenants.store import Tenant, TenantStore
@@ -38,21 +40,24 @@ class Tenants:
         return await self._store.page(limit=limit, page=page)
 
     async def create(self, actor: Actor, request: TenantCreate) -> tuple[Tenant, FreshKey]:
-        """A new tenant and its first key, in one piece. Raises Conflict where there is one of that id."""
+        """A new tenant and its first key, in one piece. Raises Conflict where there is one of that id.
+
+        The key has the kind and the rate of the actor's.
+        """
         tenant = Tenant(request.tenant, request.name or request.tenant, self._clock.now())
-        fresh = self._first_key(tenant)
+        fresh = self._first_key(tenant, actor.caller)
         entry = self._audit.entry(actor, "tenant.created", tenant.tenant)
         await self._store.insert(tenant, fresh.key, hash_key(fresh.secret), entry)
         return tenant, fresh
 
-    def _first_key(self, tenant: Tenant) -> FreshKey:
+    def _first_key(self, tenant: Tenant, caller: Caller) -> FreshKey:
         key = ApiKey(
             key_id=self._identifiers.new(),
             tenant=tenant.tenant,
             name=FIRST_KEY_NAME,
-            kind="live",
+            kind=kind_of(caller),
             scopes=frozenset({Scope.ADMIN}),
-            rate_limit=None,
+            rate_limit=caller.rate_limit,
             created_at=tenant.created_at,
         )
         return FreshKey(key, new_api_key(key.kind, self._entropy))

@@ -73,8 +73,11 @@ def _change(router: APIRouter, people: People) -> None:
     async def replace_user(
         caller: Writer, user_id: UUID, body: UserPut, response: Response, if_match: IfMatch = None
     ) -> Envelope[UserView]:
-        """Set what is named. What is not named stays; the body of a GET is taken as it is."""
-        person = await people.amend(caller.tenant, user_id, body, if_match)
+        """Set what is named. What is not named stays; the body of a GET is taken as it is.
+
+        A logged-in user changes their name, locale, timezone, push token and preferences only, else 403.
+        """
+        person = await people.amend(caller.tenant, user_id, body, if_match, by_user=caller.user_id is not None)
         tag(response, person.version)
         return one(user_view(person), "User updated")
 
@@ -83,7 +86,7 @@ def _change(router: APIRouter, people: People) -> None:
         caller: Writer, user_id: UUID, body: UserPatch, response: Response, if_match: IfMatch = None
     ) -> Envelope[UserView]:
         """Set what is named. null removes an address, the locale or the timezone."""
-        person = await people.amend(caller.tenant, user_id, body, if_match)
+        person = await people.amend(caller.tenant, user_id, body, if_match, by_user=caller.user_id is not None)
         tag(response, person.version)
         return one(user_view(person), "User updated")
 

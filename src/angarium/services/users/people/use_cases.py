@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from angarium.contracts.addresses import Network
+from angarium.contracts.errors import Forbidden
 from angarium.contracts.users import UserCreate, UserPatch
 from angarium.platform.auth.passwords import Passwords
 from angarium.platform.cursor import decode_cursor, encode_cursor
@@ -16,6 +17,10 @@ from angarium.services.users.people.edits import Stamp, amended, is_repeat, new_
 from angarium.services.users.people.model import Person
 from angarium.services.users.people.preferences import check_mandatory
 from angarium.services.users.people.store import EmailTaken, Filter, UserStore
+
+_OF_SERVICES = ("email", "phone", "webhook", "metadata")
+"""What a logged-in user cannot change alone: an address must be confirmed first, and metadata is the tenant's."""
+_NOT_BY_USERS = "Users cannot change this themselves, only a client with users:write: {}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +107,23 @@ class People:
         more = len(found) > page.limit
         return PeoplePage(people, total, encode_cursor(people[-1].user_id.bytes) if more else None)
 
-    async def amend(self, tenant: str, user_id: UUID, body: UserPatch, if_match: str | None) -> Person:
-        """PUT and PATCH: what `body` names changes."""
+    async def amend(
+        self, tenant: str, user_id: UUID, body: UserPatch, if_match: str | None, *, by_user: bool = False
+    ) -> Person:
+        """PUT and PATCH: what `body` names changes. `by_user`: the user asks for it. Raises Forbidden."""
         self._check(body)
+        if by_user and body.password is not None:
+            raise Forbidden(_NOT_BY_USERS.format("password"))
         stamp = await self._stamp(body.password)
-        return await self._changes.change(tenant, user_id, lambda person: amended(person, body, stamp), if_match)
+
+        def edited(person: Person) -> Person:
+            after = amended(person, body, stamp)
+            changed = [name for name in _OF_SERVICES if getattr(person, name) != getattr(after, name)]
+            if by_user and changed:
+                raise Forbidden(_NOT_BY_USERS.format(", ".join(changed)))
+            return after
+
+        return await self._changes.change(tenant, user_id, edited, if_match)
 
     async def remove(self, tenant: str, user_id: UUID, if_match: str | None) -> None:
         """Erase the user with everything that belongs to them."""

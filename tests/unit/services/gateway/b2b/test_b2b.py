@@ -13,6 +13,7 @@ from angarium.contracts.notifications import Reason as NotificationReason
 from angarium.contracts.scopes import Scope
 from angarium.contracts.statuses import Channel, Status
 from angarium.directory.built_in.templates import WithBuiltIn
+from angarium.notifications.letters import foreign_letter
 from angarium.notifications.model import Claimed, Event, Reason, Result
 from angarium.notifications.store.schema import notifications
 from angarium.platform.database.engine import reading
@@ -264,6 +265,16 @@ async def test_the_queues_can_be_seen(world: World) -> None:
     stats = (await world.client.get("/api/notifications/queue/stats")).json()["data"]
     assert {"name": "email.queue", "messages": 1, "consumers": 0} in stats["queues"]
     assert (stats["outbox_pending"], stats["dead_letters"]) == (0, 0)
+
+
+async def test_a_tenant_sees_the_number_of_its_own_dead_letters(world: World) -> None:
+    letters = [foreign_letter(b"x", Reason("malformed", "x"), letter_id=uuid4(), channel=Channel.EMAIL) for _ in "ab"]
+    await world.store.bury(letters, [])
+    made = await world.client.post("/api/v1/tenants", json={"tenant": "acme"})
+    acme = {"x-api-key": made.json()["data"]["key"]}
+    for headers, count in (({}, 2), (acme, 0)):
+        stats = (await world.client.get("/api/notifications/queue/stats", headers=headers)).json()["data"]
+        assert stats["dead_letters"] == count
 
 
 async def test_health_is_plain_and_open(world: World) -> None:

@@ -163,3 +163,50 @@ async def test_services_verify_keys_here(world: World) -> None:
 async def test_clients_cannot_verify(world: World) -> None:
     answer = await world.client.post("/internal/v1/verify", json={"api_key": API_KEY})
     assert answer.status_code == 403
+
+
+async def admin(world: World, **body: Any) -> dict[str, str]:
+    made = await make(world, name=f"admin {len(body)}", scopes=["admin"], **body)
+    assert made.headers["cache-control"] == "no-store"
+    return {"x-api-key": made.json()["data"]["key"]}
+
+
+@pytest.mark.parametrize(
+    ("own", "wanted", "status"),
+    [
+        ({"kind": "test"}, {"kind": "live"}, 403),
+        ({"kind": "test"}, {"kind": "test"}, 201),
+        ({"rate_limit": "100/hour"}, {"rate_limit": "off"}, 403),
+        ({"rate_limit": "100/hour"}, {"rate_limit": "1/second"}, 403),
+        ({"rate_limit": "100/hour"}, {"rate_limit": "1/minute"}, 201),
+        ({"rate_limit": "off"}, {"rate_limit": "999/second"}, 201),
+        ({}, {"rate_limit": "off"}, 201),
+    ],
+)
+async def test_no_key_makes_one_that_may_do_more(
+    world: World, own: dict[str, Any], wanted: dict[str, Any], status: int
+) -> None:
+    headers = await admin(world, **own)
+    made = await world.client.post(KEYS, json={"name": "new", "scopes": ["admin"], **wanted}, headers=headers)
+    assert made.status_code == status
+
+
+async def test_a_key_that_names_no_rate_has_its_makers(world: World) -> None:
+    headers = await admin(world, kind="test", rate_limit="100/hour")
+    made = await world.client.post(KEYS, json={"name": "new", "scopes": ["admin"], "kind": "test"}, headers=headers)
+    assert made.json()["data"]["rate_limit"] == "100/hour"
+    tenant = await world.client.post("/api/v1/tenants", json={"tenant": "acme"}, headers=headers)
+    first = {"x-api-key": tenant.json()["data"]["key"]}
+    [key] = (await world.client.get(KEYS, headers=first)).json()["data"]
+    assert (key["kind"], key["rate_limit"]) == ("test", "100/hour")
+    assert tenant.headers["cache-control"] == "no-store"
+
+
+async def test_a_limited_admin_rotates_no_key_that_may_do_more(world: World) -> None:
+    other = (await make(world)).json()["data"]["key_id"]
+    for own in ({"kind": "test"}, {"kind": "live", "rate_limit": "100/hour"}):
+        headers = await admin(world, **own)
+        assert (await world.client.post(f"{KEYS}/{other}/rotate", headers=headers)).status_code == 403
+    rotated = await world.client.post(f"{KEYS}/{other}/rotate")
+    assert (rotated.status_code, rotated.headers["cache-control"]) == (201, "no-store")
+    assert rotated.headers["x-content-type-options"] == "nosniff"

@@ -4,6 +4,7 @@ from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
+from aiosmtplib import SMTP, SMTPDataError
 
 from angarium.channels.email.message import Sender
 from angarium.channels.email.providers.smtp.url import from_url
@@ -13,7 +14,7 @@ from angarium.platform.clock import SystemClock
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.settings.values import ProviderUrl
 from angarium.rendering.content import EmailContent
-from angarium.services.gateway.mailbox.smtp_catcher import SmtpCatcher, caught
+from angarium.services.gateway.mailbox.smtp_catcher import MOST_PARTS, MOST_RECIPIENTS, SmtpCatcher, caught
 from angarium.services.gateway.mailbox.store import MailboxFilter, MailboxStore
 from tests.support.mailbox_gateway import quiet_logger
 from tests.support.outbound import outbound
@@ -117,3 +118,19 @@ async def test_a_mail_to_several_is_kept_for_each(store: MailboxStore) -> None:
 async def test_whatever_comes_is_kept_somehow(store: MailboxStore, raw: bytes) -> None:
     await store.add("default", caught(raw, "a@x.test", ["b@x.test"]))
     assert (await newest(store)).to == "b@x.test"
+
+
+async def test_a_mail_that_would_take_too_long_or_too_much_is_refused(
+    store: MailboxStore, catcher: SmtpCatcher
+) -> None:
+    nested = "\r\n".join(f'Content-Type: multipart/mixed; boundary="b{n}"\r\n\r\n--b{n}' for n in range(MOST_PARTS + 1))
+    client = SMTP(hostname="127.0.0.1", port=catcher.port)
+    async with client:
+        with pytest.raises(SMTPDataError, match="too many parts"):
+            await client.sendmail("a@x.test", ["b@x.test"], nested)
+        with pytest.raises(SMTPDataError, match="too large"):
+            await client.sendmail("a@x.test", [f"{n}@x.test" for n in range(80)], (b"x" * 70 + b"\r\n") * 14_000)
+        answers, _ = await client.sendmail("a@x.test", [f"{n}@x.test" for n in range(MOST_RECIPIENTS + 1)], "Hi")
+        assert [code for code, _ in answers.values()] == [452]
+    _, total = await store.find(MailboxFilter(), limit=1)
+    assert total == MOST_RECIPIENTS

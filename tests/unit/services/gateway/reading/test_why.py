@@ -43,6 +43,11 @@ def _because(code: str, message: str) -> dict[str, str]:
     ("view", "events", "summary"),
     [
         (_view(Status.PENDING, attempts=0), [ACCEPTED], "Waits for a worker."),
+        (
+            _view(Status.PENDING, attempts=0),
+            [ACCEPTED, _attempt(1, "configuration", "the server does not offer STARTTLS.")],
+            "Waits for a provider that can take it; smtp is not set up rightly: the server does not offer STARTTLS.",
+        ),
         (_view(Status.SENDING, attempts=2), [ACCEPTED], "Is being sent, on its second attempt."),
         (
             _view(Status.SENT, attempts=2),

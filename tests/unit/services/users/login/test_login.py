@@ -240,7 +240,7 @@ async def test_a_user_reaches_what_is_theirs_and_nothing_else(client: httpx2.Asy
     changes = (
         ("GET", "", None),
         ("PATCH", "", {"name": "Anna"}),
-        ("PUT", "", {"name": "Anna", "email": "ann@example.com"}),
+        ("PUT", "", {"name": "Anna", "email": "Ann@example.com"}),
         ("GET", "/preferences", None),
         ("PATCH", "/preferences", {"sms": False}),
         ("PUT", "/preferences", {"email": False}),
@@ -254,3 +254,32 @@ async def test_a_user_reaches_what_is_theirs_and_nothing_else(client: httpx2.Asy
             assert (refused.status_code, refused.json()["error"]["code"]) == (403, "forbidden")
     for method, path in (("GET", "/users"), ("POST", "/users"), ("DELETE", f"/users/{own}")):
         assert (await user.request(method, path, json={"name": "x", "email": "x@example.com"})).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"email": "bob@example.com"},
+        {"email": "free@example.com"},
+        {"phone": "+14155550123"},
+        {"webhook": "https://example.com/hook"},
+        {"metadata": {"role": "admin"}},
+        {"password": "another long password"},
+        {"email": None, "phone": "+14155550123"},
+    ],
+)
+async def test_a_user_changes_no_address_password_or_metadata(
+    client: httpx2.AsyncClient, users: Users, change: dict[str, Any]
+) -> None:
+    """A taken address is refused like a free one, so that it cannot be found out."""
+    own = await make(client)
+    await make(client, email="bob@example.com")
+    before = (await client.get(f"/users/{own}")).json()["data"]
+    user = users.client(scopes="-")
+    user.headers["x-angarium-user"] = own
+    refused = await user.patch(f"/users/{own}", json=change)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (403, "forbidden")
+    assert next(iter(change)) in refused.json()["message"]
+    assert (await client.get(f"/users/{own}")).json()["data"] == before
+    assert (await user.put(f"/users/{own}", json=before)).status_code == 200
+    assert (await client.patch(f"/users/{own}", json={"email": "new@example.com"})).status_code == 200
