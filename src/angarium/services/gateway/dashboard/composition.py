@@ -7,6 +7,7 @@ from functools import cached_property, partial
 from fastapi import APIRouter
 from starlette.middleware import Middleware
 
+from angarium.notifications.store.port import MOST_COUNTED
 from angarium.notifications.store.read.activity import ActivityReader
 from angarium.notifications.store.waiting import WaitingWork
 from angarium.platform.http.frame.error_pages import ErrorPageMiddleware
@@ -102,7 +103,7 @@ def _sources(parts: DashboardParts) -> Sources:
         providers=partial(shared.providers.standings),
         outbox=shared.store.outbox_pending,
         oldest_work=WaitingWork(shared.engine).oldest,
-        count_letters=shared.reader.dead_letters.count_of,
+        count_letters=lambda tenant: shared.reader.dead_letters.count(tenant=tenant, at_most=MOST_COUNTED),
         broker=shared.broker,
         channels=shared.rules.channels,
         clock=shared.runtime.clock,
