@@ -72,6 +72,8 @@ def requests(user_id: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
     yield "GET", f"{users}/{CANARY}", {}
     yield "GET", f"/{CANARY}/{EMAIL}", {"params": {"token": SECRET}}
     yield "GET", f"/preferences/{CANARY}", {}
+    for provider in ("sendgrid", CANARY):
+        yield "POST", f"/webhooks/{provider}/{SECRET}", {"content": f"From={PHONE}&Body={EMAIL}".encode()}
     yield "POST", f"/unsubscribe/{CANARY}", {"content": b"List-Unsubscribe=One-Click"}
     yield "POST", "/api/v1/auth/login", {"json": {"email": EMAIL, "password": SECRET}}
     yield "POST", "/api/v1/auth/token", {"headers": {"authorization": f"Bearer {JWT}", "x-api-key": ""}}

@@ -6,8 +6,8 @@ says of the notification waits until the result of the send is recorded.
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import assert_never
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -20,7 +20,7 @@ from angarium.notifications.receipts.moving import ReportMoves
 from angarium.notifications.store.held_reports import Report
 from angarium.notifications.store.port import NotificationStore
 from angarium.notifications.store.receipt_targets import About, append_event, find_notifications
-from angarium.notifications.store.receipts import ReceiptStore, note
+from angarium.notifications.store.receipts import GONE, ReceiptStore, note
 from angarium.notifications.suppressions.model import NewSuppression, Target
 from angarium.notifications.suppressions.store import SuppressionStore
 from angarium.platform.clock import Clock
@@ -29,7 +29,7 @@ from angarium.platform.loop import Loop
 from angarium.platform.runtime import Runtime
 
 BATCH = 200
-AT_ONCE = 8
+AT_ONCE = 4
 """Notifications whose receipts are applied concurrently."""
 LEASE = timedelta(seconds=30)
 """How long one gateway has a batch for itself."""
@@ -77,56 +77,58 @@ class ApplyReceipts(Loop):
         due = await self._receipts.take(BATCH, lease=LEASE)
         if due:
             about = await find_notifications(self._engine, [pending.receipt for pending in due])
-            groups: dict[object, list[Pending]] = {}
-            for pending in due:
-                found = about.get(pending.receipt.key)
-                groups.setdefault(pending.receipt.key if found is None else found.id, []).append(pending)
-            applied = (self._apply_all(group, about) for group in groups.values())
-            for outcome in await asyncio.gather(*applied, return_exceptions=True):
-                if isinstance(outcome, BaseException):
-                    raise outcome
+            await self._apply([self._step(pending, about.get(pending.receipt.key)) for pending in due])
         return len(due) == BATCH
 
-    async def _apply_all(self, group: Sequence[Pending], about: Mapping[str, About]) -> None:
-        """The receipts of one notification, in order. One that cannot be applied is postponed and stops no other."""
+    def _step(self, pending: Pending, about: About | None) -> "_Step":
+        receipt, again_at = pending.receipt, None
+        if about is None:  # without our reference it may be early: the provider's id is known with the result
+            age = self._clock.now() - pending.received_at
+            if receipt.notification_id is None and age < UNMATCHED_FOR:
+                again_at = self._again_at(pending)
+        elif about.status in UNFINISHED:
+            again_at = self._again_at(pending)
+        return _Step(pending, about, None if about is None else _target(receipt, about), again_at)
+
+    async def _apply(self, steps: Sequence["_Step"]) -> None:
+        """First the statuses, each by itself, then the rest of the batch at once. What fails stops no other."""
+        unmatched = [step for step in steps if step.about is None]
+        matched = [step for step in steps if step.about is not None]
+        groups: dict[object, list[_Step]] = {}
+        for step in matched:
+            groups.setdefault(step.about and step.about.id, []).append(step)
+        outcomes = await asyncio.gather(*map(self._move_all, groups.values()), return_exceptions=True)
+        moved = [step for outcome in outcomes if not isinstance(outcome, BaseException) for step in outcome]
+        await self._put_aside(unmatched)
+        await self._finish(sorted(moved, key=_order))
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):  # of the store: these are taken again when their lease ends
+                raise outcome
+
+    async def _move_all(self, group: Sequence["_Step"]) -> Sequence["_Step"]:
+        """Apply the receipts of one notification to its status, in order. One that cannot be applied is postponed."""
+        moved = []
         async with self._places:
-            for pending in group:
+            for step in group:
                 try:
-                    await self._apply(pending, about.get(pending.receipt.key))
+                    moved.append(await self._moved(step))
                 except Transient:
                     raise
-                except Exception:
-                    self._logger.exception("receipt.set_aside", receipt=pending.receipt.key)
-                    await self._receipts.postpone(pending, self._clock.now() + LONGEST_WAIT)
+                except Exception as error:
+                    await self._set_aside(step, error)
+        return moved
 
-    async def _apply(self, pending: Pending, about: About | None) -> None:
-        if about is None:
-            await self._unmatched(pending)
-            return
-        early = about.status in UNFINISHED
-        old = None if early else await self._moved(pending.receipt, about)
-        target = _target(pending.receipt, about)
-        if target is not None and not pending.noted:
-            await self._suppress(pending.receipt, about, target)
-        key = None if target is None else await self._suppressions.key_of(target)  # before the transaction
-        async with writing(self._engine) as connection:
-            again_at = self._again_at(pending) if early else None
-            noted = await note(connection, pending, look_again_at=again_at)
-            if noted.first and target is not None and key is not None:
-                await self._count(connection, pending.receipt, about, target, key)
-            if noted.last and (event := _event(pending.receipt, old)) is not None:
-                await append_event(connection, self._clock, about.id, event)
-        if early and not pending.noted:
-            self._logger.info("receipt.held", notification_id=str(about.id), kind=pending.receipt.kind)
-
-    async def _moved(self, receipt: Receipt, about: About) -> Status | None:
-        """The status before the receipt, which may have changed it."""
+    async def _moved(self, step: "_Step") -> "_Step":
+        """The step with the status before the receipt, which may have changed it."""
+        receipt, about = step.pending.receipt, step.about
+        if about is None or step.again_at is not None:
+            return step
         if receipt.kind is ReceiptKind.DELIVERED:
             status = Status.DELIVERED
         elif receipt.kind in FAILURES:
             status = Status.FAILED
         else:
-            return about.status
+            return step
         report = Report(
             notification_id=about.id,
             tenant=about.tenant,
@@ -135,54 +137,112 @@ class ApplyReceipts(Loop):
             reported_at=receipt.at,
             error=receipt.reason or None,
         )
-        return await self._moves.apply(report)
+        return replace(step, before=await self._moves.apply(report))
 
-    async def _suppress(self, receipt: Receipt, about: About, target: Target) -> None:
-        """Idempotent, so it needs no transaction with the receipt."""
-        reason = _REASONS.get(receipt.kind)
-        if reason is not None:
-            new = NewSuppression(target=target, reason=reason, source=receipt.provider, user_id=about.user_id)
-            await self._suppressions.add(new)
-            self._logger.info(
-                "address.suppressed",
-                notification_id=str(about.id),
-                channel=about.channel,
-                provider=receipt.provider,
-                reason=reason,
-            )
-
-    async def _count(
-        self, connection: AsyncConnection, receipt: Receipt, about: About, target: Target, key: str
-    ) -> None:
-        match receipt.kind:
-            case ReceiptKind.SOFT_BOUNCE:
-                await self._suppressions.count_soft_bounce(connection, key, target, receipt.provider, about.user_id)
-            case ReceiptKind.DELIVERED:
-                await self._suppressions.forget_soft_bounces(connection, key)
-            case (
-                ReceiptKind.HARD_BOUNCE
-                | ReceiptKind.BLOCKED
-                | ReceiptKind.COMPLAINED
-                | ReceiptKind.OPTED_OUT
-                | ReceiptKind.DEFERRED
-            ):
+    async def _finish(self, steps: Sequence["_Step"]) -> None:
+        """What follows for addresses and timelines, and the end of the receipts. A batch that fails is done singly."""
+        try:
+            await self._suppress(steps)
+            await self._write(steps)
+        except Transient:
+            raise
+        except Exception as error:
+            if len(steps) == 1:
+                await self._set_aside(steps[0], error)
                 return
-            case _:
-                assert_never(receipt.kind)
+            for step in steps:
+                await self._finish([step])
 
-    async def _unmatched(self, pending: Pending) -> None:
-        """Without our reference it may be early: the provider's id is known once the result is recorded."""
-        receipt, now = pending.receipt, self._clock.now()
-        if receipt.notification_id is None and now - pending.received_at < UNMATCHED_FOR:
-            await self._receipts.postpone(pending, self._again_at(pending))
+    async def _suppress(self, steps: Sequence["_Step"]) -> None:
+        """Idempotent, so it needs no transaction with the receipts."""
+        news = [new for step in steps if (new := _suppression(step)) is not None]
+        if news:
+            await self._suppressions.add_many(news)
+        for step in steps:
+            if step.about is not None and _suppression(step) is not None:
+                self._logger.info(
+                    "address.suppressed",
+                    notification_id=str(step.about.id),
+                    channel=step.about.channel,
+                    provider=step.pending.receipt.provider,
+                    reason=_REASONS[step.pending.receipt.kind],
+                )
+
+    async def _write(self, steps: Sequence["_Step"]) -> None:
+        keys = {step.target: await self._suppressions.key_of(step.target) for step in steps if step.target is not None}
+        async with writing(self._engine) as connection:
+            noted = await note(connection, {step.pending.receipt.key: step.again_at for step in steps})
+            first = [step for step in steps if noted.get(step.pending.receipt.key, GONE).first]
+            await self._count(connection, first, keys)
+            for step in steps:
+                last = noted.get(step.pending.receipt.key, GONE).last
+                event = _event(step.pending.receipt, step.before) if last else None
+                if step.about is not None and event is not None:
+                    await append_event(connection, self._clock, step.about.id, event)
+        for step in first:
+            if step.about is not None and step.again_at is not None:
+                self._logger.info("receipt.held", notification_id=str(step.about.id), kind=step.pending.receipt.kind)
+
+    async def _count(self, connection: AsyncConnection, steps: Sequence["_Step"], keys: Mapping[Target, str]) -> None:
+        """Soft bounces in a row, in the order of the events. Deliveries are written together where they can be."""
+        ended: set[str] = set()
+        for step in steps:
+            receipt, about, target = step.pending.receipt, step.about, step.target
+            if about is None or target is None:
+                continue
+            key = keys[target]
+            if receipt.kind is ReceiptKind.DELIVERED:
+                ended.add(key)
+            elif receipt.kind is ReceiptKind.SOFT_BOUNCE:
+                if key in ended:
+                    ended.remove(key)
+                    await self._suppressions.forget_soft_bounces(connection, [key])
+                await self._suppressions.count_soft_bounce(connection, key, target, receipt.provider, about.user_id)
+        if ended:
+            await self._suppressions.forget_soft_bounces(connection, sorted(ended))
+
+    async def _put_aside(self, steps: Sequence["_Step"]) -> None:
+        """Receipts without a notification: looked at again while they may be early, else done."""
+        if not steps:
             return
         async with writing(self._engine) as connection:
-            await note(connection, pending, look_again_at=None)
-        self._logger.info("receipt.unmatched", provider=receipt.provider, kind=receipt.kind)
+            await note(connection, {step.pending.receipt.key: step.again_at for step in steps})
+        for step in steps:
+            if step.again_at is None:
+                receipt = step.pending.receipt
+                self._logger.info("receipt.unmatched", provider=receipt.provider, kind=receipt.kind)
+
+    async def _set_aside(self, step: "_Step", error: Exception) -> None:
+        self._logger.error("receipt.set_aside", receipt=step.pending.receipt.key, exc_info=error)
+        await self._receipts.postpone(step.pending, self._clock.now() + LONGEST_WAIT)
 
     def _again_at(self, pending: Pending) -> datetime:
         now = self._clock.now()
         return now + min(max(now - pending.received_at, FIRST_WAIT), LONGEST_WAIT)
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A receipt on its way. `again_at`: it is early and is looked at then; `before`: the status that it met."""
+
+    pending: Pending
+    about: About | None
+    target: Target | None
+    again_at: datetime | None
+    before: Status | None = None
+
+
+def _order(step: _Step) -> tuple[datetime, str]:
+    return (step.pending.receipt.at, step.pending.receipt.key)
+
+
+def _suppression(step: _Step) -> NewSuppression | None:
+    """The entry that the receipt adds to the list, unless it was added before."""
+    receipt = step.pending.receipt
+    reason = _REASONS.get(receipt.kind)
+    if reason is None or step.about is None or step.target is None or step.pending.noted:
+        return None
+    return NewSuppression(target=step.target, reason=reason, source=receipt.provider, user_id=step.about.user_id)
 
 
 def _target(receipt: Receipt, about: About) -> Target | None:

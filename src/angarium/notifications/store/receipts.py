@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import RowMapping, delete, insert, select, update
+from sqlalchemy import RowMapping, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -16,11 +16,17 @@ from angarium.notifications.receipt import Pending, Receipt, ReceiptKind
 from angarium.notifications.store.schema import receipts
 from angarium.platform.clock import Clock
 from angarium.platform.database.engine import querying, writing
+from angarium.platform.database.types import UtcDateTime
 
 _BATCH_ROWS = 500
 _REPLY = "reply"
 """The kind of the row of a person's reply, which is never applied."""
 _mine = receipts.c
+_EARLY = (
+    update(receipts)
+    .where(_mine.id == bindparam("b_id"))
+    .values(noted=True, due_at=bindparam("b_due_at", type_=UtcDateTime()))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,10 @@ class Noted:
 
     first: bool
     last: bool
+
+
+GONE = Noted(first=False, last=False)
+"""Of a receipt that was deleted while it was applied, with its notification or its user."""
 
 
 class ReceiptStore:
@@ -134,20 +144,24 @@ class ReceiptStore:
         }
 
 
-async def note(connection: AsyncConnection, pending: Pending, *, look_again_at: datetime | None) -> Noted:
-    """Within the caller's transaction: what follows for the address is done.
+async def note(connection: AsyncConnection, look_again: Mapping[str, datetime | None]) -> Mapping[str, Noted]:
+    """Within the caller's transaction: what follows for the addresses of these receipts is done.
 
-    Without `look_again_at` the receipt is applied as a whole, and its address is forgotten.
+    `look_again`: by key, when a receipt is looked at next; None: it is applied, and its address is forgotten. One that
+    was deleted meanwhile is omitted.
     """
-    key = pending.receipt.key
-    news = update(receipts).where(_mine.id == key, _mine.noted.is_(False)).values(noted=True)
-    first = bool((await connection.execute(news)).rowcount)
-    values: dict[str, Any] = {"due_at": look_again_at}
-    if look_again_at is None:
-        values["address"] = None
-    looked_at = update(receipts).where(_mine.id == key, _mine.due_at.is_not(None)).values(values)
-    changed = bool((await connection.execute(looked_at)).rowcount)
-    return Noted(first=first, last=changed and look_again_at is None)
+    mine = select(_mine.id, _mine.noted, _mine.due_at).where(_mine.id.in_(look_again)).order_by(_mine.id)
+    rows = (await connection.execute(mine.with_for_update())).all()
+    open_rows = [row for row in rows if row.due_at is not None]
+    applied = [row.id for row in open_rows if look_again[row.id] is None]
+    if applied:
+        done = update(receipts).where(_mine.id.in_(applied))
+        await connection.execute(done.values(noted=True, due_at=None, address=None))
+    early = [{"b_id": row.id, "b_due_at": look_again[row.id]} for row in open_rows if look_again[row.id] is not None]
+    if early:
+        await connection.execute(_EARLY, early)
+    lasts = set(applied)
+    return {row.id: Noted(first=not row.noted and row.due_at is not None, last=row.id in lasts) for row in rows}
 
 
 def _pending(row: RowMapping) -> Pending:

@@ -172,12 +172,12 @@ class SuppressionStore:
         if counted < SOFT_BOUNCES:
             return False
         new = NewSuppression(target=target, reason=SuppressionReason.SOFT_BOUNCE, source=source, user_id=user_id)
-        await self.forget_soft_bounces(connection, key)
+        await self.forget_soft_bounces(connection, [key])
         return await self._put(connection, key, new)
 
-    async def forget_soft_bounces(self, connection: AsyncConnection, key: str) -> None:
-        """The next soft bounce of the address is the first again; within the caller's transaction."""
-        await connection.execute(delete(soft_bounces).where(soft_bounces.c.address_key == key))
+    async def forget_soft_bounces(self, connection: AsyncConnection, keys: Sequence[str]) -> None:
+        """The next soft bounce of each address is the first again; within the caller's transaction."""
+        await connection.execute(delete(soft_bounces).where(soft_bounces.c.address_key.in_(keys)))
 
     async def delivered(self, targets: Collection[Target]) -> None:
         """A delivery ends the row of soft bounces of each address. What is suppressed stays so."""
