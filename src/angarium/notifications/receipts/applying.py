@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -45,6 +46,7 @@ _REASONS: Mapping[ReceiptKind, SuppressionReason] = {
     ReceiptKind.OPTED_OUT: SuppressionReason.OPT_OUT,
 }
 _PRUNE_EVERY = 300.0
+_SET_ASIDE = "receipt.set_aside"
 
 
 class ApplyReceipts(Loop):
@@ -93,14 +95,15 @@ class ApplyReceipts(Loop):
     async def _apply(self, steps: Sequence["_Step"]) -> None:
         """First the statuses, each by itself, then the rest of the batch at once. What fails stops no other."""
         unmatched = [step for step in steps if step.about is None]
-        matched = [step for step in steps if step.about is not None]
-        groups: dict[object, list[_Step]] = {}
-        for step in matched:
-            groups.setdefault(step.about and step.about.id, []).append(step)
+        groups: dict[UUID, list[_Step]] = {}
+        for step in steps:
+            if step.about is not None:
+                groups.setdefault(step.about.id, []).append(step)
         outcomes = await asyncio.gather(*map(self._move_all, groups.values()), return_exceptions=True)
         moved = [step for outcome in outcomes if not isinstance(outcome, BaseException) for step in outcome]
         await self._put_aside(unmatched)
-        await self._finish(sorted(moved, key=_order))
+        if moved:
+            await self._finish(sorted(moved, key=_order))
         for outcome in outcomes:
             if isinstance(outcome, BaseException):  # of the store: these are taken again when their lease ends
                 raise outcome
@@ -114,8 +117,9 @@ class ApplyReceipts(Loop):
                     moved.append(await self._moved(step))
                 except Transient:
                     raise
-                except Exception as error:
-                    await self._set_aside(step, error)
+                except Exception:
+                    self._logger.exception(_SET_ASIDE, receipt=step.pending.receipt.key)
+                    await self._postpone(step)
         return moved
 
     async def _moved(self, step: "_Step") -> "_Step":
@@ -146,9 +150,10 @@ class ApplyReceipts(Loop):
             await self._write(steps)
         except Transient:
             raise
-        except Exception as error:
+        except Exception:
             if len(steps) == 1:
-                await self._set_aside(steps[0], error)
+                self._logger.exception(_SET_ASIDE, receipt=steps[0].pending.receipt.key)
+                await self._postpone(steps[0])
                 return
             for step in steps:
                 await self._finish([step])
@@ -212,8 +217,7 @@ class ApplyReceipts(Loop):
                 receipt = step.pending.receipt
                 self._logger.info("receipt.unmatched", provider=receipt.provider, kind=receipt.kind)
 
-    async def _set_aside(self, step: "_Step", error: Exception) -> None:
-        self._logger.error("receipt.set_aside", receipt=step.pending.receipt.key, exc_info=error)
+    async def _postpone(self, step: "_Step") -> None:
         await self._receipts.postpone(step.pending, self._clock.now() + LONGEST_WAIT)
 
     def _again_at(self, pending: Pending) -> datetime:
