@@ -12,6 +12,7 @@ from angarium.channels.email.providers.smtp.provider import SmtpProvider
 from angarium.channels.email.providers.smtp.url import from_url
 from angarium.delivery.outcome import Permanent, Sent
 from angarium.delivery.provider import Address, Outbound
+from angarium.notifications.options import AttachmentInfo, EmailOptions, File, Options
 from angarium.platform.clock import SystemClock
 from angarium.platform.settings.values import ProviderUrl
 from angarium.rendering.content import EmailContent
@@ -58,6 +59,13 @@ def poisoned(text: str) -> list[Outbound]:
         outbound(headers={"X-Order": text}),
         outbound(headers={text: "x"}),
         outbound(message_key=text),
+        outbound(options=Options(email=EmailOptions(from_name=text))),
+        outbound(options=Options(email=EmailOptions(reply_to=f"a@example.org{text}"))),
+        outbound(options=Options(email=EmailOptions(cc=("b@example.org", f"a@example.org{text}")))),
+        outbound(options=Options(email=EmailOptions(bcc=(f"a@example.org{text}",)))),
+        outbound(files=(File(AttachmentInfo(text, "text/plain", 1), b"x"),)),
+        outbound(files=(File(AttachmentInfo("a", f"text/plain{text}", 1), b"x"),)),
+        outbound(files=(File(AttachmentInfo("a", "text/plain", 1, text), b"x"),)),
         outbound(address=Address(f"{text}@example.com")),
         outbound(address=Address(f"a@{text}.example.com")),
     ]

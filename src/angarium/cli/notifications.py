@@ -3,6 +3,9 @@
 import json
 import sys
 import time
+from base64 import b64encode
+from mimetypes import guess_type
+from pathlib import Path
 from typing import Annotated, Any
 from uuid import uuid4
 
@@ -31,6 +34,10 @@ def send(
     request_id: str | None = None,
     priority: int = 5,
     locale: str | None = None,
+    attach: Annotated[list[Path] | None, Parameter(negative="")] = None,
+    cc: Annotated[list[str] | None, Parameter(negative="")] = None,
+    bcc: Annotated[list[str] | None, Parameter(negative="")] = None,
+    reply_to: str | None = None,
     watch: bool = False,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
@@ -50,6 +57,10 @@ def send(
         request_id: The idempotency key. Defaults to a new one.
         priority: 1 to 10. From 8 on it uses the urgent lane.
         locale: The language. Defaults to the user's.
+        attach: A file that the mail carries. May be repeated.
+        cc: A further recipient of the mail. May be repeated.
+        bcc: A further recipient whom the others do not see. May be repeated.
+        reply_to: The address to which replies to the mail go.
         watch: Wait for the final status.
         as_json: Print JSON.
     """
@@ -63,6 +74,8 @@ def send(
         "priority": priority,
         **({"user_id": user} if user else {"recipient": {ADDRESS_FIELD[channel]: to}}),
         **({"locale": locale} if locale else {}),
+        **({"attachments": [_attachment(path) for path in attach]} if attach else {}),
+        **_email_fields(cc=cc, bcc=bcc, reply_to=reply_to),
     }
     with Api(ClientSettings.load()) as api:
         accepted = api.call("POST", "/api/v1/notifications", body=body)["data"]
@@ -128,6 +141,24 @@ def _headline(found: dict[str, Any]) -> str:
 def _line(event: dict[str, Any]) -> str:
     detail = [str(event[name]) for name in ("attempt", "provider", "outcome", "answer") if event.get(name) is not None]
     return f"{event['at']}  {event['event']:<14} {' · '.join(detail)}".rstrip()
+
+
+def _email_fields(**given: list[str] | str | None) -> dict[str, Any]:
+    fields = {name: value for name, value in given.items() if value}
+    return {"email": fields} if fields else {}
+
+
+def _attachment(path: Path) -> dict[str, str]:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise CallFailed(f"--attach {path}: {error.strerror}") from None
+    kind, _ = guess_type(path.name)
+    return {
+        "filename": path.name,
+        "content_type": kind or "application/octet-stream",
+        "content": b64encode(content).decode(),
+    }
 
 
 def _variable(item: str) -> tuple[str, Any]:

@@ -133,6 +133,7 @@ async def test_no_option_can_add_a_header_or_a_recipient(kind: str, text: str) -
         message(EmailOptions(from_name=text)),
         message(EmailOptions(reply_to=f"a@example.org{text}")),
         message(EmailOptions(cc=(f"a@example.org{text}",))),
+        message(EmailOptions(bcc=("b@example.org", f"a@example.org{text}"))),
         message(EmailOptions(headers={"X-Order": text})),
         message(EmailOptions(headers={"Reply-To": "a@example.org"})),
         message(files=(File(AttachmentInfo(text, "text/plain", 1), b"x"),)),

@@ -9,6 +9,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from angarium.channels.email.message import Sender, build_message
+from angarium.contracts.statuses import Channel
+from angarium.contracts.templates import ChannelSources
 from angarium.contracts.users import ChannelSwitches, Preferences
 from angarium.delivery.provider import Outbound
 from angarium.delivery.settings import WorkerSettings
@@ -16,7 +18,8 @@ from angarium.delivery.unsubscribing import Unsubscribing, unsubscribing_of
 from angarium.directory.preference_links import PreferenceLinks
 from angarium.platform.clock import SystemClock
 from angarium.platform.telemetry.logging import make_logger
-from tests.support.delivering import Bench, delivering
+from angarium.rendering.content import EmailContent
+from tests.support.delivering import TEMPLATE, Bench, delivering
 
 LINKS = PreferenceLinks("secret", SystemClock())
 HEADERS = Unsubscribing(LINKS, "https://n.example/", ["security"])
@@ -45,6 +48,40 @@ async def test_a_mail_to_a_stored_user_carries_the_link_that_belongs_to_it(tmp_p
     assert link is not None
     assert (link.tenant, link.user_id, link.category) == ("default", user_id, "news")
     assert all(len(line) < 998 for line in raw.split(b"\r\n"))
+
+
+async def test_templates_have_the_links_of_the_user_whom_a_mail_is_for(tmp_path: Path) -> None:
+    user_id = uuid4()
+    source = "<a href='{{unsubscribe_url}}'>{{name}}</a> {{preferences_url}}"
+    template = TEMPLATE.model_copy(
+        update={
+            "template_id": uuid4(),
+            "required_variables": ["name", "unsubscribe_url"],  # as a version before there were links has it
+            "locales": {"en": ChannelSources(email={"subject": "s", "html": source})},
+        }
+    )
+    async with delivering(tmp_path, unsubscribing=HEADERS) as bench:
+        bench.directory.add_user(user_id)
+        bench.directory.templates["welcome"] = template
+        stored = {"user_id": str(user_id), "recipient": None, "variables": '{"name":"Ann"}'}
+        news = _html(await _sent(bench, category="news", **stored))
+        mandatory = _html(await _sent(bench, category="security", **stored))
+        own = _html(await _sent(bench, **{**stored, "variables": '{"name":"Ann","unsubscribe_url":"https://own"}'}))
+        stranger = _html(await _sent(bench, variables='{"name":"Ann"}'))
+    token = news.partition("/unsubscribe/")[2].partition("'")[0]
+    assert news == f"<a href='https://n.example/unsubscribe/{token}'>Ann</a> https://n.example/preferences/{token}"
+    link = LINKS.read(token)
+    assert link is not None
+    assert (link.user_id, link.category) == (user_id, "news")
+    assert mandatory.startswith("<a href=''>Ann</a> https://n.example/preferences/")
+    assert own.startswith("<a href='https://own'>Ann</a>")
+    assert stranger == "<a href=''>Ann</a> "
+    assert template.missing({"name": "Ann"}, [Channel.EMAIL]) == []
+
+
+def _html(outbound: Outbound) -> str:
+    assert isinstance(outbound.content, EmailContent)
+    return outbound.content.html or ""
 
 
 @pytest.mark.parametrize(

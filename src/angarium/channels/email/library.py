@@ -56,16 +56,16 @@ def _attach(mail: EmailMessage, files: Sequence[File]) -> None:
     for file in files:
         info = file.info
         described = EmailMessage()
-        described["Content-Type"] = info.content_type
+        described["Content-Type"] = checked(info.content_type, "content_type")
         kind = described["Content-Type"]
-        cid = None if info.content_id is None else f"<{info.content_id}>"
+        cid = None if info.content_id is None else f"<{checked(info.content_id, 'content_id')}>"
         inline = cid is not None and html is not None
         add = html.add_related if inline and html is not None else mail.add_attachment
         add(
             file.content,
             kind.maintype,
             kind.subtype,
-            filename=info.filename,
+            filename=checked(info.filename, "filename"),
             cid=cid,
             disposition="inline" if inline else "attachment",
             params=dict(kind.params),

@@ -13,7 +13,15 @@ from typing import Protocol
 
 from angarium.channels.email.body import encoded
 from angarium.channels.email.files import inline_of, with_attachments, with_inline
-from angarium.channels.email.headers import UnsafeMessage, address_list, checked, extra, mailbox, unstructured
+from angarium.channels.email.headers import (
+    UnsafeMessage,
+    address_list,
+    check_one_address,
+    checked,
+    extra,
+    mailbox,
+    unstructured,
+)
 from angarium.contracts.addresses import ascii_domain
 from angarium.contracts.errors import SettingsError
 from angarium.delivery.provider import Outbound
@@ -102,10 +110,16 @@ _NO_COPIES = Copies()
 
 
 def copies_of(outbound: Outbound) -> Copies:
-    """Who gets the mail besides its recipient. Case does not make another recipient here: most APIs ignore it."""
+    """Who gets the mail besides its recipient. Case does not make another recipient here: most APIs ignore it.
+
+    Raises UnsafeMessage for what is not an address: those of `bcc` are in no header, but in the envelope.
+    """
     own = outbound.options.email
     if own is None or not (own.cc or own.bcc):
         return _NO_COPIES
+    for field, addresses in (("Cc", own.cc), ("Bcc", own.bcc)):
+        for address in addresses:
+            check_one_address(field, address)
     seen = {outbound.address.value.lower()}
     kept: list[tuple[str, ...]] = []
     for given in (own.cc, own.bcc):

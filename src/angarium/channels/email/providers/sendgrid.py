@@ -159,9 +159,6 @@ def _copies(message: Outbound) -> Mapping[str, Any]:
     """`cc` and `bcc`; the API refuses an address that is there twice, and an empty list."""
     copies = copies_of(message)
     given = {"cc": copies.cc, "bcc": copies.bcc}
-    for field, addresses in given.items():
-        for address in addresses:
-            check_one_address(field, address)
     return {field: [_named(address, None) for address in addresses] for field, addresses in given.items() if addresses}
 
 
