@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from angarium.contracts.errors import Detail, ValidationFailed
 from angarium.contracts.notifications import NotificationRequest, Recipient, address_faults
 from angarium.contracts.statuses import Channel
-from angarium.notifications.options import File
+from angarium.services.gateway.accepting.attachments import Decoded
 from angarium.services.gateway.accepting.callback_url import Network, check_callback_url
 from angarium.services.gateway.accepting.json_text import json_text
 from angarium.services.gateway.accepting.options import channel_faults, given_fields, options_text
@@ -54,7 +54,7 @@ class Candidate(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(
-        cls, request: NotificationRequest, make_request_id: Callable[[], str], files: Sequence[File] = ()
+        cls, request: NotificationRequest, make_request_id: Callable[[], str], files: Sequence[Decoded] = ()
     ) -> "Candidate":
         """The candidate for `request`, whose decoded attachments are `files`.
 
@@ -151,6 +151,6 @@ def _time_faults(candidate: Candidate, now: datetime) -> list[Detail]:
     return faults
 
 
-def _fingerprint(request: NotificationRequest, files: Sequence[File]) -> bytes:
+def _fingerprint(request: NotificationRequest, files: Sequence[Decoded]) -> bytes:
     """A digest of what the request means: neither the order of keys nor the offset of a time changes it."""
     return blake2b(_canonical.encode(given_fields(request, files)), digest_size=_FINGERPRINT_BYTES).digest()

@@ -1,7 +1,6 @@
 """What only some requests have: `email`, `push` and `attachments`."""
 
 from collections.abc import Mapping, Sequence
-from hashlib import blake2b
 from typing import Any
 
 import msgspec
@@ -9,11 +8,10 @@ import msgspec
 from angarium.contracts.errors import Detail
 from angarium.contracts.notifications import NotificationRequest
 from angarium.contracts.statuses import Channel
-from angarium.notifications.options import File
+from angarium.services.gateway.accepting.attachments import Decoded
 from angarium.services.gateway.accepting.json_text import json_text
 
 _OF_CHANNEL: Mapping[str, Channel] = {"attachments": Channel.EMAIL, "email": Channel.EMAIL, "push": Channel.PUSH}
-_DIGEST_BYTES = 32
 
 
 def channel_faults(request: NotificationRequest, channels: Sequence[Channel]) -> Sequence[Detail]:
@@ -27,7 +25,7 @@ def channel_faults(request: NotificationRequest, channels: Sequence[Channel]) ->
     ]
 
 
-def options_text(request: NotificationRequest, files: Sequence[File]) -> str | None:
+def options_text(request: NotificationRequest, files: Sequence[Decoded]) -> str | None:
     """`notifications.options.Options` as JSON; None: the request has none. Raises ValidationFailed."""
     if not files and request.email is None and request.push is None:
         return None
@@ -41,7 +39,7 @@ def options_text(request: NotificationRequest, files: Sequence[File]) -> str | N
     return json_text("attachments", given)
 
 
-def given_fields(request: NotificationRequest, files: Sequence[File]) -> Mapping[str, Any]:
+def given_fields(request: NotificationRequest, files: Sequence[Decoded]) -> Mapping[str, Any]:
     """The fields of a request for its fingerprint; an attachment counts by the digest of its content.
 
     Those that are not given are left out: a request that is repeated across an upgrade has the digest that it had.
@@ -51,6 +49,5 @@ def given_fields(request: NotificationRequest, files: Sequence[File]) -> Mapping
         if fields[name] is None:
             del fields[name]
     if files:
-        digests = [blake2b(file.content, digest_size=_DIGEST_BYTES).digest() for file in files]
-        fields["attachments"] = [(file.info, digest) for file, digest in zip(files, digests, strict=True)]
+        fields["attachments"] = [(file.info, file.digest) for file in files]
     return fields

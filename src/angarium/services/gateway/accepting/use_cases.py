@@ -10,14 +10,13 @@ from angarium.contracts.notifications import NotificationRequest
 from angarium.contracts.statuses import Status
 from angarium.directory.port import Contacts, Templates
 from angarium.notifications.model import Acceptance, AcceptOutcome, NewNotification
-from angarium.notifications.options import File
 from angarium.notifications.publisher import OutboxPublisher
 from angarium.notifications.store.port import NotificationStore
 from angarium.platform.batching import GroupCommit
 from angarium.platform.runtime import Runtime
 from angarium.services.gateway.accepting.acceptance import AcceptanceRules, Accepted, FindPrior, Origin, Verdict
 from angarium.services.gateway.accepting.admission import admit, check_against_template
-from angarium.services.gateway.accepting.attachments import decoded
+from angarium.services.gateway.accepting.attachments import Decoded, decoded
 from angarium.services.gateway.accepting.candidate import Candidate, check_alone
 from angarium.services.gateway.accepting.lanes import FairLanes
 from angarium.services.gateway.accepting.look_up import Found, LookUp
@@ -107,7 +106,7 @@ class Acceptor:
         except Rejected as refusal:
             return _Item(request, refusal=refusal)
 
-    def _examined(self, request: NotificationRequest, files: Sequence[File] = ()) -> _Item:
+    def _examined(self, request: NotificationRequest, files: Sequence[Decoded] = ()) -> _Item:
         item = _Item(request)
         rules = self._parts.rules
         try:
