@@ -98,6 +98,18 @@ async def test_ids_from_a_pipe_can_be_used(system: System) -> None:
     assert (await angarium(system, "keys", "revoke", row[0])).status == 0
 
 
+async def test_operators_are_made_listed_and_revoked(system: System) -> None:
+    name = new_name("operator")
+    made = await angarium(system, "operators", "create", name, "--role", "viewer")
+    assert f"Operator  {name} (viewer)" in made.output
+    assert "it is shown only once" in made.output
+    listed = await angarium(system, "operators", "list", "--limit", "100")
+    [row] = [line.split("\t") for line in listed.output.splitlines() if line.split("\t")[1] == name]
+    assert row[2] == "viewer"
+    assert (await angarium(system, "operators", "revoke", row[0])).status == 0
+    assert (await angarium(system, "operators", "revoke", row[0])).status == 1
+
+
 async def test_a_tenants_key_is_labelled(system: System) -> None:
     made = await angarium(system, "tenants", "create", new_name("tenant"))
     assert KEY.search(made.output)

@@ -53,6 +53,8 @@ async def test_the_banner_says_where_things_are_and_what_is_sent_only_once(sink:
             assert f"on its way to the mailbox: {address}/mailbox\n" in first
             for line in (f"Home     {address}", f"Docs     {address}/docs", f"Key      {system.key}"):
                 assert f"  {line}\n" in first
+            link = re.search(rf"^  Sign in  {address}(/dashboard/sign-in/\S+) \(once\)$", first, re.MULTILINE)
+            assert link is not None
             port = re.search(r"^  SMTP     localhost:(\d+)$", first, re.MULTILINE)
             assert port is not None
             assert int(port[1]) != taken
@@ -80,6 +82,7 @@ async def test_a_banner_in_production_has_no_key(sink: SmtpSink, tmp_path: Path)
         printed = await until(lambda: _banner(system, 1), 10)
         assert "/docs" in printed
         assert "/mailbox" not in printed
+        assert "Sign in" not in printed
         assert system.key not in system.tail("angarium", 0)
 
 
