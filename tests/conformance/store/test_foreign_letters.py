@@ -2,12 +2,12 @@
 
 from uuid import UUID, uuid4
 
-from angarium.contracts.statuses import Channel, Status
+from angarium.contracts.statuses import Channel
 from angarium.notifications.letters import failed_message, foreign_letter
-from angarium.notifications.model import Reason
+from angarium.notifications.model import NewDeadLetter, Reason
 from angarium.notifications.store import foreign_letters
 from angarium.notifications.store.foreign_letters import ForeignLetters
-from tests.conformance.store.backends import Backend
+from tests.conformance.store.backends import TENANT, Backend
 
 MALFORMED = Reason("malformed", "no JSON")
 
@@ -26,7 +26,10 @@ async def _listed(backend: Backend) -> set[UUID]:
 
 
 async def test_the_newest_stay(backend: Backend) -> None:
-    await backend.ended(Status.FAILED)
+    own = NewDeadLetter(
+        id=UUID(int=1), tenant=TENANT, channel=Channel.EMAIL, reason=MALFORMED, attempts=1, notification_id=uuid4()
+    )
+    await backend.store.bury([own], [])
     ids = await _foreign(backend, 7)
     trimmed = ForeignLetters(backend.engine, most=3)
     assert await trimmed.trim() == 4
