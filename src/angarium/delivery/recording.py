@@ -4,10 +4,13 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+import msgspec
+
 from angarium.contracts.errors import Transient
 from angarium.contracts.statuses import Status
 from angarium.delivery.leases import LeaseKeeper
 from angarium.delivery.parking import Parking
+from angarium.delivery.results import bare
 from angarium.delivery.slots import Slots
 from angarium.delivery.work import Carrier, Finished
 from angarium.notifications.model import Claimed, OutboxMessage, Result
@@ -66,9 +69,18 @@ class Recorder:
     async def finish(self, finished: Finished) -> None:
         """Record, then settle its messages. What cannot be recorded raises, and its messages are not settled.
 
-        A message that comes again after a wait is settled later, by a task of the recorder.
+        A message that comes again after a wait is settled later, by a task of the recorder. A result that the database
+        refuses is recorded without the words in it, so that what was sent is not sent again.
         """
-        if not await self._batches.submit(finished):
+        try:
+            done = await self._batches.submit(finished)
+        except Transient:
+            raise
+        except Exception:
+            self._logger.exception("record.refused", notification_id=finished.claimed.id)
+            finished = msgspec.structs.replace(finished, result=bare(finished.result))
+            done = await self._batches.submit(finished)
+        if not done:
             await self._finish_alone(finished)
 
     async def drain(self) -> None:

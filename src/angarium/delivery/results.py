@@ -1,6 +1,7 @@
 """What an outcome or a decision means for the record. Pure: values in, a `Result` out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -51,7 +52,7 @@ class Results:
                     status=Status.SENT,
                     events=(*_events(claimed, attempts), sent),
                     provider=provider,
-                    provider_message_id=message_id,
+                    provider_message_id=None if message_id is None else tidy(message_id),
                 )
             case Permanent(answer=answer, code=code):
                 return self.failed(claimed, Reason(code, tidy(answer)), _events(claimed, attempts), provider)
@@ -71,7 +72,7 @@ class Results:
 
         The record itself makes the fallback, with the change.
         """
-        now = self._clock.now()
+        now, reason = self._clock.now(), _storable(reason)
         attempts = claimed.attempt if provider else claimed.attempt - 1
         letter = None
         ended: tuple[Event, ...] = (_ending("failed", Status.FAILED, now, reason),)
@@ -92,6 +93,7 @@ class Results:
 
     def ended(self, claimed: Claimed, status: Status, reason: Reason) -> Result:
         """An end without an attempt and without a dead letter: skipped or expired."""
+        reason = _storable(reason)
         event = _ending(str(status), status, self._clock.now(), reason)
         return Result(
             id=claimed.id,
@@ -188,6 +190,33 @@ def tidy(answer: str) -> str:
     if not text.isprintable():
         text = "".join(c if c.isprintable() else " " for c in text)
     return " ".join(text.split())[:ANSWER_LIMIT]
+
+
+def bare(result: Result) -> Result:
+    """`result` with the same change and nothing that a provider, a template or a caller wrote.
+
+    For a database that refuses the whole: what was sent must not be sent again because of a word.
+    """
+    letter = result.dead_letter
+    return msgspec.structs.replace(
+        result,
+        events=tuple(Event(event.event, event.at, _bare_data(event.data)) for event in result.events),
+        reason=None if result.reason is None else Reason(result.reason.code, ""),
+        provider_message_id=None,
+        dead_letter=None if letter is None else replace(letter, reason=Reason(letter.reason.code, ""), payload=None),
+    )
+
+
+def _bare_data(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in data.items() if name not in {"answer", "reason"}}
+
+
+def _storable(reason: Reason) -> Reason:
+    return reason if reason.message.isprintable() and len(reason.message) <= ANSWER_LIMIT else _tidied(reason)
+
+
+def _tidied(reason: Reason) -> Reason:
+    return Reason(reason.code, tidy(reason.message))
 
 
 def _events(claimed: Claimed, attempts: Sequence[Attempt], next_at: datetime | None = None) -> tuple[Event, ...]:

@@ -182,7 +182,10 @@ class Erasure:
 
     async def _erase_these(self, connection: AsyncConnection, ids: Sequence[UUID]) -> int:
         """How many of them, and of their callbacks, are under way."""
-        mine = notifications.c
+        mine, told = notifications.c, callbacks.c
+        # Callbacks first, as everywhere: two transactions that lock in different orders can wait for each other.
+        of_these = select(told.id).where(told.notification_id.in_(ids))
+        await connection.execute(of_these.order_by(told.id).with_for_update())
         query = select(mine.id, mine.status, mine.events, mine.reason_code).where(mine.id.in_(ids))
         found: Sequence[_Found] = (await connection.execute(query.order_by(mine.id).with_for_update())).all()
         await self._blank(connection, found)

@@ -43,6 +43,8 @@ _DRIVERS = {
     "mariadb": "mariadb+asyncmy",
 }
 _SQLITE_BEGIN = "angarium_sqlite_begin"
+LOG_LIMIT = 64 * 1024 * 1024
+"""Bytes that SQLite's write-ahead log keeps on disk once it is written back."""
 EMPTY_LOG = "PRAGMA wal_checkpoint(TRUNCATE)"
 """Of SQLite, outside of a transaction."""
 
@@ -82,6 +84,7 @@ def sqlite_pragmas() -> tuple[str, ...]:
     return (
         f"PRAGMA busy_timeout = {int(LOCK_TIMEOUT * 1000)}",  # first: the next one may meet a lock
         "PRAGMA journal_mode = WAL",
+        f"PRAGMA journal_size_limit = {LOG_LIMIT}",  # else the log stays as large as it has ever been
         "PRAGMA synchronous = FULL",
         "PRAGMA foreign_keys = ON",
         "PRAGMA secure_delete = ON",  # what is erased is overwritten, not only forgotten

@@ -28,6 +28,8 @@ _STATES = frozenset(
         "42P05",  # …or has one of that name already
     }
 )
+_DAMAGED = frozenset({"XX001", "XX002"})
+"""Data or an index is corrupted: the same statement fails again, and others may succeed."""
 _GOOD_SESSION_STATES = frozenset({"40001", "40P01", "55P03", "57014"})
 """Refusals of one statement (57014: its time was over); the session is as good as before."""
 _WORDS = {
@@ -152,7 +154,7 @@ def _speaks_of_absence(error: BaseException) -> bool:
         return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF in _SQLITE_CODES
     state = _sqlstate(error)
     if state is not None:
-        return state[:2] in _STATE_CLASSES or state in _STATES
+        return state not in _DAMAGED and (state[:2] in _STATE_CLASSES or state in _STATES)
     return _mysql_code(error) in _MYSQL_CODES or _lost_by_asyncpg(error)
 
 

@@ -23,6 +23,7 @@ from angarium.platform.auth.caller import Authenticator
 from angarium.platform.auth.own_tokens import BearerTokens, OwnTokens
 from angarium.platform.auth.passwords import Passwords
 from angarium.platform.auth.throttle import LoginThrottle
+from angarium.platform.database.turns import alone
 from angarium.platform.http.frame.app import build_app
 from angarium.platform.http.frame.health import Health, answers
 from angarium.platform.lifecycle import Background
@@ -53,6 +54,7 @@ from angarium.services.gateway.contact_versions.routes import routes as contact_
 from angarium.services.gateway.dashboard.composition import FORM_PATHS as DASHBOARD_PATHS
 from angarium.services.gateway.dashboard.composition import Dashboard, DashboardParts
 from angarium.services.gateway.dead_letters.foreign import ForeignKeeper
+from angarium.services.gateway.dead_letters.janitor import TURN as JANITOR_TURN
 from angarium.services.gateway.dead_letters.janitor import Janitor
 from angarium.services.gateway.dead_letters.routes import routes as dead_letter_routes
 from angarium.services.gateway.dead_letters.use_cases import Replays
@@ -159,7 +161,13 @@ class Gateway:
             TopologyKeeper(broker=broker, topology=parts.topology, logger=runtime.logger),
             Relay(store=store, broker=broker, publisher=self.publisher, clock=runtime.clock),
             Sweeper(store=store, runtime=runtime, waits=waits.by_key),
-            Janitor(store=store, count_letters=count, broker=broker, runtime=runtime),
+            Janitor(
+                store=store,
+                count_letters=count,
+                broker=broker,
+                runtime=runtime,
+                turn=partial(alone, parts.engine, JANITOR_TURN),
+            ),
             ForeignKeeper(ForeignLetters(parts.engine), runtime),
             Gauges(
                 store=store,

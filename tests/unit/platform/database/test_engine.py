@@ -38,7 +38,14 @@ async def test_sqlite_is_durable_strict_and_patient(tmp_path: Path) -> None:
     async with reading(engine) as connection:
         values = {
             name: (await connection.exec_driver_sql(f"PRAGMA {name}")).scalar()
-            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout", "secure_delete")
+            for name in (
+                "journal_mode",
+                "synchronous",
+                "foreign_keys",
+                "busy_timeout",
+                "secure_delete",
+                "journal_size_limit",
+            )
         }
     await engine.dispose()
     assert values == {
@@ -47,6 +54,7 @@ async def test_sqlite_is_durable_strict_and_patient(tmp_path: Path) -> None:
         "foreign_keys": 1,
         "busy_timeout": 4000,
         "secure_delete": 1,
+        "journal_size_limit": 64 * 1024 * 1024,
     }
 
 

@@ -71,6 +71,8 @@ def test_away(error: Exception) -> None:
     [
         asyncpg.UniqueViolationError(),
         asyncpg.UndefinedTableError(),
+        asyncpg.DataCorruptedError(),  # the same again fails again
+        asyncpg.IndexCorruptedError(),
         asyncpg.DataError("invalid input for query argument $1"),
         asyncpg.InterfaceError("the server expects 2 arguments for this query, 1 was passed"),
         _sqlite(sqlite3.SQLITE_CONSTRAINT_UNIQUE),

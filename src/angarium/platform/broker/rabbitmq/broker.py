@@ -92,7 +92,10 @@ class RabbitMQBroker:
     async def stats(self, queues: Sequence[str]) -> Sequence[QueueStats]:
         if (connection := self._link.current) is None:
             raise BrokerUnavailable("not connected")
-        return [await self._stats(connection, queue) for queue in queues]
+        found = await queue_stats(connection, queues)
+        if None in found:
+            self._heal_soon()  # one that is missing is declared again
+        return [stats or QueueStats(queue, 0, 0) for queue, stats in zip(queues, found, strict=True)]
 
     async def ready(self) -> bool:
         connection = self._link.current
@@ -141,10 +144,3 @@ class RabbitMQBroker:
                 self._logger.warning("broker.topology_declared_again")
             except (BrokerUnavailable, SettingsError) as error:
                 self._logger.error("broker.topology_failed", error=str(error))  # noqa: TRY400 - the message says it all
-
-    async def _stats(self, connection: Connection, queue: str) -> QueueStats:
-        """A queue that is missing has neither messages nor consumers; it is declared again."""
-        stats = await queue_stats(connection, queue)
-        if stats is None:
-            self._heal_soon()
-        return stats or QueueStats(queue, 0, 0)

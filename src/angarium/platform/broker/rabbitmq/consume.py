@@ -255,7 +255,7 @@ class RabbitMQConsumer:
     async def _is_forgotten(self, connection: Connection) -> bool:
         """Whether messages wait, though this consumer, which has room, gets none."""
         received = self._received
-        stats = await queue_stats(connection, self._queue)
+        [stats] = await queue_stats(connection, [self._queue])
         missed = stats is None or stats.messages > 0 or stats.consumers == 0
         return missed and received == self._received
 

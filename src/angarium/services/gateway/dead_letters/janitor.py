@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from uuid import UUID
 
 import msgspec
@@ -9,7 +10,7 @@ import msgspec
 from angarium.contracts.messages import FAILED_KEY, FAILED_QUEUE, WORK_EXCHANGE
 from angarium.notifications.messages import carried_headers
 from angarium.notifications.store.port import NotificationStore
-from angarium.platform.broker.port import Broker, Consumer, Delivery, Outgoing
+from angarium.platform.broker.port import Broker, Consumer, Delivery, Outgoing, QueueStats
 from angarium.platform.loop import Loop
 from angarium.platform.runtime import Runtime
 
@@ -18,6 +19,14 @@ HOLD = 10_000
 BATCH = 500
 QUIET = 2.0
 """Seconds without a message after which a pass has seen what there is."""
+
+TURN = 0x616E676A  # "angj": the advisory lock of the gateway that takes messages out
+Turn = Callable[[], AbstractAsyncContextManager[bool]]
+"""Whether this process has its turn, for as long as the block lasts."""
+
+
+def _always() -> AbstractAsyncContextManager[bool]:
+    return nullcontext(True)
 
 
 class _Letter(msgspec.Struct):
@@ -42,8 +51,10 @@ class Janitor(Loop):
         count_letters: Callable[[], Awaitable[int]],
         broker: Broker,
         runtime: Runtime,
+        turn: Turn = _always,
     ) -> None:
         super().__init__()
+        self._turn = turn
         self._store = store
         self._count_letters = count_letters
         self._broker = broker
@@ -61,6 +72,10 @@ class Janitor(Loop):
         listed = await self._count_letters()
         if stats.messages <= listed + self._surplus:
             return 0
+        async with self._turn() as mine:  # of many gateways only one turns a long queue over
+            return await self._pass(stats, listed) if mine else 0
+
+    async def _pass(self, stats: QueueStats, listed: int) -> int:
         turn = _Pass(self._store, self._broker, turn_over=stats.messages > HOLD)
         async with self._broker.consume(FAILED_QUEUE, prefetch=BATCH if turn.turn_over else HOLD) as consumer:
             await turn.run(consumer, stats.messages)
