@@ -9,7 +9,8 @@ from tests.support.smtp_sink import SmtpSink
 from tests.support.system import DistributedSystem, running
 
 CONCURRENCY = 16
-SETTINGS = {"RETRY_DELAYS": "1s,2s,4s,8s,16s", "WORKER_CONCURRENCY": str(CONCURRENCY), "WORKER_PREFETCH": "64"}
+PREFETCH = 64
+SETTINGS = {"RETRY_DELAYS": "1s,2s,4s,8s,16s", "WORKER_CONCURRENCY": str(CONCURRENCY), "WORKER_PREFETCH": str(PREFETCH)}
 
 
 @pytest.fixture(scope="package")

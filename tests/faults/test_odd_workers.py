@@ -31,12 +31,8 @@ async def test_workers_whose_clocks_are_an_hour_off_send_everything_once(
     load = await Load.prepare(system)
     await system.stop("email")
     await load.send_bulk(volume)
-    early, late = system.copy("email"), system.copy("email")
     system.sink.slow_down(0.02)
-    for name, offset in ((early, -HOUR), (late, HOUR)):
-        system.launcher = (sys.executable, str(SHIFTED), str(offset))
-        system.launch(name)
-    system.launcher = (str(ANGARIUM),)
+    early, late = _launched(system, -HOUR), _launched(system, HOUR)
     await system.start()  # beside them one that is right
     await load.send_bulk(volume)
     await load.all_sent(within=60 + volume / 20)
@@ -50,11 +46,8 @@ async def test_workers_whose_clocks_are_an_hour_off_send_everything_once(
 async def test_what_dies_with_a_worker_an_hour_ahead_is_not_lost(system: DistributedSystem) -> None:
     load = await Load.prepare(system)
     await system.stop("email")
-    ahead = system.copy("email")
-    system.launcher = (sys.executable, str(SHIFTED), str(HOUR))
-    system.launch(ahead)
-    system.launcher = (str(ANGARIUM),)
     system.sink.slow_down(30)
+    ahead = _launched(system, HOUR)
     await load.send_bulk(CONCURRENCY)
     await until(lambda: "notification.claimed" in system.tail(ahead, 0), 30)
     system.forget(ahead)
@@ -62,6 +55,16 @@ async def test_what_dies_with_a_worker_an_hour_ahead_is_not_lost(system: Distrib
     await system.start("email")
     await load.all_sent(within=60)
     await load.judge(window=CONCURRENCY)
+
+
+def _launched(system: DistributedSystem, offset: float) -> str:
+    """One more email worker, whose clock is off by so many seconds; its log is its own."""
+    name = system.copy("email")
+    system.log(name).unlink(missing_ok=True)
+    system.launcher = (sys.executable, str(SHIFTED), str(offset))
+    system.launch(name)
+    system.launcher = (str(ANGARIUM),)
+    return name
 
 
 @pytest.mark.long
