@@ -63,6 +63,8 @@ class Confirms:
         self._tags: dict[str, int] = {}
         self.overdue = 0
         """Messages that were given up and are not settled."""
+        self.late = 0
+        """Messages that were settled after they had been given up."""
 
     def give_up(self, burst: Burst, late: Late | None) -> None:
         """The wait for the burst has ended; it was expected."""
@@ -135,4 +137,28 @@ class Confirms:
             burst, position = self._unsettled.pop(tag)
             del self._tags[burst.messages[position].message_id]
             self.overdue -= burst.given_up
+            self.late += burst.given_up
             burst.settle(position, taken=taken)
+
+
+class Stall:
+    """Measures for how long no overdue message of a channel has been settled.
+
+    A quorum queue whose leader is lost can leave a channel on another node without confirms until it is closed, though
+    the queue has a new leader.
+    """
+
+    def __init__(self, confirms: Confirms) -> None:
+        self._confirms = confirms
+        self._late = 0
+        self._since: float | None = None
+
+    def seconds(self, now: float, *, blocked: bool) -> float:
+        """For how long at `now` (monotonic), from the first look on; 0 while the broker says that it is `blocked`."""
+        confirms = self._confirms
+        if blocked or not confirms.overdue or confirms.late != self._late:
+            self._late, self._since = confirms.late, None
+        if blocked or not confirms.overdue:
+            return 0.0
+        self._since = now if self._since is None else self._since
+        return now - self._since

@@ -13,7 +13,7 @@ from aiormq import Channel
 from aiormq.abc import ChannelFrame
 
 from angarium.platform.broker.port import BrokerUnavailable, Late, Outgoing, Topology
-from angarium.platform.broker.rabbitmq.confirms import Burst, Confirms
+from angarium.platform.broker.rabbitmq.confirms import Burst, Confirms, Stall
 from angarium.platform.broker.rabbitmq.connection import Link, close_channel, open_channel
 from angarium.platform.broker.rabbitmq.encoding import FrameWriter
 from angarium.platform.broker.rabbitmq.writing import put
@@ -24,6 +24,8 @@ from angarium.platform.telemetry.logging import Logger
 _BURST = 1000
 _MOST_OVERDUE = 20_000
 """Messages without a confirm that are remembered; more would fill the memory while a queue has no leader."""
+_STALLED = 60.0
+"""Seconds without a confirm of anything overdue, after which a channel is replaced and its messages published again."""
 _PROBE = "readiness"
 _PROBE_SECONDS = 1.5
 
@@ -34,6 +36,7 @@ class _Outlet:
     def __init__(self, channel: Channel) -> None:
         self.channel = channel
         self.confirms = Confirms()
+        self.stall = Stall(self.confirms)
         self.writer = FrameWriter(channel)
         self._turn = asyncio.Lock()
         channel.closing.add_done_callback(self.confirms.end)
@@ -83,8 +86,10 @@ class Publisher:
 
     async def publish(self, messages: Sequence[Outgoing], topology: Topology, late: Late | None = None) -> list[bool]:
         """As the port says."""
-        if self._link.current is None:
+        if (connection := self._link.current) is None:
             raise BrokerUnavailable("not connected")
+        if self._outlet is not None and self._outlet.confirms.overdue:
+            await self._leave_a_stall(self._outlet, blocked=connection.blocked is not None)
         results = [False] * len(messages)
         bursts = [
             Burst([messages[index] for index in indices], indices, results)
@@ -111,6 +116,15 @@ class Publisher:
         if outlet.confirms.overdue > _MOST_OVERDUE:
             self._outlet = None
             await close_channel(outlet.channel)
+
+    async def _leave_a_stall(self, outlet: _Outlet, *, blocked: bool) -> None:
+        """Close a channel over which nothing is confirmed any more, so that its messages can be published again."""
+        if outlet.stall.seconds(self._clock.monotonic(), blocked=blocked) < _STALLED:
+            return
+        self._logger.warning("broker.confirms_lost", unconfirmed=outlet.confirms.overdue)
+        if self._outlet is outlet:
+            self._outlet = None
+        await close_channel(outlet.channel)
 
     async def probe(self, topology: Topology) -> bool:
         """Whether the broker confirms a message that no queue gets, soon enough for a readiness check."""

@@ -8,7 +8,7 @@ from pamqp import commands as spec
 from pamqp.header import ContentHeader
 
 from angarium.platform.broker.port import Outgoing
-from angarium.platform.broker.rabbitmq.confirms import Burst, Confirms
+from angarium.platform.broker.rabbitmq.confirms import Burst, Confirms, Stall
 
 
 def _burst(*ids: str) -> tuple[Burst, list[bool]]:
@@ -85,3 +85,19 @@ async def test_a_burst_that_was_not_written_leaves_its_tags_to_the_next() -> Non
 
 async def test_other_methods_are_left_to_the_library() -> None:
     assert _take(Confirms(), spec.Channel.CloseOk(), spec.Confirm.SelectOk()) == [False, False]
+
+
+async def test_a_channel_stalls_while_nothing_overdue_is_settled() -> None:
+    confirms = Confirms()
+    stall = Stall(confirms)
+    burst, _ = _burst("1", "2", "3")
+    confirms.expect(burst)
+    assert stall.seconds(100.0, blocked=False) == 0.0, "nothing is overdue"
+    confirms.give_up(burst, None)
+    assert [stall.seconds(moment, blocked=False) for moment in (200.0, 230.0)] == [0.0, 30.0]
+    _take(confirms, spec.Basic.Ack(1))
+    assert [stall.seconds(moment, blocked=False) for moment in (240.0, 250.0)] == [0.0, 10.0], "one came late"
+    assert [stall.seconds(moment, blocked=True) for moment in (260.0, 300.0)] == [0.0, 0.0], "an alarm explains it"
+    assert [stall.seconds(moment, blocked=False) for moment in (310.0, 370.0)] == [0.0, 60.0]
+    confirms.end()
+    assert stall.seconds(400.0, blocked=False) == 0.0
