@@ -16,9 +16,9 @@ from typing import Any, ClassVar
 
 import asyncpg
 
+from angarium.testing.smtp.sink import SmtpSink
 from benchmarks import traced
 from tests.support.servers import PostgreSQL, RabbitMQ, Redis
-from tests.support.smtp_sink import SmtpSink
 from tests.support.system import DistributedSystem, running
 from tests.support.wait import until
 

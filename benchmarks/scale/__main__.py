@@ -10,12 +10,12 @@ from typing import Any
 
 import httpx2
 
+from angarium.testing.smtp.sink import SmtpSink
 from benchmarks.resident import Load, Sink
 from benchmarks.scale.crowd import crowd
 from benchmarks.scale.fairness import fairness
 from benchmarks.scale.search import search
 from benchmarks.servers import Servers, private_servers
-from tests.support.smtp_sink import SmtpSink
 from tests.support.system import DistributedSystem, running
 
 RESULTS = Path(__file__).parents[1] / "results" / "scale.md"

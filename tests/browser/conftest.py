@@ -12,8 +12,8 @@ import httpx2
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from angarium.testing.smtp.sink import SmtpSink
 from tests.support.browser import launch
-from tests.support.smtp_sink import SmtpSink
 from tests.support.system import EmbeddedSystem, running
 
 HTML = (

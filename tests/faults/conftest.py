@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from angarium.testing.smtp.sink import SmtpSink
 from tests.support.servers import PostgreSQL, RabbitMQ, Redis
-from tests.support.smtp_sink import SmtpSink
 from tests.support.system import DistributedSystem, running
 
 CONCURRENCY = 16

@@ -6,8 +6,8 @@ from functools import partial
 
 import httpx2
 
+from angarium.testing.ledger import Account, Ledger
 from tests.support.fault_table import note_account
-from tests.support.ledger import Account, Ledger
 from tests.support.system import System
 from tests.support.system_verbs import Json, new_email, new_name
 from tests.support.wait import until

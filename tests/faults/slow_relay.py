@@ -12,8 +12,8 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from angarium.testing.smtp.sink import SmtpSink
 from tests.faults.load import Load
-from tests.support.smtp_sink import SmtpSink
 from tests.support.system import EmbeddedSystem, running
 from tests.support.wait import until
 

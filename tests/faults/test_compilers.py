@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from angarium.testing.smtp.sink import SmtpSink
 from tests.faults.conftest import SETTINGS
 from tests.support.processes import children_of, cpu_ticks, runs
-from tests.support.smtp_sink import SmtpSink
 from tests.support.system import EmbeddedSystem, running
 from tests.support.system_verbs import new_name
 from tests.support.wait import until

@@ -9,9 +9,9 @@ import pytest
 
 from angarium.contracts.crash_points import CrashPoint
 from angarium.platform.crash import STATUS
+from angarium.testing.smtp.sink import SmtpSink
 from tests.faults.conftest import SETTINGS
 from tests.faults.load import Load
-from tests.support.smtp_sink import SmtpSink
 from tests.support.system import EmbeddedSystem, running
 
 COPIES = dict.fromkeys(CrashPoint, 1) | {CrashPoint.AFTER_SEND: 2}

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from angarium.testing.http_api import Reply, ScriptedApi, scripted_api
+from angarium.testing.smtp.sink import SmtpSink
 from tests.support.email_apis import CHECKS, URLS, mail_of
-from tests.support.provider_api import Reply, ScriptedApi, scripted_api
-from tests.support.smtp_sink import SmtpSink
 from tests.support.system import EmbeddedSystem, running
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]

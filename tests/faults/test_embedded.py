@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from angarium.testing.smtp.sink import SmtpSink
 from tests.faults.conftest import CONCURRENCY, SETTINGS
 from tests.faults.load import Load
-from tests.support.smtp_sink import SmtpSink
 from tests.support.system import EmbeddedSystem, running
 
 

@@ -6,9 +6,9 @@ import pytest
 
 from angarium.delivery.leases import LEASE
 from angarium.notifications.store.timing import LEASE_GRACE
+from angarium.testing.smtp.script import Step
 from tests.faults.conftest import CONCURRENCY
 from tests.faults.load import Load
-from tests.support.smtp_script import Step
 from tests.support.system import DistributedSystem
 from tests.support.system_verbs import new_email
 from tests.support.wait import until

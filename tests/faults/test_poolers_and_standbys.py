@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from angarium.testing.smtp.sink import SmtpSink
 from tests.support.servers import PgBouncer, PostgreSQL, RabbitMQ, Redis, RedisSentinel, Standby
-from tests.support.smtp_sink import SmtpSink
 from tests.support.system import DistributedSystem, running
 from tests.support.system_verbs import new_email, new_name
 from tests.support.wait import until

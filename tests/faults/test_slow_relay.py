@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from angarium.testing.smtp.sink import SmtpSink
 from tests.faults.load import Load
 from tests.faults.slow_relay import Case, Outcome, run
-from tests.support.smtp_sink import SmtpSink
 from tests.support.system import EmbeddedSystem, running
 
 pytestmark = pytest.mark.slow

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 
 import pytest
 
+from angarium.testing.smtp.sink import SmtpSink
 from tests.support.servers import PostgreSQL, RabbitMQ, Redis
-from tests.support.smtp_sink import SmtpSink
 from tests.support.system import DistributedSystem, EmbeddedSystem, System, running
 from tests.support.twilio_sink import TwilioSink
 

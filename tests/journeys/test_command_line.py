@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from angarium.testing.smtp.script import Step
 from tests.support.endpoint import endpoint
 from tests.support.servers.ports import free_port
-from tests.support.smtp import Step
 from tests.support.system import ANGARIUM, System
 from tests.support.system_verbs import new_email, new_name
 

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.support.smtp_script import Step
+from angarium.testing.smtp.script import Step
 from tests.support.system import DistributedSystem, System
 from tests.support.system_verbs import Json, new_phone
 from tests.support.traces import holders, queued

@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from tests.support.smtp import Step
+from angarium.testing.smtp.script import Step
 from tests.support.system import DistributedSystem, System
 from tests.support.system_verbs import Json, new_email, new_name
 from tests.support.wait import until

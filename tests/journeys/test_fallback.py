@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.support.smtp import Step
+from angarium.testing.smtp.script import Step
 from tests.support.system import System
 from tests.support.system_verbs import Json, new_email, new_name
 from tests.support.wait import until

@@ -10,8 +10,8 @@ import subprocess
 from email.message import EmailMessage
 from pathlib import Path
 
+from angarium.testing.smtp.sink import SmtpSink
 from tests.support.servers.ports import free_port
-from tests.support.smtp_sink import SmtpSink
 from tests.support.system import EmbeddedSystem, running
 from tests.support.wait import until
 

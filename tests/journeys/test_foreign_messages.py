@@ -6,8 +6,8 @@ import json
 import aio_pika
 import pytest
 
+from angarium.testing.smtp.script import Step
 from tests.support.raw_amqp import PROPERTIES, publish_raw
-from tests.support.smtp_script import Step
 from tests.support.system import DistributedSystem
 from tests.support.system_verbs import Json, new_email, new_name
 from tests.support.wait import until

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.smtp_sink import SmtpSink
+from angarium.testing.smtp.sink import SmtpSink
 from tests.support.system import ANGARIUM, EmbeddedSystem, running
 from tests.support.system_verbs import new_email
 from tests.support.wait import until

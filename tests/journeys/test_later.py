@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.support.smtp import Step
+from angarium.testing.smtp.script import Step
 from tests.support.system import System
 from tests.support.system_verbs import Json, new_email
 

@@ -5,8 +5,8 @@ from collections import Counter
 from typing import Any
 
 from angarium.contracts.statuses import Channel
+from angarium.testing.smtp.script import Step
 from tests.support.servers.ports import free_port
-from tests.support.smtp import Step
 from tests.support.system import System
 from tests.support.system_verbs import Json, new_email, new_name, new_phone
 from tests.support.wait import until

@@ -9,9 +9,9 @@ from typing import Any
 import httpx2
 import pytest
 
+from angarium.testing.smtp.sink import SmtpSink
 from tests.support.callbacks import SECRET, verified
 from tests.support.endpoint import endpoint
-from tests.support.smtp_sink import SmtpSink
 from tests.support.system import EmbeddedSystem, System, running
 from tests.support.system_verbs import Json, new_email, new_name
 from tests.support.wait import until

@@ -5,7 +5,7 @@ import re
 import shutil
 from pathlib import Path
 
-from tests.support.smtp_sink import SmtpSink
+from angarium.testing.smtp.sink import SmtpSink
 from tests.support.system import EmbeddedSystem, running
 
 ROOT = Path(__file__).parents[2]

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from angarium.testing.smtp.script import Step
 from tests.support.command import run_angarium
-from tests.support.smtp_script import Step
 from tests.support.system import System
 from tests.support.system_verbs import Json, new_email, new_name, new_phone
 from tests.support.wait import until

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook
 
+from angarium.testing.smtp.script import Step
 from tests.support.endpoint import Received, endpoint
-from tests.support.smtp import Step
 from tests.support.system import System
 from tests.support.system_verbs import new_email
 from tests.support.wait import until

@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.support.smtp_sink import SmtpSink
+from angarium.testing.smtp.sink import SmtpSink
 from tests.support.system import EmbeddedSystem, running
 from tests.support.system_verbs import new_email
 

@@ -10,8 +10,8 @@ from typing import Any
 import httpx2
 import pytest
 
+from angarium.testing.smtp.sink import SmtpSink
 from tests.support.servers import PostgreSQL, RabbitMQ, Redis
-from tests.support.smtp_sink import SmtpSink
 from tests.support.system import DistributedSystem, running
 from tests.support.system_verbs import Json
 

@@ -16,10 +16,10 @@ import angarium
 from angarium.contracts.errors import SettingsError
 from angarium.platform.database.engine import open_engine, writing
 from angarium.platform.settings.base import Settings
+from angarium.testing.smtp.script import Step
+from angarium.testing.smtp.sink import SmtpSink
 from tests.security.conftest import composed
 from tests.security.whole import World
-from tests.support.smtp import Step
-from tests.support.smtp_sink import SmtpSink
 from tests.support.system import EmbeddedSystem, running
 
 CANARY = "cnry7f3a"

@@ -14,9 +14,9 @@ import pytest
 from angarium.platform.http.server.protocol import Patience
 from angarium.platform.http.server.server import serve
 from angarium.platform.settings.settings import ProcessSettings
+from angarium.testing.smtp.sink import SmtpSink
 from tests.security.raw import Client, connected, memory
 from tests.support.mailbox_gateway import quiet_logger
-from tests.support.smtp_sink import SmtpSink
 from tests.support.system import EmbeddedSystem, running
 
 SECONDS = 1.0

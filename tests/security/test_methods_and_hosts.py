@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from angarium.testing.smtp.sink import SmtpSink
 from tests.security.raw import Client, connected
-from tests.support.smtp_sink import SmtpSink
 from tests.support.system import EmbeddedSystem, running
 
 pytestmark = pytest.mark.slow

@@ -11,9 +11,9 @@ from typing import ClassVar
 import httpx2
 import pytest
 
+from angarium.testing.smtp.sink import SmtpSink
 from tests.support.certificates import make_certificates
 from tests.support.servers import PostgreSQL, RabbitMQ, Redis
-from tests.support.smtp_sink import SmtpSink
 from tests.support.system import DistributedSystem, running
 
 pytestmark = pytest.mark.distributed

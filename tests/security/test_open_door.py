@@ -6,8 +6,8 @@ import pytest
 
 from angarium.contracts.errors import SettingsError
 from angarium.services.gateway.settings import GatewaySettings
+from angarium.testing.smtp.sink import SmtpSink
 from tests.security.raw import connected
-from tests.support.smtp_sink import SmtpSink
 from tests.support.system import EmbeddedSystem, running
 
 KEY = b'{"name": "evil", "scopes": ["admin"]}'

@@ -6,8 +6,8 @@ from time import monotonic
 
 import pytest
 
+from angarium.testing.smtp.sink import SmtpSink
 from tests.security.raw import connected, memory, processor_time
-from tests.support.smtp_sink import SmtpSink
 from tests.support.system import EmbeddedSystem, running
 
 pytestmark = pytest.mark.slow

@@ -19,8 +19,8 @@ from angarium.platform.clock import Clock, SystemClock
 from angarium.platform.http.api.http1 import Http1Client
 from angarium.platform.settings.values import ProviderUrl
 from angarium.platform.telemetry.logging import Logger
+from angarium.testing.http_api import Call, Reply, ScriptedApi, scripted_api
 from tests.support.mailbox_gateway import quiet_logger
-from tests.support.provider_api import Call, Reply, ScriptedApi, scripted_api
 
 SENDER = Sender.parse("Angarium <notify@example.org>")
 KEYS = {

@@ -24,8 +24,8 @@ from angarium.delivery.settings import WorkerSettings
 from angarium.platform.clock import SystemClock
 from angarium.platform.http.client.client import ServiceClient
 from angarium.platform.identifiers import Identifiers
+from angarium.testing.http_api import Call, Reply, ScriptedApi, scripted_api
 from tests.support.mailbox_gateway import quiet_logger
-from tests.support.provider_api import Call, Reply, ScriptedApi, scripted_api
 
 ACCOUNT, KEY, TOKEN, SERVICE = "AC" + "a1" * 16, "SK" + "b2" * 16, "hunter2-token", "MG" + "c3" * 16
 FROM, TO = "+15005550006", "+14155550123"

@@ -13,10 +13,10 @@ from typing import ClassVar, TypeVar
 import httpx2
 
 from angarium.contracts.statuses import Channel
+from angarium.testing.smtp.sink import SmtpSink
 from tests.support.servers import PostgreSQL, RabbitMQ, Redis
 from tests.support.servers.ports import free_port
 from tests.support.servers.process import Process
-from tests.support.smtp_sink import SmtpSink
 from tests.support.system_verbs import Verbs
 from tests.support.wait import until
 

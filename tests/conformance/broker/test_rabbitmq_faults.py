@@ -13,8 +13,8 @@ from angarium.platform.broker.port import Broker, BrokerUnavailable, Consumer, O
 from angarium.platform.broker.rabbitmq.broker import RabbitMQBroker
 from angarium.platform.clock import SystemClock
 from angarium.platform.telemetry.logging import Logger
+from angarium.testing.proxy import Proxy
 from tests.conformance.broker.messages import bodies, collect, numbered, outgoing, take
-from tests.support.proxy import Proxy
 from tests.support.servers import RabbitMQ
 from tests.support.wait import until
 

@@ -19,9 +19,9 @@ from sendgrid.helpers.mail import Content, CustomArg, Email, Header, Mail, To
 from angarium.channels.email.providers import ses
 from angarium.delivery.outcome import Sent
 from angarium.platform.http.api.port import ApiAnswer
+from angarium.testing.http_api import Call, Reply, scripted_api
 from tests.support.email_apis import check_sendgrid, email_api, parsed
 from tests.support.outbound import outbound
-from tests.support.provider_api import Call, Reply, scripted_api
 
 
 async def test_sendgrids_sdk_sends_what_we_send() -> None:

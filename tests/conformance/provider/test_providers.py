@@ -28,11 +28,11 @@ from angarium.platform.http.guard.signing import Signer
 from angarium.platform.settings.values import ProviderUrl
 from angarium.rendering.content import EmailContent
 from angarium.services.gateway.mailbox.store import MailboxFilter
+from angarium.testing.smtp.server import SmtpServer
 from tests.support.email_apis import email_api, mail_of
 from tests.support.mailbox_gateway import SERVICE_TOKEN, mailbox_gateway, quiet_logger
 from tests.support.outbound import outbound
 from tests.support.phone_apis import DEVICES, HANDLERS, Browser, channel_of, device, keys_of, phone_api
-from tests.support.smtp import SmtpServer
 
 Arrived = Callable[[], Awaitable[Sequence[str]]]
 

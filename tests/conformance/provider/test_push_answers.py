@@ -11,12 +11,12 @@ from angarium.channels.push.providers.apns.answers import ROWS as APNS_ROWS
 from angarium.channels.push.providers.fcm.answers import ROWS as FCM_ROWS
 from angarium.channels.push.providers.webpush.answers import ROWS as WEB_PUSH_ROWS
 from angarium.delivery.outcome import Ambiguous, Configuration, Outcome, Permanent, Retry
+from angarium.testing.http_api import Reply
 from tests.support.phone_apis import (
     DEVICES,
     TOKEN,
     phone_api,
 )
-from tests.support.provider_api import Reply
 from tests.support.pushes import KINDS, PLAIN, push
 
 every = pytest.mark.parametrize("kind", KINDS)

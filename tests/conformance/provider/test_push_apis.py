@@ -10,6 +10,7 @@ from angarium.contracts.statuses import Channel
 from angarium.delivery.outcome import Permanent, Retry, Sent
 from angarium.delivery.provider import Address, Selective
 from angarium.rendering.content import PushContent
+from angarium.testing.http_api import Reply
 from tests.support.outbound import outbound
 from tests.support.phone_apis import (
     APP,
@@ -19,7 +20,6 @@ from tests.support.phone_apis import (
     device,
     phone_api,
 )
-from tests.support.provider_api import Reply
 from tests.support.pushes import FULL, IMAGE, KINDS, LINK, PLAIN, push
 
 every = pytest.mark.parametrize("kind", KINDS)

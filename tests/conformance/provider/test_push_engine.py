@@ -6,9 +6,9 @@ from uuid import UUID, uuid4
 
 from angarium.contracts.statuses import Channel
 from angarium.contracts.users import ContactDevice
+from angarium.testing.http_api import Reply, scripted_api
 from tests.support.delivering import delivering
 from tests.support.phone_apis import BROWSER_ENDPOINT, DEVICES, HANDLERS, Browser, configured, keys, url_of
-from tests.support.provider_api import Reply, scripted_api
 
 KINDS = ["fcm", "onesignal", "webpush", "apns"]
 

@@ -12,6 +12,7 @@ import pytest
 from angarium.contracts.errors import SettingsError
 from angarium.contracts.statuses import Channel
 from angarium.delivery.outcome import Configuration, Outcome, Retry, Sent
+from angarium.testing.http_api import Call, Reply, scripted_api
 from tests.support.phone_apis import (
     configured,
     google_token,
@@ -19,7 +20,6 @@ from tests.support.phone_apis import (
     phone_api,
     url_of,
 )
-from tests.support.provider_api import Call, Reply, scripted_api
 from tests.support.pushes import KINDS, push
 
 every = pytest.mark.parametrize("kind", KINDS)

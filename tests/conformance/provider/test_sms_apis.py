@@ -19,10 +19,10 @@ from angarium.delivery.outcome import Ambiguous, Configuration, Outcome, Permane
 from angarium.delivery.provider import Outbound
 from angarium.platform.settings.values import ProviderUrl
 from angarium.rendering.content import SmsContent
+from angarium.testing.http_api import Reply, ScriptedApi, scripted_api
 from tests.support.clock import ManualClock
 from tests.support.outbound import outbound
 from tests.support.phone_apis import ACCOUNT, FROM, HANDLERS, KEY, SERVICE, TO, TOKEN, configured
-from tests.support.provider_api import Reply, ScriptedApi, scripted_api
 
 TEXTS = ["Your code is 123456", "Grüße, 100 € & mehr = gut + schön", "こんにちは 👋", "a" * 900]
 

@@ -18,13 +18,13 @@ from angarium.platform.clock import SystemClock
 from angarium.platform.http.api.http1 import Http1Client
 from angarium.platform.settings.values import ProviderUrl
 from angarium.rendering.content import EmailContent
+from angarium.testing.http_api import Reply, scripted_api
+from angarium.testing.smtp.server import SmtpServer
 from tests.conformance.provider.test_smtp_dkim import UNSUBSCRIBE, record, written
 from tests.support.certificates import make_certificates
 from tests.support.mailbox_gateway import quiet_logger
 from tests.support.outbound import outbound
-from tests.support.provider_api import Reply, scripted_api
 from tests.support.servers import AuthServer, MissingServer, Postfix
-from tests.support.smtp import SmtpServer
 from tests.support.wait import until
 
 pytestmark = [

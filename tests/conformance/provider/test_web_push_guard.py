@@ -19,11 +19,11 @@ from angarium.delivery.provider import Address, Busy, Outbound
 from angarium.platform.clock import SystemClock
 from angarium.platform.http.guard.api import GuardedApi
 from angarium.platform.http.guard.guarded import GuardedClient, Resolve, SystemResolver
+from angarium.testing.http_api import Reply, scripted_api
 from tests.support.certificates import Certificates, make_certificates
 from tests.support.mailbox_gateway import quiet_logger
 from tests.support.outbound import outbound
 from tests.support.phone_apis import SUBJECT, Browser, configured, keys, web_push
-from tests.support.provider_api import Reply, scripted_api
 from tests.support.servers.ports import free_port
 from tests.support.wait import until
 

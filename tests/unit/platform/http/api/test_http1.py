@@ -17,9 +17,9 @@ import uvloop
 from angarium.platform.clock import SystemClock
 from angarium.platform.http.api.http1 import Http1Client
 from angarium.platform.http.api.port import MOST_READ, AnswerLost, NotSent, Untrusted
+from angarium.testing.http_api import Reply, scripted_api
 from tests.support.certificates import make_certificates
 from tests.support.clock import ManualClock
-from tests.support.provider_api import Reply, scripted_api
 from tests.support.servers.ports import free_port
 from tests.support.wait import until
 

@@ -11,8 +11,8 @@ import pytest
 from angarium.platform.clock import SystemClock
 from angarium.platform.http.api.http1 import Http1Client
 from angarium.platform.http.api.oauth import AccessTokens, TokenRefused, TokenUnavailable
+from angarium.testing.http_api import Call, Reply, ScriptedApi, scripted_api
 from tests.support.clock import ManualClock
-from tests.support.provider_api import Call, Reply, ScriptedApi, scripted_api
 from tests.support.servers.ports import free_port
 from tests.support.wait import until
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.support.proxy import Proxy
+from angarium.testing.proxy import Proxy
 from tests.support.wait import until
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]

@@ -1,6 +1,6 @@
 """The judge can tell the faults apart."""
 
-from tests.support.ledger import Account, Ledger
+from angarium.testing.ledger import Account, Ledger
 
 
 def test_each_fault_is_counted_as_what_it_is() -> None:

@@ -1,0 +1,1 @@
+"""Tools to test a set-up of Angarium with."""
