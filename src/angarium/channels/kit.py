@@ -1,15 +1,19 @@
 """Makes a channel's kit: its own providers, and those that serve every channel."""
 
 from collections.abc import Collection, Mapping
+from functools import partial
 
 from angarium.contracts.statuses import Channel
 from angarium.delivery.composition import ChannelKit
 from angarium.delivery.preparation import AddressesOf, CheckAddress
 from angarium.delivery.process import ProviderParts
+from angarium.delivery.provider import Provider
+from angarium.delivery.providers.installed import ProviderEntry
 from angarium.delivery.providers.mailbox import MailboxProvider
 from angarium.delivery.providers.registry import Factory, build_providers, describe_providers, without_parameters
 from angarium.delivery.providers.sandbox import SandboxProvider
 from angarium.delivery.settings import WorkerSettings
+from angarium.platform.settings.values import ProviderUrl
 
 EVERYWHERE = frozenset({"mailbox", "sandbox"})
 """The schemes of providers that serve every channel."""
@@ -28,11 +32,13 @@ def make_kit(
 ) -> ChannelKit:
     """The channel as the engine takes it; `own`: its providers by scheme. Raises SettingsError.
 
-    `with_webhooks` are the schemes of those that report by webhooks.
+    `with_webhooks` are the schemes of those that report by webhooks. Providers of other packages that serve the channel
+    can be configured, too.
 
     `sender` is what the mailbox shows as the sender.
     """
     factories: Mapping[str, Factory] = {
+        **_installed(channel, parts),
         **own,
         "mailbox": without_parameters(lambda: MailboxProvider(parts.gateway, sender=sender)),
         "sandbox": without_parameters(SandboxProvider),
@@ -43,3 +49,14 @@ def make_kit(
         urls, factories, variable=variable, production=settings.production, with_webhooks=with_webhooks
     )
     return ChannelKit(channel, providers, addresses_of, check_address, describe_providers(channel, urls))
+
+
+def _installed(channel: Channel, parts: ProviderParts) -> Mapping[str, Factory]:
+    """The factories of other packages' providers for `channel`, by scheme."""
+    return {
+        scheme: partial(_build, entry, parts) for scheme, entry in parts.installed.items() if channel in entry.channels
+    }
+
+
+def _build(entry: ProviderEntry, parts: ProviderParts, url: ProviderUrl) -> Provider:
+    return entry.build(url, parts)

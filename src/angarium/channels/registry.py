@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from angarium.channels.email.channel import EMAIL
+from angarium.channels.kit import EVERYWHERE
 from angarium.channels.port import ChannelEntry
 from angarium.channels.push.channel import PUSH
 from angarium.channels.sms.channel import SMS
@@ -14,3 +15,5 @@ CHANNELS: Mapping[Channel, ChannelEntry] = MappingProxyType(
     {entry.channel: entry for entry in (EMAIL, PUSH, SMS, WEBHOOK)}
 )
 """Every channel by its name, in the order in which they are shown."""
+OWN_SCHEMES = EVERYWHERE.union(*(entry.schemes for entry in CHANNELS.values()))
+"""The schemes of our providers, which no other package's provider may have."""

@@ -62,15 +62,19 @@ def work(channel: Channel, /) -> None:
     Args:
         channel: The channel to deliver.
     """
-    from angarium.channels.registry import CHANNELS
+    from angarium.channels.registry import CHANNELS, OWN_SCHEMES
     from angarium.cli.settings import load
     from angarium.delivery.process import run_worker
+    from angarium.delivery.providers.installed import installed_providers
 
     entry = CHANNELS[channel]
     settings = load(entry.settings)
     _prepare_data_dir(settings)
-    logger = _logger(channel, settings)
-    _run(lambda stop: run_worker(channel, settings, entry.build_kit, logger=logger, stop=stop), logger)
+    logger, installed = _logger(channel, settings), installed_providers(OWN_SCHEMES)
+    _run(
+        lambda stop: run_worker(channel, settings, entry.build_kit, logger=logger, stop=stop, installed=installed),
+        logger,
+    )
 
 
 def migrate() -> None:

@@ -67,7 +67,9 @@ _NOTIFICATION = {
     "reply_to": "The address to which replies go",
     "cc": "Further recipients",
     "bcc": "Further recipients whom no recipient sees",
-    "EmailFields.headers": "Header fields: `X-…`, `List-Id`, `In-Reply-To`, `References`, `Auto-Submitted`, `Precedence`",
+    "EmailFields.headers": (
+        "Header fields: `X-…`, `List-Id`, `In-Reply-To`, `References`, `Auto-Submitted`, `Precedence`"
+    ),
     "ttl": "Seconds for which the platform keeps it for a device that is off",
     "collapse_key": "A later push with the same key replaces this one",
     "PushFields.priority": "`high` wakes the device, `normal` spares its battery",

@@ -3,9 +3,9 @@
 import asyncio
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from angarium import __version__
 from angarium.contracts.errors import SettingsError
@@ -13,6 +13,7 @@ from angarium.contracts.statuses import Channel
 from angarium.delivery.composition import ChannelKit, EngineParts, build_engine
 from angarium.delivery.devices import DeadDevices
 from angarium.delivery.engine import Engine
+from angarium.delivery.providers.installed import ProviderEntry
 from angarium.delivery.settings import WorkerSettings
 from angarium.delivery.unsubscribing import unsubscribing_of
 from angarium.directory.built_in.templates import WithBuiltIn
@@ -46,13 +47,17 @@ from angarium.rendering.renderer import Renderer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderParts:
-    """What providers may use of the process around them. `stack` closes what they open, after the providers."""
+    """What providers may use of the process around them. `stack` closes what they open, after the providers.
+
+    `installed`: the providers of other packages, by scheme.
+    """
 
     gateway: ServiceClient
     clock: Clock
     identifiers: Identifiers
     logger: Logger
     stack: AsyncExitStack
+    installed: Mapping[str, ProviderEntry] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,15 +73,24 @@ KitFactory = Callable[[WorkerSettings, ProviderParts], ChannelKit]
 
 
 async def run_worker(
-    channel: Channel, settings: WorkerSettings, make_kit: KitFactory, *, logger: Logger, stop: asyncio.Event
+    channel: Channel,
+    settings: WorkerSettings,
+    make_kit: KitFactory,
+    *,
+    logger: Logger,
+    stop: asyncio.Event,
+    installed: Mapping[str, ProviderEntry] | None = None,
 ) -> None:
-    """Deliver `channel` until `stop` is set; then finish what is under way. Raises SettingsError."""
+    """Deliver `channel` until `stop` is set; then finish what is under way. Raises SettingsError.
+
+    `installed`: as in `ProviderParts`.
+    """
     runtime = build_runtime(logger)
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(closing(reserve(settings)))
         opened = await open_worker(settings, runtime, stack)
         parts = opened.engine
-        kit = _open_kit(settings, make_kit, opened.gateway, runtime, stack)
+        kit = _open_kit(settings, make_kit, provider_parts(opened.gateway, runtime, stack, installed or {}))
         engine = build_engine(
             kit,
             parts,
@@ -206,18 +220,27 @@ def moves_on(engines: Sequence[Engine]) -> Check:
     return check
 
 
-def _open_kit(
-    settings: WorkerSettings, make_kit: KitFactory, gateway: ServiceClient, runtime: Runtime, stack: AsyncExitStack
-) -> ChannelKit:
-    """The channel's kit, its providers closed with `stack`. Raises SettingsError, also where there is no provider."""
-    parts = ProviderParts(
-        gateway=gateway, clock=runtime.clock, identifiers=runtime.identifiers, logger=runtime.logger, stack=stack
+def provider_parts(
+    gateway: ServiceClient, runtime: Runtime, stack: AsyncExitStack, installed: Mapping[str, ProviderEntry]
+) -> ProviderParts:
+    """The parts of providers in a process."""
+    return ProviderParts(
+        gateway=gateway,
+        clock=runtime.clock,
+        identifiers=runtime.identifiers,
+        logger=runtime.logger,
+        stack=stack,
+        installed=installed,
     )
+
+
+def _open_kit(settings: WorkerSettings, make_kit: KitFactory, parts: ProviderParts) -> ChannelKit:
+    """The channel's kit, its providers closed with the parts. Raises SettingsError, also where there is no provider."""
     kit = make_kit(settings, parts)
     if not kit.providers:
         raise SettingsError(f"ANGARIUM_{kit.channel.upper()}_PROVIDERS: is empty, so there is nothing to work with")
     for provider in kit.providers:
-        stack.push_async_callback(provider.close)
+        parts.stack.push_async_callback(provider.close)
     return kit
 
 

@@ -13,18 +13,19 @@ from typing import Any, Self
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from angarium.channels.registry import CHANNELS
+from angarium.channels.registry import CHANNELS, OWN_SCHEMES
 from angarium.delivery.composition import EngineParts, build_engine
 from angarium.delivery.devices import DeadDevices
 from angarium.delivery.engine import Engine
 from angarium.delivery.process import (
-    ProviderParts,
     build_parts,
     keep_delivering,
     moves_on,
     open_dead_devices,
     open_suppressions,
+    provider_parts,
 )
+from angarium.delivery.providers.installed import installed_providers
 from angarium.delivery.settings import WorkerSettings
 from angarium.directory.gateway.surroundings import Surroundings, build_surroundings
 from angarium.embedded.contacts import LocalContacts
@@ -260,11 +261,8 @@ def _open_engines(
     settings: WorkerSettings, parts: EngineParts, gateway: ServiceClient, stack: AsyncExitStack
 ) -> tuple[Engine, ...]:
     """An engine for each channel that has a provider."""
-    runtime = parts.runtime
-    provider_parts = ProviderParts(
-        gateway=gateway, clock=runtime.clock, identifiers=runtime.identifiers, logger=runtime.logger, stack=stack
-    )
-    kits = [entry.build_kit(settings, provider_parts) for entry in CHANNELS.values()]
+    around = provider_parts(gateway, parts.runtime, stack, installed_providers(OWN_SCHEMES))
+    kits = [entry.build_kit(settings, around) for entry in CHANNELS.values()]
     for provider in [provider for kit in kits for provider in kit.providers]:
         stack.push_async_callback(provider.close)
     return tuple(

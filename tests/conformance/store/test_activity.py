@@ -100,6 +100,6 @@ async def test_letters_of_one_notification_and_of_the_newest(backend: Backend) -
     assert found is not None
     assert found.id == letter_id
     assert await letters.of_notification("other", identifier) is None
-    assert (await letters.count_of(TENANT), await letters.count_of("other")) == (2, 0)
+    assert (await letters.count(tenant=TENANT), await letters.count(tenant="other")) == (2, 0)
     [group] = await letters.by_reason(TENANT, DeadLetterFilter(), newest=1)
     assert group.count == 1
