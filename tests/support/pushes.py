@@ -5,7 +5,7 @@ from typing import Any
 from angarium.contracts.statuses import Channel
 from angarium.delivery.provider import Outbound
 from angarium.rendering.content import PushContent
-from tests.support.outbound import outbound
+from angarium.testing.providers import outbound
 from tests.support.phone_apis import Browser, device
 
 KINDS = ["fcm", "onesignal", "webpush", "apns"]

@@ -28,8 +28,8 @@ from angarium.delivery.providers.sandbox import SandboxProvider
 from angarium.rendering.content import is_blank
 from angarium.rendering.parts import MAIN_PARTS
 from angarium.services.users.page.page import CHANNELS as SHOWN
+from angarium.testing.providers import outbound
 from tests.support.clock import ManualClock
-from tests.support.outbound import outbound
 
 NOBODY = Contact(
     user_id=UUID(int=1), name="Ada", email=None, phone=None, devices=(), locale=None, timezone=None,

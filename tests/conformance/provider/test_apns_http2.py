@@ -23,10 +23,10 @@ from angarium.platform.clock import Clock, SystemClock
 from angarium.platform.http.api.http2 import Http2Client
 from angarium.platform.settings.values import ProviderUrl
 from angarium.rendering.content import PushContent
+from angarium.testing.providers import outbound
 from tests.support.certificates import make_certificates
 from tests.support.clock import ManualClock
 from tests.support.mailbox_gateway import quiet_logger
-from tests.support.outbound import outbound
 from tests.support.phone_apis import DEVICES, apns_request, device, keys, url_of
 from tests.support.servers.ports import free_port
 

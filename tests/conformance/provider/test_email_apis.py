@@ -14,9 +14,9 @@ from angarium.platform.http.api.http1 import Http1Client
 from angarium.platform.telemetry.logging import make_logger
 from angarium.rendering.content import EmailContent
 from angarium.testing.http_api import Reply
+from angarium.testing.providers import outbound
 from tests.support.email_apis import KEYS, api_of, email_api, forms_of, mail_of
 from tests.support.mailbox_gateway import quiet_logger
-from tests.support.outbound import outbound
 from tests.support.servers.ports import free_port
 from tests.support.wait import until
 

@@ -20,8 +20,8 @@ from angarium.channels.email.providers import ses
 from angarium.delivery.outcome import Sent
 from angarium.platform.http.api.port import ApiAnswer
 from angarium.testing.http_api import Call, Reply, scripted_api
+from angarium.testing.providers import outbound
 from tests.support.email_apis import check_sendgrid, email_api, parsed
-from tests.support.outbound import outbound
 
 
 async def test_sendgrids_sdk_sends_what_we_send() -> None:

@@ -21,8 +21,8 @@ from angarium.platform.http.guard.guarded import GuardedClient, Resolve, SystemR
 from angarium.platform.http.guard.posting import SignedPosts
 from angarium.platform.http.guard.signing import Signer
 from angarium.rendering.content import WebhookContent
+from angarium.testing.providers import outbound
 from tests.support.endpoint import endpoint
-from tests.support.outbound import outbound
 from tests.support.servers.ports import free_port
 from tests.support.wait import until
 

@@ -1,13 +1,12 @@
 """What `delivery/provider.py` promises, asked of every provider that needs no outside account."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from email import policy
 from email.parser import BytesParser
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import httpx2
 import pytest
@@ -16,8 +15,7 @@ from angarium.channels.email.message import Sender
 from angarium.channels.email.providers.smtp.url import from_url
 from angarium.channels.webhook.providers.http import HttpProvider
 from angarium.contracts.statuses import Channel
-from angarium.delivery.outcome import Outcome, Permanent, Retry, Sent
-from angarium.delivery.provider import Address, Outbound, Provider
+from angarium.delivery.outcome import Permanent, Retry, Sent
 from angarium.delivery.providers.mailbox import MailboxProvider
 from angarium.delivery.providers.sandbox import SandboxProvider
 from angarium.platform.clock import SystemClock
@@ -28,31 +26,11 @@ from angarium.platform.http.guard.signing import Signer
 from angarium.platform.settings.values import ProviderUrl
 from angarium.rendering.content import EmailContent
 from angarium.services.gateway.mailbox.store import MailboxFilter
+from angarium.testing.providers import ProviderConformance, Subject, outbound
 from angarium.testing.smtp.server import SmtpServer
 from tests.support.email_apis import email_api, mail_of
 from tests.support.mailbox_gateway import SERVICE_TOKEN, mailbox_gateway, quiet_logger
-from tests.support.outbound import outbound
 from tests.support.phone_apis import DEVICES, HANDLERS, Browser, channel_of, device, keys_of, phone_api
-
-Arrived = Callable[[], Awaitable[Sequence[str]]]
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """A provider, a channel it serves, and the message keys of what arrived (None: nothing tells).
-
-    `address`: where to, if not the usual. `names_key`: the provider's own id holds the key.
-    """
-
-    provider: Provider
-    channel: Channel
-    arrived: Arrived | None
-    address: Address | None = None
-    names_key: bool = True
-
-    def message(self, **changes: Any) -> Outbound:
-        given = {} if self.address is None else {"address": self.address}
-        return outbound(self.channel, **{**given, **changes})
 
 
 async def smtp_subject(stack: AsyncExitStack, *, pipelining: bool) -> Subject:
@@ -136,111 +114,29 @@ KINDS = ["smtp", "smtp-plain", "http", *APIS, *PHONES]
 KINDS += [f"mailbox-{channel}" for channel in Channel] + ["sandbox-email", "sandbox-sms", "sandbox-webhook"]
 
 
-@pytest.fixture(params=KINDS)
-async def subject(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Subject]:
-    kind = cast("str", request.param)
-    async with AsyncExitStack() as stack:
-        if kind.startswith("smtp"):
-            made = await smtp_subject(stack, pipelining=kind == "smtp")
-        elif kind in APIS:
-            made = await api_subject(stack, kind)
-        elif kind in PHONES:
-            made = await phone_subject(stack, tmp_path, kind)
-        elif kind == "http":
-            made = await http_subject(stack)
-        elif kind.startswith("mailbox"):
-            made = await mailbox_subject(stack, tmp_path, Channel(kind.removeprefix("mailbox-")))
-        else:
-            made = Subject(SandboxProvider(), Channel(kind.removeprefix("sandbox-")), None)
-        stack.push_async_callback(made.provider.close)
-        yield made
+class TestEveryProvider(ProviderConformance):
+    """What `angarium.testing` offers to packages with providers of their own, asked of ours."""
 
+    @pytest.fixture(params=KINDS, autouse=True)
+    def of_kind(self, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+        self._kind, self._folder = cast("str", request.param), tmp_path
 
-async def test_it_is_named_for_its_technology(subject: Subject) -> None:
-    assert subject.provider.name in {"smtp", "http", "mailbox", "sandbox", *APIS, *PHONES}
-    assert await subject.provider.ready()
-
-
-async def test_many_at_once_all_arrive_once(subject: Subject) -> None:
-    messages = [subject.message() for _ in range(300)]
-    outcomes = await asyncio.gather(*(subject.provider.send(message) for message in messages))
-    assert all(isinstance(outcome, Sent) for outcome in outcomes)
-    if subject.arrived is not None:
-        assert sorted(await subject.arrived()) == sorted(message.message_key for message in messages)
-
-
-async def test_every_attempt_has_the_same_key(subject: Subject) -> None:
-    first = subject.message()
-    second = subject.message(id_=first.notification_id, attempt=2)
-    outcomes = [await subject.provider.send(first), await subject.provider.send(second)]
-    identifiers = {outcome.provider_message_id for outcome in outcomes if isinstance(outcome, Sent)}
-    assert len(outcomes) == 2
-    (identifier,) = identifiers
-    if subject.names_key:
-        assert identifier is not None
-        assert first.message_key in identifier
-    if subject.arrived is not None:
-        assert await subject.arrived() == [first.message_key] * 2
-
-
-ODD = [
-    outbound(content=EmailContent("s", None, None)),
-    outbound(content=EmailContent("s\r\nBcc: x@y.z", "<p>x</p>", None)),
-    outbound(content=EmailContent("\ud800", "\udfff", None)),
-    outbound(content=EmailContent("s", "x\x00y", "\x00")),
-    outbound(to=""),
-    outbound(to="\ud800@x.test"),
-    outbound(name="\udfff"),
-    outbound(name="x" * 100_000),
-    outbound(headers={"\r\n": "\r\n"}),
-    outbound(message_key=""),
-    outbound(message_key="\u0000"),
-    outbound(Channel.SMS),
-    outbound(Channel.PUSH),
-    outbound(Channel.WEBHOOK),
-]
-
-
-@pytest.mark.parametrize("message", ODD, ids=range(len(ODD)))
-async def test_whatever_it_gets_it_has_an_outcome(subject: Subject, message: Outbound) -> None:
-    assert isinstance(await subject.provider.send(message), Outcome)
-    assert isinstance(await subject.provider.send(subject.message()), Sent)
-
-
-async def test_a_bad_one_does_not_harm_its_neighbours(subject: Subject) -> None:
-    good = [subject.message() for _ in range(20)]
-    bad = subject.message(to="\ud800@x.test")
-    outcomes = await asyncio.gather(*(subject.provider.send(message) for message in [*good[:10], bad, *good[10:]]))
-    assert [type(outcome) for index, outcome in enumerate(outcomes) if index != 10] == [Sent] * 20
-
-
-async def test_one_that_is_cancelled_leaves_the_others_alone(subject: Subject) -> None:
-    sending = [asyncio.create_task(subject.provider.send(subject.message())) for _ in range(60)]
-    await asyncio.sleep(0)
-    for task in sending[::2]:
-        task.cancel()
-    results = await asyncio.gather(*sending, return_exceptions=True)
-    assert all(isinstance(result, Sent | asyncio.CancelledError) for result in results)
-    assert all(isinstance(result, Sent) for result in results[1::2])
-    assert isinstance(await subject.provider.send(subject.message()), Sent)
-
-
-async def test_closed_it_refuses_and_may_be_closed_again(subject: Subject) -> None:
-    await subject.provider.send(subject.message())
-    await subject.provider.close()
-    await subject.provider.close()
-    assert isinstance(await subject.provider.send(subject.message()), Retry)
-    assert not await subject.provider.ready()
-
-
-async def test_closing_lets_what_is_under_way_end(subject: Subject) -> None:
-    sending = [asyncio.create_task(subject.provider.send(subject.message())) for _ in range(30)]
-    await asyncio.sleep(0)
-    await subject.provider.close()
-    outcomes = await asyncio.gather(*sending)
-    assert all(isinstance(outcome, Sent | Retry) for outcome in outcomes)
-    if subject.arrived is not None:
-        assert len(await subject.arrived()) == sum(isinstance(outcome, Sent) for outcome in outcomes)
+    @asynccontextmanager
+    async def subject(self) -> AsyncIterator[Subject]:
+        kind = self._kind
+        async with AsyncExitStack() as stack:
+            if kind.startswith("smtp"):
+                yield await smtp_subject(stack, pipelining=kind == "smtp")
+            elif kind in APIS:
+                yield await api_subject(stack, kind)
+            elif kind in PHONES:
+                yield await phone_subject(stack, self._folder, kind)
+            elif kind == "http":
+                yield await http_subject(stack)
+            elif kind.startswith("mailbox"):
+                yield await mailbox_subject(stack, self._folder, Channel(kind.removeprefix("mailbox-")))
+            else:
+                yield Subject(SandboxProvider(), Channel(kind.removeprefix("sandbox-")), None)
 
 
 async def test_a_gateway_that_is_down_is_retried() -> None:

@@ -11,7 +11,7 @@ from angarium.delivery.outcome import Permanent, Retry, Sent
 from angarium.delivery.provider import Address, Selective
 from angarium.rendering.content import PushContent
 from angarium.testing.http_api import Reply
-from tests.support.outbound import outbound
+from angarium.testing.providers import outbound
 from tests.support.phone_apis import (
     APP,
     DEVICES,

@@ -20,8 +20,8 @@ from angarium.delivery.provider import Outbound
 from angarium.platform.settings.values import ProviderUrl
 from angarium.rendering.content import SmsContent
 from angarium.testing.http_api import Reply, ScriptedApi, scripted_api
+from angarium.testing.providers import outbound
 from tests.support.clock import ManualClock
-from tests.support.outbound import outbound
 from tests.support.phone_apis import ACCOUNT, FROM, HANDLERS, KEY, SERVICE, TO, TOKEN, configured
 
 TEXTS = ["Your code is 123456", "Grüße, 100 € & mehr = gut + schön", "こんにちは 👋", "a" * 900]

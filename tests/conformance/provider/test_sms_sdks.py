@@ -19,8 +19,8 @@ from angarium.contracts.statuses import Channel
 from angarium.delivery.provider import Outbound
 from angarium.platform.settings.values import ProviderUrl
 from angarium.rendering.content import SmsContent
+from angarium.testing.providers import outbound
 from tests.support.clock import ManualClock
-from tests.support.outbound import outbound
 from tests.support.phone_apis import ACCOUNT, FROM, TO, TOKEN
 
 TEXTS = ["Your code is 123456", "Grüße, 100 € & mehr = gut + schön", "こんにちは 👋"]

@@ -18,9 +18,9 @@ from angarium.delivery.outcome import Sent
 from angarium.platform.clock import SystemClock
 from angarium.platform.settings.values import ProviderUrl
 from angarium.rendering.content import EmailContent
+from angarium.testing.providers import outbound
 from angarium.testing.smtp.server import SmtpServer
 from tests.support.mailbox_gateway import quiet_logger
-from tests.support.outbound import outbound
 
 UNSUBSCRIBE = {
     "List-Unsubscribe": "<https://example.org/u/" + "t" * 150 + ">",

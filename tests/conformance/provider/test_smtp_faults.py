@@ -12,12 +12,12 @@ from angarium.channels.email.providers.smtp.url import from_url
 from angarium.delivery.outcome import Ambiguous, Configuration, Outcome, Permanent, Retry, Sent
 from angarium.platform.settings.values import ProviderUrl
 from angarium.rendering.content import EmailContent
+from angarium.testing.providers import outbound
 from angarium.testing.smtp.script import Step
 from angarium.testing.smtp.server import SmtpServer
 from tests.support.certificates import Certificates, make_certificates
 from tests.support.clock import ManualClock
 from tests.support.mailbox_gateway import quiet_logger
-from tests.support.outbound import outbound
 from tests.support.wait import until
 
 Connect = Callable[..., SmtpProvider]

@@ -19,11 +19,11 @@ from angarium.platform.http.api.http1 import Http1Client
 from angarium.platform.settings.values import ProviderUrl
 from angarium.rendering.content import EmailContent
 from angarium.testing.http_api import Reply, scripted_api
+from angarium.testing.providers import outbound
 from angarium.testing.smtp.server import SmtpServer
 from tests.conformance.provider.test_smtp_dkim import UNSUBSCRIBE, record, written
 from tests.support.certificates import make_certificates
 from tests.support.mailbox_gateway import quiet_logger
-from tests.support.outbound import outbound
 from tests.support.servers import AuthServer, MissingServer, Postfix
 from tests.support.wait import until
 

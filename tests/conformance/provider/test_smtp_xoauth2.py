@@ -20,9 +20,9 @@ from angarium.platform.clock import SystemClock
 from angarium.platform.http.api.http1 import Http1Client
 from angarium.platform.settings.values import ProviderUrl
 from angarium.testing.http_api import Call, Reply, ScriptedApi, scripted_api
+from angarium.testing.providers import outbound
 from angarium.testing.smtp.server import SmtpServer
 from tests.support.mailbox_gateway import quiet_logger
-from tests.support.outbound import outbound
 
 GOOGLE = "client_id=app&client_secret=canary%26&refresh_token=canary%2Frefresh"
 MICROSOFT = "tenant=example.onmicrosoft.com&client_id=app&client_secret=canary%26"

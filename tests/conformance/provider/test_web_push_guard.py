@@ -20,9 +20,9 @@ from angarium.platform.clock import SystemClock
 from angarium.platform.http.guard.api import GuardedApi
 from angarium.platform.http.guard.guarded import GuardedClient, Resolve, SystemResolver
 from angarium.testing.http_api import Reply, scripted_api
+from angarium.testing.providers import outbound
 from tests.support.certificates import Certificates, make_certificates
 from tests.support.mailbox_gateway import quiet_logger
-from tests.support.outbound import outbound
 from tests.support.phone_apis import SUBJECT, Browser, configured, keys, web_push
 from tests.support.servers.ports import free_port
 from tests.support.wait import until

@@ -9,7 +9,7 @@ from angarium.channels.email.address import check, check_address
 from angarium.channels.email.message import Sender, build_message
 from angarium.contracts.addresses import _PLAIN, _PLAIN_LENGTH, email_address, email_address_in_full
 from angarium.delivery.provider import Address, InvalidAddress
-from tests.support.outbound import outbound
+from angarium.testing.providers import outbound
 
 RULES = (email_address, email_address_in_full)
 

@@ -26,8 +26,8 @@ from angarium.platform.http.client.client import ServiceClient
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.telemetry.logging import make_logger
 from angarium.rendering.content import EmailContent, SmsContent
+from angarium.testing.providers import outbound
 from tests.support.clock import ManualClock
-from tests.support.outbound import outbound
 
 DATE = datetime(2026, 11, 20, 9, 5, 7, tzinfo=UTC)
 SENDERS = [Sender.parse(text) for text in ("Angarium <notify@localhost>", "a@b.example", "Müller <a@müller.example>")]

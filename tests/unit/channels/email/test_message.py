@@ -16,7 +16,7 @@ from angarium.channels.email.message import Sender, build_message
 from angarium.contracts.errors import SettingsError
 from angarium.delivery.provider import Outbound
 from angarium.rendering.content import EmailContent, SmsContent
-from tests.support.outbound import outbound
+from angarium.testing.providers import outbound
 
 SENDER = Sender.parse("Angarium <notify@localhost>")
 DATE = datetime(2026, 11, 20, 9, 5, 7, tzinfo=UTC)

@@ -7,7 +7,7 @@ import pytest
 from angarium.channels.webhook.body import NoWebhook, body_of
 from angarium.contracts.statuses import Channel
 from angarium.rendering.content import SmsContent, WebhookContent
-from tests.support.outbound import outbound
+from angarium.testing.providers import outbound
 
 
 def test_the_templates_json_is_posted_as_it_is() -> None:

@@ -4,7 +4,7 @@ from angarium.contracts.statuses import Channel
 from angarium.delivery.outcome import Outcome, outcome_word
 from angarium.delivery.provider import Address
 from angarium.delivery.providers.sandbox import SandboxProvider
-from tests.support.outbound import outbound
+from angarium.testing.providers import outbound
 
 
 async def outcome(channel: Channel, to: str, attempt: int = 1) -> Outcome:

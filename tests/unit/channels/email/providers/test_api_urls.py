@@ -15,8 +15,8 @@ from angarium.delivery.settings import WorkerSettings
 from angarium.platform.clock import SystemClock
 from angarium.platform.http.client.client import ServiceClient
 from angarium.platform.identifiers import Identifiers
+from angarium.testing.providers import outbound
 from tests.support.mailbox_gateway import quiet_logger
-from tests.support.outbound import outbound
 
 
 @pytest.fixture
