@@ -1,0 +1,1 @@
+"""The shipped gateway, relay, sweeper and engine in virtual time, with seeded faults."""

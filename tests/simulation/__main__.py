@@ -1,0 +1,35 @@
+"""`python -m tests.simulation`: run seeds, or show one."""
+
+import argparse
+import sys
+import time
+
+from tests.simulation.world import Simulator
+
+
+def main() -> int:
+    """Run the seeds that are asked for; 1 if a promise was broken."""
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=1000, help="how many")
+    parser.add_argument("--first", type=int, default=0, help="the first of them")
+    parser.add_argument("--trace", action="store_true", help="print all that happened")
+    asked = parser.parse_args()
+    simulator, begun, broken, virtual = Simulator(), time.process_time(), 0, 0.0
+    for seed in range(asked.first, asked.first + asked.seeds):
+        run = simulator.run(seed)
+        virtual += run.ended_at
+        if asked.trace:
+            sys.stdout.write("\n".join((*run.trace, "")))
+        if run.violations:
+            broken += 1
+            sys.stdout.write(f"seed {seed}: {run.violations[0]}\n")
+    seconds = time.process_time() - begun
+    sys.stdout.write(
+        f"{asked.seeds} seeds, {broken} with a broken promise; {virtual / 3600:.1f} h of virtual time"
+        f" in {seconds:.1f} s of CPU\n"
+    )
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

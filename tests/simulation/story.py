@@ -1,0 +1,60 @@
+"""What happened to one notification, as the servers and providers saw it."""
+
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from angarium.contracts.statuses import Status
+from angarium.delivery.outcome import Outcome
+
+
+@dataclass(eq=False)
+class Send:
+    """One call of a provider. `taken`: the provider sent the message, whatever it answered."""
+
+    process: str
+    provider: str
+    begun: float
+    claim: "Claim | None"
+    taken: bool = False
+    outcome: Outcome | None = None
+    answered: float | None = None
+
+
+@dataclass(eq=False)
+class Claim:
+    """One claim that was granted. `ended`: the status that was recorded under its token."""
+
+    token: UUID
+    process: str
+    at: float
+    until: float
+    sends: list[Send] = field(default_factory=list)
+    ended: Status | None = None
+
+
+@dataclass(eq=False)
+class Story:
+    """`attempts`: those that count by the rules; `copies`: messages of it that exist; `excuses`: why there may be more.
+
+    `not_before`: when it may be claimed again. `only`: the provider that may have it already.
+    """
+
+    id: UUID
+    at_most_once: bool = False
+    expires: bool = False
+    user_id: UUID | None = None
+    accepted: bool = False
+    status: Status | None = None
+    attempts: int = 0
+    claims: list[Claim] = field(default_factory=list)
+    sends: list[Send] = field(default_factory=list)
+    holder: Claim | None = None
+    not_before: float = 0.0
+    not_sent_before: float = 0.0
+    only: str | None = None
+    routed: int = 0
+    published_at: float | None = None
+    """When it was published from the outbox, until the outbox has forgotten it."""
+    copies: int = 0
+    excuses: int = 0
+    letters: int = 0

@@ -1,0 +1,65 @@
+"""A thousand seeded worlds in which every promise holds, and faults in the code that a few worlds reveal."""
+
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.simulation.mutations import MUTATIONS
+from tests.simulation.world import Simulator
+
+ROOT = Path(__file__).parents[2]
+SEEDS, BLOCK = 1000, 50
+FEW = 120
+"""Within so many seeds each mutation is found."""
+LOG = logging.getLogger("simulation")
+_HASH = "from tests.simulation.world import Simulator; print(Simulator().run({seed}).hash)"
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Simulator:
+    return Simulator()
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, BLOCK))
+def test_every_promise_holds(simulator: Simulator, first: int) -> None:
+    broken = {
+        run.seed: run.violations for seed in range(first, first + BLOCK) if (run := simulator.run(seed)).violations
+    }
+    assert broken == {}, "repeat one with: python -m tests.simulation --first SEED --seeds 1 --trace"
+
+
+def test_a_seed_replays_exactly(simulator: Simulator) -> None:
+    seeds = range(20, 30)
+    once = [simulator.run(seed) for seed in seeds]
+    again = [simulator.run(seed) for seed in reversed(seeds)]
+    assert [run.trace for run in once] == [run.trace for run in reversed(again)]
+    assert len({run.hash for run in once}) == len(seeds)
+
+
+def test_a_failing_seed_replays_exactly_in_another_process() -> None:
+    """With another order of sets of words, which Python draws for each process."""
+    hashes = {
+        subprocess.run(  # noqa: S603 - our own code
+            [sys.executable, "-W", "ignore", "-c", _HASH.format(seed=23)],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(ROOT / "src")},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for hash_seed in ("1", "2")
+    }
+    assert len(hashes) == 1
+
+
+@pytest.mark.parametrize("wrong", MUTATIONS)
+def test_a_fault_in_the_code_is_found(simulator: Simulator, wrong: str) -> None:
+    with MUTATIONS[wrong]():
+        caught = next((run for run in map(simulator.run, range(FEW)) if run.violations), None)
+    assert caught is not None, f"{wrong}: not found within {FEW} seeds"
+    LOG.info("%s: seed %d, %s", wrong, caught.seed, caught.violations[0])
+    assert not simulator.run(caught.seed).violations, "the seed is sound without the fault"
