@@ -16,9 +16,9 @@ from angarium.notifications.options import AttachmentInfo, EmailOptions, File, O
 from angarium.platform.clock import SystemClock
 from angarium.platform.settings.values import ProviderUrl
 from angarium.rendering.content import EmailContent
+from angarium.testing.providers import outbound
 from angarium.testing.smtp.server import SmtpServer
 from tests.support.mailbox_gateway import quiet_logger
-from tests.support.outbound import outbound
 
 INJECTIONS = [
     "Hello\r\nBcc: x@y.z",

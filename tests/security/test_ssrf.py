@@ -18,9 +18,9 @@ from angarium.platform.http.guard.addresses import AddressRefused, permitted
 from angarium.platform.http.guard.guarded import GuardedClient, Resolve, SystemResolver, TargetRefused
 from angarium.platform.http.guard.posting import SignedPosts
 from angarium.platform.http.guard.signing import Signer
+from angarium.testing.providers import outbound
 from tests.support.certificates import make_certificates
 from tests.support.endpoint import endpoint
-from tests.support.outbound import outbound
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 LOOPBACK = (ip_network("127.0.0.0/8"),)
