@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from angarium.contracts.crash_points import CrashPoint
 from angarium.platform.crash import STATUS
 
-ANGARIUM: Sequence[str] = (sys.executable, "-m", "angarium.cli.main")
+ANGARIUM: Sequence[str] = (sys.executable, "-c", "from angarium.cli.main import main; main()")
 """The command `angarium` of this interpreter."""
 
 
