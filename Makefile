@@ -4,7 +4,7 @@ PYTHON = .venv/bin/python
 MAKEFLAGS += --no-builtin-rules
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run run-distributed migrate test test-fast test-bare coverage faults fault scale bench check audit format screenshots clean
+.PHONY: help setup run run-distributed migrate test test-fast test-bare coverage faults fault simulate scale bench check audit format screenshots clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -53,6 +53,9 @@ fault: setup ## Provoke one fault of the matrix: make fault N=42
 	@test -n "$(N)" || { echo "usage: make fault N=42 (rows: tests/faults/matrix.py)"; exit 2; }
 	@sh scripts/install-test-servers.sh
 	@$(FAULTS) --fault=$(N) --fault-table=.run/fault-$(N).md
+
+simulate: setup ## Run gateway, relay, sweeper and engine in virtual time with seeded faults (SEEDS=1000, FIRST=0)
+	@$(PYTHON) -m tests.simulation --seeds $(or $(SEEDS),1000) --first $(or $(FIRST),0)
 
 scale: setup ## 10,000 connections at once, one tenant's crowd before another's few, searches over a million; on private servers
 	@sh scripts/install-test-servers.sh

@@ -30,7 +30,7 @@ OF_EACH_CHANNEL = ("providers", "retry_delays")
 """What the names of a channel's own settings end with; they are read by the channel's name."""
 STORES = {"postgres": {5432}, "rabbitmq": {5672, 15672}, "redis": {6379}, "mail": {1025, 8025}}
 VERBS = {"setup", "run", "run-distributed", "migrate", "test", "test-fast", "check", "clean"}
-FOLDERS = ("src", "tests", "docs", "scripts", "deploy", "benchmarks", ".github", ".ci")
+FOLDERS = ("src", "tests", "docs", "scripts", "deploy", "benchmarks", "examples", ".github", ".ci")
 """Where the project's files are when git can't say, as in an unpacked archive."""
 TEXT = {"", ".css", ".html", ".js", ".json", ".mako", ".md", ".py", ".sh", ".sql", ".toml", ".txt", ".yaml", ".yml"}
 

@@ -20,7 +20,7 @@ async def run_until_crash(
     point: CrashPoint,
     *arguments: str,
     env: Mapping[str, str] | None = None,
-    within: float = 30.0,
+    within: float = 60.0,
     command: Sequence[str] = ANGARIUM,
 ) -> None:
     """Run `angarium ARGUMENTS` with `ANGARIUM_CRASH_AT=point` and return once it has ended there.

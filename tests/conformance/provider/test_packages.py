@@ -4,7 +4,6 @@ import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -52,7 +51,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder into which the example is installed as pip would."""
     target = tmp_path_factory.mktemp("installed")
     uv = Path(sys.executable).with_name("uv")
-    command = [uv, "pip", "install", "--quiet", "--offline", "--no-deps", "--no-build-isolation"]
+    command: list[str | Path] = [uv, "pip", "install", "--quiet", "--offline", "--no-deps", "--no-build-isolation"]
     subprocess.run([*command, "--python", sys.executable, "--target", target, EXAMPLE], check=True)  # noqa: S603
     return target
 
@@ -60,7 +59,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _suite(monkeypatch: pytest.MonkeyPatch) -> type[ProviderConformance]:
     monkeypatch.syspath_prepend(EXAMPLE / "src")
     monkeypatch.syspath_prepend(EXAMPLE / "tests")
-    suite: Any = import_module("test_acme").TestAcme
+    suite: type[ProviderConformance] = import_module("test_acme").TestAcme
     assert issubclass(suite, ProviderConformance)
     return suite
 
