@@ -6,8 +6,8 @@ from importlib.util import find_spec
 
 from angarium.contracts.errors import SettingsError
 
-_UNPACKAGED = frozenset({"asyncmy"})
-"""Packages that are in no extra."""
+_EXTRAS = {"asyncmy": "mysql"}
+"""The extras of packages that are not in `distributed`."""
 
 
 @contextmanager
@@ -27,5 +27,6 @@ def require_package(package: str, *, setting: str) -> None:
 
 def missing_package(package: str, *, setting: str) -> SettingsError:
     """The error of a setting that needs `package`."""
-    install = package if package in _UNPACKAGED else "'angarium[distributed]'"
-    return SettingsError(f"{setting}: needs the package {package.partition('.')[0]}; pip install {install}")
+    name = package.partition(".")[0]
+    extra = _EXTRAS.get(name, "distributed")
+    return SettingsError(f"{setting}: needs the package {name}; pip install 'angarium[{extra}]'")

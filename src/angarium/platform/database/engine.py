@@ -4,7 +4,7 @@ Every wait has an end: connecting, getting a connection from the pool, a lock, a
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,8 @@ from sqlalchemy.pool import NullPool
 
 from angarium.contracts.errors import SettingsError
 from angarium.platform.database.faults import DatabaseUnavailable, describe, ends_session, is_unavailable
+from angarium.platform.database.mysql_address import connect_arguments, session_command
+from angarium.platform.database.mysql_tables import storing_ids_as_text
 from angarium.platform.database.postgresql_address import first_host, parse_postgresql_address
 from angarium.platform.database.postgresql_connector import CONNECT_TIMEOUT, Connector
 from angarium.platform.database.postgresql_dialect import DRIVER, ConnectorDialect, register
@@ -40,11 +42,21 @@ _DRIVERS = {
     "postgres": DRIVER,
     "sqlite": "sqlite+aiosqlite",
     "mysql": "mysql+asyncmy",
-    "mariadb": "mariadb+asyncmy",
+    "mariadb": "mysql+asyncmy",
 }
+_SAME = {"postgres": "postgresql", "mariadb": "mysql"}
+"""Other names of a technology."""
+_ARGUMENTS = "angarium_arguments"
+"""The option of an engine that has how its driver connects."""
 _SQLITE_BEGIN = "angarium_sqlite_begin"
 LOG_LIMIT = 64 * 1024 * 1024
 """Bytes that SQLite's write-ahead log keeps on disk once it is written back."""
+_WITHOUT_TRANSACTION: Mapping[str, Mapping[str, str]] = {
+    "postgresql": {"isolation_level": "AUTOCOMMIT"},
+    "sqlite": {_SQLITE_BEGIN: ""},
+    "mysql": {},  # a session begins a transaction by itself, without a statement
+}
+"""The options of a connection for a single query."""
 EMPTY_LOG = "PRAGMA wal_checkpoint(TRUNCATE)"
 """Of SQLite, outside of a transaction."""
 
@@ -63,7 +75,7 @@ def parse_database_url(url: str, *, setting: str = "ANGARIUM_DATABASE_URL") -> U
         raise SettingsError(f"{setting}: must begin with postgresql://, sqlite:/// or mysql://")
     if not parsed.database or parsed.database == ":memory:":
         raise SettingsError(f"{setting}: must name a database (a file, for sqlite)")
-    return parsed.set(drivername="postgresql" if technology == "postgres" else technology)
+    return parsed.set(drivername=_SAME.get(technology, technology))
 
 
 def postgresql_server_settings() -> dict[str, str]:
@@ -77,6 +89,18 @@ def postgresql_server_settings() -> dict[str, str]:
         "tcp_keepalives_count": "3",
         "jit": "off",  # our statements are short; compiling them costs more than it gives
     }
+
+
+def mysql_arguments(url: URL, setting: str, *, patience: float = ANSWER_TIMEOUT) -> dict[str, Any]:
+    """How asyncmy connects to MariaDB or MySQL, so that no statement waits without limit. Raises SettingsError."""
+    return connect_arguments(
+        url,
+        setting=setting,
+        statement_timeout=STATEMENT_TIMEOUT,
+        lock_timeout=LOCK_TIMEOUT,
+        connect_timeout=CONNECT_TIMEOUT,
+        patience=patience,
+    )
 
 
 def sqlite_pragmas() -> tuple[str, ...]:
@@ -103,8 +127,10 @@ def open_engine(url: str, *, pool_size: int = 10, setting: str = "ANGARIUM_DATAB
         prepare_folder(Path(str(parsed.database)).parent, setting=setting)
         return _open_sqlite(parsed, pool_size)
     server = parsed.set(drivername=_DRIVERS[technology])
-    if technology != "postgresql":
-        return _open_server(server, pool_size, setting, _mysql_arguments())
+    if technology == "mysql":
+        return storing_ids_as_text(
+            _open_server(server.set(query={}), pool_size, setting, mysql_arguments(parsed, setting))
+        )
     address = parse_postgresql_address(url, setting=setting)
     register()
     engine = _open_server(server, pool_size, setting, {})
@@ -112,14 +138,20 @@ def open_engine(url: str, *, pool_size: int = 10, setting: str = "ANGARIUM_DATAB
 
 
 def migration_engine(engine: AsyncEngine) -> AsyncEngine:
-    """An engine to the same PostgreSQL database, for changes of its schema: a statement may take hours.
+    """An engine to the same database server, for changes of its schema: a statement may take hours.
 
     It gives up a lock after MIGRATION_LOCK_TIMEOUT, as whatever comes after it waits behind it. Dispose of it.
     """
+    if engine.dialect.name == "mysql":
+        unlimited = session_command(statement_timeout=0, lock_timeout=MIGRATION_LOCK_TIMEOUT)
+        arguments = engine.get_execution_options()[_ARGUMENTS] | {"init_command": unlimited, "read_timeout": None}
+        return storing_ids_as_text(
+            create_async_engine(engine.url, poolclass=NullPool, hide_parameters=True, connect_args=arguments)
+        )
     limits = {"statement_timeout": "0", "idle_in_transaction_session_timeout": "0"}
     limits["lock_timeout"] = str(int(MIGRATION_LOCK_TIMEOUT * 1000))
-    unlimited = create_async_engine(engine.url, poolclass=NullPool, hide_parameters=True)
-    return _connected_by(unlimited, _dialect(engine).connector.altered(limits, patience=None))
+    migrating = create_async_engine(engine.url, poolclass=NullPool, hide_parameters=True)
+    return _connected_by(migrating, _dialect(engine).connector.altered(limits, patience=None))
 
 
 @asynccontextmanager
@@ -141,8 +173,7 @@ async def querying(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """
     with _translated():
         async with engine.connect() as connection:
-            options = {_SQLITE_BEGIN: ""} if engine.dialect.name == "sqlite" else {"isolation_level": "AUTOCOMMIT"}
-            yield await connection.execution_options(**options)
+            yield await connection.execution_options(**_WITHOUT_TRANSACTION[engine.dialect.name])
 
 
 @asynccontextmanager
@@ -195,6 +226,7 @@ def _open_server(url: URL, pool_size: int, setting: str, arguments: dict[str, An
             pool_pre_ping=True,
             pool_recycle=int(LIFETIME),
             connect_args=arguments,
+            execution_options={_ARGUMENTS: arguments},
             hide_parameters=True,  # they are people's names and addresses, and errors are logged
         )
     except ModuleNotFoundError as error:
@@ -220,13 +252,6 @@ def _connected_by(engine: AsyncEngine, connector: Connector) -> AsyncEngine:
 def _dialect(engine: AsyncEngine) -> ConnectorDialect:
     """Of an engine for PostgreSQL, since DRIVER means no other."""
     return cast("ConnectorDialect", engine.dialect)
-
-
-def _mysql_arguments() -> dict[str, Any]:
-    return {
-        "connect_timeout": CONNECT_TIMEOUT,
-        "init_command": f"SET SESSION time_zone = '+00:00', innodb_lock_wait_timeout = {int(LOCK_TIMEOUT)}",
-    }
 
 
 def _open_sqlite(url: URL, pool_size: int) -> AsyncEngine:

@@ -61,29 +61,63 @@ _SQLITE_CODES = frozenset(
         sqlite3.SQLITE_PROTOCOL,
     }
 )
-_MYSQL_CODES = frozenset(
+_MYSQL_LOCKED = frozenset(
     {
-        1040,  # too many connections
-        1044,  # access denied to the database
-        1045,  # access denied
-        1049,  # unknown database
-        1053,  # server shutdown in progress
-        1203,  # too many connections of this user
+        1020,  # the row changed since it was read
         1205,  # lock wait timeout
         1213,  # deadlock
-        1290,  # read-only
-        1792,  # read-only transaction
-        1927,  # connection was killed
+    }
+)
+_MYSQL_GOOD_SESSION = _MYSQL_LOCKED | {
+    1317,  # the statement was ended by an operator
+    1412,  # the table's definition changed
+    1969,  # the statement's time was over (MariaDB)
+    3024,  # …(MySQL)
+}
+"""Refusals of one statement or transaction; the session is as good as before."""
+_MYSQL_WORDS = {
+    1021: "the disk is full",
+    1040: "the server has no connection left",
+    1044: "access is refused",
+    1045: "access is refused",
+    1049: "the database does not exist",
+    1053: "the server is starting or stopping",
+    1114: "the disk is full",
+    1203: "the server has no connection left",
+    1226: "the server has no connection left",
+    1290: "the server is read-only",
+    1698: "access is refused",
+    1792: "the server is read-only",
+    1836: "the server is read-only",
+}
+_MYSQL_CODES = (
+    frozenset(_MYSQL_WORDS)
+    | _MYSQL_GOOD_SESSION
+    | {
+        1037,  # out of memory
+        1041,
+        1129,  # the host is blocked after many connection errors
+        1130,  # the host may not connect
+        1152,  # the connection was aborted
+        1158,  # the connection could not be read or written
+        1159,
+        1160,
+        1161,
+        1927,  # the connection was killed
         2002,
         2003,
         2006,
         2013,
         2014,
         2055,
-        3024,  # statement timeout
+        4031,  # the server ended an idle connection (MySQL)
     }
 )
 """https://dev.mysql.com/doc/mysql-errors/8.4/en/ and https://mariadb.com/kb/en/mariadb-error-codes/"""
+_MYSQL_UNKNOWN = 1305
+"""A function, a procedure or a savepoint that does not exist."""
+_MYSQL_CLIENT_CODES = range(2000, 3000)
+"""Of the client: nothing that the server said."""
 _LOST_WORDS = ("connection", "pool is clos", "pool is not")
 """asyncpg's own InterfaceErrors have no code: `connection is closed`, `pool is closing`, …"""
 
@@ -104,12 +138,31 @@ def ends_session(error: BaseException) -> bool:
     answering, read-only, for as long as it is asked.
     """
     state = _sqlstate(error)
-    return state is not None and state not in _GOOD_SESSION_STATES and is_unavailable(error)
+    if state is not None:
+        return state not in _GOOD_SESSION_STATES and is_unavailable(error)
+    code = _mysql_code(error)
+    return code in _MYSQL_CODES and code not in _MYSQL_GOOD_SESSION
 
 
 def got_no_lock(error: BaseException) -> bool:
-    """Whether PostgreSQL refused because others held a lock for too long: the same may succeed a moment later."""
-    return any(_sqlstate(link) in {"40P01", "55P03"} for link in _chain(error))
+    """Whether the server refused because others held a lock for too long: the same may succeed a moment later."""
+    return any(_sqlstate(link) in {"40P01", "55P03"} or _mysql_code(link) in _MYSQL_LOCKED for link in _chain(error))
+
+
+def is_deadlock(error: BaseException) -> bool:
+    """Whether MariaDB or MySQL rolled the transaction back, so that it should be begun again at once."""
+    return any(_mysql_code(link) in {1020, 1213} or _lost_its_savepoint(link) for link in _chain(error))
+
+
+def _lost_its_savepoint(error: BaseException) -> bool:
+    """What is said last of a deadlock within a savepoint: it went with the whole transaction."""
+    return _mysql_code(error) == _MYSQL_UNKNOWN and "SAVEPOINT" in str(error)
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether `error` is what MariaDB or MySQL answered to a statement, rather than a connection that was lost."""
+    code = _mysql_code(error)
+    return code is not None and code > 0 and code not in _MYSQL_CLIENT_CODES
 
 
 def describe(error: BaseException) -> str:
@@ -125,6 +178,9 @@ def in_words(error: BaseException) -> str:
         state = _sqlstate(link)
         if state is not None:
             return _WORDS.get(state) or _WORDS.get(state[:2]) or "the server does not serve"
+        number = _mysql_code(link)
+        if number is not None and number not in _MYSQL_CLIENT_CODES:
+            return _MYSQL_WORDS.get(number, "the server does not serve")
         if isinstance(link, sqlite3.Error):
             code = (getattr(link, "sqlite_errorcode", None) or 0) & 0xFF
             return _SQLITE_WORDS.get(code, "the file cannot be used")
@@ -155,7 +211,7 @@ def _speaks_of_absence(error: BaseException) -> bool:
     state = _sqlstate(error)
     if state is not None:
         return state not in _DAMAGED and (state[:2] in _STATE_CLASSES or state in _STATES)
-    return _mysql_code(error) in _MYSQL_CODES or _lost_by_asyncpg(error)
+    return _mysql_code(error) in _MYSQL_CODES or _lost_its_savepoint(error) or _lost_by_asyncpg(error)
 
 
 def _mysql_code(error: BaseException) -> int | None:

@@ -8,6 +8,9 @@ A service keeps its migrations in a package `…/migrations` with files `version
     def upgrade(op: alembic.operations.Operations) -> None:
         op.create_table("users", sa.Column("user_id", sa.Uuid(), nullable=False), …)
 
+A package may have a folder `mysql` of the same form. Its one migration, which has the revision up to which it goes, is
+what a database of MariaDB or MySQL begins with in place of those.
+
 What changes a large table must not stop its writers: see `online`. `op` is passed in, since Alembic's global one
 cannot serve three databases in one process. Each database has its own `alembic_version`. A migration must leave a
 schema with which the code before it can still work, so that processes can be replaced one by one. The files' names
@@ -18,8 +21,8 @@ Alembic, some 12 MB, is loaded only to change a schema; whether one is current i
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Collection, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from functools import partial
 from importlib.resources import as_file, files
 from typing import TYPE_CHECKING
@@ -29,17 +32,18 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from angarium.contracts.errors import SettingsError
+from angarium.platform.database import mysql_tables
 from angarium.platform.database.engine import connected, migration_engine, reading, writing
 from angarium.platform.database.faults import DatabaseUnavailable, got_no_lock
 from angarium.platform.database.turns import take_turn
 
 if TYPE_CHECKING:
+    from alembic.operations import Operations
     from alembic.runtime.migration import MigrationContext, MigrationStep
     from alembic.script import Script, ScriptDirectory
 
 Heads = tuple[str, ...]
 _LOCK = 0x616E6761  # "anga": the advisory lock under which schemas change
-_LOCK_SECONDS = 60
 _LOOK_SECONDS = 0.2
 """Between two looks whether another process has ended its migration."""
 _OTHERS_SECONDS = 3600.0
@@ -51,14 +55,16 @@ _LOCK_TRIES = 120
 async def upgrade(engine: AsyncEngine, migrations: str) -> None:
     """Apply every migration of the package `migrations` (`angarium.services.users.migrations`) that is missing.
 
-    Idempotent. Processes that do it at once wait for each other; one does the work. On PostgreSQL each migration is
-    a transaction of its own, without a limit of time, and waits for a lock for a second at most before it lets others
-    pass and is begun again. On SQLite all of it is one transaction. Raises DatabaseUnavailable.
+    Idempotent. Processes that do it at once wait for each other; one does the work. On a server there is no limit of
+    time, and a change waits for a lock for a second at most before it lets others pass and is begun again. On
+    PostgreSQL each migration is a transaction of its own. MariaDB and MySQL commit each statement: a migration that was
+    interrupted goes on where it ended. On SQLite all of it is one transaction, which began IMMEDIATE, so it is alone.
+    Raises DatabaseUnavailable.
     """
-    if engine.dialect.name == "postgresql":
-        await _upgrade_postgresql(engine, migrations)
+    if engine.dialect.name != "sqlite":
+        await _upgrade_server(engine, migrations)
         return
-    async with writing(engine) as connection, _alone(connection):
+    async with writing(engine) as connection:
         await connection.run_sync(_upgrade, migrations)
 
 
@@ -106,7 +112,7 @@ def named_revisions(migrations: str) -> frozenset[str]:
     return frozenset(name.partition("_")[0] for name in names if name.endswith(".py") and name[0].isdigit())
 
 
-async def _upgrade_postgresql(engine: AsyncEngine, migrations: str) -> None:
+async def _upgrade_server(engine: AsyncEngine, migrations: str) -> None:
     unlimited = migration_engine(engine)
     try:
         async with connected(unlimited) as guard:
@@ -117,7 +123,7 @@ async def _upgrade_postgresql(engine: AsyncEngine, migrations: str) -> None:
 
 
 async def _wait_for_turn(guard: AsyncConnection) -> None:
-    """Take the lock of schemas for the transaction on `guard`.
+    """Take the lock of schemas for the transaction or session on `guard`.
 
     By looking again and again: a statement that waits for it would hold a snapshot, for which CREATE INDEX
     CONCURRENTLY in the other process would wait in turn.
@@ -144,36 +150,41 @@ async def _with_retries(engine: AsyncEngine, migrations: str) -> None:
             return
 
 
-@asynccontextmanager
-async def _alone(connection: AsyncConnection) -> AsyncIterator[None]:
-    dialect = connection.dialect.name
-    if dialect in {"mysql", "mariadb"}:
-        await connection.execute(text("SELECT GET_LOCK(:lock, :wait)"), {"lock": f"{_LOCK:x}", "wait": _LOCK_SECONDS})
-        try:
-            yield
-        finally:
-            await connection.execute(text("SELECT RELEASE_LOCK(:lock)"), {"lock": f"{_LOCK:x}"})
-    else:
-        yield  # SQLite: the transaction began IMMEDIATE, so it is alone
-
-
 def _upgrade(connection: Connection, migrations: str) -> None:
-    from alembic.operations import Operations  # noqa: PLC0415 - see above
-    from alembic.runtime.migration import MigrationContext  # noqa: PLC0415
+    from alembic.runtime.migration import MigrationContext  # noqa: PLC0415 - see above
 
-    with _scripts(migrations) as scripts:
-        own = connection.dialect.name == "postgresql"
-        options = {"fn": partial(_missing, scripts), "transaction_per_migration": own}
+    dialect = connection.dialect.name
+    with _scripts(migrations) as scripts, _baseline(migrations, dialect) as baseline:
+        steps = partial(_missing, scripts, baseline)
+        options = {"fn": steps, "transaction_per_migration": dialect == "postgresql"}
         context = MigrationContext.configure(connection, opts=options)
-        context.run_migrations(op=Operations(context))
+        context.run_migrations(op=_operations(context))
 
 
-def _missing(scripts: "ScriptDirectory", heads: Heads, _context: "MigrationContext") -> "list[MigrationStep]":
-    from alembic.runtime.migration import MigrationStep  # noqa: PLC0415 - see above
+def _operations(context: "MigrationContext") -> "Operations":
+    from alembic.operations import Operations  # noqa: PLC0415 - see above
 
+    from angarium.platform.database.mysql_migrations import Resumable  # noqa: PLC0415 - see above
+
+    mysql_tables.register()
+    return (Resumable if context.dialect.name == "mysql" else Operations)(context)
+
+
+def _missing(
+    scripts: "ScriptDirectory", baseline: "ScriptDirectory | None", heads: Heads, _context: "MigrationContext"
+) -> "list[MigrationStep]":
+    """The steps from `heads`. A database without any begins with the baseline of its technology, if there is one."""
     if not _revisions(scripts).issuperset(heads):
         return []  # a later version of this code was here
-    revisions: list[Script] = list(scripts.iterate_revisions("heads", heads or "base"))
+    begun = heads or (tuple(baseline.get_heads()) if baseline else ())
+    first = [] if baseline is None or heads else _steps(baseline, ())
+    return [*first, *_steps(scripts, begun)]
+
+
+def _steps(scripts: "ScriptDirectory", after: Heads) -> "list[MigrationStep]":
+    from alembic.runtime.migration import MigrationStep  # noqa: PLC0415 - see above
+
+    revisions: list[Script] = list(scripts.iterate_revisions("heads", after or "base"))
     return [MigrationStep.upgrade_from_script(scripts.revision_map, script) for script in reversed(revisions)]
 
 
@@ -190,6 +201,16 @@ def read_versions(connection: Connection) -> list[str]:
 
 def _revisions(scripts: "ScriptDirectory") -> set[str]:
     return {script.revision for script in scripts.walk_revisions()}
+
+
+@contextmanager
+def _baseline(migrations: str, dialect: str) -> "Iterator[ScriptDirectory | None]":
+    """`…/migrations/mysql/versions`: one migration in place of all up to its revision. None where there is none."""
+    if not files(migrations).joinpath(dialect).is_dir():
+        yield None
+        return
+    with _scripts(f"{migrations}.{dialect}") as scripts:
+        yield scripts
 
 
 @contextmanager

@@ -24,6 +24,10 @@ END AS problem
 
 https://www.postgresql.org/docs/15/functions-admin.html#FUNCTIONS-REPLICATION
 """
+PROOF_MYSQL = "UPDATE alembic_version SET version_num = version_num"
+"""Changes nothing, and is refused where nothing may be written."""
+READ_ONLY_MYSQL = "SELECT @@global.read_only AS read_only"
+"""Whether the server is meant to take no writes, though it may take those of an administrator."""
 _SQLITE_ROOM = 1 << 20
 """Bytes that must be free beside an SQLite file: a small write may still fit where no notification does."""
 SCHEMA_PROBLEM = "the schema is not that of this version; run `angarium migrate`"
@@ -75,5 +79,8 @@ def _write_problem(connection: Connection) -> str | None:
             connection.exec_driver_sql("PRAGMA user_version = 1")
             found = sqlite_room_problem(str(connection.engine.url.database))
         case _:
-            found = "the server is read-only" if connection.scalar(text("SELECT @@global.read_only")) else None
+            if connection.scalar(text(READ_ONLY_MYSQL)):
+                return "the server is read-only"
+            connection.execute(text(PROOF_MYSQL))
+            found = None
     return None if found is None else str(found)

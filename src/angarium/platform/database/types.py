@@ -8,6 +8,9 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from angarium.platform.database import mysql_tables
+
+mysql_tables.register()
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST = datetime.min.replace(tzinfo=UTC)
 _LAST = datetime.max.replace(tzinfo=UTC)
@@ -83,7 +86,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class JsonDocument(TypeDecorator[Any]):
-    """A JSON value: JSONB on PostgreSQL, JSON elsewhere. Python's None is SQL's NULL.
+    """A JSON value: JSONB on PostgreSQL, text elsewhere. Python's None is SQL's NULL.
 
     PostgreSQL cannot keep NUL characters or lone surrogates: refuse them before they get here.
     """
