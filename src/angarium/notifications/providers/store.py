@@ -26,7 +26,9 @@ from angarium.notifications.providers.model import (
 )
 from angarium.notifications.providers.schema import provider_reports, providers
 from angarium.platform.clock import Clock
+from angarium.platform.database.deadlocks import begun_again
 from angarium.platform.database.engine import querying, reading, writing
+from angarium.platform.database.moments import database_moment
 from angarium.platform.database.types import UtcDateTime
 
 FORGOTTEN = timedelta(days=1)
@@ -41,6 +43,7 @@ class ProviderStore:
         self._engine = engine
         self._clock = clock
 
+    @begun_again
     async def register(self, configured: Sequence[Configured]) -> None:
         """Make each provider known, or known as it is configured now. Its breaker stays as it is."""
         async with writing(self._engine) as connection:
@@ -60,6 +63,7 @@ class ProviderStore:
                 if not changed.rowcount:
                     await self._create(connection, one.provider_id, values)
 
+    @begun_again
     async def report(self, worker: str, reports: Sequence[Report]) -> None:
         """Store what `worker` has seen: it is alive, and the others count it in."""
         async with writing(self._engine) as connection:
@@ -239,7 +243,7 @@ class ProviderStore:
         """The database's time, `wait` later. SQLite has no clock of microseconds: its process lends its own."""
         if self._engine.dialect.name == "sqlite":
             return literal(self._clock.now() + wait, UtcDateTime())
-        return func.now() + literal(wait) if wait else func.now()
+        return database_moment(self._engine.dialect.name, wait)
 
 
 def _closed(now: ColumnElement[Any]) -> dict[str, Any]:

@@ -30,13 +30,14 @@ async def lock_due(connection: AsyncConnection, ids: Sequence[UUID], now: dateti
     notification: null where that was deleted.
     """
     beside = callbacks.outerjoin(notifications, notifications.c.id == callbacks.c.notification_id)
-    query = (
-        select(*_OF_CALLBACK, *_OF_NOTIFICATION)
-        .select_from(beside)
-        .where(callbacks.c.id.in_(ids), callbacks.c.next_at <= now)
-        .order_by(callbacks.c.id)
-        .with_for_update(of=callbacks, skip_locked=True)
-    )
+    mine = (callbacks.c.id.in_(ids), callbacks.c.next_at <= now)
+    query = select(*_OF_CALLBACK, *_OF_NOTIFICATION).select_from(beside).order_by(callbacks.c.id)
+    if connection.dialect.name == "mysql":
+        # MariaDB locks the rows of every table of a join. A notification that is locked elsewhere would be skipped.
+        lock = select(callbacks.c.id).where(*mine).order_by(callbacks.c.id).with_for_update(skip_locked=True)
+        query = query.where(callbacks.c.id.in_((await connection.scalars(lock)).all()))
+    else:
+        query = query.where(*mine).with_for_update(of=callbacks, skip_locked=True)
     rows: Sequence[RowMapping] = (await connection.execute(query)).mappings().all()
     return rows
 

@@ -5,14 +5,15 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from angarium.contracts.crash_points import CrashPoint
-from angarium.contracts.errors import SettingsError
 from angarium.notifications.store.crashing import with_crash_point
+from angarium.notifications.store.mysql.store import MysqlStore
 from angarium.notifications.store.port import NotificationStore
 from angarium.notifications.store.postgresql.store import PostgresqlStore
 from angarium.notifications.store.sqlite.store import SqliteStore
 from angarium.notifications.store.triggers import events as event_trigger
 from angarium.platform.clock import Clock
 from angarium.platform.database.engine import parse_database_url
+from angarium.platform.database.mysql_pool import MysqlPool
 from angarium.platform.database.postgresql_pool import PostgresqlPool
 from angarium.platform.database.sqlite_writer import SqliteWriter
 from angarium.platform.folders import prepare_folder
@@ -69,8 +70,9 @@ def open_store(
         session = {event_trigger.SESSION_SETTING: "on"} if status_events else {}
         pool = PostgresqlPool(url, size=pool_size, setting=setting, session=session)
         return PostgresqlStore(pool, fast_paths=fast_paths)
-    if parsed.drivername == "sqlite":
-        path = Path(str(parsed.database))
-        prepare_folder(path.parent, setting=setting)
-        return SqliteStore(SqliteWriter(path, beginning=event_trigger.SQLITE_SESSION if status_events else ()), clock)
-    raise SettingsError(f"{setting}: must begin with postgresql:// or sqlite:///")
+    if parsed.drivername == "mysql":
+        beginning = event_trigger.MYSQL_SESSION if status_events else None
+        return MysqlStore(MysqlPool(url, size=pool_size, setting=setting, beginning=beginning), fast_paths=fast_paths)
+    path = Path(str(parsed.database))
+    prepare_folder(path.parent, setting=setting)
+    return SqliteStore(SqliteWriter(path, beginning=event_trigger.SQLITE_SESSION if status_events else ()), clock)

@@ -24,7 +24,6 @@ from sqlalchemy import (
     and_,
     delete,
     exists,
-    func,
     literal,
     or_,
     select,
@@ -38,6 +37,7 @@ from angarium.notifications.store.personal import BLANK, LATER, blank_row, drop_
 from angarium.notifications.store.schema import callbacks, dead_letters, notifications
 from angarium.platform.clock import Clock
 from angarium.platform.database.engine import empty_log, reading, writing
+from angarium.platform.database.moments import database_moment
 from angarium.platform.database.types import UtcDateTime
 
 BATCH = 500
@@ -142,7 +142,8 @@ class Retention:
 
     async def _redact(self, connection: AsyncConnection, found: Sequence[Any]) -> None:
         # By the same clock as `updated_at`.
-        moment = literal(self._clock.now(), UtcDateTime()) if self._engine.dialect.name == "sqlite" else func.now()
+        dialect = self._engine.dialect.name
+        moment = literal(self._clock.now(), UtcDateTime()) if dialect == "sqlite" else database_moment(dialect)
         ids = [row.id for row in found]
         redacted = update(notifications).where(notifications.c.id.in_(ids))
         await connection.execute(BLANK, [blank_row(row.id, row.events, row.reason_code) for row in found])

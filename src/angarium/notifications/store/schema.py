@@ -190,7 +190,14 @@ callbacks = Table(
 )
 _DUE_SOME_TIME = text("next_at IS NOT NULL")
 Index(None, callbacks.c.next_at, postgresql_where=_DUE_SOME_TIME, sqlite_where=_DUE_SOME_TIME)
-Index(None, callbacks.c.origin, callbacks.c.next_at, postgresql_where=_DUE_SOME_TIME, sqlite_where=_DUE_SOME_TIME)
+Index(
+    None,
+    callbacks.c.origin,
+    callbacks.c.next_at,
+    postgresql_where=_DUE_SOME_TIME,
+    sqlite_where=_DUE_SOME_TIME,
+    mysql_length={"origin": 255},
+)
 Index(None, callbacks.c.notification_id)
 Index(None, callbacks.c.tenant, callbacks.c.occurred_at, callbacks.c.id)
 

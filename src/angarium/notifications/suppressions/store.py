@@ -37,6 +37,7 @@ from angarium.notifications.suppressions.model import (
 from angarium.notifications.suppressions.schema import soft_bounces, suppressions
 from angarium.platform.clock import Clock
 from angarium.platform.database.counting import count_up_to
+from angarium.platform.database.deadlocks import begun_again
 from angarium.platform.database.engine import querying, reading, writing
 from angarium.platform.identifiers import Identifiers
 
@@ -87,6 +88,7 @@ class SuppressionStore:
                     found.setdefault(target, cause)
         return found
 
+    @begun_again
     async def add(self, new: NewSuppression) -> Suppression:
         """Add an entry, or change the source and the end of the one with this address and reason."""
         key = (await self._keys.opened())(new.target)
@@ -105,8 +107,7 @@ class SuppressionStore:
             try:
                 added += await self._put_many(wanted)
             except IntegrityError:  # another process added one of them meanwhile: one by one
-                async with writing(self._engine) as connection:
-                    added += sum([await self._put(connection, key, new) for (key, _), new in wanted.items()])
+                added += await self._put_each(wanted)
         return Added(added, len(news) - added)
 
     async def page(
@@ -151,6 +152,7 @@ class SuppressionStore:
         async with writing(self._engine) as connection:
             return bool((await connection.execute(delete(suppressions).where(same))).rowcount)
 
+    @begun_again
     async def bounced_softly(self, target: Target, source: str, user_id: UUID | None = None) -> bool:
         """Count a soft bounce; whether the address is suppressed by it: five in a row without a delivery.
 
@@ -197,6 +199,7 @@ class SuppressionStore:
         async with writing(self._engine) as connection:
             await connection.execute(update(suppressions).where(mine).values(address=None, user_id=None))
 
+    @begun_again
     async def _put_many(self, wanted: Mapping[tuple[str, SuppressionReason], NewSuppression]) -> int:
         """How many are new. Raises IntegrityError where one was added meanwhile; then none is stored."""
         mine = suppressions.c
@@ -210,6 +213,12 @@ class SuppressionStore:
                 if (key, reason) in known:
                     await _change(connection, key, new)
         return len(fresh)
+
+    @begun_again
+    async def _put_each(self, wanted: Mapping[tuple[str, SuppressionReason], NewSuppression]) -> int:
+        """As `_put_many`, whatever is added meanwhile."""
+        async with writing(self._engine) as connection:
+            return sum([await self._put(connection, key, new) for (key, _), new in wanted.items()])
 
     def _values(self, key: str, new: NewSuppression) -> dict[str, Any]:
         return {

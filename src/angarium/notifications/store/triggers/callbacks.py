@@ -8,7 +8,7 @@ without a callback URL costs nothing.
 from collections.abc import Mapping, Sequence
 
 from angarium.contracts.statuses import UNFINISHED, Status
-from angarium.notifications.store.triggers.sql import SQLITE_UUID4
+from angarium.notifications.store.triggers.sql import MYSQL_UUID4, SQLITE_UUID4
 
 TOLD = tuple(status for status in Status if status not in UNFINISHED)
 """The statuses that are told: `sent`, and each that ends a notification."""
@@ -50,5 +50,18 @@ _SQLITE = (
     """,  # noqa: S608 - constants of this file
 )
 
-TRIGGERS: Mapping[str, Sequence[str]] = {"postgresql": _POSTGRESQL, "sqlite": _SQLITE}
+_MYSQL = (
+    f"""
+    CREATE TRIGGER keep_callback AFTER UPDATE ON notifications FOR EACH ROW
+    IF NEW.callback_url IS NOT NULL AND NEW.status <> OLD.status AND NEW.status IN ({_TOLD}) THEN
+        INSERT INTO callbacks ({_COLUMNS})
+        VALUES (
+            {MYSQL_UUID4}, NEW.tenant, NEW.id, NEW.callback_url,
+            COALESCE(LOWER(REGEXP_SUBSTR(NEW.callback_url, '^[^/]*//[^/?#]*')), ''),
+            NEW.status, NEW.reason_code, NEW.reason_message, NEW.updated_at, 'pending', 0, NEW.updated_at, '[]');
+    END IF
+    """,  # noqa: S608 - constants of this file
+)
+
+TRIGGERS: Mapping[str, Sequence[str]] = {"postgresql": _POSTGRESQL, "sqlite": _SQLITE, "mysql": _MYSQL}
 """The statements that make it, for each kind of database, once the tables are there."""

@@ -1,15 +1,18 @@
 """The trigger that puts a status event into the outbox for each change of status that others may want to hear of.
 
 It works in sessions that ask for it alone: `STATUS_EVENTS` is a setting of processes, not of the database. On
-PostgreSQL a session says so by a setting of its own, judged before anything is called; on SQLite the one writer makes
-it a temporary trigger of its connection.
+PostgreSQL a session says so by a setting of its own, judged before anything is called, and on MariaDB and MySQL by a
+variable; on SQLite the one writer makes it a temporary trigger of its connection.
 """
 
 from collections.abc import Mapping, Sequence
 
 from angarium.contracts.messages import EVENTS_EXCHANGE
 from angarium.notifications.store.triggers.sql import (
+    MYSQL_UUID4,
     SQLITE_UUID4,
+    mysql_rfc3339,
+    mysql_shown,
     postgresql_rfc3339,
     sqlite_rfc3339,
     sqlite_shown,
@@ -42,7 +45,29 @@ POSTGRESQL: Sequence[str] = (
     EXECUTE FUNCTION tell_status()
     """,
 )
-TRIGGERS: Mapping[str, Sequence[str]] = {"postgresql": POSTGRESQL, "sqlite": ()}
+MYSQL_SESSION = "SET @angarium_status_events = 1"
+"""What a session of MariaDB or MySQL begins with, where status events are on."""
+_MYSQL = (
+    f"""
+    CREATE TRIGGER tell_status AFTER UPDATE ON notifications FOR EACH ROW
+    IF {_WANTED} AND @angarium_status_events = 1 THEN
+        INSERT INTO outbox (subject, kind, exchange, routing_key, body, correlation_id, available_at)
+        VALUES (
+            {MYSQL_UUID4}, 'status_event', '{EVENTS_EXCHANGE}', CONCAT(NEW.channel, '.', NEW.status),
+            JSON_OBJECT(
+                'schema_version', 1, 'notification_id', {mysql_shown("NEW.id")},
+                'tenant', NEW.tenant, 'request_id', NEW.request_id,
+                'notification_type', NEW.channel, 'user_id', NEW.user_id, 'template_code', NEW.template_code,
+                'status', NEW.status, 'previous_status', OLD.status, 'attempts', NEW.attempts,
+                'provider', NEW.provider, 'reason', JSON_EXTRACT(IF(NEW.reason_code IS NULL, 'null', JSON_OBJECT(
+                    'code', NEW.reason_code, 'message', COALESCE(NEW.reason_message, ''))), '$'),
+                'correlation_id', NEW.correlation_id,
+                'occurred_at', {mysql_rfc3339("NEW.updated_at")}),
+            NEW.correlation_id, NEW.updated_at);
+    END IF
+    """,  # noqa: S608 - constants of this file
+)
+TRIGGERS: Mapping[str, Sequence[str]] = {"postgresql": POSTGRESQL, "sqlite": (), "mysql": _MYSQL}
 """The statements that make it, for each kind of database, once the tables are there."""
 
 SQLITE_SESSION: Sequence[str] = (

@@ -31,6 +31,10 @@ _LAST = "substr(NEW.request_id, length(NEW.request_id))"
 _REQUEST_ID = f"""CASE WHEN NEW.fallback_of IS NULL THEN substr(NEW.request_id, 1, 240) || '#fallback-1'
     ELSE substr(NEW.request_id, 1, length(NEW.request_id) - 1) || CAST(CAST({_LAST} AS INTEGER) + 1 AS TEXT) END"""
 
+REQUEST_ID = """CASE WHEN {row}.fallback_of IS NULL THEN CONCAT(LEFT({row}.request_id, 240), '#fallback-1')
+    ELSE CONCAT(LEFT({row}.request_id, CHAR_LENGTH({row}.request_id) - 1), RIGHT({row}.request_id, 1) + 1) END"""
+"""The request_id of the next notification in the words of MariaDB and MySQL, of the `row` before."""
+
 _POSTGRESQL = (
     rf"""
     CREATE OR REPLACE FUNCTION fall_back() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -101,5 +105,8 @@ _SQLITE = (
     """,  # noqa: S608 - constants of this file
 )
 
-TRIGGERS: Mapping[str, Sequence[str]] = {"postgresql": _POSTGRESQL, "sqlite": _SQLITE}
-"""The statements that make it, for each kind of database, once the tables are there."""
+TRIGGERS: Mapping[str, Sequence[str]] = {"postgresql": _POSTGRESQL, "sqlite": _SQLITE, "mysql": ()}
+"""The statements that make it, for each kind of database, once the tables are there.
+
+None on MariaDB and MySQL, where a trigger may not change its own table: `store/mysql/record.py` does it.
+"""

@@ -74,5 +74,44 @@ _SQLITE = (
     """,
 )
 
-TRIGGERS: Mapping[str, Sequence[str]] = {"postgresql": _POSTGRESQL, "sqlite": _SQLITE}
+
+def _mysql_entries(row: str) -> str:
+    """The names and values of a row's metadata that can be searched, as a table."""
+    path = "CONCAT('$.', JSON_QUOTE(names.name))"
+    document = f"{row}.metadata"
+    value = f"JSON_UNQUOTE(JSON_EXTRACT({document}, {path}))"
+    return f"""(
+            SELECT names.name AS name, {value} AS value
+            FROM JSON_TABLE(JSON_KEYS({document}), '$[*]' COLUMNS (name LONGTEXT PATH '$')) AS names
+            WHERE JSON_TYPE(JSON_EXTRACT({document}, {path})) NOT IN ('OBJECT', 'ARRAY', 'NULL')
+              AND CHAR_LENGTH(names.name) <= {LONGEST} AND CHAR_LENGTH({value}) <= {LONGEST}
+        ) AS said"""  # noqa: S608 - constants of this file
+
+
+_MYSQL_KEEP = f"""
+        INSERT INTO notification_metadata (tenant, name, value, created_at, id)
+        SELECT NEW.tenant, said.name, said.value, NEW.created_at, NEW.id FROM {_mysql_entries("NEW")}
+        ON DUPLICATE KEY UPDATE notification_metadata.id = notification_metadata.id;
+"""  # noqa: S608 - constants of this file
+_MYSQL_DROP = f"""
+        DELETE kept FROM notification_metadata AS kept JOIN {_mysql_entries("OLD")}
+            ON kept.name = said.name AND kept.value = said.value
+        WHERE kept.tenant = OLD.tenant AND kept.created_at = OLD.created_at AND kept.id = OLD.id;
+"""
+_MYSQL = (
+    f"""
+    CREATE TRIGGER keep_metadata AFTER INSERT ON notifications FOR EACH ROW
+    IF NEW.metadata <> '{{}}' THEN{_MYSQL_KEEP}    END IF
+    """,
+    f"""
+    CREATE TRIGGER change_metadata AFTER UPDATE ON notifications FOR EACH ROW
+    IF NEW.metadata <> OLD.metadata THEN{_MYSQL_DROP}{_MYSQL_KEEP}    END IF
+    """,
+    f"""
+    CREATE TRIGGER drop_metadata AFTER DELETE ON notifications FOR EACH ROW
+    IF OLD.metadata <> '{{}}' THEN{_MYSQL_DROP}    END IF
+    """,
+)
+
+TRIGGERS: Mapping[str, Sequence[str]] = {"postgresql": _POSTGRESQL, "sqlite": _SQLITE, "mysql": _MYSQL}
 """The statements that make it, for each kind of database, once the tables are there."""

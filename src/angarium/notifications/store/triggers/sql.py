@@ -32,3 +32,27 @@ def postgresql_uuid7(moment: str) -> str:
 def postgresql_rfc3339(moment: str) -> str:
     """A moment as RFC 3339 in UTC, to the microsecond."""
     return f"""to_char({moment} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
+
+
+MYSQL_UUID4 = """LOWER(CONCAT(HEX(RANDOM_BYTES(6)), '4', SUBSTR(HEX(RANDOM_BYTES(2)), 2),
+    SUBSTR('89AB', 1 + FLOOR(RAND() * 4), 1), SUBSTR(HEX(RANDOM_BYTES(2)), 2), HEX(RANDOM_BYTES(6))))"""
+"""A random id (RFC 9562, version 4), as MariaDB and MySQL store ids: 32 hexadecimal digits."""
+
+
+def mysql_uuid7(moment: str) -> str:
+    """A new id that begins with `moment` (RFC 9562, version 7), as MariaDB and MySQL store ids."""
+    return f"""LOWER(CONCAT(
+        LPAD(HEX(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', {moment}) DIV 1000), 12, '0'),
+        '7', SUBSTR(HEX(RANDOM_BYTES(2)), 2), SUBSTR('89AB', 1 + FLOOR(RAND() * 4), 1),
+        SUBSTR(HEX(RANDOM_BYTES(2)), 2), HEX(RANDOM_BYTES(6))))"""
+
+
+def mysql_shown(identifier: str) -> str:
+    """A stored id in the form that people are shown, with hyphens."""
+    return f"""CONCAT_WS('-', SUBSTR({identifier}, 1, 8), SUBSTR({identifier}, 9, 4), SUBSTR({identifier}, 13, 4),
+        SUBSTR({identifier}, 17, 4), SUBSTR({identifier}, 21))"""
+
+
+def mysql_rfc3339(moment: str) -> str:
+    """A stored moment as RFC 3339 in UTC, to the microsecond."""
+    return f"DATE_FORMAT({moment}, '%Y-%m-%dT%H:%i:%s.%fZ')"

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, RowMapping, Select, Tuple, delete, func, literal, select, tuple_, update
+from sqlalchemy import ColumnElement, RowMapping, Select, Tuple, delete, literal, select, tuple_, type_coerce, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from angarium.contracts.durations import later
@@ -19,7 +19,9 @@ from angarium.contracts.statuses import Status
 from angarium.notifications.store.callbacks import append_events, lock_due
 from angarium.notifications.store.schema import callbacks
 from angarium.platform.clock import Clock
+from angarium.platform.database.deadlocks import begun_again
 from angarium.platform.database.engine import reading, writing
+from angarium.platform.database.moments import database_moment
 from angarium.platform.database.types import UtcDateTime
 from angarium.platform.identifiers import Identifiers
 from angarium.services.gateway.callbacks.endpoints import Endpoints
@@ -70,6 +72,7 @@ class CallbackStore:
             living = [row for row in rows if row["request_id"] is not None]
             return await self._leased(connection, living, now + lease)
 
+    @begun_again
     async def record(self, batch: Sequence[Attempted]) -> tuple[Collection[UUID], Sequence[Attempted]]:
         """Write attempts whose lease still holds: their callbacks, and those whose endpoint is disabled by it.
 
@@ -117,6 +120,7 @@ class CallbackStore:
             rows: Sequence[RowMapping] = (await connection.execute(query)).mappings().all()
         return rows
 
+    @begun_again
     async def _make_due(self, tenant: str, rows: Sequence[RowMapping]) -> None:
         ids = [row["id"] for row in rows]
         async with writing(self._engine) as connection:
@@ -129,7 +133,8 @@ class CallbackStore:
     async def _now(self, connection: AsyncConnection) -> datetime:
         if self._engine.dialect.name == "sqlite":
             return self._clock.now()
-        answer = await connection.execute(select(func.current_timestamp(type_=UtcDateTime())))
+        moment = type_coerce(database_moment(self._engine.dialect.name), UtcDateTime())
+        answer = await connection.execute(select(moment))
         now: datetime = answer.scalar_one()
         return now
 

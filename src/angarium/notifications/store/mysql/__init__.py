@@ -1,0 +1,1 @@
+"""The notification store on MariaDB and MySQL."""
