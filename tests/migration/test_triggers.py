@@ -16,14 +16,24 @@ _TRIGGERS = {
     "postgresql": """
         SELECT t.tgname, pg_get_triggerdef(t.oid) || p.prosrc FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
         WHERE NOT t.tgisinternal""",
+    "mysql": """
+        SELECT trigger_name, CONCAT_WS(' ', action_timing, event_manipulation, action_statement)
+        FROM information_schema.triggers WHERE trigger_schema = DATABASE()""",
 }
 
 
-@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.distributed)])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "sqlite",
+        pytest.param("postgresql", marks=pytest.mark.distributed),
+        pytest.param("mariadb", marks=pytest.mark.distributed),
+    ],
+)
 async def test_migrated_is_the_same_as_new(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     urls = [f"sqlite:///{tmp_path}/{name}.db" for name in ("migrated", "fresh")]
-    if kind == "postgresql":
-        server = request.getfixturevalue("postgresql")
+    if kind != "sqlite":
+        server = request.getfixturevalue(kind)
         await server.start()
         urls = [await server.create_database() for _ in urls]
     async with AsyncExitStack() as stack:

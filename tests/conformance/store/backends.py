@@ -140,7 +140,8 @@ class Backend:
         return rows[0]["value"]
 
     async def query(self, statement: str, **values: object) -> Sequence[Any]:
-        shown = {k: v.hex if isinstance(v, UUID) and self.url.startswith("sqlite") else v for k, v in values.items()}
+        as_text = not self.url.startswith("postgresql")
+        shown = {k: v.hex if isinstance(v, UUID) and as_text else v for k, v in values.items()}
         async with writing(self.engine) as connection:
             done = await connection.execute(text(statement), shown)
             return done.mappings().all() if done.returns_rows else []
@@ -169,6 +170,24 @@ async def open_postgresql(url: str) -> Backend:
             for table, columns in _MOMENTS.items():
                 changes = ", ".join(f"{column} = {column} - CAST(:by AS interval)" for column in columns)
                 await connection.execute(text(f"UPDATE {table} SET {changes}"), {"by": duration})  # noqa: S608 - ours
+
+    return Backend(url, engine, ManualClock(), pass_time)
+
+
+async def open_mariadb(url: str) -> Backend:
+    """The store over a migrated database, which is emptied."""
+    engine = open_engine(url)
+    async with writing(engine) as connection:
+        for table in _EMPTIED:
+            await connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608 - ours; TRUNCATE takes ten times as long
+
+    async def pass_time(duration: timedelta) -> None:
+        """As on PostgreSQL."""
+        async with writing(engine) as connection:
+            for table, columns in _MOMENTS.items():
+                changes = ", ".join(f"{column} = {column} - INTERVAL :by MICROSECOND" for column in columns)
+                by = duration // timedelta(microseconds=1)
+                await connection.execute(text(f"UPDATE {table} SET {changes}"), {"by": by})  # noqa: S608 - ours
 
     return Backend(url, engine, ManualClock(), pass_time)
 

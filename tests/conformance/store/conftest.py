@@ -12,8 +12,8 @@ import pytest
 from angarium.notifications.store.schema import MIGRATIONS
 from angarium.platform.database.engine import open_engine
 from angarium.platform.database.migrate import upgrade
-from tests.conformance.store.backends import Backend, open_postgresql, open_sqlite
-from tests.support.servers import PgBouncer, PostgreSQL
+from tests.conformance.store.backends import Backend, open_mariadb, open_postgresql, open_sqlite
+from tests.support.servers import MariaDB, PgBouncer, PostgreSQL
 
 ResultT = TypeVar("ResultT")
 
@@ -52,16 +52,31 @@ def migrated_postgresql(postgresql: PostgreSQL) -> str:
     return _apart(prepare())
 
 
+@pytest.fixture(scope="session")
+def migrated_mariadb(mariadb: MariaDB) -> str:
+    """As `migrated_postgresql`."""
+
+    async def prepare() -> str:
+        await mariadb.start()
+        return await _migrated(await mariadb.create_database())
+
+    return _apart(prepare())
+
+
 @pytest.fixture(
     params=[
         "sqlite",
         pytest.param("postgresql", marks=pytest.mark.distributed),
         pytest.param("pgbouncer", marks=pytest.mark.distributed),
+        pytest.param("mariadb", marks=pytest.mark.distributed),
     ]
 )
 async def backend(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Backend]:
     """An empty, migrated database with its store."""
-    if request.param != "sqlite":
+    if request.param == "mariadb":
+        await request.getfixturevalue("mariadb").start()
+        opened = await open_mariadb(request.getfixturevalue("migrated_mariadb"))
+    elif request.param != "sqlite":
         server: PostgreSQL = request.getfixturevalue("postgresql")
         url: str = request.getfixturevalue("migrated_postgresql")
         await server.start()

@@ -63,8 +63,10 @@ class Kept:
             await self.backend.pass_time(duration)
             return
         for table, column in (("callbacks", "next_at"), ("callback_endpoints", "failing_since")):
-            change = f"UPDATE {table} SET {column} = {column} - CAST(:by AS interval)"  # noqa: S608 - ours
-            await self.backend.query(change, by=duration)
+            on_mysql = self.backend.engine.dialect.name == "mysql"
+            by = "INTERVAL :by MICROSECOND" if on_mysql else "CAST(:by AS interval)"
+            change = f"UPDATE {table} SET {column} = {column} - {by}"  # noqa: S608 - ours
+            await self.backend.query(change, by=duration // timedelta(microseconds=1) if on_mysql else duration)
 
 
 @pytest.fixture

@@ -5,11 +5,12 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select
 
 from angarium.contracts.statuses import Status
 from angarium.notifications.model import Claimed, Event, NothingToDo, NotNow, Renewed
 from angarium.notifications.store.port import NotificationStore
+from angarium.notifications.store.schema import notifications
 from tests.conformance.store.backends import AT_MOST_ONCE, LEASE, SECOND, TENANT, Backend, notification, result
 
 
@@ -183,7 +184,7 @@ async def test_a_locked_row_lets_no_other_lease_end(backend: Backend) -> None:
     claims = [await backend.claimed() for _ in range(3)]
     leases = [(claim.id, claim.claim_token) for claim in claims]
     async with backend.engine.begin() as operator:
-        await operator.execute(text("SELECT FROM notifications WHERE id = :id FOR UPDATE"), {"id": claims[0].id})
+        await operator.execute(select(notifications.c.id).where(notifications.c.id == claims[0].id).with_for_update())
         assert await backend.store.renew(leases, lease=LEASE) == Renewed(set(leases[1:]), set())
     assert await backend.store.renew(leases, lease=LEASE) == Renewed(set(leases), set())
 

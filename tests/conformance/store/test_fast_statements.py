@@ -1,17 +1,18 @@
-"""PostgreSQL: the shorter statements for ordinary batches leave the same rows as the full ones."""
+"""The shorter statements for ordinary batches leave the same rows as the full ones."""
 
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID, uuid4
 
-import asyncpg
 import pytest
+from sqlalchemy import select
 
 from angarium.contracts.statuses import Status
 from angarium.notifications.model import Claimed, NewNotification, Result
+from angarium.notifications.store.open import open_store
 from angarium.notifications.store.port import NotificationStore
-from angarium.notifications.store.postgresql.store import PostgresqlStore
-from angarium.platform.database.postgresql_pool import PostgresqlPool
+from angarium.notifications.store.schema import notifications
+from angarium.platform.database.engine import reading
 from tests.conformance.store.backends import LEASE, OUTBOX_LEASE, Backend, notification, result
 
 DIFFERENT = {"id", "request_id", "correlation_id", "claim_token"}
@@ -19,28 +20,26 @@ DIFFERENT = {"id", "request_id", "correlation_id", "claim_token"}
 CHANGING = {"lease_until", "sweep_at", "created_at", "updated_at", "sent_at"}
 """Moments, of which only whether they are set is compared."""
 
-pytestmark = [pytest.mark.distributed, pytest.mark.parametrize("backend", ["postgresql"], indirect=True)]
+pytestmark = [
+    pytest.mark.distributed,
+    pytest.mark.parametrize("backend", ["postgresql", "mariadb"], indirect=True),
+]
 
 
 @pytest.fixture
 async def stores(backend: Backend) -> AsyncIterator[tuple[NotificationStore, NotificationStore]]:
     """One store with the fast statements and one without."""
-    opened = [
-        PostgresqlStore(PostgresqlPool(backend.url, size=1, setting="URL"), fast_paths=fast) for fast in (True, False)
-    ]
+    opened = [open_store(backend.url, pool_size=1, clock=backend.clock, fast_paths=fast) for fast in (True, False)]
     yield opened[0], opened[1]
     for store in opened:
         await store.close()
 
 
 async def _row(backend: Backend, identifier: UUID) -> dict[str, Any]:
-    connection = await asyncpg.connect(backend.url)
-    row = dict(await connection.fetchrow("SELECT * FROM notifications WHERE id = $1", identifier))
-    events = await connection.fetchval(
-        "SELECT jsonb_agg(entry - 'at')::text FROM notifications, jsonb_array_elements(events) AS entry WHERE id = $1",
-        identifier,
-    )
-    await connection.close()
+    async with reading(backend.engine) as connection:
+        query = select(notifications).where(notifications.c.id == identifier)
+        row = (await connection.execute(query)).mappings().one()
+    events = [{name: value for name, value in event.items() if name != "at"} for event in row["events"]]
     changing = {name: row[name] is not None for name in CHANGING}
     return {name: value for name, value in row.items() if name not in DIFFERENT} | changing | {"events": events}
 

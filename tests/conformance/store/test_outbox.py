@@ -99,7 +99,7 @@ async def test_the_count_of_what_waits_is_bounded(backend: Backend) -> None:
     new = [notification() for _ in range(3)]
     await backend.store.accept(new, outbox_lease=OUTBOX_LEASE)
     assert await backend.store.outbox_pending() == 3
-    await backend.query(_MANY["sqlite" if backend.url.startswith("sqlite") else "postgresql"])
+    await backend.query(_MANY[backend.engine.dialect.name])
     assert await backend.store.outbox_pending() == MOST_COUNTED
     await backend.query("DELETE FROM outbox")
 
@@ -111,6 +111,9 @@ _MANY = {
     "postgresql": """
         INSERT INTO outbox (subject, kind, available_at)
         SELECT gen_random_uuid(), 'work', now() FROM generate_series(1, 10100)""",
+    "mysql": """
+        INSERT INTO outbox (subject, kind, available_at)
+        SELECT LPAD(HEX(seq), 32, '0'), 'work', UTC_TIMESTAMP(6) FROM seq_1_to_10100""",
 }
 
 

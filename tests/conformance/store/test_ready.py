@@ -42,7 +42,9 @@ async def test_an_empty_file_is_not_ready(tmp_path: Path) -> None:
         await store.close()
 
 
-@pytest.mark.parametrize("url", ["mysql://localhost/x", "redis://localhost", "nonsense", "sqlite://", "postgresql://h"])
+@pytest.mark.parametrize(
+    "url", ["mysql://h", "mysql://h/x?ssl=1", "redis://localhost", "nonsense", "sqlite://", "postgresql://h"]
+)
 def test_a_url_that_leads_nowhere_names_its_setting(url: str) -> None:
     with pytest.raises(SettingsError, match="NOTIFICATIONS_DATABASE_URL"):
         open_store(url, pool_size=1, clock=SystemClock())

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import select, type_coerce
 
 from angarium.contracts.statuses import UNFINISHED, Channel, Status
 from angarium.notifications.letters import foreign_letter
@@ -16,6 +16,8 @@ from angarium.notifications.model import AcceptOutcome, Event, Reason
 from angarium.notifications.store.retention import BATCH, FINISHED, Retention, Step, Task
 from angarium.notifications.store.schema import callbacks, contact_versions, metadata
 from angarium.platform.database.engine import reading, writing
+from angarium.platform.database.moments import database_moment
+from angarium.platform.database.types import UtcDateTime
 from angarium.services.gateway.schema import SCHEMAS as GATEWAY
 from tests.conformance.store.backends import OUTBOX_LEASE, SECOND, TENANT, Backend, letter_of, notification, result
 
@@ -38,7 +40,8 @@ async def _before(backend: Backend, age: timedelta) -> datetime:
     if backend.engine.dialect.name == "sqlite":
         return backend.clock.now() - age
     async with reading(backend.engine) as connection:
-        now: datetime = (await connection.execute(select(func.now()))).scalar_one()
+        moment = type_coerce(database_moment(backend.engine.dialect.name), UtcDateTime())
+        now: datetime = (await connection.execute(select(moment))).scalar_one()
     return now - age
 
 

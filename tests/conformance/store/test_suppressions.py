@@ -43,7 +43,8 @@ def open_store(backend: Backend, look_up: LookUp | None = None) -> SuppressionSt
 @pytest.fixture(params=["fast", "plain"])
 async def store(backend: Backend, request: pytest.FixtureRequest) -> AsyncIterator[SuppressionStore]:
     look_up = open_look_up(backend.url, backend.engine, fast_paths=request.param == "fast")
-    assert isinstance(look_up, EngineLookUp) == (request.param == "plain")
+    one_form = backend.engine.dialect.name == "mysql"
+    assert isinstance(look_up, EngineLookUp) == (one_form or request.param == "plain")
     yield open_store(backend, look_up)
     await look_up.close()
 

@@ -173,8 +173,8 @@ async def test_no_more_than_asked_and_nothing_twice(backend: Backend) -> None:
         requeued += report
     assert requeued == 100
     assert sorted(await backend.queued()) == sorted(ids)
-    [row] = await backend.query("SELECT count(*) AS rows FROM notifications WHERE attempts > 0")
-    assert row["rows"] == 0
+    [row] = await backend.query("SELECT count(*) AS claimed FROM notifications WHERE attempts > 0")
+    assert row["claimed"] == 0
 
 
 async def test_a_broker_that_starts_empty_gets_everything_unfinished(backend: Backend) -> None:

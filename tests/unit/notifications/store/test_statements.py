@@ -5,7 +5,7 @@ import sqlite3
 
 import pytest
 
-from angarium.notifications.store import postgresql, sqlite
+from angarium.notifications.store import mysql, postgresql, sqlite
 from angarium.notifications.store.schema import MIGRATIONS
 from angarium.notifications.store.statements import adapters, main, printed, statements
 from angarium.platform.database.engine import open_engine
@@ -13,13 +13,14 @@ from angarium.platform.database.migrate import upgrade
 
 
 def test_every_adapter_is_found() -> None:
-    assert adapters() == {"postgresql": postgresql, "sqlite": sqlite}
+    assert adapters() == {"mysql": mysql, "postgresql": postgresql, "sqlite": sqlite}
 
 
 def test_every_statement_of_an_adapter_is_found() -> None:
     hot = {"accept.ACCEPT", "accept.ACCEPT_PLAIN", "claim.CLAIM", "record.RECORD", "record.RECORD_SENT", "sweep.SWEEP"}
     assert hot <= set(statements(postgresql))
     assert {"accept.INSERT", "claim.CLAIM", "record.RECORD", "sweep.SWEEP"} <= set(statements(sqlite))
+    assert {"accept.INSERT", "claim.CLAIM", "record.RECORD", "sweep.SWEPT"} <= set(statements(mysql))
 
 
 def test_one_file_is_printed_as_prepared_statements(capsys: pytest.CaptureFixture[str]) -> None:
