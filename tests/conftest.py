@@ -27,7 +27,10 @@ settings.load_profile("patient")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--expected-seconds=N`: report at the end that the run took longer. It does not fail: the machine may be busy."""
+    """`--journeys=all`: see tests/journeys/conftest.py.
+
+    `--expected-seconds=N`: report at the end that the run took longer. It does not fail: the machine may be busy."""
+    parser.addoption("--journeys", choices=["some", "all"], default="some", help="over MariaDB: some journeys, or all")
     parser.addoption("--expected-seconds", type=float, help="report a run that takes longer than this")
     add_options(parser)
 

@@ -14,7 +14,7 @@ import httpx2
 
 from angarium.contracts.statuses import Channel
 from angarium.testing.smtp.sink import SmtpSink
-from tests.support.servers import PostgreSQL, RabbitMQ, Redis
+from tests.support.servers import MariaDB, PostgreSQL, RabbitMQ, Redis
 from tests.support.servers.ports import free_port
 from tests.support.servers.process import Process
 from tests.support.system_verbs import Verbs
@@ -224,7 +224,10 @@ class EmbeddedSystem(System):
 
 
 class DistributedSystem(System):
-    """Seven processes over private servers, in databases and a virtual host of their own."""
+    """Seven processes over private servers, in databases and a virtual host of their own.
+
+    The databases are on `postgresql`, which may be a MariaDB.
+    """
 
     form = "distributed"
     parts: ClassVar[Mapping[str, Sequence[str]]] = {
@@ -240,7 +243,7 @@ class DistributedSystem(System):
         folder: Path,
         *,
         sink: SmtpSink,
-        postgresql: PostgreSQL,
+        postgresql: PostgreSQL | MariaDB,
         rabbitmq: RabbitMQ,
         redis: Redis,
         settings: Mapping[str, str] | None = None,

@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import aio_pika
 from redis.asyncio import Redis
@@ -63,7 +64,13 @@ def _dump_file(path: Path) -> str:
 
 
 def _dump_database(url: str) -> str:
-    command = [find("pg_dump", "postgresql-client", ()), "--data-only", url]
+    if url.startswith("mysql"):
+        parts = urlsplit(url)
+        where = ["--no-defaults", "-h", str(parts.hostname), "-P", str(parts.port), "-u", str(parts.username)]
+        options = ["--no-create-info", "--skip-opt", "--single-transaction", parts.path[1:]]
+        command = [find("mariadb-dump", "mariadb-client", ()), *where, *options]
+    else:
+        command = [find("pg_dump", "postgresql-client", ()), "--data-only", url]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603 - ours
 
 
