@@ -173,6 +173,16 @@ class TestCompose:
         assert re.findall(r"\$\{(\w+)(?!\w|:-)", _read("compose.yaml")) == []
         assert re.findall(r"\$\{(\w+)(?!\w|:?\?)", _read("deploy/compose.production.yaml")) == []
 
+    def test_the_overlay_of_mariadb_moves_every_database(self, compose: dict[str, Any]) -> None:
+        text = _read("deploy/compose.mariadb.yaml")
+        overlay = yaml.load(re.sub(r"!(?:reset|override)", "", text), yaml.SafeLoader)["services"]
+        for name, service in compose["services"].items():
+            urls = {key for key in service.get("environment", {}) if key.endswith("_DATABASE_URL")}
+            moved: dict[str, str] = (overlay.get(name) or {}).get("environment", {}) if urls else {}
+            assert set(moved) == urls, name
+            assert all(url.startswith("mysql://") and "@mariadb:3306/" in url for url in moved.values())
+        assert re.findall(r"\$\{(\w+)(?!\w|:\?)", text) == []
+
     def test_production_demands_every_secret_of_the_development_file(self) -> None:
         secret = r"\$\{(\w*(?:PASSWORD|TOKEN|SECRET|KEY)\w*)"
         assert set(re.findall(secret, _read("compose.yaml"))) == set(

@@ -7,7 +7,16 @@ import pytest
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from angarium.platform.database.faults import DatabaseUnavailable, describe, ends_session, in_words, is_unavailable
+from angarium.platform.database.faults import (
+    DatabaseUnavailable,
+    describe,
+    ends_session,
+    got_no_lock,
+    in_words,
+    is_deadlock,
+    is_refusal,
+    is_unavailable,
+)
 
 
 def _sqlite(code: int) -> sqlite3.Error:
@@ -55,6 +64,10 @@ _MySQLError.__module__ = "asyncmy.errors"
         _sqlite(sqlite3.SQLITE_IOERR_FSYNC),
         _MySQLError(2013, "Lost connection to MySQL server during query"),
         _MySQLError(1213, "Deadlock found"),
+        _MySQLError(1290, "running with the --read-only option"),
+        _MySQLError(1305, "SAVEPOINT sa_savepoint_1 does not exist"),
+        _MySQLError(1836, "Running in read-only mode"),
+        _MySQLError(1969, "Query execution was interrupted (max_statement_time exceeded)"),
     ],
     ids=repr,
 )
@@ -79,6 +92,7 @@ def test_away(error: Exception) -> None:
         _sqlite(sqlite3.SQLITE_ERROR),
         sqlite3.ProgrammingError("Incorrect number of bindings"),
         _MySQLError(1062, "Duplicate entry"),
+        _MySQLError(1305, "FUNCTION x does not exist"),
         ValueError("connection"),
         RuntimeError(),
     ],
@@ -151,3 +165,23 @@ def test_a_log_gets_the_code_and_the_drivers_first_line() -> None:
     error = _wrapped(asyncpg.DiskFullError("could not extend file\nHINT: check free space"))
     assert describe(error) == "53100 could not extend file"
     assert "SELECT" not in describe(error)
+
+
+@pytest.mark.parametrize(
+    ("code", "ends", "deadlock", "refusal", "words"),
+    [
+        (1205, False, False, True, "the server does not serve"),
+        (1213, False, True, True, "the server does not serve"),
+        (1290, True, False, True, "the server is read-only"),
+        (1040, True, False, True, "the server has no connection left"),
+        (1062, False, False, True, "the server does not serve"),
+        (2013, True, False, False, "it does not answer"),
+    ],
+)
+def test_what_mariadb_answers(*, code: int, ends: bool, deadlock: bool, refusal: bool, words: str) -> None:
+    error = _MySQLError(code, "…")
+    assert ends_session(error) == ends
+    assert is_deadlock(error) == deadlock
+    assert is_refusal(error) == refusal
+    assert got_no_lock(error) == (code in {1205, 1213})
+    assert in_words(error) == words
