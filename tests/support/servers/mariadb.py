@@ -14,6 +14,7 @@ from tests.support.servers.server import Server
 
 _WHERE = ("/usr/sbin", "/usr/libexec", "/usr/local/opt/mariadb/bin", "/opt/homebrew/opt/mariadb/bin")
 _PACKAGE = "mariadb-server"
+_USER = "angarium"
 
 
 class MariaDB(Server):
@@ -32,10 +33,16 @@ class MariaDB(Server):
         return f"mysql://root@127.0.0.1:{self.port}/mysql"
 
     async def create_database(self) -> str:
-        """The URL of a new, empty database."""
+        """The URL of a new, empty database, for a user who may do anything in it and nothing to the server.
+
+        Its character set is the one that a server may have by default.
+        """
         name = f"test_{next(self._numbers)}"
-        await self.sql(f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4")
-        return f"mysql://root@127.0.0.1:{self.port}/{name}"
+        await self.sql(f"CREATE DATABASE `{name}` CHARACTER SET latin1")
+        for host in ("localhost", "127.0.0.1"):
+            await self.sql(f"CREATE USER IF NOT EXISTS '{_USER}'@'{host}'")
+            await self.sql(f"GRANT ALL ON `{name}`.* TO '{_USER}'@'{host}'")
+        return f"mysql://{_USER}@127.0.0.1:{self.port}/{name}"
 
     async def drop_database(self, url: str) -> None:
         """Remove a database of `create_database`."""

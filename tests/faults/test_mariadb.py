@@ -1,0 +1,125 @@
+"""MariaDB that is killed, freezes, and takes no more writes, under a system that sends."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+
+from tests.faults.conftest import SETTINGS
+from tests.faults.load import Load, clean
+from tests.support.servers import MariaDB, RabbitMQ, Redis
+from tests.support.smtp_sink import SmtpSink
+from tests.support.system import DistributedSystem, running
+from tests.support.system_verbs import new_email
+from tests.support.wait import until
+
+pytestmark = pytest.mark.distributed
+LOG = logging.getLogger(__name__)
+
+
+@pytest.fixture(scope="module")
+def over_mariadb(
+    shared_sink: SmtpSink,
+    mariadb: MariaDB,
+    rabbitmq: RabbitMQ,
+    redis_server: Redis,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[DistributedSystem]:
+    for server in (mariadb, rabbitmq, redis_server):
+        server.start_now()
+    folder = tmp_path_factory.mktemp("mariadb")
+    with running(
+        DistributedSystem(
+            folder, sink=shared_sink, postgresql=mariadb, rabbitmq=rabbitmq, redis=redis_server, settings=SETTINGS
+        )
+    ) as system:
+        yield system
+
+
+@pytest.fixture
+async def system(over_mariadb: DistributedSystem, sink: SmtpSink) -> AsyncIterator[DistributedSystem]:
+    """The system with all of its parts and servers alive."""
+    await over_mariadb.revive()
+    async with over_mariadb.connected():
+        yield over_mariadb
+    await over_mariadb.revive()
+
+
+async def test_a_killed_mariadb_never_makes_a_false_202_and_loses_nothing(system: DistributedSystem) -> None:
+    load = await Load.prepare(system)
+    system.sink.slow_down(0.01)
+    stop = asyncio.Event()
+    senders = [asyncio.create_task(load.insist(stop)) for _ in range(8)]
+    await load.received(100)
+    await system.postgresql.kill()
+    await until(lambda: len(load.refusals) >= 20, 30, message="refusals")
+    assert {refusal.status_code for refusal in load.refusals} == {503}
+    assert all(int(refusal.headers["Retry-After"]) >= 1 for refusal in load.refusals)
+    before = len(load.ledger.accepted)
+    await system.postgresql.start()
+    await until(lambda: len(load.ledger.accepted) >= before + 100, 30, message="accepted again")
+    stop.set()
+    await asyncio.gather(*senders)
+    await load.all_sent(within=60)
+    account = await load.account()
+    LOG.info("kill -9: %s", account)
+    assert clean(account), account
+
+
+async def test_while_mariadb_hangs_requests_are_refused_in_time_and_nothing_is_lost(system: DistributedSystem) -> None:
+    load = await Load.prepare(system)
+    system.sink.slow_down(0.01)
+    await load.send_bulk(200)
+    await load.received(20)
+
+    async def timed() -> tuple[int, float]:
+        started = time.monotonic()
+        answer = await system.submit(**{**load.body(), "recipient": {"email": new_email()}})
+        return answer.status_code, time.monotonic() - started
+
+    await system.postgresql.freeze()
+    try:
+        asked: list[asyncio.Task[tuple[int, float]]] = []
+        for _ in range(10):  # 100 requests a second for 3 s
+            asked += [asyncio.create_task(timed()) for _ in range(30)]
+            await asyncio.sleep(0.3)
+        answers = await asyncio.gather(*asked)
+    finally:
+        await system.postgresql.thaw()
+    LOG.info("freeze: %d refused, the slowest after %.1f s", len(answers), max(seconds for _, seconds in answers))
+    assert {status for status, _ in answers} == {503}
+    assert max(seconds for _, seconds in answers) < 4
+    await load.all_sent(within=60)
+    account = await load.account()
+    LOG.info("freeze: %s", account)
+    assert clean(account), account
+
+
+async def test_while_mariadb_is_read_only_nothing_is_accepted_or_sent(system: DistributedSystem) -> None:
+    load = await Load.prepare(system)
+    await load.send_bulk(20)
+    await load.all_sent(within=30)
+    await _set_read_only(system, "ON")
+    try:
+        refused = await system.submit(**_one(load))
+        ready = await system.client.get("/ready")
+    finally:
+        await _set_read_only(system, "OFF")
+    assert refused.status_code == 503, refused.text
+    assert (ready.status_code, ready.json()["dependencies"]["database"]) == (503, "down")
+    await until(lambda: _accepts(system, load), 30)
+
+
+def _one(load: Load) -> dict[str, Any]:
+    return {**load.body(), "recipient": {"email": new_email()}}
+
+
+async def _accepts(system: DistributedSystem, load: Load) -> bool:
+    return (await system.submit(**_one(load))).status_code == 202
+
+
+async def _set_read_only(system: DistributedSystem, value: str) -> None:
+    await system.postgresql.sql(f"SET GLOBAL read_only = {value}")
