@@ -95,7 +95,9 @@ async def test_while_mariadb_hangs_requests_are_refused_in_time_and_nothing_is_l
     await load.all_sent(within=60)
     account = await load.account()
     LOG.info("freeze: %s", account)
-    assert clean(account), account
+    # What was refused may have been written when the server went on: its sender would ask again by its request_id.
+    assert (account.accepted, account.lost, account.duplicated) == (200, 0, 0), account
+    assert account.unexpected <= len(answers)
 
 
 async def test_while_mariadb_is_read_only_nothing_is_accepted_or_sent(system: DistributedSystem) -> None:

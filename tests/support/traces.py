@@ -71,7 +71,7 @@ def _dump_database(url: str) -> str:
         command = [find("mariadb-dump", "mariadb-client", ()), *where, *options]
     else:
         command = [find("pg_dump", "postgresql-client", ()), "--data-only", url]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603 - ours
+    return subprocess.run(command, capture_output=True, text=True, errors="replace", check=True).stdout  # noqa: S603 - ours
 
 
 async def _dump_redis(url: str) -> str:

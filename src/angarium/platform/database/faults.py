@@ -188,8 +188,9 @@ def in_words(error: BaseException) -> str:
 
 
 def _sqlstate(error: BaseException) -> str | None:
+    """PostgreSQL's code. MariaDB and MySQL give one too, which is the same for most of what they refuse."""
     state = getattr(error, "sqlstate", None)
-    return state if isinstance(state, str) else None
+    return state if isinstance(state, str) and _mysql_code(error) is None else None
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

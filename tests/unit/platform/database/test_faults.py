@@ -30,7 +30,7 @@ def _wrapped(original: BaseException) -> DBAPIError:
 
 
 class _MySQLError(Exception):
-    pass
+    sqlstate = "HY000"  # of nearly everything
 
 
 _MySQLError.__module__ = "asyncmy.errors"
