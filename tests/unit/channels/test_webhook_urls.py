@@ -23,7 +23,7 @@ def test_each_provider_has_a_url_of_its_name() -> None:
     "settings", [{}, {"webhook_token": "t"}, {"env": "production", "public_url": "https://n.example"}]
 )
 def test_without_an_address_or_a_token_nothing_is_asked_for(settings: dict[str, str]) -> None:
-    others = {"email_providers": "", "push_providers": "", "service_token": "s" * 32}
+    others = {"email_providers": "", "push_providers": "", "service_token": "a-service-token-of-the-unit-tests"}
     loaded = WorkerSettings.load(sms_providers=URLS, **others, **settings)
     url_of = webhook_urls(loaded, Channel.SMS)
     assert [url_of(url) for url in loaded.providers(Channel.SMS)] == [None] * 3
