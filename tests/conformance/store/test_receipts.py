@@ -263,6 +263,21 @@ async def test_an_id_of_the_provider_is_matched_once_it_is_recorded_and_given_up
     assert await world.waiting() == 0
 
 
+async def test_of_early_receipts_the_first_event_counts_and_not_the_one_that_is_due_first(world: World) -> None:
+    backend = world.backend
+    claim = await backend.claimed()
+    begun = backend.clock.now()
+    bounce = a_receipt(ReceiptKind.BLOCKED, at=begun - timedelta(seconds=5), notification_id=claim.id)
+    await world.receipts.add([bounce])
+    for _ in range(4):  # each look doubles its wait
+        await backend.pass_time(timedelta(seconds=20))
+        await world.apply()
+    await world.receipts.add([a_receipt(key=receipt_key("mine", 2), at=begun, notification_id=claim.id)])
+    await backend.store.record([result(claim, Status.SENT)])
+    await world.apply()
+    assert (await backend.status(claim.id), await world.waiting()) == (Status.FAILED, 0)
+
+
 async def test_what_a_gateway_took_and_did_not_finish_another_takes_after_its_lease(world: World) -> None:
     identifier = await world.backend.ended(Status.SENT)
     await world.receipts.add([a_receipt(at=world.backend.clock.now(), notification_id=identifier)])

@@ -74,9 +74,10 @@ class ReceiptStore:
         return await self._insert({"id": key, "provider": provider, "received_at": self._clock.now(), **done})
 
     async def take(self, limit: int, *, lease: timedelta) -> Sequence[Pending]:
-        """Up to `limit` receipts that are due, in the order of their events, for this process alone until `lease` ends.
+        """Up to `limit` receipts that are due, in the order of their events, for this process until `lease` ends.
 
-        One that is neither `finish`ed nor `postpone`d by then is taken again.
+        With them come all others that wait for the same notifications, due or not: so of early receipts the first event
+        counts, and not the one that is looked at first. One that is neither `finish`ed nor `postpone`d by then is taken again.
         """
         now = self._clock.now()
         due = select(receipts).where(_mine.due_at <= now).order_by(_mine.due_at).limit(limit)
@@ -84,7 +85,8 @@ class ReceiptStore:
             if (await connection.execute(select(_mine.id).where(_mine.due_at <= now).limit(1))).first() is None:
                 return []
         async with writing(self._engine) as connection:
-            rows = (await connection.execute(due.with_for_update(skip_locked=True))).mappings().all()
+            rows = list((await connection.execute(due.with_for_update(skip_locked=True))).mappings())
+            rows += await _others(connection, rows)
             if rows:
                 leased = update(receipts).where(_mine.id.in_([row["id"] for row in rows])).values(due_at=now + lease)
                 await connection.execute(leased)
@@ -142,6 +144,16 @@ class ReceiptStore:
             "received_at": now,
             "due_at": now,
         }
+
+
+async def _others(connection: AsyncConnection, rows: Sequence[RowMapping]) -> Sequence[RowMapping]:
+    """What waits for the notifications of `rows` besides them. Another process may have it; an effect counts once."""
+    ids = {row["notification_id"] for row in rows if row["notification_id"] is not None}
+    if not ids:
+        return ()
+    known = [row["id"] for row in rows]
+    others = select(receipts).where(_mine.notification_id.in_(ids), _mine.due_at.is_not(None), _mine.id.not_in(known))
+    return (await connection.execute(others.with_for_update(skip_locked=True))).mappings().all()
 
 
 async def note(connection: AsyncConnection, look_again: Mapping[str, datetime | None]) -> Mapping[str, Noted]:
