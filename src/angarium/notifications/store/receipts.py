@@ -76,8 +76,8 @@ class ReceiptStore:
     async def take(self, limit: int, *, lease: timedelta) -> Sequence[Pending]:
         """Up to `limit` receipts that are due, in the order of their events, for this process until `lease` ends.
 
-        With them come all others that wait for the same notifications, due or not: so of early receipts the first event
-        counts, and not the one that is looked at first. One that is neither `finish`ed nor `postpone`d by then is taken again.
+        With them come all others that wait for the same notifications, due or not. So of early receipts the first event
+        counts, and not the one that is looked at first. One that is neither noted nor postponed by then is taken again.
         """
         now = self._clock.now()
         due = select(receipts).where(_mine.due_at <= now).order_by(_mine.due_at).limit(limit)
