@@ -80,7 +80,7 @@ class ApplyReceipts(Loop):
         if due:
             about = await find_notifications(self._engine, [pending.receipt for pending in due])
             await self._apply([self._step(pending, about.get(pending.receipt.key)) for pending in due])
-        return len(due) == BATCH
+        return len(due) >= BATCH
 
     def _step(self, pending: Pending, about: About | None) -> "_Step":
         receipt, again_at = pending.receipt, None
