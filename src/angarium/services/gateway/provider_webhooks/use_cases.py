@@ -28,7 +28,7 @@ class WebhookRules:
 
     `answers`: what answers replies to providers that do not do it themselves, by name.
 
-    `public_url`: where providers reach the gateway; without it a URL that was signed is taken from the request.
+    `public_url`: where providers reach the gateway, for those that sign the URL. It may also be the one of the request.
     """
 
     sources: Mapping[str, ReceiptSource] = field(default_factory=dict)
@@ -80,7 +80,7 @@ class ProviderWebhooks:
     def urls(self, path: str, asked: str) -> tuple[str, ...]:
         """The URLs by which the provider may have made a request of `path`, query included; `asked`: as it came."""
         base = self._rules.public_url
-        return (asked,) if base is None else (base.rstrip("/") + path,)
+        return (asked,) if base is None else (base.rstrip("/") + path, asked)
 
     async def take(self, provider: str, posted: Posted) -> Read:
         """Verify and store. What it says is durable when this returns.
