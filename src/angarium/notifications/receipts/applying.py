@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from angarium.contracts.errors import Transient
 from angarium.contracts.statuses import UNFINISHED, Status
 from angarium.contracts.suppressions import SUPPRESSIBLE, SuppressionReason, suppressible_address
+from angarium.notifications.look_back import LookBack
 from angarium.notifications.model import Event
 from angarium.notifications.receipt import FAILURES, Pending, Receipt, ReceiptKind
 from angarium.notifications.receipts.moving import ReportMoves
@@ -73,10 +74,12 @@ class ApplyReceipts(Loop):
         self._clock = runtime.clock
         self._logger = runtime.logger
         self._places = asyncio.Semaphore(AT_ONCE)
+        self._look_back = LookBack(runtime.clock)
 
     async def once(self) -> bool:
         """Apply a batch; True: there may be more. Raises Transient."""
-        due = await self._receipts.take(BATCH, lease=LEASE)
+        due = await self._receipts.take(BATCH, lease=LEASE, back=self._look_back.begin())
+        self._look_back.end(whole=len(due) < BATCH)
         if due:
             about = await find_notifications(self._engine, [pending.receipt for pending in due])
             await self._apply([self._step(pending, about.get(pending.receipt.key)) for pending in due])

@@ -73,16 +73,19 @@ class ReceiptStore:
         done = {"kind": _REPLY, "occurred_at": self._clock.now(), "reason": "", "noted": True, "due_at": None}
         return await self._insert({"id": key, "provider": provider, "received_at": self._clock.now(), **done})
 
-    async def take(self, limit: int, *, lease: timedelta) -> Sequence[Pending]:
+    async def take(self, limit: int, *, lease: timedelta, back: timedelta | None = None) -> Sequence[Pending]:
         """Up to `limit` receipts that are due, in the order of their events, for this process until `lease` ends.
 
         With them come all others that wait for the same notifications, due or not. So of early receipts the first event
         counts, and not the one that is looked at first. One that is neither noted nor postponed by then is taken again.
+
+        With `back` only those that became due within it: see `look_back`.
         """
         now = self._clock.now()
-        due = select(receipts).where(_mine.due_at <= now).order_by(_mine.due_at).limit(limit)
+        reach = [_mine.due_at <= now] + ([] if back is None else [_mine.due_at > now - back])
+        due = select(receipts).where(*reach).order_by(_mine.due_at).limit(limit)
         async with querying(self._engine) as connection:
-            if (await connection.execute(select(_mine.id).where(_mine.due_at <= now).limit(1))).first() is None:
+            if (await connection.execute(select(_mine.id).where(*reach).limit(1))).first() is None:
                 return []
         async with writing(self._engine) as connection:
             rows = list((await connection.execute(due.with_for_update(skip_locked=True))).mappings())

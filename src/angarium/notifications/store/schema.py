@@ -241,8 +241,6 @@ receipts = Table(
     Column("received_at", UtcDateTime(), nullable=False),
     Column("due_at", UtcDateTime()),  # when it is looked at next, or its lease ends; null once it is applied
     PrimaryKeyConstraint("id"),
-    # The index of due ones is read twice a second from its left end, where each receipt leaves dead entries.
-    postgresql_with={"autovacuum_vacuum_scale_factor": 0, "autovacuum_vacuum_threshold": 50_000},
 )
 """One row for each event, and for each reply by SMS. Applied ones stay for a while: repetitions are recognised."""
 

@@ -35,7 +35,6 @@ def upgrade(op: Operations) -> None:
         sa.Column("received_at", UtcDateTime(), nullable=False),
         sa.Column("due_at", UtcDateTime()),
         sa.PrimaryKeyConstraint("id", name="pk_receipts"),
-        postgresql_with={"autovacuum_vacuum_scale_factor": 0, "autovacuum_vacuum_threshold": 50_000},
     )
     due = sa.text("due_at IS NOT NULL")
     op.create_index("ix_receipts_due_at", "receipts", ["due_at"], postgresql_where=due, sqlite_where=due)
