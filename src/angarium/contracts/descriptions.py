@@ -67,9 +67,7 @@ _NOTIFICATION = {
     "reply_to": "The address to which replies go",
     "cc": "Further recipients",
     "bcc": "Further recipients whom no recipient sees",
-    "EmailFields.headers": (
-        "Header fields: `X-…`, `List-Id`, `In-Reply-To`, `References`, `Auto-Submitted`, `Precedence`"
-    ),
+    "EmailFields.headers": "Fields: `X-…`, `List-Id`, `In-Reply-To`, `References`, `Precedence`, `Auto-Submitted`",
     "ttl": "Seconds for which the platform keeps it for a device that is off",
     "collapse_key": "A later push with the same key replaces this one",
     "PushFields.priority": "`high` wakes the device, `normal` spares its battery",
