@@ -129,6 +129,8 @@ async def test_an_sms_arrives(system: System) -> None:
     )
     [message] = await system.mailbox(channel="sms", to=phone)
     assert message["text"] == "Your code is 1234"
+    [attempt] = [event for event in await system.events(found["notification_id"]) if event["event"] == "attempt"]
+    assert (attempt["segments"], attempt["encoding"]) == (1, "GSM-7")
     assert message["notification_id"] == found["notification_id"]
     assert found["delivery_status"] == "delivered"
 

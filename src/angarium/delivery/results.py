@@ -23,12 +23,16 @@ UNANSWERED_WAIT = timedelta(seconds=2)
 
 
 class Attempt(msgspec.Struct, frozen=True):
-    """One try at one address: which provider, what it answered, how long it took."""
+    """One try at one address: which provider, what it answered, how long it took.
+
+    `size`: in an SMS its `segments` and `encoding`, for which the provider charges.
+    """
 
     provider: str
     outcome: Outcome
     at: datetime
     duration_ms: int
+    size: Mapping[str, Any] = msgspec.field(default_factory=dict)
 
 
 class Results:
@@ -230,6 +234,7 @@ def _attempt_event(claimed: Claimed, attempt: Attempt, next_at: datetime | None)
         "outcome": outcome_word(attempt.outcome),
         "answer": tidy(attempt.outcome.answer),
         "duration_ms": attempt.duration_ms,
+        **attempt.size,
     }
     if next_at is not None:
         data["next_at"] = rfc3339(next_at)

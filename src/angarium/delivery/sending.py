@@ -1,10 +1,12 @@
 """One attempt at a provider, for every address of a notification."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from datetime import timedelta
 from typing import Protocol
+
+from msgspec.structs import replace
 
 from angarium.contracts.providers import BreakerState
 from angarium.contracts.statuses import Channel, Status
@@ -24,6 +26,8 @@ from angarium.notifications.model import Claimed, Reason, Result
 from angarium.platform.clock import Clock
 from angarium.platform.telemetry.logging import Logger
 from angarium.platform.telemetry.metrics import Children, Metrics
+from angarium.rendering.content import SmsContent
+from angarium.rendering.sms import measure_sms
 
 Changed = Callable[[Ready], Awaitable[Result | None]]
 """What ends or postpones a send that waited; None: nothing does."""
@@ -105,6 +109,8 @@ class Sending:
         else:
             made = await asyncio.gather(*(self._routed(router, ready, address) for address in ready.addresses))
         attempts = [one for one in made if isinstance(one, Attempt)]
+        if isinstance(ready.content, SmsContent):
+            attempts = _sized(attempts, ready.content)
         if not attempts:
             return next((one for one in made if isinstance(one, Result)), None) or self._nowhere(router, ready)
         decisive = attempts[0] if len(attempts) == 1 else max(attempts, key=lambda one: strength(one.outcome))
@@ -268,6 +274,11 @@ class Sending:
 def _only(claimed: Claimed) -> str | None:
     """The provider that may have sent it already: no other one may."""
     return claimed.provider if claimed.doubtful else None
+
+
+def _sized(attempts: Sequence[Attempt], content: SmsContent) -> list[Attempt]:
+    size = measure_sms(content.text)
+    return [replace(one, size={"segments": size.segments, "encoding": size.encoding}) for one in attempts]
 
 
 def _internal(error: Exception) -> str:

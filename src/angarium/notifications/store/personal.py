@@ -24,7 +24,10 @@ from angarium.notifications.store.schema import (
 )
 
 _KEPT = frozenset(
-    {"event", "at", "status", "attempt", "times", "since", "provider", "outcome", "duration_ms", "next_at"}
+    {
+        *("event", "at", "status", "attempt", "times", "since", "provider", "outcome", "duration_ms", "next_at"),
+        *("segments", "encoding"),
+    }
 )
 """Of an event; a provider's answer may repeat the address."""
 
