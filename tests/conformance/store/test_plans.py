@@ -24,6 +24,7 @@ BY_KEY = {
     "pk_notifications": {"id"},
     "uq_notifications_request_id_tenant_caller": {"request_id"},
     "ix_notifications_sweep_at": {"sweep_at"},
+    "pk_attachments": {"notification_id"},
     "pk_outbox": {"subject"},
     "ix_outbox_available_at": {"available_at"},
     "pk_dead_letters": {"id"},

@@ -114,7 +114,7 @@ attachments = Table(
     metadata,
     Column("notification_id", Uuid(), nullable=False),
     Column("position", SmallInteger(), nullable=False),
-    Column("content", LargeBinary(), nullable=False),
+    Column("content", LargeBinary(16_777_215), nullable=False),  # 10 MB at most; MySQL chooses its type by the length
     PrimaryKeyConstraint("notification_id", "position"),
 )
 """What attachments hold. Read before a send of a notification whose `options` name any."""

@@ -93,7 +93,7 @@ def upgrade(op: Operations) -> None:
         "attachments",
         sa.Column("notification_id", sa.Uuid(), nullable=False),
         sa.Column("position", sa.SmallInteger(), nullable=False),
-        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.Column("content", sa.LargeBinary(16_777_215), nullable=False),
         sa.PrimaryKeyConstraint("notification_id", "position", name="pk_attachments"),
     )
     for statement in _POSTGRESQL if on_postgresql(op) else _SQLITE:
