@@ -65,6 +65,12 @@ def check_media_type(headers: Mapping[str, str], *, raw: bool = False) -> None:
         raise UnsupportedMediaType
 
 
+def check_large(body: bytes, needs: bytes | None) -> None:
+    """Raise PayloadTooLarge for a body over 256 KB without `needs`, which alone justifies it; None: nothing must."""
+    if needs is not None and len(body) > DEFAULT_BODY_LIMIT and needs not in body:
+        raise too_large(DEFAULT_BODY_LIMIT)
+
+
 async def read_body(receive: Receive, limit: int, share: Share | None = None) -> bytes:
     """The whole body, of at most `limit` bytes; what is over 256 KB is counted on `share`.
 

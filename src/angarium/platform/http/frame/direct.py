@@ -29,6 +29,7 @@ from angarium.platform.http.frame.bodies import (
     DEFAULT_BODY_LIMIT,
     BodyRules,
     ClientLeft,
+    check_large,
     check_length,
     check_media_type,
     decode_body,
@@ -68,6 +69,8 @@ _NONE: Mapping[str, Any] = {}
 class DirectRoute(APIRoute):
     """A route without parameters in its path whose endpoint gives a Response."""
 
+    large_needs: bytes | None = None  # what a body over 256 KB must contain, looked for before it is decoded
+
     @property
     def guards(self) -> tuple[Callable[[Request], Awaitable[Caller]], ...]:
         """The authorization dependency of the framework's form of this route."""
@@ -105,15 +108,22 @@ class DirectRoute(APIRoute):
 
 
 def direct_route(
-    model: type[BaseModel], scope: Scope, *, merge: Merge | None = None, outside: Outside | None = None
+    model: type[BaseModel],
+    scope: Scope,
+    *,
+    merge: Merge | None = None,
+    outside: Outside | None = None,
+    needs: bytes | None = None,
 ) -> type[DirectRoute]:
     """A route class whose endpoint gets `caller` (with `scope`) and `body` (a `model`) by name.
 
     `merge`: adds what the headers say to the decoded body before it is validated. Raises Rejected.
-    `outside`: how many bytes of a body over 256 KB do not count on these.
+    `outside`: how many bytes of a body over 256 KB do not count on these. `needs`: what such a body must contain.
     """
 
     class ScopedRoute(DirectRoute):
+        large_needs = needs
+
         def weigh(self, size: int, content: Any) -> None:
             if outside is not None and size > DEFAULT_BODY_LIMIT and size - outside(content) > DEFAULT_BODY_LIMIT:
                 raise too_large(DEFAULT_BODY_LIMIT)
@@ -260,6 +270,7 @@ class DirectPaths:
         self, route: DirectRoute, caller: Caller, headers: Headers, body: bytes, state: "_State"
     ) -> Response:
         state.unread = False
+        check_large(body, route.large_needs)
         content = await decode_body(body) if body else None
         route.weigh(len(body), content)
         del body  # its texts are in memory twice, and the answer may take a while

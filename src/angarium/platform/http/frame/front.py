@@ -13,6 +13,7 @@ from angarium.platform.http.frame.answers import refuse
 from angarium.platform.http.frame.bodies import (
     DEFAULT_BODY_LIMIT,
     ClientLeft,
+    check_large,
     check_length,
     check_media_type,
     decode_body,
@@ -107,6 +108,7 @@ class FrontMiddleware:
         with self._budget.share(_payer(caller)) as share:
             body = await read_body(receive, head.limit, share if head.limit > DEFAULT_BODY_LIMIT else None)
             scope[_UNREAD] = False
+            check_large(body, head.needs)
             if body and json:
                 await decode_body(body)
             await self._app(scope, replay(body, receive), send)

@@ -64,7 +64,8 @@ NO_PARAMETERS = Parameters()
 class Head:
     """One route. `path_format` is its template; `guards` say who calls, or refuse; `limit`: bytes of a body.
 
-    `parameters`: None where any query is taken. `internal`: for other services alone.
+    `parameters`: None where any query is taken. `internal`: for other services alone. `needs`: what a body over 256 KB
+    must contain.
     """
 
     path_format: str
@@ -73,6 +74,7 @@ class Head:
     raw: bool
     parameters: Parameters | None
     internal: bool = False
+    needs: bytes | None = None
 
     async def admit(self, request: Request) -> Caller | None:
         """The caller; None where none is asked for. Raises Unauthorized, Forbidden, RateLimited, Transient."""
@@ -145,7 +147,7 @@ class Heads:
         if not self._rules.concern(path):
             return head
         limit, raw = self._rules.limit(path, guarded=bool(head.guards)), self._rules.is_raw(path)
-        return Head(head.path_format, head.guards, limit, raw, head.parameters, head.internal)
+        return Head(head.path_format, head.guards, limit, raw, head.parameters, head.internal, head.needs)
 
     def _add(self, order: int, route: RouteContext) -> None:
         template, pattern = route.path_format, getattr(route, "path_regex", None)
@@ -166,7 +168,9 @@ class Heads:
         internal = hasattr(route.original_route, SERVICE_MARK) or any(hasattr(call, SERVICE_MARK) for call in marked)
         guards = own if own is not None else tuple(marked)
         limit = self._rules.limit(template, guarded=bool(guards))
-        return Head(template, guards, limit, self._rules.is_raw(template), _parameters(dependant, calls), internal)
+        needs: bytes | None = getattr(route.original_route, "large_needs", None)
+        raw = self._rules.is_raw(template)
+        return Head(template, guards, limit, raw, _parameters(dependant, calls), internal, needs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from angarium.services.gateway.accepting.use_cases import Acceptor
 
 BYTES = 16 * 1024 * 1024
 """Of a call with attachments. Beside what they hold it has 256 KB, as other calls."""
+_MARK = b'"attachments"'
 _ACCEPTED = int(HTTPStatus.ACCEPTED)
 """A plain number: a member of an enumeration is hashed in Python, at every acceptance."""
 Sender = Annotated[Caller, Depends(requires(Scope.NOTIFICATIONS_SEND))]
@@ -34,7 +35,9 @@ Sender = Annotated[Caller, Depends(requires(Scope.NOTIFICATIONS_SEND))]
 
 def routes(acceptor: Acceptor, answer_of: AnswerForm) -> APIRouter:
     """Accept one notification; `answer_of` writes the body of the 202."""
-    direct = direct_route(NotificationRequest, Scope.NOTIFICATIONS_SEND, merge=with_idempotency_key, outside=attached)
+    direct = direct_route(
+        NotificationRequest, Scope.NOTIFICATIONS_SEND, merge=with_idempotency_key, outside=attached, needs=_MARK
+    )
     router = APIRouter(route_class=direct, tags=["notifications"])
 
     @router.post(

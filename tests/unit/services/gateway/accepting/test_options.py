@@ -147,6 +147,8 @@ async def test_the_limits_of_bodies(world: World) -> None:
     for changes in ({}, {"attachments": [FILE]}, {"attachments": {"content": "x"}}, {"no_such_field": 1}):
         answer = await world.send(variables=large, **changes)
         assert (answer.status_code, error_of(answer)["code"]) == (413, "payload_too_large"), changes
+    raw = await world.client.post(PATH, content=b"{" + b" " * 300_000, headers={"content-type": "application/json"})
+    assert raw.status_code == 413, "refused before anyone asks whether it is JSON"
     body = json.dumps(world.body(attachments=[file(content="A" * 17_000_000)]))
     answer = await world.client.post(PATH, content=body, headers={"content-type": "application/json"})
     assert answer.status_code == 413
