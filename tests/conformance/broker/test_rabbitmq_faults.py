@@ -11,6 +11,7 @@ import pytest
 
 from angarium.platform.broker.port import Broker, BrokerUnavailable, Consumer, Outgoing, Topology
 from angarium.platform.broker.rabbitmq.broker import RabbitMQBroker
+from angarium.platform.broker.rabbitmq.confirms import Burst
 from angarium.platform.clock import SystemClock
 from angarium.platform.telemetry.logging import Logger
 from angarium.testing.proxy import Proxy
@@ -33,7 +34,7 @@ async def proxy(rabbitmq: RabbitMQ, rabbitmq_url: str) -> AsyncIterator[Proxy]:
 
 
 @pytest.fixture
-async def broker(proxy: Proxy, rabbitmq_url: str, topology: Topology, logger: Logger) -> AsyncIterator[Broker]:
+async def broker(proxy: Proxy, rabbitmq_url: str, topology: Topology, logger: Logger) -> AsyncIterator[RabbitMQBroker]:
     broker = RabbitMQBroker(proxy.through(rabbitmq_url), clock=SystemClock(), logger=logger, publish_timeout=_TIMEOUT)
     await broker.declare(topology)
     yield broker
@@ -128,6 +129,23 @@ async def test_confirms_that_come_late_count_and_meanwhile_other_messages_pass(
     assert await broker.publish([slow[0], outgoing()]) == [True, True]
     [stats] = await broker.stats(["email"])
     assert stats.messages == 6
+
+
+@pytest.mark.fault(64)
+async def test_a_channel_that_confirms_nothing_any_more_is_replaced(
+    broker: RabbitMQBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert await broker.publish([outgoing()]) == [True]
+    publisher = broker._publisher
+    outlet, lost = publisher._outlet, msgspec.structs.replace(outgoing(), message_id="lost")
+    assert outlet is not None
+    burst = Burst([lost], [0], [False])
+    outlet.confirms.expect(burst)  # as if its frames had been lost on their way to the queue's leader
+    outlet.give_up(burst, None)
+    assert await broker.publish([lost]) == [False], "it may still be taken"
+    monkeypatch.setattr("angarium.platform.broker.rabbitmq.publish._STALLED", 0.0)
+    assert await broker.publish([lost]) == [True]
+    assert publisher._outlet is not outlet
 
 
 @pytest.mark.fault(9)
