@@ -17,7 +17,7 @@ UNCONFIRMED_AFTER = 5.0
 
 
 class BrokerServer:
-    """What all processes share. Its own tasks are no process's: they outlive whoever published."""
+    """What all processes share. Its own tasks are no process's: they outlive the publisher."""
 
     def __init__(self, broker: MemoryBroker) -> None:
         self.broker = broker

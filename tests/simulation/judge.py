@@ -33,7 +33,7 @@ from tests.simulation.loop import VirtualLoop
 from tests.simulation.story import Claim, Send, Story
 
 OUTBOX_LEASE = 10.0
-"""Seconds that whoever wrote an outbox row has to publish it."""
+"""Seconds that the writer of an outbox row has to publish it."""
 FRESH = 1.0
 """Seconds for which an answer of the users service may be used."""
 WAITS = frozenset({Status.PENDING, Status.SCHEDULED, Status.SKIPPED, Status.EXPIRED})
@@ -348,7 +348,8 @@ class Judge:
         recorded = [send for send in taken if send.claim is not None and send.claim.ended is Status.SENT]
         excused = [send for send in taken if send not in recorded and self._excused(send)]
         if len(recorded) > 1 or len(taken) > len(recorded) + len(excused):
-            self.violated(f"sent {len(taken)} times, with {len(excused)} ambiguous windows", story.id)
+            found = f"{len(recorded)} recorded, {len(excused)} in ambiguous windows"
+            self.violated(f"sent {len(taken)} times: {found}", story.id)
 
     def _excused(self, send: Send) -> bool:
         """Whether its answer was lost: by the provider, or since its process died, froze or lost the database."""
