@@ -4,10 +4,14 @@ import logging
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from angarium.contracts.statuses import Status
+from angarium.delivery.outcome import Outcome
 from tests.simulation.mutations import MUTATIONS
 from tests.simulation.world import Simulator
 
@@ -15,6 +19,13 @@ ROOT = Path(__file__).parents[2]
 SEEDS, BLOCK = 1000, 50
 FEW = 120
 """Within so many seeds each mutation is found."""
+EVERYTHING = {
+    *("killed", "frozen", "stopped", "cut", "jumped", "opted", "unconfirmed", "swept"),
+    *("away database_away", "away broker_away", "away directory_away"),
+    *(outcome.__name__ for outcome in get_args(Outcome)),
+    *(Status.SENT, Status.FAILED, Status.SKIPPED, Status.EXPIRED, Status.UNKNOWN, Status.RETRYING, Status.SENDING),
+}
+"""Words of the trace that appear within 100 seeds: faults, outcomes of providers, states."""
 LOG = logging.getLogger("simulation")
 _HASH = "from tests.simulation.world import Simulator; print(Simulator().run({seed}).hash)"
 
@@ -30,6 +41,16 @@ def test_every_promise_holds(simulator: Simulator, first: int) -> None:
         run.seed: run.violations for seed in range(first, first + BLOCK) if (run := simulator.run(seed)).violations
     }
     assert broken == {}, "repeat one with: python -m tests.simulation --first SEED --seeds 1 --trace"
+
+
+def test_every_fault_and_every_end_occurs(simulator: Simulator) -> None:
+    """A world in which nothing happens proves nothing."""
+    lines = [line.split()[1:] for seed in range(100) for line in simulator.run(seed).trace]
+    happened = Counter(line[0] for line in lines)
+    happened += Counter(" ".join(line) for line in lines if line[0] == "away")
+    happened += Counter(line[-1] for line in lines if line[0] == "moved")
+    happened += Counter(line[3] for line in lines if line[0] == "answer")
+    assert set(happened) >= EVERYTHING, EVERYTHING - set(happened)
 
 
 def test_a_seed_replays_exactly(simulator: Simulator) -> None:

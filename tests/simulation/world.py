@@ -49,7 +49,7 @@ class Simulator:
     def __init__(self) -> None:
         self._database = Database()
         self._metrics = Metrics()
-        self._renderer = Renderer()
+        self._renderer = Renderer(timer=lambda: 0.0)  # on a slow machine a rendering would go to a thread
 
     def run(self, seed: int) -> Run:
         """The run of `seed`: always the same, for the same code."""

@@ -63,8 +63,10 @@ Handler = Callable[[Call], Reply]
 class ScriptedApi:
     """`replies` are taken one by one, then `handler` answers. What it raises is raised again at the end of the test.
 
-    `hang_up_idle` closes each connection as soon as its answer is written. The bodies of the next `unread_bodies`
-    requests are not read.
+    - `calls`: every request so far, in order. `failures`: what the handler raised; the client got a 599.
+    - `hang_up_idle` closes each connection as soon as its answer is written.
+    - The bodies of the next `unread_bodies` requests are not read.
+    - `connections`: how many were made; `open`: how many are open now; `most_open`: how many were at once.
     """
 
     handler: Handler = field(default=lambda _call: Reply())
