@@ -62,7 +62,10 @@ class Simulator:
         finally:
             asyncio._set_running_loop(None)
         try:
-            loop.run(lambda: world.over or bool(judge.violations), deadline=BOUND)
+            if not loop.run(lambda: world.over or bool(judge.violations), deadline=BOUND):
+                judge.violated("it does not end", f"{judge.unfinished} notifications, {world.clients} clients")
+            for error in loop.errors:
+                judge.violated("an error that nothing expects", error)
             if not judge.violations:
                 judge.verdict(self._database.rows(), self._database.lettered(), self._database.outbox())
             violations, trace = tuple(judge.violations), tuple(judge.trace)
@@ -94,6 +97,8 @@ class World:
 
     def __init__(self, seed: int, random: Random, around: Surroundings, outbox: Callable[[], int]) -> None:
         self.over = False
+        self.clients = 0
+        """How many have no answer yet."""
         self.around = around
         self.workers: list[Process] = []
         self._seed = seed
@@ -108,8 +113,8 @@ class World:
         users = [UUID(int=number) for number in range(1, random.randint(1, 4) + 1)]
         for user in users:
             around.users.add(user)
-        self._clients = random.randint(5, 16)
-        for number in range(self._clients):
+        self.clients = random.randint(5, 16)
+        for number in range(self.clients):
             around.loop.spawn("world", self._client(number, users))
         for fault in Faults(self, random, users).drawn():
             around.loop.spawn("world", fault)
@@ -151,7 +156,7 @@ class World:
             await asyncio.sleep(random.uniform(0.2, 3.0))
         if isinstance(answer, Accepted):
             self.around.judge.answered(answer.request_id, answer.notification_id)
-        self._clients -= 1
+        self.clients -= 1
 
     def _request(self, number: int, users: Sequence[UUID], random: Random) -> NotificationRequest:
         now = START + timedelta(seconds=self.around.loop.time())
@@ -184,7 +189,7 @@ class World:
         self.around.weather.over = True
         self.gateway.slow_down()
         judge = self.around.judge
-        while self._clients or judge.unfinished or self._outbox():  # noqa: ASYNC110 - of the database
+        while self.clients or judge.unfinished or self._outbox():  # noqa: ASYNC110 - of the database
             await asyncio.sleep(1.0)
         await asyncio.sleep(3.0)
         self.over = True
