@@ -61,6 +61,7 @@ class BrokerLink:
 
     async def publish(self, messages: Sequence[Outgoing], *, late: Late | None = None) -> Sequence[bool]:
         await self._link.travel()
+        self._link.unpublished_at, before = asyncio.get_running_loop().time(), self._link.unpublished_at
         self._check()
         taken = [self._arrive(message, place, late) for place, message in enumerate(messages)]
         await self._link.travel()
@@ -72,6 +73,8 @@ class BrokerLink:
             for message in messages:
                 self._judge.unconfirmed(message)
             raise
+        if all(taken):
+            self._link.unpublished_at = before
         return taken
 
     @asynccontextmanager
@@ -209,7 +212,7 @@ class ConsumerLink:
         await asyncio.sleep(0)
         living = self._living(deliveries)
         if self._inner is not None and living:
-            self._judge.acknowledged(living)
+            self._judge.acknowledged(living, crowded=self._link.cannot_publish())
             self._server.at_once(self._inner.ack(living))
 
     async def release(self, deliveries: Collection[Delivery]) -> None:

@@ -252,15 +252,16 @@ class Judge:
             if story := self._story(delivery.message_id):
                 story.excuses += 1
 
-    def acknowledged(self, deliveries: Iterable[Delivery]) -> None:
-        """Messages are gone."""
+    def acknowledged(self, deliveries: Iterable[Delivery], *, crowded: bool) -> None:
+        """Messages are gone; `crowded`: some may be left to the record, as the broker takes no publishes."""
         for delivery in deliveries:
             if not (story := self._story(delivery.message_id)):
                 continue
             self.note("acknowledged", delivery.message_id)
             story.copies -= 1
             holder = story.holder
-            if not story.copies and holder is not None and holder.until > self._loop.time():
+            leased = holder is not None and holder.until > self._loop.time()
+            if not story.copies and leased and not crowded:
                 self.violated("the last message of a notification was acknowledged under a living lease", story.id)
 
     def _story(self, message_id: str | None) -> Story | None:

@@ -4,6 +4,9 @@ import asyncio
 from dataclasses import dataclass, field
 from random import Random
 
+CROWDED = 30.0
+"""Seconds after a publish that failed, in which others may still wait for theirs."""
+
 
 @dataclass
 class Weather:
@@ -40,6 +43,12 @@ class Link:
     cut: bool = False
     """Whether its connection to the broker is cut."""
     faults: list[float] = field(default_factory=list)
+    unpublished_at: float = float("-inf")
+    """When the broker last did not take a publish."""
+
+    def cannot_publish(self) -> bool:
+        """Whether messages may be left to the record instead of being parked: the broker takes no publishes."""
+        return asyncio.get_running_loop().time() - self.unpublished_at < CROWDED
 
     async def travel(self) -> None:
         """One way."""
