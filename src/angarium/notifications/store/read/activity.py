@@ -18,7 +18,7 @@ from angarium.notifications.store.schema import notifications
 
 SPAN = timedelta(minutes=1)
 """The length of one step of the chart."""
-SAMPLED = 500
+SAMPLED = 250
 """Rows examined for one minute at most. Where there are more, the rate follows from the time that these took."""
 AT_ONCE = 10
 """Minutes that one statement counts."""

@@ -23,7 +23,7 @@ from angarium.services.gateway.dashboard.notifications.use_cases import Notifica
 from angarium.services.gateway.dashboard.overview.live import Live, Parts
 from angarium.services.gateway.dashboard.overview.routes import routes as overview_routes
 from angarium.services.gateway.dashboard.overview.use_cases import Overview, Sources
-from angarium.services.gateway.dashboard.overview.views import parts_of
+from angarium.services.gateway.dashboard.overview.views import Rendered
 from angarium.services.gateway.dashboard.pages import Pages
 from angarium.services.gateway.dashboard.providers.routes import routes as provider_routes
 from angarium.services.gateway.dashboard.signing_in.error_pages import DATA_PATHS, ErrorPages
@@ -68,6 +68,7 @@ class Dashboard:
         shared = parts.parts
         self._pages = Pages(mailbox=bool(shared.mailbox))
         self._overview = Overview(_sources(parts))
+        self._rendered = Rendered(self._pages)
         self.live = Live(self._read, shared.runtime.clock)
 
     @cached_property
@@ -93,7 +94,7 @@ class Dashboard:
     async def _read(self, tenant: str) -> Parts:
         """The parts of a tenant's overview as HTML. Raises DatabaseUnavailable."""
         snapshot = await self._overview.snapshot(tenant)
-        return parts_of(self._pages, snapshot, await self._parts.parts.reader.newest(tenant, LATEST))
+        return self._rendered.parts(tenant, snapshot, await self._parts.parts.reader.newest(tenant, LATEST))
 
 
 def _sources(parts: DashboardParts) -> Sources:

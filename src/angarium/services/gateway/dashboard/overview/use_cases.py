@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from angarium.contracts.errors import Transient
 from angarium.contracts.messages import light_queue, urgent_queue, work_queue
@@ -24,8 +24,8 @@ SETTLED = timedelta(minutes=10)
 AGAIN = timedelta(seconds=30)
 """How often a minute that is over and not settled is counted again."""
 ReadT = TypeVar("ReadT")
-SYSTEM_SECONDS = 5.0
-"""How long what was read of queues and outbox is good."""
+SLOWLY_SECONDS, SYSTEM_SECONDS = 10.0, 5.0
+"""How long the hour's figures are good, and what was read of queues, providers and the outbox."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,18 +61,19 @@ class Overview:
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
         self._counted: dict[str, Mapping[datetime, tuple[datetime, Minute]]] = {}
-        self._system: tuple[float, System] | None = None
+        self._read: dict[str, tuple[float, Any]] = {}
 
     async def snapshot(self, tenant: str) -> Snapshot:
         """The overview of a tenant. Operators of the default tenant also see queues and providers."""
         sources, now = self._sources, self._sources.clock.now()
-        minutes = await self._minutes(tenant, now)
-        recent = await sources.activity.recent(tenant, now - MINUTES * SPAN)
+        minutes, figures = await self._kept(
+            f"figures of {tenant}", SLOWLY_SECONDS, lambda: self._read_figures(tenant, now)
+        )
         unfinished = await sources.activity.unfinished(tenant)
         letters = await sources.count_letters(tenant)
         unknown = unfinished[Status.UNKNOWN]
         state = State(
-            figures=figures_of(minutes, recent),
+            figures=figures,
             unfinished=unfinished,
             dead_letters=letters,
             oldest_unknown=await sources.activity.oldest(tenant, Status.UNKNOWN) if unknown else None,
@@ -100,11 +101,21 @@ class Overview:
         self._counted[tenant] = counted = {start: fresh.get(start) or kept[start] for start in starts}
         return [counted[start][1] for start in starts]
 
+    async def _read_figures(self, tenant: str, now: datetime) -> tuple[Sequence[Minute], Figures]:
+        minutes = await self._minutes(tenant, now)
+        recent = await self._sources.activity.recent(tenant, now - MINUTES * SPAN)
+        return minutes, figures_of(minutes, recent)
+
     async def _of_the_system(self) -> System:
-        moment = self._sources.clock.monotonic()
-        if self._system is None or moment - self._system[0] >= SYSTEM_SECONDS:
-            self._system = moment, await self._read_system()
-        return self._system[1]
+        return await self._kept("system", SYSTEM_SECONDS, self._read_system)
+
+    async def _kept(self, name: str, seconds: float, read: Callable[[], Awaitable[ReadT]]) -> ReadT:
+        """What was read under that name less than `seconds` ago, or is read now."""
+        moment, kept = self._sources.clock.monotonic(), self._read.get(name)
+        if kept is None or moment - kept[0] >= seconds:
+            kept = self._read[name] = moment, await read()
+        value: ReadT = kept[1]
+        return value
 
     async def _read_system(self) -> System:
         sources = self._sources

@@ -17,9 +17,27 @@ PARTS = ("findings", "figures", "chart", "waiting", "system", "latest")
 """The parts by the ids of their elements; `overview/{part}.html` makes each."""
 
 
-def parts_of(pages: Pages, snapshot: Snapshot, latest: Sequence[NotificationView]) -> Mapping[str, str]:
-    """The HTML of each part."""
-    values: Mapping[str, Mapping[str, Any]] = {
+class Rendered:
+    """Renders the parts of each tenant's overview, each only where its values changed."""
+
+    def __init__(self, pages: Pages) -> None:
+        self._pages = pages
+        self._last: dict[tuple[str, str], tuple[Mapping[str, Any], str]] = {}
+
+    def parts(self, tenant: str, snapshot: Snapshot, latest: Sequence[NotificationView]) -> Mapping[str, str]:
+        """The HTML of each part."""
+        values = _values(snapshot, latest)
+        return {part: self._part(tenant, part, values[part]) for part in PARTS}
+
+    def _part(self, tenant: str, part: str, values: Mapping[str, Any]) -> str:
+        last = self._last.get((tenant, part))
+        if last is None or last[0] != values:
+            last = self._last[tenant, part] = values, self._pages.part(f"overview/{part}", values)
+        return last[1]
+
+
+def _values(snapshot: Snapshot, latest: Sequence[NotificationView]) -> Mapping[str, Mapping[str, Any]]:
+    return {
         "findings": {"findings": [_finding(finding) for finding in snapshot.findings]},
         "figures": {"figures": asdict(snapshot.figures)},
         "chart": {"chart": asdict(chart_of(snapshot.minutes))},
@@ -27,7 +45,6 @@ def parts_of(pages: Pages, snapshot: Snapshot, latest: Sequence[NotificationView
         "system": _system(snapshot.system),
         "latest": {"latest": [row_of(view) for view in latest]},
     }
-    return {part: pages.part(f"overview/{part}", values[part]) for part in PARTS}
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
