@@ -34,12 +34,14 @@ def _apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def serving(app: Any, settings: ProcessSettings) -> AsyncIterator[int]:
+async def serving(
+    app: Any, settings: ProcessSettings, stopping: Callable[[], None] | None = None
+) -> AsyncIterator[int]:
     """The app on a free port; ends with the block."""
     stop, port = asyncio.Event(), asyncio.get_running_loop().create_future()
     logger = make_logger("things", stream=io.StringIO())
     task = asyncio.create_task(
-        serve(app, settings=settings, port=0, logger=logger, stop=stop, listening=port.set_result)
+        serve(app, settings=settings, port=0, logger=logger, stop=stop, listening=port.set_result, stopping=stopping)
     )
     try:
         yield await asyncio.wait_for(port, 10)
@@ -55,6 +57,26 @@ async def test_it_serves_until_told_to_stop(build: Build) -> None:
         assert "server" not in answer.headers
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection("127.0.0.1", port)
+
+
+async def test_an_answer_without_an_end_is_ended_when_the_server_stops() -> None:
+    begun, end = asyncio.Event(), asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"x", "more_body": True})
+            begun.set()
+            await end.wait()
+            await send({"type": "http.response.body", "body": b"y"})
+
+    async with httpx2.AsyncClient() as client:
+        async with serving(app, ProcessSettings(), stopping=end.set) as port:
+            asking = asyncio.create_task(client.get(f"http://127.0.0.1:{port}/"))
+            await begun.wait()
+            before = asyncio.get_running_loop().time()
+        assert asyncio.get_running_loop().time() - before < 10
+        assert (await asking).text == "xy"
 
 
 async def test_what_is_under_way_is_finished() -> None:

@@ -90,6 +90,25 @@ async def test_a_wrong_search_is_said_on_the_page(desk: Desk, path: str, field: 
     assert 'role="search"' in answer.text
 
 
+async def test_an_address_is_looked_for_in_the_record_and_among_users(world: World, desk: Desk) -> None:
+    body = {"user_id": None, "recipient": {"email": "ada@example.com"}, "variables": {"name": "Ada"}}
+    notification_id = (await world.send(**body)).json()["data"]["notification_id"]
+    world.users.body = b'{"data": [{"user_id": "u-1", "name": "<b>Ada</b>"}]}'
+    browser = await desk.signed_in(Role.VIEWER)
+    shown = (await browser.get("/dashboard/notifications?q=ada@example.com")).text
+    assert f"/dashboard/notifications/{notification_id}" in shown
+    assert 'q=user:u-1">&lt;b&gt;Ada&lt;/b&gt;</a>' in shown
+    asked = world.users.asked[-1]
+    assert (asked.path, asked.query) == ("/users", "email=ada%40example.com&limit=5")
+    assert asked.headers["x-angarium-scopes"]
+    world.users.status = 503
+    away = (await browser.get("/dashboard/notifications?q=ada@example.com")).text
+    assert "users service does not answer" in away
+    assert f"/dashboard/notifications/{notification_id}" in away
+    found = await browser.get(f"/dashboard/notifications?q={notification_id}")
+    assert found.headers["location"] == f"/dashboard/notifications/{notification_id}"
+
+
 async def test_errors_are_pages_for_browsers_and_envelopes_for_programs(world: World, desk: Desk) -> None:
     browser = desk.browser()
     missing = await browser.get("/nowhere")
