@@ -121,6 +121,9 @@ def test_every_page_is_clean_for_axe(desk: Page, board: Board) -> None:
     paths += [f"/dashboard/{name}" for name in ("keys", "operators", "audit", "dead-letters/replay")]
     paths += [f"/dashboard/notifications/{sent}", f"/dashboard/notifications/{sent}/content"]
     paths += [f"/dashboard/dead-letters/{one['id']}" for one in letter[:1]]
+    user = board.client.post("/api/v1/users", json={"name": HOSTILE, "email": f"{secrets.token_hex(4)}@example.com"})
+    paths += ["/dashboard/users", f"/dashboard/users/{user.json()['data']['user_id']}", "/dashboard/templates"]
+    paths.append("/dashboard/templates/parcel?variables=%7B%22name%22%3A%22Ada%22%7D")
     axe, found = Axe(), {}
     for path in paths:
         desk.goto(path)

@@ -17,6 +17,8 @@ from angarium.services.gateway.audit.log import AuditLog
 from angarium.services.gateway.audit.store import AuditReader
 from angarium.services.gateway.dashboard.admin.routes import routes as admin_routes
 from angarium.services.gateway.dashboard.dead_letters.routes import routes as dead_letter_routes
+from angarium.services.gateway.dashboard.directory.routes import routes as directory_routes
+from angarium.services.gateway.dashboard.directory.use_cases import Directory
 from angarium.services.gateway.dashboard.notifications.content import Contents
 from angarium.services.gateway.dashboard.notifications.routes import routes as notification_routes
 from angarium.services.gateway.dashboard.notifications.use_cases import NotificationDesk
@@ -88,6 +90,7 @@ class Dashboard:
             dead_letter_routes(letters, parts.replays, pages, viewers),
             provider_routes(parts.providers, pages, viewers),
             suppression_routes(parts.suppressions, pages, viewers),
+            directory_routes(Directory(shared.users_client, shared.templates_client), pages, viewers),
             admin_routes(parts.keys, parts.operators, AuditReader(shared.engine), pages, viewers),
         )
 

@@ -10,7 +10,7 @@ from fastapi import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from angarium import __version__
-from angarium.contracts.errors import NotFound
+from angarium.contracts.errors import NotFound, Rejected
 from angarium.contracts.scopes import Scope
 from angarium.platform.auth.service_token import DEFAULT_TENANT
 from angarium.platform.http.frame.dependencies import HIGHEST_PAGE
@@ -31,6 +31,16 @@ HEADERS: Mapping[str, str] = {
     "cross-origin-opener-policy": "same-origin",
     "cache-control": "no-store",
 }
+CONTENT_HEADERS: Mapping[str, str] = {
+    "content-security-policy": (
+        "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
+        "form-action 'none'; frame-ancestors 'self'"
+    ),
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cache-control": "no-store",
+}
+"""Of a mail in its frame: no script, no form, no origin, nothing loaded from anywhere."""
 DONE: Mapping[str, str] = {
     "cancelled": "Cancelled.",
     "sent_again": "Accepted as a new notification: this one.",
@@ -49,6 +59,8 @@ _NAVIGATION: Sequence[tuple[str, str, Scope | None]] = (
     (f"{PREFIX}/dead-letters", "Dead letters", None),
     (f"{PREFIX}/providers", "Providers", None),
     (f"{PREFIX}/suppressions", "Suppressions", None),
+    (f"{PREFIX}/users", "Users", None),
+    (f"{PREFIX}/templates", "Templates", None),
     (f"{PREFIX}/keys", "Keys", Scope.ADMIN),
     (f"{PREFIX}/operators", "Operators", Scope.ADMIN),
     (f"{PREFIX}/audit", "Audit", Scope.ADMIN),
@@ -140,3 +152,9 @@ def pager(path: str, query: Mapping[str, str], page: int, more: bool) -> Mapping
         return f"{path}?{urlencode({**kept, 'page': number})}"
 
     return {"newer": at(page - 1) if page > 1 else None, "older": at(page + 1) if more else None}
+
+
+def words_of(fault: Rejected) -> str:
+    """A refusal in a line: its message, and each field that is wrong."""
+    details = "; ".join(f"{detail.field}: {detail.message}" for detail in fault.details)
+    return f"{fault.message}: {details}" if details else fault.message

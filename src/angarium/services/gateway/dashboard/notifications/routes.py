@@ -18,20 +18,10 @@ from angarium.services.gateway.dashboard.notifications.content import Contents
 from angarium.services.gateway.dashboard.notifications.search import Search, search_of
 from angarium.services.gateway.dashboard.notifications.use_cases import RESOLUTIONS, NotificationDesk, Whole
 from angarium.services.gateway.dashboard.notifications.views import facts_of, row_of, timeline_of
-from angarium.services.gateway.dashboard.pages import Pages, see
+from angarium.services.gateway.dashboard.pages import CONTENT_HEADERS, Pages, see, words_of
 from angarium.services.gateway.dashboard.viewing import PREFIX, Viewers, form_of, viewer_of
 
 PATH = f"{PREFIX}/notifications"
-_CONTENT_HEADERS: Mapping[str, str] = {
-    "content-security-policy": (
-        "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
-        "form-action 'none'; frame-ancestors 'self'"
-    ),
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "cache-control": "no-store",
-}
-"""Of a mail in its frame: no script, no form, no origin, nothing loaded from anywhere."""
 _KEPT = ("q", "status", "channel", "from", "to")
 
 
@@ -133,7 +123,7 @@ def _content(router: APIRouter, desk: NotificationDesk, contents: Contents, page
         html = (await contents.parts(caller.tenant, view)).get("html")
         if html is None:
             raise NotFound
-        return HTMLResponse(html, headers=dict(_CONTENT_HEADERS))
+        return HTMLResponse(html, headers=dict(CONTENT_HEADERS))
 
 
 async def _search(request: Request, caller: Caller, desk: NotificationDesk, pages: Pages) -> Response:
@@ -181,9 +171,3 @@ async def _search(request: Request, caller: Caller, desk: NotificationDesk, page
 
 def _kept(given: Mapping[str, str]) -> Mapping[str, str]:
     return {name: given[name] for name in _KEPT if name in given}
-
-
-def words_of(fault: Rejected) -> str:
-    """A refusal in a line: its message, and each field that is wrong."""
-    details = "; ".join(f"{detail.field}: {detail.message}" for detail in fault.details)
-    return f"{fault.message}: {details}" if details else fault.message

@@ -70,9 +70,9 @@ def facts_of(view: NotificationView) -> Mapping[str, Any]:
     return {
         **whole,
         **row_of(view),
-        "recipient": _lines(whole["recipient"]),
-        "variables": _lines(whole["variables"]),
-        "metadata": _lines(whole["metadata"]),
+        "recipient": as_text(whole["recipient"]),
+        "variables": as_text(whole["variables"]),
+        "metadata": as_text(whole["metadata"]),
         "cancellable": view.status in CANCELLABLE,
         "unknown": view.status is Status.UNKNOWN,
         "user_id": view.user_id,
@@ -87,7 +87,7 @@ def timeline_of(events: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, An
     before: datetime | None = None
     for event in events:
         at = _moment(event.get("at"))
-        more = {name: _lines(value) for name, value in event.items() if name not in _OWN and value is not None}
+        more = {name: as_text(value) for name, value in event.items() if name not in _OWN and value is not None}
         shown.append(
             {
                 **{name: event.get(name) for name in _OWN},
@@ -102,8 +102,8 @@ def timeline_of(events: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, An
     return shown
 
 
-def _lines(value: object) -> str | None:
-    """JSON to read; text as it is."""
+def as_text(value: object) -> str | None:
+    """JSON to read; text as it is; None where it is empty."""
     if value is None or value in ({}, []):
         return None
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2, default=str)

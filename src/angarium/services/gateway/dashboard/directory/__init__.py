@@ -1,0 +1,1 @@
+"""Pages of users and templates, as their services know them. To read, and to preview."""
