@@ -34,10 +34,11 @@ TEMPLATE = {
 }
 NAMES = ("ada", "grace", "alan", "linus", "margaret", "barbara", "edsger", "katherine")
 TROUBLE = ("bounce", "reject", "misconfigured", "retry", "fail-2")
+TEMPLATE_PAGE = "/dashboard/templates/receipt?variables=%7B%22name%22%3A%22Ada%22%2C%22order%22%3A1042%7D"
 SIGN_IN = "/dashboard/sign-in"
-WIDE = ("/", "/dashboard/notifications", "/dashboard/dead-letters", "/dashboard/providers", "one", "content")
+WIDE = ("/", "/dashboard/notifications", "/dashboard/dead-letters", "one", TEMPLATE_PAGE)
 NARROW = ("/", "one", SIGN_IN)
-"""Paths; `one` and `content` are of a notification."""
+"""Paths; `one` is of a notification."""
 STARTED_WITHIN = 60.0
 
 
@@ -48,6 +49,7 @@ def main() -> None:
         link = _found(r"Sign in +(\S+)", output)
         with httpx2.Client(base_url=url, headers={"x-api-key": key}, timeout=30, trust_env=False) as client:
             send(client)
+            settle(client)
         spread(Path(folder) / "notifications.sqlite3")
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=_chromium(), args=["--no-sandbox", "--disable-gpu"])
@@ -111,6 +113,16 @@ def send(client: httpx2.Client) -> None:
     client.post("/api/v1/notifications", json={**later, "variables": {"name": "Ada", "order": 1}, "send_at": tomorrow})
 
 
+def settle(client: httpx2.Client) -> None:
+    """Wait until nothing is under way but what is for later."""
+    deadline = time.monotonic() + STARTED_WITHIN
+    for status in ("pending", "sending", "retrying"):
+        while client.get("/api/v1/notifications", params={"status": status}).json()["data"]:
+            if time.monotonic() > deadline:
+                raise SystemExit("The notifications were not sent in time")
+            time.sleep(0.5)
+
+
 def spread(database: Path) -> None:
     """Move the notifications back, over the last hour, more of them to its middle: the chart has something to show."""
     with closing(sqlite3.connect(database)) as connection, connection:
@@ -145,8 +157,6 @@ def _path(page: Page, name: str) -> str:
     match name:
         case "one":
             return _one(page, "retry")
-        case "content":
-            return f"{_one(page, 'fail-2')}/content"
         case _:
             return name
 
@@ -158,8 +168,8 @@ def _one(page: Page, word: str) -> str:
 
 
 def _name(path: str) -> str:
-    if path.endswith("/content"):
-        return "dashboard-content"
+    if path == TEMPLATE_PAGE:
+        return "dashboard-template"
     if re.search(r"/[0-9a-f-]{36}$", path):
         return "dashboard-notification"
     return f"dashboard-{path.rpartition('/')[2] or 'overview'}"

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, StorageState, sync_playwright
 
 from angarium.testing.smtp.sink import SmtpSink
 from tests.support.browser import launch
@@ -104,9 +104,17 @@ def page(request: pytest.FixtureRequest, browser: Browser, site: Site) -> Iterat
 
 
 @contextmanager
-def opened(browser: Browser, url: str, scheme: Literal["light", "dark"], width: int) -> Iterator[Page]:
+def opened(
+    browser: Browser,
+    url: str,
+    scheme: Literal["light", "dark"],
+    width: int,
+    session: StorageState | None = None,
+) -> Iterator[Page]:
     """A page of the site at `url`, in a context of its own. In error as `page` says."""
-    page = browser.new_page(base_url=url, color_scheme=scheme, viewport={"width": width, "height": 720})
+    page = browser.new_page(
+        base_url=url, color_scheme=scheme, viewport={"width": width, "height": 720}, storage_state=session
+    )
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(f"console: {message.text}"))
     page.on("pageerror", lambda error: complaints.append(f"error: {error}"))

@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it has none
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, StorageState, expect
 
 from tests.browser.conftest import opened
 from tests.support.smtp_sink import SmtpSink
@@ -67,11 +67,19 @@ def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Board]:
             yield made
 
 
-@pytest.fixture(params=[("light", 1440), ("dark", 390)], ids=["light-wide", "dark-narrow"])
-def desk(request: pytest.FixtureRequest, browser: Browser, board: Board) -> Iterator[Page]:
-    """A page on which the operator has signed in."""
-    with opened(browser, board.url, *request.param) as page:
+@pytest.fixture(scope="module")
+def session(browser: Browser, board: Board) -> StorageState:
+    """The cookies of an operator who has signed in."""
+    with opened(browser, board.url, "light", 1000) as page:
         sign_in(page)
+        return page.context.storage_state()
+
+
+@pytest.fixture(params=[("light", 1440), ("dark", 390)], ids=["light-wide", "dark-narrow"])
+def desk(request: pytest.FixtureRequest, browser: Browser, board: Board, session: StorageState) -> Iterator[Page]:
+    """A page of the operator."""
+    scheme, width = request.param
+    with opened(browser, board.url, scheme, width, session) as page:
         yield page
 
 
@@ -84,6 +92,7 @@ def sign_in(page: Page) -> None:
 
 
 def test_a_notification_arrives_live_and_its_timeline_is_a_click_away(desk: Page, board: Board) -> None:
+    desk.goto("/")
     expect(desk.locator("#live")).to_have_text("Live")
     address = f"{secrets.token_hex(4)}@example.com"
     notification_id = board.send(address)
@@ -133,7 +142,8 @@ def test_every_page_is_clean_for_axe(desk: Page, board: Board) -> None:
         assert desk.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), path
         assert desk.title() != "ran", path
     assert found == {}
-    desk.get_by_role("button", name="Sign out").click()
+    desk.context.clear_cookies()
+    desk.goto("/")
     expect(desk.get_by_role("heading", level=1)).to_have_text("Sign in")
     assert axe.run(desk, options={"runOnly": STANDARDS}).violations_count == 0
 
