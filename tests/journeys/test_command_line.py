@@ -153,3 +153,56 @@ async def test_a_gateway_that_is_not_there_is_one_line(system: System, url: str,
     assert (ended.status, ended.output) == (status, "")
     assert message in ended.complaints
     assert ended.complaints.count("\n") == 1
+
+
+async def test_what_a_person_asks_of_one_notification(system: System) -> None:
+    template = await system.create_template()
+    preview = await angarium(system, "templates", "preview", template["code"], "--var", "name=Ada")
+    assert preview.status == 0
+    assert "Ada" in preview.output
+    later = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    recipient = {"email": new_email()}
+    made = await system.send(
+        template_code=template["code"], variables={"name": "Ada"}, send_at=later, recipient=recipient
+    )
+    notification_id = made["notification_id"]
+    tail = await angarium(system, "tail", "--status", "scheduled")
+    assert notification_id in tail.output
+    cancelled = await angarium(system, "cancel", notification_id)
+    assert (cancelled.status, cancelled.output) == (0, f"Cancelled {notification_id}.\n")
+    assert (await angarium(system, "cancel", notification_id)).status == 1
+    explained = await angarium(system, "why", notification_id)
+    assert explained.output.startswith("Not sent, since it was cancelled")
+
+
+async def test_the_gateway_and_the_key_can_be_named_in_the_command(system: System) -> None:
+    nowhere = {"ANGARIUM_GATEWAY_URL": "http://localhost:1", "ANGARIUM_API_KEY": "wrong"}
+    here = ("--url", system.url, "--key", system.key)
+    for arguments in ((*here, "keys", "list"), ("keys", "list", *here)):
+        assert (await angarium(system, *arguments, **nowhere)).status == 0
+    assert "--url" in (await angarium(system, "keys", "list", **nowhere)).complaints
+
+
+async def test_the_doctor_names_what_is_wrong(system: System) -> None:
+    well = await angarium(system, "doctor")
+    assert well.status == 0, well.output
+    assert "gateway's database\tok" in well.output
+    ill = await angarium(system, "doctor", "--key", "ang_live_wrong")
+    assert ill.status == 1
+    assert "users\tfailed\tthe key is not valid" in ill.output
+    unset = await angarium(system, "doctor", ANGARIUM_WORKER_CONCURRENCY="0")
+    assert "settings of worker\tfailed\tANGARIUM_WORKER_CONCURRENCY" in unset.output
+
+
+async def test_a_key_is_rotated_and_shells_complete(system: System) -> None:
+    made = await angarium(system, "keys", "create", new_name("shop"), "--scope", "notifications:read")
+    old = KEY.search(made.output)
+    key_id = re.search(r"^Key id +(\S+)$", made.output, re.MULTILINE)
+    assert old is not None
+    assert key_id is not None
+    rotated = KEY.search((await angarium(system, "keys", "rotate", key_id[1])).output)
+    assert rotated is not None
+    assert rotated[1] != old[1]
+    for shell in ("bash", "zsh", "fish"):
+        printed = await angarium(system, "completion", shell)
+        assert "dead-letters" in printed.output

@@ -81,7 +81,7 @@ class Api:
 def _no_answer(url: str, error: httpx2.TransportError) -> str:
     return (
         f"{url} does not answer ({type(error).__name__}). Is it running? "
-        "Start it with `make run`, or set ANGARIUM_GATEWAY_URL."
+        "Start it with `make run`, or name it with --url or ANGARIUM_GATEWAY_URL."
     )
 
 

@@ -73,3 +73,16 @@ def revoke(key_id: str, /, *, as_json: AsJson = False) -> None:
     with Api(ClientSettings.load()) as api:
         api.call("DELETE", f"{PATH}/{key_id}")
     Output(as_json=as_json).thing({"key_id": key_id, "revoked": True}, f"Revoked {key_id}.")
+
+
+@app.command
+def rotate(key_id: str, /, *, as_json: AsJson = False) -> None:
+    """Replace an API key by a new one of the same name and scopes. The new key is shown only once.
+
+    Args:
+        key_id: The key's id.
+        as_json: Print JSON.
+    """
+    with Api(ClientSettings.load()) as api:
+        made = api.call("POST", f"{PATH}/{key_id}/rotate")["data"]
+    Output(as_json=as_json).thing(made, secret_text({"Key id": made["key_id"], "Key": made["key"]}))

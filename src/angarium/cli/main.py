@@ -1,10 +1,11 @@
 """The command `angarium`: its subcommands, error lines and exit codes."""
 
+import os
 import sys
 from inspect import cleandoc
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Parameter
 
 from angarium import __version__
 from angarium.cli.output import printable
@@ -25,6 +26,14 @@ COMMANDS = {
     "migrate": ("processes:migrate", "Upgrade every configured database to the newest schema."),
     "send": ("notifications:send", "Send one notification, to an address or to a stored user (--user ID)."),
     "status": ("notifications:status", "Show a notification's status and timeline."),
+    "why": ("notifications:why", "Explain in plain words what happened to a notification."),
+    "cancel": ("notifications:cancel", "Cancel a notification that has not been sent yet."),
+    "tail": ("notifications:tail", "Show the newest notifications, the last one at the end."),
+    "doctor": (
+        "doctor:doctor",
+        "Check the settings of every process here, the gateway, its dependencies, and the key. Changes nothing.",
+    ),
+    "completion": ("completion:completion", "Print a completion script."),
     "prune": (
         "prune:prune",
         "Delete finished notifications, with what belongs to them, or take out their personal data.",
@@ -49,10 +58,32 @@ WRONG_USAGE = 2
 FAILED = 1
 
 
+@app.meta.default
+def launch(
+    *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
+    url: str | None = None,
+    key: str | None = None,
+) -> None:
+    """Self-hosted, distributed notifications.
+
+    Exit status: 0 success, 1 failure, 2 wrong usage or a wrong setting.
+
+    Args:
+        tokens: The command and its arguments.
+        url: The gateway's address, instead of ANGARIUM_GATEWAY_URL.
+        key: The API key, instead of ANGARIUM_API_KEY. Others on this machine can see it while the command runs.
+    """
+    for name, value in (("ANGARIUM_GATEWAY_URL", url), ("ANGARIUM_API_KEY", key)):
+        if value is not None:
+            os.environ[name] = value
+            os.environ.pop(f"{name}_FILE", None)
+    app(tokens, exit_on_error=False, print_error=True)
+
+
 def main() -> None:
     """The entry point. Exits with 0 on success, 1 on failure, 2 on a wrong setting or wrong usage."""
     try:
-        app(exit_on_error=False, print_error=True)
+        app.meta(exit_on_error=False, print_error=True)
     except CycloptsError:
         sys.exit(WRONG_USAGE)
     except BaseExceptionGroup as group:  # a process of several tasks

@@ -1,9 +1,9 @@
-"""`angarium send` and `angarium status`."""
+"""`angarium send`, `status`, `why`, `cancel` and `tail`."""
 
-import json
 import sys
 import time
 from base64 import b64encode
+from contextlib import suppress
 from mimetypes import guess_type
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,6 +14,7 @@ from cyclopts import Parameter
 from angarium.cli.api import Api, CallFailed
 from angarium.cli.output import Output
 from angarium.cli.settings import ClientSettings
+from angarium.cli.variables import variable
 from angarium.contracts.statuses import ADDRESS_FIELD, Channel
 
 _POLL = 0.5
@@ -69,7 +70,7 @@ def send(
     body: dict[str, Any] = {
         "notification_type": channel,
         "template_code": template,
-        "variables": dict(_variable(item) for item in var or ()),
+        "variables": dict(variable(item) for item in var or ()),
         "request_id": request_id or str(uuid4()),
         "priority": priority,
         **({"user_id": user} if user else {"recipient": {ADDRESS_FIELD[channel]: to}}),
@@ -110,6 +111,62 @@ def status(
         found = api.call("GET", f"/api/v1/notifications/{notification_id}")["data"]
         events = api.call("GET", f"/api/v1/notifications/{notification_id}/events")["data"]
     output.thing(found | {"events": events}, "\n".join([_headline(found), *map(_line, events)]))
+
+
+def why(notification_id: str, /, *, as_json: Annotated[bool, Parameter(name="--json", negative="")] = False) -> None:
+    """Explain in plain words what happened to a notification.
+
+    Args:
+        notification_id: The id of the notification.
+        as_json: Print JSON.
+    """
+    with Api(ClientSettings.load()) as api:
+        found = api.call("GET", f"/api/v1/notifications/{notification_id}/why")["data"]
+    decisions = [f"{one['check']:<14} {one['result']:<14} {one['detail']}" for one in found["decisions"]]
+    Output(as_json=as_json).thing(found, "\n".join([found["summary"], "", *decisions]))
+
+
+def cancel(notification_id: str, /, *, as_json: Annotated[bool, Parameter(name="--json", negative="")] = False) -> None:
+    """Cancel a notification that has not been sent yet.
+
+    Args:
+        notification_id: The id of the notification.
+        as_json: Print JSON.
+    """
+    with Api(ClientSettings.load()) as api:
+        cancelled = api.call("POST", f"/api/v1/notifications/{notification_id}/cancel")["data"]
+    Output(as_json=as_json).thing(cancelled, f"Cancelled {notification_id}.")
+
+
+def tail(
+    *,
+    channel: Channel | None = None,
+    status: str | None = None,
+    lines: int = 10,
+    follow: Annotated[bool, Parameter(negative="")] = False,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> None:
+    """Show the newest notifications, the last one at the end.
+
+    Args:
+        channel: Only of this channel.
+        status: Only with this status.
+        lines: How many, at most 100.
+        follow: Go on with new ones until Ctrl-C.
+        as_json: Print JSON, one object a line.
+    """
+    query = {"notification_type": channel, "status": status, "limit": lines}
+    output, seen = Output(as_json=as_json), set[str]()
+    with Api(ClientSettings.load()) as api, suppress(KeyboardInterrupt):
+        while True:
+            found = api.call("GET", "/api/v1/notifications", query=query)["data"]
+            for one in reversed(found):
+                if one["notification_id"] not in seen:
+                    output.thing(one, f"{one['created_at']}  {one['template_code']:<20} {_headline(one)}")
+            seen = {one["notification_id"] for one in found}
+            if not follow:
+                return
+            time.sleep(_POLL)
 
 
 def _follow(api: Api, notification_id: str, output: Output) -> None:
@@ -159,13 +216,3 @@ def _attachment(path: Path) -> dict[str, str]:
         "content_type": kind or "application/octet-stream",
         "content": b64encode(content).decode(),
     }
-
-
-def _variable(item: str) -> tuple[str, Any]:
-    name, separator, value = item.partition("=")
-    if not separator:
-        raise CallFailed(f"--var {name}: must be NAME=VALUE")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value

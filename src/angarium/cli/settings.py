@@ -37,7 +37,9 @@ class ClientSettings(Settings):
         try:
             return kept.read_text(encoding="ascii").strip()
         except FileNotFoundError:
-            raise wrong("api_key", f"must be set; there is no {kept} of a development gateway") from None
+            raise wrong(
+                "api_key", f"must be set, or given with --key; there is no {kept} of a development gateway"
+            ) from None
         except (OSError, UnicodeDecodeError):
             raise wrong("api_key", f"must be set; {kept} cannot be read") from None
 

@@ -11,6 +11,8 @@ from cyclopts import App, Parameter
 from angarium.cli.api import Api, CallFailed
 from angarium.cli.output import Output
 from angarium.cli.settings import ClientSettings
+from angarium.cli.variables import variable
+from angarium.contracts.statuses import Channel
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -118,6 +120,38 @@ def list_(*, starters: Flag = False, as_json: AsJson = False) -> None:
 
     with Api(ClientSettings.load()) as api:
         output.table(list(all_published(api)), _LISTED, empty="No templates.")
+
+
+@app.command
+def preview(
+    code: str,
+    /,
+    *,
+    var: Annotated[list[str] | None, Parameter(negative="")] = None,
+    channel: Channel | None = None,
+    version: int | None = None,
+    locale: str | None = None,
+    as_json: AsJson = False,
+) -> None:
+    """Render a template without sending it.
+
+    Args:
+        code: The template's code.
+        var: A template variable as NAME=VALUE, where VALUE may be JSON. May be repeated.
+        channel: The channel to render for. Defaults to the template's.
+        version: The version. Defaults to the published one.
+        locale: The language. Defaults to the template's.
+        as_json: Print JSON.
+    """
+    asked = {"channel": channel, "version": version, "locale": locale}
+    body = {"variables": dict(variable(item) for item in var or ())} | {k: v for k, v in asked.items() if v is not None}
+    with Api(ClientSettings.load()) as api:
+        made = api.call("POST", f"/api/v1/templates/{code}/preview", body=body)["data"]
+    missing = made.get("missing_variables")
+    parts = [f"{name}: {value}" for name, value in made.items() if value is not None and name != "missing_variables"]
+    Output(as_json=as_json).thing(made, "\n".join(parts))
+    if missing:
+        sys.stderr.write(f"Missing variables: {', '.join(missing)}\n")
 
 
 def _root(folder: Path | None, *, starters: bool) -> "Traversable":

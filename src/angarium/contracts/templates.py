@@ -12,8 +12,6 @@ from angarium.contracts.fields import HIGHEST_VERSION, Body, Category, Locale, T
 from angarium.contracts.statuses import Channel, DeliveryPolicy
 
 Source = Annotated[str, StringConstraints(max_length=200_000, pattern=r"^[^\x00]*$")]
-ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
-"""Text without control characters and line breaks, which would steer a terminal."""
 Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,99}$")]
 _ALIASES = MappingProxyType({"type": "channel", "variables": "required_variables", "template_code": "code"})
 """Other systems' names of fields."""
@@ -63,7 +61,7 @@ class TemplateVersionCreate(TemplateParts):
         json_schema_extra={"examples": [{"subject": "Hello {{name}}", "content": "<p>Hello {{name}}</p>"}]}
     )
 
-    name: Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=ONE_LINE)] | None = None
+    name: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None = None
     description: Annotated[str, StringConstraints(max_length=2000)] | None = None
     channel: Channel = Channel.EMAIL
     language: Locale = "en"

@@ -159,7 +159,7 @@ class Results:
             status=Status.SCHEDULED,
             events=(event,),
             reason=reason,
-            wait=max(until - now, timedelta(0)),
+            wait=_until_its_end(claimed, max(until - now, timedelta(0)), now),
             burns_attempt=False,
         )
 
@@ -170,6 +170,7 @@ class Results:
             reason = Reason("retries_exhausted", tidy(decisive.outcome.answer))
             return self.failed(claimed, reason, _events(claimed, attempts), decisive.provider)
         now = self._clock.now()
+        wait = _until_its_end(claimed, wait, now)
         event = Event("retrying", now, {"status": Status.RETRYING})
         return Result(
             id=claimed.id,
@@ -194,6 +195,13 @@ def tidy(answer: str) -> str:
     if not text.isprintable():
         text = "".join(c if c.isprintable() else " " for c in text)
     return " ".join(text.split())[:ANSWER_LIMIT]
+
+
+def _until_its_end(claimed: Claimed, wait: timedelta, now: datetime) -> timedelta:
+    """`wait`, but no longer than until `expires_at`: then it ends, however long it would have had to wait."""
+    if claimed.expires_at is None:
+        return wait
+    return max(min(wait, claimed.expires_at - now), timedelta(0))
 
 
 def bare(result: Result) -> Result:

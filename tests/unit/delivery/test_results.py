@@ -1,17 +1,18 @@
 """What is kept of a provider's answer."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from angarium.contracts.statuses import Channel, DeliveryPolicy, Status
-from angarium.delivery.outcome import Permanent, Sent
+from angarium.delivery.outcome import Permanent, Retry, Sent
 from angarium.delivery.results import ANSWER_LIMIT, Attempt, Results, bare, tidy
 from angarium.notifications.model import Claimed, Reason, Result
 from angarium.notifications.store.port import NotificationStore
@@ -19,6 +20,7 @@ from angarium.platform.identifiers import Identifiers
 from tests.support.clock import ManualClock
 from tests.support.delivering import delivering
 
+HOUR = timedelta(hours=1)
 AT = datetime(2026, 11, 20, 9, tzinfo=UTC)
 CLAIMED = Claimed(
     id=UUID(int=7), claim_token=UUID(int=8), attempt=1, tenant="acme", request_id="r", channel=Channel.EMAIL,
@@ -62,6 +64,18 @@ def test_a_bare_result_is_the_same_change_without_words() -> None:
     assert "canary" not in said(made)
     assert (made.status, made.claim_token, made.dead_letter is None) == (whole.status, whole.claim_token, False)
     assert [event.event for event in made.events] == [event.event for event in whole.events]
+
+
+@pytest.mark.parametrize(("expires_in", "wait"), [(None, 3600), (5, 5), (-1, 0), (7200, 3600)])
+def test_a_wait_ends_with_the_notification(expires_in: int | None, wait: int) -> None:
+    """It becomes `expired` then, and not at the end of the quiet hours or of a provider's Retry-After."""
+    now = ManualClock().now()
+    expires_at = None if expires_in is None else now + timedelta(seconds=expires_in)
+    claimed = msgspec.structs.replace(CLAIMED, expires_at=expires_at)
+    attempt = Attempt("smtp", Retry("429", after=HOUR), now, 1)
+    retried = RESULTS.of_attempts(claimed, [attempt], attempt, (timedelta(seconds=1),))
+    scheduled = RESULTS.scheduled(claimed, now + HOUR, Reason("quiet_hours", "quiet"))
+    assert [result.wait for result in (retried, scheduled)] == [timedelta(seconds=wait)] * 2
 
 
 class RefusesWords:

@@ -1,0 +1,17 @@
+"""`--var NAME=VALUE`."""
+
+import json
+from typing import Any
+
+from angarium.cli.api import CallFailed
+
+
+def variable(item: str) -> tuple[str, Any]:
+    """A template variable; a value that is JSON is read as such. Raises CallFailed."""
+    name, separator, value = item.partition("=")
+    if not separator:
+        raise CallFailed(f"--var {name}: must be NAME=VALUE")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
