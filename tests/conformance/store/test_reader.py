@@ -9,8 +9,9 @@ from angarium.contracts.dead_letters import DeadLetterFilter
 from angarium.contracts.errors import ValidationFailed
 from angarium.contracts.statuses import Channel, Status
 from angarium.notifications.model import NewDeadLetter, Reason
-from angarium.notifications.store.read.notifications import NotificationFilter
+from angarium.notifications.store.read.notifications import CAPPED_FOR, NotificationFilter, NotificationReader
 from tests.conformance.store.backends import OUTBOX_LEASE, SECOND, TENANT, Backend, notification
+from tests.support.clock import ManualClock
 
 ALL = NotificationFilter()
 EVERY_LETTER = DeadLetterFilter()
@@ -179,3 +180,26 @@ async def test_times_are_aware_and_in_utc(backend: Backend) -> None:
     assert view is not None
     assert view.expires_at == datetime(2100, 6, 1, 10, tzinfo=UTC)
     assert view.created_at.utcoffset() == view.expires_at.utcoffset() == timedelta(0)
+
+
+async def test_that_a_list_is_capped_is_remembered_for_a_moment(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counting up to the cap costs more than the page; a short list is always counted."""
+    monkeypatch.setattr("angarium.platform.database.counting.count_up_to.__defaults__", (2,))
+    monkeypatch.setattr("angarium.notifications.store.read.notifications.TOTAL_LIMIT", 2)
+    clock = ManualClock()
+    reader = NotificationReader(backend.engine, clock=clock)
+
+    async def total() -> int | None:
+        return (await reader.find(TENANT, ALL, limit=1)).total
+
+    await _one_by_one(backend, 2)
+    assert await total() == 2
+    last = await backend.accepted()
+    assert await total() == 3
+    await backend.query("DELETE FROM notifications WHERE id = :id", id=last)
+    assert await total() == 3
+    assert (await reader.find("other", ALL)).total == 0
+    await clock.advance(CAPPED_FOR.total_seconds())
+    assert await total() == 2

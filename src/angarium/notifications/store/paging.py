@@ -64,14 +64,21 @@ class Listing:
     id: KeyedColumnElement[UUID]
 
     async def page(
-        self, connection: AsyncConnection, query: Select[Any], paging: Paging, counted: Select[Any] | None = None
+        self,
+        connection: AsyncConnection,
+        query: Select[Any],
+        paging: Paging,
+        counted: Select[Any] | None = None,
+        total: int | None = None,
     ) -> tuple[Sequence[Any], int | None, str | None]:
         """The page's rows, the total and the next cursor of `query`, which has its conditions but no order.
 
-        `counted` finds as many rows as `query`, for less. Behind a cursor nothing is counted, and the total is None.
+        `counted` finds as many rows as `query`, for less; with `total`, which is known already, nothing is counted.
+        Behind a cursor nothing is counted either, and the total is None.
         """
-        total = None
-        if paging.cursor is None:
+        if paging.cursor is not None:
+            total = None
+        elif total is None:
             total = await count_up_to(connection, query if counted is None else counted)
         ordered = query.order_by(self.at.desc(), self.id.desc()).limit(paging.limit + 1)
         if paging.cursor is None:

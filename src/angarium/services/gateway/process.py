@@ -114,7 +114,7 @@ async def open_gateway(
     return GatewayParts(
         runtime=runtime,
         store=store,
-        reader=NotificationReader(engine, replica=_open_replica(settings, engine, runtime, stack)),
+        reader=NotificationReader(engine, replica=_open_replica(settings, engine, runtime, stack), clock=runtime.clock),
         engine=engine,
         providers=ProviderStore(engine, runtime.clock),
         broker=open_broker(settings.broker_url, runtime, stack),

@@ -5,7 +5,7 @@ Takes no lock, and may be given a read replica. Every method raises DatabaseUnav
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from operator import eq, ge, lt
 from typing import Any
@@ -15,6 +15,7 @@ import msgspec
 from sqlalchemy import ColumnElement, RowMapping, Select, Text, cast, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from angarium.contracts.envelope import TOTAL_LIMIT
 from angarium.contracts.notifications import NotificationView, Reason
 from angarium.contracts.statuses import Channel, Status, delivery_status
 from angarium.notifications.options import shown
@@ -23,6 +24,8 @@ from angarium.notifications.store.read.dead_letters import DeadLetterReader
 from angarium.notifications.store.read.queries import given, rows_of
 from angarium.notifications.store.record import Use, used
 from angarium.notifications.store.schema import notification_metadata, notifications
+from angarium.platform.caching import LocalCache
+from angarium.platform.clock import Clock
 from angarium.platform.database.replica import Replica
 
 _SHOWN = tuple(notifications.c[column.name] for column in used(Use.SHOWN))
@@ -33,6 +36,9 @@ OF_ONE_REQUEST = 1_000
 """Notifications with one request_id that a search shows."""
 EXAMINED = 20_000
 """Notifications that one page of a search by address reads."""
+CAPPED_FOR = timedelta(seconds=10)
+"""How long a list counts as capped once it was: only a mass deletion makes it shorter, and counting costs the most."""
+CAPPED_LISTS = 1_000
 _BY_METADATA = Listing(notification_metadata.c.created_at, notification_metadata.c.id)
 
 
@@ -68,7 +74,11 @@ class NotificationReader:
     replica cannot serve or has not yet got the row. `dead_letters` are read from `engine` alone.
     """
 
-    def __init__(self, engine: AsyncEngine, *, replica: Replica | None = None) -> None:
+    def __init__(self, engine: AsyncEngine, *, replica: Replica | None = None, clock: Clock | None = None) -> None:
+        """With a `clock`, that a list has more rows than are counted is remembered for a moment."""
+        self._capped: LocalCache[tuple[str, NotificationFilter], int] | None = (
+            None if clock is None else LocalCache(clock, max_entries=CAPPED_LISTS, ttl=CAPPED_FOR)
+        )
         self._engine = engine
         self._replica = replica
         self.dead_letters = DeadLetterReader(engine)
@@ -93,7 +103,11 @@ class NotificationReader:
     ) -> Found[NotificationView]:
         """Those that match, newest first. Raises ValidationFailed for a cursor that is none."""
         search, paging = _search(tenant, wanted), Paging(limit, page, cursor)
-        rows, total, following = await (self._replica or Replica(self._engine)).read(partial(_page, search, paging))
+        known = None if self._capped is None else self._capped.peek((tenant, wanted))
+        read = partial(_page, search, paging, known)
+        rows, total, following = await (self._replica or Replica(self._engine)).read(read)
+        if self._capped is not None and known is None and total is not None and total > TOTAL_LIMIT:
+            self._capped.put((tenant, wanted), total)
         return Found([_view(row) for row in rows], total, following)
 
     async def newest(self, tenant: str, limit: int) -> Sequence[NotificationView]:
@@ -139,9 +153,9 @@ class NotificationReader:
 
 
 async def _page(
-    search: "_Search", paging: Paging, connection: AsyncConnection
+    search: "_Search", paging: Paging, known: int | None, connection: AsyncConnection
 ) -> tuple[Sequence[Any], int | None, str | None]:
-    return await search.listing.page(connection, search.query, paging, search.counted)
+    return await search.listing.page(connection, search.query, paging, search.counted, known)
 
 
 async def _by_address(
