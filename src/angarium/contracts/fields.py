@@ -127,7 +127,7 @@ InstantField = Annotated[
 Metadata = Annotated[dict[str, Any], AfterValidator(_small)]
 Locale = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*$", max_length=35)]
 """A language tag (BCP 47 / RFC 5646 §2.1, by its outer shape)."""
-TemplateCode = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_.-]{1,100}$")]
+TemplateCode = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_][a-z0-9_.-]{0,99}$")]
 Category = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 RequestId = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00]*$")]
 StrictCount = Annotated[int, Field(strict=True)]

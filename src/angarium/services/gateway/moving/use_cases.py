@@ -52,5 +52,9 @@ class Moves:
             raise NotFound
         # One that is being sent belongs to its worker, whatever the table allows that worker to do.
         if old is Status.SENDING or not may_become(old, to) or (among is not None and old not in among):
-            message = f"A notification that is {old} cannot become {to}"
+            message = (
+                f"This notification is {old} already"
+                if old is to
+                else f"A notification that is {old} cannot become {to}"
+            )
             raise Conflict(message)
