@@ -28,6 +28,8 @@ TABLES = {"notifications", "n", "o", "outbox", "dead_letters", "contact_versions
 IDS = "('00000000000000000000000000000001', '00000000000000000000000000000002')"
 LISTS = {
     "SELECT id FROM notifications WHERE tenant = 'acme' ORDER BY created_at DESC, id DESC LIMIT 11": "created_at_id",
+    """SELECT id FROM notifications WHERE tenant = 'acme' AND created_at <= '2026-01-01'
+       AND (created_at, id) < ('2026-01-01', '0') ORDER BY created_at DESC, id DESC LIMIT 11""": "tenant_created_at_id",
     """SELECT id FROM notifications WHERE tenant = 'acme' AND status = 'pending'
        ORDER BY created_at DESC, id DESC LIMIT 11""": "status_created_at_id",
     """SELECT id FROM notifications WHERE tenant = 'acme' AND user_id = 'u-1'
@@ -81,3 +83,4 @@ async def test_pages_come_in_the_order_of_an_index(backend: Backend, subtests: p
             [step] = await _plan(backend, query)
             assert step["key"].endswith(index), step
             assert "filesort" not in (step["Extra"] or ""), step
+            assert step["type"] == ("range" if "<=" in query else "ref"), step

@@ -42,6 +42,14 @@ async def test_values_are_compared_as_text(backend: Backend) -> None:
         assert await _found(backend, (name, value)) == []
 
 
+async def test_names_and_values_may_be_in_any_script_and_end_in_a_space(backend: Backend) -> None:
+    found = await backend.accepted(metadata='{"город": "Łódź 😀", "tag": "a "}')
+    assert await _found(backend, ("город", "Łódź 😀")) == [found]
+    assert await _found(backend, ("город", "Łódź 🙂")) == []
+    assert await _found(backend, ("tag", "a ")) == [found]
+    assert await _found(backend, ("tag", "a")) == await _found(backend, ("tag", "A ")) == []
+
+
 async def test_pages_by_cursor_are_newest_first_and_lose_nothing(backend: Backend) -> None:
     ids = await backend.accept(*(notification(metadata='{"campaign": "may"}') for _ in range(7)))
     await backend.pass_time(SECOND)

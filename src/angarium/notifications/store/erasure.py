@@ -162,7 +162,9 @@ class Erasure:
 
     async def _erase_some(self, tenant: str, user_id: str, place: Place) -> tuple[Place | None, int]:
         mine = notifications.c
-        after = [] if place.at is None else [tuple_(mine.created_at, mine.id) > (place.at, place.id)]
+        after = []
+        if place.at is not None:  # MariaDB seeks by a column, not by a pair
+            after = [mine.created_at >= place.at, tuple_(mine.created_at, mine.id) > (place.at, place.id)]
         page = (  # in the order of the index; a page in the order of ids would read all of the user's each time
             select(mine.id, mine.created_at)
             .where(mine.tenant == tenant, mine.user_id == user_id, *after)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Generic, Self, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, literal, tuple_
+from sqlalchemy import ColumnElement, Select, and_, literal, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import KeyedColumnElement
 
@@ -92,7 +92,8 @@ class Listing:
     def after(self, cursor: Cursor) -> ColumnElement[bool]:
         """What comes behind that place."""
         place = tuple_(literal(cursor.at, UtcDateTime()), literal(cursor.id, self.id.type))
-        return tuple_(self.at, self.id) < place
+        # MariaDB seeks by a column, not by a pair.
+        return and_(self.at <= cursor.at, tuple_(self.at, self.id) < place)
 
     def cursor_of(self, row: Any) -> str:
         """The cursor for the place of a row."""

@@ -165,7 +165,8 @@ class Retention:
             while True:
                 bounds = [table.c.tenant == tenant, time < before]
                 bounds += [] if since is None else [time >= since]
-                bounds += [] if after is None else [tuple_(time, table.c.id) > after]
+                # The first of the two is for MariaDB, which seeks by a column, not by a pair.
+                bounds += [] if after is None else [time >= after[0], tuple_(time, table.c.id) > after]
                 query = (
                     select(table.c.id, time.label("at"), condition.label("chosen"), *more)
                     .where(*bounds)

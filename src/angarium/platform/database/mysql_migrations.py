@@ -33,13 +33,14 @@ class Resumable(Operations):
         columns: Any,
         **options: Any,
     ) -> None:
-        """Texts without a length count with their first TEXT_PREFIX characters."""
+        """Texts without a length count with their first TEXT_PREFIX characters, unless `mysql_length` is given."""
         found = {index["name"] for index in sa.inspect(self.get_bind()).get_indexes(table_name)}
         if index_name in found:
             return
         types = self._columns(table_name)
         lengths = {name: TEXT_PREFIX for name in columns if isinstance(types.get(name), mysql.LONGTEXT)}
-        super().create_index(index_name, table_name, columns, mysql_length=lengths, **_always(options))
+        made = {"mysql_length": lengths} | _always(options)
+        super().create_index(index_name, table_name, columns, **made)
 
     def bulk_insert(self, table: Any, rows: Any, **options: Any) -> None:
         """Into an empty table."""
@@ -52,4 +53,4 @@ class Resumable(Operations):
 
 def _always(options: dict[str, Any]) -> dict[str, Any]:
     """Without `if_not_exists`, which is so here in any case, and which MySQL does not know of indexes."""
-    return {name: value for name, value in options.items() if name != "if_not_exists"}
+    return {name: value for name, value in options.items() if name != "if_not_exists" and value is not None}

@@ -188,7 +188,8 @@ class MysqlPool:
         now = asyncio.get_running_loop().time()
         while self._idle:
             connection = self._idle.pop()
-            if connection.connected and now - self._open[connection] < LIFETIME:
+            # Whether it is open is all that it says in public; that the server closed it, only so.
+            if not connection._stream_broken and now - self._open[connection] < LIFETIME:  # noqa: SLF001
                 return connection
             self._drop(connection)
         connection = await self._connect()

@@ -1,15 +1,17 @@
 """How tables are declared on MariaDB and MySQL."""
 
+from typing import Any
+
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects.mysql.asyncmy import dialect as mysql_dialect
-from sqlalchemy.schema import CreateTable
+from sqlalchemy.schema import CreateTable, SchemaItem
 
 from angarium.platform.database.mysql_tables import LONGEST_KEY, PREFIX, key_bytes
 from angarium.platform.database.types import KEY, JsonDocument, UtcDateTime
 
 
-def declared(*columns: sa.Column[object] | sa.PrimaryKeyConstraint, mariadb: bool = True) -> str:
+def declared(*columns: SchemaItem, mariadb: bool = True) -> str:
     dialect = mysql_dialect()
     dialect.is_mariadb = mariadb
     return str(CreateTable(sa.Table("things", sa.MetaData(), *columns)).compile(dialect=dialect))
@@ -17,7 +19,7 @@ def declared(*columns: sa.Column[object] | sa.PrimaryKeyConstraint, mariadb: boo
 
 @pytest.fixture
 def kinds() -> str:
-    kinds = {
+    kinds: dict[str, Any] = {
         "a": sa.Text(), "b": sa.LargeBinary(), "c": sa.JSON(), "d": JsonDocument(),
         "e": UtcDateTime(), "f": sa.Uuid(), "g": sa.Float(),
     }  # fmt: skip

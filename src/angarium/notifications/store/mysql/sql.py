@@ -36,19 +36,21 @@ _MOMENTS = tuple(dict.fromkeys(column.name for column in _READ if column.kind is
 _STATEMENT_BYTES = 4 << 20
 """Of one statement, as far as its values are counted: a quarter of MariaDB's default `max_allowed_packet`."""
 
+_TEXT = "CHARACTER SET utf8mb4"
+"""Said of each text: without it a JSON document's column has the database's character set, which may be Latin-1."""
 TYPES: Mapping[Kind, str] = {
-    Kind.ID: "CHAR(32)",
-    Kind.KEY: "VARCHAR(255)",
-    Kind.WORD: "VARCHAR(16)",
-    Kind.TEXT: "LONGTEXT",
+    Kind.ID: f"CHAR(32) {_TEXT}",
+    Kind.KEY: f"VARCHAR(255) {_TEXT}",
+    Kind.WORD: f"VARCHAR(16) {_TEXT}",
+    Kind.TEXT: f"LONGTEXT {_TEXT}",
     Kind.INTEGER: "INT",
     Kind.SMALL_INTEGER: "SMALLINT",
     Kind.BOOLEAN: "TINYINT",
-    Kind.BYTES: "LONGTEXT",  # in hexadecimal digits
+    Kind.BYTES: f"LONGTEXT {_TEXT}",  # in hexadecimal digits
     Kind.MOMENT: "DATETIME(6)",
     Kind.DURATION: "BIGINT",  # in microseconds
-    Kind.VERBATIM: "LONGTEXT",
-    Kind.DOCUMENT: "LONGTEXT",
+    Kind.VERBATIM: f"LONGTEXT {_TEXT}",
+    Kind.DOCUMENT: f"LONGTEXT {_TEXT}",
 }
 """Of the columns of a JSON document."""
 

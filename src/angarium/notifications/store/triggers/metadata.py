@@ -82,7 +82,8 @@ def _mysql_entries(row: str) -> str:
     value = f"JSON_UNQUOTE(JSON_EXTRACT({document}, {path}))"
     return f"""(
             SELECT names.name AS name, {value} AS value
-            FROM JSON_TABLE(JSON_KEYS({document}), '$[*]' COLUMNS (name LONGTEXT PATH '$')) AS names
+            FROM JSON_TABLE(JSON_KEYS({document}), '$[*]' COLUMNS (
+                name LONGTEXT CHARACTER SET utf8mb4 PATH '$')) AS names
             WHERE JSON_TYPE(JSON_EXTRACT({document}, {path})) NOT IN ('OBJECT', 'ARRAY', 'NULL')
               AND CHAR_LENGTH(names.name) <= {LONGEST} AND CHAR_LENGTH({value}) <= {LONGEST}
         ) AS said"""  # noqa: S608 - constants of this file

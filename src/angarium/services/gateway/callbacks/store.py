@@ -112,7 +112,9 @@ class CallbackStore:
         while rows:
             await self._make_due(tenant, rows)
             replayed += len(rows)
-            rows = await self._page(query.where(tuple_(*place) > _place(rows[-1])))
+            # The first of the two is for MariaDB, which seeks by a column, not by a pair.
+            onwards = callbacks.c.occurred_at >= rows[-1]["occurred_at"]
+            rows = await self._page(query.where(onwards, tuple_(*place) > _place(rows[-1])))
         return replayed
 
     async def _page(self, query: Select[Any]) -> Sequence[RowMapping]:

@@ -44,7 +44,8 @@ _TRIGGERS = {
         INSERT INTO notification_metadata (tenant, name, value, created_at, id)
         SELECT NEW.tenant, said.name, said.value, NEW.created_at, NEW.id FROM (
             SELECT names.name AS name, JSON_UNQUOTE(JSON_EXTRACT(NEW.metadata, CONCAT('$.', JSON_QUOTE(names.name)))) AS value
-            FROM JSON_TABLE(JSON_KEYS(NEW.metadata), '$[*]' COLUMNS (name LONGTEXT PATH '$')) AS names
+            FROM JSON_TABLE(JSON_KEYS(NEW.metadata), '$[*]' COLUMNS (
+                name LONGTEXT CHARACTER SET utf8mb4 PATH '$')) AS names
             WHERE JSON_TYPE(JSON_EXTRACT(NEW.metadata, CONCAT('$.', JSON_QUOTE(names.name)))) NOT IN ('OBJECT', 'ARRAY', 'NULL')
               AND CHAR_LENGTH(names.name) <= 255 AND CHAR_LENGTH(JSON_UNQUOTE(JSON_EXTRACT(NEW.metadata, CONCAT('$.', JSON_QUOTE(names.name))))) <= 255
         ) AS said
@@ -56,7 +57,8 @@ _TRIGGERS = {
     IF NEW.metadata <> OLD.metadata THEN
         DELETE kept FROM notification_metadata AS kept JOIN (
             SELECT names.name AS name, JSON_UNQUOTE(JSON_EXTRACT(OLD.metadata, CONCAT('$.', JSON_QUOTE(names.name)))) AS value
-            FROM JSON_TABLE(JSON_KEYS(OLD.metadata), '$[*]' COLUMNS (name LONGTEXT PATH '$')) AS names
+            FROM JSON_TABLE(JSON_KEYS(OLD.metadata), '$[*]' COLUMNS (
+                name LONGTEXT CHARACTER SET utf8mb4 PATH '$')) AS names
             WHERE JSON_TYPE(JSON_EXTRACT(OLD.metadata, CONCAT('$.', JSON_QUOTE(names.name)))) NOT IN ('OBJECT', 'ARRAY', 'NULL')
               AND CHAR_LENGTH(names.name) <= 255 AND CHAR_LENGTH(JSON_UNQUOTE(JSON_EXTRACT(OLD.metadata, CONCAT('$.', JSON_QUOTE(names.name))))) <= 255
         ) AS said
@@ -66,7 +68,8 @@ _TRIGGERS = {
         INSERT INTO notification_metadata (tenant, name, value, created_at, id)
         SELECT NEW.tenant, said.name, said.value, NEW.created_at, NEW.id FROM (
             SELECT names.name AS name, JSON_UNQUOTE(JSON_EXTRACT(NEW.metadata, CONCAT('$.', JSON_QUOTE(names.name)))) AS value
-            FROM JSON_TABLE(JSON_KEYS(NEW.metadata), '$[*]' COLUMNS (name LONGTEXT PATH '$')) AS names
+            FROM JSON_TABLE(JSON_KEYS(NEW.metadata), '$[*]' COLUMNS (
+                name LONGTEXT CHARACTER SET utf8mb4 PATH '$')) AS names
             WHERE JSON_TYPE(JSON_EXTRACT(NEW.metadata, CONCAT('$.', JSON_QUOTE(names.name)))) NOT IN ('OBJECT', 'ARRAY', 'NULL')
               AND CHAR_LENGTH(names.name) <= 255 AND CHAR_LENGTH(JSON_UNQUOTE(JSON_EXTRACT(NEW.metadata, CONCAT('$.', JSON_QUOTE(names.name))))) <= 255
         ) AS said
@@ -78,7 +81,8 @@ _TRIGGERS = {
     IF OLD.metadata <> '{}' THEN
         DELETE kept FROM notification_metadata AS kept JOIN (
             SELECT names.name AS name, JSON_UNQUOTE(JSON_EXTRACT(OLD.metadata, CONCAT('$.', JSON_QUOTE(names.name)))) AS value
-            FROM JSON_TABLE(JSON_KEYS(OLD.metadata), '$[*]' COLUMNS (name LONGTEXT PATH '$')) AS names
+            FROM JSON_TABLE(JSON_KEYS(OLD.metadata), '$[*]' COLUMNS (
+                name LONGTEXT CHARACTER SET utf8mb4 PATH '$')) AS names
             WHERE JSON_TYPE(JSON_EXTRACT(OLD.metadata, CONCAT('$.', JSON_QUOTE(names.name)))) NOT IN ('OBJECT', 'ARRAY', 'NULL')
               AND CHAR_LENGTH(names.name) <= 255 AND CHAR_LENGTH(JSON_UNQUOTE(JSON_EXTRACT(OLD.metadata, CONCAT('$.', JSON_QUOTE(names.name))))) <= 255
         ) AS said
