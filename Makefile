@@ -4,7 +4,7 @@ PYTHON = .venv/bin/python
 MAKEFLAGS += --no-builtin-rules
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run run-distributed migrate test test-fast test-bare coverage faults fault simulate scale bench check audit format screenshots clean
+.PHONY: help setup run run-distributed migrate test test-fast test-bare journeys coverage faults fault simulate scale bench check audit format screenshots clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -36,6 +36,10 @@ test-fast: setup ## Run the quick tests: no server, no browser, in seconds
 
 test-bare: ## As root: `make run` and `make test` on a bare Debian in a folder (SUITE=bookworm or trixie, BY=root or user)
 	@sh scripts/test_bare.sh "$(or $(SUITE),trixie)" "$(or $(BY),root)" "$(TESTS)"
+
+journeys: setup ## Every journey over every form; `make test` runs only some of them over MariaDB
+	@sh scripts/install-test-servers.sh
+	@$(PYTHON) -m pytest tests/journeys --journeys=all
 
 coverage: setup ## Measure what unit and conformance tests run, branches too; fails below the floor in pyproject.toml
 	@sh scripts/install-test-servers.sh

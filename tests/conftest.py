@@ -1,6 +1,7 @@
 """Fixtures that every test may use: private servers, started when the first test asks, ended with the run."""
 
 import gc
+import os
 import signal
 import tempfile
 import time
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support.fault_options import FaultReport, add_options, selected
-from tests.support.servers import MariaDB, MissingServer, PgBouncer, PostgreSQL, RabbitMQ, Redis, Server
+from tests.support.servers import MariaDB, MissingServer, MysqlService, PgBouncer, PostgreSQL, RabbitMQ, Redis, Server
 from tests.support.system import System
 
 ServerT = TypeVar("ServerT", bound=Server)
@@ -119,8 +120,9 @@ def redis_server(servers_folder: Path) -> Iterator[Redis]:
 
 @pytest.fixture(scope="session")
 def mariadb(servers_folder: Path) -> Iterator[MariaDB]:
-    """A private MariaDB for the whole run."""
-    yield from _serve(MariaDB, servers_folder / "mariadb")
+    """A private MariaDB for the whole run, or the MySQL of the CI's service container."""
+    service = os.environ.get("ANGARIUM_TEST_MYSQL")
+    yield from _serve(MariaDB, servers_folder / "mariadb") if service is None else [MysqlService(service)]
 
 
 @pytest.fixture

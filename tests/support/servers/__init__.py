@@ -6,6 +6,7 @@ instances are never touched. See `Server` for what a test may do to one.
 
 from tests.support.servers.binaries import MissingServer
 from tests.support.servers.mariadb import MariaDB
+from tests.support.servers.mysql_service import MysqlService
 from tests.support.servers.pgbouncer import PgBouncer
 from tests.support.servers.postfix import AuthServer, Postfix
 from tests.support.servers.postgresql import PostgreSQL
@@ -18,6 +19,7 @@ __all__ = [
     "AuthServer",
     "MariaDB",
     "MissingServer",
+    "MysqlService",
     "PgBouncer",
     "Postfix",
     "PostgreSQL",

@@ -1,0 +1,67 @@
+"""A MySQL that somebody else runs, in place of the private MariaDB: a service container of the CI.
+
+`ANGARIUM_TEST_MYSQL=mysql://root:password@host:3306/mysql`. It is neither killed nor frozen, so it is for tests that do
+neither.
+"""
+
+import asyncio
+from typing import Any
+from urllib.parse import urlsplit
+
+from tests.support.servers.mariadb import MariaDB
+
+_USER = "angarium"
+
+
+class MysqlService(MariaDB):
+    """As its base, without a process. The databases' user has no rights over the server."""
+
+    def __init__(self, url: str) -> None:
+        self._url = urlsplit(url)
+        self._made = 0
+
+    @property
+    def url(self) -> str:
+        return self._url.geturl()
+
+    def start_now(self) -> None:
+        """Nothing: it runs."""
+
+    def stop_now(self) -> None:
+        raise NotImplementedError
+
+    def _kill(self) -> None:
+        """Nothing: it goes on running."""
+
+    async def create_database(self) -> str:
+        """The URL of a new, empty database."""
+        name = f"test_{self._made}"
+        self._made += 1
+        await self.sql(
+            "SET GLOBAL log_bin_trust_function_creators = 1",  # or triggers would need rights over the server
+            f"DROP DATABASE IF EXISTS `{name}`",
+            f"CREATE DATABASE `{name}` CHARACTER SET latin1",
+            f"CREATE USER IF NOT EXISTS '{_USER}'@'%' IDENTIFIED BY '{_USER}'",
+            f"GRANT ALL ON `{name}`.* TO '{_USER}'@'%'",
+        )
+        return f"mysql://{_USER}:{_USER}@{self._url.hostname}:{self._url.port}/{name}"
+
+    async def sql(self, *statements: str) -> str:
+        """Run statements; the answer's text to the last, one row a line, columns parted by tabs."""
+        rows: list[tuple[Any, ...]] = []
+        for statement in statements:
+            rows = await self._run(statement)
+        return "\n".join("\t".join(map(str, row)) for row in rows)
+
+    async def _run(self, statement: str) -> list[tuple[Any, ...]]:
+        import asyncmy  # noqa: PLC0415 - for this alone
+
+        connection: Any = await asyncmy.connect(
+            host=self._url.hostname, port=self._url.port, user=self._url.username, password=self._url.password or ""
+        )
+        try:
+            async with connection.cursor() as cursor:
+                await cursor.execute(statement)
+                return list(await cursor.fetchall()) if cursor.description else []
+        finally:
+            await asyncio.shield(connection.ensure_closed())
