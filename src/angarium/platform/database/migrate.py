@@ -48,6 +48,8 @@ _LOOK_SECONDS = 0.2
 """Between two looks whether another process has ended its migration."""
 _OTHERS_SECONDS = 3600.0
 """How long another process may take for its migration."""
+_NO_TRIGGERS = 1419
+"""MariaDB and MySQL: with a binary log, only SUPER creates triggers unless the server says otherwise."""
 _LOCK_TRIES = 120
 """How often a migration that got no lock is begun again; with the waits some four minutes."""
 
@@ -70,18 +72,22 @@ async def upgrade(engine: AsyncEngine, migrations: str) -> None:
 
 @contextmanager
 def database_of(setting: str) -> Iterator[None]:
-    """Name `setting` in the errors of `upgrade`: SettingsError for a file that is not a database.
+    """Name `setting` in the errors of `upgrade`: SettingsError for what an operator must change.
 
-    A database that does not answer stays a DatabaseUnavailable.
+    That is a file that is not a database, and a MariaDB that lets its user create no trigger. A database that does not
+    answer stays a DatabaseUnavailable.
     """
     try:
         yield
     except DatabaseUnavailable as error:
         raise DatabaseUnavailable(f"{setting}: the database does not answer") from error
     except DatabaseError as error:
-        if getattr(error.orig, "sqlite_errorcode", None) != sqlite3.SQLITE_NOTADB:
-            raise
-        raise SettingsError(f"{setting}: the file is not a SQLite database") from None
+        if getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB:
+            raise SettingsError(f"{setting}: the file is not a SQLite database") from None
+        if error.orig is not None and error.orig.args[:1] == (_NO_TRIGGERS,):
+            wanted = "set log_bin_trust_function_creators = 1 on the server"
+            raise SettingsError(f"{setting}: its user may not create triggers; {wanted}") from None
+        raise
 
 
 async def is_current(engine: AsyncEngine, migrations: str) -> bool:

@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
+from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from angarium.contracts.errors import SettingsError
 from angarium.notifications.store.schema import MIGRATIONS as NOTIFICATIONS
 from angarium.platform.database.engine import open_engine, reading
-from angarium.platform.database.migrate import Revisions, is_current, named_revisions, upgrade
+from angarium.platform.database.migrate import Revisions, database_of, is_current, named_revisions, upgrade
 from angarium.services.templates.app import MIGRATIONS as TEMPLATES
 from angarium.services.users.app import MIGRATIONS as USERS
 
@@ -109,3 +111,13 @@ def test_the_names_of_our_migrations_tell_what_alembic_reads_in_them(migrations:
         scripts = ScriptDirectory(folder_of_them)
         assert named_revisions(migrations) == {script.revision for script in scripts.walk_revisions()}
         assert scripts.get_heads() == [max(named_revisions(migrations))]
+
+
+@pytest.mark.parametrize(("code", "kind"), [(1419, SettingsError), (1062, DatabaseError)])
+def test_a_server_that_allows_no_trigger_is_named_with_what_to_set(code: int, kind: type[Exception]) -> None:
+    refusal = OperationalError("CREATE TRIGGER", {}, Exception(code, "You do not have the SUPER privilege"))
+    with pytest.raises(kind) as raised, database_of("ANGARIUM_NOTIFICATIONS_DATABASE_URL"):
+        raise refusal
+    if kind is SettingsError:
+        assert "ANGARIUM_NOTIFICATIONS_DATABASE_URL" in str(raised.value)
+        assert "log_bin_trust_function_creators" in str(raised.value)
