@@ -43,8 +43,7 @@ def open_store(backend: Backend, look_up: LookUp | None = None) -> SuppressionSt
 @pytest.fixture(params=["fast", "plain"])
 async def store(backend: Backend, request: pytest.FixtureRequest) -> AsyncIterator[SuppressionStore]:
     look_up = open_look_up(backend.url, backend.engine, fast_paths=request.param == "fast")
-    one_form = backend.engine.dialect.name == "mysql"
-    assert isinstance(look_up, EngineLookUp) == (one_form or request.param == "plain")
+    assert isinstance(look_up, EngineLookUp) == (request.param == "plain")
     yield open_store(backend, look_up)
     await look_up.close()
 

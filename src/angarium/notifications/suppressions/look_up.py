@@ -6,7 +6,7 @@ It has one parameter for any number of keys, so it is prepared once. Past the qu
 import json
 import sqlite3
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from angarium.contracts.suppressions import SuppressionReason
 from angarium.notifications.suppressions.schema import suppressions
 from angarium.platform.database.engine import querying
+from angarium.platform.database.mysql_pool import MysqlPool
 from angarium.platform.database.postgresql_pool import PostgresqlPool
 from angarium.platform.database.sqlite_writer import SqliteWriter
 from angarium.platform.database.types import UtcDateTime, from_microseconds, to_microseconds
@@ -42,6 +43,11 @@ ORDER BY created_at, id
 SQLITE = """
 SELECT address_key, reason, source, created_at FROM suppressions
 WHERE address_key IN (SELECT value FROM json_each(?)) AND (expires_at IS NULL OR expires_at > ?)
+ORDER BY created_at, id
+"""
+MYSQL = """
+SELECT address_key, reason, source, created_at FROM suppressions
+WHERE address_key IN %s AND (expires_at IS NULL OR expires_at > %s)
 ORDER BY created_at, id
 """
 
@@ -107,6 +113,30 @@ class PostgresqlLookUp:
         await self._pool.close()
 
 
+class MysqlLookUp:
+    """On MariaDB, past the query layer, its checks of the connection and its transaction."""
+
+    def __init__(self, pool: MysqlPool) -> None:
+        self._pool = pool
+
+    async def find(self, keys: Sequence[str], now: datetime) -> Sequence[Entry]:
+        if not keys:
+            return []
+        found = await self._pool.run(MYSQL, tuple(keys), now.astimezone(UTC).replace(tzinfo=None))
+        return [
+            Entry(
+                row["address_key"],
+                SuppressionReason(row["reason"]),
+                row["source"],
+                row["created_at"].replace(tzinfo=UTC),
+            )
+            for row in found.rows
+        ]
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+
 class SqliteLookUp:
     """In one step of one thread; through the query layer each query takes half a dozen."""
 
@@ -140,5 +170,7 @@ def open_look_up(url: str, engine: AsyncEngine, *, fast_paths: bool = True) -> L
             return PostgresqlLookUp(PostgresqlPool(url, size=CONNECTIONS, setting=_SETTING))
         case "sqlite":
             return SqliteLookUp(SqliteWriter(Path(str(engine.url.database))))
+        case "mysql":
+            return MysqlLookUp(MysqlPool(url, size=CONNECTIONS, setting=_SETTING))
         case _:
             return EngineLookUp(engine)

@@ -51,8 +51,8 @@ async def client(
     request: pytest.FixtureRequest, tmp_path: Path, cache: MemoryCache
 ) -> AsyncIterator[httpx2.AsyncClient]:
     url = f"sqlite:///{tmp_path / 'templates.db'}"
-    if request.param == "postgresql":
-        url = await request.getfixturevalue("postgresql").create_database()
+    if request.param != "sqlite":
+        url = await request.getfixturevalue(request.param).create_database()
     engine = open_engine(url)
     await upgraded(engine, MIGRATIONS)
     clock = SystemClock()

@@ -27,7 +27,7 @@ from angarium.services.users.app import MIGRATIONS, UsersParts, UsersService
 from angarium.services.users.schema import SCHEMAS
 from tests.support.migrated import upgraded
 from tests.support.runtime import a_runtime
-from tests.support.servers import PostgreSQL
+from tests.support.servers import MariaDB, PostgreSQL
 
 TOKEN = "a-service-token-of-the-tests"
 
@@ -73,14 +73,14 @@ async def engine(
         url = f"sqlite:///{tmp_path / 'users.db'}"
         shutil.copyfile(migrated["sqlite"], tmp_path / "users.db")
     else:
-        server: PostgreSQL = request.getfixturevalue("postgresql")
+        server: PostgreSQL | MariaDB = request.getfixturevalue(request.param)
         await server.start()
-        if "postgresql" not in migrated:
-            migrated["postgresql"] = await server.create_database()
-            await _migrate(migrated["postgresql"])
-        url = migrated["postgresql"]
+        if request.param not in migrated:
+            migrated[request.param] = await server.create_database()
+            await _migrate(migrated[request.param])
+        url = migrated[request.param]
     opened = open_engine(url)
-    if request.param == "postgresql":
+    if request.param != "sqlite":
         async with writing(opened) as connection:
             for metadata in SCHEMAS:
                 for table in reversed(metadata.sorted_tables):

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from angarium.platform.database.engine import querying
+from angarium.platform.database.mysql_pool import MysqlPool
 from angarium.platform.database.postgresql_pool import PostgresqlPool
 from angarium.platform.database.sqlite_writer import SqliteWriter
 from angarium.services.users.people.schema import users
@@ -28,6 +29,8 @@ _BY_ARRAY_ALONE = "SELECT contact FROM users WHERE user_id = ANY($1::uuid[]) AND
 _BY_JSON_ALONE = """
 SELECT contact FROM users WHERE user_id IN (SELECT value FROM json_each(?)) AND contact_version = version
 """
+_BY_LIST = "SELECT contact FROM users WHERE user_id IN %s AND tenant = %s AND contact_version = version"
+_BY_LIST_ALONE = "SELECT contact FROM users WHERE user_id IN %s AND contact_version = version"
 CONNECTIONS = 4
 """For this query alone; it takes well under a millisecond."""
 
@@ -87,6 +90,28 @@ class PostgresqlDocuments:
         await self._pool.close()
 
 
+class MysqlDocuments:
+    """On MariaDB, past the query layer, its checks of the connection and its transaction."""
+
+    def __init__(self, pool: MysqlPool) -> None:
+        self._pool = pool
+
+    async def find(self, tenant: str, user_ids: Collection[UUID]) -> Sequence[bytes]:
+        return await self._find(_BY_LIST, user_ids, tenant)
+
+    async def find_any(self, user_ids: Collection[UUID]) -> Sequence[bytes]:
+        return await self._find(_BY_LIST_ALONE, user_ids)
+
+    async def _find(self, statement: str, user_ids: Collection[UUID], *more: str) -> Sequence[bytes]:
+        if not user_ids:
+            return []
+        found = await self._pool.run(statement, tuple(user_id.hex for user_id in user_ids), *more)
+        return [row["contact"].encode() for row in found.rows]
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+
 class SqliteDocuments:
     """In one step of one thread; through the query layer each query takes half a dozen."""
 
@@ -123,5 +148,7 @@ def open_documents(url: str, engine: AsyncEngine, *, fast_paths: bool = True) ->
             return PostgresqlDocuments(PostgresqlPool(url, size=CONNECTIONS, setting=_SETTING))
         case "sqlite":
             return SqliteDocuments(SqliteWriter(Path(str(engine.url.database))))
+        case "mysql":
+            return MysqlDocuments(MysqlPool(url, size=CONNECTIONS, setting=_SETTING))
         case _:
             return EngineDocuments(engine)

@@ -1,5 +1,6 @@
 """Contact documents are the same whichever way they are read."""
 
+import re
 from collections.abc import AsyncIterator
 from uuid import UUID, uuid4
 
@@ -12,13 +13,21 @@ from angarium.platform.database.engine import writing
 from angarium.services.users.contacts.documents import Documents, EngineDocuments, open_documents
 from angarium.services.users.people.schema import users as table
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.parametrize(
+        "engine",
+        ["sqlite", *(pytest.param(name, marks=pytest.mark.distributed) for name in ("postgresql", "mariadb"))],
+        indirect=True,
+    ),
+]
 Both = tuple[Documents, Documents]
 
 
 @pytest.fixture
 async def both(engine: AsyncEngine) -> AsyncIterator[Both]:
-    url = engine.url.render_as_string(hide_password=False).replace("+asyncpg", "").replace("+aiosqlite", "")
+    url = engine.url.render_as_string(hide_password=False)
+    url = re.sub(r"\+\w+", "", url, count=1)
     fast, plain = [open_documents(url, engine, fast_paths=fast_paths) for fast_paths in (True, False)]
     yield fast, plain
     await fast.close()
