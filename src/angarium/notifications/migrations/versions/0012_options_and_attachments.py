@@ -4,8 +4,6 @@
 import sqlalchemy as sa
 from alembic.operations import Operations
 
-from angarium.platform.database.online import on_postgresql
-
 revision = "0012"
 down_revision = "0011"
 
@@ -85,6 +83,8 @@ _SQLITE = (
     END
     """,
 )
+_STATEMENTS = {"postgresql": _POSTGRESQL, "sqlite": _SQLITE}
+"""On MariaDB and MySQL the statements that record a failure make the fallback's notification."""
 
 
 def upgrade(op: Operations) -> None:
@@ -96,5 +96,5 @@ def upgrade(op: Operations) -> None:
         sa.Column("content", sa.LargeBinary(16_777_215), nullable=False),
         sa.PrimaryKeyConstraint("notification_id", "position", name="pk_attachments"),
     )
-    for statement in _POSTGRESQL if on_postgresql(op) else _SQLITE:
+    for statement in _STATEMENTS.get(op.get_context().dialect.name, ()):
         op.execute(sa.text(statement.replace(":", "\\:")))

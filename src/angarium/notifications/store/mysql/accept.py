@@ -12,6 +12,7 @@ from angarium.contracts.statuses import Status
 from angarium.notifications.model import Acceptance, Event, NewNotification
 from angarium.notifications.store.acceptances import Kept, Key, acceptances, missing
 from angarium.notifications.store.arguments import accepted_columns, by_key
+from angarium.notifications.store.mysql.attachments import attach
 from angarium.notifications.store.mysql.outbox import enqueue_work
 from angarium.notifications.store.mysql.sql import MOMENT, Database, Row, encoders, moment, names, pieces
 from angarium.notifications.store.port import StoreUnavailable
@@ -78,11 +79,13 @@ async def _accept(session: Session, new: Sequence[NewNotification], outbox_lease
     now: datetime = row["now"]
     if await _insert(session, new, now) == len(new):
         created = {by_key(one): Kept(one.id, one.fingerprint, _made(one, now).status, _aware(now)) for one in new}
+        await attach(session, new)
         await enqueue_work(session, _pending(new, now), after=outbox_lease)
         return created
     known = await _prior(session, new)
     # A row under the caller's own id may come from an earlier call whose answer was lost.
     created_now = [one for one in new if _is(one, known.get(by_key(one)), _aware(now))]
+    await attach(session, created_now)
     await enqueue_work(session, _pending(created_now, now), after=outbox_lease)
     return known
 

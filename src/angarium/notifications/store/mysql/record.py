@@ -10,7 +10,7 @@ from uuid import UUID
 from angarium.contracts.statuses import Channel, Status, may_become
 from angarium.notifications.model import Event, Reason, Result
 from angarium.notifications.store.arguments import first_of_each, is_sent, result_values
-from angarium.notifications.store.mysql import dead_letters, outbox
+from angarium.notifications.store.mysql import attachments, dead_letters, outbox
 from angarium.notifications.store.mysql.sql import (
     NOW,
     NOW_TEXT,
@@ -177,6 +177,7 @@ async def _fall_back(session: Session, identifier: UUID) -> None:
     """Go on by the next channel, if there is one, in the transaction that ends the one before."""
     [row] = await session.fetch(NEXT_ID)
     if (await session.run(FALL_BACK, row["id"], identifier.hex)).changed:
+        await attachments.hand_on(session, identifier.hex, row["id"])
         await outbox.enqueue_work(session, [UUID(row["id"])])
         await session.run(FELL_BACK, *[row["id"]] * 5, identifier.hex)
 

@@ -23,6 +23,7 @@ from angarium.notifications.model import (
 )
 from angarium.notifications.store.mysql import (
     accept,
+    attachments,
     claim,
     contact_versions,
     dead_letters,
@@ -63,6 +64,9 @@ class MysqlStore:
 
     async def record(self, results: Sequence[Result]) -> Sequence[bool]:
         return await record.record(self._db, results)
+
+    async def attachments(self, notification_id: UUID) -> Sequence[bytes]:
+        return await attachments.attachments(self._db, notification_id)
 
     async def find_by_request(self, tenant: str, request_id: str) -> Sequence[UUID]:
         return await accept.find_by_request(self._db, tenant, request_id)
