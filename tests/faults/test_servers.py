@@ -5,8 +5,8 @@ from http import HTTPStatus
 from typing import Any
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
+from tests.faults.late_refusals import REFUSED_WITHIN, slower_requests
 from tests.faults.load import Load
 from tests.support.fault_table import note
 from tests.support.system import DistributedSystem
@@ -15,7 +15,6 @@ from tests.support.wait import until
 
 pytestmark = pytest.mark.distributed
 
-REFUSED_WITHIN = 2.5
 """The two seconds for which acceptances wait for the database, up to the histogram's next bound."""
 DRAINED_WITHIN = 30.0  # seconds after the broker is back
 
@@ -95,7 +94,7 @@ async def test_while_postgresql_hangs_every_request_is_refused_in_time(
         answer = await system.submit(**notification)
         return answer.status_code, "retry-after" in answer.headers
 
-    before = await _slower_requests(system)
+    before = await slower_requests(system)
     await system.postgresql.freeze()
     try:
         tasks = []
@@ -107,28 +106,11 @@ async def test_while_postgresql_hangs_every_request_is_refused_in_time(
     finally:
         await system.postgresql.thaw()
     assert set(answers) == {(503, True)}
-    slow = await _slower_requests(system) - before
+    slow = await slower_requests(system) - before
     assert slow == 0, f"{slow} requests took longer than {REFUSED_WITHIN} s"
     note(f"{len(answers)} requests, each refused within {REFUSED_WITHIN} s")
     assert (ready.status_code, ready.json()["dependencies"]["database"]) == (503, "down")
     await until(lambda: _accepts(system, notification), 30)
-
-
-async def _slower_requests(system: DistributedSystem) -> float:
-    """How many notifications the gateway has answered later than it promises.
-
-    Its own histogram: the client's pool has 100 connections, so beyond those a request also waits here.
-    """
-    text = (await system.client.get("/metrics")).text
-    samples = [
-        sample
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-        if sample.name.startswith("angarium_http_request_duration_seconds_")
-        and (sample.labels["method"], sample.labels["route"]) == ("POST", "/api/v1/notifications")
-    ]
-    inside = sum(sample.value for sample in samples if sample.labels.get("le") == str(REFUSED_WITHIN))
-    return sum(sample.value for sample in samples if sample.name.endswith("_count")) - inside
 
 
 async def _accepts(system: DistributedSystem, notification: dict[str, Any]) -> bool:
