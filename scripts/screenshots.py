@@ -33,7 +33,7 @@ TEMPLATE = {
     "body": "It is on its way, {{ name }}.",
 }
 NAMES = ("ada", "grace", "alan", "linus", "margaret", "barbara", "edsger", "katherine")
-TROUBLE = ("bounce", "reject", "misconfigured", "retry", "fail-2")
+TROUBLE = ("bounce", "reject", "retry", "retry", "fail-2")
 TEMPLATE_PAGE = "/dashboard/templates/receipt?variables=%7B%22name%22%3A%22Ada%22%2C%22order%22%3A1042%7D"
 SIGN_IN = "/dashboard/sign-in"
 WIDE = ("/", "/dashboard/notifications", "/dashboard/dead-letters", "one", TEMPLATE_PAGE)

@@ -20,7 +20,8 @@ pytestmark = pytest.mark.browser
 NAME, PASSWORD = "ada", "correct horse battery"
 HOSTILE = "<script>document.title = 'ran'</script>"
 TEMPLATE = {"code": "parcel", "subject": "For {{ name }}", "html": "<h1>{{ name }}</h1>", "text": "{{ name }}"}
-STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"], "resultTypes": ["violations"]}
+"""The rules of WCAG 2.2, levels A and AA."""
 ENDS = frozenset({"sent", "failed"})
 
 
@@ -124,28 +125,30 @@ def test_a_dead_letter_is_found_by_its_reason_and_replayed(desk: Page, board: Bo
 
 
 def test_every_page_is_clean_for_axe(desk: Page, board: Board) -> None:
-    letter = board.client.get("/api/v1/dead-letters").json()["data"]
+    """All of them by day, those with the most colours by night."""
+    letter = board.client.get("/api/v1/dead-letters").json()["data"][0]["id"]
     sent = board.client.get("/api/v1/notifications?status=sent").json()["data"][0]["notification_id"]
-    paths = ["/", *(f"/dashboard/{name}" for name in ("notifications", "dead-letters", "providers", "suppressions"))]
-    paths += [f"/dashboard/{name}" for name in ("keys", "operators", "audit", "dead-letters/replay")]
-    paths += [f"/dashboard/notifications/{sent}", f"/dashboard/notifications/{sent}/content"]
-    paths += [f"/dashboard/dead-letters/{one['id']}" for one in letter[:1]]
-    user = board.client.post("/api/v1/users", json={"name": HOSTILE, "email": f"{secrets.token_hex(4)}@example.com"})
-    paths += ["/dashboard/users", f"/dashboard/users/{user.json()['data']['user_id']}", "/dashboard/templates"]
-    paths.append("/dashboard/templates/parcel?variables=%7B%22name%22%3A%22Ada%22%7D")
+    made = board.client.post("/api/v1/users", json={"name": HOSTILE, "email": f"{secrets.token_hex(4)}@example.com"})
+    user = made.json()["data"]["user_id"]
+    preview = "templates/parcel?variables=%7B%22name%22%3A%22Ada%22%7D"
+    colourful = ["/", f"/dashboard/notifications/{sent}", "/dashboard/dead-letters", "/dashboard/providers"]
+    plain = [f"notifications/{sent}/content", f"dead-letters/{letter}", "dead-letters/replay", f"users/{user}", preview]
+    plain += ["notifications", "suppressions", "users", "templates", "keys", "operators", "audit"]
+    wide = desk.evaluate("window.innerWidth") > 1000
     axe, found = Axe(), {}
-    for path in paths:
+    for path in (*colourful, *(f"/dashboard/{name}" for name in plain)):
         desk.goto(path)
-        result = axe.run(desk, options={"runOnly": STANDARDS})
-        if result.violations_count:
-            found[path] = result.generate_report()
         assert desk.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), path
         assert desk.title() != "ran", path
+        if wide or path in colourful:
+            result = axe.run(desk, options=AXE)
+            if result.violations_count:
+                found[path] = result.generate_report()
     assert found == {}
     desk.context.clear_cookies()
     desk.goto("/")
     expect(desk.get_by_role("heading", level=1)).to_have_text("Sign in")
-    assert axe.run(desk, options={"runOnly": STANDARDS}).violations_count == 0
+    assert axe.run(desk, options=AXE).violations_count == 0
 
 
 def test_the_first_tab_leads_past_the_navigation(desk: Page) -> None:
