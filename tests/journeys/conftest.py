@@ -31,7 +31,7 @@ def twilio() -> Iterator[TwilioSink]:
 EMBEDDED: Mapping[str, Mapping[str, str]] = {"embedded": {}, "embedded-plain": {"FAST_PATHS": "off"}}
 
 
-ON_MARIADB = frozenset({"test_erasure", "test_fallback", "test_idempotency", "test_lists"})
+ON_MARIADB = frozenset({"test_fallback", "test_idempotency", "test_lists"})
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
