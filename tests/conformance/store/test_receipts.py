@@ -320,3 +320,15 @@ async def test_old_receipts_are_deleted_applied_or_not(world: World) -> None:
     await world.backend.pass_time(KEPT + timedelta(seconds=1))
     assert await world.receipts.prune(world.backend.clock.now() - KEPT) == 2
     assert Status.SENT not in UNFINISHED
+
+
+async def test_a_bounce_of_a_copy_concerns_that_address_and_not_the_mail(world: World) -> None:
+    backend, copy = world.backend, "Boss@Example.com"
+    options = '{"email":{"cc":["' + copy + '"]}}'
+    [claim] = await backend.claim(*await backend.accept(notification(options=options)))
+    await backend.store.record([result(claim, Status.SENT)])
+    bounce = a_receipt(ReceiptKind.HARD_BOUNCE, at=backend.clock.now(), notification_id=claim.id, address=copy)
+    await world.receipts.add([bounce])
+    await world.apply()
+    assert await backend.status(claim.id) is Status.SENT
+    assert len(await world.suppressions.causes([Target(TENANT, Channel.EMAIL, copy)])) == 1

@@ -128,7 +128,7 @@ class ApplyReceipts(Loop):
     async def _moved(self, step: "_Step") -> "_Step":
         """The step with the status before the receipt, which may have changed it."""
         receipt, about = step.pending.receipt, step.about
-        if about is None or step.again_at is not None:
+        if about is None or step.again_at is not None or _of_a_copy(step):
             return step
         if receipt.kind is ReceiptKind.DELIVERED:
             status = Status.DELIVERED
@@ -243,13 +243,19 @@ def _order(step: _Step) -> tuple[datetime, str]:
     return (step.pending.receipt.at, step.pending.receipt.key)
 
 
+def _of_a_copy(step: _Step) -> bool:
+    """Whether it is about a recipient of cc or bcc: it concerns that address, and not the notification."""
+    return step.about is not None and step.target is not None and step.target.address.lower() in step.about.copies
+
+
 def _suppression(step: _Step) -> NewSuppression | None:
     """The entry that the receipt adds to the list, unless it was added before."""
     receipt = step.pending.receipt
     reason = _REASONS.get(receipt.kind)
     if reason is None or step.about is None or step.target is None or step.pending.noted:
         return None
-    return NewSuppression(target=step.target, reason=reason, source=receipt.provider, user_id=step.about.user_id)
+    user_id = None if _of_a_copy(step) else step.about.user_id
+    return NewSuppression(target=step.target, reason=reason, source=receipt.provider, user_id=user_id)
 
 
 def _target(receipt: Receipt, about: About) -> Target | None:

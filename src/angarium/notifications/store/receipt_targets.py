@@ -28,7 +28,10 @@ _INDEXED = text("substr(provider_message_id, 1, 1) <> '<'")
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """The notification that a receipt is about. `user_id`: the stored user whose address it went to, if one."""
+    """The notification that a receipt is about. `user_id`: the stored user whose address it went to, if one.
+
+    `copies`: the addresses of a mail's cc and bcc, in lower case.
+    """
 
     id: UUID
     tenant: str
@@ -38,6 +41,7 @@ class About:
     category: str | None
     provider: str | None
     provider_message_id: str | None
+    copies: frozenset[str] = frozenset()
 
 
 async def find_notifications(engine: AsyncEngine, about: Sequence[Receipt]) -> Mapping[str, About]:
@@ -76,6 +80,7 @@ async def _find(engine: AsyncEngine, *conditions: ColumnElement[bool] | Any) -> 
         _mine.category,
         _mine.provider,
         _mine.provider_message_id,
+        _mine.options,
     ).where(*conditions)
     async with querying(engine) as connection:
         rows = (await connection.execute(query)).all()
@@ -89,9 +94,15 @@ async def _find(engine: AsyncEngine, *conditions: ColumnElement[bool] | Any) -> 
             row.category,
             row.provider,
             row.provider_message_id,
+            _copies(row.options),
         )
         for row in rows
     ]
+
+
+def _copies(options: Mapping[str, Any] | None) -> frozenset[str]:
+    email = (options or {}).get("email") or {}
+    return frozenset(address.lower() for name in ("cc", "bcc") for address in email.get(name, ()))
 
 
 def _stored_user(user_id: str | None) -> UUID | None:
