@@ -1,6 +1,7 @@
 """Attachments of ten megabytes: memory is bounded, others do not wait, and what is taken arrives whole."""
 
 import asyncio
+import json
 import sys
 from base64 import b64encode
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ pytestmark = pytest.mark.slow
 
 CONTENT = bytes(range(256)) * (10 * 1024 * 1024 // 256)
 CALLS = 8
+SECONDS = 2.0
+"""Of `/health` at most, with the client, the mail server and other tests on the same cores; 0.2 s were measured."""
 MEGABYTES = 400
 """Above the memory before: bodies that are read at once (64 MB for a tenant), and mails that are sent at once (32 MB
 of attachments), each several times while they are decoded, stored and built."""
@@ -33,13 +36,24 @@ async def test_ten_megabytes_arrive_and_others_do_not_wait_for_them(system: Embe
     """Calls of 14 MB at once. One that is not taken now is refused with 503, and repeated; none is lost."""
     async with system.connected():
         template = await system.create_template()
-        fields = {"template_code": template["code"], "variables": {"name": "Ada"}}
-        file = {"filename": "a.bin", "content_type": "a/b", "content": b64encode(CONTENT).decode()}
+        whole = {
+            "notification_type": "email",
+            "template_code": template["code"],
+            "variables": {"name": "Ada"},
+            "recipient": {"email": "@TO@"},
+            "request_id": "@TO@",
+            "attachments": [{"filename": "a.bin", "content_type": "a/b", "content": b64encode(CONTENT).decode()}],
+        }
+        # encoded once: what this process does while it waits would count as the system's time
+        before_to, between, after_to = json.dumps(whole).encode().split(b"@TO@")
 
         async def send(to: str) -> str:
+            body = to.encode().join([before_to, between, after_to])
             while True:
                 try:
-                    answer = await system.submit(recipient={"email": to}, attachments=[file], request_id=to, **fields)
+                    answer = await system.client.post(
+                        "/api/v1/notifications", content=body, headers={"content-type": "application/json"}
+                    )
                 except httpx2.ReadError:  # refused while the client was still sending: it may not see the answer
                     continue
                 if answer.status_code == 202:
@@ -66,4 +80,4 @@ async def test_ten_megabytes_arrive_and_others_do_not_wait_for_them(system: Embe
             assert part.get_payload(decode=True) == CONTENT
     sys.stdout.write(f"memory {before:.0f} -> {highest:.0f} MB, slowest health {slowest:.2f} s\n")
     assert highest - before < MEGABYTES
-    assert slowest < 2.0
+    assert slowest < SECONDS
