@@ -9,7 +9,7 @@ from datetime import UTC
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, literal, select, text, update
+from sqlalchemy import ColumnElement, literal, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from angarium.contracts.fields import rfc3339
@@ -19,6 +19,7 @@ from angarium.notifications.receipt import Receipt
 from angarium.notifications.store.schema import notifications
 from angarium.platform.clock import Clock
 from angarium.platform.database.engine import querying
+from angarium.platform.database.moments import database_moment
 from angarium.platform.database.types import UtcDateTime
 
 _mine = notifications.c
@@ -121,6 +122,7 @@ async def append_event(connection: AsyncConnection, clock: Clock, notification_i
         return
     line = {"event": event.event, "at": rfc3339(event.at.astimezone(UTC)), **event.data}
     # By the same clock as other changes; a redaction by age looks again at what was changed after it.
-    now = literal(clock.now(), UtcDateTime()) if connection.dialect.name == "sqlite" else func.now()
+    dialect = connection.dialect.name
+    now = literal(clock.now(), UtcDateTime()) if dialect == "sqlite" else database_moment(dialect)
     changed = {"events": [*events, line], "updated_at": now}
     await connection.execute(update(notifications).where(this).values(changed))
