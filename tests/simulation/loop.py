@@ -192,7 +192,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
     def create_task(
         self, coro: Any, *, name: str | None = None, context: Context | None = None, **_: Any
     ) -> asyncio.Task[Any]:
-        task = asyncio.Task(coro, loop=self, name=name, context=context)
+        task = _Task(len(self._tasks), coro, loop=self, name=name, context=context)
         self._tasks.append(task)  # a task that only a dead process knows must not be collected
         return task
 
@@ -207,6 +207,20 @@ class VirtualLoop(asyncio.AbstractEventLoop):
 
     def call_exception_handler(self, context: Mapping[str, Any]) -> None:
         self.errors.append(context)
+
+
+class _Task(asyncio.Task[Any]):
+    """A task whose place in a set follows from its number: addresses differ from run to run."""
+
+    def __init__(self, number: int, coro: Any, **about: Any) -> None:
+        self._number = number  # before asyncio puts it into a set of its own
+        super().__init__(coro, **about)
+
+    def __hash__(self) -> int:
+        return self._number
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
 
 
 class _Entry:
