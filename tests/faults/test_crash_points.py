@@ -14,6 +14,8 @@ from tests.faults.conftest import SETTINGS
 from tests.faults.load import Load
 from tests.support.system import EmbeddedSystem, running
 
+AT_ONCE = 3
+"""Systems that start and wait for leases beside each other."""
 COPIES = dict.fromkeys(CrashPoint, 1) | {CrashPoint.AFTER_SEND: 2}
 """Only a mail whose result could not be recorded is sent again."""
 
@@ -21,7 +23,13 @@ COPIES = dict.fromkeys(CrashPoint, 1) | {CrashPoint.AFTER_SEND: 2}
 @pytest.mark.long
 @pytest.mark.fault(1, 2, 3, 4, 5)
 async def test_a_crash_at_each_point_loses_nothing(sink: SmtpSink, tmp_path: Path) -> None:
-    found = await asyncio.gather(*(_crash(point, sink, tmp_path / point) for point in CrashPoint))
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def crash(point: CrashPoint) -> int:
+        async with turns:
+            return await _crash(point, sink, tmp_path / point)
+
+    found = await asyncio.gather(*(crash(point) for point in CrashPoint))
     assert dict(zip(CrashPoint, found, strict=True)) == COPIES
 
 

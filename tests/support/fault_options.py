@@ -58,6 +58,8 @@ class FaultReport:
         with noting() as seen:
             try:
                 yield
+            except KeyboardInterrupt:  # says nothing of the fault
+                raise
             except BaseException:
                 self._table.add(faults_of(item), seen, passed=False)
                 raise
