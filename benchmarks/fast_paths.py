@@ -51,7 +51,7 @@ from angarium.services.gateway.accepting.answers import accepted_answer, quick_a
 from angarium.services.gateway.accepting.look_up import LookUp
 from angarium.services.users.app import MIGRATIONS as USER_MIGRATIONS
 from angarium.services.users.contacts.documents import Documents, open_documents
-from tests.support.outbound import outbound
+from angarium.testing.providers import outbound
 from tests.support.servers import PostgreSQL
 from tests.support.starters import EXAMPLES, compiled_starters
 

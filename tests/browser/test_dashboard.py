@@ -11,8 +11,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it has none
 from playwright.sync_api import Browser, Page, StorageState, expect
 
+from angarium.testing.smtp.sink import SmtpSink
 from tests.browser.conftest import opened
-from tests.support.smtp_sink import SmtpSink
 from tests.support.system import EmbeddedSystem, running
 
 pytestmark = pytest.mark.browser

@@ -6,7 +6,7 @@ from typing import Any
 
 import asyncpg
 
-from tests.support.proxy import Proxy
+from angarium.testing.proxy import Proxy
 from tests.support.system import DistributedSystem
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from angarium.testing.proxy import Proxy
+from angarium.testing.smtp.script import Step
+from angarium.testing.smtp.sink import SmtpSink
 from tests.faults.changing import query, restarted
 from tests.faults.conftest import CONCURRENCY, SETTINGS
 from tests.faults.load import Load
 from tests.support.fault_table import note
-from tests.support.proxy import Proxy
-from tests.support.smtp_script import Step
-from tests.support.smtp_sink import SmtpSink
 from tests.support.system import DistributedSystem, EmbeddedSystem, running
 from tests.support.system_verbs import new_email, new_name
 from tests.support.wait import until

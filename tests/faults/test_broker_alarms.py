@@ -7,10 +7,10 @@ import aio_pika
 import pytest
 
 from angarium.platform.crash import STATUS
+from angarium.testing.smtp.script import Step
 from tests.faults.changing import behind_a_proxy, outbox, query
 from tests.faults.load import Load
 from tests.support.fault_table import note
-from tests.support.smtp_script import Step
 from tests.support.system import DistributedSystem
 from tests.support.system_verbs import new_email
 from tests.support.wait import until

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from angarium.testing.smtp.sink import SmtpSink
 from tests.faults.conftest import SETTINGS
 from tests.faults.load import Load
 from tests.support.fault_table import note
 from tests.support.servers import PostgreSQL, RabbitMQ, Redis
 from tests.support.servers.cluster import ClusterNode
-from tests.support.smtp_sink import SmtpSink
 from tests.support.system import DistributedSystem, running
 
 pytestmark = [pytest.mark.distributed, pytest.mark.long, pytest.mark.timeout(400)]

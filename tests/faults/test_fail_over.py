@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from angarium.testing.smtp.sink import SmtpSink
 from tests.faults.conftest import CONCURRENCY, SETTINGS
 from tests.faults.load import Load
 from tests.support.servers import PostgreSQL, RabbitMQ, Redis, Standby
-from tests.support.smtp_sink import SmtpSink
 from tests.support.system import DistributedSystem, running
 
 pytestmark = [pytest.mark.distributed, pytest.mark.long, pytest.mark.timeout(300)]

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from angarium.testing.ledger import Account
 from tests.faults.matrix import FAULTS
 from tests.support.fault_table import FaultTable, Figures, Seen, note, note_account, noting
-from tests.support.ledger import Account
 
 TESTS = Path(__file__).parents[1]
 MARK = re.compile(r"\bmark\.fault\(([\d, ]+)\)")

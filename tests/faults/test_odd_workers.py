@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from angarium.testing.smtp.script import Step
 from tests.faults.changing import restarted
 from tests.faults.conftest import CONCURRENCY
 from tests.faults.load import Load
 from tests.support.fault_table import note
-from tests.support.smtp_script import Step
 from tests.support.system import ANGARIUM, DistributedSystem
 from tests.support.system_verbs import new_email
 from tests.support.wait import until

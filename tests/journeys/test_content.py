@@ -3,8 +3,8 @@
 from base64 import b64encode
 from typing import Any
 
+from angarium.testing.smtp.sink import parsed
 from tests.support.command import run_angarium
-from tests.support.smtp_sink import parsed
 from tests.support.system import System
 from tests.support.system_verbs import new_email, new_name
 

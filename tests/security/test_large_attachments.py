@@ -10,8 +10,8 @@ from time import monotonic
 import httpx2
 import pytest
 
+from angarium.testing.smtp.sink import SmtpSink, parsed
 from tests.security.raw import memory
-from tests.support.smtp_sink import SmtpSink, parsed
 from tests.support.system import EmbeddedSystem, running
 from tests.support.system_verbs import new_email
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Self
 
-from tests.support.ledger import Account
+from angarium.testing.ledger import Account
 
 _LOGGER = logging.getLogger("tests.faults.figures")
 _HEAD = ("#", "fault", "accepted", "lost", "duplicated", "ambiguous", "verdict", "note")

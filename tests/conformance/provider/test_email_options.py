@@ -14,12 +14,12 @@ from angarium.delivery.provider import Outbound, Provider
 from angarium.notifications.options import AttachmentInfo, EmailOptions, File, Options
 from angarium.platform.settings.values import ProviderUrl
 from angarium.rendering.content import EmailContent
+from angarium.testing.providers import outbound
+from angarium.testing.smtp.script import Step
+from angarium.testing.smtp.server import SmtpServer
 from tests.support.clock import ManualClock
 from tests.support.email_apis import email_api, envelope_of, mail_of, parsed
 from tests.support.mailbox_gateway import quiet_logger
-from tests.support.outbound import outbound
-from tests.support.smtp import SmtpServer
-from tests.support.smtp_script import Step
 
 KINDS = ["smtp", "sendgrid", "mailgun", "ses"]
 every = pytest.mark.parametrize("kind", KINDS)

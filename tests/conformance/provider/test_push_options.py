@@ -9,8 +9,8 @@ import pytest
 from angarium.delivery.outcome import Permanent, Sent
 from angarium.notifications.options import Options, PushAction, PushOptions
 from angarium.rendering.content import PushContent
+from angarium.testing.http_api import Call
 from tests.support.phone_apis import Browser, phone_api
-from tests.support.provider_api import Call
 from tests.support.pushes import KINDS, PLAIN, push
 
 TRACK, LATER = PushAction("track", "Track", "https://shop.example/42"), PushAction("later", "Later")

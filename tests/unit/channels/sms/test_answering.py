@@ -9,10 +9,10 @@ from angarium.delivery.settings import ProviderSettings
 from angarium.notifications.receipt import receipt_key
 from angarium.notifications.suppressions.consent import Consented
 from angarium.platform.clock import SystemClock
+from angarium.testing.http_api import scripted_api
 from tests.support.mailbox_gateway import quiet_logger
 from tests.support.phone_apis import TO, TOKEN
 from tests.support.phone_apis import vonage as vonage_handler
-from tests.support.provider_api import scripted_api
 
 
 @pytest.mark.parametrize(

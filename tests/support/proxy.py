@@ -1,5 +1,0 @@
-"""Moved to `angarium.testing.proxy`."""
-
-from angarium.testing.proxy import Proxy
-
-__all__ = ["Proxy"]
