@@ -21,7 +21,7 @@ DATA_PATHS = (
     "/ready",
     "/openapi.json",
 )
-"""Where errors are envelopes, whoever asks."""
+"""Where errors are envelopes for every client."""
 _ADVICE: Mapping[int, str] = {
     HTTPStatus.FORBIDDEN: "Your role does not allow this. An admin of your tenant can give you another one.",
     HTTPStatus.NOT_FOUND: "It may have been removed, or it belongs to another tenant.",
