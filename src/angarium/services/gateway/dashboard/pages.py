@@ -53,11 +53,13 @@ DONE: Mapping[str, str] = {
 }
 """What a page says after a form. Only these words: an address that someone was sent shows no text of its sender."""
 _ASSETS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+PROVIDERS = f"{PREFIX}/providers"
+"""For operators of the default tenant alone."""
 _NAVIGATION: Sequence[tuple[str, str, Scope | None]] = (
     ("/", "Overview", None),
     (f"{PREFIX}/notifications", "Notifications", None),
     (f"{PREFIX}/dead-letters", "Dead letters", None),
-    (f"{PREFIX}/providers", "Providers", None),
+    (PROVIDERS, "Providers", None),
     (f"{PREFIX}/suppressions", "Suppressions", None),
     (f"{PREFIX}/users", "Users", None),
     (f"{PREFIX}/templates", "Templates", None),
@@ -99,6 +101,7 @@ class Pages:
 
     def _around(self, request: Request, viewer: Viewer) -> dict[str, Any]:
         path = request.url.path.rstrip("/") or "/"
+        runs_the_system = viewer.caller.tenant == DEFAULT_TENANT
         return {
             "mailbox": self._mailbox,
             "version": __version__,
@@ -109,12 +112,12 @@ class Pages:
                 "tenant": viewer.caller.tenant,
             },
             "may": {scope.name.lower(): viewer.may(scope) for scope in Scope},
-            "runs_the_system": viewer.caller.tenant == DEFAULT_TENANT,
+            "runs_the_system": runs_the_system,
             "done": DONE.get(request.query_params.get("done", "")),
             "navigation": [
                 {"href": href, "name": text, "here": path == href or (href != "/" and path.startswith(f"{href}/"))}
                 for href, text, scope in _NAVIGATION
-                if scope is None or viewer.may(scope)
+                if (scope is None or viewer.may(scope)) and (runs_the_system or href != PROVIDERS)
             ],
         }
 

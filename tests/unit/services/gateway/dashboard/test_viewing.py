@@ -198,4 +198,5 @@ async def test_another_tenants_things_are_not_there(world: World, desk: Desk) ->
     overview = await browser.get("/")
     assert overview.status_code == 200
     assert "Queues and providers" not in overview.text
+    assert "/dashboard/providers" not in overview.text
     assert (await browser.get("/dashboard/providers")).status_code == 403
