@@ -43,7 +43,7 @@ LINKS = [
     "\x01https://a",
     "file:///etc/passwd",
 ]
-PAGES = ("/", "/docs", "/mailbox", "/preferences/none", "/unsubscribe/none")
+PAGES = ("/", "/dashboard/sign-in", "/docs", "/mailbox", "/preferences/none", "/unsubscribe/none")
 LOCAL: Mapping[str, str] = {"host": "localhost"}
 FOLLOWED = frozenset({"href", "src", "action", "formaction", "data", "background"})
 RUNS = re.compile(r"\s*(javascript|data|vbscript):", re.IGNORECASE)
