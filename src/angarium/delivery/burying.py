@@ -64,7 +64,7 @@ class Burying:
         await self._bury(poison, consumer)
 
     async def _bury(self, poison: Sequence[Poison], consumer: Consumer) -> None:
-        """Dead-letter what is none of ours; while the database is away it waits unacknowledged in its queue."""
+        """Dead-letter a foreign message; while the database is away it waits unacknowledged in its queue."""
         if not poison:
             return
         try:

@@ -19,8 +19,8 @@ from angarium.platform.broker.port import Consumer, Delivery
 class Held:
     """One claimed notification: its slot, its lease and its messages.
 
-    Leaving it normally means that its messages are settled. Otherwise they go back to their queue, and whoever gets
-    them next waits until the lease has ended.
+    Leaving it normally means that its messages are settled. Otherwise they go back to their queue, and the next
+    worker that gets them waits until the lease has ended.
     """
 
     __slots__ = ("_leases", "_slot", "carrier", "claimed")

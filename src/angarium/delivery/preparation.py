@@ -76,7 +76,7 @@ class Preparation:
         """When lanes take nothing, since users or templates cannot say what sends need."""
 
     async def ask(self, people: Iterable[Person]) -> Asked:
-        """Their contacts as they are now; those of whom nobody can say are missing."""
+        """Their contacts as they are now; unknown ones are missing."""
         at = self._clock.monotonic()
         wanted: defaultdict[str, set[UUID]] = defaultdict(set)
         for tenant, user_id in people:
@@ -94,7 +94,7 @@ class Preparation:
     async def prepare(self, batch: Sequence[Claimed], ahead: Asked) -> Sequence[Step]:
         """For each claim, in order: what to send, or what it ends in (or waits for) unsent.
 
-        `ahead` was asked while the claim was under way; whoever is not in it is asked now, and all are if it is old.
+        `ahead` was asked while the claim was under way; what is not in it is asked for now, and all if it is old.
         """
         people = [_person(claimed) for claimed in batch]
         fresh = ahead.contacts if self._clock.monotonic() - ahead.at < FRESH else {}
@@ -142,7 +142,7 @@ class Preparation:
         return self._results.broken(claimed, error, self._delays)
 
     async def render(self, step: Unrendered) -> Ready | Result:
-        """The rest of a preparation that is not quick; it holds up nobody else."""
+        """The rest of a preparation that is not quick; it holds up no other."""
         claimed = step.claimed
         try:
             variables = self._variables(step)

@@ -95,7 +95,7 @@ class Recorder:
         await asyncio.gather(*self._publishing, return_exceptions=True)
 
     async def _gather(self, waiting: int) -> None:
-        """Let results that are about to come share a statement; nobody waits for the last ones."""
+        """Let results that are about to come share a statement; no caller waits for the last ones."""
         if self._slots.in_use > 2 * waiting:
             await self._clock.sleep(_GATHER_SECONDS)
 

@@ -48,7 +48,7 @@ class _Share:
 
 
 class Grant:
-    """Slots that a lane got. Whoever has the grant gives them back, once; a part can be split off for another owner.
+    """Slots that a lane got. The holder of the grant gives them back, once; a part can be split off for another owner.
 
     A context manager: on exit it gives back what was not split off.
     """
@@ -98,7 +98,7 @@ class Slots:
     """`total` slots, which the lanes share by stride scheduling (Waldspurger and Weihl, 1995).
 
     Each slot costs a lane its price; the next one goes to the lane that wants one and has paid the least. So lanes
-    that want slots all the time get them in proportion to their weights, and no lane waits for ever. A lane that
+    that want slots all the time get them in proportion to their weights, and no lane waits without end. A lane that
     wanted none for a while cannot save up for it: it is at most `reserve + 1` ordinary slots behind the others.
 
     `reserve` slots are kept for each lane alone. One of them is free, or held by the lane itself, however long the

@@ -25,7 +25,7 @@ class _LinkSettings(Protocol):
 
 
 def unsubscribing_of(settings: _LinkSettings, links: PreferenceLinks | None, logger: Logger) -> "Unsubscribing | None":
-    """As the settings say; None: mails have no such header, since nobody would reach what it names.
+    """As the settings say; None: mails have no such header, since no recipient could reach what it names.
 
     Warns of a public URL that one-click unsubscription cannot use.
     """

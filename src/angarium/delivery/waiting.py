@@ -15,7 +15,7 @@ class WaitCut(AngariumError):
 
 
 class Waiting:
-    """Knows which tasks wait, so that all of them can be told to go on without what they wait for."""
+    """Knows which tasks wait, so that all of them can be woken to go on without what they wait for."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()

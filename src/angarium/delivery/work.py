@@ -38,7 +38,7 @@ class Poison(msgspec.Struct, frozen=True, eq=False):
 Person = tuple[str, UUID]
 """A stored user: tenant and id."""
 People = Mapping[Person, Contact | None]
-"""Contacts as they are now; None: there is no such user. One that is missing: nobody can say."""
+"""Contacts as they are now; None: there is no such user. One that is missing: unknown."""
 
 
 class Asked(msgspec.Struct, frozen=True):

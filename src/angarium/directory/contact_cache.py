@@ -10,9 +10,9 @@ from angarium.contracts.users import Contact
 
 LIFE = timedelta(hours=1)
 TOPIC = "users"
-"""Rung with `tenant:user_id` when a user changes."""
+"""Announced with `tenant:user_id` when a user changes."""
 ANYONE = ""
-"""What is rung where it is not known who changed."""
+"""Announced where it is not known who changed."""
 
 
 class StoredContact(Contact, frozen=True, kw_only=True, gc=False):

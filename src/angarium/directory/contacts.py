@@ -64,7 +64,7 @@ class _TooOld(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """Who was found, and of whom nobody can say whether they exist."""
+    """Who was found, and of whom it is unknown whether they exist."""
 
     found: Mapping[UUID, Contact]
     unknown: frozenset[UUID] = frozenset()

@@ -1,7 +1,7 @@
 """The tokens in links by which people without an account change what they get.
 
 A token says for whom and for what, is signed (HMAC-SHA256, RFC 2104) and holds no personal data: ids, and the
-names of channel and category. Whoever has it may see and change these preferences and nothing else.
+names of channel and category. Its holder may see and change these preferences and nothing else.
 """
 
 import hashlib
@@ -63,7 +63,7 @@ class PreferenceLinks:
         return urlsafe_b64encode(self._signature(content) + content).decode().rstrip("=")
 
     def read(self, token: str) -> PreferenceLink | None:
-        """What the token says; None: it is none of ours, or too old."""
+        """What the token says; None: it is not a valid one, or too old."""
         try:
             raw = urlsafe_b64decode(token + "=" * (-len(token) % 4))
         except ValueError:

@@ -18,7 +18,7 @@ from angarium.platform.http.client.client import ServiceClient
 from angarium.platform.telemetry.metrics import Metrics
 
 TOPIC = "templates"
-"""Rung with `tenant:code` when what is published under a code changes."""
+"""Announced with `tenant:code` when what is published under a code changes."""
 COPY_LIFE = timedelta(hours=24)
 _OK, _NOT_FOUND = 200, 404
 _VERSION = Envelope[CompiledTemplate]

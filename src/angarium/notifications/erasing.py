@@ -25,7 +25,7 @@ BUDGET = 0.5
 LEASE = timedelta(seconds=30)
 """How long one gateway has a pass for itself; then another goes on with it. Renewed with each piece."""
 FORGOTTEN = timedelta(days=1)
-"""After this long the end of a pass that nobody asked for is forgotten."""
+"""After this long the end of a pass that was not asked for is forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Erasing(Loop):
         self._clock = clock
 
     async def ask(self, tenant: str, user_id: UUID) -> Pass:
-        """Begin a pass, or go on with the one that there is, for a moment; the end of one is told once.
+        """Begin a pass, or go on with the one that there is, for a moment; the end of one is reported once.
 
         Raises DatabaseUnavailable; then ask again.
         """

@@ -32,7 +32,7 @@ def letter_of(claimed: Claimed, reason: Reason, *, letter_id: UUID, attempts: in
 def foreign_letter(
     body: bytes, reason: Reason, *, letter_id: UUID, channel: Channel, tenant: str = "default"
 ) -> NewDeadLetter:
-    """The dead letter of a message that is none of ours, with its payload, size-capped.
+    """The dead letter of a foreign message, with its payload, size-capped.
 
     Payload and reason are made storable: what is not UTF-8 and NUL, which PostgreSQL refuses, are replaced.
     """

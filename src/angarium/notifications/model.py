@@ -1,4 +1,4 @@
-"""The values that a notification's life is told in: what is accepted, claimed, recorded and published.
+"""The values that describe a notification: what is accepted, claimed, recorded and published.
 
 Those that every notification has are Structs, which are made ten times as fast as frozen dataclasses.
 """
@@ -90,7 +90,7 @@ class Reason:
 
 
 class Claimed(msgspec.Struct, frozen=True):
-    """The claim holds: this worker alone may send it until the lease ends. The record as it stands.
+    """The claim holds: this worker alone may send it until the lease ends. The current record.
 
     `attempt` counts this attempt (1 is the first). `expired`: its `expires_at` has passed, by the database's clock.
     `fallback`: the channels that are tried when this one fails for good. `provider`: of the last attempt. `doubtful`:
@@ -171,7 +171,7 @@ class OutboxMessage(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewDeadLetter:
-    """What could not be sent. `payload`: the raw message, where it was none of ours (size-capped)."""
+    """What could not be sent. `payload`: the raw message, where it was a foreign one (size-capped)."""
 
     id: UUID
     tenant: str

@@ -59,7 +59,7 @@ class Lru(Generic[KeyT, ValueT]):
 
 
 class LocalCache(Generic[KeyT, ValueT]):
-    """At most `max_entries` values, the least recently used go first; each lives for `ttl` (None: for ever).
+    """At most `max_entries` values, the least recently used go first; each lives for `ttl` (None: without end).
 
     `ttl` may be a function of seconds: what it says at the moment counts for all, also for what was kept before.
     None is an answer that is given but never kept. A value whose loading began before a `drop` of its key is
@@ -138,6 +138,6 @@ def _always(ttl: timedelta | None) -> Callable[[], float]:
 
 
 def _retrieve(task: asyncio.Task[ValueT | None]) -> None:
-    # When every caller was cancelled nobody is left to hear of the error.
+    # When every caller was cancelled none is left to receive the error.
     if not task.cancelled():
         task.exception()

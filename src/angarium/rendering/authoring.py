@@ -22,7 +22,7 @@ from angarium.rendering.liquid import SafeEnvironment
 
 
 class _Unrendered(Node):
-    """Stands for nothing: it is resolved before anything is rendered."""
+    """A placeholder: it is resolved before anything is rendered."""
 
     def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:  # noqa: ARG002 - the engine's signature
         raise AssertionError("resolved before anything is rendered")

@@ -15,7 +15,7 @@ _LARGE = 1_000_000
 _SAMPLES = (Sample(agreeing=True), Sample(), Sample(_LARGE), FalseSample())
 """What a variable can be, so that each condition comes out one way or the other."""
 _GROUPS = 3
-"""Variables are told apart in this many groups: 64 assignments are tried at most."""
+"""Variables are distinguished in this many groups: 64 assignments are tried at most."""
 
 
 def check_json(template: BoundTemplate, source: str, field: str) -> None:

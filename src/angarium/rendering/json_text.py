@@ -11,7 +11,7 @@ from liquid.exceptions import FilterArgumentError
 
 
 class Sample(int, Sequence["Sample"]):
-    """Stands for a variable of any type: it is shown as a number, has every property, and is a list of two of its kind.
+    """A sample for a variable of any type: shown as a number, with every property, and a list of two of its kind.
 
     A number is JSON as it is and within quotes. One that is `agreeing` equals whatever it is compared with.
     """

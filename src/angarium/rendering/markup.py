@@ -26,7 +26,7 @@ class Markup:
 
     @property
     def is_output(self) -> bool:
-        """Whether it stands for text."""
+        """Whether it represents text."""
         return self.text.startswith("{{")
 
 

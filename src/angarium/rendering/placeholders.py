@@ -1,6 +1,6 @@
 """Carries Liquid through tools that read HTML, MJML or CSS and know nothing of it.
 
-Every tag and output is replaced by what its place allows and no parser moves or mends: a word for text and attribute
+Every tag and output is replaced by what its place allows and no parser moves or corrects: a word for text and attribute
 values, an attribute of its own between attributes, a comment between elements (a parser moves words, but no comments,
 out of a table).
 """

@@ -1,4 +1,4 @@
-"""Finds the variables that a template needs, so that nobody has to list them."""
+"""Finds the variables that a template needs, so that they need not be listed."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

@@ -32,7 +32,7 @@ _Item = tuple[str, bytes]
 class MailboxProvider:
     """Posts messages together: whatever waits when the last post ends goes into the next one.
 
-    `sender` is shown as the mails' sender. The client belongs to whoever made it and is not closed here.
+    `sender` is shown as the mails' sender. The client belongs to the caller and is not closed here.
     """
 
     name = "mailbox"

@@ -262,7 +262,7 @@ def _probe_of(worker: str) -> ColumnElement[bool]:
 
 
 def _probe_due(now: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Open and its pause is over, or half open and its probe came to nothing; never one that an operator has set."""
+    """Open and its pause is over, or half open and its probe has no result; never one that an operator has set."""
     not_closed = providers.c.breaker.in_([BreakerState.OPEN, BreakerState.HALF_OPEN])
     return and_(not_closed, providers.c.forced == false(), providers.c.probe_at <= now)
 

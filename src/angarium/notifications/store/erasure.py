@@ -208,7 +208,7 @@ class Erasure:
             await connection.execute(_FORGET_LATER, still)
 
     async def _end_callbacks(self, connection: AsyncConnection, ids: Sequence[UUID]) -> int:
-        """Drop those that are told, or have been tried for long enough; how many are left."""
+        """Drop those that are sent, or have been tried for long enough; how many are left."""
         mine = callbacks.c.notification_id.in_(ids)
         over = or_(callbacks.c.next_at.is_(None), callbacks.c.occurred_at <= self._clock.now() - TOLD_WITHIN)
         await connection.execute(delete(callbacks).where(mine, over))

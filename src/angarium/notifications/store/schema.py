@@ -178,7 +178,7 @@ callbacks = Table(
     Column("notification_id", Uuid(), nullable=False),
     Column("url", Text(), nullable=False),
     Column("origin", Text(), nullable=False),  # the URL's scheme and authority: what is one host
-    Column("status", _WORD, nullable=False),  # the one that is told
+    Column("status", _WORD, nullable=False),  # the one that is reported
     Column("reason_code", Text()),
     Column("reason_message", Text()),
     Column("occurred_at", UtcDateTime(), nullable=False),
@@ -263,7 +263,7 @@ erasures = Table(
     Column("finished_at", UtcDateTime()),
     PrimaryKeyConstraint("tenant", "user_id"),
 )
-"""Passes over the notifications of erased users, until the users service has been told of their end."""
+"""Passes over the notifications of erased users, until the users service knows of their end."""
 
 contact_versions = Table(
     "contact_versions",

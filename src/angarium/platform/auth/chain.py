@@ -58,7 +58,7 @@ async def bearer_of(secret: str, keys: KeyLookup, tokens: Tokens) -> Caller:
 
 
 class OpenAuthenticator:
-    """Implements `Authenticator` for `AUTH=off`: whoever is no service is the seeded key's caller.
+    """Implements `Authenticator` for `AUTH=off`: each caller that is no service is that of the seeded key.
 
     Refused is what a web page of somebody else could send: a Host that is not this machine, another Origin, and a body
     without a Content-Type, which browsers send anywhere without asking. Raises Forbidden, UnsupportedMediaType.

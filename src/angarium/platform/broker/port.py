@@ -5,7 +5,7 @@ Guarantees every adapter gives, held by `tests/conformance/broker`:
 - `publish` answers for each message whether the broker took it: durable in every bound queue. A message that
   no queue is bound for, or that a full queue refuses, is not taken; the caller's record keeps it.
 - A delivery that is not acknowledged comes again: at once when its consumer closes, or its connection ends.
-- Delivery is at least once and may be out of order. Whoever consumes decides by the record, not by the message.
+- Delivery is at least once and may be out of order. A consumer decides by the record, not by the message.
 
 Messages are Structs, which are made several times as fast as frozen dataclasses.
 """

@@ -14,7 +14,7 @@ def check_delay(message: Outgoing, topology: Topology) -> None:
 
 
 def topic_matches(pattern: str, routing_key: str) -> bool:
-    """Whether a topic binding takes a key: `*` stands for one word, `#` for any number of words."""
+    """Whether a topic binding takes a key: `*` matches one word, `#` any number of words."""
     return _words_match(pattern.split("."), routing_key.split(".") if routing_key else [])
 
 

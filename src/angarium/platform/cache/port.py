@@ -37,7 +37,7 @@ class Cache(Protocol):
         """Call `listener` with each text announced on `topic` while the context is open.
 
         Rings may be lost while the cache is away, which the context's value tells within seconds. When the cache comes
-        back the listener is called with "" once, which means: anything may have changed; only then it hears again.
+        back the listener is called with "" once, which means: anything may have changed; only then it receives again.
         """
         ...
 

@@ -96,7 +96,7 @@ class RedisCache:
         now = self._clock.monotonic()
         if self._failing and now < self._rest_ends:
             return True
-        # Whoever comes first after the rest tries alone; the others go on resting until it is known.
+        # The first caller after the rest tries alone; the others go on resting until it is known.
         self._rest_ends = now + self._rest
         return False
 

@@ -16,7 +16,7 @@ cannot serve three databases in one process. Each database has its own `alembic_
 schema with which the code before it can still work, so that processes can be replaced one by one. The files' names
 begin with their revisions, which sort as they follow each other.
 
-Alembic, some 12 MB, is loaded only to change a schema; whether one is current is told by the names.
+Alembic, some 12 MB, is loaded only to change a schema; whether one is current follows from the names.
 """
 
 import asyncio

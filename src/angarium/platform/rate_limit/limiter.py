@@ -45,7 +45,7 @@ class RateLimiter:
             raise self._refusal(limit, used_up.wait) from None
 
     async def close(self) -> None:
-        """Let the shared count hear of everything, then close it."""
+        """Report everything to the shared count, then close it."""
         for tally in self._tallies.values():
             await tally.settle()
         if self._shared is not None:

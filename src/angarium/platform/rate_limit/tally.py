@@ -112,7 +112,7 @@ class Tally:
             word.set()
 
     async def _tell_once(self) -> None:
-        """What cannot be told is forgotten, and those who wait are told that nobody listens."""
+        """What cannot be reported is forgotten, and waiting calls get CounterUnavailable."""
         told = self._unheard
         try:
             count = await self._shared.count(self._name, self.limit, admitted=told)

@@ -25,7 +25,7 @@ from angarium.services.gateway.retention import KEPT_FOR_EVER, Periods
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayParts:
-    """What a gateway is made of. Whoever opened a part closes it; the gateway closes none.
+    """What a gateway is made of. The opener of a part closes it; the gateway closes none.
 
     `engine` is the notification database (keys, audit log); `mailbox` the routes of the built-in catcher, if any, and
     `caught` what it holds.

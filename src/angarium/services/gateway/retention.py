@@ -25,7 +25,7 @@ WHOLE_EVERY = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Periods:
-    """How long finished notifications stay, and how long what is personal in them; None: for ever."""
+    """How long finished notifications stay, and how long what is personal in them; None: without end."""
 
     prune: timedelta | None = None
     redact: timedelta | None = None

@@ -41,7 +41,7 @@ MIGRATIONS = "angarium.services.templates.migrations"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TemplatesParts:
-    """What the templates service is made of. Whoever opened a part closes it; the service closes none.
+    """What the templates service is made of. The opener of a part closes it; the service closes none.
 
     The schema of `engine` must be there (`MIGRATIONS`). Without `compiling` drafts are compiled in child processes,
     which end with the app's lifespan. `limiter` counts calls by key; `reports` takes what clients change to the audit

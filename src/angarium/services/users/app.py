@@ -55,7 +55,7 @@ MIGRATIONS = "angarium.services.users.migrations"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsersParts:
-    """What the users service is made of. Whoever opened a part closes it; the service closes none.
+    """What the users service is made of. The opener of a part closes it; the service closes none.
 
     The schema of `engine` must be there (`MIGRATIONS`). Without a `gateway` erasures stay pending, and without `links`
     no preference page is served. `mandatory` categories cannot be switched off. In `allowed` address ranges a webhook
@@ -82,7 +82,7 @@ class UsersParts:
 class UsersService:
     """The use cases over the parts, the app that serves them, and the loops beside it.
 
-    The loops run within the app's lifespan: whoever mounts the app elsewhere enters `app.router.lifespan_context(app)`.
+    The loops run within the app's lifespan: who mounts the app elsewhere must enter `app.router.lifespan_context(app)`.
     """
 
     def __init__(self, parts: UsersParts) -> None:

@@ -57,7 +57,7 @@ WITH wanted AS MATERIALIZED (
 )
 SELECT id FROM taken
 """
-"""Whoever locks the notification first finds it `failed`; the next finds it pending and leaves it alone."""
+"""The first to lock the notification finds it `failed`; the next finds it pending and leaves it alone."""
 
 DISCARD = """
 WITH discarded AS (

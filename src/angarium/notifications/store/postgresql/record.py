@@ -72,7 +72,7 @@ RECORD = f"""
     WHERE n.id = ANY($1::uuid[]) AND n.id = r.id AND (n.status = 'sending' AND n.claim_token = r.claim_token) IS TRUE
     RETURNING n.id
 """
-"""`claim_token` stays, so that a result that is written again can be told from one that came too late."""
+"""`claim_token` stays, so that a result that is written again differs from one that came too late."""
 
 RECORD_SENT = f"""
     UPDATE notifications n SET

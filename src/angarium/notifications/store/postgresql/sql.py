@@ -1,7 +1,7 @@
 """The statements of the PostgreSQL adapter share these pieces, and these rules.
 
 - Each is one transaction.
-- Many rows come in as arrays (`unnest`), sorted by whoever calls, so that concurrent statements lock rows in one order
+- Many rows come in as arrays (`unnest`), sorted by the caller, so that concurrent statements lock rows in one order
   and cannot deadlock. The sweeper and the outbox lease skip what is locked.
 - Plans are made once, often while tables are empty and every index looks alike. So there is one way only: a table is
   always bounded by `= ANY (keys)`, also where it is joined; conditions on columns of other indexes are hidden from the

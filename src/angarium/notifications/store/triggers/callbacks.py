@@ -11,7 +11,7 @@ from angarium.contracts.statuses import UNFINISHED, Status
 from angarium.notifications.store.triggers.sql import MYSQL_UUID4, SQLITE_UUID4
 
 TOLD = tuple(status for status in Status if status not in UNFINISHED)
-"""The statuses that are told: `sent`, and each that ends a notification."""
+"""The statuses with a callback: `sent`, and each that ends a notification."""
 _TOLD = ", ".join(f"'{status}'" for status in TOLD)
 _COLUMNS = """id, tenant, notification_id, url, origin, status, reason_code, reason_message, occurred_at, state, tries,
     next_at, attempts"""

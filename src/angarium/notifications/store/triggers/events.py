@@ -1,4 +1,4 @@
-"""The trigger that puts a status event into the outbox for each change of status that others may want to hear of.
+"""The trigger that puts a status event into the outbox for each change of status, for other programs.
 
 It works in sessions that ask for it alone: `STATUS_EVENTS` is a setting of processes, not of the database. On
 PostgreSQL a session says so by a setting of its own, judged before anything is called, and on MariaDB and MySQL by a

@@ -6,7 +6,7 @@ notification without fallbacks costs nothing.
 
 The next one is for the same person, with the same template, variables, metadata and callback. Its `request_id` says
 which fallback of which request it is. Attachments move to it: the one before has failed for good, without a dead
-letter, so it is not sent again. It is unique by its `caller`, which nobody sees and to which the id
+letter, so it is not sent again. It is unique by its `caller`, which no API shows and to which the id
 of the one before is added.
 """
 

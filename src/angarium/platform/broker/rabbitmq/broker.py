@@ -28,7 +28,7 @@ class RabbitMQBroker:
     (https://www.rabbitmq.com/docs/alarms); acknowledgements must not stop with them.
 
     `url`: `amqp(s)://…`, several nodes by comma. Nothing is connected before `declare` or `consume`; after that each
-    connection is made again for ever, and the topology that was declared last is declared again with it. A consumer
+    connection is always made again, and the topology that was declared last is declared again with it. A consumer
     that gets nothing for `idle_check` asks whether messages wait in its queue all the same, and if so subscribes anew.
     """
 

@@ -71,7 +71,7 @@ async def answer(
     """What the broker answers to `call`. Raises BrokerUnavailable for whatever goes wrong but `passing`.
 
     The library confuses the ends of its own work with ours, both ways: calls on a lost connection may end in a
-    CancelledError that nobody asked for, and a cancellation that meets a failing call may come out as that failure.
+    CancelledError without a cancellation, and a cancellation that meets a failing call may come out as that failure.
     """
     before = cancellations()
     cause: BaseException

@@ -269,4 +269,4 @@ def _tags(deliveries: Collection[Delivery], subscription: _Subscription) -> set[
 
 
 async def _taken(_: object) -> None:
-    """The library's callback for a delivery, of which it hears nothing."""
+    """The library's callback for a delivery; it receives none."""

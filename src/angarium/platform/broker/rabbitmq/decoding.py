@@ -1,6 +1,6 @@
 """AMQP frames read back (AMQP 0-9-1 §4.2), as far as deliveries and confirms need them.
 
-The library decodes every field of a message, and of a confirm, into objects that nobody looks at. What is used of a
+The library decodes every field of a message, and of a confirm, into objects that are not used. What is used of a
 message is read here directly; a property test holds the two together.
 
 Properties and headers are their publisher's bytes: RabbitMQ checks neither their encoding nor every value. Reading

@@ -31,7 +31,7 @@ _PROBE_SECONDS = 1.5
 
 
 class _Outlet:
-    """A channel for publishing, with what it takes to write to it and to hear of it."""
+    """A channel for publishing, with what it takes to write to it and to receive its confirms."""
 
     def __init__(self, channel: Channel) -> None:
         self.channel = channel
@@ -42,7 +42,7 @@ class _Outlet:
         channel.closing.add_done_callback(self.confirms.end)
 
     async def write(self, burst: Burst, payload: bytes) -> None:
-        """Returns are told apart by message id: a burst waits while one of its ids is on its way."""
+        """Returns are distinguished by message id: a burst waits while one of its ids is on its way."""
         while True:
             async with self._turn:
                 earlier = self.confirms.in_flight(burst)

@@ -1,4 +1,4 @@
-"""Handing frames to a connection's writer without waiting for ever on one that is gone."""
+"""Handing frames to a connection's writer without waiting for one that is gone."""
 
 import asyncio
 from collections.abc import Callable

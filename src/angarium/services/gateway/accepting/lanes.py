@@ -21,7 +21,7 @@ from angarium.platform.clock import Clock
 from angarium.platform.loop import Loop
 
 CROWDED = 500
-"""Messages waiting in a lane from which on tenants are told apart."""
+"""Messages waiting in a lane from which on tenants are distinguished."""
 ALLOWANCE = 500
 """Messages that a tenant may have sent by a channel and still pass for one that sends few."""
 SPENT = ALLOWANCE // 2

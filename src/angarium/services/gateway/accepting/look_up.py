@@ -51,7 +51,7 @@ class LookUp:
         self._fast_paths = fast_paths
 
     async def find(self, tenant: str, requests: Sequence[NotificationRequest]) -> Found:
-        """Everything that `requests` name. A directory that does not answer is told only to those who need it.
+        """Everything that `requests` name. A directory that does not answer fails only the requests that need it.
 
         With `fast_paths` what is kept in memory is taken without a turn of the event loop.
         """

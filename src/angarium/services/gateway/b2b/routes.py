@@ -79,7 +79,7 @@ def _statistics(router: APIRouter, emails: Emails) -> None:
 def _read(router: APIRouter, emails: Emails) -> None:
     @router.get("/{notification_id}")
     async def get_email(caller: Reader, notification_id: UUID) -> B2bEnvelope[EmailView]:
-        """A mail as it stands."""
+        """The current state of a mail."""
         return about(notification_id, await emails.get(caller.tenant, notification_id))
 
 

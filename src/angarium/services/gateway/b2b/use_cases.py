@@ -50,7 +50,7 @@ class Emails:
         return await self._acceptor.accept(origin, verification(body, self._request_id(body, key)))
 
     async def get(self, tenant: str, notification_id: UUID) -> EmailView:
-        """A mail as it stands."""
+        """The current state of a mail."""
         view = await self._reader.get(tenant, notification_id)
         if view is None:
             raise NotFound

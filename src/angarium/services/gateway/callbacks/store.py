@@ -1,6 +1,6 @@
 """Callbacks in the notification database: leased, recorded, replayed. On SQLAlchemy Core, one form for every database.
 
-Leases are judged by the database's clock. Whoever changes several rows locks callbacks in the order of their ids, then
+Leases are judged by the database's clock. A change of several rows locks callbacks in the order of their ids, then
 notifications in the order of theirs.
 """
 

@@ -33,7 +33,7 @@ def routes(reading: Reading) -> APIRouter:
     @router.get("/{notification_id}/status", name="get_notification_status")
     @router.get("/{notification_id}", name="get_notification")
     async def get_notification(caller: Reader, notification_id: UUID) -> Envelope[NotificationView]:
-        """One notification as it stands."""
+        """The current state of one notification."""
         return one(await reading.get(caller, notification_id))
 
     @router.get("/{notification_id}/events")

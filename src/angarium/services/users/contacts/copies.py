@@ -40,7 +40,7 @@ class ContactCopies:
     """Writes copies to the cache, and sees to it that no older copy counts once a change is answered.
 
     Several processes write the same keys. So each looks at the database again after it wrote, and writes anew what
-    was changed meanwhile: whoever writes last has seen the last commit. What the cache did not take is
+    was changed meanwhile: the last to write has seen the last commit. What the cache did not take is
     remembered and written by the loop `repairs` as soon as the cache takes it; so is a ring that it did not take.
     Each process rings for everyone at its start.
 

@@ -69,12 +69,12 @@ class Erasures(Loop):
         )
 
     async def once(self) -> bool:
-        """Erase whoever is due. Raises Transient."""
+        """Erase the users that are due. Raises Transient."""
         await self.erase_due()
         return False
 
     async def erase_due(self) -> int:
-        """Erase whoever is due; how many are done for good. Raises Transient."""
+        """Erase the users that are due; how many are done for good. Raises Transient."""
         done = 0
         for pending in await self._store.due(self._clock.now(), limit=BATCH):
             try:

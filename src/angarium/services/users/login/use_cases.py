@@ -22,7 +22,7 @@ class Logins:
         self._logger = logger
 
     async def log_in(self, tenant: str, email: str, password: str) -> UUID:
-        """The user's id. An address that nobody has takes as long as a wrong password, and answers alike.
+        """The user's id. An unknown address takes as long as a wrong password, and answers alike.
 
         Raises Unauthorized, RateLimited, ServiceUnavailable, DatabaseUnavailable.
         """

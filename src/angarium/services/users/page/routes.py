@@ -1,7 +1,7 @@
 """`/preferences/{token}` and `/unsubscribe/{token}`: for people, by a signed link instead of a login.
 
 Reading never changes anything: mail scanners follow every link. There are no cookies, so no foreign page can act in
-somebody's name; whoever has the link may use it.
+somebody's name; the holder of the link may use it.
 """
 
 from collections.abc import Callable

@@ -38,7 +38,7 @@ def canonical(values: Mapping[str, str | None]) -> dict[str, str | None]:
 
 
 def key_of_email(text: str) -> str:
-    """By what a user is found by email within a tenant. What is no address is nobody's, and has a key all the same."""
+    """By what a user is found by email within a tenant. Text that is no address has a key, too."""
     try:
         return email_key(text)
     except ValueError:

@@ -12,7 +12,7 @@ Token = str | dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
-    """Where a push can arrive. `is_push_token`: the one device that `push_token` stands for."""
+    """Where a push can arrive. `is_push_token`: the one device that `push_token` names."""
 
     device_id: UUID
     platform: Platform
@@ -44,7 +44,7 @@ class Person:
 
     @property
     def push_token(self) -> str | None:
-        """The token of the device that `push_token` stands for."""
+        """The token of the device that `push_token` names."""
         for device in self.devices:
             if device.is_push_token and isinstance(device.token, str):
                 return device.token

@@ -11,7 +11,7 @@ from angarium.services.users.people.model import Device, Person, Token
 def with_push_token(person: Person, token: str | None, *, device_id: UUID, now: datetime) -> Person:
     """`person` whose `push_token` is `token`: its device is made, exchanged or, for None, taken away.
 
-    A device that was registered with this very token becomes the one that `push_token` stands for.
+    A device that was registered with this very token becomes the one that `push_token` names.
     """
     if token == person.push_token:
         return person

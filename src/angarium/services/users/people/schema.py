@@ -33,7 +33,7 @@ users = Table(
 )
 """People. `email_key` is what makes an address one person's: unique in a tenant. `version` counts every change.
 
-`contact` is what other services are told of the person, devices included, written with each change: before a send
+`contact` is what other services get of the person, devices included, written with each change: before a send
 it is read, hundreds at a time, and passed on as it is. It counts only while `contact_version` is `version`; a row
 of a process that did not know of it yet is put together from its columns instead.
 """
@@ -65,7 +65,7 @@ devices = Table(
     Column("created_at", UtcDateTime(), nullable=False),
     ForeignKeyConstraint(["user_id"], ["users.user_id"], ondelete="CASCADE"),
 )
-"""Where a push can arrive. `is_push_token` marks the one device that `push_token` in a user body stands for."""
+"""Where a push can arrive. `is_push_token` marks the one device that `push_token` in a user body names."""
 
 Index(
     "uq_devices_user_id_platform_token_hash", devices.c.user_id, devices.c.platform, devices.c.token_hash, unique=True

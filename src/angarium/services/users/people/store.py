@@ -132,7 +132,7 @@ class UserStore:
         return found[0] if found else None
 
     async def change(self, tenant: str, user_id: UUID, edit: Edit, *, now: datetime) -> Person:
-        """What `edit` makes of the person, once it is committed; nobody else changes them meanwhile.
+        """What `edit` makes of the person, once it is committed; no one else changes them meanwhile.
 
         `edit` may be called again and must only compute. An edit that changes nothing writes nothing.
         Raises UserNotFound, EmailTaken and whatever `edit` raises.

@@ -150,5 +150,5 @@ def refusal(reply: Reply, phase: Phase, words: str) -> Outcome:
 
 
 def lost(phase: Phase, words: str) -> Outcome:
-    """The outcome where no reply came: after the final dot nobody knows, before it nothing was sent."""
+    """The outcome where no reply came: after the final dot it is unknown, before it nothing was sent."""
     return Ambiguous(words) if phase is Phase.FINAL else Retry(words, unreachable=phase is Phase.SESSION)

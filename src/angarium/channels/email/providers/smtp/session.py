@@ -31,7 +31,7 @@ class StepTimedOut(SessionLost):
 
 
 class Envelope(msgspec.Struct, frozen=True):
-    """Whom the mail is from and for, as it stands in the commands."""
+    """The sender and the recipient, as the commands name them."""
 
     sender: str
     recipient: str
@@ -64,7 +64,7 @@ class Session(asyncio.Protocol):
 
     Each step of a transfer has its own time in `times`.
 
-    A transfer goes on in the callbacks of the transport, so that whoever waits for it is woken once, with the answer.
+    A transfer goes on in the callbacks of the transport, so that the waiting task wakes once, with the answer.
     """
 
     def __init__(self, transport: asyncio.Transport, extensions: dict[str, str], times: Times) -> None:
@@ -99,7 +99,7 @@ class Session(asyncio.Protocol):
 
     @property
     def alive(self) -> bool:
-        """Whether the server has neither closed nor said a word that nobody asked for (421, usually)."""
+        """Whether the server has neither closed nor sent an unsolicited reply (421, usually)."""
         return not self._lost and not self._replies and not self._buffer and not self._transport.is_closing()
 
     @property
@@ -187,7 +187,7 @@ class Session(asyncio.Protocol):
             self._loop.call_soon(self._loop.call_soon, self._send)
 
     def _give_up(self, refused: Answer, last: Reply) -> None:
-        """A server that took DATA although it refused before gets an empty mail to nobody (RFC 2920 §3.1)."""
+        """A server that took DATA although it refused before gets an empty mail without recipients (RFC 2920 §3.1)."""
         if last.code == _START_INPUT and refused.phase is not Phase.DATA and not self._taking_back:
             self._taking_back = True
             self._awaited.append(Phase.DATA)
