@@ -1,5 +1,6 @@
 """Keeps the breakers of one worker and the shared state in step, about once a second."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -16,7 +17,7 @@ INTERVAL = 1.0
 """Seconds between two looks while anything is sent or a breaker is not closed."""
 IDLE_INTERVAL = 5.0
 _SETTLED = 2
-"""From this read on the other workers know of this one, and it may take its share of a rate."""
+"""From this read on the other workers know of this one, or that it is busy, and it may take its share of a rate."""
 _LEVELS: Mapping[BreakerState, int] = {BreakerState.CLOSED: 0, BreakerState.HALF_OPEN: 1, BreakerState.OPEN: 2}
 
 
@@ -56,6 +57,7 @@ class BreakerKeeper(Loop):
         self._known = False
         self._reads = 0
         self._reported: Mapping[UUID, Report] = {}
+        self._busy: Counter[UUID] = Counter()
         self._shown: dict[UUID, BreakerState] = {}
         self._reported_at = -IDLE_INTERVAL
         for one in kept:  # a worker that starts takes no part of a rate before the others can know of it
@@ -118,12 +120,22 @@ class BreakerKeeper(Loop):
         for state in states:
             one = self._kept[state.provider_id]
             one.breaker.apply(state)
-            if one.configured.rate is not None and self._reads >= _SETTLED:
-                sharers = state.busy if reports[state.provider_id].busy else state.busy + 1
-                one.breaker.pace.set_share(one.configured.rate / sharers)
+            if one.configured.rate is not None:
+                self._share(one, one.configured.rate, state, busy=reports[state.provider_id].busy)
             if state.probe_due and one.breaker.wanted:
                 await self._probe(one, state)
             one.breaker.wanted = one.breaker.used = False
+
+    def _share(self, one: Kept, rate: float, state: ProviderState, *, busy: bool) -> None:
+        """Busy workers share the rate. One that is not, or has only just become busy, takes what it had if all were.
+
+        A failure of one provider makes all workers turn to the next one at the same moment: until each knows of the
+        others they must not exceed its rate together.
+        """
+        self._busy[state.provider_id] = self._busy[state.provider_id] + 1 if busy else 0
+        if self._reads >= _SETTLED:
+            settled = self._busy[state.provider_id] > _SETTLED
+            one.breaker.pace.set_share(rate / max(1, state.busy if settled else state.workers))
 
     def _is_news(self, reports: Mapping[UUID, Report]) -> bool:
         """Whether the other workers should know it: faults, a part in a rate, and regularly that this one is alive."""

@@ -60,6 +60,11 @@ class Pace:
         """How many sends wait for their turn."""
         return self._waiting
 
+    @property
+    def share(self) -> float | None:
+        """Sends per second of this worker, but for a ramp; None: no limit; 0: none until the next share."""
+        return self._share
+
     def set_share(self, rate: float | None) -> None:
         """Sends per second of this worker from now on; None: no limit; 0: none until the next share."""
         self._share = rate

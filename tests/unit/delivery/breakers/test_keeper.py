@@ -174,7 +174,7 @@ async def test_an_operator_is_obeyed_within_the_interval(workers: Workers) -> No
 
 async def test_the_rate_is_shared_by_those_who_send(workers: Workers) -> None:
     busy, also, idle = workers.add(rate=90), workers.add(rate=90), workers.add(rate=90)
-    for _ in range(3):
+    for _ in range(4):
         busy.begin()
         also.begin()
         await workers.look()
@@ -183,6 +183,19 @@ async def test_the_rate_is_shared_by_those_who_send(workers: Workers) -> None:
         await breaker.pace.turn()
         waits.append(breaker.pace.wait())
     assert waits == pytest.approx([1 / 45, 1 / 45, 1 / 30])
+
+
+async def test_workers_that_turn_to_a_provider_at_once_never_exceed_its_rate_together(workers: Workers) -> None:
+    together = [workers.add(rate=90) for _ in range(3)]
+    await workers.look(3)
+    for _ in range(5):
+        for breaker, keeper in zip(together, workers.keepers, strict=True):
+            assert sum(one.pace.share or 0 for one in together) <= 90.001
+            for one in together:
+                one.begin()
+            await keeper.once()
+        await workers.clock.advance(INTERVAL)
+    assert [one.pace.share for one in together] == [30, 30, 30]
 
 
 async def test_a_worker_that_starts_takes_no_part_of_the_rate_at_once(workers: Workers) -> None:
