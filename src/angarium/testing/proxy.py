@@ -134,7 +134,8 @@ class _Connection:
     async def reset(self) -> None:
         """Abort both sides with a TCP reset; return once that is done."""
         for _, writer in (self._upward, self._downward):
-            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            with suppress(OSError):  # closed by its other end a moment ago
+                writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self._abort()
         await self._done.wait()
 
