@@ -35,6 +35,7 @@ class _Angarium(System):
     """What both forms share. `source`: the `src` folder of another working copy, to compare two versions."""
 
     gateway = ""
+    template: Mapping[str, str] = TEMPLATE
 
     def __init__(
         self, folder: Path, *, sink_port: int, source: str | None = None, settings: Mapping[str, str] | None = None
@@ -62,6 +63,11 @@ class _Angarium(System):
         """The arguments of each process."""
 
     @property
+    def item(self) -> str:
+        """What is posted."""
+        return ITEM
+
+    @property
     def url(self) -> str:
         return self._address(self.gateway)
 
@@ -69,7 +75,7 @@ class _Angarium(System):
     def target(self) -> Target:
         path = "/api/v1/notifications"
         port = self._ports[self.gateway]
-        return Target(port, path, {"X-API-Key": self.key}, ITEM, self._users, f"{path}/bulk")
+        return Target(port, path, {"X-API-Key": self.key}, self.item, self._users, f"{path}/bulk")
 
     def start(self) -> None:
         for name in self.commands:
@@ -77,9 +83,13 @@ class _Angarium(System):
         for name in self.commands:
             self._wait_for(name, f"{self._address(name)}/ready")
         with httpx2.Client(base_url=self.url, headers={"X-API-Key": self.key}, timeout=30, trust_env=False) as client:
-            client.post("/api/v1/templates", json=TEMPLATE).raise_for_status()
+            client.post("/api/v1/templates", json=self.template).raise_for_status()
             with ThreadPoolExecutor(8) as pool:
-                self._users = list(pool.map(lambda number: _create_user(client, number), range(USERS)))
+                self._users = list(pool.map(lambda number: _create_user(client, self.person(number)), range(USERS)))
+
+    def person(self, number: int) -> Mapping[str, str]:
+        """What one of the users is created with."""
+        return {"name": f"User {number}", "email": f"user{number}@example.com"}
 
     def _start(self, name: str) -> None:
         self._launch(name, [_ANGARIUM, *self.commands[name]], self._environment(PORT=str(self._ports[name])))
@@ -92,8 +102,8 @@ class _Angarium(System):
         return f"http://127.0.0.1:{self._ports[name]}"
 
 
-def _create_user(client: httpx2.Client, number: int) -> str:
-    answer = client.post("/api/v1/users", json={"name": f"User {number}", "email": f"user{number}@example.com"})
+def _create_user(client: httpx2.Client, person: Mapping[str, str]) -> str:
+    answer = client.post("/api/v1/users", json=person)
     answer.raise_for_status()
     user_id: str = answer.json()["data"]["user_id"]
     return user_id

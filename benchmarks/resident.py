@@ -95,6 +95,12 @@ class Sink(Resident):
         return self.ask(f"at_most {count} {seconds}")
 
 
+class ApiSink(Sink):
+    """Takes messages at `port` in the shapes of Twilio and of FCM."""
+
+    module = "benchmarks.api_sink"
+
+
 class Responder(Resident):
     """An HTTP server that does nothing but answer 202: the limit of the load generator."""
 

@@ -10,7 +10,7 @@ import json
 import re
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -131,10 +131,11 @@ async def _obey(ledger: Ledger, line: bytes) -> Mapping[str, Any]:
     return ledger.report()
 
 
-async def _serve() -> None:
+async def serve(session: Callable[[Ledger], asyncio.Protocol]) -> None:
+    """Take messages with a `session` for each connection, and obey, until the end of the input."""
     loop = asyncio.get_running_loop()
     ledger = Ledger()
-    server = await loop.create_server(lambda: Session(ledger), "127.0.0.1", 0, backlog=1024)
+    server = await loop.create_server(lambda: session(ledger), "127.0.0.1", 0, backlog=1024)
     print(server.sockets[0].getsockname()[1], flush=True)
     reader = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
@@ -144,4 +145,4 @@ async def _serve() -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(_serve())
+    uvloop.run(serve(Session))
