@@ -57,6 +57,17 @@ async def test_watching_exits_with_the_outcome(system: System) -> None:
     assert (await angarium(system, "status", notification_id)).status == 0
 
 
+async def test_a_provider_is_tried_from_the_command_line(system: System) -> None:
+    refused = new_email()
+    system.sink.script(refused, UNKNOWN_USER)
+    sent = await angarium(system, "providers", "test", "--channel", "email", "--to", new_email(), "--watch")
+    assert (sent.status, sent.complaints, "250" in sent.output) == (0, "", True)
+    failed = await angarium(system, "providers", "test", "--channel", "email", "--to", refused, "--watch")
+    assert (failed.status, "550 5.1.1" in failed.output) == (1, True)
+    unknown = await angarium(system, "providers", "test", "nowhere", "--to", refused)
+    assert (unknown.status, "no provider nowhere" in unknown.complaints) == (1, True)
+
+
 async def test_every_channel_is_a_choice_and_nothing_else(system: System) -> None:
     made = await system.create_template(channel="webhook", subject=None, content=None, json='{"a": {{ a | json }}}')
     async with endpoint() as hook:

@@ -97,3 +97,18 @@ async def test_wrong_calls_name_what_is_wrong(system: System, email: Json) -> No
     wrong = await system.client.post(f"{PATH}/{email['provider_id']}/breaker", json={"state": "half_open"})
     assert wrong.status_code == 400
     assert wrong.json()["error"]["details"][0]["field"] == "state"
+
+
+async def test_a_test_message_goes_by_the_provider_and_shows_its_answer(system: System, email: Json) -> None:
+    answer = await system.client.post(f"{PATH}/{email['provider_id']}/test", json={"to": new_email()})
+    assert answer.status_code == 202, answer.text
+    made = answer.json()["data"]["notification_id"]
+    ended = await system.wait_for(made, "sent")
+    assert (ended["template_code"], ended["provider"], ended["attempts"]) == ("_provider_test", email["name"], 1)
+    events = (await system.client.get(f"/api/v1/notifications/{made}/events")).json()["data"]
+    [attempt] = [event for event in events if event["event"] == "attempt"]
+    assert (attempt["provider"], attempt["answer"][:3]) == (email["name"], "250")
+    wrong = await system.client.post(f"{PATH}/{email['provider_id']}/test", json={"to": "+14155550123"})
+    assert (wrong.status_code, wrong.json()["error"]["details"][0]["field"]) == (400, "to")
+    unknown = await system.client.post(f"{PATH}/00000000-0000-0000-0000-000000000000/test", json={"to": new_email()})
+    assert (unknown.status_code, unknown.json()["error"]["code"]) == (404, "not_found")

@@ -81,7 +81,7 @@ def send(
     with Api(ClientSettings.load()) as api:
         accepted = api.call("POST", "/api/v1/notifications", body=body)["data"]
         if watch:
-            _follow(api, accepted["notification_id"], Output(as_json=as_json))
+            watch_to_the_end(api, accepted["notification_id"], Output(as_json=as_json))
             return
     Output(as_json=as_json).thing(accepted, f"{accepted['notification_id']}  {accepted['status']}")
 
@@ -106,7 +106,7 @@ def status(
     output = Output(as_json=as_json)
     with Api(ClientSettings.load()) as api:
         if watch:
-            _follow(api, notification_id, output)
+            watch_to_the_end(api, notification_id, output)
             return
         found = api.call("GET", f"/api/v1/notifications/{notification_id}")["data"]
         events = api.call("GET", f"/api/v1/notifications/{notification_id}/events")["data"]
@@ -169,7 +169,7 @@ def tail(
             time.sleep(_POLL)
 
 
-def _follow(api: Api, notification_id: str, output: Output) -> None:
+def watch_to_the_end(api: Api, notification_id: str, output: Output) -> None:
     """Print each new event until the notification has ended; exit with 1 unless it was sent or delivered."""
     if _final_status(api, notification_id, output) not in _SUCCEEDED:
         sys.exit(_NOT_SUCCEEDED)

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 
 from angarium.cli.api import Api, CallFailed
+from angarium.cli.notifications import watch_to_the_end
 from angarium.cli.output import Output
 from angarium.cli.settings import ClientSettings
 
@@ -75,6 +76,42 @@ def auto(name: str, /, *, channel: Channel = None, as_json: AsJson = False) -> N
     _set(name, channel, "auto", as_json=as_json)
 
 
+@app.command(name="test")
+def try_(
+    name: str | None = None,
+    /,
+    *,
+    to: str,
+    channel: Channel = None,
+    watch: bool = False,
+    as_json: AsJson = False,
+) -> None:
+    """Send a test message through exactly one provider; no other one takes it.
+
+    It is a notification like any other: `angarium status ID` shows what the provider answered. It waits while the
+    provider's breaker is open, and expires after ten minutes.
+
+    Exit status with --watch: 0 if it was sent or delivered, 1 if it ended in another way.
+
+    Example: angarium providers test smtp --to ada@example.com --watch
+
+    Args:
+        name: The provider's name or id. May be left out where there is only one (of the channel).
+        to: An email address, a phone number, a push token or a URL, as the provider's channel asks.
+        channel: Its channel, where two providers have the name.
+        watch: Print what happens until it has ended.
+        as_json: Print JSON.
+    """
+    output = Output(as_json=as_json)
+    with Api(ClientSettings.load()) as api:
+        found = _find(api.call("GET", PATH, query={"limit": 100})["data"], name, channel)
+        accepted = api.call("POST", f"{PATH}/{found['provider_id']}/test", body={"to": to})["data"]
+        if watch:
+            watch_to_the_end(api, accepted["notification_id"], output)
+            return
+    output.thing(accepted, f"{accepted['notification_id']}  {accepted['status']}")
+
+
 def _set(name: str, channel: str | None, state: str, *, as_json: bool) -> None:
     with Api(ClientSettings.load()) as api:
         found = _find(api.call("GET", PATH, query={"limit": 100})["data"], name, channel)
@@ -82,10 +119,16 @@ def _set(name: str, channel: str | None, state: str, *, as_json: bool) -> None:
     Output(as_json=as_json).thing(after, f"{after['name']} ({after['channel']}): {after['breaker']}")
 
 
-def _find(rows: list[dict[str, Any]], name: str, channel: str | None) -> dict[str, Any]:
-    found = [row for row in rows if name in {row["name"], row["provider_id"]} and channel in {None, row["channel"]}]
+def _find(rows: list[dict[str, Any]], name: str | None, channel: str | None) -> dict[str, Any]:
+    found = [
+        row for row in rows if name in {None, row["name"], row["provider_id"]} and channel in {None, row["channel"]}
+    ]
     if not found:
-        raise CallFailed(f"There is no provider {name}. `angarium providers list` shows them.")
+        what = "no provider" if name is None else f"no provider {name}"
+        raise CallFailed(f"There is {what}. `angarium providers list` shows them.")
+    if name is None and len(found) > 1:
+        names = ", ".join(f"{row['name']} ({row['channel']})" for row in found)
+        raise CallFailed(f"There are several providers: {names}. Give one's name.")
     if len(found) > 1:
         channels = ", ".join(row["channel"] for row in found)
         raise CallFailed(f"{name} is a provider of several channels ({channels}): give --channel.")

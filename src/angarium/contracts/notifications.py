@@ -149,6 +149,11 @@ class NotificationRequest(Body):
         """`callback_url` as it is stored."""
         return self.callback_url
 
+    @property
+    def through(self) -> Mapping[str, str] | None:
+        """The one provider to use (`provider`, `platform` of a push token), as it is stored; no caller may set it."""
+        return None
+
     @classmethod
     def further_faults(cls, content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         user_id, recipient = content.get("user_id"), content.get("recipient")

@@ -1,10 +1,10 @@
 """Configured providers as operators see them, and their circuit breakers."""
 
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID, uuid5
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from angarium.contracts.fields import Body, Timestamp
 from angarium.contracts.statuses import Channel
@@ -46,6 +46,18 @@ class BreakerChange(Body):
     model_config = ConfigDict(json_schema_extra={"examples": [{"state": "auto"}]})
 
     state: Literal["open", "closed", "auto"]
+
+
+class ProviderTest(Body):
+    """`POST /api/v1/providers/{provider_id}/test`: send a test message through exactly this provider.
+
+    `to` is an address of the provider's channel: an email address, a phone number (E.164), a URL, or a push token of
+    the provider's platform.
+    """
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"to": "ada@example.com"}]})
+
+    to: Annotated[str, StringConstraints(min_length=1, max_length=4096)]
 
 
 def provider_id_of(channel: Channel, name: str) -> UUID:

@@ -282,4 +282,7 @@ def _person(claimed: Claimed) -> Person | None:
 def _addresses_of_recipient(claimed: Claimed) -> Sequence[Address]:
     recipient = claimed.recipient or {}
     value = recipient.get(ADDRESS_FIELD[claimed.channel])
-    return [Address(value, recipient.get("name"))] if value else []
+    if not value:
+        return []
+    through = claimed.options.through
+    return [Address(value, recipient.get("name"), platform=None if through is None else through.platform)]

@@ -54,6 +54,7 @@ class Router:
         *,
         key: UUID,
         only: str | None = None,
+        through: str | None = None,
         without: Collection[Route] = (),
     ) -> Route | None:
         """The provider for attempt number `attempt` (from 1) of notification `key`.
@@ -61,9 +62,12 @@ class Router:
         None: none takes `address`, or each that does has an open breaker or is in `without`.
         `only`: the name of the one that may have taken the message already, so that no other can send it a second
         time; None where that one is open. A name that is not configured, or does not take `address`, does not count.
+        `through`: the name of the one that the notification is for; it always counts.
         """
         fitting = self._all if self._all is not None else self._fitting(address)
-        if only is not None:
+        if through is not None:
+            fitting = tuple(route for route in fitting if route.name == through)
+        elif only is not None:
             fitting = tuple(route for route in fitting if route.name == only) or fitting
         if self._weighted and len(fitting) > 1:
             fitting = tuple(sorted(fitting, key=_score_for(key)))
@@ -91,8 +95,10 @@ class Router:
             found = self._services[route.name, name] = LocalBreaker(self._clock)
         return found
 
-    def serves(self, address: Address) -> bool:
-        """Whether one of the providers takes `address`."""
+    def serves(self, address: Address, *, through: str | None = None) -> bool:
+        """Whether one of the providers takes `address`: the one named `through`, if a name is given."""
+        if through is not None:
+            return any(route.name == through for route in self._fitting(address))
         return self._all is not None or bool(self._fitting(address))
 
     def paused_for(self) -> float:

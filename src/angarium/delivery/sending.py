@@ -46,7 +46,8 @@ class Sending:
     """Chooses a provider for each address, waits for its permit, sends, and says what it means for the record.
 
     The wait is no attempt. After it, just before the send, the lease and the recipient's wishes are checked again.
-    What was made with a test key goes to `sandbox` alone, whatever is configured.
+    What was made with a test key goes to `sandbox` alone, whatever is configured. What names its provider goes by that
+    one or not at all.
     """
 
     def __init__(
@@ -120,8 +121,12 @@ class Sending:
 
     def _nowhere(self, router: Router, ready: Ready) -> Result:
         """What is made of a notification that no provider takes now."""
-        if any(router.serves(address) for address in ready.addresses):
+        through = self._through(router, ready.claimed)
+        if any(router.serves(address, through=through) for address in ready.addresses):
             return self._results.deferred(ready.claimed, PAUSE)
+        if through is not None:
+            message = f"no provider named {through} that takes the address is configured here"
+            return self._results.failed(ready.claimed, Reason("no_provider", message))
         platforms = ", ".join(sorted({address.platform or "fcm" for address in ready.addresses}))
         self._logger.warning("provider.missing", channel=ready.claimed.channel, platforms=platforms)
         return self._results.failed(ready.claimed, Reason("no_provider", f"no provider for devices of {platforms}"))
@@ -132,9 +137,10 @@ class Sending:
         A result where it came to none; None where no provider can take it.
         """
         claimed = ready.claimed
+        only, through = _only(claimed), self._through(router, claimed)
         passed: list[Route] = []
         while True:
-            route = router.choose(claimed.attempt, address, key=claimed.id, only=_only(claimed), without=passed)
+            route = router.choose(claimed.attempt, address, key=claimed.id, only=only, through=through, without=passed)
             if route is None:
                 return None
             breaker = router.breaker(route, address)
@@ -185,9 +191,15 @@ class Sending:
         pace = router.breaker(route, address).pace
         if pace.limited:
             permit = Paced(permit, pace)
-        if self._failover_after is not None and len(router.routes) > 1 and not ready.claimed.doubtful:
+        bound = ready.claimed.doubtful or ready.claimed.options.through is not None
+        if self._failover_after is not None and len(router.routes) > 1 and not bound:
             permit = Bounded(permit, self._failover_after)
         return permit
+
+    def _through(self, router: Router, claimed: Claimed) -> str | None:
+        """The name of the one provider that it is for; None: any, and always so in the sandbox."""
+        through = claimed.options.through
+        return None if through is None or router is self._sandbox else through.provider
 
     async def _unwanted(self, ready: Ready) -> Result | None:
         """Why it must not be sent now; None: it may be."""
@@ -265,7 +277,10 @@ class Sending:
             return PAUSE
         claimed = ready.claimed
         another = any(
-            router.choose(claimed.attempt, address, key=claimed.id, only=_only(claimed)) is not None
+            router.choose(
+                claimed.attempt, address, key=claimed.id, only=_only(claimed), through=self._through(router, claimed)
+            )
+            is not None
             for address in ready.addresses
         )
         return timedelta(seconds=1) if another else PAUSE

@@ -1,4 +1,4 @@
-"""What only some notifications have: fields of one channel, and the names of attachments.
+"""What only some notifications have: fields of one channel, the names of attachments, the provider to use.
 
 The record has them as one JSON document, so that a notification without any has one empty column more. What the
 attachments hold is in a table of its own.
@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+
+from angarium.contracts.users import Platform
 
 
 class EmailOptions(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -49,17 +51,25 @@ class AttachmentInfo(msgspec.Struct, frozen=True, omit_defaults=True):
     content_id: str | None = None
 
 
+class Through(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The one provider that may send it, by its name. `platform`: of the push token in `recipient`, if not FCM's."""
+
+    provider: str
+    platform: Platform | None = None
+
+
 class Options(msgspec.Struct, frozen=True, omit_defaults=True):
     """All of a notification's."""
 
     email: EmailOptions | None = None
     push: PushOptions | None = None
     attachments: tuple[AttachmentInfo, ...] = ()
+    through: Through | None = None
 
     @property
     def any(self) -> bool:
         """Whether there are any."""
-        return self.email is not None or self.push is not None or bool(self.attachments)
+        return any((self.email, self.push, self.attachments, self.through))
 
 
 class File(msgspec.Struct, frozen=True):

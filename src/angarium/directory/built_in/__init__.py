@@ -1,1 +1,1 @@
-"""Templates that every tenant has without making them: what the B2B surface sends with."""
+"""Templates that every tenant has without making them: of the B2B surface, and of tests of providers."""

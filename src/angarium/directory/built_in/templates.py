@@ -13,6 +13,8 @@ INLINE = "_inline"
 VERIFICATION = "_verification"
 """Asks someone to verify an address: `username`, `verification_link`, `subject`."""
 VERIFICATION_SUBJECT = "Verify your email address"
+PROVIDER_TEST = "_provider_test"
+"""Shows that a provider works, on every channel: `provider`, its name."""
 
 
 class WithBuiltIn:
@@ -21,7 +23,7 @@ class WithBuiltIn:
     def __init__(self, stored: Templates) -> None:
         self._stored = stored
         self._built_in: Mapping[str, CompiledTemplate] = {
-            template.code: template for template in (_inline(), _verification())
+            template.code: template for template in (_inline(), _verification(), _provider_test())
         }
 
     def kept_published(self, tenant: str, code: str) -> CompiledTemplate | None:
@@ -45,7 +47,8 @@ class WithBuiltIn:
 
 def _inline() -> CompiledTemplate:
     sources = {"subject": "{{ subject }}", "html": "{{ html }}", "text": "{{ text }}"}
-    return _template(INLINE, 1, sources, required=["subject", "html", "text"], raw_html=True)
+    required = ["subject", "html", "text"]
+    return _template(INLINE, 1, ChannelSources(email=sources), required=required, raw_html=True)
 
 
 def _verification() -> CompiledTemplate:
@@ -55,11 +58,23 @@ def _verification() -> CompiledTemplate:
         "html": folder.joinpath("verification.html").read_text(encoding="utf-8"),
         "text": folder.joinpath("verification.txt").read_text(encoding="utf-8"),
     }
-    return _template(VERIFICATION, 1, sources, required=["username", "verification_link"], raw_html=False)
+    required = ["username", "verification_link"]
+    return _template(VERIFICATION, 1, ChannelSources(email=sources), required=required, raw_html=False)
+
+
+def _provider_test() -> CompiledTemplate:
+    title, text = "Test of {{ provider }}", "This test message was sent through the provider {{ provider }}."
+    sources = ChannelSources(
+        email={"subject": title, "html": f"<p>{text}</p>", "text": text},
+        push={"title": title, "body": text},
+        sms={"text": text},
+        webhook={"title": title, "text": text},
+    )
+    return _template(PROVIDER_TEST, 1, sources, required=["provider"], raw_html=False)
 
 
 def _template(
-    code: str, version: int, sources: dict[str, str], *, required: list[str], raw_html: bool
+    code: str, version: int, sources: ChannelSources, *, required: list[str], raw_html: bool
 ) -> CompiledTemplate:
     return CompiledTemplate(
         template_id=UUID(bytes=code.encode().ljust(16, b"\0")[:16]),
@@ -72,6 +87,6 @@ def _template(
         category=None,
         delivery_policy=DeliveryPolicy.AT_LEAST_ONCE,
         retry_delays=None,
-        locales={"en": ChannelSources(email=sources)},
+        locales={"en": sources},
         raw_html=raw_html,
     )

@@ -83,6 +83,7 @@ from angarium.services.gateway.provider_webhooks.routes import PATH as WEBHOOK_P
 from angarium.services.gateway.provider_webhooks.routes import routes as provider_webhook_routes
 from angarium.services.gateway.provider_webhooks.use_cases import ProviderWebhooks
 from angarium.services.gateway.providers.routes import routes as provider_routes
+from angarium.services.gateway.providers.trying import ProviderTests
 from angarium.services.gateway.providers.use_cases import Providers
 from angarium.services.gateway.reading.routes import routes as reading_routes
 from angarium.services.gateway.reading.use_cases import Reading
@@ -240,7 +241,7 @@ class Gateway:
             key_routes(self.keys, self.ring),
             tenant_routes(self.tenants),
             operator_routes(self._operators()),
-            provider_routes(self._providers),
+            provider_routes(self._providers, self._provider_tests()),
             suppression_routes(self._listed_suppressions),
             token_routes(self.own_tokens, Logins(parts.users_client)),
             audit_routes(AuditReader(parts.engine), self.audit),
@@ -265,6 +266,15 @@ class Gateway:
     def _operators(self) -> Operators:
         store = OperatorStore(self.parts.engine)
         return Operators(store=store, passwords=self._passwords, audit=self.audit, runtime=self.parts.runtime)
+
+    def _provider_tests(self) -> ProviderTests:
+        return ProviderTests(
+            store=self.parts.providers,
+            acceptor=self.acceptor,
+            audit=self.audit,
+            clock=self.parts.runtime.clock,
+            plain=self.parts.rules.callback_allow,
+        )
 
     def _build_dashboard(self) -> Dashboard:
         runtime = self.parts.runtime

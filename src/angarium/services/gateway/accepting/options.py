@@ -1,4 +1,4 @@
-"""What only some requests have: `email`, `push` and `attachments`."""
+"""What only some requests have: `email`, `push`, `attachments`, and the provider to use."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -27,7 +27,8 @@ def channel_faults(request: NotificationRequest, channels: Sequence[Channel]) ->
 
 def options_text(request: NotificationRequest, files: Sequence[Decoded]) -> str | None:
     """`notifications.options.Options` as JSON; None: the request has none. Raises ValidationFailed."""
-    if not files and request.email is None and request.push is None:
+    through = request.through
+    if not files and request.email is None and request.push is None and through is None:
         return None
     given: dict[str, Any] = {}
     for field, value in (("email", request.email), ("push", request.push)):
@@ -36,6 +37,8 @@ def options_text(request: NotificationRequest, files: Sequence[Decoded]) -> str 
             json_text(field, given[field])
     if files:
         given["attachments"] = [msgspec.to_builtins(file.info) for file in files]
+    if through is not None:
+        given["through"] = dict(through)
     return json_text("attachments", given)
 
 

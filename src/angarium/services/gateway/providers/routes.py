@@ -1,18 +1,25 @@
 """`/api/v1/providers`: configured providers and their circuit breakers, for those who run the system."""
 
+from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
+from starlette.responses import Response
 
+from angarium.contracts.accepted import NotificationAccepted
 from angarium.contracts.envelope import Envelope, many, one
 from angarium.contracts.errors import Forbidden
-from angarium.contracts.providers import BreakerChange, ProviderView
+from angarium.contracts.providers import BreakerChange, ProviderTest, ProviderView
 from angarium.contracts.scopes import Scope
 from angarium.platform.auth.caller import Caller
 from angarium.platform.auth.service_token import DEFAULT_TENANT
+from angarium.platform.http.frame.answers import JsonBytes
 from angarium.platform.http.frame.dependencies import NumberedPage, requires
+from angarium.services.gateway.accepting.acceptance import origin_of
+from angarium.services.gateway.accepting.answers import accepted_answer
 from angarium.services.gateway.audit.acting import actor_of
+from angarium.services.gateway.providers.trying import ProviderTests
 from angarium.services.gateway.providers.use_cases import Providers
 from angarium.services.gateway.providers.views import provider_view
 
@@ -28,8 +35,8 @@ async def _operator(caller: Annotated[Caller, Depends(requires(Scope.PROVIDERS_M
 Operator = Annotated[Caller, Depends(_operator)]
 
 
-def routes(providers: Providers) -> APIRouter:
-    """List, and set a breaker."""
+def routes(providers: Providers, tests: ProviderTests) -> APIRouter:
+    """List, set a breaker, and send a test message."""
     router = APIRouter(prefix=PATH, tags=["providers"])
 
     @router.get("")
@@ -48,5 +55,15 @@ def routes(providers: Providers) -> APIRouter:
         """Open or close a breaker until further notice; `auto` leaves it to the workers again."""
         after = await providers.set_breaker(actor_of(request, caller), provider_id, body)
         return one(provider_view(after), "Breaker set")
+
+    @router.post("/{provider_id}/test", status_code=HTTPStatus.ACCEPTED, response_model=Envelope[NotificationAccepted])
+    async def test_provider(request: Request, caller: Operator, provider_id: UUID, body: ProviderTest) -> Response:
+        """Send a test message through exactly this provider. Each call sends one.
+
+        The answer is that of an accepted notification; its timeline has the provider's answer. No other provider
+        takes it. It waits while the breaker is open, and expires after ten minutes.
+        """
+        accepted = await tests.send(actor_of(request, caller), origin_of(caller), provider_id, body.to)
+        return JsonBytes(accepted_answer(accepted), status_code=HTTPStatus.ACCEPTED)
 
     return router
