@@ -21,6 +21,7 @@ _NOT_SENT: Mapping[str, str] = {
     "user_erased": "Not sent, since the user was erased.",
     "no_address": "Not sent, since there is {message}.",
     "invalid_address": "Not sent, since the address cannot be right: {message}.",
+    "no_provider": "Not sent, since there is {message}.",
     "suppressed": "Not sent, since the address is on the suppression list: {message}.",
     "country_blocked": "Not sent: {message}.",
     "number_limit": "Not sent: {message}.",

@@ -86,6 +86,11 @@ def _because(code: str, message: str) -> dict[str, str]:
             "Not sent, since there is no address for sms. It goes on by push.",
         ),
         (
+            _view(Status.FAILED, attempts=0, provider=None, reason=_because("no_provider", "no provider for devices")),
+            [ACCEPTED],
+            "Not sent, since there is no provider for devices.",
+        ),
+        (
             _view(Status.SKIPPED, attempts=0, reason=_because("opted_out", "email is switched off")),
             [ACCEPTED],
             "Not sent, since the user does not want it: email is switched off.",
