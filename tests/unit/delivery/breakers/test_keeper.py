@@ -189,7 +189,7 @@ async def test_workers_that_turn_to_a_provider_at_once_never_exceed_its_rate_tog
     together = [workers.add(rate=90) for _ in range(3)]
     await workers.look(3)
     for _ in range(5):
-        for breaker, keeper in zip(together, workers.keepers, strict=True):
+        for keeper in workers.keepers:
             assert sum(one.pace.share or 0 for one in together) <= 90.001
             for one in together:
                 one.begin()
