@@ -82,6 +82,7 @@ async def test_without_the_cache_nothing_changes(system: DistributedSystem, faul
     assert (await system.submit(**body)).status_code == 409
 
 
+@pytest.mark.long
 @pytest.mark.fault(53)
 async def test_while_postgresql_hangs_every_request_is_refused_in_time(
     system: DistributedSystem,

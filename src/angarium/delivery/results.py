@@ -170,7 +170,6 @@ class Results:
             reason = Reason("retries_exhausted", tidy(decisive.outcome.answer))
             return self.failed(claimed, reason, _events(claimed, attempts), decisive.provider)
         now = self._clock.now()
-        wait = _until_its_end(claimed, wait, now)
         event = Event("retrying", now, {"status": Status.RETRYING})
         return Result(
             id=claimed.id,
@@ -198,7 +197,10 @@ def tidy(answer: str) -> str:
 
 
 def _until_its_end(claimed: Claimed, wait: timedelta, now: datetime) -> timedelta:
-    """`wait`, but no longer than until `expires_at`: then it ends, however long it would have had to wait."""
+    """`wait`, but no longer than until `expires_at`: then it ends, however long it would have had to wait.
+
+    Not for a retry: this clock may be wrong, and the provider would be asked before the time that it named.
+    """
     if claimed.expires_at is None:
         return wait
     return max(min(wait, claimed.expires_at - now), timedelta(0))

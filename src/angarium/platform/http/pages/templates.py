@@ -12,7 +12,7 @@ RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\
 Filter = Callable[..., object]
 
 
-class PageTemplates:
+class Pages:
     """The templates in the folder `templates` of a package, parsed once. Layouts are inherited by `extends`."""
 
     def __init__(self, package: str, filters: Mapping[str, Filter] | None = None) -> None:

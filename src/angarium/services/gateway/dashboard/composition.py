@@ -83,10 +83,11 @@ class Dashboard:
         parts, pages, viewers = self._parts, self._pages, Viewers(self._parts.sessions)
         shared = parts.parts
         letters = shared.reader.dead_letters
+        contents = Contents(shared.templates, Renderer(fast_paths=shared.fast_paths))
         return (
             overview_routes(self._read, self.live, pages, viewers.requires()),
             signing_in_routes(parts.sessions, pages, viewers.requires()),
-            notification_routes(_desk(parts), Contents(shared.templates, Renderer()), pages, viewers),
+            notification_routes(_desk(parts), contents, pages, viewers),
             dead_letter_routes(letters, parts.replays, pages, viewers),
             provider_routes(parts.providers, pages, viewers),
             suppression_routes(parts.suppressions, pages, viewers),

@@ -15,7 +15,7 @@ from angarium.contracts.scopes import Scope
 from angarium.platform.auth.service_token import DEFAULT_TENANT
 from angarium.platform.http.frame.dependencies import HIGHEST_PAGE
 from angarium.platform.http.pages.style import styled
-from angarium.platform.http.pages.templates import PageTemplates
+from angarium.platform.http.pages.templates import Pages as LiquidPages
 from angarium.services.gateway.dashboard.viewing import PREFIX, Viewer
 
 PACKAGE = "angarium.services.gateway.dashboard"
@@ -73,7 +73,7 @@ class Pages:
     """Renders pages. With `mailbox` they link to it."""
 
     def __init__(self, *, mailbox: bool) -> None:
-        self.templates = PageTemplates(PACKAGE)
+        self.templates = LiquidPages(PACKAGE)
         self._mailbox = mailbox
 
     def page(
@@ -85,7 +85,7 @@ class Pages:
         *,
         status: int = HTTPStatus.OK,
     ) -> Response:
-        """A page for someone who is signed in. `values` as of `PageTemplates`."""
+        """A page for someone who is signed in. `values` as of `platform.http.pages.templates.Pages`."""
         return self._response(name, {**self._around(request, viewer), **values}, status)
 
     def plain(self, name: str, values: Mapping[str, Any], *, status: int = HTTPStatus.OK) -> HTMLResponse:

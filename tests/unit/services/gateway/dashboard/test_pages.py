@@ -134,7 +134,7 @@ async def test_an_operator_cancels_sends_again_and_sees_the_content(world: World
     assert "operator:operator-of-default" in shown
     again = await browser.post(f"{path}/cancel")
     assert again.status_code == 409
-    assert "cannot become cancelled" in again.text
+    assert "is cancelled already" in again.text
     new = await browser.post(f"{path}/send-again")
     assert new.status_code == 303
     assert new.headers["location"].split("?")[0] != path
