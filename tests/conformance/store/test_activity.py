@@ -45,6 +45,7 @@ async def test_a_full_minute_is_calculated_from_the_time_its_sample_took(
 
 async def test_recent_ones_say_how_long_they_took_and_what_became_of_them(backend: Backend) -> None:
     claim = await backend.claimed(channel=Channel.SMS)
+    await backend.pass_time(SECOND)
     await backend.failed()
     [view, _] = await backend.reader.newest(TENANT, 10)
     reader = ActivityReader(backend.engine)
