@@ -104,16 +104,20 @@ async def test_while_mariadb_is_read_only_nothing_is_accepted_or_sent(system: Di
     await _set_read_only(system, "ON")
     try:
         refused = await system.submit(**_one(load))
-        ready = await system.client.get("/ready")
+        await until(lambda: _is_down(system), 10, message="the gateway is not ready")
     finally:
         await _set_read_only(system, "OFF")
     assert refused.status_code == 503, refused.text
-    assert (ready.status_code, ready.json()["dependencies"]["database"]) == (503, "down")
     await until(lambda: _accepts(system, load), 30)
 
 
 def _one(load: Load) -> dict[str, Any]:
     return {**load.body(), "recipient": {"email": new_email()}}
+
+
+async def _is_down(system: DistributedSystem) -> bool:
+    ready = await system.client.get("/ready")
+    return (ready.status_code, ready.json()["dependencies"]["database"]) == (503, "down")
 
 
 async def _accepts(system: DistributedSystem, load: Load) -> bool:
