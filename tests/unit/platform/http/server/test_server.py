@@ -197,13 +197,15 @@ async def _answers_of_a_crowd(connections: int, until_one_has: int) -> Counter[i
 
     async def talk(number: int, connection: socket.socket) -> None:
         reader, writer = await asyncio.open_connection(sock=connection)
-        while not enough.is_set():
-            await reader.readuntil(b"\r\n\r\n")
-            answers[number] += 1
-            if answers[number] == until_one_has:
-                enough.set()
-            writer.write(request)
-        writer.close()
+        try:
+            while not enough.is_set():
+                await reader.readuntil(b"\r\n\r\n")
+                answers[number] += 1
+                if answers[number] == until_one_has:
+                    enough.set()
+                writer.write(request)
+        finally:
+            writer.close()
 
     listener = bind("127.0.0.1", 0)
     listener.listen(connections)
