@@ -124,6 +124,7 @@ async def users(engine: AsyncEngine, build: Callable[[AsyncEngine, Cache], Users
     yield users
     for client in users.clients:
         await client.aclose()
+    await users.service.imports.close()
     await users.gateway.close()
 
 
