@@ -3,15 +3,13 @@
 Every wait has an end: connecting, getting a connection from the pool, a lock, a statement.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
-import aiosqlite
-from sqlalchemy import URL, Connection, event, make_url
+from sqlalchemy import URL, event, make_url
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -19,23 +17,28 @@ from sqlalchemy.pool import NullPool
 
 from angarium.contracts.errors import SettingsError
 from angarium.platform.database.faults import DatabaseUnavailable, describe, ends_session, is_unavailable
+from angarium.platform.database.limits import (
+    ANSWER_TIMEOUT,
+    LIFETIME,
+    LOCK_TIMEOUT,
+    MIGRATION_LOCK_TIMEOUT,
+    POOL_TIMEOUT,
+    STATEMENT_TIMEOUT,
+)
 from angarium.platform.database.mysql_address import connect_arguments, session_command
 from angarium.platform.database.mysql_tables import storing_ids_as_text
 from angarium.platform.database.postgresql_address import first_host, parse_postgresql_address
 from angarium.platform.database.postgresql_connector import CONNECT_TIMEOUT, Connector
 from angarium.platform.database.postgresql_dialect import DRIVER, ConnectorDialect, register
+from angarium.platform.database.sqlite_connections import (
+    BEGIN_OPTION,
+    EMPTY_LOG,
+    begin_sqlite,
+    connect_sqlite,
+    prepare_sqlite,
+)
 from angarium.platform.extras import missing_package
 from angarium.platform.folders import prepare_folder
-
-STATEMENT_TIMEOUT = 10.0
-LOCK_TIMEOUT = 4.0
-POOL_TIMEOUT = 4.0
-ANSWER_TIMEOUT = 12.0
-"""Seconds. The last: how long a server may be silent; longer than it may take for a statement."""
-MIGRATION_LOCK_TIMEOUT = 1.0
-"""Seconds that a change of the schema waits for a lock before it lets the others pass and tries again."""
-LIFETIME = 1800.0
-"""Seconds after which a connection is replaced, so that a server that moved or was upgraded is found again."""
 
 _DRIVERS = {
     "postgresql": DRIVER,
@@ -48,17 +51,12 @@ _SAME = {"postgres": "postgresql", "mariadb": "mysql"}
 """Other names of a technology."""
 _ARGUMENTS = "angarium_arguments"
 """The option of an engine that has how its driver connects."""
-_SQLITE_BEGIN = "angarium_sqlite_begin"
-LOG_LIMIT = 64 * 1024 * 1024
-"""Bytes that SQLite's write-ahead log keeps on disk once it is written back."""
 _WITHOUT_TRANSACTION: Mapping[str, Mapping[str, str]] = {
     "postgresql": {"isolation_level": "AUTOCOMMIT"},
-    "sqlite": {_SQLITE_BEGIN: ""},
+    "sqlite": {BEGIN_OPTION: ""},
     "mysql": {},  # a session begins a transaction by itself, without a statement
 }
 """The options of a connection for a single query."""
-EMPTY_LOG = "PRAGMA wal_checkpoint(TRUNCATE)"
-"""Of SQLite, outside of a transaction."""
 
 
 def parse_database_url(url: str, *, setting: str = "ANGARIUM_DATABASE_URL") -> URL:
@@ -100,18 +98,6 @@ def mysql_arguments(url: URL, setting: str, *, patience: float = ANSWER_TIMEOUT)
         lock_timeout=LOCK_TIMEOUT,
         connect_timeout=CONNECT_TIMEOUT,
         patience=patience,
-    )
-
-
-def sqlite_pragmas() -> tuple[str, ...]:
-    """What every SQLite connection sets first: durable commits, readers beside the writer, waits with an end."""
-    return (
-        f"PRAGMA busy_timeout = {int(LOCK_TIMEOUT * 1000)}",  # first: the next one may meet a lock
-        "PRAGMA journal_mode = WAL",
-        f"PRAGMA journal_size_limit = {LOG_LIMIT}",  # else the log stays as large as it has ever been
-        "PRAGMA synchronous = FULL",
-        "PRAGMA foreign_keys = ON",
-        "PRAGMA secure_delete = ON",  # what is erased is overwritten, not only forgotten
     )
 
 
@@ -162,7 +148,7 @@ async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """
     with _translated():
         async with engine.connect() as connection:
-            yield await connection.execution_options(**{_SQLITE_BEGIN: "BEGIN"})
+            yield await connection.execution_options(**{BEGIN_OPTION: "BEGIN"})
 
 
 @asynccontextmanager
@@ -261,41 +247,8 @@ def _open_sqlite(url: URL, pool_size: int) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=POOL_TIMEOUT,
         hide_parameters=True,
-        async_creator=partial(_connect_sqlite, str(url.database)),
+        async_creator=partial(connect_sqlite, str(url.database)),
     )
-    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-    event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    event.listen(engine.sync_engine, "connect", prepare_sqlite)
+    event.listen(engine.sync_engine, "begin", begin_sqlite)
     return engine
-
-
-async def _connect_sqlite(path: str, *_args: object, **_options: object) -> aiosqlite.Connection:
-    """A connection to the file at `path`; a cancelled caller leaves none open.
-
-    aiosqlite forgets the connection that its thread opens while its caller is cancelled. So the thread finishes first.
-    """
-    connection = aiosqlite.connect(path)
-    connection._thread.daemon = True  # noqa: SLF001 - as SQLAlchemy does: an engine left open must not stop the exit
-    opening = asyncio.ensure_future(connection)
-    try:
-        return await asyncio.shield(opening)
-    except asyncio.CancelledError:
-        await opening
-        await connection.close()
-        raise
-
-
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    # Python's own BEGIN comes too late for DDL and for reads; ours is issued by _begin_sqlite.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    for pragma in sqlite_pragmas():
-        cursor.execute(pragma)
-    cursor.close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    # A transaction that reads first and writes later fails at once if another wrote between (SQLITE_BUSY_SNAPSHOT);
-    # with IMMEDIATE it waits its turn instead.
-    begin = connection.get_execution_options().get(_SQLITE_BEGIN, "BEGIN IMMEDIATE")
-    if begin:
-        connection.exec_driver_sql(begin)

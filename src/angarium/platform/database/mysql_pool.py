@@ -10,13 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any, NamedTuple, TypeVar
 
 from angarium.platform.database.deadlocks import TRIES
-from angarium.platform.database.engine import (
-    ANSWER_TIMEOUT,
-    LIFETIME,
-    POOL_TIMEOUT,
-    mysql_arguments,
-    parse_database_url,
-)
+from angarium.platform.database.engine import mysql_arguments, parse_database_url
 from angarium.platform.database.faults import (
     DatabaseUnavailable,
     describe,
@@ -25,6 +19,7 @@ from angarium.platform.database.faults import (
     is_refusal,
     is_unavailable,
 )
+from angarium.platform.database.limits import ANSWER_TIMEOUT, LIFETIME, POOL_TIMEOUT
 from angarium.platform.database.postgresql_connector import CONNECT_TIMEOUT
 from angarium.platform.extras import require_package
 

@@ -9,14 +9,9 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from angarium.platform.database.engine import (
-    ANSWER_TIMEOUT,
-    LIFETIME,
-    POOL_TIMEOUT,
-    parse_database_url,
-    postgresql_server_settings,
-)
+from angarium.platform.database.engine import parse_database_url, postgresql_server_settings
 from angarium.platform.database.faults import DatabaseUnavailable, describe, ends_session, is_unavailable
+from angarium.platform.database.limits import ANSWER_TIMEOUT, LIFETIME, POOL_TIMEOUT
 from angarium.platform.database.postgresql_address import parse_postgresql_address
 from angarium.platform.database.postgresql_connector import CONNECT_TIMEOUT, Connector
 from angarium.platform.extras import require_package

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from angarium.platform.batching import GroupCommit
-from angarium.platform.database.engine import sqlite_pragmas
 from angarium.platform.database.faults import DatabaseUnavailable, describe, is_unavailable
+from angarium.platform.database.sqlite_connections import sqlite_pragmas
 
 ResultT = TypeVar("ResultT")
 Work = Callable[[sqlite3.Connection], Any]

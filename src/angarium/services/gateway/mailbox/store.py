@@ -15,7 +15,7 @@ from angarium.contracts.mailbox import CaughtMessage, MailboxMessage
 from angarium.contracts.statuses import Channel
 from angarium.platform.batching import GroupCommit
 from angarium.platform.clock import Clock
-from angarium.platform.database.engine import EMPTY_LOG
+from angarium.platform.database.sqlite_connections import EMPTY_LOG
 from angarium.platform.database.sqlite_writer import SqliteWriter
 from angarium.platform.folders import make_private
 from angarium.platform.identifiers import Identifiers

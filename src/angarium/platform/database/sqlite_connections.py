@@ -1,0 +1,63 @@
+"""Connections to SQLite: what each sets first, and how a transaction on it begins."""
+
+import asyncio
+from typing import Any
+
+import aiosqlite
+from sqlalchemy import Connection
+
+from angarium.platform.database.limits import LOCK_TIMEOUT
+
+BEGIN_OPTION = "angarium_sqlite_begin"
+"""The option of a connection that has the statement with which its transactions begin; empty: none."""
+LOG_LIMIT = 64 * 1024 * 1024
+"""Bytes that SQLite's write-ahead log keeps on disk once it is written back."""
+EMPTY_LOG = "PRAGMA wal_checkpoint(TRUNCATE)"
+"""Of SQLite, outside of a transaction."""
+
+
+def sqlite_pragmas() -> tuple[str, ...]:
+    """What every SQLite connection sets first: durable commits, readers beside the writer, waits with an end."""
+    return (
+        f"PRAGMA busy_timeout = {int(LOCK_TIMEOUT * 1000)}",  # first: the next one may meet a lock
+        "PRAGMA journal_mode = WAL",
+        f"PRAGMA journal_size_limit = {LOG_LIMIT}",  # else the log stays as large as it has ever been
+        "PRAGMA synchronous = FULL",
+        "PRAGMA foreign_keys = ON",
+        "PRAGMA secure_delete = ON",  # what is erased is overwritten, not only forgotten
+    )
+
+
+async def connect_sqlite(path: str, *_args: object, **_options: object) -> aiosqlite.Connection:
+    """A connection to the file at `path`; a cancelled caller leaves none open.
+
+    aiosqlite forgets the connection that its thread opens while its caller is cancelled. So the thread finishes first.
+    """
+    connection = aiosqlite.connect(path)
+    connection._thread.daemon = True  # noqa: SLF001 - as SQLAlchemy does: an engine left open must not stop the exit
+    opening = asyncio.ensure_future(connection)
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        await opening
+        await connection.close()
+        raise
+
+
+def prepare_sqlite(connection: Any, _record: object) -> None:
+    """Listener for "connect" of an engine."""
+    # Python's own BEGIN comes too late for DDL and for reads; ours is issued by begin_sqlite.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in sqlite_pragmas():
+        cursor.execute(pragma)
+    cursor.close()
+
+
+def begin_sqlite(connection: Connection) -> None:
+    """Listener for "begin" of an engine."""
+    # A transaction that reads first and writes later fails at once if another wrote between (SQLITE_BUSY_SNAPSHOT);
+    # with IMMEDIATE it waits its turn instead.
+    begin = connection.get_execution_options().get(BEGIN_OPTION, "BEGIN IMMEDIATE")
+    if begin:
+        connection.exec_driver_sql(begin)
