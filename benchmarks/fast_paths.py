@@ -92,7 +92,7 @@ def looped(work: Callable[[], object]) -> Work:
 
 
 class Everyone:
-    """Knows whoever asks."""
+    """An authenticator that accepts every request."""
 
     async def authenticate(self, _: Mapping[str, str]) -> Caller:
         return Caller("default", "shop", frozenset({Scope.NOTIFICATIONS_SEND}))

@@ -1,4 +1,4 @@
-"""Whoever opts out gets nothing sent after it, whatever becomes of the cache and the users service meanwhile."""
+"""After an opt-out the user gets no more messages, whatever happens to the cache and the users service."""
 
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -181,7 +181,7 @@ async def test_an_opt_out_that_neither_gateway_nor_cache_took_is_not_answered_as
 
 
 @pytest.mark.long
-async def test_an_opt_out_while_the_gateway_is_away_is_told_to_it_later(system: DistributedSystem) -> None:
+async def test_an_opt_out_while_the_gateway_is_down_is_sent_to_it_later(system: DistributedSystem) -> None:
     subscriber = await Subscriber.known(system)
     before = await subscriber.copy()
     await system.kill("gateway")

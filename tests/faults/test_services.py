@@ -46,7 +46,7 @@ async def test_a_gateway_killed_in_a_burst_keeps_what_it_accepted(system: Distri
 
 
 @pytest.mark.fault(7)
-async def test_a_gateway_that_is_told_to_stop_loses_nothing(system: DistributedSystem) -> None:
+async def test_a_gateway_that_gets_sigterm_loses_nothing(system: DistributedSystem) -> None:
     load = await Load.prepare(system)
     stop = asyncio.Event()
     senders = [asyncio.create_task(load.insist(stop, pause=0)) for _ in range(16)]
@@ -92,7 +92,7 @@ async def _is_accepted(system: DistributedSystem, user_id: str, code: str) -> bo
 
 @pytest.mark.long
 @pytest.mark.fault(47)
-async def test_a_send_whose_preferences_nobody_knows_waits_and_burns_no_attempt(system: DistributedSystem) -> None:
+async def test_a_send_with_unknown_preferences_waits_without_using_an_attempt(system: DistributedSystem) -> None:
     address = new_email()
     user, template = await system.create_user(email=address), await system.create_template()
     body = {"user_id": user["user_id"], "template_code": template["code"], "variables": {"name": "Ada"}}

@@ -31,7 +31,7 @@ async def test_all_survive_the_kills_of_a_busy_worker(system: DistributedSystem,
 
 
 @pytest.mark.fault(7)
-async def test_a_worker_that_is_told_to_stop_finishes_what_it_sends(system: DistributedSystem) -> None:
+async def test_a_worker_that_gets_sigterm_finishes_its_sends(system: DistributedSystem) -> None:
     system.sink.slow_down(0.2)
     load = await Load.prepare(system)
     await load.send_bulk(300)

@@ -141,7 +141,7 @@ async def _until_read(engine: AsyncEngine) -> None:
                 return
 
 
-async def test_a_lock_that_is_never_given_back_is_told(
+async def test_a_lock_that_is_never_released_is_an_error(
     engine: AsyncEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await upgrade(engine, _up_to("0005", tmp_path, monkeypatch))

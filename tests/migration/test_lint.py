@@ -76,5 +76,5 @@ def test_what_stops_writers_is_found(step: str) -> None:
         '"""UPDATE notifications would stop everything."""',
     ],
 )
-def test_what_stops_nobody_is_let_through(step: str) -> None:
+def test_steps_that_block_no_writer_pass(step: str) -> None:
     assert problems(f"{_HEAD}    {step}\n") == []

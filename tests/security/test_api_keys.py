@@ -1,4 +1,4 @@
-"""Hostile API keys: each is a 401; and whoever steals the database has no key."""
+"""Hostile API keys are a 401, and a stolen database contains no usable key."""
 
 import sqlite3
 from collections.abc import AsyncIterator
@@ -121,7 +121,7 @@ async def test_a_revoked_key_is_refused_everywhere_within_a_minute() -> None:
 
 
 async def test_forged_own_tokens_are_refused(world: World) -> None:
-    """Whoever names our key id is checked by our key alone."""
+    """A token with our key id is verified with our key only."""
     claims = {"iss": "angarium", "aud": "angarium", "sub": "x", "scope": "admin", "exp": 4_000_000_000}
     for key, algorithm in ((SERVICE_TOKEN * 2, "HS256"), ("angarium" * 4, "HS256"), (None, "none")):
         token = jwt.encode(claims, key, algorithm, headers={"kid": "angarium"})  # type: ignore[arg-type]

@@ -271,7 +271,7 @@ async def test_who_says_nothing_is_sent_away_and_who_asked_may_stay() -> None:
         assert (await asking.answer())[0] == 200
 
 
-async def test_many_who_trickle_hold_up_nobody(system: EmbeddedSystem) -> None:
+async def test_many_slow_bodies_do_not_delay_other_requests(system: EmbeddedSystem) -> None:
     async with system.connected() as asking, asyncio.TaskGroup() as tasks:
         slow = [tasks.create_task(asyncio.open_connection("127.0.0.1", system.ports["angarium"])) for _ in range(200)]
         connections = [await task for task in slow]

@@ -1,4 +1,4 @@
-"""Fields that nobody may set, and text that would be SQL: on every body, filter, cursor and path that is documented."""
+"""Read-only fields and SQL injection, tried on every documented body, filter, cursor and path."""
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
@@ -38,9 +38,9 @@ SENT_BACK = (
     "PUT /users/{user_id}/preferences",
     "PATCH /users/{user_id}/preferences",
 )
-"""Whoever gives back what a GET gave is not refused for the fields that can't be set: they are ignored."""
+"""A body returned by GET can be sent back: its read-only fields are ignored."""
 HASHED = "password"
-"""Slowly, on purpose."""
+"""Hashing a password is slow on purpose."""
 
 
 @pytest_asyncio.fixture(
@@ -89,7 +89,7 @@ def headers_for(world: World, operation: Operation) -> dict[str, str]:
     return OPERATOR if of_the_system else world.other
 
 
-async def test_fields_that_nobody_may_set_are_a_400_that_names_them(world: World) -> None:
+async def test_read_only_fields_are_a_400_that_names_them(world: World) -> None:
     asked, wrong = 0, []
     for operation, body, schema in with_bodies(world):
         taken = {*schema["properties"], *(READ_ONLY if str(operation) in SENT_BACK else ())}

@@ -32,9 +32,9 @@ BODIES: Mapping[str, dict[str, Any]] = {
 """Bodies that a schema cannot tell in full."""
 NAMED_IN_BODIES = ("user_id", "notification_id", "template_code")
 NO_SECRET_OF_A_TENANT = frozenset({"version", "channel", "position", "from", "to"})
-"""Parameters that mean the same to everybody."""
+"""Parameters that mean the same for every tenant."""
 OPEN_BY_TOKEN = ("/preferences/{token}", "/unsubscribe/{token}")
-"""Whoever holds the signed link may use it, whatever the tenant."""
+"""Anyone with the signed link may use it, whatever the tenant."""
 
 
 @dataclass(frozen=True)

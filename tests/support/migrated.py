@@ -12,7 +12,7 @@ _files: dict[str, bytes] = {}
 
 
 async def upgraded(engine: AsyncEngine, migrations: str) -> None:
-    """As `upgrade`, on a database that nobody has used yet."""
+    """As `upgrade`, on a new database."""
     if engine.dialect.name != "sqlite":
         await upgrade(engine, migrations)
         return

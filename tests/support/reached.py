@@ -7,7 +7,7 @@ from angarium.contracts.errors import Transient
 
 
 class Reached:
-    """Implements `directory.port.ContactVersions`: nobody was ever changed, unless `versions` says so."""
+    """Implements `directory.port.ContactVersions`: no user has changed, except those in `versions`."""
 
     def __init__(self) -> None:
         self.versions: dict[UUID, int] = {}

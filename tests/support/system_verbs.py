@@ -78,7 +78,7 @@ class Verbs:
         return [result["notification_id"] for result in data["results"]]
 
     async def status(self, notification_id: str) -> Json:
-        """The notification as it stands."""
+        """The notification's current state."""
         return _data(await self.client.get(f"/api/v1/notifications/{notification_id}"), 200)
 
     async def events(self, notification_id: str) -> list[Json]:
@@ -158,17 +158,17 @@ class Verbs:
 
 
 def new_name(what: str) -> str:
-    """A name that nobody has used."""
+    """A unique name."""
     return f"{what}-{secrets.token_hex(6)}"
 
 
 def new_email() -> str:
-    """An address that nobody has used."""
+    """A unique email address."""
     return f"{new_name('ada')}@example.com"
 
 
 def new_phone() -> str:
-    """A valid number (NANP, 202 555 01xx is fictional but too short a range) that hardly anybody has used."""
+    """A valid phone number that is very likely unique (in the NANP the fictional range 202 555 01xx is too small)."""
     return f"+1415{secrets.randbelow(8) + 2}{secrets.randbelow(10**6):06d}"
 
 

@@ -66,7 +66,7 @@ async def test_a_mariadb_database_outlives_a_kill(mariadb: MariaDB, mariadb_url:
     assert await mariadb.sql(f"SHOW DATABASES LIKE '{name}'") == name
 
 
-async def test_a_frozen_database_answers_nobody_until_it_is_thawed(postgresql: PostgreSQL) -> None:
+async def test_a_frozen_database_answers_only_after_it_is_thawed(postgresql: PostgreSQL) -> None:
     await postgresql.freeze()
     waiting = asyncio.create_task(postgresql.sql("SELECT 1"))
     done, _ = await asyncio.wait({waiting}, timeout=0.5)

@@ -91,7 +91,7 @@ def test_every_place_and_test_that_the_page_names_is_there() -> None:
     assert all("test_" in row[3] for row in table("Twins"))
 
 
-def test_whoever_can_be_told_is_told() -> None:
+def test_every_part_with_a_fast_path_receives_the_setting() -> None:
     """A composition that forgets the setting would run the fast form whatever is set."""
     told = set(_told())
     assert {"build_app", "make_logger", "Renderer", "ServiceClient", "GatewayParts"} <= told

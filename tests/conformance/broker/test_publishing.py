@@ -34,7 +34,7 @@ async def test_an_unknown_exchange_takes_nothing_and_spoils_nothing(broker: Brok
     assert await broker.publish([outgoing(), outgoing(exchange="elsewhere"), outgoing()]) == [True, False, True]
 
 
-async def test_without_mandatory_a_message_for_nobody_counts_as_taken(broker: Broker) -> None:
+async def test_an_unroutable_message_without_mandatory_counts_as_taken(broker: Broker) -> None:
     assert await broker.publish([outgoing("sms.sent", exchange="events", mandatory=False)]) == [True]
 
 

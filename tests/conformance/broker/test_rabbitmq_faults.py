@@ -221,7 +221,7 @@ async def test_a_broker_that_is_out_of_memory_can_be_left(broker: Broker, rabbit
         await rabbitmq.ctl("set_vm_memory_high_watermark", "0.4")
 
 
-async def test_a_frozen_server_holds_up_nobody(broker: Broker, rabbitmq: RabbitMQ) -> None:
+async def test_publish_and_ack_time_out_while_the_server_is_frozen(broker: Broker, rabbitmq: RabbitMQ) -> None:
     async with broker.consume("email", prefetch=5) as consumer:
         await broker.publish(numbered(1))
         held = await take(consumer, 1)

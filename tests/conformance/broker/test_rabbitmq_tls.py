@@ -1,4 +1,4 @@
-"""Messages over a connection that is encrypted, and none over one whose server nobody vouches for."""
+"""Messages travel over TLS; a server whose certificate cannot be verified gets none."""
 
 import asyncio
 import contextlib

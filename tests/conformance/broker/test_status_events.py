@@ -1,4 +1,4 @@
-"""Status events on their whole way: from a change in the record, by the relay, to whoever bound a queue."""
+"""Status events end to end: from a change in the record, by the relay, to every bound queue."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -43,7 +43,9 @@ async def store(tmp_path: Path) -> AsyncIterator[NotificationStore]:
     await opened.close()
 
 
-async def test_each_listener_hears_its_own(broker: Broker, store: NotificationStore, logger: Logger) -> None:
+async def test_each_queue_receives_the_events_that_it_is_bound_to(
+    broker: Broker, store: NotificationStore, logger: Logger
+) -> None:
     news = [notification(), notification()]
     await store.accept(news, outbox_lease=OUTBOX_LEASE)
     claims = await store.claim([new.id for new in news], token=uuid4(), lease=LEASE, worker="w")
@@ -56,4 +58,4 @@ async def test_each_listener_hears_its_own(broker: Broker, store: NotificationSt
             told = [decode_status_event(delivery.body) for delivery in await collect(consumer, len(expected))]
         assert {event.status for event in told} == expected
         assert {event.notification_id for event in told} <= {str(new.id) for new in news}
-    assert await store.outbox_pending() == len(news)  # their work, which is leased to whoever accepted it
+    assert await store.outbox_pending() == len(news)  # their work, which is leased to the process that accepted it

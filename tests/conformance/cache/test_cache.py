@@ -52,7 +52,7 @@ async def test_many_at_once(cache: Cache) -> None:
     assert all(list(values) == list(entries.values()) for values in answers)
 
 
-async def test_a_ring_is_heard_by_every_listener_of_its_topic_only(cache: Cache) -> None:
+async def test_an_announcement_reaches_every_listener_of_its_topic_only(cache: Cache) -> None:
     first: list[str] = []
     second: list[str] = []
     other: list[str] = []
@@ -80,13 +80,13 @@ async def test_rings_come_in_order_and_end_with_the_context(cache: Cache) -> Non
     assert heard == [str(number) for number in range(100)]
 
 
-async def test_who_listens_hears_until_the_context_ends(cache: Cache) -> None:
+async def test_a_listener_is_subscribed_until_its_context_ends(cache: Cache) -> None:
     async with cache.listen("users", _into([])) as hears:
         await until(hears)
     assert not hears()
 
 
-async def test_a_listener_that_fails_hears_the_next_ring_and_the_announcer_nothing(cache: Cache) -> None:
+async def test_a_listener_that_raises_gets_the_next_announcement_and_the_announcer_no_error(cache: Cache) -> None:
     heard: list[str] = []
 
     async def fails(text: str) -> None:

@@ -107,9 +107,7 @@ async def test_a_call_that_is_cancelled_leaves_no_answer_for_the_next(server: Re
         assert list(await cache.get_many(["k2", "k3"])) == [b"2", b"3"]
 
 
-async def test_a_listener_outlives_a_restart_and_is_told_that_it_may_have_missed_something(
-    server: Redis, cache: RedisCache
-) -> None:
+async def test_a_listener_survives_a_restart_and_gets_the_signal_of_a_gap(server: Redis, cache: RedisCache) -> None:
     heard: list[str] = []
 
     async def listener(text: str) -> None:

@@ -49,7 +49,7 @@ def entry(request: pytest.FixtureRequest) -> ChannelEntry:
     return CHANNELS[request.param]
 
 
-def test_it_reaches_who_has_its_address_and_nobody_else(entry: ChannelEntry) -> None:
+def test_it_reaches_only_contacts_with_its_address(entry: ChannelEntry) -> None:
     assert entry.addresses_of(NOBODY) == []
     [address] = entry.addresses_of(EVERYWHERE)
     assert address.name == "Ada"

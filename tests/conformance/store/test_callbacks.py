@@ -76,7 +76,7 @@ async def kept(backend: Backend) -> Kept:
     return Kept(backend, CallbackStore(backend.engine, backend.clock, Identifiers(backend.clock)))
 
 
-async def test_every_status_that_ends_a_workers_claim_is_told_and_no_other(kept: Kept) -> None:
+async def test_only_statuses_that_finish_a_claim_make_callbacks(kept: Kept) -> None:
     ends = [Status.SENT, Status.FAILED, Status.SKIPPED, Status.EXPIRED, Status.UNKNOWN]
     for status in (*ends, Status.PENDING, Status.RETRYING, Status.SCHEDULED):
         await kept.backend.ended(status, callback_url=URL, request_id=f"r-{status}")
@@ -85,7 +85,7 @@ async def test_every_status_that_ends_a_workers_claim_is_told_and_no_other(kept:
     assert {*ends}.isdisjoint(UNFINISHED)
 
 
-async def test_moves_by_hand_are_told_too(kept: Kept) -> None:
+async def test_moves_outside_a_claim_make_callbacks(kept: Kept) -> None:
     cancelled = await kept.backend.accepted(callback_url=URL)
     delivered = await kept.sent()
     for identifier, to in ((cancelled, Status.CANCELLED), (delivered, Status.DELIVERED)):
@@ -100,7 +100,7 @@ async def test_moves_by_hand_are_told_too(kept: Kept) -> None:
     }
 
 
-async def test_a_lost_worker_and_a_late_one_are_told(kept: Kept) -> None:
+async def test_endings_by_the_sweeper_make_callbacks(kept: Kept) -> None:
     """Endings that the sweeper writes."""
     backend = kept.backend
     [claim] = await backend.claim(await backend.accepted(callback_url=URL, policy="at_most_once"))
@@ -115,7 +115,7 @@ async def test_a_lost_worker_and_a_late_one_are_told(kept: Kept) -> None:
     )
 
 
-async def test_a_result_that_is_written_twice_is_told_once(kept: Kept) -> None:
+async def test_recording_a_result_twice_makes_one_callback(kept: Kept) -> None:
     claim = await kept.backend.claimed(callback_url=URL)
     for _ in range(2):
         assert await kept.backend.store.record([result(claim, Status.SENT)]) == [True]
@@ -147,7 +147,7 @@ async def test_it_brings_what_its_body_tells(kept: Kept) -> None:
         ("http://[::1]:80/x", "http://[::1]:80"),
     ],
 )
-async def test_the_host_is_told_from_its_path(kept: Kept, url: str, origin: str) -> None:
+async def test_the_origin_is_the_url_without_its_path(kept: Kept, url: str, origin: str) -> None:
     await kept.sent(url)
     [callback] = await kept.lease()
     assert callback.origin == origin

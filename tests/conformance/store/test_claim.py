@@ -14,7 +14,7 @@ from angarium.notifications.store.schema import notifications
 from tests.conformance.store.backends import AT_MOST_ONCE, LEASE, SECOND, TENANT, Backend, notification, result
 
 
-async def test_a_pending_one_is_claimed_and_comes_as_it_stands(backend: Backend) -> None:
+async def test_claiming_a_pending_notification_returns_its_fields(backend: Backend) -> None:
     new = notification(recipient='{"email":"a@b.test"}', category="news", traceparent="00-1-2-01")
     await backend.accept(new)
     token = uuid4()

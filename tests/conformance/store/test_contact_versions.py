@@ -1,4 +1,4 @@
-"""The version that each user has reached: it never falls, whoever tells it and in whatever order."""
+"""The contact version that each user has reached never falls, whatever the order of the reports."""
 
 import asyncio
 from uuid import uuid4

@@ -28,7 +28,7 @@ async def _events(backend: Backend, claim: Claimed) -> list[dict[str, Any]]:
 
 
 @pytest.mark.fault(47)
-async def test_deferrals_are_told_once_with_their_number(backend: Backend) -> None:
+async def test_repeated_deferrals_are_one_event_with_a_count(backend: Backend) -> None:
     claim = await backend.claimed()
     first = (await _events(backend, claim))[-1]["at"]
     for _ in range(ROUNDS):
@@ -45,7 +45,7 @@ async def test_deferrals_are_told_once_with_their_number(backend: Backend) -> No
 
 
 @pytest.mark.fault(47)
-async def test_a_provider_that_refuses_us_is_told_once_with_its_last_answer(backend: Backend) -> None:
+async def test_repeated_refusals_of_a_provider_are_one_event_with_its_last_answer(backend: Backend) -> None:
     claim = await backend.claimed()
     for number in range(ROUNDS):
         answers = [_attempt(claim, "one", answer=f"535 no {number}"), _attempt(claim, "two")]

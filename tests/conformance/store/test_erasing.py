@@ -90,7 +90,7 @@ async def test_between_the_calls_it_goes_on(backend: Backend) -> None:
     assert told.age >= 5
 
 
-async def test_what_was_under_way_in_any_piece_is_told_at_the_end(backend: Backend) -> None:
+async def test_sends_under_way_in_any_batch_are_counted_at_the_end(backend: Backend) -> None:
     await backend.claimed(user_id=str(USER))
     await _theirs(backend)
     erasing = _erasing(backend)
@@ -99,7 +99,7 @@ async def test_what_was_under_way_in_any_piece_is_told_at_the_end(backend: Backe
     assert (await erasing.ask(TENANT, USER)).under_way == 1
 
 
-async def test_the_end_is_told_once_and_the_next_call_begins_anew(backend: Backend) -> None:
+async def test_done_is_reported_once_and_the_next_call_starts_again(backend: Backend) -> None:
     erasing = _erasing(backend)
     await _theirs(backend, 1)
     await erasing.ask(TENANT, USER)
@@ -131,7 +131,7 @@ async def test_one_that_stopped_is_gone_on_with_by_another_where_it_was(backend:
     assert await _left(backend) == 0
 
 
-async def test_an_end_that_nobody_asks_for_is_forgotten(backend: Backend) -> None:
+async def test_a_finished_erasure_that_is_not_asked_for_is_deleted(backend: Backend) -> None:
     erasing = _erasing(backend)
     await erasing.ask(TENANT, USER)
     await erasing.once()
@@ -149,7 +149,7 @@ async def test_calls_at_once_begin_one_pass(backend: Backend) -> None:
     assert await _left(backend) == 0
 
 
-async def test_the_mailbox_is_told_of_every_piece(backend: Backend) -> None:
+async def test_the_mailbox_receives_every_batch(backend: Backend) -> None:
     told: list[UUID] = []
 
     async def forget(ids: Sequence[UUID]) -> None:

@@ -139,7 +139,7 @@ async def test_status_events_and_early_reports_go_those_of_others_stay(backend: 
     assert await reports.due(10) == []
 
 
-async def test_a_callback_is_told_for_a_minute_and_its_address_then_forgotten(backend: Backend) -> None:
+async def test_a_callback_is_tried_for_a_minute_before_its_url_is_erased(backend: Backend) -> None:
     await _empty_callbacks(backend)
     pending = await backend.accepted(**THEIRS, callback_url=f"https://example.com/{CANARY}")
     erasure = Erasure(backend.engine, backend.clock)
@@ -152,7 +152,7 @@ async def test_a_callback_is_told_for_a_minute_and_its_address_then_forgotten(ba
     assert CANARY not in await _kept_of(backend)
 
 
-async def test_a_callback_that_was_told_goes_at_once(backend: Backend) -> None:
+async def test_a_delivered_callback_is_erased_at_once(backend: Backend) -> None:
     await _empty_callbacks(backend)
     await backend.ended(Status.SENT, **THEIRS, callback_url=f"https://example.com/{CANARY}")
     await backend.query("UPDATE callbacks SET next_at = NULL, state = 'delivered'")
@@ -160,7 +160,7 @@ async def test_a_callback_that_was_told_goes_at_once(backend: Backend) -> None:
     assert CANARY not in await _kept_of(backend)
 
 
-async def test_others_are_told_of_the_notifications(backend: Backend) -> None:
+async def test_other_stores_receive_the_ids_to_erase(backend: Backend) -> None:
     told: list[UUID] = []
 
     async def forget(ids: Sequence[UUID]) -> None:

@@ -164,7 +164,7 @@ async def test_callers_that_give_up_cost_no_connection(store: PostgresqlStore) -
 
 
 @pytest.mark.distributed
-async def test_where_nobody_listens_it_is_unavailable() -> None:
+async def test_a_refused_connection_is_unavailable() -> None:
     store = PostgresqlStore(PostgresqlPool("postgresql://nobody@127.0.0.1:1/nothing", size=1, patience=PATIENCE))
     with pytest.raises(StoreUnavailable):
         await store.outbox_pending()

@@ -1,4 +1,4 @@
-"""Connections of the hot statements: few, kept, and thrown away once nobody knows what they are busy with."""
+"""The connections of the hot statements: few, reused, and closed once their state is unknown."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -49,7 +49,7 @@ async def test_a_statement_that_was_given_up_takes_its_connection_along(pool: Po
     assert await _backend(pool) != before
 
 
-async def test_closed_it_serves_nobody(pool: PostgresqlPool) -> None:
+async def test_a_closed_pool_refuses_statements(pool: PostgresqlPool) -> None:
     await _backend(pool)
     await pool.close()
     await pool.close()

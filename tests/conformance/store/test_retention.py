@@ -177,7 +177,7 @@ async def test_the_age_counts_from_the_end(backend: Backend, task: Task) -> None
 
 
 @BOTH
-async def test_a_callback_that_is_still_to_be_told_keeps_its_notification(backend: Backend, task: Task) -> None:
+async def test_a_pending_callback_protects_its_notification(backend: Backend, task: Task) -> None:
     await backend.ended(Status.SENT, **THEIRS)
     await backend.pass_time(2 * DAY)
     assert sum(step.notifications for step in await _run(backend, task)) == 0

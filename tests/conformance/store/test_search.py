@@ -23,7 +23,7 @@ async def _found(backend: Backend, *pairs: tuple[str, str], tenant: str = TENANT
 
 
 def _away() -> str:
-    """A database where nobody listens."""
+    """The URL of a database that refuses connections."""
     return f"postgresql://postgres@127.0.0.1:{free_port()}/none"
 
 
@@ -118,7 +118,7 @@ async def test_without_a_replica_a_database_that_is_away_is_said() -> None:
 
 
 async def test_what_the_replica_has_is_read_from_there(migrated_sqlite: Path, tmp_path: Path) -> None:
-    """Two files stand for the primary and its replica, which is behind."""
+    """Two files act as a primary and a replica that lags behind it."""
     sides = [open_sqlite(Path(shutil.copy(migrated_sqlite, tmp_path / name))) for name in ("primary.db", "replica.db")]
     new = notification()
     for side in sides:

@@ -1,4 +1,4 @@
-"""Each change of status is told to `notifications.events`, where that is wanted."""
+"""Each change of status is published to `notifications.events`, where that is enabled."""
 
 import json
 from collections.abc import AsyncIterator
@@ -32,7 +32,7 @@ def _decoded(messages: list[OutboxMessage]) -> list[StatusEvent]:
     return [decode_status_event(message.body) for message in messages]
 
 
-async def test_a_life_is_told_change_by_change(telling: Backend) -> None:
+async def test_each_status_change_after_the_claim_is_published(telling: Backend) -> None:
     claim = await telling.claimed(channel=Channel.SMS, request_id="r-1")
     assert await _told(telling) == []  # neither its acceptance nor its claim
     await telling.store.record([result(claim, Status.SENT, provider="twilio")])
@@ -52,7 +52,7 @@ async def test_a_life_is_told_change_by_change(telling: Backend) -> None:
     assert first.correlation_id == messages[0].correlation_id
 
 
-async def test_the_same_status_twice_is_told_twice(telling: Backend) -> None:
+async def test_the_same_status_twice_makes_two_events(telling: Backend) -> None:
     claim = await telling.claimed()
     for _ in range(2):
         await telling.store.record([result(claim, Status.RETRYING)])
@@ -60,7 +60,7 @@ async def test_the_same_status_twice_is_told_twice(telling: Backend) -> None:
     assert [m.routing_key for m in await _told(telling)] == ["email.retrying", "email.retrying"]
 
 
-async def test_a_failure_is_told_with_its_reason(telling: Backend) -> None:
+async def test_a_failure_is_published_with_its_reason(telling: Backend) -> None:
     claim = await telling.claimed()
     await telling.store.record([result(claim, Status.FAILED, reason=Reason("permanent", 'no "such" user'))])
     [told] = _decoded(await _told(telling))
@@ -75,7 +75,7 @@ async def test_a_stale_result_is_not_told(telling: Backend) -> None:
     assert len(await _told(telling)) == 1
 
 
-async def test_nothing_is_told_unless_it_is_wanted(backend: Backend) -> None:
+async def test_no_event_is_written_unless_events_are_enabled(backend: Backend) -> None:
     await backend.ended(Status.SENT)
     assert await _told(backend) == []
 

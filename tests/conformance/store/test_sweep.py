@@ -83,7 +83,7 @@ async def test_a_scheduled_one_whose_time_has_passed_expires(backend: Backend) -
     assert await backend.store.sweep(100) == NOTHING
 
 
-async def test_a_pending_one_that_nobody_claims_is_published_again_ever_more_rarely(backend: Backend) -> None:
+async def test_an_unclaimed_pending_notification_is_republished_with_backoff(backend: Backend) -> None:
     identifier = await backend.accepted()
     await backend.pass_time(11 * MINUTE)
     assert await backend.store.sweep(100) == SweepReport(requeued=1)
@@ -106,7 +106,7 @@ async def test_what_waits_in_the_outbox_is_not_lost(backend: Backend) -> None:
     assert await backend.timeline(new.id) == ["accepted"]
 
 
-async def test_a_retry_that_nobody_claims_is_published_again(backend: Backend) -> None:
+async def test_an_unclaimed_retry_is_republished(backend: Backend) -> None:
     claim = await backend.claimed()
     await backend.store.record([result(claim, Status.RETRYING, wait=timedelta(seconds=8))])
     await backend.pass_time(timedelta(seconds=66))
@@ -118,7 +118,7 @@ async def test_a_retry_that_nobody_claims_is_published_again(backend: Backend) -
     await backend.claim(claim.id)
 
 
-async def test_one_given_back_that_nobody_claims_is_published_again(backend: Backend) -> None:
+async def test_an_unclaimed_release_is_republished(backend: Backend) -> None:
     claim = await backend.claimed()
     await backend.store.record([result(claim, Status.PENDING, wait=timedelta(seconds=30), burns_attempt=False)])
     await backend.pass_time(timedelta(seconds=85))

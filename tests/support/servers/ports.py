@@ -7,10 +7,10 @@ _LOWEST, _HIGHEST = 20_000, 32_000
 
 
 def free_port() -> int:
-    """A port on 127.0.0.1 that nobody listens on, below the range the kernel takes for outgoing connections.
+    """A free port on 127.0.0.1, below the kernel's range for outgoing connections.
 
-    So no client can sit on it while its server is stopped: one that keeps connecting to its own ephemeral port
-    would end up connected to itself.
+    No client can occupy it while its server is stopped: a client that keeps connecting to a port of the ephemeral range
+    can end up connected to itself.
     """
     while True:
         port = _LOWEST + secrets.randbelow(_HIGHEST - _LOWEST)

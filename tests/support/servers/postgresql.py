@@ -40,7 +40,7 @@ class PostgreSQL(Server):
         return f"postgresql://postgres@127.0.0.1:{self.port}/{name}"
 
     async def drop_database(self, url: str) -> None:
-        """Remove a database of `create_database`, whoever is still connected to it."""
+        """Drop a database made by `create_database`, with any connections that are still open."""
         name = url.rpartition("/")[2]
         await self.sql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 

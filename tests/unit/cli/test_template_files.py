@@ -1,4 +1,4 @@
-"""A folder for each template, the same whoever writes it."""
+"""The folder written for a template depends on the template only."""
 
 from pathlib import Path
 from typing import Any

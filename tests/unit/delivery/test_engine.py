@@ -103,7 +103,7 @@ async def test_a_deleted_user_is_skipped(tmp_path: Path) -> None:
         await bench.ends_as(made, "skipped")
 
 
-async def test_nobody_to_ask_makes_it_wait_and_burns_no_attempt(tmp_path: Path) -> None:
+async def test_an_unavailable_directory_defers_without_using_an_attempt(tmp_path: Path) -> None:
     async with delivering(tmp_path) as bench:
         user_id = uuid4()
         bench.directory.add_user(user_id)

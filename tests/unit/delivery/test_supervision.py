@@ -139,7 +139,7 @@ async def test_a_delivery_cancelled_before_it_began_gives_back_its_slot() -> Non
         assert not bench.engine._leases._held
 
 
-async def test_stuck_is_told_when_no_slot_came_free_while_work_waits() -> None:
+async def test_stuck_is_reported_when_no_slot_came_free_while_work_waits() -> None:
     async with virtual_engine(concurrency=3) as bench:
         minutes = STUCK_AFTER.total_seconds() / 60
         bench.provider.seconds = 1e6

@@ -17,7 +17,7 @@ async def test_it_goes_to_the_sandbox_whatever_is_configured(tmp_path: Path) -> 
         assert view.provider == "sandbox"
 
 
-async def test_magic_recipients_fail_on_demand_and_hold_up_nobody(tmp_path: Path) -> None:
+async def test_magic_recipients_fail_on_demand_without_delaying_others(tmp_path: Path) -> None:
     async with delivering(tmp_path) as bench:
         await bench.accept(test=True, recipient='{"email": "misconfigured@example.com"}')
         [bounced] = await bench.accept(test=True, recipient='{"email": "bounce@example.com"}')

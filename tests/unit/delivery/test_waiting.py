@@ -234,7 +234,7 @@ async def test_what_expires_during_the_wait_is_not_sent(tmp_path: Path) -> None:
         assert not bench.provider.received
 
 
-async def test_what_did_not_wait_asks_nobody_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_send_that_did_not_wait_is_not_looked_up_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with delivering(tmp_path) as bench:
         user_id = uuid4()
         bench.directory.add_user(user_id)
@@ -268,7 +268,7 @@ async def test_without_a_valid_lease_nothing_is_sent(tmp_path: Path, monkeypatch
 
 
 class Leases:
-    """A store that renews what it is told to."""
+    """A store whose `renew` succeeds for the given leases only."""
 
     def __init__(self) -> None:
         self.kept: set[UUID] | None = None

@@ -324,7 +324,7 @@ async def test_for_many_tenants_too_the_cache_speaks_while_the_service_is_down(
     assert len(service.calls) == 1
 
 
-async def test_nobody_wanted_nobody_asked(contacts: RestContacts, service: UsersService) -> None:
+async def test_a_look_up_of_no_users_makes_no_request(contacts: RestContacts, service: UsersService) -> None:
     assert await contacts.current("default", []) == {}
     assert service.calls == []
 
@@ -342,7 +342,7 @@ async def test_a_service_that_cannot_answer_is_spoken_for_by_the_cache(
     assert await contacts.known("default", user_id) == kept
 
 
-async def test_one_of_whom_nobody_can_say_holds_up_nobody_else(
+async def test_a_user_that_cannot_be_looked_up_does_not_delay_others(
     contacts: RestContacts, service: UsersService, cache: MemoryCache
 ) -> None:
     first, second = service.add(), service.add()
@@ -391,7 +391,7 @@ async def test_a_copy_without_a_version_does_not_count_for_a_send(
     assert await contacts.current("default", [user_id]) == {}
 
 
-async def test_no_copy_counts_for_a_send_while_nobody_can_say_which_version_is_reached(
+async def test_cached_copies_are_not_used_while_the_reached_version_is_unknown(
     contacts: RestContacts, service: UsersService, cache: MemoryCache, clock: ManualClock, reached: Reached
 ) -> None:
     user_id = service.add()

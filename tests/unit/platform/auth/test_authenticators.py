@@ -114,7 +114,7 @@ async def test_while_the_gateway_is_down_what_is_kept_goes_on(
         await remote.authenticate({"x-api-key": "unknown"})
 
 
-async def test_nothing_shown_asks_nobody(remote: RemoteAuthenticator, gateway: Gateway) -> None:
+async def test_missing_credentials_are_refused_without_a_request(remote: RemoteAuthenticator, gateway: Gateway) -> None:
     with pytest.raises(Unauthorized):
         await remote.authenticate({})
     assert gateway.asked == []

@@ -14,7 +14,7 @@ async def test_the_least_recently_used_go_first() -> None:
     assert list(await cache.get_many(["a", "b", "c"])) == [b"1", None, b"3"]
 
 
-async def test_a_value_lives_exactly_as_long_as_it_was_told_to() -> None:
+async def test_a_value_expires_exactly_after_its_ttl() -> None:
     clock = ManualClock()
     cache = MemoryCache(clock)
     await cache.set_many({"a": b"1"}, timedelta(seconds=10))

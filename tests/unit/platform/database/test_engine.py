@@ -156,7 +156,7 @@ async def test_a_wrong_statement_is_not_unavailable(tmp_path: Path) -> None:
     await engine.dispose()
 
 
-async def test_nobody_listening_is_unavailable() -> None:
+async def test_a_refused_connection_is_unavailable() -> None:
     engine = open_engine("postgresql://nobody@127.0.0.1:1/nothing")
     with pytest.raises(DatabaseUnavailable):
         async with reading(engine):

@@ -53,7 +53,7 @@ async def test_what_waits_shares_a_transaction_in_the_order_of_the_calls(writer:
     assert await writer.run(_numbers) == [2, 1, 3]
 
 
-async def test_one_that_fails_takes_nobody_along(writer: SqliteWriter) -> None:
+async def test_a_failing_write_does_not_fail_the_others_of_its_batch(writer: SqliteWriter) -> None:
     def fail(connection: sqlite3.Connection) -> int:
         _insert(connection, 7)
         raise KeyError("mine")
@@ -64,7 +64,7 @@ async def test_one_that_fails_takes_nobody_along(writer: SqliteWriter) -> None:
     assert await writer.run(_numbers) == [1, 2]
 
 
-async def test_nobody_is_told_before_the_commit(writer: SqliteWriter, tmp_path: Path) -> None:
+async def test_writers_resume_only_after_the_commit(writer: SqliteWriter, tmp_path: Path) -> None:
     def seen() -> int:
         with closing(sqlite3.connect(tmp_path / "x.db")) as other:
             return int(other.execute("SELECT count(*) FROM t").fetchone()[0])

@@ -246,7 +246,7 @@ def test_settings_do_not_change() -> None:
 
 
 @pytest.mark.parametrize(("value", "period"), [("off", None), ("90d", timedelta(days=90)), ("24h", timedelta(days=1))])
-def test_history_is_kept_for_a_period_or_for_ever(
+def test_history_is_kept_for_a_period_or_without_limit(
     value: str, period: timedelta | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert (Everything.load().retention, Everything.load().redact_after) == (None, None)

@@ -56,7 +56,7 @@ def test_an_identity_is_kept_whole_by_every_database(kind: CallerKind) -> None:
 
 
 @pytest.mark.parametrize("caller", _callers("Ünï: shop"))
-def test_other_services_are_told_the_identity(caller: Caller) -> None:
+def test_the_callers_identity_reaches_other_services(caller: Caller) -> None:
     told = ServiceTokens(SERVICE_TOKEN).authenticate(
         {"x-service-token": SERVICE_TOKEN, **caller_headers("default", caller)}
     )

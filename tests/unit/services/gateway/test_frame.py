@@ -36,7 +36,7 @@ async def test_ready_names_each_dependency(world: World) -> None:
     async def down() -> bool:
         return (await world.client.get("/ready")).status_code == 503
 
-    await until(down)  # what was found before the close is told for a second
+    await until(down)  # the result of the last probe is cached for a second
     told = (await world.client.get("/ready")).json()
     assert (told["status"], told["dependencies"]["broker"]) == ("not_ready", "down")
     assert told["reasons"]["broker"]

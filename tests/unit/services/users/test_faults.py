@@ -90,7 +90,7 @@ async def test_without_its_database_it_says_so_and_comes_back(
     assert "canary" not in users.log.getvalue()
 
 
-async def test_with_the_database_gone_the_cache_speaks_and_without_both_nobody_does(
+async def test_the_cache_answers_without_the_database_and_without_both_the_look_up_fails(
     client: httpx2.AsyncClient, user_id: UUID, rest: ServiceClient, redis_cache: RedisCache, redis_server: Redis,
     postgresql: PostgreSQL,
 ) -> None:  # fmt: skip

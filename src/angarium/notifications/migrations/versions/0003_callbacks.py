@@ -1,6 +1,6 @@
-"""Callbacks: one for each change of status that its caller wants to be told of, and the endpoints that are disabled.
+"""Callbacks, one for each change to a status that the caller subscribed to, and disabled endpoints.
 
-A trigger writes them, so that no change can be without its callback, whichever statement makes the change.
+A trigger inserts them, so every change has its callback, whichever statement makes it.
 """
 
 import sqlalchemy as sa

@@ -66,7 +66,7 @@ def test_a_confirm_reads_as_the_library_wrote_it(tag: int, multiple: bool, reque
     assert (nack[:4], confirmed(nack)) == (NACK, (tag, multiple))
 
 
-def test_a_return_is_told_by_its_beginning() -> None:
+def test_a_return_is_recognised_by_its_first_bytes() -> None:
     assert _payload(spec.Basic.Return(312, "NO_ROUTE", "work", "email")).startswith(RETURN)
 
 

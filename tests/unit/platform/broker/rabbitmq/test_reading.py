@@ -100,7 +100,7 @@ def test_half_a_frame_at_the_end_goes_to_the_library() -> None:
     assert read.feed(_message(1, [b"body"])[:-3], 1000) == _frames(_MINE, ContentBody(b"body"))[:-3]
 
 
-def test_an_end_that_is_told_twice_is_one_end() -> None:
+def test_a_second_end_of_stream_changes_nothing() -> None:
     read = _Read()
     read.reader.feed_eof()
     assert read.feed(b"", 1) == b""

@@ -117,7 +117,7 @@ async def test_what_is_no_answer_ends_the_connection(wire: Wire, garbage: bytes)
 
 
 @pytest.mark.parametrize("more", [PLAIN, b"x", b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n"])
-async def test_what_nobody_asked_for_ends_the_connection(wire: Wire, more: bytes) -> None:
+async def test_unsolicited_bytes_end_the_connection(wire: Wire, more: bytes) -> None:
     answer = wire.ask()
     wire.hear(PLAIN + more)
     assert (await answer).content == b"hello"

@@ -200,7 +200,7 @@ async def test_an_address_that_does_not_answer_leaves_time_for_the_next(
     await exchange.close()
 
 
-async def test_nobody_there_is_no_lost_connection(clock: ManualClock) -> None:
+async def test_a_refused_connection_is_not_a_lost_connection(clock: ManualClock) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         exchange = Connections(f"http://127.0.0.1:{taken.getsockname()[1]}", tls=None, patience=2.0, clock=clock)

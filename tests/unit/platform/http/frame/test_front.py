@@ -112,7 +112,7 @@ async def test_a_limited_caller_is_counted_once(build: Build) -> None:
     assert [answer.headers["ratelimit-remaining"] for answer in answers] == ["1", "0", "0"]
 
 
-async def test_who_cannot_be_verified_is_told_to_come_again(build: Build) -> None:
+async def test_an_unavailable_authenticator_is_a_503_with_retry_after(build: Build) -> None:
     class Away:
         async def authenticate(self, _: object) -> Caller:
             raise Transient
@@ -123,7 +123,7 @@ async def test_who_cannot_be_verified_is_told_to_come_again(build: Build) -> Non
     assert answer.headers["retry-after"]
 
 
-async def test_where_nobody_is_asked_32_kb_are_taken(front: httpx2.AsyncClient) -> None:
+async def test_a_route_without_authentication_takes_32_kb(front: httpx2.AsyncClient) -> None:
     body = b'{"name": "a"}'
     fits = body + b" " * (32 * 1024 - len(body))
     assert (await front.post("/api/v1/open", content=fits)).status_code == 200

@@ -253,7 +253,7 @@ async def test_a_template_without_content_for_the_channel_is_a_400(world: World)
     assert fields_of(await world.send(template_code="mail-only", fallback=["sms"])) == ["fallback.0"]
 
 
-async def test_a_user_nobody_knows_is_a_404(world: World) -> None:
+async def test_an_unknown_user_is_a_404(world: World) -> None:
     answer = await world.send(user_id=str(uuid4()))
     assert (answer.status_code, error_of(answer)["code"]) == (404, "user_not_found")
 
@@ -264,7 +264,7 @@ async def test_another_tenants_user_is_a_404(world: World) -> None:
 
 
 @pytest.mark.parametrize("changes", [{"template_code": "absent"}, {"template_version": 99}])
-async def test_a_template_nobody_knows_is_a_404(world: World, changes: dict[str, Any]) -> None:
+async def test_an_unknown_template_is_a_404(world: World, changes: dict[str, Any]) -> None:
     answer = await world.send(**changes)
     assert (answer.status_code, error_of(answer)["code"]) == (404, "template_not_found")
 

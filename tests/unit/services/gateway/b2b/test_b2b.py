@@ -203,7 +203,7 @@ async def _end(world: World, identifier: UUID, status: Status, reason: Reason | 
     assert await world.store.record([ended]) == [True]
 
 
-async def test_a_failure_and_a_success_are_told(world: World) -> None:
+async def test_a_failure_and_a_success_are_reported(world: World) -> None:
     failed, sent, _waiting = [await _queued(world, **MAIL, user_id="u/1") for _ in range(3)]
     await _end(world, failed, Status.FAILED, Reason("permanent", "550 no such user"))
     await _end(world, sent, Status.SENT)

@@ -158,7 +158,7 @@ async def test_it_takes_the_scope(world: World) -> None:
     assert (await world.client.get(LETTERS, headers=key)).status_code == 403
 
 
-async def test_a_letter_nobody_knows_is_a_404(world: World) -> None:
+async def test_an_unknown_dead_letter_is_a_404(world: World) -> None:
     for method, path in (("GET", ""), ("DELETE", ""), ("POST", "/replay")):
         answer = await world.client.request(method, f"{LETTERS}/{uuid4()}{path}")
         assert (answer.status_code, error_of(answer)["code"]) == (404, "not_found")

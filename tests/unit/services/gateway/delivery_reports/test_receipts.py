@@ -1,4 +1,4 @@
-"""Delivery reports: early, twice, out of order, about what nobody knows; an operator's word."""
+"""Delivery reports: early, repeated, out of order, for unknown outcomes; resolution by an operator."""
 
 from datetime import timedelta
 from typing import Any
@@ -114,7 +114,7 @@ async def test_the_earliest_of_held_reports_counts(life: Life) -> None:
     assert ((await life.view())["status"], await life.held()) == ("delivered", 0)
 
 
-async def test_a_held_report_about_what_was_never_sent_comes_to_nothing(life: Life) -> None:
+async def test_a_held_report_about_a_skipped_notification_is_dropped(life: Life) -> None:
     assert await life.report("delivered") == 200
     await life.ends(Status.SKIPPED)
     await life.apply()
@@ -131,14 +131,14 @@ async def test_the_same_report_again_changes_nothing_and_another_is_refused(life
 
 
 @pytest.mark.parametrize("status", ["delivered", "failed"])
-async def test_a_report_answers_what_nobody_knew(life: Life, status: str) -> None:
+async def test_a_report_resolves_an_unknown_outcome(life: Life, status: str) -> None:
     await life.ends(Status.UNKNOWN)
     assert await life.report(status) == 200
     assert (await life.view())["status"] == status
 
 
 @pytest.mark.parametrize(("word", "status"), [("sent", "sent"), ("failed", "failed"), ("retry", "pending")])
-async def test_an_operator_resolves_what_nobody_knows(life: Life, word: str, status: str) -> None:
+async def test_an_operator_resolves_an_unknown_outcome(life: Life, word: str, status: str) -> None:
     url = f"{PATH}/{life.id}/resolve"
     assert (await life.world.client.post(url, json={"as": word})).status_code == 409
     await life.ends(Status.UNKNOWN)

@@ -40,7 +40,7 @@ async def test_a_file_of_users_is_passed_on_as_it_is(world: World) -> None:
     assert error_of(elsewhere)["code"] == "unsupported_media_type"
 
 
-async def test_erasures_are_told_by_services_alone(world: World) -> None:
+async def test_only_services_may_announce_erasures(world: World) -> None:
     user_id = world.contacts.add()
     sent = await world.send(user_id=str(user_id), recipient=None)
     notification_id = sent.json()["data"]["notification_id"]

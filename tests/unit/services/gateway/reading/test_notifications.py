@@ -38,7 +38,7 @@ async def test_the_alias_shows_the_same(world: World) -> None:
     assert whole.json()["data"] == alias.json()["data"]
 
 
-async def test_one_nobody_knows_is_a_404(world: World) -> None:
+async def test_an_unknown_notification_is_a_404(world: World) -> None:
     answer = await world.client.get(f"{PATH}/{uuid4()}")
     assert (answer.status_code, error_of(answer)["code"]) == (404, "not_found")
 

@@ -164,7 +164,7 @@ def test_ends_name_the_decision_that_made_them() -> None:
     )
 
 
-def test_reports_replays_schedules_and_fallbacks_are_told() -> None:
+def test_reports_replays_schedules_and_fallbacks_are_explained() -> None:
     events = [
         ACCEPTED,
         {"event": "published", "at": "2026-11-20T09:00:00Z", "status": "pending"},

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 
 
 class ShakyCache(MemoryCache):
-    """A cache that can be told not to answer, and to let something happen right before it takes an entry."""
+    """A cache that can be made to fail, and to run a step right before it stores an entry."""
 
     down = False
     before_set: Callable[[], Any] | None = None
@@ -112,10 +112,10 @@ async def test_more_than_a_thousand_are_refused(client: httpx2.AsyncClient) -> N
 async def test_every_change_is_in_the_cache_before_it_is_answered(
     client: httpx2.AsyncClient, cache: ShakyCache
 ) -> None:
-    rung: list[str] = []
+    announced: list[str] = []
 
     async def listener(text: str) -> None:
-        rung.append(text)
+        announced.append(text)
 
     async with cache.listen("users", listener):
         user_id = await create(client)
@@ -133,7 +133,7 @@ async def test_every_change_is_in_the_cache_before_it_is_answered(
         assert len(found.devices) == 1
         await client.delete(path)
         assert await kept(cache, user_id) is None
-    assert rung == [f"default:{user_id}"] * 4
+    assert announced == [f"default:{user_id}"] * 4
 
 
 async def test_asking_for_contacts_fills_the_cache(client: httpx2.AsyncClient, cache: ShakyCache) -> None:
@@ -208,36 +208,36 @@ async def test_a_cache_that_comes_back_gets_what_it_missed(client: httpx2.AsyncC
     await until(mended)
 
 
-async def test_a_ring_that_the_cache_did_not_take_is_rung_later_for_everyone(
+async def test_a_failed_invalidation_is_later_announced_for_all_users(
     client: httpx2.AsyncClient, cache: ShakyCache
 ) -> None:
-    rung: list[str] = []
+    announced: list[str] = []
 
     async def listener(text: str) -> None:
-        rung.append(text)
+        announced.append(text)
 
     user_id = await create(client)
     async with cache.listen("users", listener):
         cache.down = True
         await client.patch(f"/users/{user_id}", json={"name": "B"})
-        assert rung == []
+        assert announced == []
         cache.down = False
-        await until(lambda: rung == [""])
+        await until(lambda: announced == [""])
 
 
 async def test_a_service_that_starts_rings_for_what_its_predecessor_may_have_left(
     engine: AsyncEngine, build: Callable[[AsyncEngine, Cache], Users]
 ) -> None:
-    rung: list[str] = []
+    announced: list[str] = []
 
     async def listener(text: str) -> None:
-        rung.append(text)
+        announced.append(text)
 
     cache = MemoryCache(SystemClock())
     async with cache.listen("users", listener):
         users = build(engine, cache)
         async with users.app.router.lifespan_context(users.app):
-            await until(lambda: rung == [""])
+            await until(lambda: announced == [""])
 
 
 async def test_with_the_cache_down_the_service_answers_and_is_ready(

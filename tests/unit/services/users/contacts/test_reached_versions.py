@@ -179,7 +179,7 @@ class World:
             await self.cache.put(self.snapshot)
 
     async def check(self) -> None:
-        """What a worker is told is no older than what was answered."""
+        """A worker never sees a contact older than the last change that was answered."""
         contacts = RestContacts(self.users_client, self.cache, self.clock, versions=self.reached)
         told = (await contacts.current("default", [USER])).get(USER)
         assert told is None or int(told.name.split()[1]) >= self.answered
@@ -284,12 +284,12 @@ async def test_changes_of_one_moment_share_a_call_for_each_tenant(versions: Reac
     assert told == {**{("a", n): n for n in range(1, 20)}, ("b", 99): 9}
 
 
-async def test_only_the_highest_version_of_a_user_is_told(versions: ReachedVersions, gateway: Gateway) -> None:
+async def test_only_the_highest_version_of_a_user_is_sent(versions: ReachedVersions, gateway: Gateway) -> None:
     assert await versions.tell([("a", USER, 3), ("a", USER, 5), ("a", USER, 4)])
     assert [call for _, call in gateway.calls] == [{str(USER): 5}]
 
 
-async def test_what_was_not_taken_is_told_again_and_then_forgotten(
+async def test_refused_versions_are_sent_again_and_then_forgotten(
     versions: ReachedVersions, gateway: Gateway, reached: Reached
 ) -> None:
     gateway.up = False
@@ -302,7 +302,7 @@ async def test_what_was_not_taken_is_told_again_and_then_forgotten(
     assert reached.versions == {USER: 3, UUID(int=2): GONE}
 
 
-async def test_nothing_to_tell_asks_nobody(versions: ReachedVersions, gateway: Gateway) -> None:
+async def test_no_versions_make_no_request(versions: ReachedVersions, gateway: Gateway) -> None:
     assert await versions.tell([])
     await versions.retry()
     assert gateway.calls == []

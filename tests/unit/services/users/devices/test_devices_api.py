@@ -94,7 +94,7 @@ async def test_there_is_an_end_to_devices(client: httpx2.AsyncClient, path: str)
     assert [device["token"] for device in listed["data"]] == [f"t{number}" for number in range(30, 50)]
 
 
-async def test_push_token_stands_for_one_fcm_device(client: httpx2.AsyncClient, path: str) -> None:
+async def test_push_token_is_the_token_of_one_fcm_device(client: httpx2.AsyncClient, path: str) -> None:
     await client.patch(path, json={"push_token": "one"})
     devices = (await client.get(f"{path}/devices")).json()["data"]
     assert [(device["platform"], device["token"]) for device in devices] == [("fcm", "one")]

@@ -21,7 +21,7 @@ from tests.unit.services.users.conftest import Users
 
 
 class Gateway:
-    """Answers as the script says and remembers whom it was told of."""
+    """A gateway with scripted answers, which records the erasures it receives."""
 
     def __init__(self) -> None:
         self.status, self.sending, self.down = 200, 0, False

@@ -158,7 +158,7 @@ async def test_two_domains_that_case_folding_takes_for_one_are_two_users(client:
 
 
 @pytest.mark.parametrize("text", ["", "nobody", "@", "a@b@c", "x@-.example"])
-async def test_a_search_for_what_is_no_email_finds_nobody(client: httpx2.AsyncClient, text: str) -> None:
+async def test_a_search_for_an_invalid_email_finds_no_user(client: httpx2.AsyncClient, text: str) -> None:
     await create(client)
     answer = await client.get("/users", params={"email": text})
     assert answer.status_code in {200, 400}

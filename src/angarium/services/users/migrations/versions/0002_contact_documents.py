@@ -1,4 +1,4 @@
-"""What other services are told of a person, kept in the person's row; null until the next change of the row."""
+"""The contact document that other services read, stored in the user's row; null until the row next changes."""
 
 import sqlalchemy as sa
 from alembic.operations import Operations

@@ -179,7 +179,7 @@ async def test_a_lost_session_takes_no_mail() -> None:
     assert wire.written == []
 
 
-async def test_a_word_that_nobody_asked_for_ends_the_use_of_a_session() -> None:
+async def test_an_unsolicited_reply_ends_the_use_of_a_session() -> None:
     dialogue = Dialogue(PIPELINING)
     await dialogue.hear(b"250 ok\r\n250 ok\r\n354 go\r\n")
     await dialogue.hear(b"250 ok\r\n421 idle for too long\r\n")

@@ -44,7 +44,7 @@ class Late:
         self.at.set()
 
 
-async def test_a_step_that_is_late_is_told_once() -> None:
+async def test_a_late_step_is_reported_once() -> None:
     late = Late()
     late.timer.begin(0.02)
     await asyncio.wait_for(late.at.wait(), 5)
