@@ -1,4 +1,4 @@
-"""A bounded queue in memory of items that another system does not take at the moment."""
+"""A bounded in-memory queue of items that another system cannot accept at the moment."""
 
 import asyncio
 from collections import deque
@@ -12,13 +12,12 @@ ItemT = TypeVar("ItemT")
 
 
 class Backlog(Loop, Generic[ItemT]):
-    """Holds items until `write` has taken them, in their order. As a loop it writes them as they come.
+    """Holds items, in order, until `write` succeeds. As a loop it writes them as they arrive.
 
-    `write` gets 1 to `batch` items, the oldest. When it raises a Transient they stay and are written again after at
-    most `longest_back_off` seconds; when it raises anything else they are written one at a time, so that a faulty one
-    takes no other along.
-    `lost` gets an item that is refused alone, and the oldest when there are more than `capacity`. None is dropped
-    while it is being written.
+    `write` gets 1 to `batch` items, the oldest. When it raises a Transient, they stay and are written again after at
+    most `longest_back_off` seconds. On any other error they are written one at a time, so that a faulty item does not
+    affect the others. `lost` receives each item that is refused on its own, and the oldest item when there are more
+    than `capacity`. An item is never dropped while it is being written.
     """
 
     pause = None
@@ -44,7 +43,7 @@ class Backlog(Loop, Generic[ItemT]):
         self._flushing = asyncio.Lock()
 
     def __len__(self) -> int:
-        """How many items wait; those of a write under way are not counted."""
+        """Number of waiting items, without those being written."""
         return len(self._held)
 
     def __bool__(self) -> bool:
@@ -52,20 +51,20 @@ class Backlog(Loop, Generic[ItemT]):
         return True
 
     def add(self, item: ItemT) -> None:
-        """Hold an item; the loop writes it."""
+        """Add an item, which the loop will write."""
         self._held.append(item)
         self._drop_oldest()
         self.wake()
 
     async def once(self) -> bool:
-        """Write all that is held. Raises Transient when the other system does not take it."""
+        """Write all items. Raises Transient when the other system is unavailable."""
         async with self._flushing:
             while self._held:
                 await self._write_oldest(self._batch)
         return False
 
     async def flush(self) -> bool:
-        """Try once to write all that is held; whether nothing was left. Stops at the first Transient."""
+        """Try once to write all items; return whether none are left. Stops at the first Transient."""
         try:
             await self.once()
         except Transient:
@@ -88,7 +87,7 @@ class Backlog(Loop, Generic[ItemT]):
                 await self._write_oldest(1)
 
     async def _written(self, items: Sequence[ItemT]) -> bool:
-        """Whether the items are settled; if not, each has to be written alone. Raises Transient."""
+        """Whether the items are settled; if not, each must be written on its own. Raises Transient."""
         try:
             await self._write(items)
         except Transient:

@@ -1,6 +1,6 @@
-"""Group commit: whatever waits when the last flush ends goes into the next one, in one piece.
+"""Group commit: everything that waits when a flush ends goes into the next one as a batch.
 
-No timer: a lonely item is flushed at once, and under load batches grow by themselves.
+There is no timer: a single item is flushed at once, and batches grow under load.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from angarium.contracts.errors import Transient
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
 _Entry = tuple[ItemT, "asyncio.Future[ResultT]", float]
-"""An item, where its result goes, and when it came, by the loop's clock."""
+"""An item, the future of its result, and its arrival by the loop's clock."""
 
 
 class Overdue(Transient):
@@ -21,17 +21,16 @@ class Overdue(Transient):
 
 
 class GroupCommit(Generic[ItemT, ResultT]):
-    """Collects items of concurrent callers and hands them to `flush` in batches.
+    """Collects the items of concurrent callers and passes them to `flush` in batches.
 
-    `flush` gets 1 to `limit` items and returns as many results in the same order. When it raises a Transient,
-    each caller of that batch gets it; any other error makes each item flushed alone, so that a bad one fails
-    without its neighbours. At most `flushers` batches are under way at once. A caller that
-    is cancelled gives up its result, not its item: a flush that began is finished.
-    `gather`, if given, is awaited before each batch is taken, with the number of items that wait: who knows that more
-    are about to come can let them.
-    `patience`, if given, bounds every wait, in seconds: when a flush takes longer, its callers and all that wait get
-    `Overdue`, and so does every new caller until that flush ends or while the oldest item has waited longer. The flush
-    goes on: an item whose caller got `Overdue` may still be flushed.
+    `flush` gets 1 to `limit` items and returns as many results in the same order. When it raises a Transient, each
+    caller of that batch gets it. On any other error each item is flushed on its own, so that a bad item does not fail
+    the others. At most `flushers` batches run at once. Cancelling a caller discards its result, not its item: a flush
+    that has started completes. `gather`, if given, is awaited before each batch is taken, with the number of waiting
+    items; it can delay the batch when more items are about to arrive. `patience`, if given, bounds every wait, in
+    seconds: when a flush takes longer, its callers and all waiting ones get `Overdue`. So does every new caller until
+    that flush ends or while the oldest item has waited longer. The flush continues: an item whose caller got `Overdue`
+    may still be written.
     """
 
     def __init__(
@@ -53,7 +52,7 @@ class GroupCommit(Generic[ItemT, ResultT]):
         self._running: set[asyncio.Task[None]] = set()
 
     async def submit(self, item: ItemT) -> ResultT:
-        """The result for `item`, once its batch is flushed."""
+        """Return the result for `item` once its batch is flushed."""
         loop = asyncio.get_running_loop()
         now = self._admit(loop)
         future: asyncio.Future[ResultT] = loop.create_future()
@@ -62,7 +61,7 @@ class GroupCommit(Generic[ItemT, ResultT]):
         return await future
 
     async def submit_many(self, items: Sequence[ItemT]) -> list[ResultT]:
-        """The results for `items`, in order; they may be spread over several batches."""
+        """Return the results for `items`, in order; they may be split over several batches."""
         loop = asyncio.get_running_loop()
         now = self._admit(loop)
         futures: list[asyncio.Future[ResultT]] = [loop.create_future() for _ in items]

@@ -1,4 +1,4 @@
-"""What a process remembers, within bounds: the recently used, and short-lived copies that are loaded once."""
+"""Bounded in-process caches: an LRU map, and short-lived copies that concurrent callers load once."""
 
 import asyncio
 from collections import OrderedDict
@@ -13,7 +13,7 @@ ValueT = TypeVar("ValueT")
 
 
 class Lru(Generic[KeyT, ValueT]):
-    """A mapping of at most `max_entries`; beyond that the least recently used entry is dropped."""
+    """A mapping of at most `max_entries`, which evicts the least recently used entry."""
 
     def __init__(self, max_entries: int) -> None:
         self._max_entries = max_entries
@@ -23,7 +23,7 @@ class Lru(Generic[KeyT, ValueT]):
         return len(self._entries)
 
     def __contains__(self, key: KeyT) -> bool:
-        """Whether there is an entry; that is no use of it."""
+        """Whether there is an entry. Does not count as use."""
         return key in self._entries
 
     def __iter__(self) -> Iterator[KeyT]:
@@ -31,14 +31,14 @@ class Lru(Generic[KeyT, ValueT]):
         return iter(self._entries)
 
     def get(self, key: KeyT) -> ValueT | None:
-        """The value, which counts as used now; None: there is none."""
+        """Return the value and mark it as used; None if there is none."""
         value = self._entries.get(key)
         if value is not None:
             self._entries.move_to_end(key)
         return value
 
     def put(self, key: KeyT, value: ValueT) -> None:
-        """Store `value`, which counts as used now."""
+        """Store `value` and mark it as used."""
         entries = self._entries
         entries[key] = value
         entries.move_to_end(key)
@@ -59,11 +59,11 @@ class Lru(Generic[KeyT, ValueT]):
 
 
 class LocalCache(Generic[KeyT, ValueT]):
-    """At most `max_entries` values, the least recently used go first; each lives for `ttl` (None: without end).
+    """An LRU cache of at most `max_entries` values, each valid for `ttl` (None: no expiry).
 
-    `ttl` may be a function of seconds: what it says at the moment counts for all, also for what was kept before.
-    None is an answer that is given but never kept. A value whose loading began before a `drop` of its key is
-    given to those who waited for it and not kept, so nothing older than the drop survives it.
+    `ttl` may be a function that returns seconds; its current result applies to all values, including those stored
+    before. None is returned but never cached. A value whose load began before a `drop` of its key is returned to its
+    waiting callers and not cached, so nothing older than the drop survives.
     """
 
     def __init__(self, clock: Clock, *, max_entries: int, ttl: timedelta | Callable[[], float] | None) -> None:
@@ -77,7 +77,7 @@ class LocalCache(Generic[KeyT, ValueT]):
         return len(self._entries)
 
     def peek(self, key: KeyT) -> ValueT | None:
-        """The living value, if there is one."""
+        """The cached value, if it has not expired."""
         entry = self._entries.get(key)
         if entry is None:
             return None
@@ -88,26 +88,26 @@ class LocalCache(Generic[KeyT, ValueT]):
         return entry[1]
 
     def put(self, key: KeyT, value: ValueT) -> None:
-        """Keep `value` from now on."""
+        """Cache `value` from now on."""
         self._entries[key] = (self._clock.monotonic(), value)
         self._entries.move_to_end(key)
         while len(self._entries) > self._max_entries:
             self._entries.popitem(last=False)
 
     def drop(self, key: KeyT) -> None:
-        """Forget the value, and the one that is being loaded."""
+        """Remove the value, and do not cache one that is being loaded."""
         self._entries.pop(key, None)
         self._loading.pop(key, None)
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove every value."""
         self._entries.clear()
         self._loading.clear()
 
     async def get(self, key: KeyT, load: Callable[[], Awaitable[ValueT | None]]) -> ValueT | None:
-        """The living value, or what `load` gives; concurrent callers of one key share one loading and its error.
+        """Return the cached value, or load it. Concurrent callers of one key share one load and its error.
 
-        A caller that is cancelled leaves the loading to the others.
+        Cancelling a caller does not cancel the load for the others.
         """
         value = self.peek(key)
         if value is not None:

@@ -1,4 +1,4 @@
-"""Time as a thing that is passed in, so that tests and the simulator own it."""
+"""The clock is passed in, so that tests and the simulator control time."""
 
 import asyncio
 import time
@@ -7,14 +7,14 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What the code may ask about time."""
+    """A source of time."""
 
     def now(self) -> datetime:
-        """The wall clock, aware, in UTC."""
+        """The wall-clock time, aware, in UTC."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds that only grow; for durations and deadlines within this process."""
+        """Monotonic seconds, for durations and deadlines within this process."""
         ...
 
     async def sleep(self, seconds: float) -> None:
@@ -23,7 +23,7 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's clock."""
+    """The system's clock."""
 
     def now(self) -> datetime:
         return datetime.now(UTC)

@@ -1,15 +1,15 @@
-"""Ends the process where a test wants it to."""
+"""Crash points, at which tests end the process."""
 
 import os
 from collections.abc import Callable
 from enum import StrEnum
 
 STATUS = 70
-"""The exit status, so that a test can tell this end from a fault."""
+"""The exit status, which distinguishes a crash point from a real crash."""
 
 
 class CrashPoints:
-    """Ends the process at `at`, at once, as a kill would: no handler runs, nothing is flushed. None: never."""
+    """Ends the process at the point `at` as SIGKILL would: no handler runs, nothing is flushed. None: never."""
 
     def __init__(self, at: StrEnum | None = None, *, end: Callable[[int], object] = os._exit) -> None:
         self._at = at

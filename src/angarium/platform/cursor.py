@@ -1,4 +1,4 @@
-"""Opaque cursors: the place in a list after which the next page begins, as URL-safe base64 without padding."""
+"""Opaque cursors: the position after which the next page begins, as URL-safe base64 without padding."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
@@ -10,14 +10,14 @@ PlaceT = TypeVar("PlaceT")
 
 
 def encode_cursor(place: bytes) -> str:
-    """The cursor for a place."""
+    """Encode a position."""
     return urlsafe_b64encode(place).decode().rstrip("=")
 
 
 def decode_cursor(cursor: str, read: Callable[[bytes], PlaceT]) -> PlaceT:
-    """The place of a cursor that a client sends back, with or without padding.
+    """Decode a cursor sent by a client, with or without padding.
 
-    `read` makes it from the bytes and raises ValueError for what is not a place. Raises ValidationFailed.
+    `read` parses the bytes and raises ValueError if they are not a position. Raises ValidationFailed.
     """
     try:
         return read(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))

@@ -1,4 +1,4 @@
-"""Packages that only some settings need (the extras of pyproject.toml)."""
+"""Optional packages that some settings require (the extras of pyproject.toml)."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,12 +7,12 @@ from importlib.util import find_spec
 from angarium.contracts.errors import SettingsError
 
 _EXTRAS = {"asyncmy": "mysql"}
-"""The extras of packages that are not in `distributed`."""
+"""The extras of packages outside of `distributed`."""
 
 
 @contextmanager
 def extra_for(setting: str) -> Iterator[None]:
-    """Import an adapter inside. Raises SettingsError where a package is missing, with what to install."""
+    """Import an adapter in this block. Raises SettingsError for a missing package, with the extra to install."""
     try:
         yield
     except ModuleNotFoundError as error:

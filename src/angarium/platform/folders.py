@@ -1,4 +1,4 @@
-"""Folders that a process writes to: checked, private, and used by one process."""
+"""Checks that folders are writable, private and used by one process only."""
 
 import fcntl
 import os
@@ -18,10 +18,10 @@ _LOCK = ".in-use"
 
 
 def prepare_folder(folder: Path, *, setting: str, private: bool = False) -> None:
-    """Create `folder` where it is missing, and check that files can be created in it.
+    """Create `folder` if it is missing, and check that files can be created in it.
 
-    A `private` folder is created for its owner alone, and databases that are in it already lose what others may do. The
-    mode of a folder that exists is its administrator's. Raises SettingsError, which names `setting`.
+    A `private` folder is created with access for its owner only, and existing databases in it lose the access of
+    others. The mode of an existing folder is not changed. Raises SettingsError, which names `setting`.
     """
     try:
         if private:
@@ -34,7 +34,10 @@ def prepare_folder(folder: Path, *, setting: str, private: bool = False) -> None
 
 
 def make_private(folder: Path) -> None:
-    """Create `folder` for its owner alone, or close the databases in it to others. Raises OSError."""
+    """Create `folder` with access for its owner only, or remove others' access to the databases in it.
+
+    Raises OSError.
+    """
     folder.mkdir(FOR_OWNER, parents=True, exist_ok=True)
     for path in (found for pattern in _OWN_FILES for found in folder.glob(pattern)):
         with suppress(FileNotFoundError, PermissionError):  # SQLite removes its log files; a file may be another user's
@@ -45,9 +48,9 @@ def make_private(folder: Path) -> None:
 
 @contextmanager
 def only_process(folder: Path, *, setting: str) -> Iterator[None]:
-    """In this context no other process is in this context for `folder`. It ends with the process, however that ends.
+    """Hold an exclusive lock on `folder`. It is released when the process ends, however that happens.
 
-    Raises SettingsError, which names the process that has the folder.
+    Raises SettingsError, which names the process that holds the lock.
     """
     try:
         descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -1,4 +1,4 @@
-"""Who is calling."""
+"""The authenticated caller."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,15 +18,15 @@ USER_HEADER = "x-angarium-user"
 
 
 LONGEST_IDENTITY = 255
-"""What every database keeps of one."""
+"""Characters that every database stores."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Tenant + key name (or JWT `sub`), with what it may do. `key_id` is None for tokens and services.
 
-    `rate_limit` is the key's own (`100/second`, `off`); None: the default one holds. `test`: nothing that it sends
-    leaves. `user_id`: a stored user who logged in and has no scopes, but may do what is their own.
+    `rate_limit` is the key's own (`100/second`, `off`); None: the default applies. `test`: its notifications are never
+    sent. `user_id`: a stored user who logged in; they have no scopes, but may read and change their own data.
     """
 
     tenant: str
@@ -40,10 +40,12 @@ class Caller:
 
     @property
     def identity(self) -> str:
-        """The caller within its tenant, at most 255 characters: a key, a token and a user of one name are three.
+        """The caller within its tenant, at most 255 characters.
 
-        A key's is its name, also for a token that was made from it. Key names have no colon, so that no key is taken
-        for a token or a user.
+        A key, a token and a user with the same name are distinct.
+
+        For a key, and for a token made from it, this is the key's name. Key names have no colon, so a key cannot be
+        confused with a token or a user.
         """
         if self.kind == "key":
             return self.name
@@ -63,9 +65,9 @@ class Authenticator(Protocol):
     """Turns a request's headers into a caller."""
 
     async def authenticate(self, headers: Mapping[str, str]) -> Caller:
-        """The caller behind `headers` (lower-case names).
+        """Authenticate the caller by `headers` (lower-case names).
 
-        `X-API-Key`, `Authorization: Bearer` or `X-Service-Token` (which brings its tenant, caller and scopes in
-        headers of its own). Raises Unauthorized; ServiceUnavailable when it cannot be verified now.
+        `X-API-Key`, `Authorization: Bearer` or `X-Service-Token` (with tenant, caller and scopes in further headers).
+        Raises Unauthorized, and ServiceUnavailable when the credentials cannot be verified now.
         """
         ...

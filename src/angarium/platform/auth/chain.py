@@ -1,4 +1,4 @@
-"""Ways to authenticate, tried in order: the first that recognises what is shown decides."""
+"""Authenticators tried in order: the first that recognises the credentials decides."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
@@ -11,7 +11,7 @@ from angarium.platform.auth.service_token import DEFAULT_TENANT, ServiceTokens
 from angarium.platform.loopback import is_foreign_page, names_this_machine
 
 KeyLookup = Callable[[str], Awaitable[Caller | None]]
-"""The caller behind an API key; None: no such key, or revoked."""
+"""Returns the caller of an API key; None if the key does not exist or is revoked."""
 SEEDED_KEY_NAME = "default"
 _DOTS = 2  # of a signed JWT (RFC 7515 §3.1)
 
@@ -20,7 +20,7 @@ class Tokens(Protocol):
     """Verifies bearer tokens."""
 
     async def verify(self, token: str) -> Caller:
-        """The caller behind `token`. Raises Unauthorized, ServiceUnavailable."""
+        """Return the caller of `token`. Raises Unauthorized, ServiceUnavailable."""
         ...
 
 
@@ -46,9 +46,9 @@ class ChainAuthenticator:
 
 
 async def bearer_of(secret: str, keys: KeyLookup, tokens: Tokens) -> Caller:
-    """The caller behind what `Authorization: Bearer` shows: a JSON Web Token or an API key (RFC 6750 §2.1).
+    """Authenticate `Authorization: Bearer` with a JSON Web Token or an API key (RFC 6750 §2.1).
 
-    A JWT begins with an encoded `{"`, so that a forged one costs no look-up. Raises Unauthorized, ServiceUnavailable.
+    A JWT begins with an encoded `{"`, so a forged one costs no look-up. Raises Unauthorized, ServiceUnavailable.
     """
     if not (secret.startswith("eyJ") and secret.count(".") == _DOTS):
         caller = await keys(secret)
@@ -58,10 +58,10 @@ async def bearer_of(secret: str, keys: KeyLookup, tokens: Tokens) -> Caller:
 
 
 class OpenAuthenticator:
-    """Implements `Authenticator` for `AUTH=off`: each caller that is no service is that of the seeded key.
+    """Implements `Authenticator` for `AUTH=off`: every caller except a service gets the identity of the seeded key.
 
-    Refused is what a web page of somebody else could send: a Host that is not this machine, another Origin, and a body
-    without a Content-Type, which browsers send anywhere without asking. Raises Forbidden, UnsupportedMediaType.
+    Refuses what a foreign web page could send: a Host other than this machine, another Origin, and a body without a
+    Content-Type, which browsers send anywhere without a preflight. Raises Forbidden, UnsupportedMediaType.
     """
 
     def __init__(self, service_tokens: ServiceTokens) -> None:

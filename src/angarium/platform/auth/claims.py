@@ -1,4 +1,4 @@
-"""What a token must claim (RFC 7519 §4.1, RFC 8725), and who it says is calling."""
+"""Checks of a token's claims (RFC 7519 §4.1, RFC 8725), and the caller that they name."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from angarium.platform.clock import Clock
 LEEWAY = timedelta(seconds=30)
 LONGEST_NAME = 255
 NOT_GOOD = (jwt.PyJWTError, ValueError, TypeError, KeyError, RecursionError)
-"""What reading a token that is not good may raise."""
+"""Exceptions raised while reading an invalid token."""
 _OPTIONS: Options = {
     "require": ["exp", "aud", "iss", "sub"],
     # times and issuer are checked here: by the injected clock, and exactly
@@ -31,14 +31,14 @@ _OPTIONS: Options = {
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """Whom a token must be for, and by whom it must be."""
+    """The audience and issuer that a token must name."""
 
     audience: str | None
     issuer: str | None
 
 
 def checked_claims(token: str, pinned: PinnedKey, expected: Expected, clock: Clock) -> dict[str, Any]:
-    """The claims of a token that verifies by `pinned` and holds now. Raises one of NOT_GOOD."""
+    """Verify a token with `pinned` and return its claims, if it is valid now. Raises one of NOT_GOOD."""
     claims: dict[str, Any] = jwt.decode(
         token, pinned.key, algorithms=[pinned.algorithm], audience=expected.audience, options=_OPTIONS
     )
@@ -56,12 +56,12 @@ def caller_of(claims: Mapping[str, Any]) -> Caller:
 
 
 def _is_name(value: object) -> bool:
-    """Whether it is one line of text that every database can keep."""
+    """Whether it is one line of text that every database can store."""
     return isinstance(value, str) and 0 < len(value) <= LONGEST_NAME and value.isprintable()
 
 
 def require(good: bool) -> None:
-    """Raise ValueError, which says nothing, unless `good`."""
+    """Raise ValueError, without a message, unless `good`."""
     if not good:
         message = "the token is not good"
         raise ValueError(message)
@@ -76,7 +76,7 @@ def _check_times(claims: Mapping[str, Any], clock: Clock) -> None:
 
 
 def _number(value: object) -> float:
-    """A time of a token. JSON as Python reads it has Infinity and NaN, and 1e400 is one of them."""
+    """A time of a token. Python's JSON parser also yields Infinity and NaN, for 1e400 among others."""
     require(isinstance(value, int | float) and not isinstance(value, bool))
     number = float(str(value))
     require(isfinite(number))

@@ -1,4 +1,4 @@
-"""What a client shows to say who it is."""
+"""The credentials in a request."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Secrets that a development machine makes for itself, so that nothing has to be set before a first try."""
+"""Secrets generated on a development machine, so that a first try needs no configuration."""
 
 import os
 import secrets
@@ -24,7 +24,7 @@ class _TokenSettings(Protocol):
 
 
 def service_token_of(settings: _TokenSettings) -> str | None:
-    """The token between services: the one that is set; on a development machine the one kept in its `DATA_DIR`."""
+    """The token between services: the configured one, or on a development machine the one stored in `DATA_DIR`."""
     if settings.service_token is not None:
         return settings.service_token.get_secret_value()
     if settings.env == "production":

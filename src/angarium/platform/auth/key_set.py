@@ -1,4 +1,4 @@
-"""An issuer's published keys (JWKS, RFC 7517 §5): fetched when needed, kept, renewed when it turns its keys."""
+"""An issuer's published keys (JWKS, RFC 7517 §5): fetched when needed, cached, fetched again after a key rotation."""
 
 import asyncio
 from collections.abc import Mapping
@@ -15,14 +15,14 @@ from angarium.platform.clock import Clock
 FRESH_SECONDS = 600.0
 """After this time the set is fetched again."""
 PAUSE_SECONDS = 30.0
-"""No fetch follows another sooner, whatever key ids tokens name."""
+"""Minimum seconds between two fetches, whatever key ids tokens name."""
 TIMEOUT_SECONDS = 5.0
 
 
 class KeySet:
     """The keys at `url`, by key id.
 
-    While the issuer does not answer, the keys of its last answer go on. `transport` replaces the network.
+    While the issuer does not answer, its last known keys stay in use. `transport` replaces the network.
     """
 
     def __init__(self, url: str, clock: Clock, transport: httpx2.AsyncBaseTransport | None = None) -> None:
@@ -34,7 +34,10 @@ class KeySet:
         self._fetching = asyncio.Lock()
 
     async def find(self, key_id: str) -> PinnedKey | None:
-        """The key of that id; None: the issuer has none. Raises ServiceUnavailable when none of its keys are known."""
+        """Return the key with that id, None if the issuer has no such key.
+
+        Raises ServiceUnavailable when none of its keys are known.
+        """
         if self._stale(key_id):
             async with self._fetching:
                 if self._stale(key_id):
@@ -65,7 +68,7 @@ class KeySet:
 
 
 def _keys_of(document: object) -> Mapping[str, PinnedKey]:
-    """The signature keys of kinds that are taken; others are passed over."""
+    """The signature keys of supported kinds; others are ignored."""
     entries = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(entries, list):
         message = "not a JWK set"

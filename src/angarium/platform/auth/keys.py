@@ -1,4 +1,4 @@
-"""API keys: made from randomness, kept as a hash."""
+"""API keys: generated at random, stored as a hash."""
 
 import os
 from base64 import b32encode

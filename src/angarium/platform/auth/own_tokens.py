@@ -1,4 +1,4 @@
-"""Short-lived tokens that a service signs itself: in exchange for an API key, or for a password."""
+"""Short-lived tokens that the gateway signs itself, in exchange for an API key or a password."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -19,16 +19,16 @@ from angarium.platform.auth.tokens import TokenVerifier
 from angarium.platform.clock import Clock
 
 LIFE = timedelta(minutes=15)
-"""A token outlives the key that it was made with by no more than this."""
+"""Lifetime of a token: how long it can outlive the key that it was made with."""
 NAME = "angarium"
 """Issuer, audience and key id of our own tokens."""
 _PURPOSE = b"angarium: key of the gateway's own tokens, version 1"
 
 
 class OwnTokens:
-    """Signs by HS256, with a key of its own that every gateway derives from the token between services.
+    """Signs with HS256. Every gateway derives the same signing key from the token between services.
 
-    Without such a token the key is random, and the tokens are good in this process alone.
+    Without such a token the key is random, and the tokens are valid in this process only.
     """
 
     def __init__(self, service_token: str | None, clock: Clock, entropy: Callable[[int], bytes] = os.urandom) -> None:
@@ -37,7 +37,7 @@ class OwnTokens:
         self._clock = clock
 
     def sign(self, caller: Caller) -> str:
-        """A token that makes its bearer `caller`, a key's or a user, for LIFE."""
+        """Sign a token that authenticates its bearer as `caller` for LIFE."""
         now = self._clock.now()
         claims: dict[str, Any] = {
             "iss": NAME,
@@ -52,7 +52,7 @@ class OwnTokens:
         return jwt.encode(claims, self._key.key, self._key.algorithm, headers={"kid": NAME})
 
     def verify(self, token: str) -> Caller:
-        """The caller that `sign` was given. Raises Unauthorized."""
+        """Return the caller that was passed to `sign`. Raises Unauthorized."""
         try:
             header = jwt.get_unverified_header(token)
             require("crit" not in header and header["alg"] == self._key.algorithm)
@@ -63,7 +63,7 @@ class OwnTokens:
 
 
 class BearerTokens:
-    """Verifies a bearer token by whose it is: one of ours by our key alone, any other by the configured keys."""
+    """Verifies a bearer token: our own with our key only, any other with the configured keys."""
 
     def __init__(self, own: OwnTokens, others: TokenVerifier) -> None:
         self._own = own
@@ -84,7 +84,7 @@ def _key_id(token: str) -> object:
 
 
 def _private(caller: Caller) -> dict[str, Any]:
-    """What only our own tokens may say of a caller."""
+    """Claims about a caller that are read from our own tokens only."""
     said: dict[str, Any] = {}
     if caller.test:
         said["test"] = True

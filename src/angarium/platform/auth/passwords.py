@@ -1,4 +1,4 @@
-"""Passwords as argon2id hashes (RFC 9106), made beside the event loop."""
+"""Passwords as argon2id hashes (RFC 9106), computed outside the event loop."""
 
 import asyncio
 from collections.abc import Callable
@@ -16,18 +16,18 @@ AT_ONCE = 2
 WAITING = 16
 """Calls that may wait for a free slot."""
 PATIENCE = 1.0
-"""Seconds that a call waits for a slot; with the hash itself that is less than callers wait for an answer."""
+"""Seconds that a call waits for a slot. With the hash itself, this is shorter than callers wait for an answer."""
 
 
 def _default_hasher() -> PasswordHasher:
-    """One lane for each hash: more lanes would take the cores that answer other requests."""
+    """One lane (argon2's parallelism) per hash: more would take cores from other requests."""
     return PasswordHasher(parallelism=1)
 
 
 class Passwords:
-    """Hashes passwords, and checks them.
+    """Hashes and verifies passwords.
 
-    Both raise ServiceUnavailable, before any work is done, when too many calls wait or none of the slots is free in
+    Both methods raise ServiceUnavailable before doing any work when too many calls wait or no slot becomes free in
     time.
     """
 
@@ -44,7 +44,7 @@ class Passwords:
         return await self._in_a_slot(lambda: self._hasher.hash(password))
 
     async def verify(self, kept: str | None, password: str) -> bool:
-        """Whether `kept` is the hash of `password`; takes as long where nothing is stored.
+        """Whether `kept` is the hash of `password`. Takes the same time if nothing is stored.
 
         Raises ServiceUnavailable.
         """

@@ -11,14 +11,14 @@ MIN_RSA_BITS = 2048
 
 @dataclass(frozen=True, slots=True)
 class PinnedKey:
-    """A key and the only algorithm by which it verifies."""
+    """A key and the only algorithm it may be used with."""
 
     algorithm: str
     key: Any
 
 
 def pin(key: object) -> PinnedKey:
-    """The pinned form of a public key. Raises ValueError for a kind or size that is not taken."""
+    """The pinned form of a public key. Raises ValueError for an unsupported kind or size."""
     if isinstance(key, rsa.RSAPublicKey) and key.key_size >= MIN_RSA_BITS:
         return PinnedKey("RS256", key)
     if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):

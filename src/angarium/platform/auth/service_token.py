@@ -1,4 +1,4 @@
-"""The token services show each other, and the caller they speak for in headers beside it."""
+"""The token that services send each other, and the headers that name the caller they act for."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -29,16 +29,16 @@ _VISIBLE = " !#$&'()*+,/:;=?@[]"
 
 
 class ServiceTokens:
-    """Checks `X-Service-Token`, in constant time. Without a token configured none is good."""
+    """Checks `X-Service-Token` in constant time. If no token is configured, every token is refused."""
 
     def __init__(self, token: str | None) -> None:
         self._token = token.encode() if token else None
 
     def authenticate(self, headers: Mapping[str, str]) -> Caller | None:
-        """The caller named beside a good token; None where no token is shown. Raises Unauthorized on a wrong one.
+        """Return the caller named beside a valid token; None if there is no token. Raises Unauthorized for a wrong one.
 
-        A service that asks for itself names no caller, and may do all. A caller without scopes may do nothing, also
-        where something between the services has dropped a header.
+        A service acting for itself names no caller and has every permission. A caller without scopes has none, even if
+        a proxy between the services dropped a header.
         """
         shown = headers.get(SERVICE_TOKEN_HEADER)
         if shown is None:
@@ -55,7 +55,7 @@ class ServiceTokens:
 
 
 def caller_headers(tenant: str, caller: Caller | None) -> dict[str, str]:
-    """What goes beside the token: `tenant` and who asks, percent-encoded where a header would not take it."""
+    """Headers that accompany the token: the tenant and the caller, percent-encoded where a header value requires it."""
     headers = {TENANT_HEADER: quote(tenant, safe=_VISIBLE)}
     if caller is not None:
         headers[CALLER_HEADER] = quote(caller.identity, safe=_VISIBLE)
@@ -73,9 +73,9 @@ def _user(shown: str | None) -> UUID | None:
 
 
 def service_token_of(settings: ServiceTokenSettings) -> str:
-    """The configured token; in development, where none is, the one that processes with this DATA_DIR share.
+    """The configured token; in development without one, the token shared by all processes with this DATA_DIR.
 
-    It is made by the first that asks, in a file that only its owner reads. Raises OSError.
+    The first process creates it, in a file that only its owner can read. Raises OSError.
     """
     if settings.service_token is not None:
         return settings.service_token.get_secret_value()
@@ -83,7 +83,7 @@ def service_token_of(settings: ServiceTokenSettings) -> str:
 
 
 def shared_service_token(data_dir: Path, entropy: Callable[[int], bytes] = os.urandom) -> str:
-    """The token in `data_dir`, made where there is none: once, however many processes ask. Raises OSError."""
+    """Read the token in `data_dir`, or create it: once, however many processes do so concurrently. Raises OSError."""
     path = data_dir / "service-token"
     if not path.exists():
         _make_once(path, entropy)

@@ -1,4 +1,4 @@
-"""A limit to the guessing of passwords."""
+"""Limits password guessing."""
 
 from collections import OrderedDict, deque
 
@@ -10,11 +10,11 @@ WINDOW_SECONDS = 900.0
 
 
 class LoginThrottle:
-    """At most 10 judged attempts on one address in a quarter of an hour, until one succeeds.
+    """Allows 10 login attempts per email address in 15 minutes; a success resets the count.
 
-    Counted by address alone, whether a user has it or not: a guesser chooses where attempts come from. An address is
-    forgotten only when its last attempt is a quarter of an hour old, so no number of others displaces it; memory is
-    bounded by how many hashes a process computes in that time. Each process counts for itself.
+    Counts by address only, whether or not a user has it, since an attacker chooses the source of the attempts. An
+    address is forgotten only 15 minutes after its last attempt, so other addresses cannot displace it; memory is
+    bounded by the number of hashes a process can compute in that time. Each process counts on its own.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -22,11 +22,11 @@ class LoginThrottle:
         self._attempts: OrderedDict[tuple[str, str], deque[float]] = OrderedDict()
 
     def __len__(self) -> int:
-        """How many addresses are remembered."""
+        """Number of addresses with attempts."""
         return len(self._attempts)
 
     def begin(self, tenant: str, key: str) -> None:
-        """Count an attempt before it is judged: concurrent ones count, too. Raises RateLimited."""
+        """Count an attempt before its password is verified, so concurrent attempts count too. Raises RateLimited."""
         now = self._clock.monotonic()
         self._forget_until(now - WINDOW_SECONDS)
         attempts = self._attempts.setdefault((tenant, key), deque())
@@ -38,7 +38,7 @@ class LoginThrottle:
         self._attempts.move_to_end((tenant, key))
 
     def withdraw(self, tenant: str, key: str) -> None:
-        """Uncount an attempt that was not judged."""
+        """Take back an attempt whose password was not verified."""
         attempts = self._attempts.get((tenant, key))
         if attempts:
             attempts.pop()

@@ -23,11 +23,11 @@ _KEY_ID = re.compile(r"[A-Za-z0-9_.=-]{1,128}")
 
 
 class TokenVerifier:
-    """Verifies bearer tokens by the keys of the settings; `enabled` says whether there is one.
+    """Verifies bearer tokens with the configured keys; `enabled` is False if there are none.
 
-    Each key has exactly one algorithm, so a token cannot choose how it is checked (RFC 8725 §3.1). A token that names
-    a key id is checked by the issuer's published keys, where JWT_JWKS_URL is set. Raises SettingsError for a key that
-    is too weak or of an unknown kind, or without an audience and issuer. `transport` replaces the network.
+    Each key has exactly one algorithm, so a token cannot choose how it is verified (RFC 8725 §3.1). A token that names
+    a key id is verified with the issuer's published keys if JWT_JWKS_URL is set. Raises SettingsError for a key that is
+    too weak or of an unknown kind, or without an audience and issuer. `transport` replaces the network.
     """
 
     def __init__(
@@ -47,11 +47,11 @@ class TokenVerifier:
 
     @property
     def enabled(self) -> bool:
-        """Whether any token can be good."""
+        """Whether any token can be valid."""
         return bool(self._keys) or self._published is not None
 
     async def verify(self, token: str) -> Caller:
-        """The caller behind `token`.
+        """Return the caller of `token`.
 
         Raises Unauthorized, without saying what was wrong; ServiceUnavailable while the issuer's keys are not known.
         """
@@ -67,7 +67,7 @@ class TokenVerifier:
                 raise wrong(field, "required with a JWT key")
 
     async def _key(self, header: Mapping[str, Any]) -> PinnedKey:
-        """The key that the token's header asks for, if it is ours and of that algorithm."""
+        """The configured key that the token's header names, if its algorithm matches."""
         key_id, algorithm = header.get("kid"), str(header["alg"])
         require("crit" not in header)
         require(key_id is None or _KEY_ID.fullmatch(str(key_id)) is not None)

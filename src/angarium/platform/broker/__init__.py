@@ -1,1 +1,1 @@
-"""The port to whatever carries the work, and its adapters."""
+"""The message broker's port and adapters."""

@@ -10,7 +10,7 @@ from angarium.platform.runtime import Runtime
 
 
 def open_broker(url: str, runtime: Runtime, stack: AsyncExitStack) -> Broker:
-    """The broker behind `url`: `memory://`, or `amqp(s)://…` (several nodes by comma); closed with `stack`.
+    """Open the broker at `url`: `memory://` or `amqp(s)://…` (nodes separated by commas). Closed with `stack`.
 
     No I/O happens here. Raises SettingsError.
     """

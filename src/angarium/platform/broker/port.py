@@ -1,13 +1,13 @@
 """The broker as the rest of Angarium sees it: publish with confirms, consume in batches, delay, count.
 
-Guarantees every adapter gives, held by `tests/conformance/broker`:
+Every adapter guarantees, as `tests/conformance/broker` checks:
 
-- `publish` answers for each message whether the broker took it: durable in every bound queue. A message that
-  no queue is bound for, or that a full queue refuses, is not taken; the caller's record keeps it.
-- A delivery that is not acknowledged comes again: at once when its consumer closes, or its connection ends.
-- Delivery is at least once and may be out of order. A consumer decides by the record, not by the message.
+- `publish` returns for each message whether the broker accepted it durably in every bound queue. A message without a
+  bound queue, or refused by a full queue, is not accepted; the caller still has it in its record.
+- An unacknowledged delivery is redelivered as soon as its consumer closes or its connection ends.
+- Delivery is at least once and may be out of order. Consumers rely on the record, not on the message.
 
-Messages are Structs, which are made several times as fast as frozen dataclasses.
+Messages are Structs, which are created several times faster than frozen dataclasses.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -31,7 +31,7 @@ class TopologyConflict(SettingsError):
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """Messages to `exchange` with `routing_key` go to the queue."""
+    """Routes messages from `exchange` with `routing_key` to the queue."""
 
     exchange: str
     routing_key: str
@@ -39,7 +39,7 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """A durable queue and where its messages come from. `ttl` and `max_length` as configured; None: no limit."""
+    """A durable queue and its bindings. `ttl` and `max_length` as configured; None: no limit."""
 
     name: str
     bindings: tuple[Binding, ...]
@@ -49,12 +49,12 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """Everything that must be there before the first message.
+    """The exchanges and queues that must exist before the first message.
 
-    `delays`: one delay queue is kept for each; `publish(..., delay=d)` takes exactly these, and gives a message
-    back to the first of `direct_exchanges`: delayed messages go there only. What expires in a queue with a `ttl` goes
-    there too, under `dead_letter_key`.
-    `delay_exchange` and `delay_queue` name what serves a delay, where a broker needs such; `{ms}` is its milliseconds.
+    `delays`: there is one delay queue for each, and `publish(..., delay=d)` accepts these values only. Delayed messages
+    return to the first of `direct_exchanges`. Messages that expire in a queue with a `ttl` go there too, with
+    `dead_letter_key`. `delay_exchange` and `delay_queue` are name patterns for brokers that need them; `{ms}` is the
+    delay in milliseconds.
     """
 
     direct_exchanges: tuple[str, ...]
@@ -67,7 +67,7 @@ class Topology:
 
 
 def milliseconds(delay: timedelta) -> int:
-    """Whole milliseconds of a delay, as names and brokers have them."""
+    """A delay in whole milliseconds, as used in names and by brokers."""
     return round(delay.total_seconds() * 1000)
 
 
@@ -88,11 +88,11 @@ class Outgoing(msgspec.Struct, frozen=True):
 
 
 Late = Callable[[int], None]
-"""Called, not awaited, for a message that was taken after its publish had given up waiting. Must not raise."""
+"""Called (not awaited) for a message confirmed after its publish had timed out. Must not raise."""
 
 
 class Delivery(msgspec.Struct, frozen=True, eq=False):
-    """A message that was received and not yet acknowledged. `handle` belongs to the adapter."""
+    """A received message that is not yet acknowledged. `handle` belongs to the adapter."""
 
     queue: str
     routing_key: str
@@ -105,7 +105,7 @@ class Delivery(msgspec.Struct, frozen=True, eq=False):
 
 @dataclass(frozen=True, slots=True)
 class QueueStats:
-    """How many messages are ready in a queue, and how many consumers it has."""
+    """The number of ready messages and of consumers of a queue."""
 
     name: str
     messages: int
@@ -115,44 +115,44 @@ class QueueStats:
 class Consumer(Protocol):
     """An open subscription to one queue; holds at most `prefetch` unacknowledged deliveries.
 
-    Deliveries that have arrived wait in the consumer until they are taken: one after the other with `wait` and `take`,
-    by a caller that has to decide in between how many it can work on, or in one step with `receive`.
+    Arrived deliveries are buffered in the consumer. A caller takes them in two steps with `wait` and `take`, if it must
+    first decide how many it can process, or in one step with `receive`.
     """
 
     @property
     def waiting(self) -> int:
-        """How many deliveries have arrived and are not taken."""
+        """Number of buffered deliveries."""
         ...
 
     async def wait(self) -> None:
-        """Return once a delivery has arrived. Takes none, so cancelling it loses none.
+        """Return once a delivery has arrived. Takes none, so it can be cancelled without loss.
 
-        Survives reconnections: it waits until the broker is back. Raises BrokerUnavailable once the broker is closed
-        by its owner.
+        Continues across reconnections. Raises BrokerUnavailable once the broker is closed by its owner.
         """
         ...
 
     def take(self, limit: int) -> Sequence[Delivery]:
-        """0 to `limit` of the deliveries that have arrived, oldest first.
+        """Take up to `limit` buffered deliveries, oldest first.
 
-        There may be fewer than `wait` saw: when the connection ends, what was not taken goes back to the queue.
+        There may be fewer than `wait` saw: when the connection ends, deliveries that were not taken return to the
+        queue.
         """
         ...
 
     async def receive(self, limit: int) -> Sequence[Delivery]:
-        """1 to `limit` deliveries: what is there, or the first that comes. Waits, fails and is cancelled as `wait`."""
+        """Wait for at least one delivery and take up to `limit`. Raises, and can be cancelled, as `wait`."""
         ...
 
     async def ack(self, deliveries: Collection[Delivery]) -> None:
-        """Done with these. Never raises: a delivery whose connection has ended comes again."""
+        """Acknowledge deliveries. Never raises: a delivery whose connection has ended is redelivered."""
         ...
 
     async def release(self, deliveries: Collection[Delivery]) -> None:
-        """Give these back to the queue unprocessed, for any consumer. Never raises."""
+        """Requeue deliveries unprocessed, for any consumer. Never raises."""
         ...
 
     async def stop(self) -> None:
-        """Get no more, and give what was not taken back to the queue. What was taken can still be settled.
+        """Stop receiving and requeue what was not taken. Deliveries already taken can still be settled.
 
         Never raises. `wait` and `receive` must not be called after it.
         """
@@ -163,36 +163,36 @@ class Broker(Protocol):
     """A message broker."""
 
     async def declare(self, topology: Topology) -> None:
-        """Make everything in `topology` exist; idempotent. Raises BrokerUnavailable, TopologyConflict."""
+        """Create whatever is missing from `topology`. Idempotent. Raises BrokerUnavailable, TopologyConflict."""
         ...
 
     async def publish(self, messages: Sequence[Outgoing], *, late: Late | None = None) -> Sequence[bool]:
-        """For each message whether it is confirmed as taken, in order.
+        """Publish messages and return, in order, whether each was confirmed.
 
-        Never hangs longer than the adapter's publish timeout; a message without a confirm by then is False
-        (it may still arrive), and when its confirm comes after all, `late` is called with its place in `messages`.
-        Until then a message of the same id is not published again, and is False at once. Raises BrokerUnavailable when
-        there is no connection, ValueError for a delay that the topology lacks or for a delayed message to another
-        exchange than its first direct one.
+        Returns within the adapter's publish timeout. A message without a confirm by then is False, although it may
+        still arrive; if its confirm comes later, `late` is called with its index in `messages`. Until then a message
+        with the same id is not published again and is False at once. Raises BrokerUnavailable when there is no
+        connection, ValueError for a delay that the topology lacks or for a delayed message to an exchange other than
+        the first direct one.
         """
         ...
 
     def consume(self, queue: str, *, prefetch: int) -> AbstractAsyncContextManager[Consumer]:
-        """Subscribe to `queue`. On exit what is unacknowledged goes back to the queue."""
+        """Subscribe to `queue`. On exit unacknowledged deliveries return to the queue."""
         ...
 
     async def stats(self, queues: Sequence[str]) -> Sequence[QueueStats]:
-        """The queues' sizes, in order. Raises BrokerUnavailable."""
+        """Return the queues' sizes, in order. Raises BrokerUnavailable."""
         ...
 
     async def ready(self) -> bool:
-        """Whether there is a connection and the declared topology exists, as far as is known without asking."""
+        """Whether there is a connection and the topology was declared on it, as last known; makes no request."""
         ...
 
     async def problem(self) -> str | None:
-        """Why nothing can be published now, in words that anyone may read; None when it can.
+        """Why nothing can be published now, without confidential details; None if publishing works.
 
-        Proved by publishing a message that no queue gets.
+        Checked by publishing a message that is routed to no queue.
         """
         ...
 

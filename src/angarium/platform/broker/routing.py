@@ -1,4 +1,4 @@
-"""What every adapter checks and matches alike: delays, topic patterns (AMQP 0-9-1 §3.1.3.3)."""
+"""Checks shared by all adapters: delays and topic patterns (AMQP 0-9-1 §3.1.3.3)."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from angarium.platform.broker.port import Outgoing, Topology
 
 
 def check_delay(message: Outgoing, topology: Topology) -> None:
-    """Raise ValueError for a delayed message that no delay queue could bring back."""
+    """Raise ValueError for a delayed message that no delay queue could return."""
     if message.delay not in topology.delays:
         raise ValueError(f"no delay queue is declared for {message.delay}")
     if message.exchange != topology.direct_exchanges[0]:
@@ -14,7 +14,7 @@ def check_delay(message: Outgoing, topology: Topology) -> None:
 
 
 def topic_matches(pattern: str, routing_key: str) -> bool:
-    """Whether a topic binding takes a key: `*` matches one word, `#` any number of words."""
+    """Whether a topic binding matches a key: `*` is one word, `#` any number of words."""
     return _words_match(pattern.split("."), routing_key.split(".") if routing_key else [])
 
 

@@ -1,4 +1,4 @@
-"""The cache of a single process: nothing to install, nothing shared."""
+"""An in-process cache, not shared with other processes."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -11,7 +11,7 @@ from angarium.platform.clock import Clock
 
 
 class MemoryCache:
-    """At most `max_entries` values; the least recently used go first. Implements `Cache`.
+    """An LRU cache of at most `max_entries` values. Implements `Cache`.
 
     Listeners are called before `announce` returns.
     """

@@ -16,7 +16,7 @@ _FORMS = "redis(s)://host:port/database or redis+sentinel://host:port,host:port/
 
 
 def open_cache(url: str, runtime: Runtime, stack: AsyncExitStack) -> Cache:
-    """The cache behind `url`, closed with `stack`: `memory://`, `redis(s)://…` or `redis+sentinel://…`.
+    """Open the cache at `url`, closed with `stack`: `memory://`, `redis(s)://…` or `redis+sentinel://…`.
 
     No I/O happens here. Raises SettingsError.
     """

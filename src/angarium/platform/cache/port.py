@@ -1,7 +1,7 @@
 """The shared cache as the rest of Angarium sees it.
 
-It is never the only copy of anything, so no method raises: a cache that is down, slow or flushed misses.
-Held for every adapter by `tests/conformance/cache`.
+It never holds the only copy of anything, so no method raises: a cache that is down, slow or flushed reports a miss.
+`tests/conformance/cache` checks every adapter.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -11,33 +11,34 @@ from typing import Protocol
 
 Listener = Callable[[str], Awaitable[None]]
 Hears = Callable[[], bool]
-"""Whether what is announced reaches the listener now, as far as this process can know. Cheap."""
+"""Whether announcements reach the listener now, as far as this process can tell. Cheap."""
 
 
 class Cache(Protocol):
-    """Keys to bytes, with a time to live, and a bell that rings in every process."""
+    """Maps keys to bytes with a TTL, and broadcasts announcements to every process."""
 
     async def get_many(self, keys: Sequence[str]) -> Sequence[bytes | None]:
-        """The values in order; None where there is none or the cache does not answer in time."""
+        """Return the values in order; None for a missing value or if the cache does not answer in time."""
         ...
 
     async def set_many(self, entries: Mapping[str, bytes], ttl: timedelta) -> bool:
-        """Keep the entries for `ttl`. Whether they were taken."""
+        """Store the entries for `ttl`; return whether they were stored."""
         ...
 
     async def delete(self, keys: Sequence[str]) -> bool:
-        """Forget the keys. False: the cache did not answer, an old value may still be there."""
+        """Delete the keys. False: the cache did not answer, and an old value may still be there."""
         ...
 
     async def announce(self, topic: str, text: str) -> bool:
-        """Ring `topic` with `text` in every process that listens now. Best effort."""
+        """Send `text` to every listener of `topic`, in all processes. Best effort."""
         ...
 
     def listen(self, topic: str, listener: Listener) -> AbstractAsyncContextManager[Hears]:
         """Call `listener` with each text announced on `topic` while the context is open.
 
-        Rings may be lost while the cache is away, which the context's value tells within seconds. When the cache comes
-        back the listener is called with "" once, which means: anything may have changed; only then it receives again.
+        Announcements may be lost while the cache is down, which the context's value shows within seconds. When the
+        cache is back, the listener is called once with "", meaning that anything may have changed, before it receives
+        announcements again.
         """
         ...
 

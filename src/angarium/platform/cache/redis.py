@@ -1,4 +1,4 @@
-"""The shared cache on Redis (or Valkey), as an aid that may vanish at any moment."""
+"""The shared cache on Redis (or Valkey), which may become unavailable at any time."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -19,10 +19,10 @@ AnswerT = TypeVar("AnswerT")
 
 
 class RedisCache:
-    """Keys as they are, in the database that `url` names. Implements `Cache`.
+    """Stores keys unchanged in the database that `url` names. Implements `Cache`.
 
-    No call lasts longer than `timeout` seconds. After one that failed the cache rests for `rest` seconds: every
-    call misses at once, then a single one tries. So a Redis that is down or hung costs one short wait in each rest.
+    No call takes longer than `timeout` seconds. After a failure every call is a miss for `rest` seconds, then a single
+    call tries again. So a Redis that is down or hung costs one short wait per `rest`.
     """
 
     def __init__(

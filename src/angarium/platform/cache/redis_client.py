@@ -1,4 +1,4 @@
-"""Clients for Redis (or Valkey): one server, or the primary that Sentinels name."""
+"""Clients for Redis (or Valkey): one server, or the primary found through Sentinel."""
 
 import asyncio
 from collections.abc import Sequence
@@ -19,14 +19,14 @@ FORMS = "memory://, redis(s)://host:port/database or redis+sentinel://host:port,
 CONNECTIONS = 32
 SENTINEL_PORT = 26379
 SENTINEL_TIMEOUT = 1.0
-"""Seconds for each Sentinel. Longer than a call to the cache may take, which does not wait for it."""
+"""Seconds for each Sentinel. May be longer than the timeout of a cache call, which does not wait for it."""
 _SENTINEL_PARAMETERS = frozenset({"master", "sentinel_username", "sentinel_password"})
 
 Address = tuple[str, int]
 
 
 def open_redis(url: str, timeout: float) -> Redis:
-    """A client for `url` that never retries by itself. Raises SettingsError for a URL it can't read."""
+    """A client for `url` that never retries by itself. Raises SettingsError for an invalid URL."""
     limits: dict[str, Any] = {
         "max_connections": CONNECTIONS,
         "timeout": timeout,
@@ -47,7 +47,7 @@ def open_redis(url: str, timeout: float) -> Redis:
 
 @dataclass(frozen=True, slots=True)
 class SentinelAddress:
-    """Where the Sentinels are, which primary is meant, and how one logs in there and at the Sentinels."""
+    """The Sentinels' addresses, the primary's name, and the credentials for both."""
 
     sentinels: Sequence[Address]
     master: str
@@ -83,10 +83,10 @@ def parse_sentinel_url(url: str) -> SentinelAddress:
 
 
 class PrimaryPool(SentinelConnectionPool, BlockingConnectionPool):
-    """Connections to the primary of the moment. Who finds all of them in use waits, as with one server.
+    """Connections to the current primary. A caller that finds all of them in use waits, as with one server.
 
-    The Sentinels are asked by a task of its own, which goes on when the call that needed the answer has given up: so a
-    Sentinel that hangs delays the cache's return and no call. Those who need the answer share it.
+    A separate task queries the Sentinels, and continues when the call that needed the answer has timed out. So a
+    Sentinel that hangs delays the cache's recovery but no call. Concurrent callers share the answer.
     """
 
     def __init__(self, address: SentinelAddress, limits: dict[str, Any]) -> None:
@@ -116,7 +116,7 @@ class PrimaryPool(SentinelConnectionPool, BlockingConnectionPool):
 
 
 def _retrieved(task: "asyncio.Task[Address]") -> None:
-    """The waiting callers get the error. If they gave up, it is of no use."""
+    """The waiting callers get the error. If they timed out, it can be ignored."""
     if not task.cancelled():
         task.exception()
 

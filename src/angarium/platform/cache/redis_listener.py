@@ -1,4 +1,4 @@
-"""One subscription on Redis that outlives its connections."""
+"""A Redis subscription that survives its connections."""
 
 import asyncio
 from collections.abc import Mapping
@@ -14,11 +14,11 @@ from angarium.platform.clock import Clock
 from angarium.platform.telemetry.logging import Logger
 
 SILENCE = 5.0
-"""Seconds without a message after which the connection is asked whether it lives."""
+"""Seconds without a message after which the connection is pinged."""
 ANSWER = 2.0
-"""Seconds that an answer may take before the connection is given up."""
+"""Seconds to wait for the answer before the connection is closed."""
 PAUSES = (0.1, 0.2, 0.5, 1.0)
-"""Seconds before each next try to connect; the last one goes on."""
+"""Seconds before each attempt to reconnect; the last value repeats."""
 
 
 class RedisListener:
@@ -39,11 +39,14 @@ class RedisListener:
         self._failures = 0
 
     def hears(self) -> bool:
-        """Whether it is subscribed on a connection that lives: one that died in silence counts for up to 7 s."""
+        """Whether it is subscribed on a live connection.
+
+        A connection that died silently counts as live for up to 7 s.
+        """
         return self._hears
 
     async def settle(self, timeout: float) -> None:  # noqa: ASYNC109 - giving up the wait is no error here
-        """Return once subscribed, or after `timeout` seconds; from then on nothing is missed without a ring of ""."""
+        """Return once subscribed, or after `timeout` seconds. From then on every gap is signalled with ""."""
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 await self._subscribed.wait()

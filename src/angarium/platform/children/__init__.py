@@ -1,1 +1,1 @@
-"""Child processes that do heavy work on untrusted input, under limits."""
+"""Child processes that process untrusted input under resource limits."""

@@ -11,9 +11,9 @@ from angarium.contracts.errors import Transient
 from angarium.platform.children.frames import HEAD, MOST_BYTES, Kind, frame
 
 START_SECONDS = 15.0
-"""Upper bound of a child's start on a busy machine."""
+"""Upper bound of a child's start-up time, also on a busy machine."""
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONHOME", "VIRTUAL_ENV")
-"""Environment variables that a child gets: none that holds a secret."""
+"""Environment variables passed to a child. None holds a secret."""
 
 
 class ChildUnavailable(Transient):
@@ -29,7 +29,7 @@ class ChildEnded(Exception):
 
 
 class Child:
-    """A running child. It ends by itself when this process ends, however that happens: its pipe closes."""
+    """A running child. It ends when this process ends, however that happens, since its pipe closes."""
 
     def __init__(self, process: Process) -> None:
         assert process.stdin is not None  # noqa: S101 - for the type checker; both are pipes
@@ -40,7 +40,7 @@ class Child:
 
     @classmethod
     async def start(cls, module: str) -> "Child":
-        """A child that runs `module` and has said that it is ready. Raises ChildUnavailable."""
+        """Start a child that runs `module`, and wait until it is ready. Raises ChildUnavailable."""
         try:
             # -P: the current folder is no place to import from. A session of its own: a Ctrl-C goes to the service.
             process = await asyncio.create_subprocess_exec(
@@ -66,7 +66,7 @@ class Child:
 
     @property
     def alive(self) -> bool:
-        """Whether it has not ended, as far as is known."""
+        """Whether it is running, as last known."""
         return self._process.returncode is None
 
     @property
@@ -75,7 +75,7 @@ class Child:
         return self._process.pid
 
     async def send(self, job: bytes) -> None:
-        """Give it a job. Raises ChildEnded."""
+        """Send a job. Raises ChildEnded."""
         try:
             self._stdin.write(frame(Kind.JOB, job))
             await self._stdin.drain()
@@ -83,7 +83,7 @@ class Child:
             raise ChildEnded(await self._process.wait()) from error
 
     async def receive(self) -> tuple[Kind, bytes]:
-        """What it says next. Raises ChildEnded."""
+        """Receive the next frame. Raises ChildEnded."""
         try:
             kind, length = HEAD.unpack(await self._stdout.readexactly(HEAD.size))
             if length > MOST_BYTES:
@@ -93,13 +93,13 @@ class Child:
             raise ChildEnded(await self._process.wait()) from error
 
     async def kill(self) -> None:
-        """End it at once, and wait until it has ended."""
+        """Kill it and wait until it has ended."""
         with suppress(ProcessLookupError):
             self._process.kill()
         await self._ended()
 
     async def end(self) -> None:
-        """Let it end: it has no job, so it does at once."""
+        """End it. It has no job, so it ends at once."""
         self._stdin.close()
         try:
             async with asyncio.timeout(1.0):

@@ -1,4 +1,4 @@
-"""Children that are started when there is work, are kept warm for a while, and end when idle."""
+"""A pool of children that start on demand and end after a while without work."""
 
 import asyncio
 import signal
@@ -12,20 +12,21 @@ from angarium.platform.children.turns import Turns
 from angarium.platform.clock import Clock
 
 AT_ONCE = 2
-"""Children of a pool."""
+"""Children per pool."""
 WALL_SECONDS = 4.0
-"""Upper bound of one job. Its time of CPU (`serving.CPU_SECONDS`) ends first unless the machine is busy."""
+"""Upper bound of one job in wall-clock time. Its CPU time limit (`serving.CPU_SECONDS`) applies first unless the
+machine is busy."""
 IDLE_SECONDS = 20.0
-"""After so long without a job a child ends: it holds about 40 MB, and starts in half a second."""
+"""Seconds without a job after which a child ends. It uses about 40 MB and starts in half a second."""
 PATIENCE = 5.0
-"""Seconds that a job waits for its turn."""
+"""Seconds that a job waits for a child."""
 TOO_SLOW = "takes too long"
 TOO_LARGE = "takes too much memory"
 _CRASHES = frozenset({signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE})
 
 
 class OverLimits(AngariumError):
-    """A job needs more than it may have; `field`: what was worked on, empty where that is not known."""
+    """A job exceeded its limits; `field`: what was being processed, empty if unknown."""
 
     def __init__(self, field: str, message: str) -> None:
         self.field = field
@@ -40,8 +41,8 @@ class ChildFailed(AngariumError):
 class ChildPool:
     """Up to two children that run one module.
 
-    A key has one job at a time, and keys take turns, so that one key's heavy jobs cost the others at most the time
-    of a job. Nothing but text in JSON crosses the pipe.
+    Each key has one job at a time, and keys are served in rotation, so one key's heavy jobs delay the others by at most
+    one job. Only JSON text crosses the pipe.
     """
 
     def __init__(self, module: str, clock: Clock, *, most_waiting: int) -> None:
@@ -52,19 +53,21 @@ class ChildPool:
         self._closed = False
 
     async def ask(self, key: str, job: bytes) -> bytes:
-        """The answer to a job of `key`, in a turn of its own. Raises what `turn` and `do` raise."""
+        """Run a job of `key` in a turn of its own and return its answer. Raises what `turn` and `do` raise."""
         async with self.turn(key):
             return await self.do(job)
 
     def turn(self, key: str) -> AbstractAsyncContextManager[None]:
-        """A turn of `key`, for callers that prepare a large job: only those at work then hold theirs.
+        """A turn of `key`.
 
-        Raises RateLimited when too many of the key wait, or one waits too long.
+        Callers that prepare a large job do it within the turn, so that only running jobs hold memory.
+
+        Raises RateLimited when too many jobs of the key wait, or one waits too long.
         """
         return self._turns.of(key)
 
     async def do(self, job: bytes) -> bytes:
-        """The answer to a job; call it within a turn. Raises OverLimits, ChildUnavailable and ChildFailed."""
+        """Run a job within a turn and return its answer. Raises OverLimits, ChildUnavailable and ChildFailed."""
         try:
             return await self._try(job)
         except ChildEnded:  # killed from outside, or while it was idle
@@ -77,7 +80,7 @@ class ChildPool:
             raise ChildUnavailable(f"{self._module} ended with {ended.code}") from ended
 
     async def close(self) -> None:
-        """End the children that are idle, and each busy one after its job. Idempotent."""
+        """End idle children, and each busy one after its job. Idempotent."""
         self._closed = True
         while self._idle:
             child, expiry = self._idle.popitem()
@@ -86,7 +89,7 @@ class ChildPool:
             await child.end()
 
     async def _try(self, job: bytes) -> bytes:
-        """The answer of one child. Raises what `do` does, and ChildEnded."""
+        """Run a job in one child. Raises what `do` raises, and ChildEnded."""
         progress = _Progress()
         async with self._borrowed() as child:
             try:
@@ -112,7 +115,7 @@ class ChildPool:
 
     @asynccontextmanager
     async def _borrowed(self) -> AsyncIterator[Child]:
-        """A child that has answered by the end of the block; else it is killed."""
+        """Borrow a child. It is killed unless it has answered by the end of the block."""
         child = await self._take() or await Child.start(self._module)
         try:
             yield child
@@ -143,7 +146,7 @@ class ChildPool:
 
 
 class _Progress:
-    """How far a job has come."""
+    """The progress of a job."""
 
     def __init__(self) -> None:
         self.field = ""

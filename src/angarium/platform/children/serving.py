@@ -1,4 +1,4 @@
-"""The child's side: jobs from standard input, one after the other, under limits of time and memory."""
+"""The child's side: runs jobs from standard input one at a time, under limits of time and memory."""
 
 import os
 import resource
@@ -11,24 +11,24 @@ from typing import BinaryIO
 from angarium.platform.children.frames import HEAD, Kind, frame
 
 CPU_SECONDS = 2
-"""Of one job. The kernel ends a child that spends more than a second beyond it."""
+"""CPU time of one job. The kernel kills a child that exceeds it by more than a second."""
 MEMORY_BYTES = 384 * 1024 * 1024
-"""Of address space, the interpreter and its libraries included."""
+"""Limit of address space, including the interpreter and its libraries."""
 KEPT_BYTES = 96 * 1024 * 1024
-"""Resident memory above which a child ends after its job, so that a large one leaves nothing behind."""
+"""Resident memory above which a child ends after its job, so that memory is returned after a large one."""
 
 Working = Callable[[str], None]
-"""Called with the field that is worked on from now on. Raises OutOfTime once the job's time is spent."""
+"""Called with the field that is processed next. Raises OutOfTime once the job's time is used up."""
 Handle = Callable[[bytes, Working], bytes]
 """Does one job and returns its answer."""
 
 
 class OutOfTime(BaseException):
-    """The job has spent its time. Not an Exception, so that no step of a job swallows it."""
+    """The job has used up its time. Not an Exception, so that no step of a job swallows it."""
 
 
 def serve(handle: Handle) -> None:
-    """Do jobs until the parent closes the pipe or dies. Call once, as the whole of a process."""
+    """Run jobs until the parent closes the pipe or dies. Call once; it is the process's main function."""
     source, sink = _take_pipes()
     _limit_memory()
     _say(sink, Kind.READY)
@@ -59,7 +59,7 @@ def _outcome(handle: Handle, job: bytes, sink: BinaryIO) -> tuple[Kind, bytes]:
 
 
 def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
-    """Standard input and output for frames alone: what a library prints goes nowhere."""
+    """Reserve standard input and output for frames; output printed by libraries is discarded."""
     source, sink = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nothing = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1):
@@ -69,7 +69,7 @@ def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
 
 
 def _read(source: BinaryIO) -> bytes | None:
-    """The next job; None: the parent is gone."""
+    """Read the next job; None if the parent has ended."""
     head = source.read(HEAD.size)
     if len(head) < HEAD.size:
         return None
@@ -87,7 +87,7 @@ def _say(sink: BinaryIO, kind: Kind, payload: bytes = b"") -> None:
 
 
 def _limit_memory() -> None:
-    """Where a system knows no such limit (macOS), the limit of time bounds memory as well."""
+    """On a system without such a limit (macOS), the time limit also bounds memory."""
     with suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -103,7 +103,7 @@ def _limit_time() -> None:
 
 
 def _resident_bytes() -> int:
-    """Nothing where the system does not say (macOS)."""
+    """0 if the system does not report it (macOS)."""
     try:
         with open("/proc/self/statm", encoding="ascii") as memory:  # noqa: PTH123 - no file
             return int(memory.read().split()[1]) * resource.getpagesize()

@@ -1,4 +1,4 @@
-"""Turns: how many work at once, and who is next when more want to."""
+"""Fair turns: a limit of concurrent holders, with waiting keys served in rotation."""
 
 import asyncio
 from collections import OrderedDict, deque
@@ -12,11 +12,11 @@ RETRY_AFTER = 2
 
 
 class Turns:
-    """At most `at_once` holders in all and one for each key; keys that wait are served in rotation.
+    """At most `at_once` holders in total and one per key; waiting keys are served in rotation.
 
-    A key's own requests are served in their order. At most `most_waiting` of a key wait, each at most
-    `patience` seconds (None: for as long as it takes): beyond that RateLimited is raised. While `most_in_all` wait, a
-    key may have one that waits and no more.
+    Requests of one key are served in order. At most `most_waiting` of a key wait, each for at most `patience` seconds
+    (None: no limit); otherwise RateLimited is raised. While `most_in_all` wait in total, each key may have only one
+    waiting.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class Turns:
 
     @asynccontextmanager
     async def of(self, key: str) -> AsyncIterator[None]:
-        """A turn of `key`, from when it is granted to the end of the block. Raises RateLimited."""
+        """Wait for a turn of `key` and hold it for the block. Raises RateLimited."""
         await self._enter(key)
         try:
             yield
@@ -59,7 +59,7 @@ class Turns:
         return self._most_in_all is not None and sum(map(len, self._waiting.values())) >= self._most_in_all
 
     def _leave(self, key: str, turn: asyncio.Future[None]) -> None:
-        """Give up waiting. A turn that was granted at the same moment goes to the next."""
+        """Stop waiting. A turn granted at the same moment goes to the next waiter."""
         if turn.done() and not turn.cancelled():
             self._busy.discard(key)
             self._grant()

@@ -1,4 +1,4 @@
-"""How many rows a list has, without reading more of them than its `meta.total` can say."""
+"""Bounded row counts for the `meta.total` of lists."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from angarium.contracts.envelope import TOTAL_LIMIT
 
 
 async def count_up_to(connection: AsyncConnection, query: Select[Any], limit: int = TOTAL_LIMIT) -> int:
-    """How many rows `query` has, at most `limit` + 1: reading ends there. Its order and its page do not matter.
+    """Count the rows of `query`, up to `limit` + 1, where reading stops. Its order, limit and offset are ignored.
 
     `query` must not be grouped. Raises DatabaseUnavailable when the database cannot serve.
     """

@@ -1,4 +1,4 @@
-"""Transactions that are begun again when the server ends them to resolve a deadlock."""
+"""Retries of transactions that the server rolled back to resolve a deadlock."""
 
 from collections.abc import Awaitable, Callable
 from functools import wraps
@@ -10,14 +10,14 @@ P = ParamSpec("P")
 ResultT = TypeVar("ResultT")
 
 TRIES = 10
-"""How often a transaction is begun that deadlocks end."""
+"""Attempts of a transaction that ends in deadlocks."""
 
 
 def begun_again(work: Callable[P, Awaitable[ResultT]]) -> Callable[P, Awaitable[ResultT]]:
-    """`work`, called again when MariaDB or MySQL rolled its transaction back to resolve a deadlock.
+    """Call `work`, and call it again if MariaDB or MySQL rolled its transaction back to resolve a deadlock.
 
-    InnoDB locks the entry of an index at which an INSERT found its key taken. Two that go on to change that row wait
-    for each other. So this is for what inserts, or changes the row that is there: one transaction, and nothing else.
+    InnoDB locks the index entry at which an INSERT found its key taken, and two transactions that then update that row
+    wait for each other. So use this for upserts; `work` must be a single transaction and nothing else.
     """
 
     @wraps(work)

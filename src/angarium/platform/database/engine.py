@@ -1,6 +1,6 @@
-"""Engines: one for each database of a process, alike in behaviour whatever the technology.
+"""SQLAlchemy engines, one per database of a process, which behave the same on each database system.
 
-Every wait has an end: connecting, getting a connection from the pool, a lock, a statement.
+Every wait has a timeout: connecting, the pool, locks, statements.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -48,21 +48,21 @@ _DRIVERS = {
     "mariadb": "mysql+asyncmy",
 }
 _SAME = {"postgres": "postgresql", "mariadb": "mysql"}
-"""Other names of a technology."""
+"""Aliases of database systems."""
 _ARGUMENTS = "angarium_arguments"
-"""The option of an engine that has how its driver connects."""
+"""The engine option with the driver's connect arguments."""
 _WITHOUT_TRANSACTION: Mapping[str, Mapping[str, str]] = {
     "postgresql": {"isolation_level": "AUTOCOMMIT"},
     "sqlite": {BEGIN_OPTION: ""},
     "mysql": {},  # a session begins a transaction by itself, without a statement
 }
-"""The options of a connection for a single query."""
+"""Connection options for a single query."""
 
 
 def parse_database_url(url: str, *, setting: str = "ANGARIUM_DATABASE_URL") -> URL:
-    """`url` without a driver, as SQLAlchemy reads it. Raises SettingsError, which names `setting` and no password.
+    """Parse `url`, which names no driver. Raises SettingsError, which names `setting` and no password.
 
-    Of a PostgreSQL with several hosts it has the first; `parse_postgresql_address` has them all.
+    For PostgreSQL with several hosts the result has the first only; `parse_postgresql_address` returns all.
     """
     try:
         parsed = make_url(first_host(url))
@@ -77,7 +77,7 @@ def parse_database_url(url: str, *, setting: str = "ANGARIUM_DATABASE_URL") -> U
 
 
 def postgresql_server_settings() -> dict[str, str]:
-    """Time-outs of every PostgreSQL session, in milliseconds, so that no statement waits without limit."""
+    """Settings of every PostgreSQL session: timeouts in milliseconds, keepalives."""
     return {
         "statement_timeout": str(int(STATEMENT_TIMEOUT * 1000)),
         "lock_timeout": str(int(LOCK_TIMEOUT * 1000)),
@@ -90,7 +90,7 @@ def postgresql_server_settings() -> dict[str, str]:
 
 
 def mysql_arguments(url: URL, setting: str, *, patience: float = ANSWER_TIMEOUT) -> dict[str, Any]:
-    """How asyncmy connects to MariaDB or MySQL, so that no statement waits without limit. Raises SettingsError."""
+    """Arguments of asyncmy for MariaDB or MySQL, with timeouts for every statement. Raises SettingsError."""
     return connect_arguments(
         url,
         setting=setting,
@@ -102,10 +102,10 @@ def mysql_arguments(url: URL, setting: str, *, patience: float = ANSWER_TIMEOUT)
 
 
 def open_engine(url: str, *, pool_size: int = 10, setting: str = "ANGARIUM_DATABASE_URL") -> AsyncEngine:
-    """An engine for `postgresql://…`, `sqlite:///path` or `mysql://…`; the driver is chosen here.
+    """Create an engine for `postgresql://…`, `sqlite:///path` or `mysql://…`; the driver is chosen here.
 
-    Connects at first use. `setting` is the name that a SettingsError blames. Dispose of the engine at the end.
-    On SQLite a transaction takes the write lock when it begins; use `reading` for those that only read.
+    Connects at first use. `setting` is the name used in a SettingsError. The caller disposes of the engine.
+    On SQLite a transaction takes the write lock when it begins; use `reading` for read-only ones.
     """
     parsed = parse_database_url(url, setting=setting)
     technology = parsed.drivername
@@ -124,9 +124,10 @@ def open_engine(url: str, *, pool_size: int = 10, setting: str = "ANGARIUM_DATAB
 
 
 def migration_engine(engine: AsyncEngine) -> AsyncEngine:
-    """An engine to the same database server, for changes of its schema: a statement may take hours.
+    """Create an engine to the same server for schema changes: without a statement timeout.
 
-    It gives up a lock after MIGRATION_LOCK_TIMEOUT, as whatever comes after it waits behind it. Dispose of it.
+    Its lock timeout is MIGRATION_LOCK_TIMEOUT, because later statements queue behind a waiting lock. The caller
+    disposes of it.
     """
     if engine.dialect.name == "mysql":
         unlimited = session_command(statement_timeout=0, lock_timeout=MIGRATION_LOCK_TIMEOUT)
@@ -142,7 +143,7 @@ def migration_engine(engine: AsyncEngine) -> AsyncEngine:
 
 @asynccontextmanager
 async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """A connection for queries that see one state of the database and change nothing; takes no lock.
+    """A connection for a read-only transaction on one snapshot; takes no lock.
 
     Raises DatabaseUnavailable when the database cannot serve.
     """
@@ -153,7 +154,7 @@ async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
 
 @asynccontextmanager
 async def querying(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """A connection for a single query that changes nothing: no BEGIN and ROLLBACK around it, which cost as much.
+    """A connection for a single read-only query, without BEGIN and ROLLBACK, which would cost as much as the query.
 
     Raises DatabaseUnavailable when the database cannot serve.
     """
@@ -164,7 +165,7 @@ async def querying(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
 
 @asynccontextmanager
 async def connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """A connection on which the block begins and commits transactions itself. Raises DatabaseUnavailable."""
+    """A connection on which the caller begins and commits transactions itself. Raises DatabaseUnavailable."""
     with _translated():
         async with engine.connect() as connection:
             yield connection
@@ -172,7 +173,7 @@ async def connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
 
 @asynccontextmanager
 async def writing(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """A transaction, committed when the block ends well and rolled back when it raises.
+    """A transaction, committed at the end of the block and rolled back on an exception.
 
     Raises DatabaseUnavailable when the database cannot serve; then the commit may or may not have happened.
     """
@@ -182,9 +183,9 @@ async def writing(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
 
 
 async def empty_log(engine: AsyncEngine) -> None:
-    """Take what SQLite's write-ahead log holds into the file and empty it, so that nothing erased lingers there.
+    """Checkpoint and truncate SQLite's write-ahead log, so that it keeps no erased data.
 
-    Readers at work put it off until the next call. Does nothing on other databases. Raises DatabaseUnavailable.
+    Active readers defer it to the next call. Does nothing on other databases. Raises DatabaseUnavailable.
     """
     if engine.dialect.name == "sqlite":
         async with querying(engine) as connection:
@@ -192,7 +193,7 @@ async def empty_log(engine: AsyncEngine) -> None:
 
 
 class _translated:  # noqa: N801 - used as a statement, like contextlib.suppress
-    """Turns a driver's "cannot serve" into DatabaseUnavailable; everything else passes."""
+    """Translates a driver's errors of an unavailable server into DatabaseUnavailable; other errors pass."""
 
     def __enter__(self) -> None:
         return None
@@ -222,9 +223,9 @@ def _open_server(url: URL, pool_size: int, setting: str, arguments: dict[str, An
 
 
 def _drop_ended_session(context: ExceptionContext) -> None:
-    """Make SQLAlchemy drop the connection, and the idle ones of the pool, when the session must not be used again.
+    """Make SQLAlchemy invalidate the connection and the pool's idle ones when the session must not be used again.
 
-    It recognises by itself what is no answer of the server.
+    SQLAlchemy itself recognises lost connections.
     """
     if ends_session(context.original_exception):
         context.is_disconnect = True
@@ -236,7 +237,7 @@ def _connected_by(engine: AsyncEngine, connector: Connector) -> AsyncEngine:
 
 
 def _dialect(engine: AsyncEngine) -> ConnectorDialect:
-    """Of an engine for PostgreSQL, since DRIVER means no other."""
+    """For engines of PostgreSQL only: DRIVER belongs to it."""
     return cast("ConnectorDialect", engine.dialect)
 
 

@@ -1,4 +1,4 @@
-"""Which error of a driver means that the database cannot serve now, whatever was asked of it."""
+"""Classification of drivers' errors: which ones mean that the database is unavailable."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -29,9 +29,9 @@ _STATES = frozenset(
     }
 )
 _DAMAGED = frozenset({"XX001", "XX002"})
-"""Data or an index is corrupted: the same statement fails again, and others may succeed."""
+"""Corrupted data or index: the same statement fails again, while others may succeed."""
 _GOOD_SESSION_STATES = frozenset({"40001", "40P01", "55P03", "57014"})
-"""Refusals of one statement (57014: its time was over); the session is as good as before."""
+"""Errors of one statement (57014: statement timeout), after which the session is usable."""
 _WORDS = {
     "25006": "the server is read-only",
     "26000": "the session changed under a prepared statement; use a pooler in session mode",
@@ -74,7 +74,7 @@ _MYSQL_GOOD_SESSION = _MYSQL_LOCKED | {
     1969,  # the statement's time was over (MariaDB)
     3024,  # …(MySQL)
 }
-"""Refusals of one statement or transaction; the session is as good as before."""
+"""Errors of one statement or transaction, after which the session is usable."""
 _MYSQL_WORDS = {
     1021: "the disk is full",
     1040: "the server has no connection left",
@@ -115,27 +115,27 @@ _MYSQL_CODES = (
 )
 """https://dev.mysql.com/doc/mysql-errors/8.4/en/ and https://mariadb.com/kb/en/mariadb-error-codes/"""
 _MYSQL_UNKNOWN = 1305
-"""A function, a procedure or a savepoint that does not exist."""
+""""Does not exist", for a function, a procedure or a savepoint."""
 _MYSQL_CLIENT_CODES = range(2000, 3000)
-"""Of the client: nothing that the server said."""
+"""Errors of the client library, not answers of the server."""
 _LOST_WORDS = ("connection", "pool is clos", "pool is not")
-"""asyncpg's own InterfaceErrors have no code: `connection is closed`, `pool is closing`, …"""
+"""asyncpg's InterfaceErrors have no code, only messages: `connection is closed`, `pool is closing`, …"""
 
 
 def is_unavailable(error: BaseException) -> bool:
-    """Whether `error` says that the database cannot serve now, rather than that the statement was wrong.
+    """Whether `error` means that the database is unavailable, rather than that the statement is wrong.
 
-    So it is for lost and refused connections, timeouts, an exhausted pool, a full disk, a read-only database,
-    deadlocks and locks not got. Understands asyncpg, sqlite3 and the MySQL drivers, wrapped by SQLAlchemy or not.
+    True for lost and refused connections, timeouts, an exhausted pool, a full disk, a read-only database, deadlocks and
+    lock timeouts. Supports asyncpg, sqlite3 and the MySQL drivers, wrapped by SQLAlchemy or not.
     """
     return any(_speaks_of_absence(link) for link in _chain(error))
 
 
 def ends_session(error: BaseException) -> bool:
-    """Whether the server's answer `error` means that its connection must be dropped, not used again.
+    """Whether the server's error means that the connection must be closed.
 
-    So it is when the server ended the session or is no longer the writer: after a fail-over the old server may go on
-    answering, read-only, for as long as it is asked.
+    True if the server ended the session or is no longer the primary: after a fail-over the old server may keep
+    answering, read-only.
     """
     state = _sqlstate(error)
     if state is not None:
@@ -145,35 +145,35 @@ def ends_session(error: BaseException) -> bool:
 
 
 def got_no_lock(error: BaseException) -> bool:
-    """Whether the server refused because others held a lock for too long: the same may succeed a moment later."""
+    """Whether it is a lock timeout; the same statement may succeed a moment later."""
     return any(_sqlstate(link) in {"40P01", "55P03"} or _mysql_code(link) in _MYSQL_LOCKED for link in _chain(error))
 
 
 def is_deadlock(error: BaseException) -> bool:
-    """Whether MariaDB or MySQL rolled the transaction back, so that it should be begun again at once."""
+    """Whether MariaDB or MySQL rolled the transaction back for a deadlock, so that it should be retried at once."""
     return any(_mysql_code(link) in {1020, 1213} or _lost_its_savepoint(link) for link in _chain(error))
 
 
 def _lost_its_savepoint(error: BaseException) -> bool:
-    """What is said last of a deadlock within a savepoint: it went with the whole transaction."""
+    """The last error of a deadlock within a savepoint, which is gone with the whole transaction."""
     return _mysql_code(error) == _MYSQL_UNKNOWN and "SAVEPOINT" in str(error)
 
 
 def is_refusal(error: BaseException) -> bool:
-    """Whether `error` is what MariaDB or MySQL answered to a statement, rather than a connection that was lost."""
+    """Whether `error` is an error reply of MariaDB or MySQL, not a lost connection."""
     code = _mysql_code(error)
     return code is not None and code > 0 and code not in _MYSQL_CLIENT_CODES
 
 
 def describe(error: BaseException) -> str:
-    """What the driver says, on one line, for logs: code and first line, without the statement and its values."""
+    """The error on one line for logs: code and first line, without the statement and its values."""
     cause = next((link for link in _chain(error) if not isinstance(link, DBAPIError)), error)
     first = next(iter(str(cause).splitlines()), "")
     return " ".join(part for part in (_sqlstate(cause) or type(cause).__name__, first) if part)
 
 
 def in_words(error: BaseException) -> str:
-    """Why the database cannot serve, for an answer that anyone may read: no address, no name."""
+    """Why the database is unavailable, for public answers: without addresses and names."""
     for link in _chain(error):
         state = _sqlstate(link)
         if state is not None:
@@ -188,7 +188,7 @@ def in_words(error: BaseException) -> str:
 
 
 def _sqlstate(error: BaseException) -> str | None:
-    """PostgreSQL's code. MariaDB and MySQL give one too, which is the same for most of what they refuse."""
+    """PostgreSQL's code. MariaDB and MySQL have one too, but use the same code for most errors."""
     state = getattr(error, "sqlstate", None)
     return state if isinstance(state, str) and _mysql_code(error) is None else None
 
@@ -230,8 +230,8 @@ def _lost_by_asyncpg(error: BaseException) -> bool:
 
 
 def is_confused(error: BaseException) -> bool:
-    """Whether asyncpg lost track of its protocol: used in the moment in which the server ended the connection.
+    """Whether asyncpg's protocol state is broken, as happens when a connection is used while the server closes it.
 
-    That connection is of no more use; https://github.com/MagicStack/asyncpg/issues/1069
+    The connection must be closed: https://github.com/MagicStack/asyncpg/issues/1069
     """
     return type(error).__name__ == "InternalClientError"

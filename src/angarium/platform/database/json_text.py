@@ -1,4 +1,4 @@
-"""A value of a JSON object that is kept as text, as an SQL expression on every database."""
+"""The text value of a JSON object's member, as an SQL expression on every database."""
 
 from typing import Any
 
@@ -9,9 +9,9 @@ from sqlalchemy.sql.functions import GenericFunction
 
 
 class json_text(GenericFunction[str]):  # noqa: N801 - an SQL function
-    """`json_text(column, "name")`: the string at the top-level `name`; NULL where it is null or absent.
+    """`json_text(column, "name")`: the string at the top-level `name`; NULL if it is null or absent.
 
-    `name` is an identifier of the code, never of a request.
+    `name` must come from code, never from a request.
     """
 
     type = Text()

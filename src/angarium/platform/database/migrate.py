@@ -1,6 +1,6 @@
-"""Brings a database's schema up to what the code needs, forwards only.
+"""Forward-only schema migrations.
 
-A service keeps its migrations in a package `…/migrations` with files `versions/0001_words.py`:
+A service has its migrations in a package `…/migrations` with files `versions/0001_words.py`:
 
     revision = "0001"
     down_revision = None
@@ -8,15 +8,15 @@ A service keeps its migrations in a package `…/migrations` with files `version
     def upgrade(op: alembic.operations.Operations) -> None:
         op.create_table("users", sa.Column("user_id", sa.Uuid(), nullable=False), …)
 
-A package may have a folder `mysql` of the same form. Its one migration, which has the revision up to which it goes, is
-what a database of MariaDB or MySQL begins with in place of those.
+A package may have a folder `mysql` of the same form. It holds one migration, a baseline that replaces all migrations up
+to its revision on MariaDB and MySQL.
 
-What changes a large table must not stop its writers: see `online`. `op` is passed in, since Alembic's global one
-cannot serve three databases in one process. Each database has its own `alembic_version`. A migration must leave a
-schema with which the code before it can still work, so that processes can be replaced one by one. The files' names
-begin with their revisions, which sort as they follow each other.
+Changes of large tables must not block writers: see `online`. `op` is passed in, since Alembic's global one cannot serve
+three databases in one process. Each database has its own `alembic_version`. The previous version of the code must still
+work after a migration, so that processes can be replaced one by one. File names begin with the revision; revisions sort
+in their order.
 
-Alembic, some 12 MB, is loaded only to change a schema; whether one is current follows from the names.
+Alembic, about 12 MB, is imported only to change a schema; the check whether a schema is current uses the file names.
 """
 
 import asyncio
@@ -45,23 +45,23 @@ if TYPE_CHECKING:
 Heads = tuple[str, ...]
 _LOCK = 0x616E6761  # "anga": the advisory lock under which schemas change
 _LOOK_SECONDS = 0.2
-"""Between two looks whether another process has ended its migration."""
+"""Seconds between checks whether another process has finished its migration."""
 _OTHERS_SECONDS = 3600.0
-"""How long another process may take for its migration."""
+"""Seconds to wait for another process's migration."""
 _NO_TRIGGERS = 1419
-"""MariaDB and MySQL: with a binary log, only SUPER creates triggers unless the server says otherwise."""
+"""MariaDB and MySQL: with a binary log, creating triggers needs SUPER unless `log_bin_trust_function_creators` is
+set."""
 _LOCK_TRIES = 120
-"""How often a migration that got no lock is begun again; with the waits some four minutes."""
+"""Attempts of a migration that fails on lock timeouts; with the waits about four minutes."""
 
 
 async def upgrade(engine: AsyncEngine, migrations: str) -> None:
-    """Apply every migration of the package `migrations` (`angarium.services.users.migrations`) that is missing.
+    """Apply the missing migrations of the package `migrations` (such as `angarium.services.users.migrations`).
 
-    Idempotent. Processes that do it at once wait for each other; one does the work. On a server there is no limit of
-    time, and a change waits for a lock for a second at most before it lets others pass and is begun again. On
-    PostgreSQL each migration is a transaction of its own. MariaDB and MySQL commit each statement: a migration that was
-    interrupted goes on where it ended. On SQLite all of it is one transaction, which began IMMEDIATE, so it is alone.
-    Raises DatabaseUnavailable.
+    Idempotent. Concurrent processes wait for each other; one does the work. On a server there is no statement timeout,
+    and a change waits for a lock for at most a second before it lets others pass and is retried. On PostgreSQL each
+    migration is one transaction. MariaDB and MySQL commit each statement: an interrupted migration continues where it
+    stopped. On SQLite all migrations are one exclusive (IMMEDIATE) transaction. Raises DatabaseUnavailable.
     """
     if engine.dialect.name != "sqlite":
         await _upgrade_server(engine, migrations)
@@ -72,10 +72,10 @@ async def upgrade(engine: AsyncEngine, migrations: str) -> None:
 
 @contextmanager
 def database_of(setting: str) -> Iterator[None]:
-    """Name `setting` in the errors of `upgrade`: SettingsError for what an operator must change.
+    """Turn errors of `upgrade` that an operator must fix into a SettingsError that names `setting`.
 
-    That is a file that is not a database, and a MariaDB that lets its user create no trigger. A database that does not
-    answer stays a DatabaseUnavailable.
+    These are a file that is not a database, and a MariaDB user without the right to create triggers. An unavailable
+    database stays a DatabaseUnavailable.
     """
     try:
         yield
@@ -91,7 +91,7 @@ def database_of(setting: str) -> Iterator[None]:
 
 
 async def is_current(engine: AsyncEngine, migrations: str) -> bool:
-    """Whether the database has every migration of the package, or comes from a later version of it.
+    """Whether the database has every migration of the package, or those of a later version.
 
     Raises DatabaseUnavailable.
     """
@@ -100,14 +100,14 @@ async def is_current(engine: AsyncEngine, migrations: str) -> bool:
 
 
 class Revisions:
-    """The migrations of a package by name, read when they are first asked for."""
+    """The migrations of a package by name, read at first use."""
 
     def __init__(self, migrations: str) -> None:
         self._migrations = migrations
         self._known: frozenset[str] = frozenset()
 
     def satisfied_by(self, versions: Collection[str]) -> bool:
-        """Whether a database whose `alembic_version` holds `versions` has all of them, or later ones than these."""
+        """Whether a database with `versions` in `alembic_version` has all of them or later ones."""
         self._known = self._known or named_revisions(self._migrations)
         return set(versions) == {max(self._known, default="")} or not self._known.issuperset(versions)
 
@@ -129,10 +129,10 @@ async def _upgrade_server(engine: AsyncEngine, migrations: str) -> None:
 
 
 async def _wait_for_turn(guard: AsyncConnection) -> None:
-    """Take the lock of schemas for the transaction or session on `guard`.
+    """Take the migration lock for the transaction or session on `guard`.
 
-    By looking again and again: a statement that waits for it would hold a snapshot, for which CREATE INDEX
-    CONCURRENTLY in the other process would wait in turn.
+    Polls: a statement waiting for the lock would hold a snapshot, and CREATE INDEX CONCURRENTLY in the other process
+    would wait for that.
     """
     try:
         async with asyncio.timeout(_OTHERS_SECONDS):
@@ -179,7 +179,7 @@ def _operations(context: "MigrationContext") -> "Operations":
 def _missing(
     scripts: "ScriptDirectory", baseline: "ScriptDirectory | None", heads: Heads, _context: "MigrationContext"
 ) -> "list[MigrationStep]":
-    """The steps from `heads`. A database without any begins with the baseline of its technology, if there is one."""
+    """The steps from `heads`. An empty database starts with the baseline of its database system, if there is one."""
     if not _revisions(scripts).issuperset(heads):
         return []  # a later version of this code was here
     begun = heads or (tuple(baseline.get_heads()) if baseline else ())
@@ -199,7 +199,7 @@ def _is_current(connection: Connection, migrations: str) -> bool:
 
 
 def read_versions(connection: Connection) -> list[str]:
-    """What `alembic_version` holds; nothing where there is no schema."""
+    """The content of `alembic_version`; empty if there is no schema."""
     if not inspect(connection).has_table("alembic_version"):
         return []
     return list(connection.scalars(text("SELECT version_num FROM alembic_version")))
@@ -211,7 +211,7 @@ def _revisions(scripts: "ScriptDirectory") -> set[str]:
 
 @contextmanager
 def _baseline(migrations: str, dialect: str) -> "Iterator[ScriptDirectory | None]":
-    """`…/migrations/mysql/versions`: one migration in place of all up to its revision. None where there is none."""
+    """`…/migrations/mysql/versions`: one migration that replaces all up to its revision. None if there is none."""
     if not files(migrations).joinpath(dialect).is_dir():
         yield None
         return

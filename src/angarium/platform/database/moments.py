@@ -12,7 +12,7 @@ _NONE = timedelta(0)
 
 
 def database_moment(dialect: str, wait: timedelta = _NONE) -> ColumnElement[Any]:
-    """The time on a server, `wait` later, to the microsecond. SQLite has no such clock: its process lends its own."""
+    """The server's time plus `wait`, to the microsecond. On SQLite it is the process's time."""
     if dialect == "mysql":
         now = literal_column("UTC_TIMESTAMP(6)", UtcDateTime())
         return func.timestampadd(literal_column("MICROSECOND"), wait // _MICROSECOND, now, type_=UtcDateTime())

@@ -1,7 +1,7 @@
-"""Where a MariaDB or MySQL server is, and what each of its sessions begins with.
+"""Addresses of MariaDB and MySQL servers, and the initial settings of their sessions.
 
-`mysql://user:password@host:3306/name?ssl_mode=verify_identity&ssl_ca=/path`, in the words of the servers' own clients.
-https://dev.mysql.com/doc/refman/8.4/en/connection-options.html#encrypted-connection-options
+`mysql://user:password@host:3306/name?ssl_mode=verify_identity&ssl_ca=/path`, with the option names of the servers' own
+clients. https://dev.mysql.com/doc/refman/8.4/en/connection-options.html#encrypted-connection-options
 """
 
 import ssl
@@ -17,7 +17,7 @@ from angarium.contracts.errors import SettingsError
 
 
 class TlsMode(StrEnum):
-    """How much of the server's identity is checked."""
+    """How strictly the server's identity is verified."""
 
     DISABLED = "disabled"
     REQUIRED = "required"  # encrypted, but not authenticated
@@ -30,10 +30,10 @@ _PARAMETERS = ("ssl_mode", *_FILES)
 
 
 def session_command(*, statement_timeout: float, lock_timeout: float) -> str:
-    """What a session begins with: UTC, strict values, READ COMMITTED, and an end to every wait (in seconds).
+    """The first statement of a session: UTC, strict mode, READ COMMITTED, and timeouts (in seconds).
 
-    MariaDB reads the comments that begin with `M!`, MySQL those with a version. The collation is that of the tables:
-    a literal beside a column is compared byte by byte, trailing spaces too. MySQL limits only the time of a SELECT.
+    MariaDB executes comments that begin with `M!`, MySQL those with a version. The collation is that of the tables, so
+    literals are compared byte by byte including trailing spaces. MySQL limits only the time of SELECTs.
     """
     return (
         "SET SESSION time_zone = '+00:00'"

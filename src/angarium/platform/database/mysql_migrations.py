@@ -1,7 +1,7 @@
-"""Migrations on MariaDB and MySQL, which commit each change of a schema by itself.
+"""Resumable migrations on MariaDB and MySQL, which commit each schema change separately.
 
-A migration that was interrupted leaves the first of its changes behind. So each is made only where it is missing, and a
-migration that runs again goes on where it ended.
+An interrupted migration leaves its first changes behind. So each change is made only if it is missing, and a migration
+that runs again continues where it stopped.
 """
 
 from typing import Any
@@ -11,11 +11,11 @@ from alembic.operations import Operations
 from sqlalchemy.dialects import mysql
 
 TEXT_PREFIX = 255
-"""Characters of a text without a length that count in an index."""
+"""Indexed prefix, in characters, of a text without a length."""
 
 
 class Resumable(Operations):
-    """As its base, but what is there already is not made again."""
+    """As its base class, but skips changes that exist already."""
 
     def create_table(self, table_name: str, *columns: Any, **options: Any) -> Any:
         if sa.inspect(self.get_bind()).has_table(table_name):
@@ -33,7 +33,7 @@ class Resumable(Operations):
         columns: Any,
         **options: Any,
     ) -> None:
-        """Texts without a length count with their first TEXT_PREFIX characters, unless `mysql_length` is given."""
+        """Texts without a length are indexed by their first TEXT_PREFIX characters, unless `mysql_length` is given."""
         found = {index["name"] for index in sa.inspect(self.get_bind()).get_indexes(table_name)}
         if index_name in found:
             return
@@ -43,7 +43,7 @@ class Resumable(Operations):
         super().create_index(index_name, table_name, columns, **made)
 
     def bulk_insert(self, table: Any, rows: Any, **options: Any) -> None:
-        """Into an empty table."""
+        """Insert rows if the table is empty."""
         if self.get_bind().scalar(sa.select(sa.literal(1)).select_from(table).limit(1)) is None:
             super().bulk_insert(table, rows, **options)
 
@@ -52,5 +52,5 @@ class Resumable(Operations):
 
 
 def _always(options: dict[str, Any]) -> dict[str, Any]:
-    """Without `if_not_exists`, which is so here in any case, and which MySQL does not know of indexes."""
+    """Remove `if_not_exists`, which always applies here, and which MySQL does not support for indexes."""
     return {name: value for name, value in options.items() if name != "if_not_exists" and value is not None}

@@ -1,7 +1,7 @@
 """Raw asyncmy connections for hot statements on MariaDB and MySQL.
 
-A single statement is its own transaction. What needs several runs in `transaction`, which is begun again as a whole
-when InnoDB ends it to resolve a deadlock.
+A single statement is its own transaction. Several statements run in `transaction`, which is retried as a whole when
+InnoDB rolls it back to resolve a deadlock.
 """
 
 import asyncio
@@ -28,27 +28,27 @@ Row = Mapping[str, Any]
 
 
 class Done(NamedTuple):
-    """What a statement gave: its rows, and how many rows it changed."""
+    """The result of a statement: its rows and the number of changed rows."""
 
     rows: Sequence[dict[str, Any]]
     changed: int
 
 
 class Session:
-    """A connection within a transaction, or for one statement."""
+    """A connection in a transaction, or for one statement."""
 
     def __init__(self, connection: Any, rows: Any) -> None:
         self._connection = connection
         self._rows = rows
 
     async def run(self, statement: str, *values: object) -> Done:
-        """One statement; each `%s` is replaced by a value. A tuple becomes a list in parentheses."""
+        """Run one statement; each `%s` is replaced by a value, a tuple by a list in parentheses."""
         cursor = self._connection.cursor(self._rows)
         await cursor.execute(statement, values or None)
         return Done(await cursor.fetchall() if cursor.description else (), cursor.rowcount)
 
     async def fetch(self, statement: str, *values: object) -> Sequence[dict[str, Any]]:
-        """The rows of one statement."""
+        """Run one statement and return its rows."""
         return (await self.run(statement, *values)).rows
 
 
@@ -56,9 +56,9 @@ Work = Callable[[Session], Awaitable[ResultT]]
 
 
 class MysqlPool:
-    """At most `size` connections, opened when they are needed.
+    """A pool of at most `size` connections, opened on demand.
 
-    `patience`: seconds that a server may be silent. `beginning`: a statement that each session begins with.
+    `patience`: seconds that a server may be silent. `beginning`: the first statement of each session.
     """
 
     def __init__(
@@ -83,10 +83,10 @@ class MysqlPool:
         self._closed = False
 
     async def run(self, statement: str, *values: object) -> Done:
-        """One statement, committed; begun again after a deadlock.
+        """Run and commit one statement; retried after a deadlock.
 
-        Raises DatabaseUnavailable; then it may have been committed or not. A statement that is wrong, or a value that
-        the server refuses, raises asyncmy's own error.
+        Raises DatabaseUnavailable, after which it may have been committed or not. A wrong statement or a refused value
+        raises asyncmy's own error.
         """
 
         async def work(session: Session) -> Done:
@@ -95,14 +95,14 @@ class MysqlPool:
         return await self._with_tries(work, begin=False)
 
     async def transaction(self, work: Work[ResultT]) -> ResultT:
-        """The result of `work` in a transaction, committed when this returns; a deadlock calls `work` again.
+        """Run `work` in a transaction and return its result, committed; after a deadlock `work` is called again.
 
         Raises as `run`.
         """
         return await self._with_tries(work, begin=True)
 
     async def close(self) -> None:
-        """Close every connection, at once where one does not answer; idempotent."""
+        """Close every connection; one that does not answer is closed at once. Idempotent."""
         if self._closed:
             return
         self._closed = True
@@ -116,7 +116,7 @@ class MysqlPool:
                 connection.close()
 
     def drop_idle(self) -> None:
-        """Close the connections that are not in use, so that new ones find the server that serves now."""
+        """Close the idle connections, so that new ones find the current server."""
         while self._idle:
             self._drop(self._idle.pop())
 
@@ -152,7 +152,7 @@ class MysqlPool:
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[Any]:
-        """One of the connections. It is kept only where it is certain to be as good as before."""
+        """Borrow a connection. It returns to the pool only if it is certain to be usable."""
         await self._enter()
         try:
             connection = await self._connection()
@@ -172,14 +172,14 @@ class MysqlPool:
             self._room.release()
 
     async def _enter(self) -> None:
-        """Take one of the `size` places."""
+        """Acquire one of the `size` slots."""
         if self._closed:
             raise DatabaseUnavailable
         async with asyncio.timeout(min(POOL_TIMEOUT, self._patience)):
             await self._room.acquire()
 
     async def _connection(self) -> Any:
-        """The one that was used last; a new one if there is none, or that one is too old."""
+        """The most recently used connection; a new one if there is none or it is too old."""
         now = asyncio.get_running_loop().time()
         while self._idle:
             connection = self._idle.pop()
@@ -214,7 +214,7 @@ def _from_driver(error: BaseException) -> bool:
 
 
 def _leaves_good(error: BaseException) -> bool:
-    """Whether a connection may be used again after `error`: the server refused a statement, or our own code failed."""
+    """Whether a connection can be reused after `error`: true for a refused statement and for errors of our own code."""
     if not isinstance(error, Exception) or isinstance(error, TimeoutError | OSError):
         return False
     return (is_refusal(error) and not ends_session(error)) if _from_driver(error) else True

@@ -1,11 +1,11 @@
-"""How tables are declared on MariaDB and MySQL, so that a column means there what it means elsewhere.
+"""Table options for MariaDB and MySQL, so that columns behave as on the other databases.
 
-- Text is compared byte by byte, trailing spaces too, whatever the database's own collation is.
-- Text, bytes and JSON have no limit of 64 KB. JSON is kept as text: MySQL's own type sorts an object's members, and
-  MariaDB has none.
-- Numbers with a fraction have the precision of Python's.
-- InnoDB's keys end at 3,072 bytes, four of which a character may take. The first column of a longer primary key counts
-  with its first 100 characters. That leaves it unique wherever the rest of the key is.
+- Text is compared byte by byte including trailing spaces, whatever the database's default collation.
+- Text, bytes and JSON may exceed 64 KB. JSON is stored as text: MySQL's JSON type reorders members, and MariaDB has no
+  JSON type.
+- Floating-point numbers have double precision.
+- InnoDB's keys have at most 3,072 bytes, and a character may take four. In a longer primary key the first column is
+  indexed by its first 100 characters, which keeps the key unique as long as the rest of it is unique.
 """
 
 from typing import Any
@@ -19,13 +19,13 @@ from sqlalchemy.schema import CreateTable
 LONGEST_KEY = 3072
 """Bytes. https://dev.mysql.com/doc/refman/8.4/en/innodb-limits.html"""
 PREFIX = 100
-"""Characters that count in a key which would be too long."""
+"""Indexed characters of a column whose key would be too long."""
 _MARIADB_COLLATION = "utf8mb4_nopad_bin"
 _MYSQL_COLLATION = "utf8mb4_0900_bin"
 
 
 def register() -> None:
-    """Make SQLAlchemy declare tables so; idempotent."""
+    """Make SQLAlchemy declare tables with these options. Idempotent."""
     compiles(CreateTable, "mysql")(_create_table)
     compiles(PrimaryKeyConstraint, "mysql")(_primary_key)
     for kind, name in ((Text, "LONGTEXT"), (JSON, "LONGTEXT"), (mysql.JSON, "LONGTEXT"), (LargeBinary, "LONGBLOB")):
@@ -35,7 +35,7 @@ def register() -> None:
 
 
 def storing_ids_as_text(engine: AsyncEngine) -> AsyncEngine:
-    """`engine`, with ids as 32 hexadecimal digits on MariaDB too: the order of its own type depends on the version."""
+    """Store ids as 32 hex digits on MariaDB too, since the order of its UUID type depends on the version."""
 
     def connected(*_: object) -> None:
         engine.dialect.supports_native_uuid = False
@@ -45,7 +45,7 @@ def storing_ids_as_text(engine: AsyncEngine) -> AsyncEngine:
 
 
 def key_bytes(length: int) -> int:
-    """What a text of `length` characters may take in a key."""
+    """Upper bound of the key bytes of a text of `length` characters."""
     return 4 * length
 
 

@@ -1,8 +1,8 @@
-"""For migrations: changes of large tables while others write to them.
+"""Online changes of large tables, for migrations.
 
-`op` is that of `migrate`. On PostgreSQL each migration is a transaction of its own; what is done within
-`outside_transaction` commits statement by statement, and what came before it in the migration is committed first. So
-a migration that uses it must be able to run again from its beginning. Elsewhere nothing is committed in between.
+`op` is that of `migrate`. On PostgreSQL each migration is one transaction. `outside_transaction` commits what came
+before it in the migration and then each statement separately, so a migration that uses it must be safe to run again
+from the start. On other databases nothing is committed in between.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from alembic.operations import Operations
 
 PIECE = 2000
-"""Rows that `fill` reads in one statement."""
+"""Rows per statement of `fill`."""
 
 
 def on_postgresql(op: Operations) -> bool:
@@ -23,7 +23,7 @@ def on_postgresql(op: Operations) -> bool:
 
 @contextmanager
 def outside_transaction(op: Operations) -> Iterator[None]:
-    """Commit what came before; then each statement is a transaction of its own, on PostgreSQL."""
+    """On PostgreSQL: commit what came before, then run each statement in its own transaction."""
     if on_postgresql(op):
         with op.get_context().autocommit_block():
             yield
@@ -40,11 +40,10 @@ def add_index(
     where: str | None = None,
     length: int | None = None,
 ) -> None:
-    """Create an index on a table that may be large and in use, without stopping its writers.
+    """Create an index on a large table in use, without blocking its writers.
 
-    An index that an earlier run left unfinished is made again. `length`: characters of a text that MySQL and MariaDB
-    take into it; they index no text without one.
-    https://www.postgresql.org/docs/current/sql-createindex.html#SQL-CREATEINDEX-CONCURRENTLY
+    An invalid index left by an earlier run is rebuilt. `length`: the indexed prefix of a text on MySQL and MariaDB,
+    which require one. https://www.postgresql.org/docs/current/sql-createindex.html#SQL-CREATEINDEX-CONCURRENTLY
     """
     condition = None if where is None else sa.text(where)
     with outside_transaction(op):
@@ -65,10 +64,10 @@ def add_index(
 
 
 def fill(op: Operations, statement: str, table: str, *, key: str = "id") -> None:
-    """Run `statement` for every row of `table`, PIECE rows at a time, in the order of the UUID `key`.
+    """Run `statement` for every row of `table` in batches of PIECE rows, in the order of the UUID `key`.
 
-    `statement` takes `:after` and `:last`: it is for the rows with `key > :after AND key <= :last`, and may meet rows
-    for which it was run before. Each piece is a transaction of its own, on PostgreSQL.
+    `statement` has the parameters `:after` and `:last` and applies to the rows with `key > :after AND key <= :last`. It
+    must be idempotent, since it may run twice for a row. On PostgreSQL each batch is one transaction.
     """
     step = sa.text(statement).bindparams(sa.bindparam("after", type_=sa.Uuid()), sa.bindparam("last", type_=sa.Uuid()))
     column = sa.column(key, sa.Uuid())

@@ -1,4 +1,4 @@
-"""Opens a database for as long as a process lives."""
+"""Opens a database for the lifetime of a process."""
 
 from contextlib import AsyncExitStack
 
@@ -8,7 +8,7 @@ from angarium.platform.database.engine import open_engine
 
 
 def open_database(url: str, stack: AsyncExitStack, *, pool_size: int, setting: str) -> AsyncEngine:
-    """An engine over `url` (`open_engine`), disposed of with `stack`. Raises SettingsError, naming `setting`."""
+    """Open an engine for `url` (`open_engine`), disposed of with `stack`. Raises SettingsError, naming `setting`."""
     engine = open_engine(url, pool_size=pool_size, setting=setting)
     stack.push_async_callback(engine.dispose)
     return engine

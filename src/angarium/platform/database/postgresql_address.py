@@ -1,6 +1,6 @@
-"""Where a PostgreSQL is: the hosts and parameters of a database URL.
+"""Addresses of PostgreSQL servers: the hosts and parameters of a database URL.
 
-As libpq reads it: `postgresql://user:password@host1:5432,host2:5432/name?target_session_attrs=read-write`.
+In libpq's syntax: `postgresql://user:password@host1:5432,host2:5432/name?target_session_attrs=read-write`.
 https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING
 """
 
@@ -16,7 +16,7 @@ from angarium.contracts.errors import SettingsError
 
 
 class Pooler(StrEnum):
-    """What is between this process and the server."""
+    """The kind of connection pooler in front of the server."""
 
     AUTO = "auto"  # found out at each connection
     SESSION = "session"  # nothing, or a pooler that gives each connection a session of its own
@@ -25,7 +25,7 @@ class Pooler(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PostgresqlAddress:
-    """`dsn` is for asyncpg and holds the password; `hosts` is how many there are."""
+    """`dsn` is for asyncpg and contains the password; `hosts` is the number of hosts."""
 
     dsn: str
     hosts: int
@@ -56,11 +56,11 @@ _PARAMETERS = frozenset(
         "ssl_min_protocol_version",
     }
 )
-"""Those of libpq that asyncpg takes. It sends others to the server as settings, which a pooler refuses."""
+"""The libpq parameters that asyncpg supports. It sends others to the server as settings, which a pooler refuses."""
 
 
 def first_host(url: str) -> str:
-    """`url` with the first of its hosts alone and without parameters, for what knows one host only."""
+    """`url` with only its first host and without parameters, for libraries that support a single host."""
     found = _URL.fullmatch(url)
     if found is None:
         return url
@@ -69,7 +69,7 @@ def first_host(url: str) -> str:
 
 
 def parse_postgresql_address(url: str, *, setting: str) -> PostgresqlAddress:
-    """The address that `url` means. Raises SettingsError, which names `setting` and no password."""
+    """Parse `url`. Raises SettingsError, which names `setting` and no password."""
     found = _URL.fullmatch(url)
     if found is None:
         raise SettingsError(f"{setting}: is not a database URL")

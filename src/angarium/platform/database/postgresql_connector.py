@@ -1,8 +1,8 @@
-"""Connections to PostgreSQL, straight or through a pooler.
+"""Connections to PostgreSQL, direct or through a pooler.
 
-A pooler in transaction mode (PgBouncer and its like) gives each transaction any of its sessions. Then a prepared
-statement, a setting or an advisory lock of a session is gone at the next transaction, or met by somebody else. So on
-such connections nothing outlives its transaction: every statement runs in one, is prepared without a name, and has the
+A pooler in transaction mode (such as PgBouncer) gives each transaction any of its sessions. A session's prepared
+statement, setting or advisory lock would be missing in the next transaction, or affect another client. So on such
+connections nothing outlives its transaction: every statement runs in one, with an unnamed prepared statement and the
 settings that it needs. https://www.pgbouncer.org/features.html
 """
 
@@ -14,18 +14,18 @@ from angarium.platform.database.postgresql_address import Pooler, PostgresqlAddr
 CONNECT_TIMEOUT = 5.0
 """Seconds, for all hosts of an address together."""
 _APPLICATION = {"application_name": "angarium"}
-"""Every pooler lets it pass at the start of a session. It refuses most others."""
+"""A startup parameter that every pooler accepts. They refuse most others."""
 _OF_A_CONNECTION = "tcp_"
-"""Settings of the server's own connection, which belongs to the pooler if there is one."""
+"""Settings of the server connection, which belongs to the pooler if there is one."""
 _PREPARED = 100
-"""Prepared statements that a connection remembers."""
+"""Prepared statements cached per connection."""
 
 
 class Connector:
     """Opens connections to `address`.
 
     `settings` apply to each session or, behind a pooler, to each transaction. `patience`: seconds that a server may be
-    silent, None without a limit.
+    silent; None: no limit.
     """
 
     def __init__(self, address: PostgresqlAddress, settings: Mapping[str, str], patience: float | None) -> None:
@@ -38,27 +38,30 @@ class Connector:
         self._local = "; ".join(f"SET LOCAL {name} = '{value}'" for name, value in local.items())
         configured = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in local.items())
         self.configure = f"SELECT {configured}"
-        """Gives the transaction that runs it the settings."""
+        """The statement that applies the settings to its transaction."""
 
     @property
     def pooled(self) -> bool:
-        """Whether connections lead to a pooler that changes the session between transactions.
+        """Whether connections go through a pooler that changes the session between transactions.
 
-        Once found, it holds for as long as the process runs: what is right behind a pooler is right without one.
+        Once detected, it stays True for the process's lifetime: what works behind a pooler works without one.
         """
         return self._pooled
 
     @property
     def begin(self) -> str:
-        """Begins a transaction with the settings. For the simple query protocol, as it is several statements."""
+        """The statements that begin a transaction with the settings.
+
+        Only for the simple query protocol, which takes several.
+        """
         return f"BEGIN; {self._local}" if self._local else "BEGIN"
 
     def altered(self, settings: Mapping[str, str], *, patience: float | None) -> "Connector":
-        """One to the same address, with `settings` over its own."""
+        """A connector to the same address, with `settings` merged over its own."""
         return Connector(self._address, {**self._settings, **settings}, patience)
 
     async def connect(self) -> Any:
-        """A new asyncpg connection, ready to use. Raises what the driver raises, or OSError."""
+        """Open a new asyncpg connection. Raises the driver's errors, or OSError."""
         connection = await self._open()
         try:
             if not self._pooled and await self._meets_a_pooler(connection):
@@ -89,9 +92,9 @@ class Connector:
             raise ConnectionRefusedError("no host has the wanted target_session_attrs") from error
 
     async def _meets_a_pooler(self, connection: Any) -> bool:
-        """Whether the process that serves `connection` is not the one that the start of the session named.
+        """Whether the backend process of `connection` differs from the one named at the start of the session.
 
-        A pooler names a number of its own. One simple query, as anything prepared might meet two sessions.
+        A pooler reports a process id of its own. Uses one simple query, since a prepared one might run on two sessions.
         """
         if self._address.pooler is not Pooler.AUTO:
             return False

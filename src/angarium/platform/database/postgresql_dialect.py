@@ -1,4 +1,4 @@
-"""SQLAlchemy's dialect for asyncpg, on connections of a `Connector`; right behind a pooler in transaction mode too."""
+"""SQLAlchemy's asyncpg dialect over a `Connector`'s connections; also safe behind a pooler in transaction mode."""
 
 import re
 from typing import Any
@@ -12,11 +12,11 @@ from angarium.platform.database.postgresql_connector import Connector
 _NAME = "angarium"
 DRIVER = f"postgresql+{_NAME}"
 _OUTSIDE_TRANSACTIONS = re.compile(r"\bCONCURRENTLY\b|^\s*VACUUM\b", re.IGNORECASE)
-"""What PostgreSQL refuses within a transaction."""
+"""Statements that PostgreSQL refuses in a transaction."""
 
 
 class ConnectorDialect(PGDialect_asyncpg):
-    """As its base. `connector` must be set before the first connection."""
+    """As its base class. `connector` must be set before the first connection."""
 
     supports_statement_cache = True
     connector: Connector
@@ -47,7 +47,7 @@ class ConnectorDialect(PGDialect_asyncpg):
             cursor.close()
 
     def do_execute(self, cursor: Any, statement: Any, parameters: Any, context: Any = None) -> None:
-        """On a connection that commits each statement, give each a transaction, as it is prepared before it runs."""
+        """In autocommit mode give each statement a transaction, since it is prepared before it runs."""
         proxied = None if context is None else context.root_connection.connection
         if proxied is None or not self.connector.pooled or not _commits_alone(proxied):
             super().do_execute(cursor, statement, parameters, context)  # type: ignore[no-untyped-call]
@@ -67,7 +67,7 @@ class ConnectorDialect(PGDialect_asyncpg):
 
 
 def register() -> None:
-    """Make DRIVER known to SQLAlchemy; idempotent."""
+    """Register DRIVER with SQLAlchemy. Idempotent."""
     registry.register(f"postgresql.{_NAME}", __name__, ConnectorDialect.__name__)
 
 

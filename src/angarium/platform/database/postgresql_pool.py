@@ -1,8 +1,8 @@
-"""Raw asyncpg connections for hot statements, where a query layer would cost more than the query.
+"""Raw asyncpg connections for hot statements, for which a query layer would cost more than the query.
 
-What runs here are single statements: each is its own transaction, and none leaves anything behind in its session, so a
-connection needs no reset when it is given back. The driver's pool asks more of a connection each time than a statement
-costs. Behind a pooler in transaction mode the transaction is begun and committed by further calls.
+Only single statements run here. Each is its own transaction and leaves no session state, so a connection needs no reset
+when it returns to the pool. The driver's pool does more work per connection than a statement costs. Behind a pooler in
+transaction mode further calls begin and commit the transaction.
 """
 
 import asyncio
@@ -24,9 +24,9 @@ class Record(Protocol):
 
 
 class PostgresqlPool:
-    """At most `size` connections, opened when they are needed.
+    """A pool of at most `size` connections, opened on demand.
 
-    `patience`: seconds that a server may be silent. `session`: settings that each connection begins with.
+    `patience`: seconds that a server may be silent. `session`: initial settings of each connection.
     """
 
     def __init__(
@@ -50,9 +50,11 @@ class PostgresqlPool:
         self._closed = False
 
     async def fetch(self, statement: str, *arguments: object) -> Sequence[Record]:
-        """The rows of one statement, committed. Raises DatabaseUnavailable; then it may have been committed or not.
+        """Run and commit one statement and return its rows.
 
-        A statement that is wrong, or a value that PostgreSQL refuses, raises asyncpg's own error.
+        Raises DatabaseUnavailable, after which it may have been committed.
+
+        A wrong statement or a refused value raises asyncpg's own error.
         """
         try:
             await self._enter()
@@ -66,7 +68,7 @@ class PostgresqlPool:
             raise
 
     async def close(self) -> None:
-        """Close every connection, at once where one does not answer; idempotent."""
+        """Close every connection; one that does not answer is closed at once. Idempotent."""
         if self._closed:
             return
         self._closed = True
@@ -80,7 +82,7 @@ class PostgresqlPool:
                 connection.terminate()
 
     async def _enter(self) -> None:
-        """Take one of the `size` places."""
+        """Acquire one of the `size` slots."""
         if not self._closed and self._room.locked():
             async with asyncio.timeout(min(POOL_TIMEOUT, self._patience)):
                 await self._room.acquire()
@@ -90,7 +92,7 @@ class PostgresqlPool:
             raise DatabaseUnavailable
 
     async def _connection(self) -> Any:
-        """The one that was used last; a new one if there is none, or that one is too old."""
+        """The most recently used connection; a new one if there is none or it is too old."""
         now = asyncio.get_running_loop().time()
         while self._idle:
             connection = self._idle.pop()
@@ -134,7 +136,7 @@ class PostgresqlPool:
         return rows
 
     def drop_idle(self) -> None:
-        """Close the connections that are not in use, so that new ones find the server that serves now."""
+        """Close the idle connections, so that new ones find the current server."""
         while self._idle:
             self._drop(self._idle.pop())
 

@@ -1,4 +1,4 @@
-"""Whether a database serves what a process needs: its schema is there and it takes writes."""
+"""Readiness of a database: its schema is current and it accepts writes."""
 
 import os
 import sqlite3
@@ -20,16 +20,16 @@ SELECT CASE
     WHEN pg_logical_emit_message(true, 'angarium.ready', '') IS NULL THEN 'the server takes no write'
 END AS problem
 """
-"""Null when the server takes writes. The message is a write of some bytes to its log and to nothing else.
+"""NULL if the server accepts writes. The message is a small write to the WAL and nothing else.
 
 https://www.postgresql.org/docs/15/functions-admin.html#FUNCTIONS-REPLICATION
 """
 PROOF_MYSQL = "UPDATE alembic_version SET version_num = version_num"
-"""Changes nothing, and is refused where nothing may be written."""
+"""Changes nothing, and is refused by a read-only server."""
 READ_ONLY_MYSQL = "SELECT @@global.read_only AS read_only"
-"""Whether the server is meant to take no writes, though it may take those of an administrator."""
+"""Whether the server is configured as read-only, even if administrators may write."""
 _SQLITE_ROOM = 1 << 20
-"""Bytes that must be free beside an SQLite file: a small write may still fit where no notification does."""
+"""Free bytes required next to an SQLite file: a small write may fit where a notification does not."""
 SCHEMA_PROBLEM = "the schema is not that of this version; run `angarium migrate`"
 
 
@@ -41,7 +41,7 @@ class EngineReadiness:
         self._revisions = Revisions(migrations)
 
     async def problem(self) -> str | None:
-        """Why the database does not serve, in words that anyone may read; None when it does."""
+        """Why the database is not ready, without confidential details; None if it is."""
         try:
             async with writing(self._engine) as connection:
                 versions = await connection.run_sync(read_versions)
@@ -54,18 +54,18 @@ class EngineReadiness:
 
 
 def schema_problem(revisions: Revisions, versions: Collection[str]) -> str | None:
-    """Why a database with these `versions` does not serve; None when it does."""
+    """Why a database with these `versions` is not ready; None if it is."""
     return None if revisions.satisfied_by(versions) else SCHEMA_PROBLEM
 
 
 def prove_sqlite_writes(connection: sqlite3.Connection) -> str | None:
-    """Write to the file behind `connection`, in its transaction; why it takes no more, None when it does."""
+    """Write to the file of `connection`, in its transaction. Returns why that failed, or None."""
     connection.execute("PRAGMA user_version = 1")
     return sqlite_room_problem(connection.execute("PRAGMA database_list").fetchone()[2])
 
 
 def sqlite_room_problem(file: str) -> str | None:
-    """Why the folder of an SQLite file has no room for more; None when it has."""
+    """Why the folder of an SQLite file has too little space; None if it has enough."""
     free = os.statvfs(Path(file).parent)
     return "the disk is full" if free.f_bavail * free.f_frsize < _SQLITE_ROOM else None
 

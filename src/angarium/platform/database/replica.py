@@ -1,4 +1,4 @@
-"""Reads that may be a little old, taken off the primary."""
+"""Reads that tolerate replication lag, served by a replica."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -15,15 +15,15 @@ from angarium.platform.telemetry.logging import Logger
 ResultT = TypeVar("ResultT")
 Query = Callable[[AsyncConnection], Awaitable[ResultT]]
 PATIENCE = 2.0
-"""Seconds that a read on the replica may take, before it is done on the primary."""
+"""Seconds that a read on the replica may take before it is repeated on the primary."""
 REST = 5.0
-"""Seconds in which the replica is not asked after it did not serve."""
+"""Seconds during which the replica is not used after a failure."""
 
 
 class Replica:
-    """Reads on `replica`; on `primary` where there is no replica, or it does not serve.
+    """Reads from `replica`, or from `primary` if there is no replica or it fails.
 
-    So it is also when the replica has not got a change of the schema yet. The engines stay their owner's.
+    A replica that lacks a schema change counts as failed. The engines belong to the caller.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Replica:
         self._asking: set[asyncio.Task[Any]] = set()
 
     async def read(self, query: Query[ResultT]) -> ResultT:
-        """What `query` finds. It may be called again, on the primary. Raises DatabaseUnavailable."""
+        """Run `query` and return its result. It may be called again, on the primary. Raises DatabaseUnavailable."""
         replica = self._replica
         if replica is not None and asyncio.get_running_loop().time() >= self._rest_ends:
             try:
@@ -52,7 +52,7 @@ class Replica:
         return await _ask(self._primary, query)
 
     async def _patiently(self, replica: AsyncEngine, query: Query[ResultT]) -> ResultT:
-        """In a task of its own: taking leave of a server that hangs takes SQLAlchemy two seconds more."""
+        """Runs in its own task: SQLAlchemy needs two more seconds to close a connection to a server that hangs."""
         asking = asyncio.create_task(_ask(replica, query))
         self._asking.add(asking)
         asking.add_done_callback(self._ended)
@@ -83,7 +83,7 @@ async def _ask(engine: AsyncEngine, query: Query[ResultT]) -> ResultT:
 def open_replica(
     url: str | None, primary: AsyncEngine, stack: AsyncExitStack, logger: Logger, *, pool_size: int, setting: str
 ) -> Replica | None:
-    """The replica behind `url`, if there is one, as long as `stack` is open. Connects at first use.
+    """Open the replica at `url`, if there is one; closed with `stack`. Connects at first use.
 
     Raises SettingsError, naming `setting`.
     """

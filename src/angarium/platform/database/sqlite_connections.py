@@ -1,4 +1,4 @@
-"""Connections to SQLite: what each sets first, and how a transaction on it begins."""
+"""Connections to SQLite: their PRAGMAs, and how their transactions begin."""
 
 import asyncio
 from typing import Any
@@ -9,15 +9,15 @@ from sqlalchemy import Connection
 from angarium.platform.database.limits import LOCK_TIMEOUT
 
 BEGIN_OPTION = "angarium_sqlite_begin"
-"""The option of a connection that has the statement with which its transactions begin; empty: none."""
+"""The connection option with the statement that begins a transaction; empty: none."""
 LOG_LIMIT = 64 * 1024 * 1024
-"""Bytes that SQLite's write-ahead log keeps on disk once it is written back."""
+"""Size in bytes to which SQLite's write-ahead log is truncated after a checkpoint."""
 EMPTY_LOG = "PRAGMA wal_checkpoint(TRUNCATE)"
-"""Of SQLite, outside of a transaction."""
+"""Runs outside of a transaction."""
 
 
 def sqlite_pragmas() -> tuple[str, ...]:
-    """What every SQLite connection sets first: durable commits, readers beside the writer, waits with an end."""
+    """PRAGMAs of every SQLite connection: durable commits, readers beside the writer, a lock timeout."""
     return (
         f"PRAGMA busy_timeout = {int(LOCK_TIMEOUT * 1000)}",  # first: the next one may meet a lock
         "PRAGMA journal_mode = WAL",
@@ -29,9 +29,9 @@ def sqlite_pragmas() -> tuple[str, ...]:
 
 
 async def connect_sqlite(path: str, *_args: object, **_options: object) -> aiosqlite.Connection:
-    """A connection to the file at `path`; a cancelled caller leaves none open.
+    """Open a connection to the file at `path`. Cancelling leaves no connection open.
 
-    aiosqlite forgets the connection that its thread opens while its caller is cancelled. So the thread finishes first.
+    aiosqlite loses the connection that its thread opens while its caller is cancelled, so the thread finishes first.
     """
     connection = aiosqlite.connect(path)
     connection._thread.daemon = True  # noqa: SLF001 - as SQLAlchemy does: an engine left open must not stop the exit

@@ -1,7 +1,7 @@
-"""The one writer of an SQLite file: a thread that runs whole transactions, one after the other.
+"""The single writer of an SQLite file: a thread that runs transactions one after the other.
 
-SQLite has a single write lock. Waiting for it in a queue is fair and cheap; waiting for it by polling, as several
-connections would, is neither. Work here is a plain function: no await can leave its transaction open.
+SQLite has one write lock. Waiting for it in a queue is fair and cheap; polling, as several connections would do, is
+neither. Work here is a plain function, so no await can leave its transaction open.
 """
 
 import asyncio
@@ -19,13 +19,13 @@ ResultT = TypeVar("ResultT")
 Work = Callable[[sqlite3.Connection], Any]
 
 _TOGETHER = 16
-"""Works in one transaction, so that none holds the lock for long."""
+"""Calls per transaction, so that none holds the lock for long."""
 
 
 class SqliteWriter:
-    """One thread and one connection, opened at first use; connects again after a failure of the file.
+    """One thread and one connection, opened at first use and again after a failure of the file.
 
-    `beginning`: statements with which each connection begins.
+    `beginning`: the first statements of each connection.
     """
 
     def __init__(self, path: Path, *, beginning: Sequence[str] = ()) -> None:
@@ -37,28 +37,28 @@ class SqliteWriter:
         self._closed = False
 
     async def run(self, work: Callable[[sqlite3.Connection], ResultT]) -> ResultT:
-        """The result of `work`, executed in the thread in a transaction; committed when this returns.
+        """Run `work` in the thread in a transaction, and return its result once it is committed.
 
-        What waits when the last transaction ends shares the next one, in the order of the calls. Whatever `work`
-        raises rolls all of it back and is raised here; its neighbours are then run again, each in a transaction of
-        its own, so `work` may be called twice. Raises DatabaseUnavailable when the file cannot serve. A caller that
-        is cancelled gives up the result; its work is done.
+        Calls that wait when a transaction ends share the next one, in order. If `work` raises, that transaction is
+        rolled back and the error is raised here; the other calls run again, each in its own transaction, so `work` may
+        be called twice. Raises DatabaseUnavailable when the file cannot be used. Cancelling a caller discards the
+        result; its work still runs.
         """
         if self._closed:
             raise DatabaseUnavailable
         return cast("ResultT", await self._waiting.submit(work))
 
     async def query(self, work: Callable[[sqlite3.Connection], ResultT]) -> ResultT:
-        """The result of `work`, which makes one query: it takes its turn in the thread, and no lock.
+        """Run `work`, a single query, in the thread and return its result. Takes no lock.
 
-        Raises DatabaseUnavailable when the file cannot serve.
+        Raises DatabaseUnavailable when the file cannot be used.
         """
         if self._closed:
             raise DatabaseUnavailable
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._query, work)
 
     async def close(self) -> None:
-        """Finish what is under way and close the file; idempotent."""
+        """Finish the running work and close the file. Idempotent."""
         if not self._closed:
             self._closed = True
             await self._waiting.drain()

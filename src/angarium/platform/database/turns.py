@@ -1,4 +1,4 @@
-"""Work that one process at a time does, over all that share a database."""
+"""Mutual exclusion between the processes that share a database."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,10 +12,10 @@ from angarium.platform.database.engine import reading
 
 @asynccontextmanager
 async def alone(engine: AsyncEngine, key: int) -> AsyncIterator[bool]:
-    """Whether this process has its turn at `key`; others get False until the block ends, or the process or its session.
+    """Whether this process holds the lock `key` for the block; other processes get False meanwhile.
 
-    An advisory lock of the server, on a connection of the pool. A session that was lost gives it back, so guard only
-    what may run twice. On SQLite always True: one process serves a file. Raises DatabaseUnavailable.
+    Takes an advisory lock of the server on a connection of the pool. A lost session releases it, so guard only work
+    that may run twice. On SQLite always True, since a file has one process. Raises DatabaseUnavailable.
     """
     if engine.dialect.name == "sqlite":
         yield True
@@ -30,12 +30,12 @@ async def alone(engine: AsyncEngine, key: int) -> AsyncIterator[bool]:
 
 
 async def take_turn(connection: AsyncConnection, key: int) -> bool:
-    """Whether `connection` has the advisory lock `key` of its database now.
+    """Try to take the advisory lock `key` on `connection`; return whether it is held.
 
-    On PostgreSQL until the end of its transaction, not of the session: a pooler may give the session to others between
-    two transactions. The transaction may be idle for as long as it likes and holds no snapshot, for which vacuum and
-    CREATE INDEX CONCURRENTLY would wait. So the lock is taken by a simple query: the portal of a prepared one holds its
-    snapshot. On MariaDB and MySQL, whose locks belong to sessions, until the session ends or gives it back.
+    On PostgreSQL it is held until the end of the transaction, not of the session, since a pooler may give the session
+    to others between transactions. The transaction has no idle timeout and holds no snapshot, for which vacuum and
+    CREATE INDEX CONCURRENTLY would wait: the lock is taken by a simple query, because the portal of a prepared one
+    would hold a snapshot. On MariaDB and MySQL it belongs to the session, until that ends or releases it.
     """
     if connection.dialect.name == "mysql":
         return bool(await connection.scalar(_TAKE, {"key": key}))

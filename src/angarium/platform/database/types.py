@@ -1,4 +1,4 @@
-"""Column types and metadata that mean the same on every database."""
+"""Column types and metadata that behave the same on every database."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,25 +17,25 @@ _LAST = datetime.max.replace(tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 KEY = String(255).with_variant(String(255, collation="C"), "postgresql")
-"""Text in an index, compared byte by byte: nothing is listed in the order of a language by it."""
+"""Indexed text, compared byte by byte, not by a language's sort order."""
 WORD = String(16).with_variant(String(16, collation="C"), "postgresql")
-"""A member of an enumeration."""
+"""The value of an enumeration."""
 
 
 def to_microseconds(moment: datetime) -> int:
-    """`moment` (aware) as microseconds since 1970 in UTC: how SQLite keeps it."""
+    """`moment` (aware) as microseconds since 1970 in UTC, as stored in SQLite."""
     return (moment - _EPOCH) // _MICROSECOND
 
 
 def from_microseconds(value: int) -> datetime:
-    """The moment, aware, in UTC, that lies `value` microseconds after 1970. Raises OverflowError beyond year 9999."""
+    """The aware UTC datetime `value` microseconds after 1970. Raises OverflowError beyond year 9999."""
     return _EPOCH + timedelta(microseconds=value)
 
 
 def nearest_moment(value: int) -> datetime:
-    """As `from_microseconds`; beyond the years 1 to 9999 the nearest moment that there is.
+    """As `from_microseconds`, clamped to the years 1 to 9999.
 
-    For stored values: a row that cannot be read would fail every query that finds it.
+    For stored values: an unreadable row would fail every query that selects it.
     """
     try:
         return from_microseconds(value)
@@ -44,11 +44,11 @@ def nearest_moment(value: int) -> datetime:
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A moment: aware in Python and in UTC, to the microsecond.
+    """An aware UTC datetime with microsecond precision.
 
-    TIMESTAMPTZ on PostgreSQL; BIGINT microseconds since 1970 on SQLite, which has no type for time; DATETIME(6)
-    in UTC on MySQL. A naive datetime, and one that lies beyond the years 1 to 9999 in UTC, is refused with ValueError.
-    A stored value beyond them is read as the nearest moment.
+    TIMESTAMPTZ on PostgreSQL; BIGINT microseconds since 1970 on SQLite, which has no type for time; DATETIME(6) in UTC
+    on MySQL. Raises ValueError for a naive datetime and for one beyond the years 1 to 9999 in UTC. Stored values beyond
+    them are clamped.
     """
 
     impl = DateTime(timezone=True)
@@ -88,7 +88,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 class JsonDocument(TypeDecorator[Any]):
     """A JSON value: JSONB on PostgreSQL, text elsewhere. Python's None is SQL's NULL.
 
-    PostgreSQL cannot keep NUL characters or lone surrogates: refuse them before they get here.
+    PostgreSQL cannot store NUL characters or lone surrogates; callers must reject them first.
     """
 
     impl = JSON(none_as_null=True)

@@ -1,1 +1,1 @@
-"""A broker inside one process; the database is its truth."""
+"""An in-process broker, refilled from the database at the start."""

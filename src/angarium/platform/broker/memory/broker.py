@@ -1,4 +1,4 @@
-"""The broker port in one process: no server, no durability; the database is the truth and fills it at the start."""
+"""The in-process broker. It is not durable: the database is the source of truth and refills it at the start."""
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
@@ -24,11 +24,11 @@ _REFUSED_AGAIN_AFTER = 1.0
 class MemoryBroker:
     """Exchanges, queues, delays and prefetch as RabbitMQ has them.
 
-    Deterministic: it uses nothing but `clock` and asyncio.
+    Deterministic: depends only on `clock` and asyncio.
 
     Holds at most `max_messages` (ready, delayed and unacknowledged together) and refuses more. Dead letters do not
-    count: nothing consumes them until they are replayed, and they would fill the broker for good. A delayed or expired
-    message that finds its queue full or gone stays, and is tried again every second.
+    count, since nothing consumes them until they are replayed. A delayed or expired message whose queue is full or
+    missing is held and tried again every second.
     """
 
     def __init__(self, clock: Clock, *, max_messages: int = 100_000) -> None:
@@ -167,7 +167,7 @@ class MemoryBroker:
         return list(dict.fromkeys(queue for queues in matching for queue in queues))
 
     def _return(self, message: Outgoing, routing_key: str) -> None:
-        """Bring a held message to the first direct exchange; while it is refused there, keep it."""
+        """Publish a held message to the first direct exchange; hold it while it is refused there."""
         exchange = self._declared().direct_exchanges[0]
         copy = Outgoing(exchange, routing_key, message.body, message.message_id, message.headers)
         if self._route(copy):

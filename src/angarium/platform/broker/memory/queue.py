@@ -28,10 +28,10 @@ class _Receipt:
 
 
 class MemoryQueue:
-    """First in, first out; hands messages to its consumers in turn, to each as many as its prefetch allows.
+    """A FIFO queue that serves its consumers in turn, each up to its prefetch.
 
-    `monotonic` is the clock; `expired` gets each message whose time to live ended before it was handed out, `settled`
-    the number of messages that were acknowledged.
+    `monotonic` is the clock. `expired` receives each message whose TTL ended before delivery, `settled` the number of
+    acknowledged messages.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class MemoryQueue:
         self.max_length: int | None = None
         self.declared = False
         self.counted = True
-        """Whether its messages count towards what the broker may hold."""
+        """Whether its messages count towards the broker's capacity."""
         self._settled = settled
         self._monotonic = monotonic
         self._expired = expired
@@ -75,7 +75,7 @@ class MemoryQueue:
         self.dispatch()
 
     def give_back(self, messages: Iterable[Message]) -> None:
-        """Put messages that were handed out in front again, in their order, marked as redelivered."""
+        """Return delivered messages to the front, in their order, marked as redelivered."""
         returned = list(messages)
         for message in returned:
             message.redelivered = True
@@ -83,13 +83,13 @@ class MemoryQueue:
         self.dispatch()
 
     def dispatch(self) -> None:
-        """Hand out what can be handed out."""
+        """Deliver as many messages as the prefetch allows."""
         self.expire()
         while self._ready and (consumer := self._next_consumer()):
             consumer.arrive(self._ready.popleft())
 
     def expire(self) -> None:
-        """Remove the messages at the head whose time is over."""
+        """Remove the expired messages at the head."""
         while self._ready:
             expires_at = self._ready[0].expires_at
             if expires_at is None or expires_at > self._monotonic():
@@ -97,17 +97,17 @@ class MemoryQueue:
             self._expired(self._ready.popleft())
 
     def forget(self, count: int) -> None:
-        """`count` of its messages were acknowledged."""
+        """Count `count` messages as acknowledged."""
         if self.counted:
             self._settled(count)
 
     def subscribe(self, consumer: "MemoryConsumer") -> None:
-        """Begin to hand messages to `consumer`."""
+        """Start delivering to `consumer`."""
         self._consumers.append(consumer)
         self.dispatch()
 
     def unsubscribe(self, consumer: "MemoryConsumer", unsettled: Iterable[Message]) -> None:
-        """Stop handing messages to `consumer`, and take back what it had."""
+        """Stop delivering to `consumer` and requeue its unsettled messages."""
         self._consumers.remove(consumer)
         self.give_back(unsettled)
 
@@ -134,11 +134,11 @@ class MemoryConsumer:
 
     @property
     def has_credit(self) -> bool:
-        """Whether it may hold one more message."""
+        """Whether its prefetch allows one more message."""
         return not self._stopped and len(self._unsettled) < self._prefetch
 
     def arrive(self, message: Message) -> None:
-        """A message from the queue."""
+        """Receive a message from the queue."""
         self._next_tag += 1
         self._unsettled[self._next_tag] = message
         self._arrived.append(self._next_tag)
@@ -176,14 +176,14 @@ class MemoryConsumer:
         self._queue.give_back(left)
 
     def close(self) -> None:
-        """End the subscription; what is unacknowledged goes back to the queue."""
+        """End the subscription and requeue unacknowledged messages."""
         unsettled = list(self._unsettled.values())
         self._unsettled.clear()
         self._arrived.clear()
         self._queue.unsubscribe(self, unsettled)
 
     def broker_closed(self) -> None:
-        """End every wait: no message will come."""
+        """End every wait, since no message will arrive."""
         self._broker_closed = True
         self._wake.set()
 

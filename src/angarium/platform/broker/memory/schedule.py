@@ -1,4 +1,4 @@
-"""Actions at moments of an injected clock; the in-process broker's delays and expiries."""
+"""Runs actions at given times of an injected clock: the in-process broker's delays and expiries."""
 
 import asyncio
 import itertools
@@ -9,9 +9,9 @@ from angarium.platform.clock import Clock
 
 
 class Schedule:
-    """Runs each action once its moment has come, never before; equal moments in the order they were added.
+    """Runs each action at its time or later, never before; equal times in the order of `at`.
 
-    Holds a task only while something is to come.
+    Has a task only while actions are pending.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -33,7 +33,7 @@ class Schedule:
             self._start()
 
     async def close(self) -> None:
-        """Forget what is to come."""
+        """Cancel the pending actions."""
         self._coming.clear()
         for task in self._tasks:
             task.cancel()

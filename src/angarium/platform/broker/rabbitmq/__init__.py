@@ -1,1 +1,1 @@
-"""RabbitMQ, on aiormq's connection and our own frames."""
+"""RabbitMQ, over aiormq's connection, with our own encoding of frames."""

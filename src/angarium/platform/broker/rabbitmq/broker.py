@@ -22,14 +22,14 @@ _HEAL_AFTER_SECONDS = 1.0
 
 
 class RabbitMQBroker:
-    """RabbitMQ over two connections: one publishes, the other does all else.
+    """RabbitMQ over two connections: one for publishing, the other for everything else.
 
-    A broker that runs out of memory or disk stops reading from connections that publish
-    (https://www.rabbitmq.com/docs/alarms); acknowledgements must not stop with them.
+    A broker short of memory or disk stops reading from publishing connections (https://www.rabbitmq.com/docs/alarms);
+    acknowledgements must still get through.
 
-    `url`: `amqp(s)://…`, several nodes by comma. Nothing is connected before `declare` or `consume`; after that each
-    connection is always made again, and the topology that was declared last is declared again with it. A consumer
-    that gets nothing for `idle_check` asks whether messages wait in its queue all the same, and if so subscribes anew.
+    `url`: `amqp(s)://…`, nodes separated by commas. The first `declare` or `consume` connects. Lost connections are
+    always re-established, and the last topology is declared again on each. A consumer that receives nothing for
+    `idle_check` checks whether its queue has messages, and if so subscribes again.
     """
 
     def __init__(
@@ -135,7 +135,7 @@ class RabbitMQBroker:
             self._healing = asyncio.create_task(self._heal())
 
     async def _heal(self) -> None:
-        """Declare again what somebody removed, in a second. Never raises."""
+        """Declare the topology again after a second, in case a part of it was deleted. Never raises."""
         await self._clock.sleep(_HEAL_AFTER_SECONDS)
         connection, topology = self._link.current, self._topology
         if connection is not None and topology is not None:

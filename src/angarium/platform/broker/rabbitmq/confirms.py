@@ -1,4 +1,4 @@
-"""What the broker says of the messages published on one channel (https://www.rabbitmq.com/docs/confirms)."""
+"""Publisher confirms of one channel (https://www.rabbitmq.com/docs/confirms)."""
 
 import asyncio
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from angarium.platform.broker.rabbitmq.decoding import (
 
 
 class Burst:
-    """Messages that are written together, and what became of each. `indices`: their places in `results`."""
+    """Messages written together and their results. `indices`: their positions in `results`."""
 
     def __init__(self, messages: Sequence[Outgoing], indices: Sequence[int], results: list[bool]) -> None:
         self.messages = messages
@@ -30,16 +30,16 @@ class Burst:
         self._left = len(messages)
 
     async def finished(self) -> None:
-        """Return once each message is settled, or its channel has ended."""
+        """Return once each message is settled or its channel is closed."""
         await asyncio.shield(self._finished)
 
     def give_up(self, late: Late | None) -> int:
-        """Its publisher waits no longer, and gets late confirms through `late`; how many are not settled."""
+        """Stop waiting; later confirms go to `late`. Returns the number of unsettled messages."""
         self.given_up, self._late = True, late
         return self._left
 
     def settle(self, position: int, *, taken: bool) -> None:
-        """What became of one message."""
+        """Set the result of one message."""
         if not self.given_up:
             self._results[self._indices[position]] = taken
         elif taken and self._late is not None:
@@ -49,25 +49,25 @@ class Burst:
             self.end()
 
     def end(self) -> None:
-        """Nothing more will be known."""
+        """End the burst: no more confirms will arrive."""
         if not self._finished.done():
             self._finished.set_result(None)
 
 
 class Confirms:
-    """Counts a channel's delivery tags, and settles the messages behind them. Takes that channel's frames."""
+    """Matches a channel's confirms to its messages by delivery tag. Takes that channel's frames."""
 
     def __init__(self) -> None:
         self._last_tag = 0
         self._unsettled: dict[int, tuple[Burst, int]] = {}
         self._tags: dict[str, int] = {}
         self.overdue = 0
-        """Messages that were given up and are not settled."""
+        """Messages that timed out and are not settled."""
         self.late = 0
-        """Messages that were settled after they had been given up."""
+        """Messages that were settled after they timed out."""
 
     def give_up(self, burst: Burst, late: Late | None) -> None:
-        """The wait for the burst has ended; it was expected."""
+        """Stop waiting for a written burst."""
         self.overdue += burst.give_up(late)
 
     def expects(self, burst: Burst) -> bool:
@@ -75,26 +75,26 @@ class Confirms:
         return self.in_flight(burst) is burst
 
     def is_overdue(self, message_id: str) -> bool:
-        """Whether a message of this id was given up, and may still be taken."""
+        """Whether a message with this id timed out and may still be confirmed."""
         tag = self._tags.get(message_id)
         return tag is not None and self._unsettled[tag][0].given_up
 
     def in_flight(self, burst: Burst) -> Burst | None:
-        """A burst that one of this one's message ids is being published in."""
+        """The unsettled burst that contains one of this burst's message ids; it may be this burst."""
         for message in burst.messages:
             if message.message_id in self._tags:
                 return self._unsettled[self._tags[message.message_id]][0]
         return None
 
     def expect(self, burst: Burst) -> None:
-        """The burst is the next that is written."""
+        """Register the burst that is written next."""
         for position, message in enumerate(burst.messages):
             self._last_tag += 1
             self._unsettled[self._last_tag] = (burst, position)
             self._tags[message.message_id] = self._last_tag
 
     def take_back(self, burst: Burst) -> None:
-        """The burst that was expected last is not written."""
+        """Unregister the last expected burst, which was not written."""
         for message in burst.messages:
             self._unsettled.pop(self._tags.pop(message.message_id, 0), None)
         self._last_tag -= len(burst.messages)
@@ -103,7 +103,7 @@ class Confirms:
         burst.end()
 
     def end(self, _: object = None) -> None:
-        """The channel has ended."""
+        """End all bursts, since the channel is closed."""
         unsettled, self._unsettled, self._tags, self.overdue = self._unsettled, {}, {}, 0
         for burst, _ in unsettled.values():
             burst.end()
@@ -126,7 +126,7 @@ class Confirms:
         return payload.startswith(RETURN)  # which one it is stands in the header that follows
 
     def _returned(self, message_id: str | None) -> None:
-        """The message found no queue; the confirm that follows means nothing."""
+        """Handle a return: the message was routed to no queue, so the confirm that follows does not count."""
         tag = self._tags.get(message_id or "", 0)
         if tag in self._unsettled:
             self._unsettled[tag][0].returned = True
@@ -142,10 +142,10 @@ class Confirms:
 
 
 class Stall:
-    """Measures for how long no overdue message of a channel has been settled.
+    """Measures how long no overdue message of a channel has been settled.
 
-    A quorum queue whose leader is lost can leave a channel on another node without confirms until it is closed, though
-    the queue has a new leader.
+    After a quorum queue loses its leader, a channel on another node can stay without confirms until it is closed, even
+    once there is a new leader.
     """
 
     def __init__(self, confirms: Confirms) -> None:
@@ -154,7 +154,7 @@ class Stall:
         self._since: float | None = None
 
     def seconds(self, now: float, *, blocked: bool) -> float:
-        """For how long at `now` (monotonic), from the first look on; 0 while the broker says that it is `blocked`."""
+        """Seconds at `now` (monotonic) since the first check; 0 while the broker has `blocked` the connection."""
         confirms = self._confirms
         if blocked or not confirms.overdue or confirms.late != self._late:
             self._late, self._since = confirms.late, None

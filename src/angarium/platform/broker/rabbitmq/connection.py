@@ -1,4 +1,4 @@
-"""Connections to RabbitMQ that are re-established until they are closed, to any node that answers."""
+"""Connections to RabbitMQ that are re-established, to any node that answers, until they are closed."""
 
 import asyncio
 import re
@@ -18,7 +18,7 @@ from angarium.platform.telemetry.logging import Logger
 from angarium.platform.telemetry.reminder import Reminder
 
 ANSWER_SECONDS = 10.0
-"""How long the broker may take for any one request but a publish."""
+"""Timeout of every request except a publish."""
 
 _CONNECT_SECONDS = 5.0
 _CLOSE_SECONDS = 3.0
@@ -35,10 +35,10 @@ ResultT = TypeVar("ResultT")
 
 
 def parse_nodes(url: str) -> tuple[str, ...]:
-    """The URL of each node of `amqp(s)://user:password@host:port,host:port/vhost?…`, or of several whole URLs by comma.
+    """One URL per node of `amqp(s)://user:password@host:port,host:port/vhost?…`, or of URLs separated by commas.
 
-    What stands before the hosts and after them holds for each. TLS takes `cafile`, `certfile` and `keyfile` from the
-    query. Raises SettingsError.
+    The parts before and after the hosts apply to each. TLS uses `cafile`, `certfile` and `keyfile` from the query.
+    Raises SettingsError.
     """
     return tuple(node for part in re.split(r",(?=amqps?://)", url.strip()) for node in _hosts(part))
 
@@ -68,10 +68,10 @@ async def answer(
     *,
     passing: tuple[type[AMQPChannelError], ...] = (),
 ) -> ResultT:
-    """What the broker answers to `call`. Raises BrokerUnavailable for whatever goes wrong but `passing`.
+    """Await `call`. Raises BrokerUnavailable for every error except `passing`.
 
-    The library confuses the ends of its own work with ours, both ways: calls on a lost connection may end in a
-    CancelledError without a cancellation, and a cancellation that meets a failing call may come out as that failure.
+    The library does not keep its own cancellations apart from ours: a call on a lost connection may raise
+    CancelledError although the task was not cancelled, and a cancelled call that fails may raise that failure instead.
     """
     before = cancellations()
     cause: BaseException
@@ -90,13 +90,13 @@ async def answer(
 
 
 def cancellations() -> int:
-    """How often the current task was asked to end; 0 for a CancelledError that is the library's own."""
+    """How often the current task was cancelled; 0 for a CancelledError that the library raised itself."""
     task = asyncio.current_task()
     return task.cancelling() if task else 0
 
 
 async def open_channel(connection: Connection, *, confirms: bool = False) -> Channel:
-    """A new channel; with `confirms` it is for publishing. Raises BrokerUnavailable."""
+    """Open a channel; with `confirms` it is for publishing. Raises BrokerUnavailable."""
     channel = await answer(connection.channel(publisher_confirms=confirms))
     if not isinstance(channel, Channel):
         raise TypeError(f"a connection of the library gave {type(channel).__name__}")
@@ -104,7 +104,7 @@ async def open_channel(connection: Connection, *, confirms: bool = False) -> Cha
 
 
 async def close_channel(channel: Channel) -> None:
-    """Close a channel of whatever state; never raises."""
+    """Close a channel in any state. Never raises."""
     try:
         await answer(channel.close(ConnectionClosed(200, "closed")), _CLOSE_SECONDS)
     except BrokerUnavailable:
@@ -112,7 +112,7 @@ async def close_channel(channel: Channel) -> None:
 
 
 class _Transport(TransportFactory):
-    """A connection's socket: it can be dropped when its peer no longer reads, and its reader has takers."""
+    """A connection's socket, which can be aborted when the peer stops reading, and whose reader supports Takers."""
 
     def __init__(self) -> None:
         self.reader: FrameReader | None = None
@@ -134,14 +134,14 @@ class _Transport(TransportFactory):
 
 
 class AmqpConnection(Connection):
-    """The library's connection, whose channels may take what they are sent out of its reader."""
+    """The library's connection, whose channels may take their own frames from its reader."""
 
     def __init__(self, node: str, name: str, logger: Logger) -> None:
         self._logger = logger
         self._socket = _Transport()
         self.address = _address(node)
         self.blocked: str | None = None
-        """Why the broker takes no messages over this connection; None while it does."""
+        """Why the broker blocks publishing on this connection; None while it does not."""
         super().__init__(node, transport_factory=self._socket, client_properties={"connection_name": name})
 
     async def dial(self) -> None:
@@ -153,7 +153,7 @@ class AmqpConnection(Connection):
             raise
 
     async def hang_up(self) -> None:
-        """Close, whether the broker answers or not; never raises."""
+        """Close, even if the broker does not answer. Never raises."""
         try:
             await answer(self.close(ConnectionClosed(200, "closed")), _CLOSE_SECONDS)
         except BrokerUnavailable:
@@ -172,7 +172,7 @@ class AmqpConnection(Connection):
         await super()._Connection__handle_connection_unblocked(frame)  # type: ignore[misc]  # private in the library
 
     def give(self, channel: Channel, taker: Taker) -> None:
-        """Offer `taker` the frames of `channel`, before the library, as long as the channel is open."""
+        """Offer the frames of `channel` to `taker` before the library, while the channel is open."""
         reader = self._socket.reader
         if reader is not None:
             reader.give(channel.number, taker)
@@ -180,9 +180,9 @@ class AmqpConnection(Connection):
 
 
 class Link:
-    """One connection to any of `nodes`, in turn; from the first use until `close` it is made again when it is lost.
+    """A connection to one of `nodes`, tried in turn. From its first use until `close` it is re-established when lost.
 
-    `prepare` runs on each new connection before anyone else gets it; if it raises, the connection counts as failed.
+    `prepare` runs on each new connection before it is used; if it raises, the connection attempt has failed.
     """
 
     def __init__(
@@ -212,13 +212,13 @@ class Link:
         return connection if connection and connection.is_opened else None
 
     async def connect(self) -> AmqpConnection:
-        """The connection, made now if there is none. Raises BrokerUnavailable, and whatever `prepare` raises."""
+        """Return the connection; connect if there is none. Raises BrokerUnavailable and what `prepare` raises."""
         self.keep()
         async with self._dialling:
             return self.current or await self._dial()
 
     async def connected(self) -> AmqpConnection:
-        """The connection, as soon as there is one."""
+        """Wait for a connection and return it."""
         self.keep()
         while (connection := self.current) is None:
             self._up.clear()
@@ -226,7 +226,7 @@ class Link:
         return connection
 
     def keep(self) -> None:
-        """Begin to make the connection, and to make it again when it is lost."""
+        """Start connecting, and reconnect whenever the connection is lost."""
         self._check_open()
         if self._keeper is None:
             self._keeper = asyncio.create_task(self._keep())

@@ -1,4 +1,4 @@
-"""Subscriptions that outlive their channels: received into memory, acknowledged many at once."""
+"""Subscriptions that survive their channels: deliveries are buffered and acknowledged in batches."""
 
 import asyncio
 from collections import deque
@@ -53,11 +53,11 @@ class _Subscription:
         channel.on_consumer_cancel_callbacks.add(self._on_cancel)
 
     async def ended(self) -> None:
-        """Return once nothing will come any more: the channel is closed, or the broker ended the consumer."""
+        """Return once the channel is closed or the broker has cancelled the consumer."""
         await either(self.cancelled, self._channel)
 
     async def ack(self, tags: Collection[int]) -> None:
-        """Acknowledge those of `tags` that are unsettled: the oldest in a row with one frame, the others singly."""
+        """Acknowledge the unsettled ones of `tags`: the oldest consecutive ones with one frame, the others singly."""
         async with self._writing:
             known = {tag for tag in tags if tag in self.unsettled}
             row = self._row(known)
@@ -66,19 +66,19 @@ class _Subscription:
             await self._write(frames, known)
 
     async def release(self, tags: Collection[int]) -> None:
-        """Give those of `tags` that are unsettled back to the queue."""
+        """Requeue the unsettled ones of `tags`."""
         async with self._writing:
             known = {tag for tag in tags if tag in self.unsettled}
             await self._write([self._settle(NACK, tag, _REQUEUE) for tag in sorted(known)], known)
 
     async def close(self) -> None:
-        """Close the channel; the broker takes back what is unsettled."""
+        """Close the channel; the broker requeues what is unsettled."""
         if self._settled and not self._channel.is_closed:
             await self._cancel()
         await close_channel(self._channel)
 
     async def cancel(self) -> bool:
-        """Take no more; whether the broker said that it sends none."""
+        """Cancel the consumer; return whether the broker confirmed it."""
         try:
             for consumer_tag in tuple(self._channel.consumers):
                 await answer(self._channel.basic_cancel(consumer_tag), _CANCEL_SECONDS)
@@ -87,7 +87,7 @@ class _Subscription:
         return True
 
     async def _cancel(self) -> None:
-        """Take no more, and let what was acknowledged take effect."""
+        """Cancel the consumer, and let pending acknowledgements take effect."""
         if await self.cancel():
             await self._clock.sleep(_SETTLE_SECONDS)
 
@@ -118,9 +118,9 @@ class _Subscription:
 
 
 class RabbitMQConsumer:
-    """A subscription to one queue that is made again whenever it ends.
+    """A subscription to one queue that is renewed whenever it ends.
 
-    `heal` declares a queue that is missing. `idle_check`: how long to get nothing before asking why.
+    `heal` declares a missing queue. `idle_check`: time without deliveries after which the queue is checked.
     """
 
     def __init__(
@@ -238,7 +238,7 @@ class RabbitMQConsumer:
             self._wake.set()
 
     async def _watch(self, connection: Connection, subscription: _Subscription) -> None:
-        """Return once the subscription has ended, or the broker seems to have forgotten it."""
+        """Return once the subscription has ended or appears to be forgotten by the broker."""
         ended = asyncio.ensure_future(subscription.ended())
         try:
             received = -1
@@ -253,7 +253,7 @@ class RabbitMQConsumer:
             ended.cancel()
 
     async def _is_forgotten(self, connection: Connection) -> bool:
-        """Whether messages wait, though this consumer, which has room, gets none."""
+        """Whether the queue has messages although this consumer, with prefetch to spare, receives none."""
         received = self._received
         [stats] = await queue_stats(connection, [self._queue])
         missed = stats is None or stats.messages > 0 or stats.consumers == 0
@@ -261,7 +261,7 @@ class RabbitMQConsumer:
 
 
 def _tags(deliveries: Collection[Delivery], subscription: _Subscription) -> set[int]:
-    """The tags of those that came over this very channel; the others' channel is gone, and they come again."""
+    """The tags of deliveries from this channel. The others' channel is closed, so they are redelivered."""
     receipts = (delivery.handle for delivery in deliveries)
     return {
         receipt.tag for receipt in receipts if isinstance(receipt, _Receipt) and receipt.subscription is subscription
@@ -269,4 +269,4 @@ def _tags(deliveries: Collection[Delivery], subscription: _Subscription) -> set[
 
 
 async def _taken(_: object) -> None:
-    """The library's callback for a delivery; it receives none."""
+    """The library's callback for deliveries, which is never called."""

@@ -1,11 +1,11 @@
-"""AMQP frames read back (AMQP 0-9-1 §4.2), as far as deliveries and confirms need them.
+"""Decoding of the AMQP frames of deliveries and confirms (AMQP 0-9-1 §4.2).
 
-The library decodes every field of a message, and of a confirm, into objects that are not used. What is used of a
-message is read here directly; a property test holds the two together.
+The library decodes every field of a message and of a confirm into objects that are not used. This module reads only the
+fields that are used; a property test checks that both agree.
 
-Properties and headers are their publisher's bytes: RabbitMQ checks neither their encoding nor every value. Reading
-them never raises, since an error here would end the connection, and the message would come again on the next one.
-What is not UTF-8 is replaced; what is cut off or of an unknown type is left out, with all that follows it.
+Properties and headers are bytes from the publisher: RabbitMQ checks neither their encoding nor every value. Decoding
+never raises, since an error here would end the connection, and the message would be redelivered on the next one.
+Invalid UTF-8 is replaced. A value that is truncated or of an unknown type is left out, with all that follow it.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 METHOD_FRAME, HEADER_FRAME, BODY_FRAME = 1, 2, 3
 DELIVER, RETURN, ACK, NACK = (bytes((0, 60, 0, method)) for method in (60, 50, 80, 120))
-"""How the payload of a method's frame begins: the class of messages, and the method."""
+"""The first bytes of a method frame's payload: the class `basic` and the method."""
 
 _TAG = Struct(">QB")  # a delivery tag and the octet after it
 _SIZE = Struct(">I")
@@ -39,7 +39,7 @@ class Delivered(NamedTuple):
 
 
 class Content(NamedTuple):
-    """The header of a message. `headers`: those that its publisher gave as text, without the broker's."""
+    """A message's header. `headers`: the publisher's text headers, without the broker's."""
 
     size: int
     message_id: str | None
@@ -47,7 +47,7 @@ class Content(NamedTuple):
 
 
 def delivered(payload: bytes) -> Delivered:
-    """The payload of a DELIVER."""
+    """Decode the payload of a DELIVER."""
     at = 5 + payload[4]  # after the consumer's tag
     tag, redelivered = _TAG.unpack_from(payload, at)
     at += 9
@@ -56,13 +56,13 @@ def delivered(payload: bytes) -> Delivered:
 
 
 def confirmed(payload: bytes) -> tuple[int, bool]:
-    """The payload of an ACK or NACK: the tag, and whether it holds for all before it too."""
+    """Decode the payload of an ACK or NACK: the tag, and whether it also applies to all earlier ones."""
     tag, bits = _TAG.unpack_from(payload, 4)
     return tag, bool(bits & 1)
 
 
 def content(payload: bytes) -> Content:
-    """The payload of a header frame. `message_id` is None, and `headers` are fewer, where they cannot be read."""
+    """Decode the payload of a header frame. An unreadable `message_id` is None, unreadable `headers` are left out."""
     size, flags = _CONTENT.unpack_from(payload, _CONTENT_AT)
     headers: Mapping[str, str] = {}
     at = _PROPERTIES_AT
@@ -86,7 +86,7 @@ def content(payload: bytes) -> Content:
 
 
 def text_headers(table: bytes) -> dict[str, str]:
-    """The headers that a publisher gave as text, without those of the broker, of an encoded table."""
+    """The publisher's text headers in an encoded table, without the broker's."""
     texts = {}
     at, end = 4, len(table)
     try:
@@ -106,7 +106,7 @@ def text_headers(table: bytes) -> dict[str, str]:
 
 
 def _after(table: bytes, at: int) -> int:
-    """Where the value at `at` ends; beyond the table for one of an unknown type."""
+    """The end of the value at `at`; beyond the table for an unknown type."""
     kind = table[at]
     if kind in _SIZED:
         return at + 5 + int(_SIZE.unpack_from(table, at + 1)[0])

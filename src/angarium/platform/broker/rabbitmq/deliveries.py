@@ -1,4 +1,4 @@
-"""The deliveries of one channel, put together from their frames."""
+"""Assembles one channel's deliveries from their frames."""
 
 from collections.abc import Callable
 
@@ -16,7 +16,7 @@ Arrive = Callable[[Delivered, Content, bytes], None]
 
 
 class Deliveries:
-    """Takes the frames of a consumer's channel; hands each message to `arrive` with its last frame."""
+    """Takes the frames of a consumer's channel and passes each complete message to `arrive`."""
 
     def __init__(self, arrive: Arrive) -> None:
         self._arrive = arrive

@@ -1,7 +1,7 @@
 """Messages as AMQP frames (AMQP 0-9-1 §2.3.5, §4.2).
 
-What every message has is written directly: the library's general encoder takes five times as long. A property test
-holds the two together.
+Fields that every message has are written directly; the library's general encoder takes five times as long. A property
+test checks that both agree.
 """
 
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ _SETTLEMENT = Struct(">BHI4sQBB")  # type, channel, size, method, delivery tag, 
 
 
 class FrameWriter:
-    """Encodes messages for one channel; remembers the method frames, of which there are few."""
+    """Encodes messages for one channel. Caches the method frames, of which there are few."""
 
     def __init__(self, channel: Channel) -> None:
         self._number = channel.number
@@ -39,7 +39,7 @@ class FrameWriter:
         self._methods: dict[tuple[str, str, bool], bytes] = {}
 
     def encode(self, message: Outgoing, now: datetime, delay_exchange: str = "") -> bytes:
-        """All frames of one publish: method, header, body in as many pieces as it takes. Raises ValueError.
+        """All frames of one publish: method, header and body frames. Raises ValueError.
 
         `delay_exchange` as of `Topology`, for messages with a delay.
         """
@@ -66,7 +66,7 @@ class FrameWriter:
 
 
 def settlement(number: int, method: bytes, tag: int, bits: int) -> bytes:
-    """The frame of an acknowledgement, or a refusal, on channel `number`; `bits` are the method's flags."""
+    """The frame of an acknowledgement or rejection on channel `number`; `bits` are the method's flags."""
     return _SETTLEMENT.pack(1, number, 13, method, tag, bits, 0xCE)
 
 

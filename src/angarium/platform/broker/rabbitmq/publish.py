@@ -1,7 +1,7 @@
-"""Confirmed publishing in bursts: one write for many messages, one wait for all their confirms.
+"""Confirmed publishing in bursts: one write and one wait for the confirms of many messages.
 
-The library's own `basic_publish` costs a lock, a future and a drain for each message. Here a burst puts all its frames
-into one write and counts its confirms; the connection, heartbeats and closing stay the library's.
+The library's `basic_publish` costs a lock, a future and a drain per message. Here a burst writes all its frames at once
+and counts its confirms; the library still handles the connection, heartbeats and closing.
 """
 
 import asyncio
@@ -23,15 +23,16 @@ from angarium.platform.telemetry.logging import Logger
 
 _BURST = 1000
 _MOST_OVERDUE = 20_000
-"""Messages without a confirm that are remembered; more would fill the memory while a queue has no leader."""
+"""Upper bound of remembered messages without a confirm, so that a queue without a leader cannot fill the memory."""
 _STALLED = 60.0
-"""Seconds without a confirm of anything overdue, after which a channel is replaced and its messages published again."""
+"""Seconds without a confirm of any overdue message, after which a channel is replaced and its messages are published
+again."""
 _PROBE = "readiness"
 _PROBE_SECONDS = 1.5
 
 
 class _Outlet:
-    """A channel for publishing, with what it takes to write to it and to receive its confirms."""
+    """A publishing channel with its frame writer and its confirms."""
 
     def __init__(self, channel: Channel) -> None:
         self.channel = channel
@@ -42,7 +43,7 @@ class _Outlet:
         channel.closing.add_done_callback(self.confirms.end)
 
     async def write(self, burst: Burst, payload: bytes) -> None:
-        """Returns are distinguished by message id: a burst waits while one of its ids is on its way."""
+        """Returns are matched by message id, so a burst waits while one of its ids is in flight."""
         while True:
             async with self._turn:
                 earlier = self.confirms.in_flight(burst)
@@ -52,12 +53,12 @@ class _Outlet:
             await earlier.finished()
 
     def give_up(self, burst: Burst, late: Late | None) -> None:
-        """The burst is not waited for any longer. One that was not written is not expected either."""
+        """Stop waiting for the burst, and unregister it if it was not written."""
         if self.confirms.expects(burst):
             self.confirms.give_up(burst, late)
 
     async def _put(self, burst: Burst, payload: bytes) -> None:
-        """Expect the burst's confirms and queue its frames; both or neither."""
+        """Register the burst and queue its frames; both or neither."""
         self.confirms.expect(burst)
 
         def then(written: bool) -> None:
@@ -70,7 +71,7 @@ class _Outlet:
 
 
 class Publisher:
-    """Publishes over one channel of `link`; calls `misrouted` when something of the topology seems to be missing."""
+    """Publishes over one channel of `link`; calls `misrouted` when a part of the topology appears to be missing."""
 
     def __init__(
         self, link: Link, *, clock: Clock, logger: Logger, timeout: timedelta, misrouted: Callable[[], None]
@@ -85,7 +86,7 @@ class Publisher:
         self._probes = 0
 
     async def publish(self, messages: Sequence[Outgoing], topology: Topology, late: Late | None = None) -> list[bool]:
-        """As the port says."""
+        """As `Broker.publish`."""
         if (connection := self._link.current) is None:
             raise BrokerUnavailable("not connected")
         if self._outlet is not None and self._outlet.confirms.overdue:
@@ -108,7 +109,7 @@ class Publisher:
         return list(results)
 
     async def _give_up(self, bursts: Sequence[Burst], late: Late | None) -> None:
-        """Pass confirms that come after all to `late`; beyond a bound forget them, with their channel."""
+        """Pass late confirms to `late`; beyond a limit drop them and their channel."""
         if (outlet := self._outlet) is None:
             return
         for burst in bursts:
@@ -118,7 +119,7 @@ class Publisher:
             await close_channel(outlet.channel)
 
     async def _leave_a_stall(self, outlet: _Outlet, *, blocked: bool) -> None:
-        """Close a channel over which nothing is confirmed any more, so that its messages can be published again."""
+        """Close a channel without confirms, so that its messages can be published again."""
         if outlet.stall.seconds(self._clock.monotonic(), blocked=blocked) < _STALLED:
             return
         self._logger.warning("broker.confirms_lost", unconfirmed=outlet.confirms.overdue)
@@ -127,7 +128,7 @@ class Publisher:
         await close_channel(outlet.channel)
 
     async def probe(self, topology: Topology) -> bool:
-        """Whether the broker confirms a message that no queue gets, soon enough for a readiness check."""
+        """Whether the broker confirms a message that is routed to no queue, in time for a readiness check."""
         self._probes += 1
         message = Outgoing(
             exchange=topology.direct_exchanges[0],
@@ -146,7 +147,7 @@ class Publisher:
         return results[0]
 
     def _split(self, messages: Sequence[Outgoing], topology: Topology) -> list[Sequence[int]]:
-        """Places of the messages that may be published, in bursts that hold no message id twice."""
+        """Indices of the messages that may be published, split into bursts without duplicate message ids."""
         exchanges = {*topology.direct_exchanges, *topology.topic_exchanges}
         seen: dict[str, int] = defaultdict(int)
         layers: dict[int, list[int]] = defaultdict(list)

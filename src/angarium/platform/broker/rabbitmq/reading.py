@@ -1,8 +1,8 @@
-"""What a connection is sent: channels may take their messages and confirms out of it as they arrive.
+"""A connection's reader, from which channels can take their deliveries and confirms as they arrive.
 
-The library reads, decodes and queues each frame, and makes a task for each delivery. Here the frames that come with
-every notification are taken where bytes come in, before the library; all others are its own, and with them opening,
-closing, heartbeats and answers.
+The library reads, decodes and queues each frame, and creates a task for each delivery. Here the frames of every
+notification are taken from the stream before the library sees them. The library still handles all others: opening,
+closing, heartbeats and replies.
 """
 
 import asyncio
@@ -27,12 +27,12 @@ class Taker(Protocol):
     """Takes frames of one channel."""
 
     def take(self, kind: int, payload: bytes) -> bool:
-        """Whether it took the frame; the library gets those that it leaves."""
+        """Whether it took the frame; other frames go to the library."""
         ...
 
 
 class FrameReader(asyncio.StreamReader):
-    """The library's stream, without the frames that a channel's Taker takes."""
+    """The library's stream without the frames that Takers take."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop=loop)
@@ -42,11 +42,11 @@ class FrameReader(asyncio.StreamReader):
         self._life_shown = 0.0
 
     def give(self, number: int, taker: Taker) -> None:
-        """From now on `taker` is offered the frames of channel `number`."""
+        """Offer the frames of channel `number` to `taker` from now on."""
         self._takers[number] = taker
 
     def keep(self, number: int, taker: Taker) -> None:
-        """No longer; another taker that has the number by now is left alone."""
+        """Stop offering frames to `taker`, unless the number already has another one."""
         if self._takers.get(number) is taker:
             del self._takers[number]
 

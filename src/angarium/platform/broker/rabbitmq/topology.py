@@ -1,9 +1,9 @@
-"""The topology on RabbitMQ: quorum queues, dead-lettered at least once; the same arguments for 3.10 and 4.x.
+"""The topology on RabbitMQ: quorum queues with at-least-once dead lettering; the same arguments for 3.10 and 4.x.
 
 Sources: https://www.rabbitmq.com/docs/quorum-queues (at-least-once dead lettering needs a quorum queue and
 `x-overflow=reject-publish`; since 4.0 a message is dropped after 20 deliveries unless the queue says otherwise).
-A message whose delay ends while its queue is full or missing stays in the delay queue; RabbitMQ tries it again after
-`dead_letter_worker_publisher_confirm_timeout`, 3 minutes unless the server's settings say otherwise.
+A message whose delay ends while its queue is full or missing stays in the delay queue. RabbitMQ tries it again after
+`dead_letter_worker_publisher_confirm_timeout` (default: 3 minutes).
 """
 
 from collections.abc import Awaitable, Iterator, Sequence
@@ -22,7 +22,7 @@ Arguments = dict[str, FieldValue]
 
 
 async def declare_topology(connection: Connection, topology: Topology) -> None:
-    """Make everything exist; what exists is left as it is. Raises BrokerUnavailable, TopologyConflict."""
+    """Create what is missing; existing objects stay unchanged. Raises BrokerUnavailable, TopologyConflict."""
     channel = await open_channel(connection)
     try:
         for what, step in _steps(channel, topology):
@@ -34,7 +34,7 @@ async def declare_topology(connection: Connection, topology: Topology) -> None:
 async def queue_stats(connection: Connection, queues: Sequence[str]) -> Sequence[QueueStats | None]:
     """The queues' sizes, None for one that does not exist. Raises BrokerUnavailable.
 
-    All by one channel, since opening one costs the broker more than an answer; a queue that is missing closes it.
+    Uses one channel, since opening one costs the broker more than a reply; a missing queue closes it.
     """
     found: list[QueueStats | None] = []
     while len(found) < len(queues):
@@ -64,7 +64,7 @@ async def _declare(what: str, step: Awaitable[object]) -> None:
 
 
 def _steps(channel: Channel, topology: Topology) -> Iterator[tuple[str, Awaitable[object]]]:
-    """What is declared, one after the other, each with its name for people."""
+    """The declarations in order, each with a readable name."""
     for exchange in topology.direct_exchanges:
         yield f"exchange {exchange}", channel.exchange_declare(exchange, exchange_type="direct", durable=True)
     for exchange in topology.topic_exchanges:
@@ -101,7 +101,7 @@ def _quorum() -> Arguments:
 
 
 def _expiring(after: timedelta, topology: Topology) -> Arguments:
-    """Without a routing key of its own here, an expired message keeps the one it came with, and so its lane."""
+    """No dead-letter routing key is set, so an expired message keeps its own key and thus its lane."""
     return {
         "x-message-ttl": milliseconds(after),
         "x-dead-letter-exchange": topology.direct_exchanges[0],

@@ -1,4 +1,4 @@
-"""Handing frames to a connection's writer without waiting for one that is gone."""
+"""Queues frames on a connection's writer without hanging on a closed one."""
 
 import asyncio
 from collections.abc import Callable
@@ -18,7 +18,7 @@ async def either(future: asyncio.Future[None], channel: Channel) -> None:
 
 
 async def put(channel: Channel, frame: ChannelFrame, then: Callable[[bool], None]) -> None:
-    """Queue `frame` for writing as soon as there is room; not if the channel ends, or this is cancelled, before that.
+    """Queue `frame` for writing as soon as there is room, unless the channel ends or the call is cancelled first.
 
     Calls `then` exactly once, before anything else can run, with whether the frame was queued.
     """
