@@ -1,4 +1,4 @@
-"""Identifiers that sort by the time they were made."""
+"""Identifiers that sort by creation time."""
 
 import os
 from collections.abc import Callable
@@ -11,7 +11,7 @@ _VARIANT = 0b10 << 62
 
 
 class Identifiers:
-    """Makes UUIDs of version 7 (RFC 9562 §5.7): 48 bits of Unix milliseconds, 74 random bits."""
+    """Generates UUIDs of version 7 (RFC 9562 §5.7): 48 bits of Unix milliseconds, 74 random bits."""
 
     def __init__(self, clock: Clock, entropy: Callable[[int], bytes] = os.urandom) -> None:
         self._clock = clock

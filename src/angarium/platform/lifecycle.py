@@ -1,4 +1,4 @@
-"""How a process lives and ends: signals, the garbage collector, the background loops."""
+"""The lifecycle of a process: signals, the garbage collector, the background loops."""
 
 import asyncio
 import gc
@@ -14,7 +14,7 @@ from angarium.platform.runtime import Runtime
 from angarium.platform.telemetry.logging import Logger
 
 _GC_THRESHOLDS = (20_000, 20, 50)
-"""Objects made since the last collection of the young, and how often the older ones are looked at with them."""
+"""Allocations between collections of the youngest generation, and how often the older generations are included."""
 
 
 @contextmanager
@@ -39,10 +39,10 @@ def stop_on_signals(stop: asyncio.Event, logger: Logger) -> Iterator[None]:
 
 
 def quiet_collector() -> None:
-    """Let the garbage collector leave alone what the start has built, and look at the rest less often.
+    """Freeze the objects built at the start, and run the garbage collector less often.
 
-    For entry points only, once everything is built: the collector is global. A full collection that walks the
-    framework's objects again and again stops every request for tens of milliseconds.
+    For entry points only, once everything is built: the collector is global. A full collection of the framework's
+    objects would pause every request for tens of milliseconds.
     """
     gc.collect()
     gc.freeze()
@@ -50,20 +50,20 @@ def quiet_collector() -> None:
 
 
 class Background:
-    """Background loops of a process, ended in the reverse order of their start. An async context manager."""
+    """The background loops of a process, stopped in reverse order. An async context manager."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self, *loops: Loop) -> None:
-        """Run each loop beside the rest, until `close`."""
+        """Run each loop in a task until `close`."""
         clock, logger = self._runtime.clock, self._runtime.logger
         for loop in loops:
             self._tasks.append(asyncio.create_task(run_loop(loop, clock=clock, logger=logger), name=loop.name))
 
     async def close(self) -> None:
-        """Cancel every loop and wait for its end; idempotent."""
+        """Cancel every loop and wait until it has ended. Idempotent."""
         while self._tasks:
             task = self._tasks.pop()
             task.cancel()

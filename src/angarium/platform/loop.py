@@ -1,6 +1,6 @@
-"""The one base of background loops: passes, the pauses between them, and what follows an error.
+"""The base class of background loops: passes, the pauses between them, and back-off after errors.
 
-A subclass says what one pass does. When the next one begins, what is logged and how a loop ends is the same for all.
+A subclass defines one pass. Scheduling, logging and shutdown are the same for all.
 """
 
 import asyncio
@@ -18,29 +18,31 @@ LONGEST_BACK_OFF_SECONDS = 15.0
 
 
 class Loop(ABC):
-    """Work that is repeated in passes. `Background` or `run_loop` runs it; nothing else calls `once` at that time."""
+    """Work that is repeated in passes. `Background` or `run_loop` runs it; nothing else may call `once` meanwhile."""
 
     name: str
-    """Names the loop in logs."""
+    """The loop's name in logs."""
     pause: float | None
-    """Seconds between two passes when nothing waits; None: the next pass begins at `wake`."""
+    """Seconds between passes when no work waits; None: the next pass begins at `wake`."""
     longest_back_off: float = LONGEST_BACK_OFF_SECONDS
-    """Upper bound in seconds of the wait after an error."""
+    """Upper bound of the back-off in seconds."""
 
     def __init__(self) -> None:
         self.woken = asyncio.Event()
 
     @abstractmethod
     async def once(self) -> bool:
-        """One pass. True: more is waiting, so the next pass begins at once.
+        """Run one pass. True: more work waits, so the next pass begins at once.
 
-        It may raise. A Transient is logged as a warning when it begins and, while it lasts, ever more rarely; any other
-        error is logged with its traceback each time. The next pass follows after a wait that doubles up to
-        `longest_back_off`, and a pass that succeeds resets it.
+        It may raise. A Transient is logged as a warning when it begins and then with decreasing frequency; any other
+        error is logged with its traceback each time. The back-off doubles up to `longest_back_off`; a successful pass
+        resets it.
         """
 
     def wake(self) -> None:
-        """Begin the next pass without the pause. Called during a pass, another one follows. No error is retried sooner.
+        """Skip the pause before the next pass; during a pass, start another one after it.
+
+        Does not shorten the back-off.
 
         Call it from the event loop's thread.
         """
@@ -48,7 +50,7 @@ class Loop(ABC):
 
 
 class Passes(Loop):
-    """A loop over a function, for an object that has several loops or is something else in the first place."""
+    """A loop over a function, for objects that have several loops or cannot subclass Loop."""
 
     def __init__(
         self,
@@ -69,12 +71,12 @@ class Passes(Loop):
 
 
 async def run_loop(loop: Loop, *, clock: Clock, logger: Logger, stop: asyncio.Event | None = None) -> None:
-    """Run passes until `stop` is set, after the pass under way; without `stop` until cancelled. Never raises."""
+    """Run passes until `stop` is set, then end after the current pass; without `stop` until cancelled. Never raises."""
     await _Runner(loop, clock, logger, stop or asyncio.Event()).run()
 
 
 async def run_last_pass(loop: Loop, logger: Logger) -> None:
-    """Run one more pass at the end of a process, after the loop itself has ended. A Transient is logged."""
+    """Run a final pass at the end of a process, after the loop has ended. A Transient is logged."""
     try:
         await loop.once()
     except Transient as error:
@@ -82,7 +84,7 @@ async def run_last_pass(loop: Loop, logger: Logger) -> None:
 
 
 class _Runner:
-    """One run of a loop, with the errors that it has met."""
+    """One run of a loop and its error state."""
 
     def __init__(self, loop: Loop, clock: Clock, logger: Logger, stop: asyncio.Event) -> None:
         self._loop = loop
@@ -134,6 +136,6 @@ class _Runner:
 
 
 def _cancelled() -> bool:
-    """Whether this task is to end; not so for a CancelledError that a library raised for reasons of its own."""
+    """Whether this task was cancelled, as opposed to a CancelledError that a library raised itself."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

@@ -1,16 +1,16 @@
-"""Whether a request comes from this machine, and from no foreign web page (used where no key is asked for)."""
+"""Checks that a request comes from this machine and not from a foreign web page, for `AUTH=off`."""
 
 import re
 from collections.abc import Mapping
 from ipaddress import ip_address
 
 _HOST = re.compile(r"(?:\[(?P<literal>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9.-]+))(?::[0-9]{1,5})?")
-"""RFC 9110 §7.2, without what no browser sends."""
+"""RFC 9110 §7.2, limited to forms that browsers send."""
 _OWN_SITE = frozenset({"same-origin", "none"})
 
 
 def is_loopback(host: str) -> bool:
-    """Whether `host`, a name or an address without a port, is this machine whatever a resolver says."""
+    """Whether `host`, a name or address without a port, is this machine regardless of DNS."""
     if host.lower() == "localhost":
         return True
     try:
@@ -20,15 +20,15 @@ def is_loopback(host: str) -> bool:
 
 
 def names_this_machine(host_header: str) -> bool:
-    """Whether a Host header field names this machine. A name that only resolves to it doesn't (DNS rebinding)."""
+    """Whether a Host header names this machine. A name that merely resolves to it does not count (DNS rebinding)."""
     found = _HOST.fullmatch(host_header)
     return found is not None and is_loopback(found["literal"] or found["name"])
 
 
 def is_foreign_page(headers: Mapping[str, str]) -> bool:
-    """Whether a browser made the request for a page of another origin (Fetch Metadata; RFC 6454 §7).
+    """Whether a browser sent the request for a page of another origin (Fetch Metadata; RFC 6454 §7).
 
-    Programs send neither header field.
+    Other programs send neither header.
     """
     if headers.get("sec-fetch-site", "none") not in _OWN_SITE:
         return True

@@ -1,4 +1,4 @@
-"""What nearly everything in a process is given: time, identifiers, the log, the metrics – as one value."""
+"""The runtime of a process: clock, identifiers, logger and metrics as one value."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from angarium.platform.telemetry.metrics import Metrics
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """One for each process. What needs only one of them is given that one."""
+    """One per process. A part that needs only one of them receives only that one."""
 
     clock: Clock
     identifiers: Identifiers
@@ -19,6 +19,6 @@ class Runtime:
 
 
 def build_runtime(logger: Logger, *, clock: Clock | None = None, metrics: Metrics | None = None) -> Runtime:
-    """The runtime of a process that logs to `logger`; by default with the machine's clock and metrics of its own."""
+    """Build the runtime of a process that logs to `logger`, by default with the system's clock and new metrics."""
     clock = clock or SystemClock()
     return Runtime(clock=clock, identifiers=Identifiers(clock), logger=logger, metrics=metrics or Metrics())

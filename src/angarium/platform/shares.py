@@ -1,13 +1,13 @@
-"""Shares of a bound that many use: each late user still finds room."""
+"""Shares of a limited resource that always leave room for new users."""
 
 from collections import Counter
 
 
 class Shares:
-    """At most `total` in all, and of that each key at most half of what the others leave.
+    """At most `total` overall, and each key at most half of what the others leave.
 
-    So one key alone has half, a second one finds a quarter, and so on: a key that was not there before never waits for
-    the end of another's work, as long as there are few that want so much.
+    So a single key gets half, a second one a quarter, and so on. A new key does not wait for another's work, as long as
+    few keys want that much.
     """
 
     def __init__(self, total: int) -> None:
@@ -16,28 +16,28 @@ class Shares:
         self._held: Counter[str] = Counter()
 
     def room(self, key: str) -> int:
-        """How many more `key` may have now; 0 or less: none."""
+        """How many more `key` may take now; 0 or less: none."""
         own = self._held[key]
         free = self.total - self.in_use
         return min(free, max(1, (free + own) // 2) - own)
 
     def take(self, key: str) -> None:
-        """One more is `key`'s. It is the caller who asks for `room` before."""
+        """Take one for `key`. The caller checks `room` first."""
         self._held[key] += 1
         self.in_use += 1
 
     def give_back(self, key: str) -> None:
-        """One less is `key`'s."""
+        """Return one from `key`."""
         self.in_use -= 1
         self._held[key] -= 1
         if not self._held[key]:
             del self._held[key]
 
     def without_room(self) -> list[str]:
-        """Keys that hold something and may have no more."""
+        """Keys that hold some and may take no more."""
         return [key for key in self._held if self.room(key) <= 0]
 
     @property
     def largest(self) -> float:
-        """The part of `total` that one key has, at most: 0 to 1."""
+        """The largest fraction of `total` that one key holds, 0 to 1."""
         return max(self._held.values(), default=0) / self.total

@@ -1,1 +1,1 @@
-"""HTTP on both sides: the frame every REST service stands in, and the client between services."""
+"""HTTP: the frame of every REST service, the client between services, clients of other APIs, the server."""

@@ -1,4 +1,4 @@
-"""How many bytes of large bodies an app holds at once, over all connections."""
+"""A memory budget of large request bodies, over all connections of an app."""
 
 from types import TracebackType
 from typing import Self
@@ -10,9 +10,9 @@ RETRY_SECONDS = 2
 
 
 class BodyBudget:
-    """Counts the bodies over 256 KB that are being read or handled: 128 MB in all, half of it for one tenant.
+    """Counts bodies over 256 KB while they are read or handled: 128 MB in total, half of it per tenant.
 
-    Bytes count as they arrive, so that announcing a body takes nothing from others.
+    Bytes count as they arrive, so a declared Content-Length alone uses nothing.
     """
 
     def __init__(self, size: int = BUDGET_BYTES) -> None:
@@ -20,11 +20,14 @@ class BodyBudget:
         self._used: dict[str, int] = {}
 
     def share(self, tenant: str) -> "Share":
-        """What one request of `tenant` takes; a context manager that gives it back."""
+        """The bytes of one request of `tenant`; a context manager that releases them."""
         return Share(self, tenant)
 
     def take(self, tenant: str, size: int) -> None:
-        """Count `size` bytes, negative to give back. Raises ServiceUnavailable with Retry-After where none are left."""
+        """Take `size` bytes, negative to release.
+
+        Raises ServiceUnavailable with Retry-After when the budget is used up.
+        """
         used = self._used.get(tenant, 0) + size
         if size > 0 and (used > self._size // 2 or sum(self._used.values()) + size > self._size):
             message = "Too many large bodies are being read; try again"
@@ -36,7 +39,7 @@ class BodyBudget:
 
 
 class Share:
-    """The bytes of one body on the budget."""
+    """One body's part of the budget."""
 
     def __init__(self, budget: BodyBudget, tenant: str) -> None:
         self._budget = budget
@@ -53,6 +56,6 @@ class Share:
         self._taken = 0
 
     def grow(self, size: int) -> None:
-        """The body has `size` bytes by now. Raises ServiceUnavailable."""
+        """Set the body's size to `size` bytes. Raises ServiceUnavailable."""
         self._budget.take(self._tenant, size - self._taken)
         self._taken = size

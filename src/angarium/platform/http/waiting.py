@@ -1,4 +1,4 @@
-"""How long an HTTP answer asks to be left alone."""
+"""Parses the wait that an HTTP answer requests."""
 
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -9,7 +9,7 @@ _LONGEST_WAIT = timedelta(days=365)
 def parse_retry_after(value: str | None, now: datetime) -> timedelta | None:
     """The wait that the field `Retry-After` asks for (RFC 9110 §10.2.3): seconds or a date, at most a year.
 
-    None: there is no such field, or it holds neither, or the date is past.
+    None: the field is missing or invalid, or the date is past.
     """
     if value is None:
         return None

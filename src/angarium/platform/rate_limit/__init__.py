@@ -1,1 +1,1 @@
-"""How often a caller may ask: a sliding window with a burst of the whole allowance."""
+"""Rate limits: a sliding window with a burst of the whole allowance."""

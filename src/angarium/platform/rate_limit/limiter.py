@@ -1,4 +1,4 @@
-"""Whether a call may go on: the shared count, without waiting for it wherever that is safe."""
+"""Rate limiting against the shared count, without waiting for it where that is safe."""
 
 import math
 
@@ -15,10 +15,10 @@ from angarium.platform.telemetry.metrics import Metrics
 
 
 class RateLimiter:
-    """One window for each caller: tenant and name, whatever address or path a call comes by.
+    """One window per caller (tenant and name), over all addresses and paths.
 
-    `default` holds where a key has no limit of its own; None: no limit. Without a `shared` counter, and while it does
-    not answer, each process counts for itself, and each grants the whole allowance.
+    `default` applies to keys without their own limit; None: no limit. Without a `shared` counter, and while it does not
+    answer, each process counts on its own and grants the whole allowance.
     """
 
     def __init__(self, default: RateLimit | None, *, shared: Counter | None, clock: Clock, metrics: Metrics) -> None:
@@ -30,7 +30,7 @@ class RateLimiter:
         self._tallies: Lru[str, Tally] = Lru(WINDOWS)
 
     async def take(self, caller: Caller) -> Standing | None:
-        """Count a call; None: there is no limit. Raises RateLimited when the allowance is used up."""
+        """Count a call; returns None if there is no limit. Raises RateLimited when the allowance is used up."""
         limit = self._default if caller.rate_limit is None else RateLimit.parse(caller.rate_limit)
         if limit is None:
             return None
@@ -45,7 +45,7 @@ class RateLimiter:
             raise self._refusal(limit, used_up.wait) from None
 
     async def close(self) -> None:
-        """Report everything to the shared count, then close it."""
+        """Report all calls to the shared counter, then close it."""
         for tally in self._tallies.values():
             await tally.settle()
         if self._shared is not None:

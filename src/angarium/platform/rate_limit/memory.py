@@ -1,4 +1,4 @@
-"""The count of a single process."""
+"""Counts calls in a single process."""
 
 from collections import deque
 
@@ -8,11 +8,11 @@ from angarium.platform.rate_limit.port import SLOTS, Count
 from angarium.platform.settings.values import RateLimit
 
 WINDOWS = 10_000
-"""Names remembered at once; those not seen for longest go first."""
+"""Upper bound of remembered names; the least recently used are evicted."""
 
 
 class Window:
-    """The calls of one name within the last period."""
+    """The calls of one name in the last period."""
 
     def __init__(self, limit: RateLimit) -> None:
         self.limit = limit
@@ -21,7 +21,7 @@ class Window:
         self._total = 0
 
     def count(self, now: float, *, admitted: int = 0, wanted: int = 0) -> Count:
-        """As `Counter.count`, at `now` (monotonic seconds)."""
+        """As `Counter.count` at `now` (monotonic seconds)."""
         slot = int(now / self._slot_seconds)
         self._forget(slot)
         granted = max(0, min(wanted, self.limit.count - self._total - admitted))

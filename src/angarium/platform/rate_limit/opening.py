@@ -1,4 +1,4 @@
-"""Chooses where calls are counted by the cache's URL."""
+"""Chooses the counter's adapter by the cache's URL."""
 
 from contextlib import AsyncExitStack
 
@@ -12,7 +12,7 @@ from angarium.platform.telemetry.logging import Logger
 
 
 def open_limiter(limit: RateLimit | None, cache_url: str, runtime: Runtime, stack: AsyncExitStack) -> RateLimiter:
-    """A limiter that counts in the Redis behind `cache_url`; in this process where that is `memory://`.
+    """A limiter that counts in the Redis at `cache_url`, or in this process for `memory://`.
 
     Closed with `stack`. No I/O happens here. Raises SettingsError.
     """
@@ -23,7 +23,7 @@ def open_limiter(limit: RateLimit | None, cache_url: str, runtime: Runtime, stac
 
 
 def open_counter(cache_url: str, clock: Clock, logger: Logger, stack: AsyncExitStack) -> Counter | None:
-    """The count in the Redis behind `cache_url`, closed with `stack`; None where that is `memory://`.
+    """A counter in the Redis at `cache_url`, closed with `stack`; None for `memory://`.
 
     No I/O happens here. Raises SettingsError.
     """

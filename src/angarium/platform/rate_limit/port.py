@@ -1,6 +1,6 @@
-"""The count of calls as the limiter sees it, shared by all processes or kept in one.
+"""The port to call counters, shared by all processes or local to one.
 
-Held for every adapter by `tests/conformance/rate_limit`.
+`tests/conformance/rate_limit` checks every adapter.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from angarium.contracts.errors import Transient
 from angarium.platform.settings.values import RateLimit
 
 SLOTS = 20
-"""Parts of a window. What is counted reaches one part further back than the window, so it is never exceeded."""
+"""Slots of a window. Counting goes back one slot further than the window, so the limit is never exceeded."""
 
 
 class CounterUnavailable(Transient):
@@ -19,9 +19,9 @@ class CounterUnavailable(Transient):
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many of the calls asked for may go on, how many are counted now, and how long until there is room for one.
+    """How many of the requested calls are admitted, how many are counted now, and the wait until one more is possible.
 
-    `wait` is in seconds; 0 while there is room.
+    `wait` is in seconds; 0 if a call is possible now.
     """
 
     granted: int
@@ -30,12 +30,12 @@ class Count:
 
 
 class Counter(Protocol):
-    """Counts calls by name within a sliding window: never more than the limit in any period, give or take nothing."""
+    """Counts calls by name in a sliding window. Never admits more than the limit in any period."""
 
     async def count(self, name: str, limit: RateLimit, *, admitted: int = 0, wanted: int = 0) -> Count:
-        """Count `admitted` calls that have gone on already, whatever the limit; of `wanted` more as many as have room.
+        """Count `admitted` calls, which already happened, and as many of `wanted` calls as the limit allows.
 
-        One step, however many processes do it at once. Raises CounterUnavailable: then nothing may be counted.
+        Atomic across processes. Raises CounterUnavailable, after which nothing may be counted.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""The count that all processes share, on Redis (or Valkey)."""
+"""The shared counter on Redis (or Valkey)."""
 
 import asyncio
 from hashlib import sha256
@@ -40,15 +40,15 @@ if used >= limit then
 end
 return {{granted, used, wait}}
 """
-"""Judged by the clock of Redis; a hash of calls by slot. One step: nothing else runs in between."""
+"""Uses the clock of Redis and a hash of calls by slot. Atomic."""
 _MICROSECONDS = 1_000_000
 REST_SECONDS = 1.0
 
 
 class RedisCounter:
-    """A hash for each name, which lives a little longer than its window. Implements `Counter`.
+    """One hash per name, with a TTL slightly longer than its window. Implements `Counter`.
 
-    No call lasts longer than `timeout` seconds; after one that failed the next second's fail at once.
+    No call takes longer than `timeout` seconds; after a failure, calls fail at once for a second.
     """
 
     def __init__(self, url: str, *, clock: Clock, logger: Logger, timeout: float = 0.25) -> None:
@@ -91,5 +91,5 @@ class RedisCounter:
 
 
 def _key(name: str, limit: RateLimit) -> str:
-    """A name may hold anything; windows of different lengths are counted apart."""
+    """Names may contain any text; windows of different lengths are counted separately."""
     return f"angarium:rate:{int(limit.period.total_seconds())}:{sha256(name.encode()).hexdigest()[:32]}"

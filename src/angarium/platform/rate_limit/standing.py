@@ -1,4 +1,4 @@
-"""How a caller stands after a call, and the header fields that say so."""
+"""A caller's rate-limit state after a call, and its header fields."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from angarium.platform.settings.values import RateLimit
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """`remaining` calls may come at once; `reset` seconds until there is more room."""
+    """`remaining` calls are possible now; `reset`: seconds until there are more."""
 
     limit: RateLimit
     remaining: int
@@ -26,5 +26,5 @@ class Standing:
         }
 
     def raw_headers(self) -> Sequence[tuple[bytes, bytes]]:
-        """The same, as an ASGI answer takes them."""
+        """The same fields in ASGI's form."""
         return [(name.encode(), value.encode()) for name, value in self.headers().items()]

@@ -1,4 +1,4 @@
-"""One caller's calls in this process, and what the shared count says of them."""
+"""Counts one caller's calls in this process and reports them to the shared counter."""
 
 import asyncio
 from contextlib import suppress
@@ -9,18 +9,18 @@ from angarium.platform.rate_limit.standing import Standing
 from angarium.platform.settings.values import RateLimit
 
 AHEAD = 0.01
-"""The part of an allowance that one process may let go on before the shared count has heard of it.
+"""The fraction of an allowance that one process may admit before reporting it to the shared counter.
 
-Four processes together exceed a limit by at most 4 %; below 100 calls nothing goes on unheard.
+Four processes together exceed a limit by at most 4 %; with limits below 100 calls every call waits for the counter.
 """
 GATHER_SECONDS = 0.05
-"""How long calls are gathered for one report, at most; less where windows are short."""
+"""Maximum seconds to gather calls for one report; less for short windows."""
 REST_SECONDS = 1.0
-"""How long the shared count is left alone once it did not answer."""
+"""Seconds without a request after the shared counter did not answer."""
 
 
 class UsedUp(Exception):
-    """The allowance is used up; `wait` seconds until there is room."""
+    """The allowance is used up; `wait`: seconds until a call is possible."""
 
     def __init__(self, wait: float) -> None:
         super().__init__()
@@ -30,8 +30,8 @@ class UsedUp(Exception):
 class Tally:
     """Counts calls of one name, most of them without waiting for the network.
 
-    A few calls (`AHEAD`) may be unheard of at any time, those on their way included; more wait until the shared count
-    has answered. One report is under way at most.
+    At most `AHEAD` calls are unreported at any time, including those being reported; further calls wait for the shared
+    counter's answer. At most one report is in flight.
     """
 
     def __init__(self, name: str, limit: RateLimit, shared: Counter, clock: Clock) -> None:
@@ -49,7 +49,7 @@ class Tally:
         self._report: asyncio.Task[None] | None = None
 
     async def take(self) -> Standing:
-        """Count a call. Raises UsedUp; CounterUnavailable while the shared count does not answer."""
+        """Count a call. Raises UsedUp, and CounterUnavailable while the shared counter does not answer."""
         self._check()
         if not self._ahead:
             return await self._ask()
@@ -61,7 +61,7 @@ class Tally:
         return self._standing()
 
     async def settle(self) -> None:
-        """Return once everything was reported, or could not be."""
+        """Return once all calls are reported or the report failed."""
         self._hurry.set()
         if self._report is not None:
             await asyncio.wait([self._report])
@@ -101,7 +101,7 @@ class Tally:
             self._report = asyncio.create_task(self._tell())
 
     async def _tell(self) -> None:
-        """Report until nothing is unheard of."""
+        """Report until no unreported calls are left."""
         while self._unheard:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._gather):
@@ -112,7 +112,7 @@ class Tally:
             word.set()
 
     async def _tell_once(self) -> None:
-        """What cannot be reported is forgotten, and waiting calls get CounterUnavailable."""
+        """If a report fails, its calls are dropped and waiting calls get CounterUnavailable."""
         told = self._unheard
         try:
             count = await self._shared.count(self._name, self.limit, admitted=told)

@@ -1,1 +1,1 @@
-"""Settings: where they come from, their groups, their values."""
+"""Settings: their sources, groups and value types."""

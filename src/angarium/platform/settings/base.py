@@ -35,9 +35,9 @@ Environment = Literal["development", "test", "production"]
 
 
 class Settings(BaseSettings):
-    """Immutable settings. Settings of other processes are ignored; unknown names are rejected.
+    """Immutable settings. Settings of other processes are ignored; unknown names are refused.
 
-    Known are the settings of every group that is imported when `load` is called.
+    The known settings are those of every group imported when `load` is called.
     """
 
     model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
@@ -50,7 +50,10 @@ class Settings(BaseSettings):
 
     @classmethod
     def load(cls, **overrides: Any) -> Self:
-        """The settings of this process. Raises SettingsError: one line that names each wrong variable, no value."""
+        """Load the settings of this process.
+
+        Raises SettingsError: one line that names each wrong variable, without values.
+        """
         try:
             settings = cls(**overrides)
         except ValidationError as error:
@@ -65,7 +68,7 @@ class Settings(BaseSettings):
         return self.env == "production"
 
     def uses_data_dir(self) -> bool:
-        """Whether this process writes to `DATA_DIR`: if a database is a file there. Groups may add reasons."""
+        """Whether this process writes to `DATA_DIR`: true if a database is a file there. Groups may add reasons."""
         fields = type(self).model_fields.keys() - self.model_fields_set
         return any(name.endswith("_database_url") and getattr(self, name) is not None for name in fields)
 
@@ -93,7 +96,7 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _unset_when_empty(cls, values: Any) -> Any:
-        """An empty variable counts as unset, except where empty has a meaning: a list of providers."""
+        """An empty variable counts as unset, except for a list of providers, where empty has a meaning."""
         if not isinstance(values, dict):
             return values
         return {name: value for name, value in values.items() if value != "" or name.endswith("_providers")}
@@ -119,7 +122,7 @@ class Settings(BaseSettings):
 
 
 def known_fields() -> Mapping[str, FieldInfo]:
-    """All settings by name: the fields of `Settings` and of its subclasses that are imported so far."""
+    """All settings by name: the fields of `Settings` and its imported subclasses."""
     fields: dict[str, FieldInfo] = {}
     pending: list[type[Settings]] = [Settings]
     while pending:

@@ -1,4 +1,4 @@
-"""Settings of the platform's adapters, in groups. A part of the product has its own group in its `settings.py`.
+"""Groups of settings of the platform's adapters. Each part of the product has its own group in its `settings.py`.
 
 A process combines the groups it needs. Each group rejects the values that production forbids.
 """
@@ -69,7 +69,7 @@ class ProcessSettings(Settings):
 
 
 class BrokerSettings(Settings):
-    """The broker, and limits of its queues."""
+    """The broker and the limits of its queues."""
 
     broker_url: str = Field(default="memory://", repr=False)
     queue_message_ttl: Duration | None = None
@@ -83,7 +83,7 @@ class CacheSettings(Settings):
 
 
 class ServiceTokenSettings(ProcessSettings):
-    """The token that services show each other."""
+    """The token between services."""
 
     service_token: SecretStr | None = None
 
@@ -104,7 +104,7 @@ class DatabaseSettings(ProcessSettings):
 
 
 class RateLimitSettings(Settings):
-    """Rate limit of keys that have no limit of their own."""
+    """The rate limit of keys without their own limit."""
 
     rate_limit: RateLimitField = RateLimit.parse(DEFAULT_RATE_LIMIT)
 
@@ -132,7 +132,7 @@ class AuthSettings(RateLimitSettings):
             self._check_key_set(self.jwt_jwks_url)
 
     def _check_key_set(self, url: str) -> None:
-        """A server that answers for `url` can make any token good, so production asks for one that is authenticated."""
+        """A server that answers for `url` can make any token valid, so production requires https."""
         require_http("jwt_jwks_url", url)
         try:
             private = is_private_origin(url)

@@ -1,4 +1,4 @@
-"""Settings: environment variables (or a `.env`, or a TOML file), parsed once, frozen, passed in."""
+"""Settings from the environment, `.env` or a TOML file: parsed once, frozen, passed in."""
 
 from angarium.platform.settings.base import Settings, sqlite_in_data_dir
 from angarium.platform.settings.groups import (

@@ -1,7 +1,7 @@
-"""The sources of settings: the environment, `.env` and a TOML file, read alike.
+"""The sources of settings: the environment, `.env` and a TOML file.
 
-Each source becomes a mapping from field names (`email_from`) to values. A name that is not a setting is refused with
-the nearest one that is. A field that may hold a secret is also read from the file that `NAME_FILE` names.
+Each source becomes a mapping from field names (`email_from`) to values. An unknown name is refused, with the nearest
+setting as a suggestion. A field that may hold a secret can also be read from the file named by `NAME_FILE`.
 """
 
 import re
@@ -34,7 +34,7 @@ _ADDRESS = re.compile(r"(?:tcp|udp|sctp)://")
 
 
 class EntriesSource(PydanticBaseSettingsSource):
-    """A pydantic settings source over entries that have been read already."""
+    """A pydantic settings source over entries that were already read."""
 
     def __init__(self, settings_cls: type[BaseSettings], entries: Entries) -> None:
         super().__init__(settings_cls)
@@ -59,12 +59,12 @@ def variable(field: str) -> str:
 
 
 def wrong(field: str, why: str) -> SettingsError:
-    """The error of one setting."""
+    """An error of one setting."""
     return SettingsError(f"{variable(field)}: {why}")
 
 
 def environment_entries(environment: Mapping[str, str]) -> Entries:
-    """The variables with our prefix, without those that Kubernetes injects."""
+    """The variables with our prefix, except those injected by Kubernetes."""
     ignored = set(injected_names(environment))
     return _entries({name: value for name, value in environment.items() if name not in ignored})
 
@@ -91,7 +91,7 @@ def dotenv_entries() -> Entries:
 
 
 def toml_entries(named: str | None) -> Entries:
-    """The top level of the TOML file `named`, else of `angarium.toml` if there is one. Raises SettingsError.
+    """The top level of the TOML file `named`, or of `angarium.toml` if it exists. Raises SettingsError.
 
     Keys are variable names in either case, with or without the prefix.
     """
@@ -109,7 +109,7 @@ def toml_entries(named: str | None) -> Entries:
 
 
 def refuse_unknown(entries: Entries, fields: Mapping[str, FieldInfo], *, where: str = "") -> None:
-    """Raise SettingsError for the names of `entries` that are not settings, with the nearest setting of each."""
+    """Raise SettingsError for unknown names in `entries`, with the nearest setting of each."""
     secrets = {f"{name}{_FILE}" for name, field in fields.items() if holds_secret(field)}
     known = fields.keys() | secrets | {CONFIG}
     lines = [_unknown(name, entries[name], known, where) for name in sorted(entries.keys() - known)]

@@ -1,6 +1,6 @@
-"""Value types of settings: durations, rates, networks and provider URLs, each parsed once at the start.
+"""Value types of settings: durations, rates, networks and provider URLs, parsed once at the start.
 
-Messages of the errors raised here name a rule, never the value: a value may be a secret.
+Error messages name a rule, never the value, which may be a secret.
 """
 
 import re
@@ -31,7 +31,7 @@ _HIGHEST_PORT = 65535
 
 
 def split_list(value: object) -> tuple[Any, ...]:
-    """The items of a comma-separated text (or of a TOML array); an empty text has none."""
+    """The items of a comma-separated text (or a TOML array); an empty text has none."""
     if isinstance(value, list | tuple):
         return tuple(value)
     return tuple(item for item in (part.strip() for part in str(value).split(",")) if item)
@@ -58,7 +58,7 @@ def parse_networks(value: object) -> tuple[Network, ...]:
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """At most `count` events in every window of `period`."""
+    """At most `count` events in any window of `period`."""
 
     count: int
     period: timedelta
@@ -77,25 +77,25 @@ class RateLimit:
 
     @property
     def per_second(self) -> float:
-        """The mean pace, in events per second."""
+        """The mean rate in events per second."""
         return self.count / self.period.total_seconds()
 
 
 def parse_rate_limit(value: object) -> RateLimit | None:
-    """Like `RateLimit.parse`, but also accepts a parsed value. Raises ValueError."""
+    """As `RateLimit.parse`, but also accepts a parsed value. Raises ValueError."""
     return value if value is None or isinstance(value, RateLimit) else RateLimit.parse(str(value))
 
 
 @dataclass(frozen=True, slots=True)
 class Countries:
-    """Countries by their codes (ISO 3166-1 alpha-2): those that are allowed, or those that are blocked."""
+    """An allow list or a block list of countries by their ISO 3166-1 alpha-2 codes."""
 
     codes: frozenset[str]
     allowed: bool
 
     @classmethod
     def parse(cls, text: str) -> "Countries | None":
-        """`+DE,FR` allows these alone, `-XX` blocks these; `all` is None. Raises ValueError."""
+        """`+DE,FR` allows only these, `-XX` blocks these; `all` is None. Raises ValueError."""
         word = text.strip()
         if word.lower() == "all":
             return None
@@ -106,12 +106,12 @@ class Countries:
         return cls(frozenset(codes), allowed=word[0] == "+")
 
     def allow(self, country: str | None) -> bool:
-        """Whether `country` is allowed; None: what belongs to no country."""
+        """Whether `country` is allowed; None: a number without a country."""
         return (country in self.codes) is self.allowed
 
 
 def parse_countries(value: object) -> Countries | None:
-    """As `Countries.parse`, for a setting that may be parsed already. Raises ValueError."""
+    """As `Countries.parse`, but also accepts a parsed value. Raises ValueError."""
     return value if value is None or isinstance(value, Countries) else Countries.parse(str(value))
 
 
@@ -128,11 +128,11 @@ class _CommonOptions(TypedDict):
 class ProviderUrl:
     """One provider as configured: `scheme://username:password@host:port/path?option=value`.
 
-    `username`, `password`, `host`, `path` and `options` are percent-decoded; a plus is a plus. `host` keeps its
-    case: for Vonage it is a sender's name, for Twilio a number. `options` lacks the six that every provider takes:
-    `base_url` (replaces the origin; without a slash at its end), `name`, `rate` (sends per time), `timeout` (above 0),
-    `webhook_key` (what its webhooks are verified with), and `weight` (among the channel's providers).
-    `repr` and `str` hide whatever may be a secret.
+    `username`, `password`, `host`, `path` and `options` are percent-decoded; a plus stays a plus. `host` keeps its
+    case: for Vonage it is a sender name, for Twilio a number. `options` excludes the six common options: `base_url`
+    (replaces the origin; without a slash at its end), `name`, `rate` (sends per time), `timeout` (above 0),
+    `webhook_key` (what its webhooks are verified with), and `weight` (among the channel's providers). `repr` and `str`
+    hide possible secrets.
     """
 
     scheme: str
@@ -180,7 +180,7 @@ class ProviderUrl:
 
 
 def _take_credentials(location: str) -> tuple[str | None, str | None, str]:
-    """Split `user:password@` off at the last `@`: an AWS secret may hold slashes as it is."""
+    """Split off `user:password@` at the last `@`, since an AWS secret may contain unencoded slashes."""
     if location.startswith("/") or "@" not in location:
         return None, None, location
     userinfo, _, rest = location.rpartition("@")
@@ -230,7 +230,7 @@ def _origin(text: str) -> str:
 
 
 def is_private_origin(url: str) -> bool:
-    """Whether what is sent to `url` stays unread by others: https, or this machine itself."""
+    """Whether traffic to `url` is confidential: https, or this machine."""
     scheme, _, rest = url.partition("://")
     authority = re.split("[/?#]", rest, maxsplit=1)[0]
     host, _ = _host_and_port(authority)
@@ -243,7 +243,7 @@ def parse_provider_urls(value: object) -> tuple[ProviderUrl, ...]:
 
 
 def parse_period(value: object) -> timedelta | None:
-    """A duration above zero; `off` is None. Raises ValueError."""
+    """Parse a positive duration; `off` is None. Raises ValueError."""
     if value is None or str(value).strip().lower() == "off":
         return None
     period = parse_duration(value)
@@ -254,9 +254,9 @@ def parse_period(value: object) -> timedelta | None:
 
 
 Duration = Annotated[timedelta, NoDecode, BeforeValidator(parse_duration)]
-"""A length of time: `250ms`, `10s`, `2m`, `1h`."""
+"""A duration: `250ms`, `10s`, `2m`, `1h`."""
 Period = Annotated[timedelta | None, NoDecode, BeforeValidator(parse_period)]
-"""A length of time, `90d`, or `off` (None)."""
+"""A duration such as `90d`, or `off` (None)."""
 RetryDelayList = Annotated[tuple[timedelta, ...], NoDecode, BeforeValidator(parse_retry_delays)]
 """Comma-separated delays between attempts: at most 20, each 10 ms to 24 h."""
 RateLimitField = Annotated[RateLimit | None, NoDecode, BeforeValidator(parse_rate_limit)]
@@ -266,6 +266,6 @@ CountriesField = Annotated[Countries | None, NoDecode, BeforeValidator(parse_cou
 ProviderUrls = Annotated[tuple[ProviderUrl, ...], NoDecode, BeforeValidator(parse_provider_urls)]
 """A channel's providers; an empty list disables the channel."""
 Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(parse_networks)]
-"""Address ranges by comma."""
+"""Comma-separated address ranges."""
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_list)]
-"""Words by comma."""
+"""Comma-separated words."""

@@ -1,16 +1,16 @@
-"""HTTP/1.1 to the APIs of providers, over connections that stay open (RFC 9112).
+"""HTTP/1.1 client of provider APIs over kept-alive connections (RFC 9112).
 
-What is known after a failure is exact, since the connection is our own:
+It controls its connections, so a failure has an exact meaning:
 
 | what happened | raised |
 |---|---|
-| no address, no connection, no TLS | NotSent, Untrusted |
-| an idle connection was closed before it was taken | another one is taken |
-| lost before the whole request was handed to the system | a kept connection: once more on a new one; else NotSent |
-| lost or late after that, with or without a part of an answer | AnswerLost |
+| DNS, connection or TLS failed | NotSent, Untrusted |
+| an idle connection was closed before it was used | another one is used |
+| lost before the whole request was passed to the kernel | reused connection: one retry on a new one; else NotSent |
+| lost or timed out after that, with or without a partial answer | AnswerLost |
 
-A server that closes an idle connection while a request is on its way has perhaps read it: HTTP/1.1 has no way to tell
-(RFC 9112 §9.3.1). So idle connections are given up early, and looked at before they are used.
+A server that closes an idle connection while a request is in flight may have read it: HTTP/1.1 cannot tell (RFC 9112
+§9.3.1). So idle connections are closed early, and checked before they are used.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ SECONDS = 30.0
 PER_ORIGIN = 128
 """Connections to one origin: as many as a worker sends at once by default."""
 _IDLE_SECONDS = 20.0
-"""Less than servers usually give an idle connection, so that it is rarely they who end it."""
+"""Shorter than servers' usual idle timeout, so that the server rarely closes first."""
 USUAL_HEADERS: Mapping[str, str] = {"user-agent": f"Angarium/{__version__}", "accept-encoding": "identity"}
 _FORBIDDEN_IN_TARGET = frozenset(chr(code) for code in (*range(0x21), 0x7F)) | {"#"}
 
@@ -43,10 +43,10 @@ def machine_tls() -> ssl.SSLContext:
 
 
 class Http1Client:
-    """Implements `ApiClient`. Origins are those of the configured providers: none is ever forgotten.
+    """Implements `ApiClient`. The origins are those of configured providers, so they are never evicted.
 
-    `tls` is called at the first https URL. `connect_seconds` bounds look-up, connection and TLS handshake together,
-    `seconds` an exchange; `per_origin` connections lead to one origin at once, and others wait in their order.
+    `tls` is called at the first https URL. `connect_seconds` bounds DNS, connection and TLS handshake together,
+    `seconds` an exchange. There are at most `per_origin` connections to an origin; further requests wait in order.
     """
 
     def __init__(
@@ -150,7 +150,7 @@ class Http1Client:
             raise _refused(error) from error
 
     async def _connect(self, origin: "_Origin") -> Connection:
-        """To the first of the server's addresses that takes it; each gets its part of the time."""
+        """Connect to the first of the server's addresses that accepts; each gets a share of the time."""
         loop = asyncio.get_running_loop()
         tls = self._context() if origin.encrypted else None
         server_name = origin.host if origin.encrypted else None
@@ -176,7 +176,7 @@ class Http1Client:
 
 @dataclass(slots=True)
 class _Origin:
-    """One origin: where it is, who may ask now, and connections that wait, each with the moment of its end."""
+    """One origin: its address, its limit of concurrent requests, and its idle connections with their expiry."""
 
     encrypted: bool
     host: str
@@ -215,7 +215,7 @@ def _head(method: str, target: str, authority: str, headers: Mapping[str, str], 
 
 
 def _idle_seconds(answer: Answer) -> float:
-    """How long the connection may wait for its next request: a server may say less than we take (`Keep-Alive`)."""
+    """How long the connection may stay idle: the server may ask for less than our default (`Keep-Alive`)."""
     for part in answer.headers.get("keep-alive", "").split(","):
         name, _, value = part.strip().partition("=")
         if name.lower() == "timeout" and value.isdecimal():
@@ -224,7 +224,7 @@ def _idle_seconds(answer: Answer) -> float:
 
 
 def _refused(error: OSError) -> NotSent:
-    """Why there is no connection, without the host: it may be part of a secret URL."""
+    """Why the connection failed, without the host, which may be part of a secret URL."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return Untrusted(f"the server's certificate is not valid: {error.verify_message}")
     if isinstance(error, ssl.SSLError):

@@ -1,8 +1,7 @@
-"""HTTP/2 to the APIs of providers that speak nothing else (RFC 9113), by httpx2.
+"""HTTP/2 client, over httpx2, of provider APIs that require it (RFC 9113).
 
-Requests of one origin share a connection, as many at once as the server allows. A stream that the server refused
-(REFUSED_STREAM, RFC 9113 §8.7) was not processed: NotSent. httpx2 itself moves requests that a GOAWAY left out to
-another connection.
+Requests to one origin share a connection, up to the server's limit of streams. A refused stream (REFUSED_STREAM, RFC
+9113 §8.7) was not processed: NotSent. httpx2 itself repeats requests that a GOAWAY excluded on another connection.
 """
 
 import asyncio
@@ -20,9 +19,9 @@ _BEGUN = ".send_request_headers.started"
 
 
 class Http2Client:
-    """Implements `ApiClient` with HTTP/2; needs the extra `http2`. A server without it is asked by HTTP/1.1.
+    """Implements `ApiClient` with HTTP/2; requires the extra `http2`. Falls back to HTTP/1.1 for a server without it.
 
-    Raises ImportError where the extra is missing. Arguments as of `Http1Client`.
+    Raises ImportError if the extra is missing. Arguments as for `Http1Client`.
     """
 
     def __init__(
@@ -89,7 +88,7 @@ class Http2Client:
 
 
 class _Exchange:
-    """What is known about one request. Its time begins when its first byte is written."""
+    """The state of one request. Its timeout starts when its first byte is written."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -103,7 +102,7 @@ class _Exchange:
             self.bounded.reschedule(asyncio.get_running_loop().time() + self._seconds)
 
     def failed(self, error: httpx2.TransportError) -> NotSent | AnswerLost:
-        """What `error` means for the request."""
+        """Translate `error` into an outcome of the request."""
         if isinstance(error, httpx2.ConnectTimeout):
             return NotSent("no connection in time")
         if isinstance(error, httpx2.ConnectError | httpx2.UnsupportedProtocol) or not self._begun:

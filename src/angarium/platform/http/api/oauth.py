@@ -1,4 +1,4 @@
-"""Access tokens of OAuth 2.0 (RFC 6749), fetched when they are needed and renewed shortly before they end."""
+"""OAuth 2.0 access tokens (RFC 6749), fetched on demand and renewed shortly before they expire."""
 
 import asyncio
 import re
@@ -14,7 +14,7 @@ from angarium.platform.http.api.port import AnswerLost, ApiAnswer, ApiClient, No
 
 _MARGIN_SECONDS = 300.0
 _USUAL_SECONDS = 3600.0
-"""The life of a token where the answer names none (RFC 6749 §5.1 recommends that it does)."""
+"""Lifetime of a token if the answer names none (RFC 6749 §5.1 recommends `expires_in`)."""
 _PAUSE_SECONDS = 2.0
 _ERROR = re.compile(r"[a-z_]{1,40}")
 _MICROSOFT_CODE = re.compile(r"AADSTS\d{4,8}")
@@ -34,10 +34,10 @@ class _Token(msgspec.Struct):
 
 
 class AccessTokens:
-    """The access token of one account. Safe to call concurrently: one request for a token at a time.
+    """The access token of one account. Safe to use concurrently: requests at most one token at a time.
 
-    `form` makes the fields of each request. After a failure the next request goes out 2 s later at the earliest; until
-    then the failure is the answer.
+    `form` returns the fields of each request. After a failure there is no request for 2 s; until then the failure is
+    raised again.
     """
 
     def __init__(self, client: ApiClient, url: str, form: Callable[[], Mapping[str, str]], clock: Clock) -> None:
@@ -52,7 +52,7 @@ class AccessTokens:
         self._pause_until = 0.0
 
     async def current(self) -> str:
-        """A token that is good for some minutes, as far as is known. Raises TokenRefused or TokenUnavailable."""
+        """A token that is expected to be valid for some minutes. Raises TokenRefused or TokenUnavailable."""
         if self._clock.monotonic() < self._until:
             return self._token
         async with self._one_at_a_time:
@@ -71,7 +71,7 @@ class AccessTokens:
             return self._token
 
     def refuse(self, token: str) -> None:
-        """`token` was refused where it was used: the next caller gets another one."""
+        """Discard a `token` that the API refused; the next caller gets a new one."""
         if token == self._token:
             self._until = 0.0
 
@@ -107,7 +107,7 @@ def _token_of(answer: ApiAnswer) -> _Token:
 
 
 def _reasons(answer: ApiAnswer) -> list[str]:
-    """The error's own word (RFC 6749 §5.2) and Microsoft's number; its description may hold more than may be shown."""
+    """The error code (RFC 6749 §5.2) and Microsoft's number, without the description, which may be confidential."""
     try:
         fields = msgspec.json.decode(answer.body, type=dict[str, object])
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):

@@ -8,7 +8,7 @@ from angarium.platform.http.api.port import ApiClient
 
 
 def open_api_client(stack: AsyncExitStack, clock: Clock) -> ApiClient:
-    """A client by HTTP/1.1 that trusts the machine's certificate authorities, closed with `stack`."""
+    """An HTTP/1.1 client that trusts the system's certificate authorities, closed with `stack`."""
     client = Http1Client(clock)
     stack.push_async_callback(client.close)
     return client

@@ -1,4 +1,4 @@
-"""The port to a provider's HTTP API: one request, and what is known about it afterwards."""
+"""The port to a provider's HTTP API: one request and its exact outcome."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -8,11 +8,11 @@ import msgspec
 from angarium.contracts.errors import AngariumError
 
 MOST_READ = 64 * 1024
-"""Bytes of an answer's body that are read. What is longer is cut: answers of providers are short."""
+"""Bytes of an answer's body that are read. Longer bodies are cut, as providers' answers are short."""
 
 
 class ApiAnswer(msgspec.Struct, frozen=True):
-    """A complete answer. Names of `headers` are in lower case; `body` is cut at `MOST_READ` bytes."""
+    """A complete answer. Header names are in lower case; `body` is cut at `MOST_READ` bytes."""
 
     status: int
     headers: Mapping[str, str]
@@ -47,12 +47,11 @@ class ApiClient(Protocol):
         body: bytes = b"",
         timeout: float | None = None,  # noqa: ASYNC109 - the client bounds each part of the exchange apart
     ) -> ApiAnswer:
-        """Send one request and read its answer. No redirect is followed, no proxy is used, no cookie is stored.
+        """Send one request and read its answer. Follows no redirect, uses no proxy and stores no cookie.
 
-        `timeout`: seconds from the first byte written to the last one read, else the client's own. Waiting for one of
-        the origin's connections has no limit; making a connection has one of its own.
-        Raises NotSent or AnswerLost, whose messages hold neither the URL nor a header; ValueError, and sends nothing,
-        for a URL or header that cannot be sent.
+        `timeout`: seconds from the first byte written to the last byte read; by default the client's. Waiting for a
+        free connection has no limit; connecting has its own. Raises NotSent or AnswerLost, whose messages contain
+        neither the URL nor a header, and ValueError, without sending, for an invalid URL or header.
         """
         ...
 

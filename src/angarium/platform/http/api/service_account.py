@@ -1,9 +1,9 @@
-"""Access tokens for Google's APIs by a service account's key (OAuth 2.0, RFC 7523 §2.1).
+"""Access tokens for Google's APIs with a service account's key (OAuth 2.0, RFC 7523 §2.1).
 
 https://developers.google.com/identity/protocols/oauth2/service-account#httprest
 
-PyJWT signs, and `oauth.AccessTokens` asks. google-auth would do both, but its requests are synchronous: a thread for
-each renewal, with a client, time limits and trust of its own. Its assertion is compared with this one in a test.
+PyJWT signs and `oauth.AccessTokens` requests. google-auth would do both, but synchronously: each renewal would need a
+thread, with another HTTP client, timeouts and trust store. A test compares its assertion with this one.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ from angarium.platform.settings.values import is_private_origin
 
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 LIFE = 3600
-"""Seconds: of an assertion, the longest that Google takes."""
+"""Lifetime of an assertion in seconds, the longest that Google accepts."""
 
 
 class _File(msgspec.Struct):
@@ -33,7 +33,7 @@ class _File(msgspec.Struct):
 
 
 class ServiceAccount:
-    """One service account, as its JSON key file describes it."""
+    """A service account, as in its JSON key file."""
 
     def __init__(self, file: _File, key: RSAPrivateKey) -> None:
         self.project = file.project_id
@@ -44,7 +44,7 @@ class ServiceAccount:
 
     @classmethod
     def read(cls, path: str) -> "ServiceAccount":
-        """From a key file. Raises ValueError that says what is wrong and shows nothing of the file."""
+        """Read a key file. Raises ValueError with the reason, without any content of the file."""
         try:
             file = msgspec.json.decode(Path(path).read_bytes(), type=_File)
         except OSError as error:
@@ -64,7 +64,10 @@ class ServiceAccount:
         return cls(file, key)
 
     def assertion(self, now: float, scope: str, *, subject: str | None = None) -> str:
-        """The signed claim to be exchanged. `now`: seconds since the epoch. `subject`: whom it acts for, if anyone."""
+        """The signed assertion to exchange for a token. `now`: seconds since the epoch.
+
+        `subject`: the impersonated user, if any.
+        """
         claims: dict[str, Any] = {
             "iss": self.email,
             "aud": self.token_url,
@@ -77,7 +80,7 @@ class ServiceAccount:
         return jwt.encode(claims, self._key, algorithm="RS256", headers={"kid": self._key_id})
 
     def form(self, clock: Clock, scope: str, *, subject: str | None = None) -> Callable[[], Mapping[str, str]]:
-        """What makes the fields of each request for a token, for `oauth.AccessTokens`."""
+        """The `form` argument of `oauth.AccessTokens`, which returns the fields of a token request."""
         return lambda: {
             "grant_type": GRANT,
             "assertion": self.assertion(clock.now().timestamp(), scope, subject=subject),

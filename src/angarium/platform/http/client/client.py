@@ -1,4 +1,4 @@
-"""The client between services: kept-alive, bounded in time, carrying who asks and why."""
+"""The client between services: kept-alive connections, timeouts, the caller and correlation in headers."""
 
 import asyncio
 import ssl
@@ -41,9 +41,9 @@ PAGE_HEADERS = (
     "x-content-type-options",
     "x-robots-tag",
 )
-"""What protects a page that a service made, and goes back with it."""
+"""Security headers of a service's page, which are passed back with it."""
 _TARGET = "%/?:@!$&'()*+,;=[]"
-"""Characters that a path and query may contain unencoded (RFC 3986 §3), and `%`: encoded input is left as it is."""
+"""Characters that a path and query may contain unencoded (RFC 3986 §3), and `%`: encoded input is not encoded again."""
 
 
 class ServiceDown(Transient):
@@ -52,7 +52,7 @@ class ServiceDown(Transient):
 
 @dataclass(frozen=True, slots=True)
 class Forwarded:
-    """A service's response, to be returned unchanged. Header names are in lower case."""
+    """A service's response, returned unchanged. Header names are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -60,11 +60,11 @@ class Forwarded:
 
 
 class ServiceClient:
-    """Talks to one service.
+    """Client of one service.
 
-    `timeout`: seconds for a whole call. `transport` replaces the network: an `httpx2.ASGITransport` reaches an app
-    in this process. Without `fast_paths` the network is reached through httpx2's own transport. `tls` as of
-    `platform.http.tls.client_context`. A GET whose kept-alive connection turns out to be closed is made once more.
+    `timeout`: seconds for a whole call. `transport` replaces the network: an `httpx2.ASGITransport` calls an app in
+    this process. Without `fast_paths` httpx2's own transport is used. `tls`: see `platform.http.tls.client_context`. A
+    GET on a kept-alive connection that turns out to be closed is retried once.
     """
 
     def __init__(
@@ -91,13 +91,13 @@ class ServiceClient:
             self._exchange = TransportExchange(base_url, network_transport(tls))
 
     async def get(self, path: str, *, tenant: str, caller: Caller | None = None) -> Answer:
-        """GET `path`. Every status below 500 is returned, a 404 too. Raises ServiceDown."""
+        """GET `path`. Returns every status below 500, including 404. Raises ServiceDown."""
         return _sound(self.name, await self._send("GET", path, self._headers(tenant, caller)))
 
     async def post(
         self, path: str, *, tenant: str, caller: Caller | None = None, json: Any = None, content: bytes | None = None
     ) -> Answer:
-        """POST `content` as it is, or `json` encoded. Every status below 500 is returned. Raises ServiceDown."""
+        """POST `content` unchanged, or `json` encoded. Returns every status below 500. Raises ServiceDown."""
         headers = self._headers(tenant, caller)
         headers["content-type"] = "application/json"
         body = content if content is not None else msgspec.json.encode(json)
@@ -114,11 +114,11 @@ class ServiceClient:
         headers: Mapping[str, str] | None = None,
         seconds: float | None = None,
     ) -> Forwarded:
-        """Pass a client's request on in `caller`'s name, and the answer back.
+        """Forward a client's request on behalf of `caller` and return the answer.
 
-        Of `headers` (lower-case names) only Content-Type, If-Match and If-None-Match go along. A refusal or fault in
-        JSON is an answer like any other. Raises ServiceDown when there is none within `seconds`, by default the
-        client's own time.
+        Of `headers` (lower-case names) only Content-Type, If-Match and If-None-Match are forwarded. A JSON answer is
+        returned whatever its status. Raises ServiceDown if there is no answer within `seconds`, by default the client's
+        timeout.
         """
         sent = self._headers(caller.tenant, caller)
         sent.update({name: headers[name] for name in TAKEN_ALONG if headers is not None and name in headers})

@@ -10,14 +10,14 @@ from angarium.platform.http.client.exchange import Answer, ConnectionLost
 
 _OK = 200
 _PART = 64 * 1024
-"""Bytes of a request that are written at once. What is longer waits here, where it is known to be unsent."""
+"""Bytes of a request written at once. The rest is held back, so that it is known to be unsent."""
 _LONGEST_HEAD = 64 * 1024
 
 
 class Connection(asyncio.Protocol):
-    """Carries one exchange at a time. After any unexpected byte the connection is not `free` again.
+    """Performs one exchange at a time. After any unexpected byte the connection is never `free` again.
 
-    `most_read`: an answer's body is cut at this many bytes, and the connection is then not used again.
+    `most_read`: an answer's body is cut at this many bytes, after which the connection is not reused.
     """
 
     def __init__(self, most_read: int | None = None) -> None:
@@ -45,11 +45,11 @@ class Connection(asyncio.Protocol):
 
     @property
     def unsent(self) -> bool:
-        """Whether some of the request was not yet written, so that the server cannot have read all of it."""
+        """Whether part of the request is not written yet, so the server cannot have read all of it."""
         return bool(self._unwritten)
 
     def quiet(self) -> bool:
-        """Whether nothing has arrived that the loop has not yet read: neither the server's close nor other bytes."""
+        """Whether the socket has nothing to read: neither the server's close nor other bytes."""
         if self._transport is None:
             return False
         arrived = select.poll()
@@ -57,7 +57,7 @@ class Connection(asyncio.Protocol):
         return not arrived.poll(0)
 
     def ask(self, request: bytes, *, without_body: bool) -> asyncio.Future[Answer]:
-        """Send a whole request; what comes back for it, or ConnectionLost. `without_body`: it is a HEAD."""
+        """Send a request and return the answer. Raises ConnectionLost. `without_body`: it is a HEAD."""
         awaited = self._awaited = asyncio.get_running_loop().create_future()
         self._without_body = without_body
         if self._transport is None or self._transport.is_closing():

@@ -1,6 +1,6 @@
 """Kept-alive connections to one server.
 
-For the calls between services, which are small and many: a general client costs ten times as much CPU for each.
+For calls between services, which are small and frequent: a general client costs ten times the CPU per call.
 """
 
 import asyncio
@@ -18,9 +18,9 @@ _BODILESS = frozenset({"GET", "HEAD", "DELETE"})
 
 
 class Connections:
-    """Implements `Exchange` over the network: at most 200 connections, 50 of them idle, idle ones for 30 s.
+    """Implements `Exchange` over the network: at most 200 connections, of which 50 may be idle for 30 s.
 
-    `patience`: seconds that one address of the server may take to connect. `tls`: None for the machine's CAs.
+    `patience`: connect timeout in seconds for each address of the server. `tls`: None for the system's CAs.
     """
 
     def __init__(self, base_url: str, *, tls: ssl.SSLContext | None, patience: float, clock: Clock) -> None:

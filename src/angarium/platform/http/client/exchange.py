@@ -11,7 +11,7 @@ import msgspec
 AT_ONCE = 200
 KEPT = 50
 KEPT_SECONDS = 30.0
-"""Shorter than the server's idle time-out, so that the server rarely closes a connection first."""
+"""Shorter than the server's idle timeout, so that the server rarely closes a connection first."""
 _SUCCESS = range(200, 300)
 
 
@@ -28,7 +28,7 @@ class ConnectionLost(ConnectionError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole answer; header names in lower case."""
+    """A complete answer. Header names are in lower case."""
 
     status_code: int
     headers: Mapping[str, str]
@@ -45,13 +45,13 @@ class Answer:
 
 
 class Exchange(Protocol):
-    """One server; any number of requests at once."""
+    """Exchanges with one server. Safe to use concurrently."""
 
     async def ask(self, method: str, target: str, headers: Mapping[str, str], content: bytes) -> Answer:
-        """The answer to one request; `target` is encoded, path and query.
+        """Send one request and return its answer; `target` is the encoded path and query.
 
-        Raises ConnectionLost once the request may have arrived, OSError where it cannot have; ValueError, and sends
-        nothing, where a header could be taken for two. Has no end of its own: it may be cancelled.
+        Raises ConnectionLost if the request may have arrived, OSError if it cannot have arrived, and ValueError,
+        without sending, for a header with a line break. There is no timeout: the caller cancels.
         """
         ...
 
@@ -61,7 +61,7 @@ class Exchange(Protocol):
 
 
 class TransportExchange:
-    """Through a transport of httpx2: an `ASGITransport` reaches an app in this process."""
+    """Exchanges over a transport of httpx2, such as an `ASGITransport` to an app in this process."""
 
     def __init__(self, base_url: str, transport: httpx2.AsyncBaseTransport) -> None:
         self._base_url = base_url.rstrip("/")
@@ -86,7 +86,7 @@ class TransportExchange:
 
 
 def network_transport(tls: ssl.SSLContext | None) -> httpx2.AsyncBaseTransport:
-    """httpx2's transport over the network, with the limits of `Connections`. `tls`: None for the machine's CAs."""
+    """httpx2's network transport with the limits of `Connections`. `tls`: None for the system's CAs."""
     limits = httpx2.Limits(max_connections=AT_ONCE, max_keepalive_connections=KEPT, keepalive_expiry=KEPT_SECONDS)
     verify = tls or httpx2.create_ssl_context(trust_env=False)
     return httpx2.AsyncHTTPTransport(verify=verify, trust_env=False, limits=limits)

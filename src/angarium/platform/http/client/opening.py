@@ -1,4 +1,4 @@
-"""Opens a client of another service for as long as a process lives."""
+"""Opens a client of another service for the lifetime of a process."""
 
 from contextlib import AsyncExitStack
 
@@ -22,7 +22,7 @@ def open_client(
 ) -> ServiceClient:
     """A client of the service `name` at `url`, with the token and the TLS of `settings`; closed with `stack`.
 
-    With `transport` calls go through it, as to a service in the same process. Raises SettingsError.
+    `transport` replaces the network, for a service in the same process. Raises SettingsError.
     """
     client = ServiceClient(
         url,

@@ -1,4 +1,4 @@
-"""Refusals as ASGI answers: the same envelope from a middleware and from an exception handler."""
+"""Error answers: the same envelope from middleware and from exception handlers."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -58,12 +58,12 @@ def refuse(error: Rejected, headers: Mapping[str, str] | None = None) -> JsonByt
 
 
 def internal_error() -> Rejected:
-    """The message of an internal error. It reveals no details."""
+    """The envelope of an internal error, without details."""
     return Rejected("Internal error")
 
 
 def rejection_of(error: HTTPException) -> Rejected:
-    """The framework's own refusals (no route, wrong method, a body it cannot read) in our terms."""
+    """Translate the framework's errors (no route, wrong method, unreadable body) into ours."""
     kind = _BY_STATUS.get(error.status_code)
     if kind is not None:
         return kind()

@@ -42,12 +42,13 @@ from angarium.platform.runtime import Runtime
 from angarium.platform.telemetry.logging import Logger
 
 _NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "operation_spans": False}
-"""The framework's own measurement of requests is left out: ours counts them, and each look whether it is on costs."""
+"""Disables the framework's own instrumentation: ours counts requests, and even the check whether it is on has a
+cost."""
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
 class ServiceApp(DocumentedApp):
-    """An app whose direct routes are answered before its middlewares and its router."""
+    """An app that answers its direct routes before its middleware and router."""
 
     direct: DirectPaths | None = None
 
@@ -78,15 +79,14 @@ def build_app(
     aliases: Mapping[str, Sequence[str]] = MappingProxyType({}),
     outermost: Sequence[Middleware] = (),
 ) -> ServiceApp:
-    """A FastAPI app in which every answer keeps the contract: envelopes, codes, correlation, limits, plain probes.
+    """Build a FastAPI app whose answers all follow the contract: envelopes, codes, correlation, limits, probes.
 
-    `body_limits`: bytes by path (elsewhere 256 KB, or 32 KB where no caller is asked for); `raw_bodies`: paths whose
-    bodies, and those of what lies below, are not JSON; `innermost`, `outermost`: middleware inside and outside of the
-    frame's own, but for correlation; `more_documents`: paths of OpenAPI documents that `/docs` shows beside the app's
-    own; `aliases`: paths that are served below a prefix too, by that prefix.
-    Without `fast_paths` the framework answers the direct routes too.
-    Routes are declared without a last slash; both forms are served. `app.state` holds `authenticator`, `clock`,
-    `identifiers`, `logger` and `metrics`.
+    `body_limits`: bytes by path (default: 256 KB, or 32 KB without authentication); `raw_bodies`: path prefixes whose
+    bodies are not JSON; `innermost`, `outermost`: middleware inside and outside of the frame's own, except correlation;
+    `more_documents`: paths of further OpenAPI documents for `/docs`; `aliases`: paths that are also served below a
+    prefix, by that prefix. Without `fast_paths` the framework also answers the direct routes. Routes are declared
+    without a trailing slash; both forms are served. `app.state` holds `authenticator`, `clock`, `identifiers`, `logger`
+    and `metrics`.
     """
     clock, identifiers, logger, metrics = runtime.clock, runtime.identifiers, runtime.logger, runtime.metrics
     rules = BodyRules(body_limits or {}, raw_bodies)

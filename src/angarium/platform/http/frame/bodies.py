@@ -1,4 +1,4 @@
-"""Request bodies: how large they may be, where they may be JSON alone, and how they are read."""
+"""Request bodies: size limits, media types, and reading them."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -19,9 +19,9 @@ class ClientLeft(Exception):
 
 
 class BodyRules:
-    """`limits`: bytes by path, in place of 256 KB, or of 32 KB where no caller is asked for.
+    """`limits`: bytes by path, instead of 256 KB, or 32 KB without authentication.
 
-    `raw`: paths whose bodies, and those of what lies below, are not JSON. Paths are without a last slash.
+    `raw`: path prefixes whose bodies are not JSON. Paths have no trailing slash.
     """
 
     def __init__(self, limits: Mapping[str, int], raw: Collection[str]) -> None:
@@ -30,22 +30,22 @@ class BodyRules:
         self._below = tuple(f"{path}/" for path in raw)
 
     def concern(self, path: str) -> bool:
-        """Whether `path` has a limit of its own."""
+        """Whether there is a specific limit for `path`."""
         return path in self._limits or self.is_raw(path)
 
     def limit(self, path: str, *, guarded: bool) -> int:
-        """How many bytes a body may have."""
+        """The largest permitted body in bytes."""
         return self._limits.get(path, DEFAULT_BODY_LIMIT if guarded else OPEN_BODY_LIMIT)
 
     def is_raw(self, path: str) -> bool:
-        """Whether a body of `path` may be other than JSON."""
+        """Whether bodies of `path` need not be JSON."""
         return path in self._raw or path.startswith(self._below)
 
 
 def check_length(headers: Mapping[str, str], limit: int) -> int:
-    """The declared length; 0 where there is none.
+    """Return the declared length, 0 if there is none.
 
-    Raises PayloadTooLarge where it is over `limit`, ValidationFailed where it is no number.
+    Raises PayloadTooLarge if it exceeds `limit`, ValidationFailed if it is not a number.
     """
     declared = headers.get("content-length") or "0"
     if not declared.isdecimal():
@@ -57,7 +57,7 @@ def check_length(headers: Mapping[str, str], limit: int) -> int:
 
 
 def check_media_type(headers: Mapping[str, str], *, raw: bool = False) -> None:
-    """Raise UnsupportedMediaType unless the headers announce JSON (`raw`: anything) that is not compressed."""
+    """Raise UnsupportedMediaType unless the headers declare uncompressed JSON (`raw`: any uncompressed body)."""
     if (headers.get("content-encoding") or "identity").strip().lower() != "identity":
         message = "A compressed body is not taken"
         raise UnsupportedMediaType(message)
@@ -66,13 +66,13 @@ def check_media_type(headers: Mapping[str, str], *, raw: bool = False) -> None:
 
 
 def check_large(body: bytes, needs: bytes | None) -> None:
-    """Raise PayloadTooLarge for a body over 256 KB without `needs`, which alone justifies it; None: nothing must."""
+    """Raise PayloadTooLarge for a body over 256 KB that lacks the bytes `needs`; None: no condition."""
     if needs is not None and len(body) > DEFAULT_BODY_LIMIT and needs not in body:
         raise too_large(DEFAULT_BODY_LIMIT)
 
 
 async def read_body(receive: Receive, limit: int, share: Share | None = None) -> bytes:
-    """The whole body, of at most `limit` bytes; what is over 256 KB is counted on `share`.
+    """Read the body, of at most `limit` bytes; a body over 256 KB counts towards `share`.
 
     Raises PayloadTooLarge, ServiceUnavailable, ClientLeft.
     """
@@ -94,12 +94,12 @@ async def read_body(receive: Receive, limit: int, share: Share | None = None) ->
 
 
 async def decode_body(body: bytes) -> Any:
-    """A body as strict JSON; others get their turn while a large one is decoded. Raises as `decode_heavy_json`."""
+    """Decode a body as strict JSON; a large one yields to other tasks meanwhile. Raises as `decode_heavy_json`."""
     return decode_json(body) if len(body) <= WEIGHED_BYTES else await decode_heavy_json(body)
 
 
 def replay(body: bytes, receive: Receive) -> Receive:
-    """A `receive` that returns the body that has been read already."""
+    """A `receive` that returns an already read body."""
     given = False
 
     async def replayed() -> Message:
@@ -119,6 +119,6 @@ def _is_json(content_type: str) -> bool:
 
 
 def too_large(limit: int) -> PayloadTooLarge:
-    """The refusal of a body of more than `limit` bytes."""
+    """The error for a body of more than `limit` bytes."""
     message = f"The body is too large: at most {limit} bytes ({limit // 1024} KB) are taken here"
     return PayloadTooLarge(message)

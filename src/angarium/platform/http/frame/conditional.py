@@ -1,4 +1,4 @@
-"""Entity tags, and changes that are conditional on them (RFC 9110 §8.8.3, §13.1.1)."""
+"""Entity tags and conditional changes (RFC 9110 §8.8.3, §13.1.1)."""
 
 from starlette.responses import Response
 
@@ -6,7 +6,7 @@ from angarium.contracts.errors import PreconditionFailed
 
 
 def entity_tag(revision: int) -> str:
-    """The strong tag of what has been changed to this revision."""
+    """The strong tag of a revision."""
     return f'"{revision}"'
 
 
@@ -16,9 +16,9 @@ def tag(response: Response, revision: int) -> None:
 
 
 def check_unchanged(revision: int, if_match: str | None) -> None:
-    """Raise PreconditionFailed unless `if_match` is absent, `*` or lists the tag of `revision`.
+    """Raise PreconditionFailed unless `if_match` is absent, is `*` or lists the tag of `revision`.
 
-    A weak tag never matches: a change needs the strong comparison.
+    A weak tag never matches, since If-Match uses the strong comparison.
     """
     if if_match is None or if_match.strip() == "*":
         return

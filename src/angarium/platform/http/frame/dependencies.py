@@ -1,4 +1,4 @@
-"""What routes ask of a request: who calls, and which page."""
+"""Dependencies of routes: the caller, and the page of a list."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -23,15 +23,17 @@ CALLER_KEY = "angarium.caller"
 STANDING_KEY = "angarium.standing"
 """Key of the ASGI scope under which the caller's rate-limit state is stored."""
 QUERY_PATTERN = "query_pattern"
-"""The attribute by which a dependency says which names of query parameters it reads besides those it declares."""
+"""Attribute of a dependency: a pattern of query parameters that it reads besides those it declares."""
 DECIDES_BY_HEAD = "decides_by_head"
-"""The attribute of a dependency that refuses a request by its head, before the body is read, and asks for no key."""
+"""Attribute of a dependency that can reject a request by its head, before the body is read, without a key."""
 PASSES_QUERY = "passes_query"
-"""The attribute by which a dependency says that its route hands any query on."""
+"""Attribute of a dependency whose route forwards any query."""
 
 
 async def authenticated(request: Request) -> Caller:
-    """The caller, whatever it may do; the call is counted once, but for services calling each other.
+    """The caller, whatever its scopes.
+
+    The call counts once towards its rate limit, unless it comes from another service.
 
     Raises Unauthorized; RateLimited; ServiceUnavailable.
     """
@@ -45,7 +47,7 @@ async def authenticated(request: Request) -> Caller:
 async def admit(
     headers: Mapping[str, str], scope: AsgiScope, authenticator: Authenticator, limiter: RateLimiter | None
 ) -> Caller:
-    """As `authenticated`, of the parts of a request; who calls, and how they stand, is left in `scope`."""
+    """As `authenticated`, for the parts of a request. Stores the caller and its rate-limit state in `scope`."""
     caller = scope[CALLER_KEY] = await authenticator.authenticate(headers)
     if limiter is not None and SERVICE_TOKEN_HEADER not in headers:
         scope[STANDING_KEY] = await limiter.take(caller)
@@ -53,7 +55,7 @@ async def admit(
 
 
 def requires_or_own(scope: Scope) -> Callable[[Request], Awaitable[Caller]]:
-    """As `requires`; or a user who logged in, where the path's `user_id` is their own, to do all but erase it."""
+    """As `requires`, but also admits a logged-in user whose id is the path's `user_id`, except for erasure."""
 
     async def caller_or_owner(request: Request) -> Caller:
         caller = await authenticated(request)
@@ -66,7 +68,7 @@ def requires_or_own(scope: Scope) -> Callable[[Request], Awaitable[Caller]]:
 
 
 def requires_or_user(scope: Scope) -> Callable[[Request], Awaitable[Caller]]:
-    """As `requires`; or a user who logged in: the route itself must keep to what is theirs (`caller.user_id`)."""
+    """As `requires`, but also admits a logged-in user: the route itself must restrict access to `caller.user_id`."""
 
     async def caller_or_user(request: Request) -> Caller:
         caller = await authenticated(request)
@@ -85,7 +87,7 @@ def _is_own(request: Request, user_id: UUID) -> bool:
 
 
 def requires(scope: Scope) -> Callable[[Request], Awaitable[Caller]]:
-    """A dependency: the caller, who must have `scope`. `caller: Annotated[Caller, Depends(requires(…))]`.
+    """A dependency that returns the caller, who must have `scope`. `caller: Annotated[Caller, Depends(requires(…))]`.
 
     Raises Unauthorized, Forbidden, ServiceUnavailable.
     """
@@ -100,9 +102,9 @@ def requires(scope: Scope) -> Callable[[Request], Awaitable[Caller]]:
 
 
 async def service_only(request: Request) -> Caller:
-    """The caller on whose behalf another service asks: only a good service token opens `/internal/…`.
+    """The caller on whose behalf another service calls: `/internal/…` requires a valid service token.
 
-    Raises Forbidden to a caller with a key or token of its own, Unauthorized to one without.
+    Raises Forbidden for a caller with its own key or token, Unauthorized for one without.
     """
     caller = await authenticated(request)
     only_for_services(request.headers)
@@ -110,7 +112,7 @@ async def service_only(request: Request) -> Caller:
 
 
 def only_for_services(headers: Mapping[str, str]) -> None:
-    """Raise Forbidden where a caller shows a key or token of its own."""
+    """Raise Forbidden if a caller presents its own key or token."""
     if SERVICE_TOKEN_HEADER not in headers:
         message = "This path is for services"
         raise Forbidden(message)
@@ -122,7 +124,7 @@ setattr(service_only, SERVICE_MARK, True)
 
 @dataclass(frozen=True, slots=True)
 class PageQuery:
-    """Which part of a list: page `page` (from 1) of `limit` things, or what follows `cursor`."""
+    """The requested part of a list: page `page` (from 1) of `limit` items, or the items after `cursor`."""
 
     page: int = 1
     limit: int = 10
@@ -139,7 +141,7 @@ def page_query(
     limit: Annotated[int, Query(ge=1, le=100, description=_LIMIT)] = 10,
     cursor: Annotated[str | None, Query(max_length=512, description=_CURSOR)] = None,
 ) -> PageQuery:
-    """The page asked for; a wrong one is a 400 that names the parameter."""
+    """The requested page; an invalid one is a 400 that names the parameter."""
     return PageQuery(page, limit, cursor)
 
 
@@ -151,7 +153,7 @@ def numbered_page_query(
     page: Annotated[int, Query(ge=1, le=HIGHEST_PAGE, description=_PAGE)] = 1,
     limit: Annotated[int, Query(ge=1, le=100, description=_LIMIT)] = 10,
 ) -> PageQuery:
-    """As `page_query`, of a list that gives no cursors: one that is given is an unknown parameter."""
+    """As `page_query`, for a list without cursors: `cursor` is an unknown parameter."""
     return PageQuery(page, limit)
 
 

@@ -1,7 +1,7 @@
-"""Routes that carry the load: documented like any other, answered in one pass before the framework looks at them.
+"""Direct routes, for the busiest endpoints: documented like others, but answered without the framework.
 
-FastAPI's own handling of a request, and a chain of middlewares, cost several times what validating its body does. The
-framework can answer these routes as well, through the same `respond`; a test holds the two ways together.
+FastAPI's handling of a request and a chain of middleware cost several times as much as validating its body. The
+framework can also answer these routes, through the same `respond`; a test checks that both agree.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
@@ -67,13 +67,13 @@ _NONE: Mapping[str, Any] = {}
 
 
 class DirectRoute(APIRoute):
-    """A route without parameters in its path whose endpoint gives a Response."""
+    """A route without path parameters whose endpoint returns a Response."""
 
     large_needs: bytes | None = None  # what a body over 256 KB must contain, looked for before it is decoded
 
     @property
     def guards(self) -> tuple[Callable[[Request], Awaitable[Caller]], ...]:
-        """The authorization dependency of the framework's form of this route."""
+        """The authorization dependency of this route in the framework."""
 
         async def admitted(request: Request) -> Caller:
             caller = await authenticated(request)
@@ -87,14 +87,14 @@ class DirectRoute(APIRoute):
         raise NotImplementedError
 
     def weigh(self, size: int, content: Any) -> None:
-        """Raise PayloadTooLarge for a body of more than 256 KB that `content` does not justify."""
+        """Raise PayloadTooLarge if `size` exceeds 256 KB by more than `content` permits (`outside`)."""
 
     def respond(self, caller: Caller, headers: Headers, content: Any) -> Awaitable[Response]:
-        """Answer `caller`; `content` is the decoded body, None where there is none. Raises Rejected, Transient."""
+        """Answer `caller`; `content` is the decoded body, None if there is none. Raises Rejected, Transient."""
         raise NotImplementedError
 
     def get_route_handler(self) -> Handler:
-        """The handler of the framework's form of this route."""
+        """The handler of this route in the framework."""
 
         async def handle(request: Request) -> Response:
             caller = await authenticated(request)
@@ -115,10 +115,11 @@ def direct_route(
     outside: Outside | None = None,
     needs: bytes | None = None,
 ) -> type[DirectRoute]:
-    """A route class whose endpoint gets `caller` (with `scope`) and `body` (a `model`) by name.
+    """A route class whose endpoint receives `caller` (with `scope`) and `body` (a `model`) as keyword arguments.
 
-    `merge`: adds what the headers say to the decoded body before it is validated. Raises Rejected.
-    `outside`: how many bytes of a body over 256 KB do not count on these. `needs`: what such a body must contain.
+    `merge`: adds values from headers to the decoded body before validation. Raises Rejected.
+    `outside`: the bytes of a body over 256 KB that do not count towards the limit. `needs`: bytes that such a body must
+    contain.
     """
 
     class ScopedRoute(DirectRoute):
@@ -139,7 +140,10 @@ def direct_route(
 
 
 class ServiceRoute(DirectRoute):
-    """A route for other services, whose endpoint gets `caller` (who the service speaks for) and `content` by name."""
+    """A route for other services.
+
+    Its endpoint receives `caller` (whom the service acts for) and `content` as keyword arguments.
+    """
 
     service_only = True  # SERVICE_MARK
 
@@ -151,7 +155,7 @@ class ServiceRoute(DirectRoute):
 
 
 def converted(content: object, shape: type[ShapeT]) -> ShapeT:
-    """`content` (decoded JSON) of another service as a `shape` of msgspec. Raises ValidationFailed."""
+    """Convert decoded JSON of another service to the msgspec type `shape`. Raises ValidationFailed."""
     try:
         return msgspec.convert(content, shape)
     except ValueError as error:
@@ -159,7 +163,7 @@ def converted(content: object, shape: type[ShapeT]) -> ShapeT:
 
 
 def validated(model: type[BodyT], content: object) -> BodyT:
-    """`content` (decoded JSON) as a `model`. Raises ValidationFailed with the contract's field paths."""
+    """Validate decoded JSON as a `model`. Raises ValidationFailed with the contract's field paths."""
     try:
         return model.model_validate(content)
     except ValidationError as error:
@@ -169,7 +173,7 @@ def validated(model: type[BodyT], content: object) -> BodyT:
 
 
 def _further(model: type[BaseModel], content: object, known: Sequence[Detail]) -> Sequence[Detail]:
-    """What else is wrong with `content`, in fields that `known` does not name."""
+    """Further errors in `content`, in fields outside of `known`."""
     if not issubclass(model, Body) or not isinstance(content, Mapping):
         return ()
     named = {detail.field for detail in known}
@@ -177,7 +181,7 @@ def _further(model: type[BaseModel], content: object, known: Sequence[Detail]) -
 
 
 class DirectPaths:
-    """What the frame's middlewares, exception handlers and dependencies do, for the direct routes of `routers`."""
+    """Replaces the frame's middleware, exception handlers and dependencies for the direct routes of `routers`."""
 
     def __init__(
         self,
@@ -208,11 +212,11 @@ class DirectPaths:
         }
 
     def find(self, scope: AsgiScope) -> DirectRoute | None:
-        """The route that answers the request, if it is a direct one."""
+        """The direct route of the request, if there is one."""
         return self._routes.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
 
     async def serve(self, route: DirectRoute, scope: AsgiScope, receive: Receive, send: Send) -> None:
-        """Answer the request that `find` found `route` for."""
+        """Answer a request with its `route` from `find`."""
         started = perf_counter()
         status = RequestMeter.CLIENT_LEFT
         headers = headers_of(scope)

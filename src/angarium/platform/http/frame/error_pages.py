@@ -1,4 +1,4 @@
-"""Errors as pages, for people whose browser asked for one. Programs get the envelope."""
+"""Errors as HTML pages for browsers. Other clients get the envelope."""
 
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
@@ -11,13 +11,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from angarium.platform.http.frame.headers import header
 
 ErrorPage = Callable[[Request, int, str], Response]
-"""The page of an error: the request, the status, the message."""
+"""Renders the page of an error from the request, the status and the message."""
 _KEPT = frozenset({b"retry-after", b"allow", b"connection"})
-"""What goes over from the envelope's answer."""
+"""Headers copied from the envelope's answer."""
 
 
 class ErrorPageMiddleware:
-    """Replaces an envelope with an error by the page that `make` gives, where `wants_page` says so."""
+    """Replaces an error envelope by the page from `make` if `wants_page` is true."""
 
     def __init__(self, app: ASGIApp, *, make: ErrorPage, data_paths: Sequence[str]) -> None:
         self._app = app
@@ -48,7 +48,7 @@ class ErrorPageMiddleware:
 
 
 def wants_page(scope: Scope, data_paths: Sequence[str]) -> bool:
-    """Whether the client is a browser that navigates: it accepts HTML and not JSON, and asks for no data."""
+    """Whether it is a browser's navigation: it accepts HTML but not JSON, and the path is not one of `data_paths`."""
     if scope["path"].startswith(tuple(data_paths)):
         return False
     accepted = header(scope, b"accept") or ""

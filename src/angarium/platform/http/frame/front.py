@@ -1,4 +1,4 @@
-"""Checks of a request's head. The body is read only for a caller who is allowed to send it."""
+"""Checks of a request's head: a body is read only for a caller who may send it."""
 
 from collections.abc import Callable, Mapping
 
@@ -27,18 +27,18 @@ from angarium.platform.http.server.lingering import has_body, is_short
 from angarium.platform.telemetry.logging import Logger
 
 _UNREAD = "angarium.unread"
-"""Where a request's ASGI scope says that its body has not been read."""
+"""Key of the ASGI scope that marks an unread body."""
 _WITHOUT_JSON = frozenset({"GET", "HEAD", "OPTIONS"})
 _NO_CONTENT = 204
 
 
 class FrontMiddleware:
-    """Answers what the head decides: 404, 405, 401, 403, 429, 415, a query or a length that is refused.
+    """Rejects requests by their head: 404, 405, 401, 403, 429, 415, an invalid query or length.
 
-    After that the body is read within its limit and the budget, and must be strict JSON unless the path takes others.
-    What is refused before its body was read ends the connection, unless the caller is known and the body is short.
-    HEAD is answered as GET, without a body (RFC 9110 §9.3.2); OPTIONS for `*` alone, so that no browser's preflight
-    succeeds. `heads` is called at the first request.
+    Then reads the body within its limit and the budget; it must be strict JSON unless the path is raw. A rejection
+    before the body was read closes the connection, unless the caller is authenticated and the body is short. HEAD is
+    answered as GET without a body (RFC 9110 §9.3.2). OPTIONS is answered for `*` only, so CORS preflights fail. `heads`
+    is called at the first request.
     """
 
     def __init__(self, app: ASGIApp, *, heads: Callable[[], Heads], budget: BodyBudget, logger: Logger) -> None:
@@ -80,7 +80,7 @@ class FrontMiddleware:
     async def _serve_implied(
         self, found: Found, scope: Scope, headers: Mapping[str, str], receive: Receive, send: Send
     ) -> None:
-        """A method that no route names."""
+        """Answer a method that no route declares."""
         if scope["method"] == "HEAD" and "GET" in found.allowed:
             inner = {**scope, "method": "GET"}  # the server looks at the method of its own scope
             try:
@@ -123,7 +123,7 @@ class FrontMiddleware:
 def end_if_unread(
     answer: Response, scope: Scope, headers: Mapping[str, str], *, unread: bool | None = None
 ) -> Response:
-    """`answer`, saying that the connection closes where a body is left that is not worth waiting for."""
+    """Mark `answer` with `Connection: close` if an unread body is left that is not worth reading."""
     left = scope.get(_UNREAD, False) if unread is None else unread
     if left and not (CALLER_KEY in scope and is_short(headers)):
         answer.headers["connection"] = "close"
@@ -144,7 +144,7 @@ def _listed(methods: frozenset[str]) -> str:
 
 
 def _with_findings(inner: Scope, outer: Scope, send: Send) -> Send:
-    """`send`, by which what is known of the caller reaches the middlewares outside before they see the answer."""
+    """A `send` that copies the caller's data to the outer middleware's scope before the answer starts."""
 
     async def send_known(message: Message) -> None:
         if message["type"] == "http.response.start":

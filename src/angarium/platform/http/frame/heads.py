@@ -1,4 +1,4 @@
-"""What the head of a request decides: the route, who may call it, which query it takes, how large its body may be."""
+"""Decisions from a request's head: its route, authorization, query parameters and body limit."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,21 +27,21 @@ Guard = Callable[[Request], Awaitable[Caller]]
 _MOST_PARAMETERS = 100
 _MARKS = (SCOPE_MARK, SERVICE_MARK, DECIDES_BY_HEAD)
 PUBLIC_KEY = "angarium.public"
-"""Set in the scope of a request that came by a public path and is routed by another."""
+"""Set in the scope of a request whose public path is routed as another one."""
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 _SEQUENCES = (list, set, tuple, frozenset)
 
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """The query parameters of a route: `single` once at most, `repeated` and `patterns` any number of times."""
+    """The query parameters of a route: `single` at most once, `repeated` and `patterns` any number of times."""
 
     single: frozenset[str] = frozenset()
     repeated: frozenset[str] = frozenset()
     patterns: tuple[Pattern[str], ...] = ()
 
     def check(self, query: bytes) -> None:
-        """Raise ValidationFailed, which names each parameter that is unknown or given too often."""
+        """Raise ValidationFailed, which names each unknown or repeated parameter."""
         counts: dict[str, int] = {}
         for name, _ in _pairs(query):
             counts[name] = counts.get(name, 0) + 1
@@ -62,10 +62,10 @@ NO_PARAMETERS = Parameters()
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """One route. `path_format` is its template; `guards` say who calls, or refuse; `limit`: bytes of a body.
+    """One route. `path_format` is its template; `guards` authenticate and authorize; `limit`: bytes of a body.
 
-    `parameters`: None where any query is taken. `internal`: for other services alone. `needs`: what a body over 256 KB
-    must contain.
+    `parameters`: None if any query is accepted. `internal`: for other services only. `needs`: bytes that a body over
+    256 KB must contain.
     """
 
     path_format: str
@@ -77,7 +77,7 @@ class Head:
     needs: bytes | None = None
 
     async def admit(self, request: Request) -> Caller | None:
-        """The caller; None where none is asked for. Raises Unauthorized, Forbidden, RateLimited, Transient."""
+        """Return the caller; None if the route needs none. Raises Unauthorized, Forbidden, RateLimited, Transient."""
         caller = None
         for guard in self.guards:
             caller = await guard(request)
@@ -86,7 +86,7 @@ class Head:
     def check_query(self, scope: Scope, headers: Mapping[str, str]) -> None:
         """Raise ValidationFailed for parameters that the route doesn't have.
 
-        That holds under `/api/`, and for calls that another service passes on from there.
+        Applies under `/api/`, and to calls that another service forwards from there.
         """
         query = scope["query_string"]
         if not query or self.parameters is None or self.internal:
@@ -97,7 +97,7 @@ class Head:
 
 
 class Found(NamedTuple):
-    """The route of a request, with what its path named; `head` is None where the method is not `allowed`."""
+    """The route of a request and its path parameters; `head` is None if the method is not `allowed`."""
 
     head: Head | None
     path_parameters: Mapping[str, str] = _NOTHING
@@ -105,7 +105,7 @@ class Found(NamedTuple):
 
 
 class Heads:
-    """The routes of an app, in the order in which the framework would try them."""
+    """The routes of an app, in the framework's matching order."""
 
     def __init__(self, routes: Sequence[BaseRoute], rules: BodyRules) -> None:
         self._rules = rules
@@ -116,12 +116,12 @@ class Heads:
 
     @property
     def methods(self) -> frozenset[str]:
-        """Every method that any route takes."""
+        """Every method that any route accepts."""
         given = {method for method, _ in self._literal}
         return _with_implied(given.union(*(entries for _, entries in self._patterns.values())))
 
     def find(self, method: str, path: str) -> Found | None:
-        """The route of `path` (without a last slash); None where no route has it."""
+        """The route of `path` (without a trailing slash); None if there is none."""
         best, named = self._literal.get((method, path)), _NOTHING
         for pattern, entries in self._patterns.values():
             entry = entries.get(method)
@@ -135,7 +135,7 @@ class Heads:
         return Found(None, allowed=allowed) if allowed else None
 
     def _allowed(self, path: str) -> frozenset[str]:
-        """The methods of `path`; none where no route has it."""
+        """The methods of `path`; empty if no route matches."""
         given = [method for method, literal in self._literal if literal == path]
         for pattern, entries in self._patterns.values():
             if pattern.match(path) is not None:
@@ -143,7 +143,7 @@ class Heads:
         return _with_implied(given) if given else frozenset()
 
     def _for(self, head: Head, path: str) -> Head:
-        """The head with the body's rules of this very path, where it has any: one route may pass on many paths."""
+        """The head with the body rules of this path, if it has any: one route may serve many paths."""
         if not self._rules.concern(path):
             return head
         limit, raw = self._rules.limit(path, guarded=bool(head.guards)), self._rules.is_raw(path)
@@ -180,7 +180,7 @@ class _Entry:
 
 
 def _with_implied(methods: Iterable[str]) -> frozenset[str]:
-    """HEAD goes where GET does."""
+    """Add HEAD where there is GET."""
     given = frozenset(methods)
     return given | {"HEAD"} if "GET" in given else given
 
@@ -201,7 +201,7 @@ def _in_query(field: ModelField) -> bool:
 
 
 def _is_list(annotation: object) -> bool:
-    """Whether a parameter may be given several times; `list[str] | None` too."""
+    """Whether a parameter may be repeated, also for `list[str] | None`."""
     return get_origin(annotation) in _SEQUENCES or any(get_origin(kind) in _SEQUENCES for kind in get_args(annotation))
 
 

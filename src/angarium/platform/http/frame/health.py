@@ -1,4 +1,4 @@
-"""The plain paths of every process: alive, ready, measured."""
+"""The probes of every process: `/health`, `/ready`, `/metrics`."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -13,16 +13,16 @@ from angarium.contracts.paths import API, API_V1
 from angarium.platform.telemetry.metrics import Metrics
 
 Check = Callable[[], Awaitable[str | None]]
-"""Why a dependency cannot do what the process is for, in words that anyone may read; None when it can."""
+"""Returns why a dependency is down, without confidential details; None if it is up."""
 CHECK_SECONDS = 2.0
 FRESH_SECONDS = 1.0
 EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 PREFIXES = ("", API, API_V1)
-"""Where `/health` and `/ready` are served: other systems' clients know only a base URL, with or without `/api/v1`."""
+"""Prefixes of `/health` and `/ready`: some clients know only a base URL, with or without `/api/v1`."""
 
 
 class Health:
-    """What a process depends on. `optional` names checks that are reported but never make it unready."""
+    """The dependencies of a process. `optional` names checks that are reported but never make it unready."""
 
     def __init__(
         self, service: str, version: str, checks: Mapping[str, Check], *, optional: frozenset[str] = frozenset()
@@ -33,14 +33,14 @@ class Health:
         self._optional = optional
 
     def add(self, name: str, check: Check) -> None:
-        """One more check, of what was made later."""
+        """Add a check."""
         self._checks[name] = _Shared(check)
 
     async def problems(self) -> dict[str, str | None]:
-        """Each dependency and why it is down, None where it is up.
+        """Each dependency and why it is down, None if it is up.
 
-        All are checked at once, each for at most 2 s; a check that raises means down. Within a second, and while a
-        check is under way, further callers get the same result.
+        Checks run concurrently, each for at most 2 s; a check that raises means down. For a second, and while a check
+        is running, callers share its result.
         """
         results = await asyncio.gather(*(check.result() for check in self._checks.values()))
         return dict(zip(self._checks, results, strict=True))
@@ -76,7 +76,7 @@ class Health:
 
 
 def answers(ready: Callable[[], Awaitable[bool]]) -> Check:
-    """The check of a dependency that only says whether it answers."""
+    """A check from a function that only returns whether the dependency answers."""
 
     async def check() -> str | None:
         return None if await ready() else "it does not answer"
@@ -85,7 +85,7 @@ def answers(ready: Callable[[], Awaitable[bool]]) -> Check:
 
 
 class _Shared:
-    """A check whose result is shared for one second: a check may write, and many clients poll."""
+    """A check whose result is cached for one second, since a check may write and many clients poll."""
 
     def __init__(self, check: Check) -> None:
         self._check = check
@@ -111,5 +111,5 @@ class _Shared:
 
 
 def probe_app(health: Health, metrics: Metrics) -> ASGIApp:
-    """The three paths alone, for workers."""
+    """An app with only these three paths, for workers."""
     return Starlette(routes=health.routes(metrics))

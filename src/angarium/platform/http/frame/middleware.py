@@ -1,4 +1,4 @@
-"""Plain ASGI middleware of every request: correlation, metrics, errors, trailing slashes."""
+"""ASGI middleware of every request: correlation, metrics, errors, trailing slashes."""
 
 from collections.abc import Sequence
 from time import perf_counter
@@ -22,14 +22,14 @@ from angarium.platform.telemetry.logging import Logger
 from angarium.platform.telemetry.metrics import Metrics
 
 NO_SNIFFING = (b"x-content-type-options", b"nosniff")
-"""A browser takes an answer for what its Content-Type says (Fetch standard, §3.6)."""
+"""Makes browsers trust the Content-Type (Fetch standard, §3.6)."""
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _CORRELATION = CORRELATION_HEADER.encode()
 _TRACEPARENT = TRACEPARENT_HEADER.encode()
 
 
 class CorrelationMiddleware:
-    """Takes or makes the correlation id, binds it with the trace, returns it."""
+    """Reads or creates the correlation id, binds it with the trace, and returns it in the answer."""
 
     def __init__(self, app: ASGIApp, *, identifiers: Identifiers) -> None:
         self._app = app
@@ -54,7 +54,7 @@ class CorrelationMiddleware:
 
 
 class RequestMeter:
-    """Counts and times requests by route template; a client that left before the answer counts as 499."""
+    """Counts and times requests by route template; a client that disconnects before the answer counts as 499."""
 
     CLIENT_LEFT = 499
 
@@ -78,7 +78,7 @@ class RequestMeter:
 
 
 class MetricsMiddleware:
-    """Has every request counted by `meter`."""
+    """Counts every request with `meter`."""
 
     def __init__(self, app: ASGIApp, *, meter: RequestMeter) -> None:
         self._app = app
@@ -104,7 +104,7 @@ class MetricsMiddleware:
 
 
 def route_template(scope: Scope) -> str:
-    """The template of the route that answered (`/users/{user_id}`), `unmatched` where none did."""
+    """The template of the matched route (`/users/{user_id}`); `unmatched` if there is none."""
     # FastAPI keeps the prefixes of included routers beside the route, not in it
     context = scope.get("fastapi", {}).get("effective_route_context")
     for route in (context, scope.get("route")):
@@ -146,7 +146,7 @@ class FailureMiddleware:
 
 
 class TrailingSlashMiddleware:
-    """Routes `/path/` as `/path`, without a redirect; a path with a NUL, which no database takes, names nothing."""
+    """Routes `/path/` as `/path`, without a redirect. A path with a NUL, which databases refuse, matches no route."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -163,9 +163,9 @@ class TrailingSlashMiddleware:
 
 
 class AliasMiddleware:
-    """Routes `{prefix}{path}` as `path`, without a redirect, for each of `paths` and what lies below it.
+    """Routes `{prefix}{path}` as `path`, without a redirect, for each of `paths` and the paths below it.
 
-    What comes so is public: `PUBLIC_KEY` in the scope says so to those who judge the query.
+    Such requests are public: `PUBLIC_KEY` in the scope makes the query parameters strict.
     """
 
     def __init__(self, app: ASGIApp, *, prefix: str, paths: Sequence[str]) -> None:

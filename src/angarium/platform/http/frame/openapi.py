@@ -1,4 +1,4 @@
-"""The OpenAPI document: FastAPI's, corrected to what this frame really answers."""
+"""The OpenAPI document: FastAPI's, corrected to match the frame's answers."""
 
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
@@ -13,13 +13,13 @@ from angarium.contracts.envelope import ErrorEnvelope
 from angarium.contracts.scopes import Scope
 
 SCOPE_MARK = "required_scope"
-"""The attribute by which a dependency says which scope it asks for."""
+"""Attribute of a dependency with the scope that it requires."""
 SERVICE_MARK = "service_only"
-"""The attribute by which a dependency says that it opens to services alone."""
+"""Attribute of a dependency that admits services only."""
 
 _ERROR: dict[str, Any] = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorEnvelope"}}}}
 _BOTH_WAYS = ("-Input", "-Output")
-"""How the schemas of a model end that is read and written in different forms."""
+"""Suffixes of the schemas of a model whose input and output differ."""
 _IF_MATCH = "if-match"
 _WHEN = {
     HTTPStatus.BAD_REQUEST: "Something in the request is wrong; `details` names each field",
@@ -50,25 +50,25 @@ _BODY_REFUSALS = (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_ME
 
 
 def refusals(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route that refuses with these too."""
+    """The `responses` of a route with these additional errors."""
     return {int(status): _refusal(status) for status in statuses}
 
 
 def conflict(description: str) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route that refuses with a 409, and when."""
+    """The `responses` of a route that may answer 409, with the condition."""
     return {int(HTTPStatus.CONFLICT): {**_refusal(HTTPStatus.CONFLICT), "description": description}}
 
 
 def operation_id(route: APIRoute) -> str:
-    """An operation's id is the name of its route, so that it stays when a path or a function changes."""
+    """The name of the route, so that the id is stable when a path or function changes."""
     return route.name
 
 
 class DocumentedApp(FastAPI):
-    """A FastAPI app whose document shows envelopes for every refusal, and who may call what."""
+    """A FastAPI app whose document has the envelope of every error and the required scopes."""
 
     def openapi(self) -> dict[str, Any]:
-        """The document, made once for each state of the routes."""
+        """The document, built once per state of the routes."""
         document = super().openapi()
         if "x-angarium" not in document:
             _correct(document, _guards(self))
@@ -93,7 +93,7 @@ def _correct(document: dict[str, Any], guards: dict[tuple[str, str], list[Any]])
 
 
 def _describe(model: str, schema: dict[str, Any]) -> None:
-    """Say what each field means that does not say so itself; a reference has the description of what it refers to."""
+    """Add missing descriptions to fields; a reference gets the description of its target."""
     for name, field in schema.get("properties", {}).items():
         meaning = FIELDS.get(f"{model}.{name}") or FIELDS.get(name)
         if meaning is not None and "$ref" not in field:
@@ -143,7 +143,7 @@ def _secure(operation: dict[str, Any], guards: list[Any]) -> None:
 
 
 def _guards(app: FastAPI) -> dict[tuple[str, str], list[Any]]:
-    """The dependencies that ask who is calling, by path and method."""
+    """The authenticating dependencies, by path and method."""
     found: dict[tuple[str, str], list[Any]] = {}
     for route in iter_route_contexts(app.routes):
         dependant = getattr(route, "dependant", None)
@@ -158,7 +158,7 @@ def _guards(app: FastAPI) -> dict[tuple[str, str], list[Any]]:
 
 
 def dependencies_of(dependant: Dependant) -> Iterator[Callable[..., Any]]:
-    """What the framework calls before a route, inner ones too."""
+    """All dependencies of a route, including nested ones."""
     for inner in dependant.dependencies:
         if inner.call is not None:
             yield inner.call

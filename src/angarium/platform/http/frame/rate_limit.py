@@ -1,4 +1,4 @@
-"""Rate-limit headers of every response to a rate-limited caller."""
+"""Rate-limit headers of responses to rate-limited callers."""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -7,7 +7,7 @@ from angarium.platform.rate_limit.standing import Standing
 
 
 class RateLimitMiddleware:
-    """Adds the RateLimit header fields of the standing that authentication left in the scope."""
+    """Adds the RateLimit header fields from the state that authentication stored in the scope."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

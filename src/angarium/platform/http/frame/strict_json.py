@@ -10,18 +10,19 @@ from angarium.contracts.errors import PayloadTooLarge, ValidationFailed
 
 MAX_DEPTH = 64
 WEIGHED_BYTES = 64 * 1024
-"""Size in bytes from which a body is counted before decoding: small values use many times their size in memory."""
+"""Bytes from which a body's values are counted before decoding, since small values use many times their size in
+memory."""
 MOST_CONTAINERS = 100_000
 MOST_VALUES = 500_000
 _SLICE = 128 * 1024
 _COUNTED = 1024 * 1024
-"""Bytes that are counted before others get their turn."""
+"""Bytes counted before yielding to other tasks."""
 
 
 def decode_json(body: bytes) -> Any:
-    """`body` decoded. Raises ValidationFailed, field `body`: not strict JSON in UTF-8, or nested deeper than 64.
+    """Decode `body`. Raises ValidationFailed, field `body`: not strict JSON in UTF-8, or nested deeper than 64.
 
-    Refused are also numbers outside of IEEE 754 doubles and lone surrogates, which no database takes.
+    Also refuses numbers outside of IEEE 754 doubles, and lone surrogates, which databases cannot store.
     """
     try:
         value = msgspec.json.decode(body)
@@ -35,16 +36,16 @@ def decode_json(body: bytes) -> Any:
 
 
 async def decode_heavy_json(body: bytes) -> Any:
-    """Like `decode_json`, for a body over 64 KB: its values are counted first. Raises PayloadTooLarge too."""
+    """As `decode_json`, for a body over 64 KB, whose values are counted first. Also raises PayloadTooLarge."""
     await weigh_json(body)
     return decode_json(body)
 
 
 async def weigh_json(body: bytes) -> None:
-    """Raise PayloadTooLarge where `body` has more than 100,000 objects and lists, or 500,000 values in all.
+    """Raise PayloadTooLarge if `body` has more than 100,000 objects and lists, or 500,000 values in total.
 
-    Counts brackets and commas. Where the text of strings may hold too many of them, those outside are counted, slice
-    by slice, and others get their turn in between.
+    Counts brackets and commas. If strings may contain too many of them, only those outside of strings are counted, in
+    slices, yielding to other tasks in between.
     """
     if await _is_light_as_text(body):
         return
@@ -63,7 +64,7 @@ async def weigh_json(body: bytes) -> None:
 
 
 async def _is_light_as_text(body: bytes) -> bool:
-    """Whether `body` has few enough brackets and commas, those in strings included."""
+    """Whether `body` has few enough brackets and commas, including those in strings."""
     containers = commas = 0
     for start in range(0, len(body), _COUNTED):
         end = start + _COUNTED
@@ -113,6 +114,6 @@ def _too_deep() -> ValidationFailed:
 
 
 def _place(error: Exception) -> str:
-    """`: invalid character (byte 5)`, where the parser says so."""
+    """`: invalid character (byte 5)`, if the parser reports it."""
     _, found, place = str(error).partition("JSON is malformed: ")
     return f": {place}" if found else ""

@@ -1,4 +1,4 @@
-"""Validation errors in the contract's words: a field's path such as `recipients.0.user_id`, and what is wrong."""
+"""Validation errors in the contract's form: a field path such as `recipients.0.user_id`, and a message."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -7,7 +7,7 @@ from angarium.contracts.errors import Detail
 
 _PLACES = frozenset({"body", "query", "path", "header", "cookie"})
 MOST_DETAILS = 100
-"""A body of twenty thousand wrong fields must not be answered with as many words."""
+"""Upper bound of reported errors, so that a body with thousands of wrong fields gets a short answer."""
 _WORDS = {
     "missing": "required",
     "extra_forbidden": "unknown field",
@@ -40,7 +40,7 @@ _PATTERNS = {
     r"^[0-9]{1,12}(\.[0-9]{1,9})?(ms|s|m|h)$": "must be a duration such as 250ms, 10s, 2m or 1h",
     r"^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*$": "must be a language tag such as en or pt-BR (BCP 47)",
 }
-"""What a regular expression of the contracts means. One that is missing here is shown as it is."""
+"""Descriptions of the contracts' regular expressions. One without a description is shown itself."""
 _WITH_LIMITS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "string_too_short": lambda limits: f"must have at least {_count(limits['min_length'], 'character')}",
     "string_too_long": lambda limits: f"must have at most {_count(limits['max_length'], 'character')}",
@@ -56,9 +56,9 @@ _UNION_TAGS = frozenset({"str", "constrained-str", "int", "float", "bool", "dict
 
 
 def details_of(errors: Sequence[Mapping[str, Any]]) -> tuple[Detail, ...]:
-    """One detail for each of the first hundred errors, in order; `errors` as of pydantic's or FastAPI's `errors()`.
+    """One detail for each of the first hundred errors, in order; `errors` as from pydantic's or FastAPI's `errors()`.
 
-    A path is relative to the body; what concerns the body as a whole has the field `body`.
+    A path is relative to the body; an error of the whole body has the field `body`.
     """
     return tuple(_detail(error) for error in errors[:MOST_DETAILS])
 

@@ -1,6 +1,6 @@
-"""Which addresses a request to somebody else's URL may go to (server-side request forgery, OWASP A10:2021).
+"""Addresses that requests to client-supplied URLs may reach (server-side request forgery, OWASP A10:2021).
 
-An explicit list: `ipaddress.is_global` lets addresses pass that lead inside, such as those of NAT64 and 6to4.
+Uses an explicit list, since `ipaddress.is_global` permits addresses that lead inside, such as NAT64 and 6to4.
 Sources: the IANA special-purpose registries for IPv4 and IPv6 (RFC 6890 and its updates).
 """
 
@@ -46,10 +46,10 @@ class AddressRefused(Exception):
 
 
 def permitted(host: str, found: Iterable[str], allowed: Collection[Network], *, plain: bool) -> Sequence[Address]:
-    """The addresses of `host` that a request may go to. Raises AddressRefused.
+    """The addresses of `host` that a request may reach. Raises AddressRefused.
 
     `allowed` ranges are exempt from the list; with `plain` (http), only they are permitted. One refused address refuses
-    the host, so that a mix of public and private addresses is no way in. `localhost`, which has two addresses, is
+    the host, so that mixing public and private addresses does not help. `localhost`, which has two addresses, is
     permitted with those that pass.
     """
     addresses = [_address(text) for text in found]

@@ -1,4 +1,4 @@
-"""The port to HTTP APIs (`platform.http.api.port`) for URLs that others gave."""
+"""Implements the port to HTTP APIs (`platform.http.api.port`) for client-supplied URLs."""
 
 import asyncio
 import ssl
@@ -12,14 +12,14 @@ from angarium.platform.http.api.port import MOST_READ, AnswerLost, ApiAnswer, Fo
 from angarium.platform.http.guard.guarded import GuardedClient, TargetRefused
 
 SECONDS = 10.0
-"""For a whole exchange: look-up, connection, request and answer."""
+"""Seconds for a whole exchange: DNS, connection, request and answer."""
 _BEGUN = ".send_request_headers.started"
 
 
 class GuardedApi:
-    """Implements `ApiClient` by a `GuardedClient`, which belongs to its owner. Every request has its own connection.
+    """Implements `ApiClient` with a `GuardedClient`, which the caller closes. Every request has its own connection.
 
-    `timeout` bounds the whole exchange. Raises Forbidden for a URL that may not be asked.
+    `timeout` bounds the whole exchange. Raises Forbidden for a URL that may not be requested.
     """
 
     def __init__(self, client: GuardedClient, *, seconds: float = SECONDS) -> None:

@@ -1,7 +1,7 @@
-"""A client for URLs that others chose: it never reaches an address inside, whatever a name resolves to.
+"""A client for client-supplied URLs that never connects to an internal address, whatever a name resolves to.
 
-Names are resolved here, every address is judged, and the connection is made to the address that was judged: a name
-that changes its mind between the two (DNS rebinding) gains nothing. `Host` and the TLS server name stay the URL's own.
+It resolves names itself, checks every address and connects to the checked address, so DNS rebinding has no effect.
+`Host` and the TLS server name are those of the URL.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from angarium.platform.http.guard.addresses import AddressRefused, Network, perm
 from angarium.platform.shares import Shares
 
 RESOLVERS = 64
-"""Names that are resolved concurrently. A name whose servers do not answer blocks a thread until the system's time-out.
+"""Concurrent name look-ups. A name whose servers do not answer blocks a thread until the system's timeout.
 """
 _PORTS = {"http": 80, "https": 443}
 
@@ -40,7 +40,7 @@ _asker: ContextVar[str] = ContextVar("asker", default="")
 
 @contextmanager
 def asking_for(tenant: str) -> Iterator[None]:
-    """In this context names are resolved in `tenant`'s share of the threads."""
+    """In this context names are resolved with `tenant`'s share of the threads."""
     token = _asker.set(tenant)
     try:
         yield
@@ -49,10 +49,10 @@ def asking_for(tenant: str) -> Iterator[None]:
 
 
 class SystemResolver:
-    """Asks the system, in threads of its own: names that hang must not hold up what others resolve.
+    """Resolves names through the system, in its own threads, so that look-ups that hang do not delay other work.
 
-    Each tenant (`asking_for`) has a share of the threads. One is in use until the system answers, also when the look-up
-    was given up before.
+    Each tenant (`asking_for`) has a share of the threads. A thread is in use until the system answers, even after the
+    look-up timed out.
     """
 
     def __init__(self, threads: int = RESOLVERS) -> None:
@@ -76,12 +76,12 @@ class SystemResolver:
         self._freed.set()
 
     def close(self) -> None:
-        """Start no further look-up; idempotent."""
+        """Start no further look-ups. Idempotent."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 def _tell(loop: asyncio.AbstractEventLoop, what: Callable[[str], None], asker: str) -> None:
-    """From a thread, whose loop may have been closed meanwhile."""
+    """Set the result from a thread; the loop may have been closed meanwhile."""
     with suppress(RuntimeError):
         loop.call_soon_threadsafe(what, asker)
 
@@ -91,9 +91,9 @@ def _look_up(host: str, port: int) -> list[str]:
 
 
 class GuardedClient:
-    """Asks URLs of others. No redirect is followed, no proxy used, no connection kept.
+    """Requests client-supplied URLs. Follows no redirect, uses no proxy and keeps no connection.
 
-    `allowed` ranges are exempt from the guard, and only there may a URL be plain http. `resolve` belongs to its owner.
+    `allowed` ranges are exempt from the guard, and only they may use plain http. The caller closes `resolve`.
     """
 
     def __init__(
@@ -122,10 +122,10 @@ class GuardedClient:
     async def stream(
         self, method: str, url: str, *, headers: Mapping[str, str], content: bytes, trace: Trace | None = None
     ) -> AsyncIterator[httpx2.Response]:
-        """The answer to one request, its body unread. `trace` is called at each step, as of httpx2.
+        """Send one request and yield the answer with its body unread. `trace` is httpx2's trace extension.
 
-        Raises TargetRefused before anything is sent; httpx2.TransportError and OSError when there is no answer. The
-        timeout of the client holds for each step: a bound for the whole is its caller's.
+        Raises TargetRefused before anything is sent; httpx2.TransportError and OSError if there is no answer. The
+        client's timeout applies to each step; the caller bounds the whole.
         """
         target = _parsed(url)
         addresses = await self._addresses(target)
@@ -172,7 +172,7 @@ class GuardedClient:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """One request, whichever of the target's addresses it goes to."""
+    """One request, independent of the address that it is sent to."""
 
     method: str
     target: httpx2.URL

@@ -1,4 +1,4 @@
-"""Opens what is needed to post to URLs of others, from the settings."""
+"""Opens clients for client-supplied URLs, from the settings."""
 
 import secrets
 from base64 import b64decode, b64encode
@@ -15,9 +15,9 @@ from angarium.platform.settings.sources import wrong
 
 
 def open_posts(settings: CallbackSettings, stack: AsyncExitStack, clock: Clock) -> SignedPosts | None:
-    """What the settings ask for, closed with `stack`; None: there is no secret to sign with.
+    """Open signed posts, closed with `stack`; None if there is no signing secret.
 
-    On a development machine a secret is made and kept in DATA_DIR. Raises SettingsError.
+    In development a secret is generated and stored in DATA_DIR. Raises SettingsError.
     """
     signer = _signer(settings)
     if signer is None:

@@ -1,4 +1,4 @@
-"""One signed POST to a URL that a client supplied, and its result."""
+"""One signed POST to a client-supplied URL, and its result."""
 
 import asyncio
 from collections.abc import Mapping
@@ -19,14 +19,14 @@ _REFUSED = "refused: "
 ADDRESS_REFUSED = f"{_REFUSED}{NOT_ALLOWED}"
 CANNOT_CONNECT = "cannot connect"
 MOST_READ = 16 * 1024
-"""Bytes of a response body that are read and discarded, so that most endpoints can finish their response."""
+"""Bytes of a response body that are read and discarded, so that most endpoints can complete their response."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came of one POST: a status, or an `error` in words, which never holds the URL.
+    """The result of one POST: a status, or an `error` text, which never contains the URL.
 
-    `retry_after`: what the endpoint asks for. `refused`: the URL may not be asked, so nothing was sent.
+    `retry_after`: the wait that the endpoint requested. `refused`: the URL is not permitted, so nothing was sent.
     """
 
     at: datetime
@@ -49,10 +49,10 @@ class SignedPosts:
     async def post(
         self, url: str, *, webhook_id: str, body: str, headers: Mapping[str, str], within: float | None = None
     ) -> Reply:
-        """Post `body`, which is JSON, within `within` seconds, else the usual.
+        """Post the JSON `body`. `within`: timeout in seconds, by default that of the constructor.
 
-        Never raises for what an endpoint or its URL does.
-        Once an endpoint has answered, its status counts, whatever becomes of the rest of the answer.
+        Never raises for failures of an endpoint or its URL.
+        Once the status has arrived, it is the result, even if reading the rest of the answer fails.
         """
         at, started = self._clock.now(), self._clock.monotonic()
         heard: list[httpx2.Response] = []

@@ -1,4 +1,4 @@
-"""Signatures of what is posted to URLs of others: Standard Webhooks, version 1 (https://www.standardwebhooks.com)."""
+"""Signatures of outgoing posts: Standard Webhooks, version 1 (https://www.standardwebhooks.com)."""
 
 import binascii
 from collections.abc import Mapping, Sequence
@@ -7,14 +7,14 @@ from datetime import datetime
 from standardwebhooks import Webhook
 
 FEWEST_BYTES = 24
-"""Fewest random bytes of a secret in production, as the specification requires."""
+"""Minimum random bytes of a secret in production, as the specification requires."""
 PREFIX = "whsec_"
 
 
 class Signer:
-    """Signs with each of `secrets` (`whsec_` and base64), so that receivers can change over from one to the next.
+    """Signs with each of `secrets` (`whsec_` and base64), so that receivers can rotate them.
 
-    Raises ValueError for a secret that is none; the message does not show it.
+    Raises ValueError for an invalid secret, without showing it.
     """
 
     def __init__(self, secrets: Sequence[str]) -> None:

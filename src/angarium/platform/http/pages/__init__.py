@@ -1,1 +1,1 @@
-"""The documentation page, and the style that pages share."""
+"""The documentation page, and the shared style of pages."""

@@ -23,7 +23,7 @@ _ASSETS = {"docs.js": "text/javascript", "docs.css": "text/css"}
 
 
 def docs_routes(title: str, more: Sequence[str] = ()) -> list[Route]:
-    """`/docs` and its two assets, read once from the package. `more`: paths of further documents that it shows."""
+    """`/docs` and its two assets, read once from the package. `more`: paths of further documents."""
     page = _asset("docs.html").replace("{title}", escape(title)).replace("{more}", escape(" ".join(more)))
     routes = [_route("/docs", page, "text/html")]
     return routes + [_route(f"/docs/{name}", _asset(name), kind) for name, kind in _ASSETS.items()]

@@ -1,4 +1,4 @@
-"""Pages as Liquid templates: every value is escaped. Values are mappings, lists, texts, numbers, times."""
+"""Pages as Liquid templates, which escape every value. Values are mappings, lists, texts, numbers, times."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -22,12 +22,12 @@ class Pages:
             self._environment.add_filter(name, made)
 
     def render(self, name: str, values: Mapping[str, Any]) -> str:
-        """The page `name` with `values`. Raises LiquidError for a template that is wrong, which tests find."""
+        """The page `name` with `values`. Raises LiquidError for an invalid template, which tests detect."""
         return self._environment.get_template(name).render(**values)
 
 
 def moment(value: object) -> object:
-    """A time as `<time>`: to the second, in UTC. Scripts add the reader's own time."""
+    """A time as `<time>`: to the second, in UTC. Scripts add the reader's local time."""
     found = _moment_of(value)
     if found is None:
         return "" if value is None else value
@@ -36,7 +36,7 @@ def moment(value: object) -> object:
 
 
 def _moment_of(value: object) -> datetime | None:
-    """A time, or an RFC 3339 text with one."""
+    """Accepts a time or an RFC 3339 text."""
     if isinstance(value, datetime):
         return value
     if not isinstance(value, str) or not RFC3339.fullmatch(value):
@@ -45,7 +45,7 @@ def _moment_of(value: object) -> datetime | None:
 
 
 def number(value: object) -> object:
-    """A number with separators between thousands; fractions only below 10."""
+    """A number with thousands separators; fractions only below 10."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return "" if value is None else value
     few = isinstance(value, float) and 0 < value < 10 and value != int(value)  # noqa: PLR2004 - two digits are enough
@@ -53,7 +53,7 @@ def number(value: object) -> object:
 
 
 def seconds(value: object) -> object:
-    """A length of time in the unit that suits it: `850 ms`, `2.4 s`, `12 min`, `3 h`, `2 d`."""
+    """A duration in a suitable unit: `850 ms`, `2.4 s`, `12 min`, `3 h`, `2 d`."""
     if not isinstance(value, int | float):
         return "–"
     for unit, size, below in (("ms", 0.001, 1), ("s", 1, 120), ("min", 60, 7200), ("h", 3600, 172_800)):
@@ -64,7 +64,7 @@ def seconds(value: object) -> object:
 
 
 def percent(value: object) -> object:
-    """A share from 0 to 1 in percent."""
+    """A fraction from 0 to 1 as a percentage."""
     if not isinstance(value, int | float):
         return "–"
     return f"{value * 100:.1f} %" if 0 < value < 0.1 else f"{value * 100:.0f} %"  # noqa: PLR2004 - below 10 %

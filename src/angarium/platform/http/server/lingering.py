@@ -1,6 +1,6 @@
-"""Closing a connection whose client may still be sending, so that it can read the answer (RFC 9112 §9.6).
+"""Lingering close (RFC 9112 §9.6): lets a client that may still be sending read the answer before the close.
 
-A socket that is closed with unread data in it is reset, and a reset may reach the client before it has read the answer.
+Closing a socket with unread data sends a reset, which may reach the client before it has read the answer.
 """
 
 import asyncio
@@ -10,11 +10,11 @@ LINGER_BYTES = 256 * 1024
 """Bytes of a rejected body that are read and discarded before reading stops."""
 LINGER_SECONDS = 1.0
 LAST_SECONDS = 0.5
-"""From when no more is read until the close: time for the client to read the answer."""
+"""Seconds from the end of reading to the close: time for the client to read the answer."""
 
 
 def has_body(headers: Mapping[str, str]) -> bool:
-    """Whether a request with these headers (lower-case names) has a body (RFC 9112 §6.3)."""
+    """Whether headers (lower-case names) announce a body (RFC 9112 §6.3)."""
     return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
 
 
@@ -25,9 +25,9 @@ def is_short(headers: Mapping[str, str]) -> bool:
 
 
 class Lingering:
-    """The end of one connection: what was written is sent, what arrives is dropped, then the transport is closed.
+    """Ends one connection: sends pending output, discards input, then closes the transport.
 
-    It is closed after one second, half a second after 256 KB were read, or when the client closes. Nothing is stored.
+    Closes after one second, half a second after 256 KB were read, or when the client closes. Stores nothing.
     """
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
@@ -48,5 +48,5 @@ class Lingering:
         self._left -= size
 
     def end(self) -> None:
-        """The connection is lost."""
+        """Handle the loss of the connection."""
         self._timer.cancel()

@@ -1,6 +1,6 @@
-"""The HTTP/1.1 protocol of the server, with an end to what a client may send before anything reads it, and to its time.
+"""The server's HTTP/1.1 protocol, with limits on the size and time of requests.
 
-uvicorn bounds neither: a head without an end would fill the memory, a body that trickles would hold its connection.
+uvicorn limits neither: an endless head would fill the memory, and a slow body would hold its connection.
 """
 
 import asyncio
@@ -18,10 +18,10 @@ from angarium.contracts.errors import PayloadTooLarge, Rejected, ValidationFaile
 from angarium.platform.http.server.lingering import LINGER_BYTES, LINGER_SECONDS, Lingering
 
 WHOLE_ANSWER = "angarium.whole_answer"
-"""The ASGI extension by which an app gives an answer in one piece, which costs a third of two messages.
+"""An ASGI extension with which an app sends an answer in one call, at a third of the cost of two messages.
 
-A function of scope, status, headers (Content-Length among them) and body. False: it cannot be given so, but by
-messages. Raises ValueError where a header holds a line break.
+A function of scope, status, headers (including Content-Length) and body. Returns False if the app must send messages
+instead. Raises ValueError for a header with a line break.
 """
 Headers = Iterable[tuple[bytes, bytes]]
 _HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%!$&'()*+,;=-]*)(:[0-9]{0,5})?")
@@ -30,9 +30,9 @@ _HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%!$&'()*+,;=-]*)(:[0-9]{0
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """`head`, `body`: seconds until a request's head and body must be there; `head_bytes`: how long a head may be.
+    """`head`, `body`: timeouts in seconds of a request's head and body; `head_bytes`: limit of the head.
 
-    Trailers and chunk extensions (RFC 9112 §7.1) count like a head.
+    Trailers and chunk extensions (RFC 9112 §7.1) have the limits of a head.
     """
 
     head: float = 10.0
@@ -41,11 +41,11 @@ class Patience:
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Answers 431 to a head that is too long, 408 to what doesn't arrive, 400 to what is no HTTP; each an envelope.
+    """Answers a long head with 431, a slow request with 408 and malformed HTTP with 400, each with an envelope.
 
-    A request that arrives whole costs no timer. Where a request is answered before its body has come, the rest is
-    dropped: up to 256 KB within a second, then the connection ends. A connection with unread data ends as `Lingering`
-    says. Without `fast_paths` apps are not offered WHOLE_ANSWER.
+    A request that arrives in one piece needs no timer. If a request is answered before its body has arrived, up to 256
+    KB of the rest are discarded within a second, then the connection is closed. A connection with unread data is closed
+    by `Lingering`. Without `fast_paths` apps are not offered WHOLE_ANSWER.
     """
 
     def __init__(self, *args: Any, patience: Patience, fast_paths: bool = True, **named: Any) -> None:
@@ -139,7 +139,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._refuse(HTTPStatus.BAD_REQUEST, ValidationFailed(msg.rstrip(".")))
 
     def _answer_whole(self, scope: Scope, status: int, headers: Headers, body: bytes) -> bool:
-        """See WHOLE_ANSWER; what the request's cycle does for an answer that comes in parts."""
+        """See WHOLE_ANSWER. Does what the request's cycle does for an answer in parts."""
         cycle: RequestResponseCycle | None = self.cycle  # None once the connection is lost
         if cycle is None or cycle.scope is not scope or cycle.flow.write_paused or scope["method"] == "HEAD":
             return False
@@ -226,7 +226,7 @@ class BoundedProtocol(HttpToolsProtocol):
         return error
 
     def _refuse(self, status: HTTPStatus, error: Rejected) -> None:
-        """Answer if the response cannot be mistaken for that of another request, then close."""
+        """Answer, unless the response could be mistaken for that of another request, then close."""
         if self.transport.is_closing() or self._lingering is not None or self._deaf:
             return
         if self._may_answer():
@@ -244,7 +244,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
 
 class _Outlet:
-    """What a request's cycle sees of the transport; `close` leaves it to the protocol how."""
+    """The transport as a request's cycle sees it; `close` is delegated to the protocol."""
 
     __slots__ = ("close", "get_extra_info", "is_closing", "write")
 

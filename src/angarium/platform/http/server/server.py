@@ -1,4 +1,4 @@
-"""The HTTP server, run inside a loop that is already running."""
+"""The HTTP server, run in the current event loop."""
 
 import asyncio
 import errno
@@ -22,9 +22,8 @@ GRACE_SECONDS = 20
 KEEP_ALIVE_SECONDS = 75
 BACKLOG = 4096
 HANDLES = 32
-"""Handles on the one listening socket. uvloop accepts one connection for each in a turn of the loop; with a single one,
-connections that come together wait for as many turns as there are of them, while the first are answered again and
-again."""
+"""Handles of the listening socket. uvloop accepts one connection per handle and loop iteration. With one handle, a
+burst of connections would need as many iterations, while the first ones are already being served."""
 
 
 async def serve(
@@ -39,14 +38,13 @@ async def serve(
     listener: socket.socket | None = None,
     stopping: Callable[[], None] | None = None,
 ) -> None:
-    """Serve `app` until `stop` is set, then finish the requests under way, for at most 20 s.
+    """Serve `app` until `stop` is set, then finish running requests, for at most 20 s.
 
-    `patience` limits what a client may send and how long it may take. `port` 0 takes any free one; `listening` is
-    called with the port once requests are accepted. `listener` is the socket to use if it is bound already (`reserve`);
-    it is closed at the end. `stopping` is called once `stop` is set: to end answers that have no end of their own.
-    TLS and mutual TLS follow the settings. Signals are left to `platform.lifecycle`.
-    Raises SettingsError when the address or the certificate cannot be used, AngariumError when the app's lifespan
-    fails at its start.
+    `patience` limits the size and time of requests. `port` 0 selects any free port; `listening` is called with the port
+    once requests are accepted. `listener` is an already bound socket (`reserve`), closed at the end. `stopping` is
+    called once `stop` is set, to end streaming answers. TLS and mutual TLS follow the settings. Signals are left to
+    `platform.lifecycle`. Raises SettingsError if the address or the certificate cannot be used, AngariumError if the
+    app's lifespan fails to start.
     """
     listener = listener or bind(settings.host, port)
     handles = [listener, *(listener.dup() for _ in range(HANDLES - 1))]
@@ -69,7 +67,7 @@ async def serve(
 
 
 def reserve(settings: ProcessSettings) -> socket.socket:
-    """The bound socket of a process, to take before anything else is opened. Raises SettingsError, as `serve`."""
+    """Bind the socket of a process before anything else is opened. Raises SettingsError, as `serve`."""
     server_context(settings)
     return bind(settings.host, settings.port)
 
@@ -106,7 +104,7 @@ def _unusable(host: str, port: int, error: OSError) -> AngariumError:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server without its signal handlers, that says when it listens."""
+    """uvicorn's server without signal handlers, with a callback once it listens."""
 
     def __init__(self, config: uvicorn.Config, *, listening: Callable[[int], None] | None, port: int) -> None:
         super().__init__(config)

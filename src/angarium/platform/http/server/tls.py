@@ -7,7 +7,7 @@ from angarium.platform.settings.sources import wrong
 
 
 def server_context(settings: ProcessSettings) -> ssl.SSLContext | None:
-    """What a server needs; None: plain HTTP. With TLS_CLIENT_CA a client must show a certificate of that CA.
+    """The server's TLS context; None: plain HTTP. With TLS_CLIENT_CA clients must present a certificate of that CA.
 
     Raises SettingsError.
     """
@@ -21,9 +21,9 @@ def server_context(settings: ProcessSettings) -> ssl.SSLContext | None:
 
 
 def client_context(settings: ProcessSettings) -> ssl.SSLContext | None:
-    """What a client between services needs; None: the machine's CAs are enough, or there is no TLS.
+    """The TLS context of clients between services; None: the system's CAs suffice, or there is no TLS.
 
-    With TLS_CLIENT_CA that CA is trusted as well, and the own certificate shown. Raises SettingsError.
+    With TLS_CLIENT_CA that CA is also trusted, and the process presents its own certificate. Raises SettingsError.
     """
     if settings.tls_client_ca is None:
         return None
