@@ -22,14 +22,14 @@ class NotificationAccepted(BaseModel):
 
 
 class BulkRefusal(BaseModel):
-    """Why one item of a bulk was refused."""
+    """Why an item of a bulk request was refused."""
 
     code: str
     details: list[ErrorDetail] = []
 
 
 class BulkResult(BaseModel):
-    """Result of one item of a bulk: `notification_id` and `status`, or `error`."""
+    """The result of an item of a bulk request: `notification_id` and `status`, or `error`."""
 
     index: int
     request_id: str | None = None
@@ -39,7 +39,7 @@ class BulkResult(BaseModel):
 
 
 class BulkAccepted(BaseModel):
-    """The 202 of a bulk: a result for each item, in order."""
+    """The 202 of a bulk request: one result per item, in order."""
 
     accepted: int
     rejected: int

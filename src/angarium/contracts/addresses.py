@@ -1,6 +1,6 @@
-"""What an address of each kind must look like: one rule for each, at acceptance and before a send.
+"""Validation of addresses: one rule per kind, used at acceptance and before a send.
 
-Every function raises ValueError, whose message never quotes the address.
+Every function raises ValueError, whose message never contains the address.
 """
 
 import re
@@ -19,24 +19,25 @@ _PLAIN = re.compile(
     r"[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*@(?:[a-z0-9]+\.)+"
     r"(?!(?:alt|arpa|example|internal|invalid|local|localhost|onion|test)$)[a-z]{2,63}"
 )
-"""Addresses that the library returns unchanged; matching takes a microsecond. A property test compares the two."""
+"""Addresses that the library returns unchanged. Matching takes a microsecond; a property test checks that both
+agree."""
 _PLAIN_LENGTH = 64
 _PHONE = re.compile(r"\+[0-9][0-9 ().\-]{2,30}")
 _LOCALHOST = "127.0.0.1"
 _FIRST_VISIBLE, _LAST_VISIBLE = "!", "~"
 URL_LENGTH = 2048
-"""Characters of a URL, at most."""
+"""Maximum characters of a URL."""
 Network = IPv4Network | IPv6Network
 _NOT_A_PHONE = "must be a phone number with its country code, such as +14155550123 (E.164)"
 
 
 def email_address(value: str) -> str:
-    """The form of an email address to send to.
+    """Validate an email address and return the form to send to.
 
-    Syntax only (RFC 5321, 5322, 6531): no DNS is asked. The domain comes back in ASCII (RFC 5891) where the local
-    part is ASCII too, so that only a truly international local part needs SMTPUTF8. Quoted local parts, address
-    literals, domains of one label and names beside the address are refused. Of the special-use domains, `.test`
-    (RFC 6761), `localhost` and `.local` are allowed: they are where a self-hosted system is tried and used.
+    Checks the syntax only (RFC 5321, 5322, 6531), without DNS. The domain is returned in ASCII (RFC 5891) if the local
+    part is ASCII too, so that only an international local part needs SMTPUTF8. Quoted local parts, address literals,
+    single-label domains and display names are refused. Of the special-use domains, `.test` (RFC 6761), `localhost` and
+    `.local` are allowed, because self-hosted systems use them.
     """
     if _PLAIN.fullmatch(value) and len(value) <= _PLAIN_LENGTH:
         return value
@@ -44,7 +45,7 @@ def email_address(value: str) -> str:
 
 
 def email_address_in_full(value: str) -> str:
-    """Like `email_address`, without the shortcut."""
+    """As `email_address`, without the fast path."""
     local, domain = _private(value)
     if domain is not None:
         return f"{_sent_as(_validated(local)).removesuffix(_PUBLIC_DOMAIN)}{domain}"
@@ -52,7 +53,7 @@ def email_address_in_full(value: str) -> str:
 
 
 def canonical_email(value: str) -> str:
-    """The form of an email address to store: its domain in lower case and in Unicode (RFC 5321, 6531; NFC)."""
+    """Return an email address in the form to store: its domain in lower case and Unicode (RFC 5321, 6531; NFC)."""
     local, domain = _private(value)
     if domain is not None:
         return f"{_validated(local).normalized.removesuffix(_PUBLIC_DOMAIN)}{domain}"
@@ -60,15 +61,15 @@ def canonical_email(value: str) -> str:
 
 
 def ascii_domain(domain: str) -> str:
-    """The domain of an email address as DNS sees it (RFC 5891): `straße` is not `strasse`."""
+    """The domain of an email address as looked up in DNS (RFC 5891): `straße` is not `strasse`."""
     return domain if domain.isascii() else _validated(f"a@{domain}").ascii_domain
 
 
 def email_key(value: str) -> str:
-    """What two addresses have in common exactly if they are one person's.
+    """A key that is equal for two addresses if and only if they are the same mailbox.
 
-    The local part in lower case, not case-folded, which would make one of the two mailboxes `straße` and `strasse`;
-    normalized again, since lower case can compose (NFC). The domain as DNS is asked for it: in ASCII (RFC 5891).
+    The local part is in lower case, not case-folded, which would merge the mailboxes `straße` and `strasse`, and
+    normalized again, since lowercasing can compose characters (NFC). The domain is in ASCII (RFC 5891).
     """
     if _PLAIN.fullmatch(value):
         return value
@@ -78,10 +79,10 @@ def email_key(value: str) -> str:
 
 
 def phone_number(value: str) -> str:
-    """A phone number in E.164 (ITU-T E.164: `+`, country code, at most 15 digits).
+    """Return a phone number in E.164 (ITU-T E.164: `+`, country code, at most 15 digits).
 
-    Separators that people write are dropped. The number's length must be possible in its country; whether it is
-    assigned is not asked, since numbers reserved for tests and fiction are not.
+    Common separators are dropped. The number's length must be possible in its country. It need not be assigned, since
+    numbers reserved for tests and fiction are not.
     """
     if not _PHONE.fullmatch(value):
         raise ValueError(_NOT_A_PHONE)
@@ -95,10 +96,10 @@ def phone_number(value: str) -> str:
 
 
 def endpoint_url(value: str, allowed: Sequence[Network] | None = None) -> str:
-    """A URL that Angarium posts to: https, or plain http where `allowed` ranges make it possible.
+    """Validate a URL that Angarium posts to: https, or plain http if `allowed` permits it.
 
-    A plain http URL with an address must lie inside a range. One with a name is judged when it is connected to, and
-    refused here when no range is allowed at all. `allowed=None`: whether plain http will do is judged elsewhere.
+    A plain http URL with an IP address must be inside an allowed range. One with a host name is checked at connection
+    time, and refused here if no range is allowed. `allowed=None`: plain http is checked elsewhere.
     """
     parts = _split_url(value)
     if parts.scheme == "https":
@@ -111,7 +112,7 @@ def endpoint_url(value: str, allowed: Sequence[Network] | None = None) -> str:
 
 
 def known_timezone(value: str) -> str:
-    """The name of a zone in the IANA time zone database."""
+    """Validate a time zone name of the IANA database."""
     try:
         return ZoneInfo(value).key
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -151,7 +152,7 @@ def _may_be_plain(host: str, allowed: Sequence[Network]) -> bool:
 
 
 def _private(value: str) -> tuple[str, str | None]:
-    """Move `value` to a public domain. Also returns its own domain if that is private."""
+    """Replace a private domain of `value` by a public one. Also returns the original domain if it was private."""
     local, _, domain = value.rpartition("@")
     if _PRIVATE_DOMAIN.fullmatch(domain):
         return f"{local}@{_PUBLIC_DOMAIN}", domain.lower()

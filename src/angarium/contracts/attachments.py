@@ -1,4 +1,4 @@
-"""Files that a mail carries."""
+"""Attachments of mails."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -10,10 +10,10 @@ from angarium.contracts.fields import Body
 from angarium.contracts.header_text import header_line
 
 MOST_BYTES = 10 * 1024 * 1024
-"""Of all attachments of a notification, decoded."""
+"""Limit for all attachments of a notification, decoded."""
 MOST_FILES = 30
 MOST_CHARACTERS = MOST_BYTES * 4 // 3 + MOST_BYTES // 32
-"""Of one attachment in base64, with line breaks."""
+"""Limit for one attachment in base64, with line breaks."""
 _TOKEN = r"[A-Za-z0-9!#$&^_.+'%*`{|}~-]{1,127}"  # noqa: S105 - a word of RFC 2045
 _QUOTED = r'"[A-Za-z0-9 !#$&^_.+%*:/=?-]{1,127}"'
 _PARAMETER = rf" ?; ?(?!(?:name|boundary)\b){_TOKEN}=(?:{_TOKEN}|{_QUOTED})"
@@ -47,7 +47,7 @@ def _media_type(value: str) -> str:
 
 
 class Attachment(Body):
-    """One file. With `content_id` it is inline: the HTML shows it by `<img src="cid:CONTENT_ID">` (RFC 2392)."""
+    """One file. With `content_id` it is inline, for use as `<img src="cid:CONTENT_ID">` (RFC 2392)."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -69,7 +69,7 @@ class Attachment(Body):
 
 
 class AttachmentView(BaseModel):
-    """An attachment as it is shown: `size` in bytes, and no content."""
+    """An attachment in answers: its `size` in bytes, without its content."""
 
     filename: str
     content_type: str
@@ -78,7 +78,7 @@ class AttachmentView(BaseModel):
 
 
 def attachment_faults(attachments: Sequence[Attachment]) -> Iterator[tuple[str, str]]:
-    """Field and message of what is wrong with `attachments` together, before any of them is decoded."""
+    """Field and message of errors that concern `attachments` as a whole, checked before decoding."""
     seen: set[str] = set()
     for index, attachment in enumerate(attachments):
         if attachment.content_id is not None and attachment.content_id in seen:
@@ -89,10 +89,10 @@ def attachment_faults(attachments: Sequence[Attachment]) -> Iterator[tuple[str, 
 
 
 def too_large(sizes: Sequence[int]) -> str | None:
-    """Why files of these sizes in bytes are too large together; None: they are not."""
+    """Why files of these sizes in bytes exceed the limit together; None if they do not."""
     return _IN_ALL if sum(sizes) > MOST_BYTES else None
 
 
 def _least_bytes(content: str) -> int:
-    """What `content` decodes to at least, if 3 % of it are line breaks."""
+    """Lower bound of the decoded size of `content`, assuming 3 % line breaks."""
     return int(len(content) * 0.97) * 3 // 4 - 3

@@ -1,4 +1,4 @@
-"""Who changed what, when, from where."""
+"""The audit log: who changed what, when and from where."""
 
 from typing import Annotated
 from uuid import UUID
@@ -12,7 +12,7 @@ REPORT_LIMIT = 500
 
 
 class AuditView(BaseModel):
-    """`GET /api/v1/audit`. `action` is a verb (`key.created`), `object` what it was done to, `from` an address."""
+    """`GET /api/v1/audit`. `action` is an event (`key.created`), `object` the changed resource, `from` an address."""
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -25,7 +25,7 @@ class AuditView(BaseModel):
 
 
 class AuditReport(Body):
-    """A change that another service made at the request of a client of its own. `id` makes a repetition harmless."""
+    """A change made by another service for one of its own clients. Idempotent by `id`."""
 
     id: UUID
     at: InstantField

@@ -1,10 +1,10 @@
-"""Where `CRASH_AT` may end a process."""
+"""The points at which `CRASH_AT` can end a process."""
 
 from enum import StrEnum
 
 
 class CrashPoint(StrEnum):
-    """The points at which a crash has distinct effects, in the order of a notification's life."""
+    """Points at which a crash has distinct effects, in the order of a notification's life cycle."""
 
     BEFORE_ACCEPT = "before_accept"  # checked, nothing written
     AFTER_ACCEPT = "after_accept"  # the row is durable, the client has no answer, nothing is published

@@ -35,7 +35,7 @@ class DeadLetterGroup(BaseModel):
 
 
 class DeadLetterFilter(Body):
-    """Filter of dead letters. Without any field it matches all of them."""
+    """A filter of dead letters. Without fields it matches all of them."""
 
     channel: Channel | None = None
     reason: Text | None = None
@@ -49,7 +49,7 @@ class DeadLetterFilter(Body):
 
 
 class ReplayRequest(Body):
-    """`POST /api/v1/dead-letters/replay`: replay the dead letters that match, or all with `{"all": true}`."""
+    """`POST /api/v1/dead-letters/replay`: replay matching dead letters, or all with `{"all": true}`."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -64,7 +64,7 @@ class ReplayRequest(Body):
 
     @property
     def wanted(self) -> DeadLetterFilter:
-        """Which dead letters are meant."""
+        """The filter that selects the dead letters."""
         return self.filter or DeadLetterFilter()
 
     @model_validator(mode="after")
@@ -76,7 +76,7 @@ class ReplayRequest(Body):
 
 
 class ReplayResult(BaseModel):
-    """How many dead letters matched, and how many were requeued."""
+    """The number of matching and of requeued dead letters."""
 
     matched: int
     replayed: int

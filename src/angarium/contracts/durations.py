@@ -1,4 +1,4 @@
-"""Lengths of time: how they are written, how long the wait before a retry may be, and sums that cannot overflow."""
+"""Durations: parsing, limits of retry delays, and additions that cannot overflow."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 from angarium.contracts.fields import LATEST
 
 SHORTEST_RETRY = timedelta(milliseconds=10)
-"""The shortest delay. Retries without one would add load to an overloaded provider."""
+"""The shortest retry delay. Immediate retries would add load to an overloaded provider."""
 LONGEST_RETRY = timedelta(hours=24)
 MOST_RETRIES = 20
 _DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)(ms|s|m|h|d)")
@@ -18,7 +18,7 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def parse_duration(value: object) -> timedelta:
-    """`250ms`, `10s`, `1.5m`, `1h` or `2d`. Raises ValueError."""
+    """Parse `250ms`, `10s`, `1.5m`, `1h` or `2d`. Raises ValueError."""
     if isinstance(value, timedelta):
         return value
     match = _DURATION.fullmatch(str(value).strip())
@@ -33,7 +33,7 @@ def parse_duration(value: object) -> timedelta:
 
 
 def check_retry_delay(delay: timedelta) -> timedelta:
-    """Check a delay between two attempts and return it. Raises ValueError."""
+    """Validate a delay between two attempts and return it. Raises ValueError."""
     if not SHORTEST_RETRY <= delay <= LONGEST_RETRY:
         message = "a retry delay must lie between 10ms and 24h"
         raise ValueError(message)
@@ -41,7 +41,7 @@ def check_retry_delay(delay: timedelta) -> timedelta:
 
 
 def check_retry_delays(delays: Sequence[timedelta]) -> Sequence[timedelta]:
-    """Check a retry schedule and return it. Raises ValueError."""
+    """Validate a retry schedule and return it. Raises ValueError."""
     if len(delays) > MOST_RETRIES:
         message = f"must have at most {MOST_RETRIES} retry delays"
         raise ValueError(message)
@@ -56,7 +56,7 @@ def stored_retry_delays(delays: Iterable[str]) -> Sequence[timedelta]:
 
 
 def later(moment: datetime, wait: timedelta) -> datetime:
-    """`moment` plus `wait`, at most `LATEST`. Never overflows."""
+    """`moment` plus `wait`, clamped to `LATEST`. Never overflows."""
     try:
         return min(moment + wait, LATEST)
     except OverflowError:

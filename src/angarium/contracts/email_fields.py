@@ -1,4 +1,4 @@
-"""What a notification says of its mail: the sender's name, further recipients, header fields."""
+"""A notification's mail options: the sender's name, further recipients, header fields."""
 
 import re
 from typing import Annotated
@@ -12,14 +12,14 @@ from angarium.contracts.header_text import header_line
 MOST_COPIES = 20
 MOST_HEADERS = 30
 MOST_CHARACTERS = 900
-"""Of a header field's value: a line of 998 characters also has its name (RFC 5322 §2.1.1)."""
+"""Limit of a header field's value: a line of at most 998 characters also contains its name (RFC 5322 §2.1.1)."""
 _NAMED = frozenset({"list-id", "in-reply-to", "references", "auto-submitted", "precedence"})
 _FREE = re.compile(r"x-[!-9;-~]{1,58}", re.IGNORECASE)
 _OBEYED = re.compile(
     r"x-(?:notification-id|smtpapi|msys-api|ses-.*|mailgun-.*|mailjet-.*|mj-.*|mc-.*|pm-.*|sg-.*|auth.*|original-to)",
     re.IGNORECASE,
 )
-"""Fields that instruct Angarium or a provider, for example to send to further recipients."""
+"""Prefixes of fields that instruct Angarium or a provider, for example to add recipients."""
 
 
 def _visible(value: str) -> str:
@@ -34,7 +34,7 @@ HeaderValue = Annotated[str, StringConstraints(min_length=1, max_length=MOST_CHA
 
 
 def header_name_fault(name: str) -> str | None:
-    """Why a caller may not set the field `name`; None: it may."""
+    """Why a caller must not set the field `name`; None if it may."""
     if name.lower() in _NAMED:
         return None
     if not _FREE.fullmatch(name):
@@ -43,9 +43,9 @@ def header_name_fault(name: str) -> str | None:
 
 
 class EmailFields(Body):
-    """What is particular to the mail. `bcc` is in the envelope only, so no recipient sees it.
+    """Mail options. `bcc` is used in the SMTP envelope only, so recipients do not see it.
 
-    Together `cc` and `bcc` have at most 20 addresses. A suppressed one is left out, and an event says so.
+    Together `cc` and `bcc` have at most 20 addresses. Suppressed ones are left out, which an event records.
     """
 
     model_config = ConfigDict(

@@ -12,14 +12,16 @@ DataT = TypeVar("DataT")
 
 
 TOTAL_LIMIT = 10_000
-"""Up to here `meta.total` is exact."""
+"""`meta.total` is exact up to this number."""
 
 
 class Meta(BaseModel):
-    """Where a list stands; for one thing: total 1, page 1. `next_cursor` continues a deep list.
+    """The position in a list; for a single object: total 1, page 1.
 
-    `total` and `total_pages` are null for a page that was asked for by a cursor: nothing is counted for it. With
-    `total_capped` there are more than `total`.
+    `next_cursor` continues a list beyond the last page.
+
+    `total` and `total_pages` are null for a page requested by cursor, since nothing is counted. With `total_capped`
+    there are more than `total`.
     """
 
     total: int | None
@@ -33,9 +35,9 @@ class Meta(BaseModel):
 
     @classmethod
     def of_page(cls, *, total: int | None, limit: int, page: int, next_cursor: str | None = None) -> Self:
-        """The meta of page `page` (from 1) of `total` things, `limit` a page.
+        """The meta of page `page` (from 1) of `total` items with `limit` per page.
 
-        `total`: what is above `TOTAL_LIMIT` means at least so many; None: the page follows a cursor.
+        `total`: a value above `TOTAL_LIMIT` means at least that many; None: the page follows a cursor.
         """
         shown = None if total is None else min(total, TOTAL_LIMIT)
         pages = None if shown is None else max(1, -(-shown // limit))
@@ -52,7 +54,7 @@ class Meta(BaseModel):
 
 
 class ErrorDetail(BaseModel):
-    """One thing wrong with the request."""
+    """One error in the request."""
 
     field: str
     message: str
@@ -61,7 +63,7 @@ class ErrorDetail(BaseModel):
 
 
 class ErrorBody(BaseModel):
-    """The error of an envelope, for programs. The text for people is the envelope's `message`."""
+    """The machine-readable error of an envelope. The human-readable text is the envelope's `message`."""
 
     code: str
     message: str
@@ -80,7 +82,7 @@ class Envelope(BaseModel, Generic[DataT]):
 
 
 class ErrorEnvelope(BaseModel):
-    """A refusal."""
+    """An error answer."""
 
     success: bool = False
     message: str
@@ -90,7 +92,7 @@ class ErrorEnvelope(BaseModel):
 
 
 def one(data: DataT, message: str = "OK") -> Envelope[DataT]:
-    """The envelope of one thing."""
+    """The envelope of one object."""
     return Envelope(message=message, data=data, meta=Meta.of_page(total=1, limit=10, page=1))
 
 

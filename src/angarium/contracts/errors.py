@@ -1,4 +1,4 @@
-"""Every error that Angarium raises on purpose, and its HTTP status and code.
+"""Every error that Angarium raises deliberately, with its HTTP status and code.
 
     AngariumError
     ├── Rejected              the request is refused; becomes an error envelope
@@ -30,9 +30,9 @@ from typing import ClassVar
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """One thing wrong with a request: the field's path (`variables.name`) and why.
+    """One error in a request: the field's path (`variables.name`) and the reason.
 
-    `line` and `column` count from 1 and are set where a template's source is meant.
+    `line` and `column` count from 1 and are set for errors in a template's source.
     """
 
     field: str

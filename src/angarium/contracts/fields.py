@@ -1,4 +1,4 @@
-"""Field types that several bodies share, each with its rule and its source."""
+"""Field types shared by several bodies, each with its rule and source."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -22,34 +22,34 @@ from pydantic_core import PydanticCustomError
 METADATA_BYTES = 4096
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)
-"""The bounds of a time in a request. Within them every database, offset and sum with a wait can be represented."""
+"""The bounds of times in requests. Within them every database, offset and sum with a delay can represent the value."""
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
 class Body(BaseModel):
-    """A request body: a field that is not declared is an error that names it."""
+    """A request body. An undeclared field is an error that names it."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=False)
 
     @classmethod
     def further_faults(cls, content: Mapping[str, Any]) -> Iterable[tuple[str, str]]:  # noqa: ARG003 - for subclasses
-        """Field and message of faults that are found only in a body whose fields are all right.
+        """Field and message of errors that can be found only if all fields are valid.
 
-        Asked for a body with other faults, so that its sender learns of all of them at once.
+        Also called for a body with other errors, so that the answer reports all of them.
         """
         return ()
 
 
 def field_error(field: str, message: str) -> PydanticCustomError:
-    """A validation error of a whole body that names the field to correct, relative to that body."""
+    """A validation error of a body that names the field to correct, relative to that body."""
     return PydanticCustomError("field_error", "{message}", {"field": field, "message": message})
 
 
 def renamed(content: Any, names: Mapping[str, str]) -> Any:
-    """`content` with its fields under the contract's names; `names`: those by which clients may call them instead.
+    """Rename the fields of `content` to the contract's names; `names` maps the accepted aliases.
 
-    An alias that is null is not given. Raises a field error where a field is given twice with different values.
+    A null alias counts as absent. Raises a field error if a field is given twice with different values.
     """
     if not isinstance(content, Mapping) or names.keys().isdisjoint(content):
         return content
@@ -115,7 +115,7 @@ def _in_range(moment: datetime) -> datetime:
 
 _MOMENT = WithJsonSchema({"type": "string", "format": "date-time"}, mode="serialization")
 Timestamp = Annotated[datetime, PlainSerializer(rfc3339, return_type=str), _MOMENT]
-"""A time in an answer."""
+"""A time in answers."""
 InstantField = Annotated[
     AwareDatetime,
     BeforeValidator(_written),
@@ -123,19 +123,19 @@ InstantField = Annotated[
     PlainSerializer(rfc3339, return_type=str),
     _MOMENT,
 ]
-"""A time in a request, from 2000 to 2200. It must carry its offset and is read as UTC."""
+"""A time in a request, from 2000 to 2200. It must have an offset and is converted to UTC."""
 Metadata = Annotated[dict[str, Any], AfterValidator(_small)]
 Locale = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*$", max_length=35)]
-"""A language tag (BCP 47 / RFC 5646 §2.1, by its outer shape)."""
+"""A well-formed language tag (BCP 47 / RFC 5646 §2.1)."""
 TemplateCode = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_][a-z0-9_.-]{0,99}$")]
 Category = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 RequestId = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00]*$")]
 StrictCount = Annotated[int, Field(strict=True)]
-"""An integer that is written as one: no string, no fraction."""
+"""An integer, not a string or a fraction."""
 HIGHEST_VERSION = 2_147_483_647
 """The highest template version: the maximum of an INTEGER column."""
 EMAIL_FORMAT = Field(json_schema_extra={"format": "email"})
 URL_FORMAT = Field(json_schema_extra={"format": "uri"})
-"""How a documented text is to be read (JSON Schema, Validation §7.3)."""
+"""The format of URLs in the documents (JSON Schema, Validation §7.3)."""
 Flag = Annotated[bool, Field(strict=True)]
 """`true` or `false`. Numbers and strings are rejected."""

@@ -1,4 +1,4 @@
-"""Text that callers put into header fields of a mail: one rule, at acceptance and before a send."""
+"""Validation of callers' text in mail header fields, used at acceptance and before a send."""
 
 import re
 
@@ -8,10 +8,10 @@ _LINE_BREAK = "holds a line break or another control character"
 
 
 def header_fault(text: str) -> str | None:
-    """Why `text` must not be in a header field; None: it may be.
+    """Why `text` must not be in a header field; None if it may.
 
-    Refused: every control character but the tab, the Unicode line and paragraph separators, and anything shaped like
-    an encoded word (RFC 2047), which a lenient reader would decode into what was refused here.
+    Refuses every control character except tab, the Unicode line and paragraph separators, and anything that looks like
+    an encoded word (RFC 2047), which a lenient reader could decode into a refused character.
     """
     if text.isascii() and text.isprintable() and "=?" not in text:
         return None

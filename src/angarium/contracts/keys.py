@@ -14,7 +14,7 @@ CallerKind = Literal["key", "token", "user", "operator"]
 KeyName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_. -]{0,99}$")]
 """The calling service's name."""
 Rate = Annotated[str, StringConstraints(pattern=r"^(off|[1-9]\d{0,8}/(second|minute|hour))$")]
-"""`100/second`; `off`: none."""
+"""`100/second`; `off`: no limit."""
 
 
 class KeyCreate(Body):

@@ -1,6 +1,6 @@
-"""What travels through the broker: the topology's names and the queue message.
+"""The broker's contract: the names of the topology, and the queue messages.
 
-Names are part of the public contract; a foreign program may publish and consume by them.
+The names are part of the public contract: other programs may publish and consume with them.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ EVENTS_EXCHANGE = "notifications.events"
 FAILED_QUEUE = "failed.queue"
 FAILED_KEY = "failed"
 RETRY_EXCHANGE = "notifications.retry.{ms}"
-"""The exchange of a delay, `{ms}` milliseconds long."""
+"""The exchange of a delay of `{ms}` milliseconds."""
 RETRY_QUEUE = "retry.{ms}.queue"
 
 
@@ -31,7 +31,7 @@ def urgent_queue(channel: Channel) -> str:
 
 
 def light_queue(channel: Channel) -> str:
-    """The light queue of a channel: for tenants with little work while another has a backlog."""
+    """The light lane of a channel, for tenants with little work while another tenant has a backlog."""
     return f"{channel}.light.queue"
 
 
@@ -46,11 +46,11 @@ def routing_key(channel: Channel, priority: int) -> str:
 
 
 class QueueMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
-    """One unit of work: a pointer to the record, which holds everything else.
+    """One unit of work: a pointer to the record, which has everything else.
 
-    A foreign message may carry `user_id`, `template_code`, `variables` and `request_id` only; it is
-    matched to its notification by `request_id` within `tenant`. `variables` must be an object and is
-    not read. Our own messages have none; those of older versions do.
+    A message of another program may have only `user_id`, `template_code`, `variables` and `request_id`; it is matched
+    to its notification by `request_id` within `tenant`. `variables` must be an object and is ignored; our own messages
+    omit it, except those of older versions.
     """
 
     request_id: str
@@ -69,7 +69,7 @@ class QueueMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Fals
 
 
 class FailedMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """A message of `failed.queue`: a pointer to the dead letter, and the reason in words."""
+    """A message of `failed.queue`: a pointer to the dead letter, and the reason as text."""
 
     id: str
     notification_id: str | None
@@ -88,7 +88,7 @@ class FailedMessage(msgspec.Struct, frozen=True, kw_only=True):
 class StatusEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A status event of `notifications.events`, with the routing key `{channel}.{status}`.
 
-    Published at least once, in no guaranteed order. `occurred_at` (RFC 3339) is the time of the change.
+    Published at least once, without a guaranteed order. `occurred_at` (RFC 3339) is the time of the change.
     """
 
     notification_id: str
@@ -108,5 +108,5 @@ class StatusEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 def decode_status_event(body: bytes) -> StatusEvent:
-    """The event of a message. Raises msgspec.MsgspecError."""
+    """Decode a message's event. Raises msgspec.MsgspecError."""
     return msgspec.json.decode(body, type=StatusEvent)

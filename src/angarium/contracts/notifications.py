@@ -48,7 +48,7 @@ Text = Annotated[str, StringConstraints(max_length=255, pattern=r"^[^\x00]*$")]
 
 
 class Recipient(Body):
-    """Someone who is not a stored user; the address of each channel that is tried must be there.
+    """A recipient who is not a stored user, with the address of each channel that is tried.
 
     At least one address is required.
     """
@@ -83,7 +83,7 @@ _ADDRESS_RULES: Mapping[str, Callable[[str], object]] = MappingProxyType(
 
 
 def address_faults(recipient: Mapping[str, Any], allowed: Sequence[Network] | None = None) -> Iterator[tuple[str, str]]:
-    """The name of each address in `recipient` that cannot be right, and why. `allowed` as of `endpoint_url`."""
+    """The name of each invalid address in `recipient`, with the reason. `allowed`: see `endpoint_url`."""
     for name, rule in _ADDRESS_RULES.items():
         value = recipient.get(name)
         if isinstance(value, str):
@@ -100,9 +100,9 @@ class NotificationRequest(Body):
     """`POST /api/v1/notifications`: whom to notify, how, with which template and variables.
 
     Exactly one of `user_id` and `recipient` is required. A `recipient` needs an address for `notification_type` and for
-    each channel of `fallback`. `email`, `push` and `attachments` are for these channels alone, whether they are
-    `notification_type` or a fallback; attachments have at most 10 MB in all. `send_at` is at most a minute in the past,
-    `expires_at` lies ahead and after `send_at`; both lie within ten years.
+    each channel of `fallback`. `email`, `push` and `attachments` require their channel, as `notification_type` or as a
+    fallback; attachments have at most 10 MB in total. `send_at` is at most a minute in the past; `expires_at` is in the
+    future and after `send_at`; both are within ten years.
     """
 
     model_config = ConfigDict(
@@ -141,17 +141,20 @@ class NotificationRequest(Body):
 
     @property
     def owner(self) -> str | None:
-        """The owner of the notification as it is stored."""
+        """The stored owner of the notification."""
         return None if self.user_id is None else str(self.user_id)
 
     @property
     def callback_target(self) -> str | None:
-        """`callback_url` as it is stored."""
+        """The stored form of `callback_url`."""
         return self.callback_url
 
     @property
     def through(self) -> Mapping[str, str] | None:
-        """The one provider to use (`provider`, `platform` of a push token), as it is stored; no caller may set it."""
+        """The stored form of the only provider to use (`provider`, `platform` of a push token).
+
+        Callers cannot set it.
+        """
         return None
 
     @classmethod
@@ -182,10 +185,10 @@ class NotificationRequest(Body):
 
 
 class BulkRequest(Body):
-    """Up to 1,000 notifications, whole, or one template for many recipients.
+    """Up to 1,000 complete notifications, or one template for many recipients.
 
-    Exactly one of `notifications` and `recipients` is required; `recipients` need `notification_type` and
-    `template_code` beside them. Items are validated singly, so that a bad one is refused without its neighbours.
+    Exactly one of `notifications` and `recipients` is required; `recipients` also require `notification_type` and
+    `template_code`. Items are validated separately, so that an invalid one does not affect the others.
     """
 
     model_config = ConfigDict(
@@ -226,7 +229,7 @@ class BulkRequest(Body):
 
 
 class Reason(BaseModel):
-    """Why a notification ended otherwise than sent."""
+    """Why a notification ended without being sent."""
 
     code: str
     message: str
@@ -269,7 +272,7 @@ class NotificationView(BaseModel):
 
 
 class Decision(BaseModel):
-    """One check of a notification: its result as a code and as a sentence."""
+    """One check of a notification, with its result as a code and as a sentence."""
 
     check: str
     result: str
@@ -277,14 +280,14 @@ class Decision(BaseModel):
 
 
 class Why(BaseModel):
-    """`GET /api/v1/notifications/{id}/why`: the reason for the current status, in plain words."""
+    """`GET /api/v1/notifications/{id}/why`: an explanation of the current status in plain English."""
 
     summary: str
     decisions: list[Decision]
 
 
 class ResolveRequest(Body):
-    """`POST /api/v1/notifications/{id}/resolve`: an operator states an unknown outcome."""
+    """`POST /api/v1/notifications/{id}/resolve`: an operator resolves an unknown outcome."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"as": "retry"}]})
 

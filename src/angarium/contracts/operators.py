@@ -1,4 +1,4 @@
-"""Operators: people who sign in to the dashboard, and what their roles allow."""
+"""Operators, who sign in to the dashboard, and the permissions of their roles."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -18,7 +18,7 @@ Password = Annotated[str, StringConstraints(min_length=SHORTEST_PASSWORD, max_le
 
 
 class Role(StrEnum):
-    """What an operator may do. Each role may do what the one before it may."""
+    """An operator's role. Each role includes the permissions of the previous one."""
 
     VIEWER = "viewer"  # look at everything but keys, the audit log and operators
     OPERATOR = "operator"  # and cancel, send again, replay dead letters, set breakers, change suppressions

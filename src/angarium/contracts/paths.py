@@ -1,8 +1,8 @@
-"""Where the REST contract begins."""
+"""Prefixes of the REST contract."""
 
 API = "/api"
 API_V1 = "/api/v1"
 PUBLIC = "/api/"
-"""What begins so is for clients; the rest is for people's browsers, probes and other services."""
+"""The prefix of paths for clients; other paths are for browsers, probes and other services."""
 WEBHOOKS = "/webhooks"
-"""Where providers post: `/webhooks/{provider}/{token}`."""
+"""The prefix of providers' webhooks: `/webhooks/{provider}/{token}`."""

@@ -1,4 +1,4 @@
-"""Preferences in requests and answers, and which parts of a body count as given."""
+"""Preferences in requests and answers, and which fields of a body count as given."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -9,7 +9,7 @@ from angarium.contracts.fields import Body, Category, Flag
 
 TimeOfDay = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 READ_ONLY = frozenset({"user_id", "id", "created_at", "updated_at"})
-"""Fields of a user's body that a client may send back but not change."""
+"""Fields of a user that a client may send back but not change."""
 
 
 def without_read_only(value: object) -> object:
@@ -27,7 +27,7 @@ def without_nulls(value: object) -> object:
 
 
 def given_user_fields(value: object) -> object:
-    """A user's body without null fields, and without nulls in `preferences`; `metadata` may hold some."""
+    """A user's body without null fields, and without nulls in `preferences`; `metadata` may contain nulls."""
     if not isinstance(value, Mapping):
         return value
     return {
@@ -53,7 +53,7 @@ class QuietHoursBody(Body):
 
 
 class SwitchesBody(Body):
-    """A category's switches in a request. Switches that are not named do not change."""
+    """A category's switches in a request. Omitted switches do not change."""
 
     email: Flag | None = None
     push: Flag | None = None
@@ -62,9 +62,9 @@ class SwitchesBody(Body):
 
 
 class PreferencesPatch(Body):
-    """Preferences to change; what is not named stays.
+    """Changes of preferences; omitted fields do not change.
 
-    null removes a category's switch, a category, all categories or the quiet hours: what it removed no longer refuses
+    null removes a category's switch, a category, all categories or the quiet hours, so that they no longer block
     anything. A channel is true or false, never null.
     """
 
@@ -91,7 +91,7 @@ class PreferencesAmend(PreferencesPatch):
 
 
 class PreferencesPut(PreferencesPatch):
-    """`PUT /users/{user_id}/preferences`: what is not named, or null, stays.
+    """`PUT /users/{user_id}/preferences`: omitted and null fields do not change.
 
     Also taken: the same object inside `{"preferences": {…}}`, and the read-only fields of a user, which are ignored.
     """
@@ -118,7 +118,7 @@ class PreferencesPut(PreferencesPatch):
 
 
 class PreferencesView(BaseModel):
-    """`GET /users/{user_id}/preferences`; within a category only the channels that were set."""
+    """`GET /users/{user_id}/preferences`; a category has only the channels that were set."""
 
     email: bool
     push: bool

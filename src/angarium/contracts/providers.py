@@ -13,7 +13,7 @@ _NAMESPACE = UUID("6f0c3d1e-6a0b-5f5e-9a57-0f6f3a5f7c11")
 
 
 class BreakerState(StrEnum):
-    """State of a provider's circuit breaker, and what leads out of it."""
+    """The state of a provider's circuit breaker, with its transitions."""
 
     CLOSED = "closed"  # messages are sent → open, after too many faults
     OPEN = "open"  # no message is sent → half_open, once its pause is over
@@ -41,7 +41,7 @@ class ProviderView(BaseModel):
 
 
 class BreakerChange(Body):
-    """`POST /api/v1/providers/{provider_id}/breaker`; `auto` leaves the breaker to the workers again."""
+    """`POST /api/v1/providers/{provider_id}/breaker`; `auto` returns control of the breaker to the workers."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"state": "auto"}]})
 
@@ -61,5 +61,5 @@ class ProviderTest(Body):
 
 
 def provider_id_of(channel: Channel, name: str) -> UUID:
-    """The id of the provider that is called `name`: the same in every process and after every restart."""
+    """The id of the provider named `name`, which is the same in every process and after every restart."""
     return uuid5(_NAMESPACE, f"{channel}/{name}")

@@ -1,4 +1,4 @@
-"""What a notification says of its push: how long it lives, what it replaces, how it is shown."""
+"""A notification's push options: its lifetime, what it replaces, how it is displayed."""
 
 import re
 from typing import Annotated, Literal
@@ -10,17 +10,18 @@ from angarium.contracts.addresses import URL_LENGTH
 from angarium.contracts.fields import Body, StrictCount, field_error
 
 LONGEST_TTL = 28 * 86400
-"""Seconds. The longest life of a message at FCM and OneSignal, and what browsers' push services keep."""
+"""Seconds: the maximum of FCM and OneSignal, and of browsers' push services."""
 MOST_ACTIONS = 4
 MOST_BYTES = 4096
-"""Of `push` as JSON. Platforms limit the whole payload to as much, so a long text can still be too much."""
+"""Limit of `push` as JSON. Platforms have the same limit for the whole payload, so a long text can still exceed
+theirs."""
 LONGEST_COLLAPSE_KEY = 64
-"""Characters: what APNs takes as `apns-collapse-id`."""
+"""Characters: the limit of APNs for `apns-collapse-id`."""
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 _TAKEN = re.compile(
     r"from|message_type|collapse_key|notification|notification_id|link|actions|image|aps|google.*|gcm.*"
 )
-"""Names that FCM (`Message.data`), APNs or Angarium gives a meaning."""
+"""Names reserved by FCM (`Message.data`), APNs or Angarium."""
 
 
 def _text(value: str) -> str:
@@ -34,7 +35,7 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterVali
 
 
 class PushAction(Body):
-    """A button. `id` tells the app which one was pressed; `link` is what it opens, where the platform can."""
+    """A button. `id` identifies it to the app; `link` is what it opens, if the platform supports it."""
 
     id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
     title: Text
@@ -42,10 +43,10 @@ class PushAction(Body):
 
 
 class PushFields(Body):
-    """What is particular to the push, in the words of no platform; docs/providers/push.md says what each makes of it.
+    """Push options, independent of the platform; docs/providers/push.md lists what each one supports.
 
-    `ttl`: seconds for which the platform keeps it for a device that is off. `collapse_key`: a later push with the same
-    key replaces this one. As JSON all of it has at most 4 KB.
+    `ttl`: seconds that the platform stores it for an offline device. `collapse_key`: a later push with the same key
+    replaces this one. At most 4 KB as JSON.
     """
 
     model_config = ConfigDict(

@@ -1,6 +1,6 @@
-"""What a push token of each platform must look like, at acceptance and before a send.
+"""Validation of push tokens by platform, used at acceptance and before a send.
 
-Services treat tokens as opaque and change their length at will, so only what they promise is checked.
+Platforms treat tokens as opaque and may change their length, so only documented properties are checked.
 """
 
 import base64
@@ -22,11 +22,11 @@ _ENDPOINT_LENGTH = 2048
 
 
 class _BadTokenError(ValueError):
-    """The token cannot be right; its message says why."""
+    """The token is invalid; the message has the reason."""
 
 
 def push_token(platform: str, token: Token) -> Token:
-    """The form of `token` to send to. Raises ValueError, whose message never quotes the token."""
+    """Validate `token` and return the form to send to. Raises ValueError, whose message never contains the token."""
     rule = _CHECKS.get(platform)
     if rule is None:
         raise _BadTokenError("a device of an unknown platform")
@@ -40,7 +40,7 @@ def _text(token: Token) -> str:
 
 
 def _fcm(token: Token) -> str:
-    """A registration token: URL-safe characters and `:`, of a length that may change (Firebase documentation)."""
+    """A registration token: URL-safe characters and `:`, of variable length (Firebase documentation)."""
     text = _text(token)
     if not _FCM.fullmatch(text):
         raise _BadTokenError("not an FCM registration token")
@@ -92,7 +92,7 @@ def _endpoint(value: object) -> None:
 
 
 def _decoded(value: object, name: str) -> bytes:
-    """base64url with or without padding, as browsers differ."""
+    """Decode base64url with or without padding, since browsers differ."""
     if isinstance(value, str):
         text = value.rstrip("=").replace("+", "-").replace("/", "_")
         try:

@@ -1,4 +1,4 @@
-"""What a key or token may do."""
+"""The permissions of keys and tokens."""
 
 from collections.abc import Iterable
 from enum import StrEnum

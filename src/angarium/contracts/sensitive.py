@@ -1,4 +1,4 @@
-"""The fields that no log shows."""
+"""Fields that must not be logged."""
 
 from typing import Final
 

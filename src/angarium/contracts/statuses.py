@@ -7,7 +7,7 @@ from typing import assert_never
 
 
 class Channel(StrEnum):
-    """The ways a notification can travel; also `notification_type` in bodies."""
+    """A delivery channel; `notification_type` in bodies."""
 
     EMAIL = "email"
     PUSH = "push"
@@ -18,13 +18,13 @@ class Channel(StrEnum):
 ADDRESS_FIELD: Mapping[Channel, str] = MappingProxyType(
     {Channel.EMAIL: "email", Channel.SMS: "phone", Channel.PUSH: "push_token", Channel.WEBHOOK: "webhook"}
 )
-"""The field of a recipient, and of a user, that holds a channel's address."""
+"""The field of a recipient or user that holds a channel's address."""
 ADDRESS_NAMES = f"{', '.join(tuple(ADDRESS_FIELD.values())[:-1])} or {tuple(ADDRESS_FIELD.values())[-1]}"
 """The names of those fields in error messages."""
 
 
 class Status(StrEnum):
-    """The state of a notification. Each comment names the transitions that leave it."""
+    """The state of a notification. Each comment lists its outgoing transitions."""
 
     SCHEDULED = "scheduled"  # waits for its time → pending
     PENDING = "pending"  # accepted and durable, waits for a worker → sending
@@ -40,7 +40,7 @@ class Status(StrEnum):
 
 
 class DeliveryStatus(StrEnum):
-    """The coarse word other systems use beside `status`."""
+    """A reduced form of `status`, for compatibility with other systems."""
 
     PENDING = "pending"
     DELIVERED = "delivered"
@@ -48,7 +48,7 @@ class DeliveryStatus(StrEnum):
 
 
 class DeliveryPolicy(StrEnum):
-    """What to do with a send whose result was lost in a crash."""
+    """What to do when a crash leaves the outcome of a send unknown."""
 
     AT_LEAST_ONCE = "at_least_once"  # sent again
     AT_MOST_ONCE = "at_most_once"  # → unknown
@@ -86,21 +86,21 @@ TRANSITIONS: Mapping[Status, frozenset[Status]] = MappingProxyType(
 """Allowed transitions: `old → {new, …}`. Every UPDATE of a status is conditional on them."""
 
 UNFINISHED = frozenset({_S.SCHEDULED, _S.PENDING, _S.SENDING, _S.RETRYING})
-"""States that the system has yet to leave by itself."""
+"""States that the system will leave without a request."""
 
 
 def may_become(old: Status, new: Status) -> bool:
-    """Whether the table allows `old → new`."""
+    """Whether `old → new` is allowed."""
     return new in TRANSITIONS[old]
 
 
 def sources_of(new: Status) -> frozenset[Status]:
-    """Every state that may become `new`: the `WHERE status IN (…)` of its UPDATE."""
+    """Every state with a transition to `new`: the `WHERE status IN (…)` of its UPDATE."""
     return frozenset(old for old, targets in TRANSITIONS.items() if new in targets)
 
 
 def delivery_status(status: Status) -> DeliveryStatus:
-    """The coarse word for `status`."""
+    """The reduced form of `status`."""
     match status:
         case _S.SCHEDULED | _S.PENDING | _S.SENDING | _S.RETRYING | _S.UNKNOWN:
             return DeliveryStatus.PENDING

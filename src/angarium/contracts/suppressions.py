@@ -1,4 +1,4 @@
-"""Addresses that get nothing, and why."""
+"""The suppression list: addresses that receive no messages, with the reason."""
 
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -21,7 +21,7 @@ Source = Annotated[
 
 
 class SuppressionReason(StrEnum):
-    """Why an address is suppressed. Each reason is an entry of its own; one is enough."""
+    """Why an address is suppressed. Each reason is a separate entry; one is enough."""
 
     HARD_BOUNCE = "hard_bounce"  # a provider says that the address does not exist
     SOFT_BOUNCE = "soft_bounce"  # five bounces in a row
@@ -43,7 +43,7 @@ class SuppressionView(BaseModel):
 
 
 class SuppressionCreate(Body):
-    """`POST /api/v1/suppressions`: adds an entry, or changes the one of this channel, address and reason."""
+    """`POST /api/v1/suppressions`: adds an entry, or updates the one with this channel, address and reason."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -79,7 +79,7 @@ class ImportFault(BaseModel):
 
 
 class SuppressionImport(BaseModel):
-    """What an import did."""
+    """The result of an import."""
 
     added: int = Field(description="New entries.")
     changed: int = Field(description="Entries that were there before.")
@@ -88,7 +88,7 @@ class SuppressionImport(BaseModel):
 
 
 def suppressible_address(channel: Channel, address: str) -> str:
-    """`address` in the form to send to. Raises ValueError, which never quotes it."""
+    """Validate `address` and return the form to send to. Raises ValueError, without quoting it."""
     match channel:
         case Channel.EMAIL:
             return email_address(address)
@@ -100,7 +100,7 @@ def suppressible_address(channel: Channel, address: str) -> str:
 
 
 def not_an_address(channel: Channel) -> str:
-    """What is wrong with an address of `channel`, in words for the caller."""
+    """The error message for an invalid address of `channel`."""
     match channel:
         case Channel.EMAIL:
             return "must be an email address"

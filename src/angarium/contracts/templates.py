@@ -1,4 +1,4 @@
-"""The bodies of the templates service, and what other services ask it."""
+"""The bodies of the templates service, public and internal."""
 
 from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
@@ -14,20 +14,20 @@ from angarium.contracts.statuses import Channel, DeliveryPolicy
 Source = Annotated[str, StringConstraints(max_length=200_000, pattern=r"^[^\x00]*$")]
 Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,99}$")]
 _ALIASES = MappingProxyType({"type": "channel", "variables": "required_variables", "template_code": "code"})
-"""Other systems' names of fields."""
+"""Aliases of fields, for clients of other systems."""
 LINK_VARIABLES = ("unsubscribe_url", "preferences_url")
-"""Every email template has these: links for the user that a mail is for. A value in the request wins over them.
+"""Variables available in every email template: links for the recipient. A value in the request overrides them.
 
-They are empty for someone who is not a stored user and without ANGARIUM_PUBLIC_URL; `unsubscribe_url` is empty for
-mandatory categories too.
+They are empty without a stored user or without ANGARIUM_PUBLIC_URL; `unsubscribe_url` is also empty for mandatory
+categories.
 """
 VersionStatus = Literal["draft", "published", "superseded"]
 
 
 class TemplateParts(Body):
-    """Liquid sources. `content` is the main part of the template's own channel; the specific names win over it.
+    """Liquid sources. `content` is the main part of the template's own channel; the specific names override it.
 
-    For a mail `content` is `html`, for a push `body`, for an SMS `text`, for a webhook `json`.
+    `content` is `html` for a mail, `body` for a push, `text` for an SMS, and `json` for a webhook.
     """
 
     model_config = ConfigDict(serialize_by_alias=True)
@@ -80,7 +80,7 @@ class TemplateVersionCreate(TemplateParts):
 
 
 def _with_names(content: Any) -> Any:
-    """`content` with `variables` as a list of names, also where it has the form that a template is shown in."""
+    """`content` with `variables` as a list of names, also if it is in the form of a TemplateView."""
     described = content.get("variables") if isinstance(content, Mapping) else None
     if not isinstance(described, list) or not all(isinstance(one, Mapping) and "name" in one for one in described):
         return content
@@ -140,7 +140,7 @@ class TemplateView(TemplateParts):
     translations: dict[str, dict[str, str]]
     variables: list[VariableView] = Field(default_factory=list)
     includes: dict[str, int] = Field(default_factory=dict)
-    """The layouts and partials that are in this version, and which version of each."""
+    """The layouts and partials used in this version, with their versions."""
     created_at: Timestamp
     updated_at: Timestamp
 
@@ -166,11 +166,11 @@ class PreviewRequest(Body):
 
 
 class ChannelSources(BaseModel):
-    """Liquid sources of one language as they are rendered at each send: MJML compiled, CSS inlined, text made.
+    """Liquid sources of one language, ready to render: MJML compiled, CSS inlined, text part generated.
 
     Keyed by part: email `subject`, `html`, `text`; push `title`, `body`, `image`, `link`; sms `text`;
     webhook `json`, or `title` and `text`.
-    A channel that the template has nothing for is absent.
+    Channels without content are absent.
     """
 
     email: dict[str, str] | None = None
@@ -194,24 +194,24 @@ class CompiledTemplate(BaseModel):
     retry_delays: list[str] | None
     locales: dict[str, ChannelSources]
     channel_variables: dict[Channel, list[str]] | None = None
-    """Those of `required_variables` that each channel needs; None: every channel needs them all."""
+    """The required variables by channel; None: every channel requires all of them."""
     raw_html: bool = False
-    """Whether variables are HTML and not escaped. True for built-in templates only, never for stored ones."""
+    """Whether variables are HTML and not escaped. True only for built-in templates, never for stored ones."""
 
     def serves(self, channel: Channel) -> bool:
-        """Whether there is something to send by `channel`."""
+        """Whether there is content for `channel`."""
         sources = self.locales.get(self.language)
         return sources is not None and getattr(sources, channel) is not None
 
     def required_for(self, channels: Collection[Channel]) -> Sequence[str]:
-        """The variables that at least one of `channels` needs, in the order of `required_variables`."""
+        """The variables that at least one of `channels` requires, in the order of `required_variables`."""
         if self.channel_variables is None:
             return self.required_variables
         needed = {name for channel in channels for name in self.channel_variables.get(channel, ())}
         return [name for name in self.required_variables if name in needed]
 
     def missing(self, variables: Mapping[str, Any], channels: Collection[Channel]) -> list[str]:
-        """The required variables of `channels` that `variables` lacks, or has as null, and that have no default."""
+        """The required variables of `channels` that are missing or null in `variables` and have no default."""
         wanted = self.required_for(channels)
         return [
             name
@@ -221,7 +221,7 @@ class CompiledTemplate(BaseModel):
 
 
 def _value(variables: Mapping[str, Any], name: str) -> Any:
-    """The value under `name`, or under its dotted path; None where there is none."""
+    """The value at `name`, which may be a dotted path; None if there is none."""
     if name in variables or "." not in name:
         return variables.get(name)
     value: Any = variables

@@ -1,4 +1,4 @@
-"""Tenants: who shares this deployment, each seeing only what is theirs."""
+"""Tenants share a deployment, and each sees only its own data."""
 
 from typing import Annotated
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""Short-lived tokens: in exchange for an API key, or for a user's email and password."""
+"""Short-lived tokens, issued for an API key or for a user's email and password."""
 
 from typing import Annotated, Literal
 from uuid import UUID
@@ -13,7 +13,7 @@ Password = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
 
 
 class TokenRequest(Body):
-    """`POST /api/v1/auth/token`; `scopes`: fewer than the key has (default: all of them)."""
+    """`POST /api/v1/auth/token`; `scopes`: a subset of the key's (default: all of them)."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"scopes": ["notifications:send"]}]})
 
@@ -35,7 +35,7 @@ class LoginRequest(Body):
 
 
 class TokenIssued(BaseModel):
-    """A bearer token and its life in seconds (RFC 6749 §5.1)."""
+    """A bearer token and its lifetime in seconds (RFC 6749 §5.1)."""
 
     access_token: str = Field(repr=False)
     token_type: Literal["bearer"] = "bearer"  # noqa: S105 - a type's name

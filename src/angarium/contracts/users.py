@@ -1,4 +1,4 @@
-"""The bodies of the users service, and what other services ask it."""
+"""The bodies of the users service, public and internal."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Self
@@ -28,14 +28,14 @@ Token = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
 
 
 class QuietHours(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Quiet hours (`HH:MM`) in the user's time zone. They may span midnight."""
+    """Quiet hours (`HH:MM`) in the user's time zone. They may cross midnight."""
 
     start: str
     end: str
 
 
 class ChannelSwitches(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """Channel switches of a category. A channel that is not named uses the user's switch for it."""
+    """Channel switches of a category. An omitted channel uses the user's switch for that channel."""
 
     email: Flag | None = None
     push: Flag | None = None
@@ -44,7 +44,7 @@ class ChannelSwitches(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
 
 
 class Preferences(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A user's whole wishes."""
+    """All preferences of a user."""
 
     email: Flag = True
     push: Flag = True
@@ -55,7 +55,7 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class UserCreate(Body):
-    """`POST /users`; null is the same as not given. At least one address is required."""
+    """`POST /users`; null is the same as omitted. At least one address is required."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -95,7 +95,7 @@ class UserCreate(Body):
 
 
 class UserPatch(Body):
-    """`PATCH /users/{user_id}`: what is not named stays; read-only fields are ignored."""
+    """`PATCH /users/{user_id}`: omitted fields do not change; read-only fields are ignored."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"phone": "+14155550123", "preferences": {"sms": False}}]}
@@ -119,9 +119,9 @@ class UserPatch(Body):
 
 
 class UserPut(UserPatch):
-    """`PUT /users/{user_id}`: what is not named stays, so the body of a GET is taken as it is.
+    """`PUT /users/{user_id}`: omitted fields do not change, so the body of a GET can be sent back.
 
-    null removes an address, the locale or the timezone. In `preferences` it changes nothing.
+    null removes an address, the locale or the timezone. In `preferences` it is ignored.
     """
 
     @model_validator(mode="before")
@@ -136,7 +136,7 @@ class UserPut(UserPatch):
 
 
 class PreferenceSwitches(BaseModel):
-    """Whether each channel is on, as shown in a user body."""
+    """Whether each channel is enabled, as shown in a user."""
 
     email: bool
     push: bool
@@ -145,7 +145,7 @@ class PreferenceSwitches(BaseModel):
 
 
 class UserView(BaseModel):
-    """`GET /users/{user_id}`; `id` is `user_id` again."""
+    """`GET /users/{user_id}`; `id` equals `user_id`."""
 
     user_id: UUID
     id: UUID
@@ -175,7 +175,7 @@ class DeviceCreate(Body):
 
 
 class DeviceView(BaseModel):
-    """One place where a push can arrive."""
+    """A device that receives pushes."""
 
     device_id: UUID
     platform: Platform
@@ -185,7 +185,7 @@ class DeviceView(BaseModel):
 
 
 class ContactDevice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A device as a worker needs it."""
+    """A device as used by workers."""
 
     device_id: UUID
     platform: Platform
@@ -193,7 +193,7 @@ class ContactDevice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Contact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What a send needs to know of a user at the moment of sending. Cached as `user:preferences:{user_id}`."""
+    """The data of a user that a send needs. Cached as `user:preferences:{user_id}`."""
 
     user_id: UUID
     name: str
@@ -217,7 +217,7 @@ MOST_CONTACTS = 1000
 class ContactQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     """`POST /internal/v1/contacts`: many users at once (service token only).
 
-    `user_ids` are of the caller's tenant, `of_tenants` of each tenant that is named; at most 1,000 in all.
+    `user_ids` belong to the caller's tenant, `of_tenants` to the named tenants; at most 1,000 in total.
     """
 
     user_ids: Annotated[list[UUID], msgspec.Meta(max_length=1000)] = []
@@ -249,16 +249,16 @@ class DeadDeviceReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
 
 
 class ErasureRequest(Body):
-    """`POST /internal/v1/erasures` of the gateway: this user is gone (service token only)."""
+    """`POST /internal/v1/erasures` of the gateway: this user was deleted (service token only)."""
 
     user_id: UUID
 
 
 class ErasureAnswer(BaseModel):
-    """How many sends and callbacks of the user were under way: erase again once they have ended.
+    """The number of the user's sends and callbacks in progress: repeat the erasure once they have ended.
 
-    `done`: False, and status 202, while it is still worked on: ask again for the end. `age`: seconds since the pass
-    that is answered for began.
+    `done`: False, with status 202, while the erasure is running; repeat the call to get the end. `age`: seconds since
+    the pass started that this answer is about.
     """
 
     sending: int
