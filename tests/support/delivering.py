@@ -281,6 +281,7 @@ async def delivering(
         devices=devices,
         failover_after=failover_after,
         suppressions=listed(suppressions),
+        never_paused=frozenset({*mandatory, "orders"}),
     )
     addresses_of = CHANNELS[channel].addresses_of
     kit = ChannelKit(channel, [first or provider, *others], addresses_of, lambda address: address, gate=gate)

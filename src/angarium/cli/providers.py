@@ -20,6 +20,9 @@ _COLUMNS = {
     "rate": "rate",
     "workers": "workers",
     "reason": "reason",
+    "marketing": "marketing",
+    "bounces": "bounces",
+    "complaints": "complaints",
 }
 
 app = App(name="providers", help="Providers and their circuit breakers.")
@@ -32,12 +35,15 @@ Channel = Annotated[str | None, Parameter(name="--channel")]
 def list_(*, as_json: AsJson = False) -> None:
     """List the providers that workers have configured, by channel and order of preference.
 
+    Bounces and complaints are those of the last 24 hours. `marketing` is `paused` while they are too many.
+
     Args:
         as_json: Print JSON.
     """
     with Api(ClientSettings.load()) as api:
         rows = api.call("GET", PATH, query={"limit": 100})["data"]
-    Output(as_json=as_json).table(rows, _COLUMNS, empty="No providers: no worker has run within the last day.")
+    shown = rows if as_json else [_with_reputation(row) for row in rows]
+    Output(as_json=as_json).table(shown, _COLUMNS, empty="No providers: no worker has run within the last day.")
 
 
 @app.command(name="open")
@@ -74,6 +80,35 @@ def auto(name: str, /, *, channel: Channel = None, as_json: AsJson = False) -> N
         as_json: Print JSON.
     """
     _set(name, channel, "auto", as_json=as_json)
+
+
+@app.command
+def pause(name: str, /, *, channel: Channel = None, as_json: AsJson = False) -> None:
+    """Send no marketing through a provider until further notice. It goes by the others, or waits.
+
+    Args:
+        name: The provider's name or id.
+        channel: Its channel, where two providers have the name.
+        as_json: Print JSON.
+    """
+    _set_reputation(name, channel, "paused", as_json=as_json)
+
+
+@app.command
+def resume(name: str, /, *, channel: Channel = None, always: bool = False, as_json: AsJson = False) -> None:
+    """Send marketing through a provider again; bounces and complaints from before do not count any more.
+
+    What waited is sent within 15 minutes. Marketing is paused again when the rates are too high again.
+
+    Example: angarium providers resume ses
+
+    Args:
+        name: The provider's name or id.
+        channel: Its channel, where two providers have the name.
+        always: Never pause it again by itself, until `resume` without this option.
+        as_json: Print JSON.
+    """
+    _set_reputation(name, channel, "active" if always else "auto", as_json=as_json)
 
 
 @app.command(name="test")
@@ -117,6 +152,22 @@ def _set(name: str, channel: str | None, state: str, *, as_json: bool) -> None:
         found = _find(api.call("GET", PATH, query={"limit": 100})["data"], name, channel)
         after = api.call("POST", f"{PATH}/{found['provider_id']}/breaker", body={"state": state})["data"]
     Output(as_json=as_json).thing(after, f"{after['name']} ({after['channel']}): {after['breaker']}")
+
+
+def _set_reputation(name: str, channel: str | None, state: str, *, as_json: bool) -> None:
+    with Api(ClientSettings.load()) as api:
+        found = _find(api.call("GET", PATH, query={"limit": 100})["data"], name, channel)
+        after = api.call("POST", f"{PATH}/{found['provider_id']}/reputation", body={"state": state})["data"]
+    said = f"{after['name']} ({after['channel']}): marketing {after['reputation']['state']}"
+    Output(as_json=as_json).thing(after, said)
+
+
+def _with_reputation(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with its reputation in three words."""
+    reputation = row["reputation"]
+    sends = f" of {reputation['sends']}" if reputation["sends"] else ""
+    shown = {"marketing": reputation["state"], "complaints": reputation["complaints"]}
+    return {**row, **shown, "bounces": f"{reputation['bounces']}{sends}"}
 
 
 def _find(rows: list[dict[str, Any]], name: str | None, channel: str | None) -> dict[str, Any]:

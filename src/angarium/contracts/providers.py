@@ -20,6 +20,27 @@ class BreakerState(StrEnum):
     HALF_OPEN = "half_open"  # one message is sent as a probe → closed or open, by its outcome
 
 
+class SenderState(StrEnum):
+    """Whether marketing goes out through a provider, and what leads out of it."""
+
+    ACTIVE = "active"  # everything is sent → paused, when too much bounces or too many complain
+    PAUSED = "paused"  # marketing waits or goes by another provider → active, when the rates are well below the limits
+
+
+class ReputationView(BaseModel):
+    """What became of a provider's sends in the last 24 hours, and whether that has paused its marketing."""
+
+    state: SenderState
+    forced: bool = Field(description="Whether an operator has set the state.")
+    reason: str | None = Field(description="Why it was paused; null while it is active.")
+    changed_at: Timestamp | None = Field(description="When the state changed last.")
+    sends: int = Field(description="Messages that the provider took, or refused for good because of the address.")
+    bounces: int = Field(description="Hard bounces: refused by the provider, or reported by its webhooks.")
+    complaints: int
+    bounce_rate: float | None = Field(description="Share of bounces among the sends; null without sends.")
+    complaint_rate: float | None = Field(description="Share of complaints among the sends; null without sends.")
+
+
 class ProviderView(BaseModel):
     """`GET /api/v1/providers`: one configured provider."""
 
@@ -38,6 +59,7 @@ class ProviderView(BaseModel):
     reason: str | None = Field(description="Why the breaker opened last; null while it is closed.")
     changed_at: Timestamp | None = Field(description="When the breaker changed its state last.")
     workers: int = Field(description="Running workers that have it configured.")
+    reputation: ReputationView
 
 
 class BreakerChange(Body):
@@ -46,6 +68,18 @@ class BreakerChange(Body):
     model_config = ConfigDict(json_schema_extra={"examples": [{"state": "auto"}]})
 
     state: Literal["open", "closed", "auto"]
+
+
+class ReputationChange(Body):
+    """`POST /api/v1/providers/{provider_id}/reputation`.
+
+    `paused` and `active` hold until further notice. `auto` leaves it to the workers: a pause is lifted, and what was
+    counted before does not count any more.
+    """
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"state": "auto"}]})
+
+    state: Literal["paused", "active", "auto"]
 
 
 class ProviderTest(Body):

@@ -25,6 +25,7 @@ from angarium.delivery.provider import Provider
 from angarium.delivery.providers.registry import numbered
 from angarium.delivery.providers.sandbox import SandboxProvider
 from angarium.delivery.recording import Recorder
+from angarium.delivery.reputation import ReputationGuard, Watched
 from angarium.delivery.results import Results
 from angarium.delivery.routing import Route, Router
 from angarium.delivery.sending import Gate, Sending
@@ -33,6 +34,7 @@ from angarium.delivery.suppressing import Suppressing
 from angarium.delivery.unsubscribing import Unsubscribing
 from angarium.directory.port import Contacts, Templates
 from angarium.notifications.providers.model import Configured
+from angarium.notifications.providers.reputation import DEFAULT_LIMITS, Limits
 from angarium.notifications.providers.store import ProviderStore
 from angarium.notifications.publisher import OutboxPublisher
 from angarium.notifications.store.port import NotificationStore
@@ -84,6 +86,10 @@ class EngineParts:
     failover_after: timedelta | None = None
     suppressions: SuppressionStore | None = None
     """The suppression list; None: there is none."""
+    limits: Limits = DEFAULT_LIMITS
+    """Rates above which a sender's marketing is paused."""
+    never_paused: frozenset[str] = frozenset()
+    """The categories that go on then."""
 
 
 def build_engine(
@@ -95,7 +101,7 @@ def build_engine(
     """
     runtime, store, clock, logger = parts.runtime, parts.store, parts.runtime.clock, parts.runtime.logger
     results = Results(clock, runtime.identifiers)
-    router, breakers = _router(kit, parts)
+    router = _router(kit, parts)
     slots = Slots(concurrency, clock)
     for lane in Lane:
         runtime.metrics.slots_held.labels(kit.channel, lane).set_function(partial(slots.held, lane))
@@ -149,7 +155,7 @@ def build_engine(
             logger=logger,
         ),
         leases=leases,
-        breakers=breakers,
+        keepers=_keepers(kit, parts, router),
         slots=slots,
         clock=clock,
         logger=logger,
@@ -213,15 +219,16 @@ def _sending(
         suppressing=suppressing,
         gate=kit.gate,
         attaching=Attaching(parts.store, results, clock) if kit.channel is Channel.EMAIL else None,
+        exempt=parts.never_paused,
     )
 
 
-def _router(kit: ChannelKit, parts: EngineParts) -> tuple[Router, BreakerKeeper | None]:
-    """The way to each provider, and what keeps their breakers in step with those of other workers."""
-    clock, store = parts.runtime.clock, parts.providers
+def _router(kit: ChannelKit, parts: EngineParts) -> Router:
+    """The way to each provider."""
+    clock = parts.runtime.clock
     names = [one.name for one in kit.configured] or numbered([provider.name for provider in kit.providers])
     weights = [one.weight for one in kit.configured] or [None] * len(names)
-    make = LocalBreaker if store is None else Breaker
+    make = LocalBreaker if parts.providers is None else Breaker
     routes = [
         Route(
             provider=with_crash_point(provider, parts.crash_at),
@@ -231,7 +238,18 @@ def _router(kit: ChannelKit, parts: EngineParts) -> tuple[Router, BreakerKeeper 
         )
         for provider, name, weight in zip(kit.providers, names, weights, strict=True)
     ]
+    return Router(routes, clock)
+
+
+def _keepers(kit: ChannelKit, parts: EngineParts, router: Router) -> Sequence[BreakerKeeper | ReputationGuard]:
+    """What keeps breakers in step with those of other workers, and judges senders where addresses can bounce."""
+    store, runtime = parts.providers, parts.runtime
     if store is None or not kit.configured:
-        return Router(routes, clock), None
-    kept = [Kept(one, route.breaker) for one, route in zip(kit.configured, routes, strict=True)]
-    return Router(routes, clock), BreakerKeeper(kept, store=store, worker=parts.worker, runtime=parts.runtime)
+        return ()
+    pairs = list(zip(kit.configured, router.routes, strict=True))
+    kept = [Kept(one, route.breaker, route.sender) for one, route in pairs]
+    breakers = BreakerKeeper(kept, store=store, worker=parts.worker, runtime=runtime)
+    if kit.channel not in SUPPRESSIBLE:
+        return (breakers,)
+    watched = [Watched(one, route.sender) for one, route in pairs]
+    return breakers, ReputationGuard(watched, store=store.reputation, limits=parts.limits, runtime=runtime)

@@ -16,6 +16,7 @@ from angarium.delivery.held import BatchHeld, Held
 from angarium.delivery.leases import LeaseKeeper
 from angarium.delivery.preparation import Preparation
 from angarium.delivery.recording import Recorder
+from angarium.delivery.reputation import ReputationGuard
 from angarium.delivery.sending import Sending
 from angarium.delivery.slots import Lane, Slots
 from angarium.delivery.work import Finished, Ready, Sorted, Step, Unrendered
@@ -53,7 +54,7 @@ class Engine:
         slots: Slots,
         clock: Clock,
         logger: Logger,
-        breakers: BreakerKeeper | None = None,
+        keepers: Sequence[BreakerKeeper | ReputationGuard] = (),
     ) -> None:
         self._channel = channel
         self._prefetch = prefetch
@@ -65,7 +66,7 @@ class Engine:
         self._recorder = recorder
         self._leases = leases
         self._slots = slots
-        self._breakers = breakers
+        self._keepers = keepers
         self._clock = clock
         self._logger = logger
         self._tasks: set[asyncio.Task[None]] = set()
@@ -79,8 +80,8 @@ class Engine:
         async with AsyncExitStack() as stack:
             keeper = asyncio.create_task(self._kept("leases", self._leases.run))
             stack.push_async_callback(_end, [keeper])
-            if self._breakers is not None:
-                await stack.enter_async_context(self._breakers_in_step(self._breakers))
+            for beside in self._keepers:
+                await stack.enter_async_context(self._in_step(beside))
             consumers = {lane: await self._open(stack, queue(self._channel)) for lane, queue in _QUEUES}
             stack.push_async_callback(self._recorder.close)
             stack.push_async_callback(_end, self._tasks)
@@ -108,14 +109,14 @@ class Engine:
         return f"{self._channel} messages wait, and no send has finished for {since}: every slot is held"
 
     @asynccontextmanager
-    async def _breakers_in_step(self, breakers: BreakerKeeper) -> AsyncIterator[None]:
-        """Keep breakers in step with other workers."""
-        keeping = asyncio.create_task(run_loop(breakers, clock=self._clock, logger=self._logger))
+    async def _in_step(self, keeper: BreakerKeeper | ReputationGuard) -> AsyncIterator[None]:
+        """Keep in step with other workers what they share."""
+        keeping = asyncio.create_task(run_loop(keeper, clock=self._clock, logger=self._logger))
         try:
             yield
         finally:
             await _end([keeping])
-            await breakers.leave()
+            await keeper.leave()
 
     async def _open(self, stack: AsyncExitStack, queue: str) -> Consumer:
         return await stack.enter_async_context(self._broker.consume(queue, prefetch=self._prefetch))

@@ -183,6 +183,8 @@ def build_parts(
         providers=providers,
         failover_after=settings.failover_after,
         suppressions=suppressions,
+        limits=settings.limits,
+        never_paused=settings.never_paused,
     )
 
 

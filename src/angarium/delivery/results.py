@@ -132,6 +132,12 @@ class Results:
             burns_attempt=False,
         )
 
+    def held(self, claimed: Claimed, wait: timedelta, provider: str) -> Result:
+        """It is marketing, and its sender is paused: it waits, and the timeline says so once."""
+        now = self._clock.now()
+        data = {"reason": "sender_paused", "provider": provider, "next_at": rfc3339(later(now, wait))}
+        return self.deferred(claimed, wait, [Event("held", now, data)])
+
     def paused(self, claimed: Claimed, attempts: Sequence[Attempt], wait: timedelta) -> Result:
         """The provider refuses us, not the recipient: the message is kept and the attempt given back."""
         return self.deferred(claimed, wait, _events(claimed, attempts))

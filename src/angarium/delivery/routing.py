@@ -1,7 +1,7 @@
 """Which provider takes an attempt."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import blake2b
 from math import log
@@ -10,6 +10,7 @@ from uuid import UUID
 from angarium.delivery.breakers.breaker import Breaker
 from angarium.delivery.breakers.local import LocalBreaker
 from angarium.delivery.provider import Address, Provider, Selective, service
+from angarium.delivery.reputation import Sender
 from angarium.platform.clock import Clock
 
 PAUSE = timedelta(seconds=10)
@@ -22,12 +23,16 @@ _MOST_SERVICES = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Route:
-    """One configured provider: what it is called, its breaker, and its weight among the others (None: by order)."""
+    """One configured provider: what it is called, its breaker, and its weight among the others (None: by order).
+
+    `sender`: what its sends came to, and whether its marketing is paused.
+    """
 
     provider: Provider
     name: str
     breaker: Breaker
     weight: int | None = None
+    sender: Sender = field(default_factory=Sender)
 
 
 class Router:
@@ -64,11 +69,7 @@ class Router:
         time; None where that one is open. A name that is not configured, or does not take `address`, does not count.
         `through`: the name of the one that the notification is for; it always counts.
         """
-        fitting = self._all if self._all is not None else self._fitting(address)
-        if through is not None:
-            fitting = tuple(route for route in fitting if route.name == through)
-        elif only is not None:
-            fitting = tuple(route for route in fitting if route.name == only) or fitting
+        fitting = self._eligible(address, only, through)
         if self._weighted and len(fitting) > 1:
             fitting = tuple(sorted(fitting, key=_score_for(key)))
         count = len(fitting)
@@ -101,6 +102,16 @@ class Router:
             return any(route.name == through for route in self._fitting(address))
         return self._all is not None or bool(self._fitting(address))
 
+    @property
+    def paused(self) -> Sequence[Route]:
+        """The providers whose marketing is paused."""
+        return [route for route in self.routes if route.sender.paused]
+
+    def all_paused(self, address: Address, *, only: str | None, through: str | None) -> Route | None:
+        """One of the providers for `address` if each of them is paused for marketing; None: one is not, or none is."""
+        eligible = self._eligible(address, only, through)
+        return eligible[0] if eligible and all(route.sender.paused for route in eligible) else None
+
     def paused_for(self) -> float:
         """How many seconds to wait before the next look, as every breaker is open; 0: one provider can be used.
 
@@ -116,6 +127,15 @@ class Router:
         """Close every provider."""
         for route in self.routes:
             await route.provider.close()
+
+    def _eligible(self, address: Address, only: str | None, through: str | None) -> tuple[Route, ...]:
+        """The providers that may take the message, whatever state they are in."""
+        fitting = self._all if self._all is not None else self._fitting(address)
+        if through is not None:
+            return tuple(route for route in fitting if route.name == through)
+        if only is not None:
+            return tuple(route for route in fitting if route.name == only) or fitting
+        return fitting
 
     def _fitting(self, address: Address) -> tuple[Route, ...]:
         return tuple(

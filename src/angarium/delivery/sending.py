@@ -1,7 +1,7 @@
 """One attempt at a provider, for every address of a notification."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from datetime import timedelta
 from typing import Protocol
@@ -13,11 +13,12 @@ from angarium.contracts.statuses import Channel, Status
 from angarium.delivery.attaching import Attaching
 from angarium.delivery.devices import DeadDevices
 from angarium.delivery.leases import LeaseKeeper
+from angarium.delivery.nowhere import Nowhere, bound_to
 from angarium.delivery.outcome import Ambiguous, Configuration, Outcome, Retry, outcome_word, strength
 from angarium.delivery.permits import Bounded, Paced
 from angarium.delivery.provider import Address, Busy, NoPermit, Outbound, Permit
 from angarium.delivery.results import Attempt, Results, noted
-from angarium.delivery.routing import PAUSE, Route, Router
+from angarium.delivery.routing import Route, Router
 from angarium.delivery.suppressing import Suppressing
 from angarium.delivery.unsubscribing import Unsubscribing
 from angarium.delivery.waiting import WaitCut, Waiting
@@ -47,7 +48,7 @@ class Sending:
 
     The wait is no attempt. After it, just before the send, the lease and the recipient's wishes are checked again.
     What was made with a test key goes to `sandbox` alone, whatever is configured. What names its provider goes by that
-    one or not at all.
+    one or not at all. `exempt`: the categories that go on while a sender is paused.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Sending:
         suppressing: Suppressing | None = None,
         gate: Gate | None = None,
         attaching: Attaching | None = None,
+        exempt: Collection[str] = (),
     ) -> None:
         self._router = router
         self._sandbox = sandbox
@@ -83,6 +85,7 @@ class Sending:
         self._suppressing = suppressing
         self._gate = gate
         self._attaching = attaching
+        self._nowhere = Nowhere(sandbox=sandbox, results=results, exempt=exempt, clock=clock, logger=logger)
         self._waiting = Waiting()
 
     @contextmanager
@@ -113,23 +116,11 @@ class Sending:
         if isinstance(ready.content, SmsContent):
             attempts = _sized(attempts, ready.content)
         if not attempts:
-            return next((one for one in made if isinstance(one, Result)), None) or self._nowhere(router, ready)
+            return next((one for one in made if isinstance(one, Result)), None) or self._nowhere.result(router, ready)
         decisive = attempts[0] if len(attempts) == 1 else max(attempts, key=lambda one: strength(one.outcome))
         if isinstance(decisive.outcome, Configuration):
-            return self._results.paused(claimed, attempts, self._pause(router, ready))
+            return self._results.paused(claimed, attempts, self._nowhere.wait(router, ready))
         return self._results.of_attempts(claimed, attempts, decisive, ready.delays)
-
-    def _nowhere(self, router: Router, ready: Ready) -> Result:
-        """What is made of a notification that no provider takes now."""
-        through = self._through(router, ready.claimed)
-        if any(router.serves(address, through=through) for address in ready.addresses):
-            return self._results.deferred(ready.claimed, PAUSE)
-        if through is not None:
-            message = f"no provider named {through} that takes the address is configured here"
-            return self._results.failed(ready.claimed, Reason("no_provider", message))
-        platforms = ", ".join(sorted({address.platform or "fcm" for address in ready.addresses}))
-        self._logger.warning("provider.missing", channel=ready.claimed.channel, platforms=platforms)
-        return self._results.failed(ready.claimed, Reason("no_provider", f"no provider for devices of {platforms}"))
 
     async def _routed(self, router: Router, ready: Ready, address: Address) -> Attempt | Result | None:
         """The attempt at one address, at the first provider that can take it now.
@@ -137,8 +128,8 @@ class Sending:
         A result where it came to none; None where no provider can take it.
         """
         claimed = ready.claimed
-        only, through = _only(claimed), self._through(router, claimed)
-        passed: list[Route] = []
+        only, through = bound_to(claimed), self._nowhere.through(router, claimed)
+        passed = self._nowhere.passed_over(router, claimed)
         while True:
             route = router.choose(claimed.attempt, address, key=claimed.id, only=only, through=through, without=passed)
             if route is None:
@@ -195,11 +186,6 @@ class Sending:
         if self._failover_after is not None and len(router.routes) > 1 and not bound:
             permit = Bounded(permit, self._failover_after)
         return permit
-
-    def _through(self, router: Router, claimed: Claimed) -> str | None:
-        """The name of the one provider that it is for; None: any, and always so in the sandbox."""
-        through = claimed.options.through
-        return None if through is None or router is self._sandbox else through.provider
 
     async def _unwanted(self, ready: Ready) -> Result | None:
         """Why it must not be sent now; None: it may be."""
@@ -266,29 +252,11 @@ class Sending:
         if router is self._sandbox:  # it only acts as if; another test must not wait for that
             return
         router.breaker(route, address).answered(attempt.outcome, probe=probe)
+        route.sender.answered(attempt.outcome)
         if isinstance(attempt.outcome, Configuration):
             self._logger.error("provider.misconfigured", provider=attempt.provider, answer=attempt.outcome.answer)
         if self._devices is not None:
             self._devices.answered(attempt.provider, ready.claimed, address, attempt.outcome)
-
-    def _pause(self, router: Router, ready: Ready) -> timedelta:
-        """How long a notification waits whose provider refuses us: not long, where another one is there."""
-        if router is self._sandbox:
-            return PAUSE
-        claimed = ready.claimed
-        another = any(
-            router.choose(
-                claimed.attempt, address, key=claimed.id, only=_only(claimed), through=self._through(router, claimed)
-            )
-            is not None
-            for address in ready.addresses
-        )
-        return timedelta(seconds=1) if another else PAUSE
-
-
-def _only(claimed: Claimed) -> str | None:
-    """The provider that may have sent it already: no other one may."""
-    return claimed.provider if claimed.doubtful else None
 
 
 def _sized(attempts: Sequence[Attempt], content: SmsContent) -> list[Attempt]:

@@ -7,7 +7,8 @@ from typing import Annotated
 from pydantic import Field, SecretStr
 
 from angarium.contracts.statuses import Channel
-from angarium.directory.settings import DirectorySettings, PreferenceSettings
+from angarium.directory.settings import CategorySettings, DirectorySettings, PreferenceSettings
+from angarium.notifications.providers.reputation import Limits
 from angarium.notifications.settings import NotificationsDatabaseSettings, QueueSettings
 from angarium.platform.auth.development import kept_secret
 from angarium.platform.settings.base import NOT_IN_PRODUCTION, Settings
@@ -19,6 +20,8 @@ from angarium.platform.settings.values import (
     ProviderUrl,
     ProviderUrls,
     RateLimitField,
+    ShareField,
+    Words,
     parse_provider_urls,
 )
 
@@ -87,6 +90,28 @@ class SmsSettings(Settings):
     sms_limit_per_tenant: RateLimitField = None
 
 
+class ReputationSettings(CategorySettings):
+    """When a sender's marketing is paused, and which categories go on then.
+
+    `reputation_sends`: fewer sends in 24 hours say nothing.
+    """
+
+    reputation_bounces: ShareField = 0.05
+    reputation_complaints: ShareField = 0.001
+    reputation_sends: Annotated[int, Field(ge=1, le=1_000_000_000)] = 1000
+    transactional_categories: Words = ("account", "billing", "orders", "transactional")
+
+    @property
+    def limits(self) -> Limits:
+        """The rates above which marketing is paused."""
+        return Limits(self.reputation_bounces, self.reputation_complaints, self.reputation_sends)
+
+    @property
+    def never_paused(self) -> frozenset[str]:
+        """The categories that go on while a sender is paused."""
+        return frozenset({*self.mandatory_categories, *self.transactional_categories})
+
+
 class WorkerSettings(
     NotificationsDatabaseSettings,
     QueueSettings,
@@ -95,6 +120,7 @@ class WorkerSettings(
     ReceiptSettings,
     SmsSettings,
     PreferenceSettings,
+    ReputationSettings,
     CallbackSettings,
 ):
     """What `angarium work` reads. Each channel has a default port of its own for its health."""

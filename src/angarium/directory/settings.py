@@ -35,13 +35,18 @@ class PublicSettings(Settings):
             require_http("public_url", self.public_url)
 
 
-class PreferenceSettings(PublicSettings):
+class CategorySettings(Settings):
+    """Categories that people may not switch off."""
+
+    mandatory_categories: Words = ("security",)
+
+
+class PreferenceSettings(CategorySettings, PublicSettings):
     """What people may switch off, and the links by which they do.
 
     Without `link_secret` links are signed with a key made from the service token.
     """
 
-    mandatory_categories: Words = ("security",)
     link_secret: SecretStr | None = None
 
     def refuse_unsafe(self) -> None:

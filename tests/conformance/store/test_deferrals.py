@@ -99,3 +99,15 @@ async def test_other_events_of_a_given_back_notification_stay_in_order(backend: 
     events = await _events(backend, claim)
     assert [event["event"] for event in events] == ["accepted", "claimed", "note", "claimed"]
     assert events[2]["text"] == 'é "quoted" \\ 😀'
+
+
+@pytest.mark.fault(47)
+async def test_marketing_that_is_held_makes_one_event_with_its_next_look(backend: Backend) -> None:
+    claim = await backend.claimed()
+    for number in range(ROUNDS):
+        held = Event("held", claim.created_at, {"reason": "sender_paused", "provider": "a", "next_at": f"t{number}"})
+        assert await backend.store.record([_given_back(claim, held)]) == [True]
+        [claim] = await backend.claim(claim.id)
+    events = await _events(backend, claim)
+    assert [event["event"] for event in events] == ["accepted", "claimed", "held", "claimed"]
+    assert (events[2]["times"], events[2]["next_at"]) == (ROUNDS, f"t{ROUNDS - 1}")

@@ -18,7 +18,7 @@ from angarium.contracts.providers import BreakerState
 from angarium.delivery.breakers.pace import Pace
 from angarium.delivery.breakers.window import Counts, Window
 from angarium.delivery.outcome import Ambiguous, Configuration, Outcome, Permanent, Retry, Sent
-from angarium.notifications.providers.model import ProviderState
+from angarium.notifications.providers.model import REFUSED, ProviderState
 from angarium.platform.clock import Clock
 
 PAUSES: Sequence[timedelta] = tuple(timedelta(seconds=seconds) for seconds in (2, 4, 8, 16, 30))
@@ -96,7 +96,7 @@ class Breaker:
         if not self._automatic:
             return
         if isinstance(outcome, Configuration):
-            self._trip(f"refused us: {outcome.answer}", MISCONFIGURED, probed=probe)
+            self._trip(f"{REFUSED}{outcome.answer}", MISCONFIGURED, probed=probe)
         elif probe:
             self._probed(outcome)
         elif fault and self.state is BreakerState.CLOSED:
@@ -132,7 +132,7 @@ class Breaker:
             case Retry() | Ambiguous():
                 self._trip(outcome.answer, PAUSES, probed=True)
             case Configuration():
-                self._trip(outcome.answer, MISCONFIGURED, probed=True)
+                self._trip(f"{REFUSED}{outcome.answer}", MISCONFIGURED, probed=True)
             case _:
                 assert_never(outcome)
 

@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from angarium.contracts.errors import Transient
 from angarium.contracts.providers import BreakerState
 from angarium.delivery.breakers.breaker import Breaker, Close, Open
+from angarium.delivery.reputation import Sender
 from angarium.notifications.providers.model import Configured, ProviderState, Report
 from angarium.notifications.providers.store import ProviderStore
 from angarium.platform.loop import Loop
@@ -23,10 +24,11 @@ _LEVELS: Mapping[BreakerState, int] = {BreakerState.CLOSED: 0, BreakerState.HALF
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A provider as configured, with this worker's breaker for it."""
+    """A provider as configured, with this worker's breaker for it, and what it counts of the sender."""
 
     configured: Configured
     breaker: Breaker
+    sender: Sender = field(default_factory=Sender)
 
 
 class BreakerKeeper(Loop):
@@ -120,6 +122,7 @@ class BreakerKeeper(Loop):
         for state in states:
             one = self._kept[state.provider_id]
             one.breaker.apply(state)
+            one.sender.apply(paused=state.paused, now=self._clock.monotonic())
             if one.configured.rate is not None:
                 self._share(one, one.configured.rate, state, busy=reports[state.provider_id].busy)
             if state.probe_due and one.breaker.wanted:

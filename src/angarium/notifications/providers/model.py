@@ -5,13 +5,16 @@ from uuid import UUID
 
 import msgspec
 
-from angarium.contracts.providers import BreakerState
+from angarium.contracts.providers import BreakerState, SenderState
 from angarium.contracts.statuses import Channel
+from angarium.notifications.providers.reputation import NOTHING, Totals
 
 ALIVE = timedelta(seconds=15)
 """A worker that has not reported for so long does not count any more."""
 PROBE_LEASE = timedelta(seconds=90)
 """How long a worker has for a probe; then another worker may send one."""
+REFUSED = "refused us: "
+"""How the reason of a breaker begins that a provider opened by refusing our credentials, sender or account."""
 
 
 class Configured(msgspec.Struct, frozen=True):
@@ -41,6 +44,7 @@ class ProviderState(msgspec.Struct, frozen=True):
 
     `answers`, `faults`, `in_a_row`: the sums over the *other* workers that are alive. `workers`: those alive, `busy`:
     those that have something to send, the asking one counted in both. `probe_due`: a probe may be sent now.
+    `paused`: marketing is not sent through it.
     """
 
     provider_id: UUID
@@ -52,10 +56,29 @@ class ProviderState(msgspec.Struct, frozen=True):
     in_a_row: int
     workers: int
     busy: int
+    paused: bool = False
+
+
+class SenderStanding(msgspec.Struct, frozen=True):
+    """Whether marketing is sent through a provider, who has decided so, why and when, and what that follows from."""
+
+    state: SenderState = SenderState.ACTIVE
+    forced: bool = False
+    reason: str | None = None
+    changed_at: datetime | None = None
+    totals: Totals = NOTHING
+
+    @property
+    def paused(self) -> bool:
+        """Whether marketing waits."""
+        return self.state is SenderState.PAUSED
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """A provider as an operator sees it; the counts are the sums over all workers that are alive."""
+    """A provider as an operator sees it; the counts are the sums over all workers that are alive.
+
+    `probe_at`: when one message is sent as a probe, or from when on; None: the breaker is closed, or forced.
+    """
 
     configured: Configured
     breaker: BreakerState
@@ -65,3 +88,13 @@ class Standing(msgspec.Struct, frozen=True):
     answers: int
     faults: int
     workers: int
+    probe_at: datetime | None = None
+    sender: SenderStanding = SenderStanding()
+
+    @property
+    def refusal(self) -> str | None:
+        """What the provider answered where it refuses our credentials, sender or account; None: it does not."""
+        reason = self.reason or ""
+        if self.breaker is BreakerState.CLOSED or not reason.startswith(REFUSED):
+            return None
+        return reason.removeprefix(REFUSED)

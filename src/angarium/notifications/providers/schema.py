@@ -24,9 +24,26 @@ providers = Table(
     Column("probe_by", KEY),  # the worker whose probe is under way
     Column("trips", Integer(), nullable=False),  # in a row, without a success between them
     Column("seen_at", UtcDateTime(), nullable=False),  # a worker had it configured then
+    Column("sender", WORD),  # whether marketing is paused; null: it never was
+    Column("sender_forced", Boolean()),
+    Column("sender_reason", Text()),
+    Column("sender_changed_at", UtcDateTime()),
     PrimaryKeyConstraint("provider_id"),
 )
-"""Each configured provider and its circuit breaker."""
+"""Each configured provider, its circuit breaker, and whether it is paused for marketing."""
+
+provider_hours = Table(
+    "provider_hours",
+    metadata,
+    Column("provider_id", Uuid(), nullable=False),
+    Column("hour", UtcDateTime(), nullable=False),
+    Column("sends", Integer(), nullable=False),
+    Column("bounces", Integer(), nullable=False),
+    Column("complaints", Integer(), nullable=False),
+    PrimaryKeyConstraint("provider_id", "hour"),
+    Index("ix_provider_hours_hour", "hour"),
+)
+"""What became of each provider's sends, by the hour in which it was known."""
 
 provider_reports = Table(
     "provider_reports",

@@ -10,12 +10,11 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, and_, case, delete, false, func, insert, literal, select, true, update
+from sqlalchemy import ColumnElement, and_, case, delete, false, func, insert, select, true, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from angarium.contracts.providers import BreakerState
-from angarium.contracts.statuses import Channel
 from angarium.notifications.providers.model import (
     ALIVE,
     PROBE_LEASE,
@@ -24,12 +23,13 @@ from angarium.notifications.providers.model import (
     Report,
     Standing,
 )
+from angarium.notifications.providers.reputation import NOTHING
+from angarium.notifications.providers.reputation_store import ReputationStore, moment_of, read_totals
+from angarium.notifications.providers.rows import standing_of, state_of
 from angarium.notifications.providers.schema import provider_reports, providers
 from angarium.platform.clock import Clock
 from angarium.platform.database.deadlocks import begun_again
 from angarium.platform.database.engine import querying, reading, writing
-from angarium.platform.database.moments import database_moment
-from angarium.platform.database.types import UtcDateTime
 
 FORGOTTEN = timedelta(days=1)
 """A provider that no worker has had configured for so long is no longer listed."""
@@ -42,6 +42,7 @@ class ProviderStore:
     def __init__(self, engine: AsyncEngine, clock: Clock) -> None:
         self._engine = engine
         self._clock = clock
+        self.reputation = ReputationStore(engine, clock)
 
     @begun_again
     async def register(self, configured: Sequence[Configured]) -> None:
@@ -77,7 +78,7 @@ class ProviderStore:
         """The state of providers as `worker` has to see it. One that was never registered is omitted."""
         async with querying(self._engine) as connection:
             rows = (await connection.execute(self._states(provider_ids, worker))).all()
-        return [_state(row) for row in rows]
+        return [state_of(row) for row in rows]
 
     async def leave(self, worker: str) -> None:
         """Remove the counts of a worker that ends, and release its probes."""
@@ -199,6 +200,7 @@ class ProviderStore:
                 mine.provider_id,
                 mine.breaker,
                 mine.forced,
+                mine.sender,
                 case((_probe_due(self._now()), true()), else_=false()).label("probe_due"),
                 func.coalesce(func.sum(case((other, theirs.answers), else_=0)), 0).label("answers"),
                 func.coalesce(func.sum(case((other, theirs.faults), else_=0)), 0).label("faults"),
@@ -225,7 +227,9 @@ class ProviderStore:
             .group_by(*providers.c)
             .order_by(mine.channel, mine.position, mine.name)
         )
-        return [_standing(row) for row in await connection.execute(query)]
+        rows = (await connection.execute(query)).all()
+        totals = await read_totals(connection, self._clock, [row.provider_id for row in rows])
+        return [standing_of(row, totals.get(row.provider_id, NOTHING)) for row in rows]
 
     def _alive(self) -> ColumnElement[bool]:
         same = provider_reports.c.provider_id == providers.c.provider_id
@@ -240,10 +244,7 @@ class ProviderStore:
         return self._later(timedelta(0))
 
     def _later(self, wait: timedelta) -> ColumnElement[Any]:
-        """The database's time, `wait` later. SQLite has no clock of microseconds: its process lends its own."""
-        if self._engine.dialect.name == "sqlite":
-            return literal(self._clock.now() + wait, UtcDateTime())
-        return database_moment(self._engine.dialect.name, wait)
+        return moment_of(self._engine.dialect.name, self._clock, wait)
 
 
 def _closed(now: ColumnElement[Any]) -> dict[str, Any]:
@@ -265,39 +266,3 @@ def _probe_due(now: ColumnElement[Any]) -> ColumnElement[bool]:
     """Open and its pause is over, or half open and its probe has no result; never one that an operator has set."""
     not_closed = providers.c.breaker.in_([BreakerState.OPEN, BreakerState.HALF_OPEN])
     return and_(not_closed, providers.c.forced == false(), providers.c.probe_at <= now)
-
-
-def _state(row: Row[Any]) -> ProviderState:
-    return ProviderState(
-        provider_id=row.provider_id,
-        breaker=BreakerState(row.breaker),
-        forced=row.forced,
-        probe_due=bool(row.probe_due),
-        answers=int(row.answers),
-        faults=int(row.faults),
-        in_a_row=int(row.in_a_row),
-        workers=int(row.workers),
-        busy=int(row.busy),
-    )
-
-
-def _standing(row: Row[Any]) -> Standing:
-    configured = Configured(
-        provider_id=row.provider_id,
-        channel=Channel(row.channel),
-        name=row.name,
-        scheme=row.scheme,
-        position=row.position,
-        weight=row.weight,
-        rate=row.rate,
-    )
-    return Standing(
-        configured=configured,
-        breaker=BreakerState(row.breaker),
-        forced=row.forced,
-        reason=row.reason,
-        changed_at=row.changed_at,
-        answers=int(row.answers),
-        faults=int(row.faults),
-        workers=int(row.workers),
-    )

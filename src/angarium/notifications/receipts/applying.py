@@ -17,7 +17,9 @@ from angarium.contracts.statuses import UNFINISHED, Status
 from angarium.contracts.suppressions import SUPPRESSIBLE, SuppressionReason, suppressible_address
 from angarium.notifications.look_back import LookBack
 from angarium.notifications.model import Event
+from angarium.notifications.providers.reputation_store import add_totals
 from angarium.notifications.receipt import FAILURES, Pending, Receipt, ReceiptKind
+from angarium.notifications.receipts.counting import totals_of
 from angarium.notifications.receipts.moving import ReportMoves
 from angarium.notifications.store.held_reports import Report
 from angarium.notifications.store.port import NotificationStore
@@ -187,6 +189,8 @@ class ApplyReceipts(Loop):
                 event = _event(step.pending.receipt, step.before) if last else None
                 if step.about is not None and event is not None:
                     await append_event(connection, self._clock, step.about.id, event)
+            if counted := totals_of((step.pending.receipt, step.about) for step in first if step.about is not None):
+                await add_totals(connection, self._clock, counted)
         for step in first:
             if step.about is not None and step.again_at is not None:
                 self._logger.info("receipt.held", notification_id=str(step.about.id), kind=step.pending.receipt.kind)

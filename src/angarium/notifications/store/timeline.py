@@ -8,7 +8,7 @@ import msgspec
 
 from angarium.notifications.model import Event
 
-FOLDED = ("claimed", "attempt", "published")
+FOLDED = ("claimed", "attempt", "published", "held")
 """Kinds of events that a deferral repeats."""
 FOLDED_BY = ("event", "attempt", "provider", "outcome")
 """Two of them that are alike in these say the same thing."""

@@ -253,6 +253,21 @@ def parse_period(value: object) -> timedelta | None:
     return period
 
 
+def parse_share(value: object) -> float | None:
+    """A share above 0 and below 1, from `5%`, `0.1%` or `0.05`; `off` is None. Raises ValueError."""
+    text = str(value).strip().lower()
+    if value is None or text == "off":
+        return None
+    message = "must be off or a share between 0% and 100%, such as 5%"
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        raise ValueError(message) from None
+    if not 0 < share < 1:
+        raise ValueError(message)
+    return share
+
+
 Duration = Annotated[timedelta, NoDecode, BeforeValidator(parse_duration)]
 """A duration: `250ms`, `10s`, `2m`, `1h`."""
 Period = Annotated[timedelta | None, NoDecode, BeforeValidator(parse_period)]
@@ -269,3 +284,5 @@ Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(parse_networ
 """Comma-separated address ranges."""
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_list)]
 """Comma-separated words."""
+ShareField = Annotated[float | None, NoDecode, BeforeValidator(parse_share)]
+"""`5%`, or `off` (None)."""

@@ -68,6 +68,18 @@ class Metrics:
             ["provider"],
             registry=registry,
         )
+        self.sender_paused = Gauge(
+            "angarium_sender_paused",
+            "Whether a sender's marketing is paused: 0 or 1.",
+            ["channel", "provider"],
+            registry=registry,
+        )
+        self.sender_rate = Gauge(
+            "angarium_sender_rate",
+            "Share of bounces and of complaints among a sender's sends of 24 hours: 0 to 1.",
+            ["channel", "provider", "kind"],
+            registry=registry,
+        )
         self.slots_held = Gauge(
             "angarium_slots_held",
             "Slots of a worker that a lane holds.",

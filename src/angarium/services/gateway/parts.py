@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from angarium.directory.port import Contacts, Templates
+from angarium.notifications.providers.reputation import DEFAULT_LIMITS, Limits
 from angarium.notifications.providers.store import ProviderStore
 from angarium.notifications.store.port import NotificationStore
 from angarium.notifications.store.read.notifications import NotificationReader
@@ -31,6 +32,7 @@ class GatewayParts:
     `caught` what it holds.
     Without a `limiter` keys have only limits of their own, counted in this process.
     Without a sender of `callbacks` they are kept, and sent by a gateway that has one.
+    `limits` and `never_paused`: by what workers pause a sender's marketing.
     """
 
     runtime: Runtime
@@ -57,3 +59,5 @@ class GatewayParts:
     fast_paths: bool = True
     periods: Periods = KEPT_FOR_EVER
     webhooks: WebhookRules = NO_WEBHOOKS
+    limits: Limits = DEFAULT_LIMITS
+    never_paused: frozenset[str] = frozenset()

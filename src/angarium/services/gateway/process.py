@@ -132,6 +132,8 @@ async def open_gateway(
         fast_paths=settings.fast,
         callbacks=open_sender(settings, stack, clock),
         webhooks=open_rules(settings, runtime, stack),
+        limits=settings.limits,
+        never_paused=settings.never_paused,
         periods=Periods(prune=settings.retention, redact=settings.redact_after),
         mailbox=(mailbox_routes(caught), mailbox_page_routes(caught)) if caught is not None else (),
         caught=caught,

@@ -1,6 +1,6 @@
 """The settings of the gateway."""
 
-from angarium.delivery.settings import ReceiptSettings
+from angarium.delivery.settings import ReceiptSettings, ReputationSettings
 from angarium.directory.settings import DirectorySettings, PublicSettings
 from angarium.notifications.settings import NotificationsDatabaseSettings, QueueSettings, RetentionSettings
 from angarium.platform.settings.base import Settings
@@ -20,12 +20,16 @@ class GatewaySettings(
     DirectorySettings,
     AuthSettings,
     ReceiptSettings,
+    ReputationSettings,
     PublicSettings,
     MailboxSettings,
     CallbackSettings,
     RetentionSettings,
 ):
-    """The gateway's settings. Of the providers it knows which channels have any, and verifies their webhooks."""
+    """The gateway's settings. Of the providers it knows which channels have any, and verifies their webhooks.
+
+    It explains what workers do: it pauses no sender itself.
+    """
 
     port: Port = 8000
 

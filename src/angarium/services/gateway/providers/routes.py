@@ -10,7 +10,7 @@ from starlette.responses import Response
 from angarium.contracts.accepted import NotificationAccepted
 from angarium.contracts.envelope import Envelope, many, one
 from angarium.contracts.errors import Forbidden
-from angarium.contracts.providers import BreakerChange, ProviderTest, ProviderView
+from angarium.contracts.providers import BreakerChange, ProviderTest, ProviderView, ReputationChange
 from angarium.contracts.scopes import Scope
 from angarium.platform.auth.caller import Caller
 from angarium.platform.auth.service_token import DEFAULT_TENANT
@@ -36,7 +36,7 @@ Operator = Annotated[Caller, Depends(_operator)]
 
 
 def routes(providers: Providers, tests: ProviderTests) -> APIRouter:
-    """List, set a breaker, and send a test message."""
+    """List, set a breaker, pause and resume marketing, and send a test message."""
     router = APIRouter(prefix=PATH, tags=["providers"])
 
     @router.get("")
@@ -55,6 +55,17 @@ def routes(providers: Providers, tests: ProviderTests) -> APIRouter:
         """Open or close a breaker until further notice; `auto` leaves it to the workers again."""
         after = await providers.set_breaker(actor_of(request, caller), provider_id, body)
         return one(provider_view(after), "Breaker set")
+
+    @router.post("/{provider_id}/reputation")
+    async def set_reputation(
+        request: Request, caller: Operator, provider_id: UUID, body: ReputationChange
+    ) -> Envelope[ProviderView]:
+        """Pause or resume a provider's marketing until further notice; `auto` leaves it to the workers again.
+
+        With `auto` a pause is lifted, and what was counted before does not count any more.
+        """
+        after = await providers.set_reputation(actor_of(request, caller), provider_id, body)
+        return one(provider_view(after), "Reputation set")
 
     @router.post("/{provider_id}/test", status_code=HTTPStatus.ACCEPTED, response_model=Envelope[NotificationAccepted])
     async def test_provider(request: Request, caller: Operator, provider_id: UUID, body: ProviderTest) -> Response:

@@ -1,10 +1,10 @@
-"""What an operator may do with providers: look at them, and set a breaker."""
+"""What an operator may do with providers: look at them, set a breaker, and pause their marketing."""
 
 from collections.abc import Sequence
 from uuid import UUID
 
 from angarium.contracts.errors import NotFound
-from angarium.contracts.providers import BreakerChange, BreakerState
+from angarium.contracts.providers import BreakerChange, BreakerState, ReputationChange, SenderState
 from angarium.notifications.providers.model import Standing
 from angarium.notifications.providers.store import ProviderStore
 from angarium.services.gateway.audit.log import AuditLog
@@ -32,5 +32,17 @@ class Providers:
         if before is None:
             raise NotFound("There is no such provider")
         await self._audit.record(actor, f"provider.breaker_{change.state}", provider_id)
+        [after] = await self._store.standings(provider_id)
+        return after
+
+    async def set_reputation(self, actor: Actor, provider_id: UUID, change: ReputationChange) -> Standing:
+        """Pause or resume a provider's marketing until further notice, or leave it to the workers again.
+
+        Workers follow within 5 s. Returns the provider as it is then. Raises NotFound.
+        """
+        state = None if change.state == "auto" else SenderState(change.state)
+        if not await self._store.reputation.force(provider_id, state):
+            raise NotFound("There is no such provider")
+        await self._audit.record(actor, f"provider.reputation_{change.state}", provider_id)
         [after] = await self._store.standings(provider_id)
         return after

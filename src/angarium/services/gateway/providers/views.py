@@ -1,7 +1,7 @@
 """Providers as the API shows them."""
 
-from angarium.contracts.providers import ProviderView
-from angarium.notifications.providers.model import Standing
+from angarium.contracts.providers import ProviderView, ReputationView
+from angarium.notifications.providers.model import SenderStanding, Standing
 
 
 def provider_view(standing: Standing) -> ProviderView:
@@ -21,4 +21,20 @@ def provider_view(standing: Standing) -> ProviderView:
         reason=standing.reason,
         changed_at=standing.changed_at,
         workers=standing.workers,
+        reputation=_reputation_view(standing.sender),
+    )
+
+
+def _reputation_view(sender: SenderStanding) -> ReputationView:
+    totals = sender.totals
+    return ReputationView(
+        state=sender.state,
+        forced=sender.forced,
+        reason=sender.reason,
+        changed_at=sender.changed_at,
+        sends=totals.sends,
+        bounces=totals.bounces,
+        complaints=totals.complaints,
+        bounce_rate=None if totals.bounce_rate is None else round(totals.bounce_rate, 4),
+        complaint_rate=None if totals.complaint_rate is None else round(totals.complaint_rate, 6),
     )

@@ -1,16 +1,17 @@
 """`/dashboard/providers`: for operators of the default tenant, since all tenants send through the same providers."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.responses import Response
 
 from angarium.contracts.errors import Forbidden, ValidationFailed
-from angarium.contracts.providers import BreakerChange
+from angarium.contracts.providers import BreakerChange, ProviderView, ReputationChange
 from angarium.contracts.scopes import Scope
+from angarium.notifications.providers.reputation import percent
 from angarium.platform.auth.caller import Caller
 from angarium.platform.auth.service_token import DEFAULT_TENANT
 from angarium.platform.http.frame.validation import details_of
@@ -21,18 +22,18 @@ from angarium.services.gateway.providers.use_cases import Providers
 from angarium.services.gateway.providers.views import provider_view
 
 PATH = f"{PREFIX}/providers"
+ChangeT = TypeVar("ChangeT", bound=BaseModel)
 
 
 def routes(providers: Providers, pages: Pages, viewers: Viewers) -> APIRouter:
-    """List, and set a breaker."""
+    """List, set a breaker, pause and resume marketing."""
     router = APIRouter(prefix=PATH, include_in_schema=False)
     looks, manages = viewers.requires(), viewers.requires(Scope.PROVIDERS_MANAGE)
 
     @router.get("")
     async def list_providers(request: Request, caller: Annotated[Caller, Depends(looks)]) -> Response:
         _only_who_runs_the_system(caller)
-        rows = [provider_view(standing).model_dump() for standing in await providers.all()]
-        shown = [{**row, "provider_id": str(row["provider_id"]), "breaker": row["breaker"].value} for row in rows]
+        shown = [_row(provider_view(standing)) for standing in await providers.all()]
         return pages.page(request, viewer_of(request), "providers", {"rows": shown})
 
     @router.post("/{provider_id}/breaker")
@@ -43,14 +44,42 @@ def routes(providers: Providers, pages: Pages, viewers: Viewers) -> APIRouter:
         form: Annotated[Mapping[str, str], Depends(form_of)],
     ) -> Response:
         _only_who_runs_the_system(caller)
-        try:
-            change = BreakerChange.model_validate({"state": form.get("state")})
-        except ValidationError as error:
-            raise ValidationFailed(details=details_of(error.errors())) from None
-        await providers.set_breaker(actor_of(request, caller), provider_id, change)
+        await providers.set_breaker(actor_of(request, caller), provider_id, _change(BreakerChange, form))
+        return see(f"{PATH}?done=breaker_set")
+
+    @router.post("/{provider_id}/reputation")
+    async def set_reputation(
+        request: Request,
+        caller: Annotated[Caller, Depends(manages)],
+        provider_id: UUID,
+        form: Annotated[Mapping[str, str], Depends(form_of)],
+    ) -> Response:
+        _only_who_runs_the_system(caller)
+        await providers.set_reputation(actor_of(request, caller), provider_id, _change(ReputationChange, form))
         return see(f"{PATH}?done=breaker_set")
 
     return router
+
+
+def _change(model: type[ChangeT], form: Mapping[str, str]) -> ChangeT:
+    """What a form's button asks for. Raises ValidationFailed."""
+    try:
+        return model.model_validate({"state": form.get("state")})
+    except ValidationError as error:
+        raise ValidationFailed(details=details_of(error.errors())) from None
+
+
+def _row(view: ProviderView) -> dict[str, Any]:
+    """What the page shows of a provider; rates in words."""
+    reputation = view.reputation
+    rates = {"bounces": reputation.bounce_rate, "complaints": reputation.complaint_rate}
+    return {
+        **view.model_dump(),
+        "provider_id": str(view.provider_id),
+        "breaker": view.breaker.value,
+        "reputation": {**reputation.model_dump(), "state": reputation.state.value},
+        **{name: None if rate is None else percent(rate) for name, rate in rates.items()},
+    }
 
 
 def _only_who_runs_the_system(caller: Caller) -> None:
