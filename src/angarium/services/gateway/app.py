@@ -120,6 +120,7 @@ class Gateway:
         self.keys = Keys(store=keys, audit=audit, runtime=runtime)
         self.tenants = Tenants(store=TenantStore(parts.engine), audit=audit, runtime=runtime)
         self.moves = Moves(store=parts.store, runtime=runtime)
+        self.reading = Reading(parts.reader, parts.providers, runtime.clock, parts.never_paused)
         self.receipts = Receipts(store=parts.store, held=HeldReports(parts.engine), runtime=runtime)
         self.replays = Replays(store=parts.store, reader=parts.reader.dead_letters, audit=audit, runtime=runtime)
         self.callbacks = CallbackStore(parts.engine, runtime.clock, runtime.identifiers)
@@ -231,12 +232,11 @@ class Gateway:
     def _routers(self) -> Sequence[APIRouter]:
         """In the order of the API's document."""
         parts = self.parts
-        reading = Reading(parts.reader)
         return (
             accepting_routes(self.acceptor, answer_form(fast_paths=parts.fast_paths)),
             bulk_routes(BulkAcceptor(self.acceptor)),
-            reading_routes(reading),
-            moving_routes(self.moves, reading, self.audit),
+            reading_routes(self.reading),
+            moving_routes(self.moves, self.reading, self.audit),
             dead_letter_routes(parts.reader.dead_letters, self.replays),
             key_routes(self.keys, self.ring),
             tenant_routes(self.tenants),
@@ -296,6 +296,7 @@ class Gateway:
                 keys=self.keys,
                 acceptor=self.acceptor,
                 moves=self.moves,
+                reading=self.reading,
                 replays=self.replays,
                 providers=self._providers,
                 suppressions=self._listed_suppressions,

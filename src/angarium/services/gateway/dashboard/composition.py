@@ -39,6 +39,7 @@ from angarium.services.gateway.operators.sessions import Sessions
 from angarium.services.gateway.operators.use_cases import Operators
 from angarium.services.gateway.parts import GatewayParts
 from angarium.services.gateway.providers.use_cases import Providers
+from angarium.services.gateway.reading.use_cases import Reading
 from angarium.services.gateway.suppressions.use_cases import Suppressions
 
 LATEST = 10
@@ -56,6 +57,7 @@ class DashboardParts:
     keys: Keys
     acceptor: Acceptor
     moves: Moves
+    reading: Reading
     replays: Replays
     providers: Providers
     suppressions: Suppressions
@@ -119,6 +121,7 @@ def _desk(parts: DashboardParts) -> NotificationDesk:
     shared = parts.parts
     return NotificationDesk(
         reader=shared.reader,
+        reading=parts.reading,
         acceptor=parts.acceptor,
         moves=parts.moves,
         audit=parts.audit,

@@ -1,24 +1,35 @@
 """Reads the record for its callers: a user who logged in sees what was sent to them and nothing else."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from angarium.contracts.errors import NotFound
 from angarium.contracts.notifications import NotificationView, Why
+from angarium.notifications.providers.store import ProviderStore
 from angarium.notifications.store.paging import Found
 from angarium.notifications.store.read.notifications import NotificationFilter, NotificationReader
 from angarium.platform.auth.caller import Caller
+from angarium.platform.clock import Clock
 from angarium.platform.http.frame.dependencies import PageQuery
+from angarium.services.gateway.reading.obstacles import NO_OBSTACLES, WAITING, Obstacles, obstacles_of
 from angarium.services.gateway.reading.why import explain
 
 
 class Reading:
-    """Methods raise NotFound, also for another's notification, and DatabaseUnavailable."""
+    """Methods raise NotFound, also for another's notification, and DatabaseUnavailable.
 
-    def __init__(self, reader: NotificationReader) -> None:
+    `never_paused`: the categories that go on while their sender is paused.
+    """
+
+    def __init__(
+        self, reader: NotificationReader, providers: ProviderStore, clock: Clock, never_paused: Collection[str] = ()
+    ) -> None:
         self._reader = reader
+        self._providers = providers
+        self._clock = clock
+        self._never_paused = frozenset(never_paused)
 
     async def find(self, caller: Caller, wanted: NotificationFilter, page: PageQuery) -> Found[NotificationView]:
         """A page of notifications, newest first."""
@@ -52,5 +63,11 @@ class Reading:
     async def why(self, caller: Caller, notification_id: UUID) -> Why:
         """Every decision about a notification, and what the providers answered."""
         view = await self.get(caller, notification_id)
-        events = await self._reader.events(caller.tenant, notification_id)
-        return explain(view, events or ())
+        events = await self._reader.events(caller.tenant, notification_id) or ()
+        return explain(view, events, await self._obstacles(view, events))
+
+    async def _obstacles(self, view: NotificationView, events: Sequence[dict[str, Any]]) -> Obstacles:
+        if view.status not in WAITING:
+            return NO_OBSTACLES
+        standings, now = await self._providers.standings(), self._clock.now()
+        return obstacles_of(view, events, standings, never_paused=self._never_paused, now=now)

@@ -1,12 +1,13 @@
-"""Why a notification stands where it does, in plain words: read from its record and its timeline, nothing else."""
+"""Why a notification stands where it does, in plain words: read from its record, its timeline and its providers."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from angarium.contracts.fields import rfc3339
 from angarium.contracts.notifications import URGENT_PRIORITY, Decision, NotificationView, Why
 from angarium.contracts.statuses import Status
+from angarium.services.gateway.reading.obstacles import NO_OBSTACLES, Obstacles, moment_in_words
 
 Timeline = Sequence[Mapping[str, Any]]
 
@@ -32,9 +33,10 @@ _NOT_SENT: Mapping[str, str] = {
 }
 
 
-def explain(view: NotificationView, events: Timeline) -> Why:
+def explain(view: NotificationView, events: Timeline, obstacles: Obstacles = NO_OBSTACLES) -> Why:
     """What happened, in a sentence or two, and each decision that led there, in the order in which they are taken."""
-    summary = " ".join(filter(None, (_summary(view, events), _copies(view, events), _followed_by(events))))
+    sentences = (_summary(view, events, obstacles), _copies(view, events), _followed_by(events))
+    summary = " ".join(filter(None, sentences))
     decisions = (
         _origin(view),
         _schedule(view, events),
@@ -43,6 +45,7 @@ def explain(view: NotificationView, events: Timeline) -> Why:
         _quiet_hours(view, events),
         _address(view, events),
         *_attempts(events),
+        *obstacles.each,
         _retries(view, events),
         _operator(events),
         _receipt(events),
@@ -51,26 +54,29 @@ def explain(view: NotificationView, events: Timeline) -> Why:
     return Why(summary=summary, decisions=[decision for decision in decisions if decision is not None])
 
 
-def _summary(view: NotificationView, events: Timeline) -> str:  # noqa: PLR0911 - one for each status
+def _summary(view: NotificationView, events: Timeline, obstacles: Obstacles) -> str:  # noqa: PLR0911 - one for each status
     match view.status:
         case Status.SENT:
             return _sent(view, events)
         case Status.DELIVERED:
             return f"{_sent(view, events)} A report says that it arrived."
         case Status.RETRYING:
-            return f"Waits for its {_ordinal(view.attempts + 1)} attempt{_until(events)}; {_answers(events)}."
+            beside = f" At the moment {obstacles.words}" if obstacles.words else ""
+            return f"Waits for its {_ordinal(view.attempts + 1)} attempt{_until(events)}; {_answers(events)}.{beside}"
         case Status.SENDING:
             return f"Is being sent, on its {_ordinal(view.attempts)} attempt."
         case Status.PENDING:
-            return _pending(view, events)
+            return _pending(view, events, obstacles)
         case Status.SCHEDULED:
             return f"Waits{_until(events)}, {_waits_for(view)}."
         case _:
             return _ended(view, events)
 
 
-def _pending(view: NotificationView, events: Timeline) -> str:
+def _pending(view: NotificationView, events: Timeline, obstacles: Obstacles) -> str:
     tries = _tries(events)
+    if obstacles.words:
+        return f"Waits, since {obstacles.words}"
     if tries and tries[-1].get("outcome") == "configuration":
         answer = str(tries[-1].get("answer") or "it refuses us").rstrip(". ")
         return f"Waits for a provider that can take it; {tries[-1].get('provider')} is not set up rightly: {answer}."
@@ -257,7 +263,7 @@ def _until(events: Timeline) -> str:
 
 def _moment(text: str) -> str:
     """An RFC 3339 time in UTC as `2026-11-20 09:00:02 UTC`."""
-    return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return moment_in_words(datetime.fromisoformat(text))
 
 
 def _capitalised(message: str) -> str:

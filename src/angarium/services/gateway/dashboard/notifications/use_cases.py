@@ -57,13 +57,14 @@ class NotificationDesk:
         self,
         *,
         reader: NotificationReader,
+        reading: Reading,
         acceptor: Acceptor,
         moves: Moves,
         audit: AuditLog,
         users: ServiceClient,
     ) -> None:
         self._reader = reader
-        self._reading = Reading(reader)
+        self._reading = reading
         self._acceptor = acceptor
         self._moves = moves
         self._audit = audit

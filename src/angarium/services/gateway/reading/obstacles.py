@@ -1,0 +1,102 @@
+"""What keeps providers from a notification that waits: an open circuit breaker, or a pause of marketing.
+
+Pure: the notification, its timeline and the state of the providers in, plain words out.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from angarium.contracts.notifications import Decision, NotificationView
+from angarium.contracts.providers import BreakerState
+from angarium.contracts.statuses import Status
+from angarium.notifications.providers.model import Standing
+from angarium.notifications.providers.reputation import is_marketing
+
+WAITING = frozenset({Status.PENDING, Status.RETRYING})
+"""Statuses in which a provider's state matters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacles:
+    """A decision for each provider that cannot be used now. `all`: no other one is left."""
+
+    each: tuple[Decision, ...] = ()
+    all: bool = False
+
+    @property
+    def words(self) -> str:
+        """Why no provider takes it, as the rest of a sentence; empty where one does."""
+        if not self.all:
+            return ""
+        details = " ".join(decision.detail for decision in self.each)
+        return details if len(self.each) == 1 else f"no provider can take it: {details}"
+
+
+NO_OBSTACLES = Obstacles()
+
+
+def obstacles_of(
+    view: NotificationView,
+    events: Sequence[Mapping[str, Any]],
+    standings: Sequence[Standing],
+    *,
+    never_paused: Collection[str],
+    now: datetime,
+) -> Obstacles:
+    """What keeps the channel's providers from it. What a test key made goes by the sandbox, which nothing keeps."""
+    if view.test or view.status not in WAITING:
+        return NO_OBSTACLES
+    able = [one for one in standings if one.workers and one.configured.channel is view.notification_type]
+    last: Mapping[str, Any] = next((event for event in reversed(events) if event.get("event") == "attempt"), {})
+    if last.get("outcome") == "ambiguous":  # no other provider may send it
+        able = [one for one in able if one.configured.name == last.get("provider")] or able
+    marketing = is_marketing(view.category, view.priority, never_paused)
+    found = [_obstacle(standing, now, marketing=marketing) for standing in able]
+    return Obstacles(tuple(one for one in found if one is not None), bool(found) and None not in found)
+
+
+def moment_in_words(moment: datetime) -> str:
+    """`2026-11-20 09:00:02 UTC`."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _obstacle(standing: Standing, now: datetime, *, marketing: bool) -> Decision | None:
+    name = standing.configured.name
+    if standing.breaker is not BreakerState.CLOSED:
+        words = _forced(standing) if standing.forced else _opened(standing, now)
+        return Decision(check="breaker", result=standing.breaker, detail=f"{name} is not used: {words}")
+    if marketing and standing.sender.paused:
+        return Decision(check="reputation", result="paused", detail=f"{name} sends no marketing{_paused(standing)}")
+    return None
+
+
+def _forced(standing: Standing) -> str:
+    at = "" if standing.changed_at is None else f" at {moment_in_words(standing.changed_at)}"
+    return f"an operator opened its circuit breaker{at}. It is used again when an operator closes it."
+
+
+def _opened(standing: Standing, now: datetime) -> str:
+    since = _since(standing.changed_at)
+    because = f" ({standing.reason.rstrip('. ')})" if standing.reason else ""
+    if standing.breaker is BreakerState.HALF_OPEN:
+        return f"its circuit breaker is half open{since}{because}. One message is sent to try it."
+    due = standing.probe_at
+    again = "with the next message" if due is None or due <= now else f"at {moment_in_words(due)}"
+    return f"its circuit breaker is open{since}{because}. It is tried again {again}."
+
+
+def _paused(standing: Standing) -> str:
+    sender = standing.sender
+    if sender.forced:
+        return f"{_since(sender.changed_at)}: an operator paused it. It goes on when an operator resumes it."
+    because = f": {sender.reason}" if sender.reason else ""
+    return (
+        f"{_since(sender.changed_at)}{because}."
+        " It goes on when the rates are well below the limits, or an operator resumes it."
+    )
+
+
+def _since(moment: datetime | None) -> str:
+    return "" if moment is None else f" since {moment_in_words(moment)}"
