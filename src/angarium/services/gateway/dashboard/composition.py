@@ -114,6 +114,7 @@ def _sources(parts: DashboardParts) -> Sources:
         broker=shared.broker,
         channels=shared.rules.channels,
         clock=shared.runtime.clock,
+        limits=shared.limits,
     )
 
 

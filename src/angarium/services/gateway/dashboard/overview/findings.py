@@ -3,43 +3,22 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import IntEnum
 from urllib.parse import urlencode
 
-from angarium.contracts.providers import BreakerState
 from angarium.contracts.statuses import Channel, Status
 from angarium.notifications.providers.model import Standing
+from angarium.notifications.providers.reputation import DEFAULT_LIMITS, Limits
 from angarium.services.gateway.dashboard.overview.figures import Figures
+from angarium.services.gateway.dashboard.overview.finding import Finding, Severity
+from angarium.services.gateway.dashboard.overview.senders import LOOK_AT_PROVIDERS, PROVIDERS, providers_of
 from angarium.services.gateway.dashboard.viewing import PREFIX
 
 OLD_SECONDS, VERY_OLD_SECONDS = 60.0, 300.0
 """From when waiting work is a warning, and from when it is urgent."""
-LEAST_ANSWERS = 20
-"""Below so many answers or notifications a share means little."""
-FAULTY_SHARE, FAILED_SHARE = 0.1, 0.05
+LEAST_NOTIFICATIONS = 20
+"""Below so many a share means little."""
+FAILED_SHARE = 0.05
 LONG_OUTBOX = 1_000
-_PROVIDERS, _LOOK_AT_PROVIDERS = f"{PREFIX}/providers", "Look at providers"
-
-
-class Severity(IntEnum):
-    """How soon someone must act. The most urgent sorts first."""
-
-    CRITICAL = 0
-    WARNING = 1
-    NOTICE = 2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing that is wrong. `href` and `action`: where to go; `command`: what to run instead."""
-
-    severity: Severity
-    title: str
-    detail: str = ""
-    since: datetime | None = None
-    href: str | None = None
-    action: str | None = None
-    command: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +34,15 @@ class Queue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class System:
-    """What belongs to the whole system. `queues` is None where the broker does not answer."""
+    """What belongs to the whole system. `queues` is None where the broker does not answer.
+
+    `limits`: the rates above which a sender's marketing is paused.
+    """
 
     providers: Sequence[Standing] = ()
     queues: Sequence[Queue] | None = ()
     outbox: int = 0
+    limits: Limits = DEFAULT_LIMITS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,9 +74,9 @@ def _of_the_system(state: State) -> Iterator[Finding]:
             detail="Notifications are accepted and kept. Nothing is sent until it is back.",
             command="curl -s localhost:8000/ready",
         )
+    yield from providers_of(system.providers, system.limits)  # before the queues: they may be the cause
     for queue in system.queues or ():
         yield from _queue(queue, state.channels)
-    yield from _providers(system.providers)
     if system.outbox >= LONG_OUTBOX:
         yield Finding(
             severity=Severity.WARNING,
@@ -116,48 +99,14 @@ def _queue(queue: Queue, channels: frozenset[Channel]) -> Iterator[Finding]:
             severity=Severity.CRITICAL if urgent else Severity.WARNING,
             title=f"Work in {queue.name} has waited for {queue.seconds / 60:.0f} min",
             detail=f"{_count(queue.messages)} messages, {queue.consumers} consumers. Add workers; see the providers.",
-            href=_PROVIDERS,
-            action=_LOOK_AT_PROVIDERS,
+            href=PROVIDERS,
+            action=LOOK_AT_PROVIDERS,
         )
-
-
-def _providers(providers: Sequence[Standing]) -> Iterator[Finding]:
-    usable = {one.configured.channel for one in providers if one.breaker is not BreakerState.OPEN and one.workers}
-    for standing in providers:
-        name, channel = standing.configured.name, standing.configured.channel
-        if standing.breaker is BreakerState.OPEN and standing.workers:
-            alone = channel not in usable
-            why = standing.reason or ("An operator has opened it." if standing.forced else "")
-            effect = "There is no other provider: sending pauses." if alone else "Others take over."
-            yield Finding(
-                severity=Severity.CRITICAL if alone else Severity.WARNING,
-                title=f"Provider {name} ({channel}) is not used: its circuit breaker is open",
-                detail=f"{why} {effect}".strip(),
-                since=standing.changed_at,
-                href=_PROVIDERS,
-                action=_LOOK_AT_PROVIDERS,
-            )
-        elif standing.answers >= LEAST_ANSWERS and standing.faults / standing.answers >= FAULTY_SHARE:
-            yield Finding(
-                severity=Severity.WARNING,
-                title=f"Provider {name} ({channel}) fails {standing.faults / standing.answers:.0%} of its sends",
-                detail="Of the last 30 seconds. From 50 % on its circuit breaker opens.",
-                href=_PROVIDERS,
-                action=_LOOK_AT_PROVIDERS,
-            )
-        elif standing.forced:
-            yield Finding(
-                severity=Severity.NOTICE,
-                title=f"The circuit breaker of {name} ({channel}) is held closed by an operator",
-                since=standing.changed_at,
-                href=_PROVIDERS,
-                action=_LOOK_AT_PROVIDERS,
-            )
 
 
 def _failures(figures: Figures) -> Iterator[Finding]:
     share = figures.failed_share
-    if share is not None and figures.sample >= LEAST_ANSWERS and share >= FAILED_SHARE:
+    if share is not None and figures.sample >= LEAST_NOTIFICATIONS and share >= FAILED_SHARE:
         yield Finding(
             severity=Severity.WARNING,
             title=f"{share:.0%} of recent notifications failed",

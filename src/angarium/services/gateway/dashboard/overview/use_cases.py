@@ -10,13 +10,15 @@ from angarium.contracts.errors import Transient
 from angarium.contracts.messages import light_queue, urgent_queue, work_queue
 from angarium.contracts.statuses import Channel, Status
 from angarium.notifications.providers.model import Standing
+from angarium.notifications.providers.reputation import DEFAULT_LIMITS, Limits
 from angarium.notifications.store.port import MOST_COUNTED
 from angarium.notifications.store.read.activity import SPAN, ActivityReader, Minute
 from angarium.platform.auth.service_token import DEFAULT_TENANT
 from angarium.platform.broker.port import Broker
 from angarium.platform.clock import Clock
 from angarium.services.gateway.dashboard.overview.figures import Figures, figures_of
-from angarium.services.gateway.dashboard.overview.findings import Finding, Queue, State, System, findings_of
+from angarium.services.gateway.dashboard.overview.finding import Finding
+from angarium.services.gateway.dashboard.overview.findings import Queue, State, System, findings_of
 
 MINUTES = 60
 SETTLED = timedelta(minutes=10)
@@ -30,7 +32,7 @@ SLOWLY_SECONDS, SYSTEM_SECONDS = 10.0, 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """What the overview reads from. `channels`: those that have a provider."""
+    """What the overview reads from. `channels`: those that have a provider; `limits`: of bounces and complaints."""
 
     activity: ActivityReader
     providers: Callable[[], Awaitable[Sequence[Standing]]]
@@ -40,6 +42,7 @@ class Sources:
     broker: Broker
     channels: frozenset[Channel]
     clock: Clock
+    limits: Limits = DEFAULT_LIMITS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +125,12 @@ class Overview:
         queues, providers, outbox = await asyncio.gather(
             _or_none(self._queues), _or_none(sources.providers), _or_none(sources.outbox)
         )
-        return System(queues=queues, providers=providers or (), outbox=min(outbox or 0, MOST_COUNTED))
+        return System(
+            queues=queues,
+            providers=providers or (),
+            outbox=min(outbox or 0, MOST_COUNTED),
+            limits=sources.limits,
+        )
 
     async def _queues(self) -> Sequence[Queue]:
         names = {

@@ -9,7 +9,8 @@ from angarium.contracts.notifications import NotificationView
 from angarium.contracts.statuses import Status
 from angarium.services.gateway.dashboard.notifications.views import row_of
 from angarium.services.gateway.dashboard.overview.chart import chart_of
-from angarium.services.gateway.dashboard.overview.findings import Finding, System
+from angarium.services.gateway.dashboard.overview.finding import Finding
+from angarium.services.gateway.dashboard.overview.findings import System
 from angarium.services.gateway.dashboard.overview.use_cases import Snapshot
 from angarium.services.gateway.dashboard.pages import Pages
 

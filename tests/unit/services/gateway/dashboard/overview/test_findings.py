@@ -7,11 +7,13 @@ from uuid import uuid4
 
 import pytest
 
-from angarium.contracts.providers import BreakerState
+from angarium.contracts.providers import BreakerState, SenderState
 from angarium.contracts.statuses import Channel, Status
-from angarium.notifications.providers.model import Configured, Standing
+from angarium.notifications.providers.model import Configured, SenderStanding, Standing
+from angarium.notifications.providers.reputation import Limits, Totals
 from angarium.services.gateway.dashboard.overview.figures import Figures, Latency
-from angarium.services.gateway.dashboard.overview.findings import Finding, Queue, Severity, State, System, findings_of
+from angarium.services.gateway.dashboard.overview.finding import Finding, Severity
+from angarium.services.gateway.dashboard.overview.findings import Queue, State, System, findings_of
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 CALM = Figures(0.0, Latency(None, None, None), None, 0, {})
@@ -95,6 +97,66 @@ def test_an_open_breaker_is_urgent_where_no_other_provider_is_left() -> None:
     assert (alone.severity, alone.since) == (Severity.CRITICAL, NOW)
     assert "535 refused" in alone.detail
     assert only(state(system=System(providers=(opened, standing("ses"))))).severity is Severity.WARNING
+
+
+def test_refused_credentials_are_urgent_while_they_are_tried_too() -> None:
+    for breaker in (BreakerState.OPEN, BreakerState.HALF_OPEN):
+        refused = standing(breaker=breaker, reason="refused us: 535 5.7.8 no", changed_at=NOW)
+        alone = only(state(system=System(providers=(refused,))))
+        assert (alone.severity, alone.since) == (Severity.CRITICAL, NOW)
+        assert alone.title == "Provider smtp (email) refuses our credentials or account"
+        assert alone.detail.startswith("535 5.7.8 no. Correct its URL in ANGARIUM_EMAIL_PROVIDERS")
+        assert alone.command == "angarium providers test smtp --channel email --to ADDRESS --watch"
+        assert only(state(system=System(providers=(refused, standing("ses"))))).severity is Severity.WARNING
+
+
+def sender(sends: int, bounces: int = 0, complaints: int = 0, **changes: Any) -> Standing:
+    """A provider with these totals."""
+    return standing(sender=SenderStanding(totals=Totals(sends, bounces, complaints), **changes))
+
+
+@pytest.mark.parametrize(
+    ("provider", "severity", "title"),
+    [
+        (sender(100, 12), Severity.WARNING, "Bounces of smtp (email) are at 12%"),
+        (sender(100, 12, state=SenderState.PAUSED), Severity.CRITICAL, "Bounces of smtp (email) are at 12%"),
+        (sender(2000, 0, 5), Severity.WARNING, "Complaints about smtp (email) are at 0.25%"),
+        (
+            sender(2000, 90, state=SenderState.PAUSED, reason="120 of 2,000 sends bounced"),
+            Severity.CRITICAL,
+            "Marketing of smtp (email) is paused",
+        ),
+        (
+            sender(0, state=SenderState.PAUSED, forced=True),
+            Severity.NOTICE,
+            "Marketing of smtp (email) is paused by an operator",
+        ),
+        (
+            sender(0, forced=True),
+            Severity.NOTICE,
+            "Marketing of smtp (email) is never paused: an operator has set that",
+        ),
+    ],
+)
+def test_senders_that_mailbox_providers_may_distrust(provider: Standing, severity: Severity, title: str) -> None:
+    finding = only(state(system=System(providers=(provider,))))
+    assert (finding.severity, finding.title, finding.href) == (severity, title, "/dashboard/providers")
+    resumes = finding.command == "angarium providers resume smtp --channel email"
+    assert resumes is (provider.sender.paused or provider.sender.forced)
+
+
+def test_rates_within_the_limits_or_of_few_sends_are_no_finding() -> None:
+    for provider in (sender(100, 5), sender(19, 19), sender(900, 0, 5), sender(2000, 100, 2)):
+        assert findings_of(state(system=System(providers=(provider,)))) == []
+    off = System(providers=(sender(2000, 1000, 1000),), limits=Limits(None, None))
+    assert findings_of(state(system=off)) == []
+
+
+def test_the_cause_comes_before_the_queue_that_waits_for_it() -> None:
+    opened, old = standing(breaker=BreakerState.OPEN, reason="down"), queue(messages=9, seconds=600.0)
+    found = findings_of(state(system=System(providers=(opened,), queues=(old,))))
+    assert [finding.severity for finding in found] == [Severity.CRITICAL] * 2
+    assert "circuit breaker is open" in found[0].title
 
 
 @pytest.mark.parametrize(
