@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from email.utils import parseaddr
+from email.utils import getaddresses
 from typing import Protocol
 
 from angarium.channels.email.body import encoded
@@ -47,7 +47,7 @@ class Sender:
     def parse(cls, text: str) -> "Sender":
         """From `Name <local@domain>` or `local@domain`. Raises SettingsError naming ANGARIUM_EMAIL_FROM."""
         try:
-            name, address = parseaddr(checked(text, "From"))
+            name, address = _only_mailbox(checked(text, "From"))
             local, _, domain = address.rpartition("@")
             domain = ascii_domain(domain)
             address = f"{local}@{domain}"
@@ -58,6 +58,14 @@ class Sender:
     def named(self, name: str | None) -> str:
         """The `From` field with another name. Raises UnsafeMessage."""
         return self.field if name is None else mailbox("From", name, self.address)
+
+
+def _only_mailbox(text: str) -> tuple[str, str]:
+    """Name and address of the one mailbox that `text` is. Raises ValueError for several, and for an open bracket."""
+    mailboxes = getaddresses([text])
+    if len(mailboxes) != 1 or ("<" in text) is not text.rstrip().endswith(">"):
+        raise ValueError("not one mailbox")
+    return mailboxes[0]
 
 
 def message_id(message_key: str, sender: Sender) -> str:

@@ -198,7 +198,11 @@ def test_a_message_key_that_breaks_the_message_id_is_refused(key: str) -> None:
         build(outbound(message_key=key))
 
 
-@pytest.mark.parametrize("text", ["", "nobody", "a b <c d@e>", "x@y\r\nBcc: z@y", "a@b@c"])
+MANY = ("Acme <n@a.example>, B <b@x.example>", "n@a.example, b@x.example", "Acme <n@a.example", "n@a.example>")
+"""Of which a second address would be dropped, or a bracket guessed."""
+
+
+@pytest.mark.parametrize("text", ["", "nobody", "a b <c d@e>", "x@y\r\nBcc: z@y", "a@b@c", *MANY])
 def test_a_sender_that_is_no_address_stops_the_start(text: str) -> None:
     with pytest.raises(SettingsError, match="ANGARIUM_EMAIL_FROM"):
         Sender.parse(text)
