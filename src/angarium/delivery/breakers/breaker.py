@@ -100,7 +100,7 @@ class Breaker:
         elif probe:
             self._probed(outcome)
         elif fault and self.state is BreakerState.CLOSED:
-            reason = self._window.counts().plus(self._others).reason()
+            reason = self._window.counts().reason(self._others)
             if reason is not None:
                 self._trip(reason, PAUSES, probed=False)
 

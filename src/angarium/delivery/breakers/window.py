@@ -31,13 +31,18 @@ class Counts:
         """The share of faults; None without answers."""
         return self.faults / self.answers if self.answers else None
 
-    def reason(self) -> str | None:
-        """Why the breaker has to open, in words for operators; None: it need not."""
-        healthy = self.answers - self.faults
-        if self.in_a_row >= CONNECTIONS_IN_A_ROW and not healthy:
-            return f"{self.in_a_row} connection failures in a row"
-        if self.answers >= FEWEST_ANSWERS and self.faults >= self.answers * FAULTY_SHARE:
-            return f"{self.faults} of {self.answers} answers within {WINDOW.seconds} s were provider faults"
+    def reason(self, others: "Counts | None" = None) -> str | None:
+        """Why the breaker has to open, in words for operators; None: it need not.
+
+        These are the counts of one worker, whose failures in a row are one. Those of several workers are one only if no
+        connection was made meanwhile: nothing says in which order they came.
+        """
+        total = self if others is None else self.plus(others)
+        in_a_row = self.in_a_row if total.answers > total.faults else total.in_a_row
+        if in_a_row >= CONNECTIONS_IN_A_ROW:
+            return f"{in_a_row} connection failures in a row"
+        if total.answers >= FEWEST_ANSWERS and total.faults >= total.answers * FAULTY_SHARE:
+            return f"{total.faults} of {total.answers} answers within {WINDOW.seconds} s were provider faults"
         return None
 
 
