@@ -2,11 +2,29 @@
 
 import asyncio
 from contextlib import AbstractAsyncContextManager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import TracebackType
 
 from angarium.delivery.breakers.pace import Pace
 from angarium.delivery.provider import Permit
+from angarium.notifications.model import Claimed
+
+_TICK = timedelta(milliseconds=1)
+"""By how much a timer of the loop may ring before the clock has come so far."""
+
+
+def has_expired(claimed: Claimed, now: datetime) -> bool:
+    """Whether nothing is sent any more."""
+    return claimed.expires_at is not None and claimed.expires_at <= now
+
+
+def longest_wait(claimed: Claimed, now: datetime, failover_after: timedelta | None) -> timedelta | None:
+    """How long it may wait for a permit: until it expires, and `failover_after` where another provider may take it."""
+    bound = claimed.doubtful or claimed.options.through is not None
+    limits = [] if failover_after is None or bound else [failover_after]
+    if claimed.expires_at is not None:
+        limits.append(max(claimed.expires_at - now, timedelta(0)) + _TICK)
+    return min(limits, default=None)
 
 
 class Paced:

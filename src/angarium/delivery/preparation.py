@@ -11,6 +11,7 @@ from angarium.contracts.statuses import ADDRESS_FIELD, Channel, Status
 from angarium.contracts.templates import CompiledTemplate
 from angarium.contracts.users import Contact
 from angarium.delivery.away import Away, LanePause
+from angarium.delivery.permits import has_expired
 from angarium.delivery.preferences import OptedOut, Quiet, decide
 from angarium.delivery.provider import Address, InvalidAddress
 from angarium.delivery.results import Results
@@ -115,8 +116,8 @@ class Preparation:
         if self._clock.monotonic() - ready.asked < FRESH:
             return None
         claimed = ready.claimed
-        if claimed.expires_at is not None and claimed.expires_at <= self._clock.now():
-            return self._results.ended(claimed, Status.EXPIRED, Reason("expired", "expires_at has passed"))
+        if has_expired(claimed, self._clock.now()):
+            return self._results.expired(claimed)
         changed = await self._contact_changed(ready)
         if changed is not None or self._suppressing is None:
             return changed
@@ -168,7 +169,7 @@ class Preparation:
         if claimed.channel is not self._channel:
             return self._results.deferred(claimed, _MISROUTED_WAIT)
         if claimed.expired:
-            return self._results.ended(claimed, Status.EXPIRED, Reason("expired", "expires_at has passed"))
+            return self._results.expired(claimed)
         try:
             template = await self._templates.version(claimed.tenant, claimed.template_code, claimed.template_version)
         except DirectoryUnavailable:

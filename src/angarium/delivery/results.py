@@ -108,6 +108,10 @@ class Results:
             burns_attempt=False,
         )
 
+    def expired(self, claimed: Claimed) -> Result:
+        """The end of what was not sent before `expires_at`."""
+        return self.ended(claimed, Status.EXPIRED, Reason("expired", "expires_at has passed"))
+
     def unknown(self, claimed: Claimed, answer: str, events: Sequence[Event], provider: str) -> Result:
         """The answer was lost and the policy forbids a second try: an operator decides."""
         reason = Reason("ambiguous", tidy(answer))

@@ -15,7 +15,7 @@ from angarium.delivery.devices import DeadDevices
 from angarium.delivery.leases import LeaseKeeper
 from angarium.delivery.nowhere import Nowhere, bound_to
 from angarium.delivery.outcome import Ambiguous, Configuration, Outcome, Retry, outcome_word, strength
-from angarium.delivery.permits import Bounded, Paced
+from angarium.delivery.permits import Bounded, Paced, has_expired, longest_wait
 from angarium.delivery.provider import Address, Busy, NoPermit, Outbound, Permit
 from angarium.delivery.results import Attempt, Results, noted
 from angarium.delivery.routing import Route, Router
@@ -156,7 +156,8 @@ class Sending:
             permit = self._permit(router, route, ready, address)
             granted = await self._waiting.entered(permit)
         except TimeoutError:
-            return None
+            over = has_expired(ready.claimed, self._clock.now())
+            return self._results.expired(ready.claimed) if over else None
         except (WaitCut, NoPermit):
             return self._results.deferred(ready.claimed, _AT_ONCE)
         except Exception as error:
@@ -177,15 +178,14 @@ class Sending:
     def _permit(
         self, router: Router, route: Route, ready: Ready, address: Address
     ) -> AbstractAsyncContextManager[Permit]:
-        """The provider's permit, behind its pace; the wait is bounded where another provider could take the message."""
+        """The provider's permit, behind its pace; the wait may be bounded."""
         permit = route.provider.acquire(self._outbound(ready, address))
         pace = router.breaker(route, address).pace
         if pace.limited:
             permit = Paced(permit, pace)
-        bound = ready.claimed.doubtful or ready.claimed.options.through is not None
-        if self._failover_after is not None and len(router.routes) > 1 and not bound:
-            permit = Bounded(permit, self._failover_after)
-        return permit
+        failover_after = self._failover_after if len(router.routes) > 1 else None
+        limit = longest_wait(ready.claimed, self._clock.now(), failover_after)
+        return permit if limit is None else Bounded(permit, limit)
 
     async def _unwanted(self, ready: Ready) -> Result | None:
         """Why it must not be sent now; None: it may be."""

@@ -56,6 +56,19 @@ async def test_waiting_for_a_permit_is_no_attempt(tmp_path: Path) -> None:
         assert set(Counter(o.notification_id for o in bench.provider.received).values()) == {1}
 
 
+async def test_what_expires_while_it_waits_for_a_permit_ends_then(tmp_path: Path) -> None:
+    async with delivering(tmp_path) as bench:
+        bench.provider.pool = asyncio.Semaphore(0)
+        soon, never = datetime.now(UTC) + timedelta(milliseconds=300), None
+        [code], [other] = await bench.accept(expires_at=soon), await bench.accept(expires_at=never)
+        await bench.ends_as(code, "expired")
+        view = await view_of(bench, code)
+        assert (view.attempts, view.reason and view.reason.code) == (0, "expired")
+        bench.provider.pool.release()
+        await bench.ends_as(other, "sent")
+        assert [one.notification_id for one in bench.provider.received] == [other]
+
+
 async def test_what_finds_its_host_busy_waits_and_uses_no_attempt(tmp_path: Path) -> None:
     busy = iter([timedelta(milliseconds=10)] * 3)
 
