@@ -3,8 +3,10 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from angarium.channels.email.message import Sender
 from angarium.channels.email.providers.smtp.provider import SmtpProvider
@@ -34,11 +36,15 @@ async def connect(clock: ManualClock) -> AsyncIterator[Connect]:
     opened: list[SmtpProvider] = []
 
     def open_provider(
-        server: SmtpServer, options: str = "tls=off", credentials: str = "", host: str = "127.0.0.1"
+        server: SmtpServer,
+        options: str = "tls=off",
+        credentials: str = "",
+        host: str = "127.0.0.1",
+        patience: timedelta | None = None,
     ) -> SmtpProvider:
         url = ProviderUrl.parse(f"smtp://{credentials}{host}:{server.port}?{options}")
         sender = Sender.parse("Angarium <notify@localhost>")
-        provider = from_url(url, sender=sender, clock=clock, logger=quiet_logger())
+        provider = from_url(url, sender=sender, clock=clock, logger=quiet_logger(), patience=patience)
         opened.append(provider)
         return provider
 
@@ -136,6 +142,31 @@ async def test_a_step_that_takes_too_long_is_retried(connect: Connect, step: str
         assert seconds < 1.2
         server.delays.clear()
         assert isinstance(await provider.send(outbound()), Sent)
+        assert len(server.received) == 1
+
+
+@pytest.mark.parametrize("step", ["MAIL", "RCPT", "DATA"])
+async def test_a_mail_whose_final_dot_is_not_sent_in_time_is_taken_back(connect: Connect, step: str) -> None:
+    async with SmtpServer(delays={step: 1.5}) as server:
+        outcome = await connect(server, patience=timedelta(seconds=0.3)).send(outbound())
+        assert outcome == Retry("no answer within 0.3 s")
+        server.delays.clear()
+    assert not server.received
+
+
+async def test_a_mail_that_expires_before_its_final_dot_is_taken_back(connect: Connect, clock: ManualClock) -> None:
+    async with SmtpServer(delays={"RCPT": 1.5}) as server:
+        late = replace(outbound(), expires_at=clock.now() + timedelta(seconds=0.3))
+        outcome = await connect(server).send(late)
+        assert outcome == Retry("no answer within 0.3 s")
+        server.delays.clear()
+    assert not server.received
+
+
+async def test_patience_does_not_cut_the_wait_for_the_final_dot(connect: Connect) -> None:
+    async with SmtpServer() as server:
+        server.script("john@example.com", Step(tarpit=0.03))  # 0.66 s
+        assert isinstance(await connect(server, patience=timedelta(seconds=0.3)).send(outbound()), Sent)
         assert len(server.received) == 1
 
 

@@ -33,11 +33,12 @@ def give(_call: Call) -> Reply:
 
 
 @asynccontextmanager
-async def provider(server: SmtpServer, api: ScriptedApi, options: str) -> AsyncIterator[SmtpProvider]:
+async def provider(
+    server: SmtpServer, api: ScriptedApi, options: str, place: str = "token_url={origin}/token"
+) -> AsyncIterator[SmtpProvider]:
     client = Http1Client(SystemClock())
-    url = (
-        f"smtp://ann%40example.com@127.0.0.1:{server.port}?tls=off&auth=xoauth2&token_url={api.origin}/token&{options}"
-    )
+    tokens = place.format(origin=api.origin)
+    url = f"smtp://ann%40example.com@127.0.0.1:{server.port}?tls=off&auth=xoauth2&{tokens}&{options}"
     made = from_url(
         ProviderUrl.parse(url),
         sender=Sender.parse("Angarium <notify@example.org>"),
@@ -83,6 +84,22 @@ async def test_sessions_log_in_with_one_token(options: str, form: object) -> Non
     logins = [line for line in server.commands if line.startswith("AUTH")]
     assert len(logins) == server.sessions
     assert all(line.startswith("AUTH XOAUTH2 dXNlcj1hbm5AZXhhbXBsZS5jb20B") for line in logins)  # user=ann@example.com
+
+
+@pytest.mark.parametrize(
+    ("options", "path"),
+    [(MICROSOFT, "/example.onmicrosoft.com/oauth2/v2.0/token"), (GOOGLE, "/token")],
+    ids=["microsoft", "google"],
+)
+async def test_base_url_replaces_the_origin_of_the_token_endpoint(options: str, path: str) -> None:
+    place = "base_url={origin}"
+    async with (
+        SmtpServer(tokens={"t1"}) as server,
+        scripted_api(give) as api,
+        provider(server, api, options, place) as smtp,
+    ):
+        assert isinstance(await smtp.send(outbound()), Sent)
+    assert [call.path for call in api.calls] == [path]
 
 
 def key_file(folder: Path) -> tuple[Path, rsa.RSAPublicKey]:

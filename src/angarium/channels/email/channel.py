@@ -46,6 +46,7 @@ def build_kit(settings: WorkerSettings, parts: ProviderParts) -> ChannelKit:
             client=lambda: apis.client,
             fast_paths=settings.fast,
             production=settings.production,
+            patience=settings.failover_after if len(settings.providers(Channel.EMAIL)) > 1 else None,
         )
 
     check = check_address if settings.fast else partial(check_address, rule=email_address_in_full)

@@ -1,6 +1,8 @@
 """A permit of the SMTP provider: a mail, a place in the pool, and an open session or the reason why there is none."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -28,6 +30,10 @@ class Post(Protocol):
 
     def letter(self, message: Outbound) -> Letter | Outcome:
         """The mail, or why the message can be none."""
+        ...
+
+    def patience(self, message: Outbound) -> float | None:
+        """Seconds after which the mail is taken back, where its final dot was not sent; None: never."""
         ...
 
     def outcome(self, answer: Answer, message: Outbound) -> Outcome:
@@ -120,7 +126,8 @@ class SmtpPermit:
     async def _transferred(self, session: Session, letter: Letter) -> Answer | Outcome | None:
         """None: the session had ended before this mail began, so another is to be taken."""
         try:
-            answer = await session.transfer(letter.envelope, letter.data)
+            async with _taken_back(session, self._post.patience(self._message)):
+                answer = await session.transfer(letter.envelope, letter.data)
         except StepTimedOut as late:
             self._drop(session)
             return lost(session.phase, str(late))
@@ -140,6 +147,19 @@ class SmtpPermit:
         self._phase = session.phase
         self._session = None
         session.abort()
+
+
+@asynccontextmanager
+async def _taken_back(session: Session, after: float | None) -> AsyncIterator[None]:
+    """Within this the transfer is given up where its final dot was not sent `after` so many seconds."""
+    if after is None:
+        yield
+        return
+    timer = asyncio.get_running_loop().call_later(after, session.give_up, round(after, 1))
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _unfit(session: Session, letter: Letter) -> Outcome | None:

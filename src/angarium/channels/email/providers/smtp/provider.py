@@ -34,6 +34,7 @@ class SmtpProvider:
     """SMTP (RFC 5321), with PIPELINING (RFC 2920) and SMTPUTF8 (RFC 6531) where offered.
 
     A permit is one of `pool` sessions. `times` bounds each step of the dialogue; the wait for a permit has no bound.
+    A mail whose final dot was not sent within `patience`, or until it expires, is taken back.
     """
 
     name = "smtp"
@@ -47,12 +48,14 @@ class SmtpProvider:
         logger: Logger,
         pool: int = POOL,
         times: Times | None = None,
+        patience: timedelta | None = None,
         max_idle: timedelta = MAX_IDLE,
         build: BuildMessage = build_message,
     ) -> None:
         times = times or Times()
         self._secret = server.password or ""
         self._sender = sender
+        self._patience = patience
         self._build = build
         self._clock = clock
         self._logger = logger
@@ -93,6 +96,13 @@ class SmtpProvider:
             every_copy=message.attempt <= PATIENT_ATTEMPTS,
             utf8_header=is_international(message),
         )
+
+    def patience(self, message: Outbound) -> float | None:
+        """For how many seconds the mail may still be taken back; None: for as long as each step is in time."""
+        limits = [] if self._patience is None else [self._patience]
+        if message.expires_at is not None:
+            limits.append(max(message.expires_at - self._clock.now(), timedelta(0)))
+        return min(limits).total_seconds() if limits else None
 
     def broken(self, phase: Phase, error: Exception) -> Outcome:
         """What it means that our own code failed in `phase`; logs `error`."""

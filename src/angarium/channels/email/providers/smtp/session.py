@@ -227,6 +227,11 @@ class Session(asyncio.Protocol):
         self._transport.write(self._message + _END)
         self._hear()
 
+    def give_up(self, seconds: float) -> None:
+        """End a transfer whose final dot is not sent, as if a step had taken `seconds`."""
+        if self.phase is not Phase.FINAL:
+            self._end(StepTimedOut(seconds))
+
     def quit(self) -> None:
         """Say goodbye without waiting for the answer, and close."""
         if not self._transport.is_closing():

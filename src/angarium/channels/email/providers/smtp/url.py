@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from types import MappingProxyType
 
+from angarium.channels.api import refuse_unknown
 from angarium.channels.email.library import build_with_library
 from angarium.channels.email.message import Sender, build_message
 from angarium.channels.email.providers.smtp.connect import Server, Tls
@@ -60,15 +61,14 @@ def from_url(
     client: Callable[[], ApiClient] | None = None,
     fast_paths: bool = True,
     production: bool = False,
+    patience: timedelta | None = None,
 ) -> SmtpProvider:
     """The provider that `url` describes; connects at its first send. Raises ValueError, which never shows the URL.
 
     `client` opens what asks for access tokens; without it `auth=xoauth2` is refused. In `production` a password goes to
-    another machine only by TLS (RFC 4954 §4).
+    another machine only by TLS (RFC 4954 §4). `patience`: as of `SmtpProvider`.
     """
-    unknown = {*url.options, *(["base_url"] if url.base_url is not None else [])} - _OPTIONS
-    if unknown:
-        raise ValueError(f"has an unknown option: {min(unknown)}")
+    refuse_unknown(url, *_OPTIONS)
     sign = signer_of(url, sender)
     build = build_message if fast_paths else build_with_library
     server = _server(url, sender, _tokens(url, client, clock))
@@ -81,6 +81,7 @@ def from_url(
         logger=logger,
         pool=_pool(url),
         times=_times(url),
+        patience=patience,
         build=build if sign is None else signing(build, sign),
     )
 

@@ -6,7 +6,7 @@
 | `client_id`, `client_secret`, `refresh_token` | Google: a user's consent |
 | `credentials=/path.json` | Google Workspace: a service account with domain-wide delegation |
 
-`token_url` replaces the endpoint that gives tokens; it is https, or of this machine. Pages:
+`token_url` replaces the endpoint that gives tokens, `base_url` its origin only; it is https, or of this machine. Pages:
 https://learn.microsoft.com/exchange/client-developer/legacy-protocols/how-to-authenticate-an-imap-pop-smtp-application-by-using-oauth,
 https://developers.google.com/workspace/gmail/imap/xoauth2-protocol,
 https://developers.google.com/identity/protocols/oauth2/service-account#httprest.
@@ -15,6 +15,7 @@ https://developers.google.com/identity/protocols/oauth2/service-account#httprest
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import jwt
 import msgspec
@@ -53,16 +54,25 @@ def tokens_of(url: ProviderUrl, client: Callable[[], ApiClient], clock: Clock) -
     if auth is None:
         if given:
             raise ValueError(f"{given[0]} is for auth=xoauth2")
+        if url.base_url is not None:
+            raise ValueError("base_url is for auth=xoauth2: it replaces the origin of what gives tokens")
         return None
     if auth != "xoauth2":
         raise ValueError("auth must be xoauth2; without it, user and password log in")
     if not url.username or url.password:
         raise ValueError("auth=xoauth2 needs a user and no password, as in smtp://user%40example.com@host:587")
     usual, form = _grant(url.options, url.username, clock)
-    endpoint = url.options.get("token_url", usual)
+    return AccessTokens(client(), _endpoint(url, usual), form, clock)
+
+
+def _endpoint(url: ProviderUrl, usual: str) -> str:
+    given = url.options.get("token_url")
+    if given is not None and url.base_url is not None:
+        raise ValueError("takes token_url or base_url, not both")
+    endpoint = given or usual if url.base_url is None else url.base_url + urlsplit(usual).path
     if not is_private_origin(endpoint):
-        raise ValueError("token_url must be https")
-    return AccessTokens(client(), endpoint, form, clock)
+        raise ValueError(f"{'token_url' if url.base_url is None else 'base_url'} must be https")
+    return endpoint
 
 
 def _grant(options: Mapping[str, str], user: str, clock: Clock) -> tuple[str, Form]:
