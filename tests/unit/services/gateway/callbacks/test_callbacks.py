@@ -262,6 +262,8 @@ async def test_a_time_range_is_replayed(world: World) -> None:
     assert answer.json()["data"] == {"replayed": 2}
     later = {"from": body["to"], "to": (now + SECOND * 90).isoformat()}
     assert (await world.client.post("/api/v1/callbacks/replay", json=later)).json()["data"] == {"replayed": 0}
+    ever = {"from": "2000-01-01T00:00:00Z", "to": "2200-01-01T00:00:00Z"}
+    assert (await world.client.post("/api/v1/callbacks/replay", json=ever)).json()["data"] == {"replayed": 2}
 
 
 @pytest.mark.parametrize(
@@ -269,7 +271,6 @@ async def test_a_time_range_is_replayed(world: World) -> None:
     [
         ({"to": "2026-11-20T09:00:00Z"}, "from"),
         ({"from": "2026-11-20T09:00:00Z", "to": "2026-11-20T09:00:00Z"}, "to"),
-        ({"from": "2026-01-01T00:00:00Z", "to": "2026-11-20T09:00:00Z"}, "to"),
         ({"from": "2026-11-20T08:00:00", "to": "2026-11-20T09:00:00Z"}, "from"),
         ({"from": "2026-11-20T08:00:00Z", "to": "2026-11-20T09:00:00Z", "tenant": "x"}, "tenant"),
     ],
