@@ -1,10 +1,11 @@
 """The webhooks of every configured provider."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
 from angarium.channels.email.sources import SOURCES as EMAIL
 from angarium.channels.push.sources import SOURCES as PUSH
-from angarium.channels.receiving import Fetch, ReceiptSource, SourceFactory, SourceParts
+from angarium.channels.receiving import Fetch, NotSigned, Posted, Read, ReceiptSource, SourceFactory, SourceParts
 from angarium.channels.sms.sources import SOURCES as SMS
 from angarium.contracts.errors import SettingsError
 from angarium.contracts.statuses import Channel
@@ -15,9 +16,28 @@ from angarium.platform.clock import Clock
 SOURCES: Mapping[Channel, Mapping[str, SourceFactory]] = {Channel.EMAIL: EMAIL, Channel.PUSH: PUSH, Channel.SMS: SMS}
 
 
+class FirstThatVerifies:
+    """The webhooks of several providers at one URL: each request is of the one whose key it is signed with."""
+
+    def __init__(self, sources: Sequence[ReceiptSource]) -> None:
+        self._sources = sources
+
+    async def read(self, posted: Posted) -> Read:
+        for source in self._sources:
+            try:
+                return await source.read(posted)
+            except NotSigned:
+                continue
+        raise NotSigned
+
+
 def build_sources(settings: ProviderSettings, clock: Clock, fetch: Fetch) -> Mapping[str, ReceiptSource]:
-    """The source of each provider that has webhooks, by its name. Raises SettingsError, which shows no key."""
+    """The source of each provider that has webhooks, by its name. Raises SettingsError, which shows no key.
+
+    A scheme that is no provider's name stands for all providers of this scheme.
+    """
     built: dict[str, ReceiptSource] = {}
+    schemes: defaultdict[str, list[ReceiptSource]] = defaultdict(list)
     for channel, factories in SOURCES.items():
         variable, urls = f"ANGARIUM_{channel.upper()}_PROVIDERS", settings.providers(channel)
         for url, configured in zip(urls, describe_providers(channel, urls), strict=True):
@@ -27,7 +47,9 @@ def build_sources(settings: ProviderSettings, clock: Clock, fetch: Fetch) -> Map
             if configured.name in built:
                 raise SettingsError(f"{variable}: two providers with webhooks are named {configured.name}")
             try:
-                built[configured.name] = factory(url, SourceParts(configured.name, clock, fetch))
+                source = factory(url, SourceParts(configured.name, clock, fetch))
             except ValueError as error:
                 raise SettingsError(f"{variable}: {url.scheme}:// {error}") from None
-    return built
+            built[configured.name] = source
+            schemes[url.scheme].append(source)
+    return {scheme: FirstThatVerifies(sources) for scheme, sources in schemes.items()} | built

@@ -39,7 +39,10 @@ TEXTS: Mapping[Consented, str] = MappingProxyType(
 def open_answers(
     settings: ProviderSettings, stack: AsyncExitStack, *, clock: Clock, logger: Logger
 ) -> Mapping[str, Answer]:
-    """What answers the replies to each provider that leaves it to us, by name: Vonage. Raises SettingsError."""
+    """What answers the replies to each provider that leaves it to us, by name: Vonage. Raises SettingsError.
+
+    The first one also answers what is posted under the scheme.
+    """
     urls = settings.providers(Channel.SMS)
     name, _ = parseaddr(settings.email_from)
     answers: dict[str, Answer] = {}
@@ -49,7 +52,7 @@ def open_answers(
             provider = ApiProvider(api, open_api_client(stack, clock), clock=clock, logger=logger)
             stack.push_async_callback(provider.close)
             answers[configured.name] = answer_by(provider, name, logger)
-    return answers
+    return {"vonage": next(iter(answers.values())), **answers} if answers else {}
 
 
 def answer_by(provider: Provider, sender: str, logger: Logger) -> Answer:

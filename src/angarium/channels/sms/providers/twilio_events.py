@@ -83,7 +83,8 @@ class TwilioEvents:
 
     def _reply(self, fields: dict[str, str]) -> Reply:
         key = receipt_key(self._parts.name, "reply", fields.get("MessageSid", ""), fields["From"])
-        return Reply(key, fields["From"], fields["Body"])
+        # With Advanced Opt-Out the words are the account's own, in any language, and this says what they mean.
+        return Reply(key, fields["From"], fields.get("OptOutType") or fields["Body"])
 
     def _receipts(self, fields: dict[str, str], posted: Posted) -> Iterator[Receipt]:
         status = fields.get("MessageStatus") or fields.get("SmsStatus") or ""

@@ -31,6 +31,12 @@ async def test_an_incoming_message_is_a_reply_and_no_receipt(make: Make) -> None
     assert (list(read.receipts), read.answer) == ([], NO_ANSWER)
 
 
+async def test_an_own_word_means_what_advanced_opt_out_says(make: Make) -> None:
+    fields = {"MessageSid": "SM3", "From": "+14155550123", "To": "+15", "Body": "Arrêt", "OptOutType": "STOP"}
+    read = await make(TwilioEvents.of, URL).read(posted(twilio(ADDRESS, fields)))
+    assert [reply.text for reply in read.replies] == ["STOP"]
+
+
 @pytest.mark.parametrize("called", [ADDRESS, ADDRESS.replace(".com", ".com:443"), ADDRESS.replace(".com", ".com:8443")])
 async def test_the_port_of_the_url_may_be_missing_or_there(make: Make, called: str) -> None:
     """Twilio signs a URL with its port or without it."""

@@ -10,6 +10,7 @@ import httpx2
 import pytest
 from sqlalchemy import func, select, update
 
+from angarium.channels.receiving import NotSigned, Posted
 from angarium.channels.sources import build_sources
 from angarium.contracts.errors import SettingsError
 from angarium.contracts.statuses import Status
@@ -366,6 +367,21 @@ async def test_a_receipt_that_cannot_be_applied_stops_no_other(
         await one.sent()
         await one.says("delivered")
     assert (await bad.status(), await life.status(), await waiting(world)) == ("sent", "delivered", 1)
+
+
+async def test_a_scheme_stands_for_all_of_its_providers_whatever_their_names() -> None:
+    keys = (SECRET, "another-signing-secret-0123456789")
+    urls = ",".join(f"mailgun://K@d{at}.example?name=m{at}&webhook_key={key}" for at, key in enumerate(keys, start=1))
+    sources = build_sources(ProviderSettings.load(email_providers=urls), SystemClock(), _fetch)
+    assert sources.keys() == {"m1", "m2", "mailgun"}
+    event = {"event": "delivered", "id": "e1", "recipient": ADA}
+    headers, body = provider_events.mailgun(event, SystemClock().now())
+    signed = Posted(headers, body)
+    assert [one.provider for one in (await sources["mailgun"].read(signed)).receipts] == ["m1"]
+    with pytest.raises(NotSigned):
+        await sources["m2"].read(signed)
+    with pytest.raises(NotSigned):
+        await sources["mailgun"].read(Posted(headers, body.replace(b'"token": "a1', b'"token": "b1')))
 
 
 @pytest.mark.parametrize(
