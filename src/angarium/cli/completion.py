@@ -7,8 +7,6 @@ from typing import Literal
 def completion(shell: Literal["bash", "zsh", "fish"], /) -> None:
     """Print a completion script.
 
-    Example: angarium completion bash > ~/.local/share/bash-completion/completions/angarium
-
     Args:
         shell: The shell to complete in.
     """

@@ -8,6 +8,7 @@ from typing import Annotated, NoReturn
 from cyclopts import App, CycloptsError, Parameter
 
 from angarium import __version__
+from angarium.cli.examples import completed
 from angarium.cli.output import printable
 from angarium.contracts.errors import AngariumError, SettingsError
 
@@ -82,8 +83,10 @@ def launch(
 
 def main() -> None:
     """The entry point. Exits with 0 on success, 1 on failure, 2 on a wrong setting or wrong usage."""
+    tokens = sys.argv[1:]
+    examples = completed(app, tokens)
     try:
-        app.meta(exit_on_error=False, print_error=True)
+        app.meta(tokens, exit_on_error=False, print_error=True)
     except CycloptsError:
         sys.exit(WRONG_USAGE)
     except BaseExceptionGroup as group:  # a process of several tasks
@@ -93,6 +96,8 @@ def main() -> None:
         _end(wrong_settings)
     except AngariumError as error:
         _end(error)
+    finally:
+        sys.stdout.write(examples)
 
 
 def _leaf(group: BaseExceptionGroup[BaseException], kind: type[AngariumError]) -> AngariumError | None:

@@ -1,7 +1,6 @@
 """`angarium migrate`: every configured database, one after the other."""
 
-import sys
-
+from angarium.cli.output import Output
 from angarium.cli.settings import MigrationSettings
 from angarium.notifications.store.schema import MIGRATIONS as NOTIFICATIONS
 from angarium.platform.database.engine import open_engine
@@ -10,8 +9,11 @@ from angarium.services.templates.app import MIGRATIONS as TEMPLATES
 from angarium.services.users.app import MIGRATIONS as USERS
 
 
-async def migrate_all(settings: MigrationSettings) -> None:
-    """Upgrade each database to the newest schema. Idempotent. Raises SettingsError, DatabaseUnavailable."""
+async def migrate_all(settings: MigrationSettings, output: Output) -> None:
+    """Upgrade each database to the newest schema. Idempotent. Raises SettingsError, DatabaseUnavailable.
+
+    `output` tells of each one that is up to date, as an object of its own.
+    """
     databases = (
         ("notifications", settings.notifications_database_url, NOTIFICATIONS),
         ("users", settings.users_database_url, USERS),
@@ -25,4 +27,4 @@ async def migrate_all(settings: MigrationSettings) -> None:
                 await upgrade(engine, migrations)
         finally:
             await engine.dispose()
-        sys.stdout.write(f"{name}: up to date\n")
+        output.thing({"database": name, "status": "up to date"}, f"{name}: up to date")

@@ -47,8 +47,6 @@ def send(
     Exit status with --watch: 0 if it was sent or delivered, 1 if it ended in another way (failed, skipped, cancelled,
     expired, unknown).
 
-    Example: angarium send email order_shipped ada@example.com --var name=Ada --var number=42 --watch
-
     Args:
         channel: The channel to send by.
         template: The template's code.

@@ -6,7 +6,9 @@ The services are imported inside the commands, since `--help` doesn't need the w
 import asyncio
 import os
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
 
 from angarium.contracts.statuses import Channel
 
@@ -77,14 +79,19 @@ def work(channel: Channel, /) -> None:
     )
 
 
-def migrate() -> None:
-    """Upgrade every configured database to the newest schema."""
+def migrate(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = False) -> None:
+    """Upgrade every configured database to the newest schema.
+
+    Args:
+        as_json: Print JSON, one object a line.
+    """
     from angarium.cli.migration import migrate_all
+    from angarium.cli.output import Output
     from angarium.cli.settings import MigrationSettings
 
     settings = MigrationSettings.load()
     _prepare_data_dir(settings)
-    asyncio.run(migrate_all(settings))
+    asyncio.run(migrate_all(settings, Output(as_json=as_json)))
 
 
 def _serve_gateway() -> None:

@@ -128,8 +128,6 @@ def try_(
 
     Exit status with --watch: 0 if it was sent or delivered, 1 if it ended in another way.
 
-    Example: angarium providers test smtp --to ada@example.com --watch
-
     Args:
         name: The provider's name or id. May be left out where there is only one (of the channel).
         to: An email address, a phone number, a push token or a URL, as the provider's channel asks.
