@@ -197,8 +197,14 @@ def _host_and_port(authority: str) -> tuple[str | None, int | None]:
 
 
 def _options(query: str) -> dict[str, str]:
-    pairs = (part.partition("=") for part in query.split("&") if part)
-    return {unquote(name): unquote(value) for name, _, value in pairs}
+    options: dict[str, str] = {}
+    for part in filter(None, query.split("&")):
+        name, _, value = part.partition("=")
+        name = unquote(name)
+        if name in options:
+            raise ValueError(f"has a parameter twice: {name}")
+        options[name] = unquote(value)
+    return options
 
 
 def _common(options: Mapping[str, str]) -> _CommonOptions:

@@ -108,6 +108,7 @@ def test_a_plus_in_an_option_is_a_plus() -> None:
         "smtp://canary@h:1:2",
         "x://h?weight=0",
         "x://h?rate=fast",
+        "x://h?rate=5/s&a=canary&rate=6/s",
         "://h",
     ],
 )

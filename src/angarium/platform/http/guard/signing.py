@@ -43,7 +43,8 @@ def _webhook(secret: str) -> Webhook:
         message = f"must begin with {PREFIX}"
         raise ValueError(message)
     try:
-        binascii.a2b_base64(secret.removeprefix(PREFIX) + "==", strict_mode=False)
+        text = secret.removeprefix(PREFIX).rstrip("=")
+        binascii.a2b_base64(text + "=" * (-len(text) % 4), strict_mode=True)
         return Webhook(secret)
     except Exception:  # noqa: BLE001 - the library has errors of its own for an empty one
         message = f"must be {PREFIX} and base64"

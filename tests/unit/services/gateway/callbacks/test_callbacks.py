@@ -193,7 +193,9 @@ def test_a_signature_is_fresh_for_each_moment() -> None:
     assert (first["webhook-id"], first["webhook-timestamp"]) == ("msg_1", str(int(now.timestamp())))
 
 
-@pytest.mark.parametrize("secret", ["", ",", "whsec_", "plain", "whsec_%%%%", f"{SECRET},whsec_"])
+@pytest.mark.parametrize(
+    "secret", ["", ",", "whsec_", "plain", "whsec_%%%%", "whsec_!!c2VjcmV0", "whsec_c2VjcmV0c", f"{SECRET},whsec_"]
+)
 async def test_a_secret_that_is_none_stops_the_start(tmp_path: Path, secret: str) -> None:
     settings = GatewaySettings(data_dir=tmp_path).model_copy(update={"callback_secret": SecretStr(secret)})
     async with AsyncExitStack() as stack:
