@@ -10,7 +10,7 @@ from angarium.delivery.process import ProviderParts
 from angarium.delivery.provider import Provider
 from angarium.delivery.providers.installed import ProviderEntry
 from angarium.delivery.providers.mailbox import MailboxProvider
-from angarium.delivery.providers.registry import Factory, build_providers, describe_providers, without_parameters
+from angarium.delivery.providers.registry import Factory, build_providers, describe_providers, of_no_place
 from angarium.delivery.providers.sandbox import SandboxProvider
 from angarium.delivery.settings import WorkerSettings
 from angarium.platform.settings.values import ProviderUrl
@@ -40,8 +40,8 @@ def make_kit(
     factories: Mapping[str, Factory] = {
         **_installed(channel, parts),
         **own,
-        "mailbox": without_parameters(lambda: MailboxProvider(parts.gateway, sender=sender)),
-        "sandbox": without_parameters(SandboxProvider),
+        "mailbox": of_no_place(lambda timeout: MailboxProvider(parts.gateway, sender=sender, timeout=timeout)),
+        "sandbox": of_no_place(lambda timeout: SandboxProvider(parts.clock, timeout=timeout)),
     }
     variable = f"ANGARIUM_{channel.upper()}_PROVIDERS"
     urls = settings.providers(channel)

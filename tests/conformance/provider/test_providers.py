@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from email import policy
 from email.parser import BytesParser
 from pathlib import Path
@@ -15,7 +16,7 @@ from angarium.channels.email.message import Sender
 from angarium.channels.email.providers.smtp.url import from_url
 from angarium.channels.webhook.providers.http import HttpProvider
 from angarium.contracts.statuses import Channel
-from angarium.delivery.outcome import Permanent, Retry, Sent
+from angarium.delivery.outcome import Ambiguous, Permanent, Retry, Sent
 from angarium.delivery.providers.mailbox import MailboxProvider
 from angarium.delivery.providers.sandbox import SandboxProvider
 from angarium.platform.clock import SystemClock
@@ -157,6 +158,22 @@ async def test_a_gateway_that_knows_another_token_is_retried(tmp_path: Path) -> 
         assert isinstance(await provider.send(outbound()), Retry)
         await provider.close()
         await client.close()
+
+
+async def test_a_gateway_that_answers_too_late_leaves_a_doubt() -> None:
+    answer = asyncio.Event()
+
+    async def handle(_request: httpx2.Request) -> httpx2.Response:
+        await answer.wait()
+        return httpx2.Response(201)
+
+    transport = httpx2.MockTransport(handle)
+    client = ServiceClient("http://gateway", service_token=SERVICE_TOKEN, name="gateway", transport=transport)
+    provider = MailboxProvider(client, timeout=timedelta(milliseconds=100))
+    assert await provider.send(outbound()) == Ambiguous("no answer within 0.1 s")
+    answer.set()
+    await provider.close()
+    await client.close()
 
 
 async def test_large_messages_go_in_several_posts(tmp_path: Path) -> None:

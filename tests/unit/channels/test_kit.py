@@ -59,6 +59,10 @@ async def test_an_installed_provider_is_one_of_the_channel(parts: ProviderParts,
     [
         (Channel.EMAIL, "acme://host", r"unknown provider acme:// \(known: mailbox://, mailgun://"),
         (Channel.SMS, "acme://?colour=red", "acme:// needs a host"),
+        (Channel.SMS, "mailbox://gateway", "mailbox:// takes no host"),
+        (Channel.EMAIL, "sandbox:///path", "sandbox:// takes no host"),
+        (Channel.PUSH, "sandbox://?base_url=https://a.example", "sandbox:// has an unknown parameter: base_url"),
+        (Channel.EMAIL, "mailbox://?pool=8", "mailbox:// has an unknown parameter: pool"),
     ],
 )
 async def test_a_wrong_url_stops_the_start(
@@ -67,6 +71,16 @@ async def test_a_wrong_url_stops_the_start(
     settings = WorkerSettings.load(**{f"{channel}_providers": url}, data_dir=tmp_path)
     with pytest.raises(SettingsError, match=f"^ANGARIUM_{channel.upper()}_PROVIDERS: {words}"):
         CHANNELS[channel].build_kit(settings, parts)
+
+
+@pytest.mark.parametrize("channel", Channel)
+async def test_mailbox_and_sandbox_take_what_every_provider_takes(
+    parts: ProviderParts, tmp_path: Path, channel: Channel
+) -> None:
+    urls = ",".join(f"{scheme}://?rate=50/s&timeout=10s&weight=2&name=a" for scheme in ("mailbox", "sandbox"))
+    settings = WorkerSettings.load(**{f"{channel}_providers": urls}, data_dir=tmp_path)
+    configured = CHANNELS[channel].build_kit(settings, parts).configured
+    assert [(one.name, one.rate, one.weight) for one in configured] == [("a", 50, 2), ("a-2", 50, 2)]
 
 
 def test_the_schemes_of_all_channels_are_our_own() -> None:

@@ -1,7 +1,9 @@
 """Hands messages of every channel to the gateway's built-in mailbox, for development."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from email.utils import parseaddr
 from http import HTTPStatus
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 import msgspec
 
 from angarium.contracts.statuses import Channel
-from angarium.delivery.outcome import Outcome, Permanent, Retry, Sent
+from angarium.delivery.outcome import Ambiguous, Outcome, Permanent, Retry, Sent
 from angarium.delivery.provider import ImmediatePermit, Outbound
 from angarium.notifications.options import EmailOptions, Options
 from angarium.platform.batching import GroupCommit
@@ -32,13 +34,15 @@ _Item = tuple[str, bytes]
 class MailboxProvider:
     """Posts messages together: whatever waits when the last post ends goes into the next one.
 
-    `sender` is shown as the mails' sender. The client belongs to the caller and is not closed here.
+    `sender` is shown as the mails' sender. The client belongs to the caller and is not closed here. `timeout` bounds
+    the wait for the gateway; the message may be caught all the same.
     """
 
     name = "mailbox"
 
-    def __init__(self, client: ServiceClient, *, sender: str = "") -> None:
+    def __init__(self, client: ServiceClient, *, sender: str = "", timeout: timedelta | None = None) -> None:
         self._client = client
+        self._timeout = None if timeout is None else timeout.total_seconds()
         self._sender = sender
         self._posts: GroupCommit[_Item, None] = GroupCommit(self._post, limit=_BATCH_MESSAGES)
         self._closed = False
@@ -53,18 +57,24 @@ class MailboxProvider:
             bodies = caught(message, self._sender)
         except UnicodeEncodeError:
             return Permanent("the message is not Unicode", code="invalid_message")
+        return await self._posted([(message.tenant, body) for body in bodies]) or Sent(
+            "caught", f"<{message.message_key}@mailbox>"
+        )
+
+    async def _posted(self, items: Sequence[_Item]) -> Outcome | None:
+        """Why they may not have been caught; None: they were."""
         try:
-            if len(bodies) == 1:
-                await self._posts.submit((message.tenant, bodies[0]))
-            else:
-                await self._posts.submit_many([(message.tenant, body) for body in bodies])
+            async with asyncio.timeout(self._timeout):
+                await (self._posts.submit(items[0]) if len(items) == 1 else self._posts.submit_many(items))
+        except TimeoutError:
+            return Ambiguous(f"no answer within {self._timeout:g} s")
         except ServiceDown as error:
             return Retry(str(error))
         except _Refused as error:
             return Permanent(str(error), code="invalid_message")
         except Exception as error:  # noqa: BLE001 - the port promises an outcome whatever happens
             return Retry(f"internal error ({type(error).__name__})")
-        return Sent("caught", f"<{message.message_key}@mailbox>")
+        return None
 
     async def ready(self) -> bool:
         return not self._closed

@@ -1,6 +1,7 @@
 """Makes a channel's providers from their URLs."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import timedelta
 
 from angarium.contracts.errors import SettingsError
 from angarium.contracts.providers import provider_id_of
@@ -9,6 +10,8 @@ from angarium.delivery.provider import Provider
 from angarium.notifications.providers.model import Configured
 from angarium.platform.settings.values import ProviderUrl, is_private_origin
 
+_PLACE = ("username", "password", "host", "port", "path")
+"""The parts of a URL that say where something is, and who asks."""
 Factory = Callable[[ProviderUrl], Provider]
 
 
@@ -74,14 +77,19 @@ def numbered(names: Sequence[str]) -> Sequence[str]:
     return taken
 
 
-def without_parameters(make: Callable[[], Provider]) -> Factory:
-    """The factory of a provider whose URL takes no parameters. It raises ValueError for a URL that has one."""
+def of_no_place(make: Callable[[timedelta | None], Provider]) -> Factory:
+    """The factory of a provider whose URL says nothing but its `timeout`, which `make` takes.
+
+    It raises ValueError for a URL that says where something is, or has a parameter of its own.
+    """
 
     def factory(url: ProviderUrl) -> Provider:
-        unknown = [*url.options, *(name for name in ("base_url", "timeout") if getattr(url, name) is not None)]
+        if any(getattr(url, name) for name in _PLACE):
+            raise ValueError(f"takes no host, as in {url.scheme}://")
+        unknown = [*url.options, *(["base_url"] if url.base_url is not None else [])]
         if unknown:
             raise ValueError(f"has an unknown parameter: {min(unknown)}")
-        return make()
+        return make(url.timeout)
 
     return factory
 

@@ -3,7 +3,7 @@
 | email, any domain | phone | push token, or path of a URL or of a browser's endpoint | answer |
 |---|---|---|---|
 | `bounce@` | `+15005550001` | `bounce` | refused for good, address suppressed |
-| `timeout@` | `+15005550002` | `timeout` | no answer, at every attempt |
+| `timeout@` | `+15005550002` | `timeout` | no answer within the URL's `timeout`, at every attempt |
 | `retry@` | `+15005550003` | `retry` | one retryable answer, then sent |
 | `fail-N@` | | `fail-N` | N retryable answers, then sent |
 | `fail@` | `+15005550004` | `fail` | a retryable answer at every attempt |
@@ -18,12 +18,14 @@ After the word a `+tag` (email) or `:tag` (token) may follow: `bounce+42@example
 
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from angarium.contracts.statuses import Channel
 from angarium.delivery.outcome import Ambiguous, Configuration, Outcome, Permanent, Retry, Sent
 from angarium.delivery.provider import ImmediatePermit, Outbound
+from angarium.platform.clock import Clock
 
 _PHONES: Mapping[str, str] = MappingProxyType(
     {
@@ -44,7 +46,10 @@ class SandboxProvider:
 
     name = "sandbox"
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None, *, timeout: timedelta | None = None) -> None:
+        """`timeout`: how long `timeout@` takes; without it no time at all."""
+        self._clock = clock
+        self._timeout = timeout
         self._closed = False
 
     def acquire(self, message: Outbound) -> ImmediatePermit:
@@ -57,6 +62,8 @@ class SandboxProvider:
         failing = _FAIL.fullmatch("fail-1" if word == "retry" else word)
         if failing is not None and message.attempt <= int(failing[1]):
             return Retry("451 sandbox: try again", provider_fault=False)
+        if word == "timeout" and self._clock is not None and self._timeout is not None:
+            await self._clock.sleep(self._timeout.total_seconds())
         return _OUTCOMES.get(word) or Sent("250 sandbox: accepted", f"sandbox-{message.message_key}")
 
     async def ready(self) -> bool:

@@ -1,3 +1,6 @@
+import asyncio
+from datetime import timedelta
+
 import pytest
 
 from angarium.contracts.statuses import Channel
@@ -5,6 +8,7 @@ from angarium.delivery.outcome import Outcome, outcome_word
 from angarium.delivery.provider import Address
 from angarium.delivery.providers.sandbox import SandboxProvider
 from angarium.testing.providers import outbound
+from tests.support.clock import ManualClock
 
 
 async def outcome(channel: Channel, to: str, attempt: int = 1) -> Outcome:
@@ -47,3 +51,14 @@ async def test_a_timeout_never_ends() -> None:
 async def test_a_browser_asks_by_the_path_of_its_endpoint(word: str, expected: str) -> None:
     address = Address("", platform="webpush", subscription={"endpoint": f"https://push.example/{word}"})
     assert outcome_word(await SandboxProvider().send(outbound(Channel.PUSH, address=address))) == expected
+
+
+async def test_a_timeout_takes_as_long_as_the_url_says() -> None:
+    clock = ManualClock()
+    sandbox = SandboxProvider(clock, timeout=timedelta(seconds=3))
+    assert outcome_word(await sandbox.send(outbound(to="ada@example.com"))) == "sent"
+    waiting = asyncio.create_task(sandbox.send(outbound(to="timeout@example.com")))
+    await clock.advance(2.9)
+    assert not waiting.done()
+    await clock.advance(0.2)
+    assert outcome_word(await waiting) == "retry"
