@@ -63,6 +63,43 @@ async def test_pages_and_cursors_show_everything_once_newest_first(system: Syste
     assert sorted(await system.listed(template_code=body["template_code"])) == sorted(ids)
 
 
+async def _paths(system: System) -> list[str]:
+    """Every list of the API, with at least two things in each that can be filled here."""
+    user, template = await system.create_user(), await system.create_template()
+    devices, versions = f"/api/v1/users/{user['user_id']}/devices", f"/api/v1/templates/{template['code']}/versions"
+    for number in range(2):
+        await system.create_user()
+        await system.client.post("/api/v1/keys", json={"name": new_name("key"), "scopes": ["notifications:read"]})
+        await system.client.post("/api/v1/tenants", json={"tenant": new_name("tenant").lower()})
+        await system.client.post("/api/v1/suppressions", json={"channel": "email", "address": new_email()})
+        await system.client.post(devices, json={"platform": "fcm", "token": f"{new_name('token')}-{number}"})
+        await system.client.post(f"{versions}", json={"content": f"<p>{number}</p>"})
+    sent = await system.deliver(
+        user_id=user["user_id"], template_code=template["code"], variables={"name": "Ada"},
+        callback_url="http://127.0.0.1:9/never",
+    )  # fmt: skip
+    one = f"{NOTIFICATIONS}/{sent['notification_id']}"
+    lists = "users templates keys tenants suppressions audit dead-letters providers operators notifications"
+    return [devices, versions, f"{one}/events", f"{one}/callbacks", *(f"/api/v1/{name}" for name in lists.split())]
+
+
+async def test_every_list_has_pages_and_cursors(system: System) -> None:
+    for path in await _paths(system):
+        first = (await system.client.get(path, params={"limit": 1})).json()
+        assert first["meta"]["limit"] == 1, path
+        assert first["meta"]["total"] >= len(first["data"]), path
+        assert (first["meta"]["next_cursor"] is not None) is first["meta"]["has_next"], path
+        for bad in ({"limit": 101}, {"page": 0}, {"cursor": "nonsense"}):
+            answer = await system.client.get(path, params=bad)
+            assert [detail["field"] for detail in answer.json()["error"]["details"]] == list(bad), (path, bad)
+        if first["meta"]["has_next"]:
+            by_cursor = await system.client.get(path, params={"limit": 1, "cursor": first["meta"]["next_cursor"]})
+            second = by_cursor.json()
+            assert (second["meta"]["total"], second["meta"]["has_previous"]) == (None, True), path
+            assert len(second["data"]) == 1
+            assert second["data"] != first["data"], path
+
+
 @pytest.mark.parametrize(
     ("parameters", "field"),
     [

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from angarium.contracts.statuses import Channel
 from angarium.contracts.suppressions import SuppressionReason
+from angarium.notifications.store.paging import Paging
 from angarium.notifications.suppressions.look_up import EngineLookUp, LookUp, open_look_up
 from angarium.notifications.suppressions.model import (
     SOFT_BOUNCES,
@@ -51,9 +52,25 @@ async def store(backend: Backend, request: pytest.FixtureRequest) -> AsyncIterat
 async def listed(
     store: SuppressionStore, wanted: SuppressionFilter = ANY, tenant: str = "default"
 ) -> list[Suppression]:
-    found, total = await store.page(tenant, wanted, limit=100, offset=0)
-    assert total == len(found)
-    return list(found)
+    found = await store.page(tenant, wanted, Paging(100))
+    assert (found.total, found.next_cursor) == (len(found.rows), None)
+    return list(found.rows)
+
+
+async def test_a_cursor_continues_the_list(store: SuppressionStore) -> None:
+    for number in range(5):
+        await store.add(new(Target("default", Channel.EMAIL, f"reader-{number}@shop.example")))
+    whole = await listed(store)
+    seen: list[Suppression] = []
+    cursor = None
+    while True:
+        page = await store.page("default", ANY, Paging(2, cursor=cursor))
+        assert page.total == (5 if cursor is None else None)
+        seen += page.rows
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert seen == whole
 
 
 async def test_only_the_added_address_of_that_tenant_and_channel_is_suppressed(store: SuppressionStore) -> None:

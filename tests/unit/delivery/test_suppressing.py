@@ -11,6 +11,7 @@ from angarium.contracts.statuses import Channel
 from angarium.contracts.suppressions import SuppressionReason
 from angarium.delivery.outcome import Outcome, Permanent, Sent
 from angarium.delivery.preparation import FRESH
+from angarium.notifications.store.paging import Paging
 from angarium.notifications.suppressions.model import Cause, NewSuppression, Suppression, SuppressionFilter, Target
 from angarium.notifications.suppressions.store import SuppressionStore
 from angarium.platform.database.faults import DatabaseUnavailable
@@ -26,7 +27,7 @@ def manual(target: Target = ANN) -> NewSuppression:
 
 
 async def listed(bench: Bench) -> list[Suppression]:
-    found, _ = await bench.suppressions.page("default", SuppressionFilter(), limit=100, offset=0)
+    found = (await bench.suppressions.page("default", SuppressionFilter(), Paging(100))).rows
     return list(found)
 
 

@@ -23,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from angarium.contracts.statuses import Channel
 from angarium.contracts.suppressions import SuppressionReason
+from angarium.notifications.store.paging import Found, Listing, Paging
 from angarium.notifications.suppressions.keys import AddressKeys
 from angarium.notifications.suppressions.look_up import EngineLookUp, LookUp
 from angarium.notifications.suppressions.model import (
@@ -36,7 +37,6 @@ from angarium.notifications.suppressions.model import (
 )
 from angarium.notifications.suppressions.schema import soft_bounces, suppressions
 from angarium.platform.clock import Clock
-from angarium.platform.database.counting import count_up_to
 from angarium.platform.database.deadlocks import begun_again
 from angarium.platform.database.engine import querying, reading, writing
 from angarium.platform.identifiers import Identifiers
@@ -53,6 +53,7 @@ _SHOWN = (
     suppressions.c.created_at,
     suppressions.c.expires_at,
 )
+_BY_TIME = Listing(suppressions.c.created_at, suppressions.c.id)
 
 
 class SuppressionStore:
@@ -110,15 +111,12 @@ class SuppressionStore:
                 added += await self._put_each(wanted)
         return Added(added, len(news) - added)
 
-    async def page(
-        self, tenant: str, wanted: SuppressionFilter, *, limit: int, offset: int
-    ) -> tuple[Sequence[Suppression], int]:
-        """Entries of a tenant, newest first, and how many there are (as `count_up_to` says)."""
-        order = (suppressions.c.created_at.desc(), suppressions.c.id.desc())
+    async def page(self, tenant: str, wanted: SuppressionFilter, paging: Paging) -> Found[Suppression]:
+        """Entries of a tenant, newest first. Raises ValidationFailed for a cursor that is none."""
         query = select(*_SHOWN).where(*await self._wanted(tenant, wanted))
         async with reading(self._engine) as connection:
-            rows = await connection.execute(query.order_by(*order).limit(limit).offset(offset))
-            return [_suppression(row) for row in rows.mappings()], await count_up_to(connection, query)
+            rows, total, following = await _BY_TIME.page(connection, query, paging)
+        return Found([_suppression(row) for row in rows], total, following)
 
     async def all(self, tenant: str, wanted: SuppressionFilter) -> AsyncIterator[Suppression]:
         """Every entry of a tenant, by id, read in pieces: what is added meanwhile may be omitted."""

@@ -15,9 +15,9 @@ from angarium.platform.http.frame.openapi import SCOPE_MARK, SERVICE_MARK
 from angarium.platform.rate_limit.limiter import RateLimiter
 
 HIGHEST_PAGE = 1_000_000
-_PAGE = "The number of the page, from 1"
-_LIMIT = "How many a page has"
-_CURSOR = "`meta.next_cursor` of the page before, in place of `page`: as fast at any depth"
+PAGE = "The number of the page, from 1"
+LIMIT = "How many a page has"
+CURSOR = "`meta.next_cursor` of the page before, in place of `page`: as fast at any depth"
 CALLER_KEY = "angarium.caller"
 """Key of the ASGI scope under which the authenticated caller is stored."""
 STANDING_KEY = "angarium.standing"
@@ -137,9 +137,9 @@ class PageQuery:
 
 
 def page_query(
-    page: Annotated[int, Query(ge=1, le=HIGHEST_PAGE, description=_PAGE)] = 1,
-    limit: Annotated[int, Query(ge=1, le=100, description=_LIMIT)] = 10,
-    cursor: Annotated[str | None, Query(max_length=512, description=_CURSOR)] = None,
+    page: Annotated[int, Query(ge=1, le=HIGHEST_PAGE, description=PAGE)] = 1,
+    limit: Annotated[int, Query(ge=1, le=100, description=LIMIT)] = 10,
+    cursor: Annotated[str | None, Query(max_length=512, description=CURSOR)] = None,
 ) -> PageQuery:
     """The requested page; an invalid one is a 400 that names the parameter."""
     return PageQuery(page, limit, cursor)
@@ -147,15 +147,3 @@ def page_query(
 
 Page = Annotated[PageQuery, Depends(page_query)]
 """`page: Page` in a route's signature."""
-
-
-def numbered_page_query(
-    page: Annotated[int, Query(ge=1, le=HIGHEST_PAGE, description=_PAGE)] = 1,
-    limit: Annotated[int, Query(ge=1, le=100, description=_LIMIT)] = 10,
-) -> PageQuery:
-    """As `page_query`, for a list without cursors: `cursor` is an unknown parameter."""
-    return PageQuery(page, limit)
-
-
-NumberedPage = Annotated[PageQuery, Depends(numbered_page_query)]
-"""`page: NumberedPage` in a route's signature."""

@@ -6,12 +6,13 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
 
-from angarium.contracts.envelope import Envelope, many, one
+from angarium.contracts.envelope import Envelope, one
 from angarium.contracts.errors import NotFound, ValidationFailed
 from angarium.contracts.scopes import Scope
 from angarium.notifications.store.read.notifications import NotificationReader
 from angarium.platform.auth.caller import Caller
 from angarium.platform.http.frame.dependencies import requires
+from angarium.platform.http.frame.short_lists import WholePage, part_of
 from angarium.services.gateway.audit.acting import actor_of
 from angarium.services.gateway.audit.log import AuditLog
 from angarium.services.gateway.callbacks.store import CallbackStore
@@ -32,11 +33,13 @@ def routes(callbacks: CallbackStore, reader: NotificationReader, audit: AuditLog
 
 def _attempts(router: APIRouter, callbacks: CallbackStore, reader: NotificationReader) -> None:
     @router.get("/notifications/{notification_id}/callbacks")
-    async def list_callback_attempts(caller: Reader, notification_id: UUID) -> Envelope[list[CallbackAttempt]]:
-        """Every attempt at a notification's callbacks, oldest first."""
+    async def list_callback_attempts(
+        caller: Reader, notification_id: UUID, page: WholePage
+    ) -> Envelope[list[CallbackAttempt]]:
+        """Every attempt at a notification's callbacks, oldest first; all of them unless a page is asked for."""
         await _must_be(reader, caller, notification_id)
-        found = [attempt_view(attempt) for attempt in await callbacks.attempts(caller.tenant, notification_id)]
-        return many(found, total=len(found), limit=max(1, len(found)), page=1)
+        found = await callbacks.attempts(caller.tenant, notification_id)
+        return part_of([attempt_view(attempt) for attempt in found], page)
 
 
 def _replay(router: APIRouter, callbacks: CallbackStore, reader: NotificationReader, audit: AuditLog) -> None:

@@ -6,12 +6,13 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from angarium.contracts.envelope import Envelope, many, one
+from angarium.contracts.envelope import Envelope, one
 from angarium.contracts.keys import KeyCreate, KeyCreated, KeyView
 from angarium.contracts.scopes import Scope
 from angarium.platform.auth.caller import Caller
-from angarium.platform.http.frame.dependencies import NumberedPage, requires
+from angarium.platform.http.frame.dependencies import requires
 from angarium.platform.http.frame.openapi import conflict
+from angarium.platform.http.frame.short_lists import ShortPage, short_list
 from angarium.services.gateway.audit.acting import actor_of
 from angarium.services.gateway.keys.ring import KeyRing
 from angarium.services.gateway.keys.use_cases import Keys
@@ -26,10 +27,10 @@ def routes(keys: Keys, ring: KeyRing) -> APIRouter:
     router = APIRouter(prefix=PATH, tags=["keys"])
 
     @router.get("")
-    async def list_keys(caller: Admin, page: NumberedPage) -> Envelope[list[KeyView]]:
+    async def list_keys(caller: Admin, page: ShortPage) -> Envelope[list[KeyView]]:
         """Keys, newest first; the secrets are not kept and cannot be shown."""
         found, total = await keys.page(caller.tenant, limit=page.limit, page=page.page)
-        return many([key_view(key) for key in found], total=total, limit=page.limit, page=page.page)
+        return short_list([key_view(key) for key in found], total=total, page=page)
 
     @router.post("", status_code=HTTPStatus.CREATED, responses=conflict("A living key has this name"))
     async def create_key(request: Request, caller: Admin, body: KeyCreate, response: Response) -> Envelope[KeyCreated]:

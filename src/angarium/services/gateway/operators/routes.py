@@ -6,12 +6,13 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
 
-from angarium.contracts.envelope import Envelope, many, one
+from angarium.contracts.envelope import Envelope, one
 from angarium.contracts.operators import OperatorCreate, OperatorCreated, OperatorView
 from angarium.contracts.scopes import Scope
 from angarium.platform.auth.caller import Caller
-from angarium.platform.http.frame.dependencies import NumberedPage, requires
+from angarium.platform.http.frame.dependencies import requires
 from angarium.platform.http.frame.openapi import conflict
+from angarium.platform.http.frame.short_lists import ShortPage, short_list
 from angarium.services.gateway.audit.acting import actor_of
 from angarium.services.gateway.operators.use_cases import Operators
 from angarium.services.gateway.operators.views import operator_created, operator_view
@@ -25,10 +26,10 @@ def routes(operators: Operators) -> APIRouter:
     router = APIRouter(prefix=PATH, tags=["operators"])
 
     @router.get("")
-    async def list_operators(caller: Admin, page: NumberedPage) -> Envelope[list[OperatorView]]:
+    async def list_operators(caller: Admin, page: ShortPage) -> Envelope[list[OperatorView]]:
         """Operators of the caller's tenant, by name."""
         found, total = await operators.page(caller.tenant, limit=page.limit, page=page.page)
-        return many([operator_view(operator) for operator in found], total=total, limit=page.limit, page=page.page)
+        return short_list([operator_view(operator) for operator in found], total=total, page=page)
 
     @router.post("", status_code=HTTPStatus.CREATED, responses=conflict("An operator has this name"))
     async def create_operator(request: Request, caller: Admin, body: OperatorCreate) -> Envelope[OperatorCreated]:

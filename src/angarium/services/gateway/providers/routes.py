@@ -8,14 +8,15 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from angarium.contracts.accepted import NotificationAccepted
-from angarium.contracts.envelope import Envelope, many, one
+from angarium.contracts.envelope import Envelope, one
 from angarium.contracts.errors import Forbidden
 from angarium.contracts.providers import BreakerChange, ProviderTest, ProviderView, ReputationChange
 from angarium.contracts.scopes import Scope
 from angarium.platform.auth.caller import Caller
 from angarium.platform.auth.service_token import DEFAULT_TENANT
 from angarium.platform.http.frame.answers import JsonBytes
-from angarium.platform.http.frame.dependencies import NumberedPage, requires
+from angarium.platform.http.frame.dependencies import requires
+from angarium.platform.http.frame.short_lists import ShortPage, part_of
 from angarium.services.gateway.accepting.acceptance import origin_of
 from angarium.services.gateway.accepting.answers import accepted_answer
 from angarium.services.gateway.audit.acting import actor_of
@@ -40,13 +41,9 @@ def routes(providers: Providers, tests: ProviderTests) -> APIRouter:
     router = APIRouter(prefix=PATH, tags=["providers"])
 
     @router.get("")
-    async def list_providers(_caller: Operator, page: NumberedPage) -> Envelope[list[ProviderView]]:
+    async def list_providers(_caller: Operator, page: ShortPage) -> Envelope[list[ProviderView]]:
         """Providers that a worker had configured within the last day, by channel and order of preference."""
-        standings = await providers.all()
-        shown = standings[(page.page - 1) * page.limit : page.page * page.limit]
-        return many(
-            [provider_view(standing) for standing in shown], total=len(standings), limit=page.limit, page=page.page
-        )
+        return part_of([provider_view(standing) for standing in await providers.all()], page)
 
     @router.post("/{provider_id}/breaker")
     async def set_breaker(

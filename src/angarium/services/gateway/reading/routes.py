@@ -11,6 +11,7 @@ from angarium.contracts.scopes import Scope
 from angarium.notifications.store.read.notifications import NotificationFilter
 from angarium.platform.auth.caller import Caller
 from angarium.platform.http.frame.dependencies import Page, requires_or_user
+from angarium.platform.http.frame.short_lists import WholePage, part_of
 from angarium.services.gateway.reading.filters import METADATA_PARAMETER, notification_filter
 from angarium.services.gateway.reading.use_cases import Reading
 
@@ -37,10 +38,11 @@ def routes(reading: Reading) -> APIRouter:
         return one(await reading.get(caller, notification_id))
 
     @router.get("/{notification_id}/events")
-    async def list_notification_events(caller: Reader, notification_id: UUID) -> Envelope[list[dict[str, Any]]]:
-        """The timeline, oldest first."""
-        events = await reading.events(caller, notification_id)
-        return many(events, total=len(events), limit=max(1, len(events)), page=1)
+    async def list_notification_events(
+        caller: Reader, notification_id: UUID, page: WholePage
+    ) -> Envelope[list[dict[str, Any]]]:
+        """The timeline, oldest first; all of it unless a page is asked for."""
+        return part_of(await reading.events(caller, notification_id), page)
 
     @router.get("/{notification_id}/why")
     async def explain_notification(caller: Reader, notification_id: UUID) -> Envelope[Why]:

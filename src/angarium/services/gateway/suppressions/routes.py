@@ -17,9 +17,10 @@ from angarium.contracts.suppressions import (
     SuppressionReason,
     SuppressionView,
 )
+from angarium.notifications.store.paging import Paging
 from angarium.notifications.suppressions.model import SuppressionFilter
 from angarium.platform.auth.caller import Caller
-from angarium.platform.http.frame.dependencies import NumberedPage, requires
+from angarium.platform.http.frame.dependencies import Page, requires
 from angarium.services.gateway.audit.acting import actor_of
 from angarium.services.gateway.suppressions.file import COLUMNS
 from angarium.services.gateway.suppressions.use_cases import Suppressions, filter_of
@@ -61,10 +62,11 @@ def routes(suppressions: Suppressions) -> APIRouter:
     router = APIRouter(prefix=PATH, tags=["suppressions"])
 
     @router.get("")
-    async def list_suppressions(caller: Manager, page: NumberedPage, wanted: Wanted) -> Envelope[list[SuppressionView]]:
+    async def list_suppressions(caller: Manager, page: Page, wanted: Wanted) -> Envelope[list[SuppressionView]]:
         """Entries, newest first. One entry is enough for an address to get nothing."""
-        found, total = await suppressions.page(caller.tenant, wanted, limit=page.limit, page=page.page)
-        return many([suppression_view(entry) for entry in found], total=total, limit=page.limit, page=page.page)
+        found = await suppressions.page(caller.tenant, wanted, Paging(page.limit, page.page, page.cursor))
+        views = [suppression_view(entry) for entry in found.rows]
+        return many(views, total=found.total, limit=page.limit, page=page.page, next_cursor=found.next_cursor)
 
     @router.post("")
     async def add_suppression(request: Request, caller: Manager, body: SuppressionCreate) -> Envelope[SuppressionView]:

@@ -1,7 +1,7 @@
 """The use cases of the suppression list: list, add, remove, import, export."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from uuid import UUID
 
 from angarium.contracts.errors import NotFound, ValidationFailed
@@ -13,6 +13,7 @@ from angarium.contracts.suppressions import (
     not_an_address,
     suppressible_address,
 )
+from angarium.notifications.store.paging import Found, Paging
 from angarium.notifications.suppressions.model import NewSuppression, Suppression, SuppressionFilter, Target
 from angarium.notifications.suppressions.store import SuppressionStore
 from angarium.services.gateway.audit.log import AuditLog
@@ -30,11 +31,9 @@ class Suppressions:
         self._store = store
         self._audit = audit
 
-    async def page(
-        self, tenant: str, wanted: SuppressionFilter, *, limit: int, page: int
-    ) -> tuple[Sequence[Suppression], int]:
-        """Entries of the tenant, newest first, and how many there are."""
-        return await self._store.page(tenant, wanted, limit=limit, offset=(page - 1) * limit)
+    async def page(self, tenant: str, wanted: SuppressionFilter, paging: Paging) -> Found[Suppression]:
+        """Entries of the tenant, newest first. Raises ValidationFailed for a cursor that is none."""
+        return await self._store.page(tenant, wanted, paging)
 
     def all(self, tenant: str, wanted: SuppressionFilter) -> AsyncIterator[Suppression]:
         """Every entry of the tenant, by id."""

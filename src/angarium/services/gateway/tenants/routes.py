@@ -5,14 +5,15 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from angarium.contracts.envelope import Envelope, many, one
+from angarium.contracts.envelope import Envelope, one
 from angarium.contracts.errors import Forbidden
 from angarium.contracts.scopes import Scope
 from angarium.contracts.tenants import TenantCreate, TenantCreated, TenantView
 from angarium.platform.auth.caller import Caller
 from angarium.platform.auth.service_token import DEFAULT_TENANT
-from angarium.platform.http.frame.dependencies import NumberedPage, requires
+from angarium.platform.http.frame.dependencies import requires
 from angarium.platform.http.frame.openapi import conflict
+from angarium.platform.http.frame.short_lists import ShortPage, short_list
 from angarium.services.gateway.audit.acting import actor_of
 from angarium.services.gateway.tenants.use_cases import Tenants
 from angarium.services.gateway.tenants.views import tenant_view
@@ -35,10 +36,10 @@ def routes(tenants: Tenants) -> APIRouter:
     router = APIRouter(prefix=PATH, tags=["tenants"])
 
     @router.get("")
-    async def list_tenants(_caller: Operator, page: NumberedPage) -> Envelope[list[TenantView]]:
+    async def list_tenants(_caller: Operator, page: ShortPage) -> Envelope[list[TenantView]]:
         """Tenants in the order of their ids."""
         found, total = await tenants.page(limit=page.limit, page=page.page)
-        return many([tenant_view(tenant) for tenant in found], total=total, limit=page.limit, page=page.page)
+        return short_list([tenant_view(tenant) for tenant in found], total=total, page=page)
 
     @router.post("", status_code=HTTPStatus.CREATED, responses=conflict("The id is taken"))
     async def create_tenant(

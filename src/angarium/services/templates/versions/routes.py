@@ -5,11 +5,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from angarium.contracts.envelope import Envelope, many, one
+from angarium.contracts.envelope import Envelope, one
 from angarium.contracts.fields import HIGHEST_VERSION
 from angarium.contracts.templates import TemplateVersionCreate, TemplateView, VersionView
 from angarium.platform.http.frame.conditional import tag
-from angarium.platform.http.frame.dependencies import NumberedPage
+from angarium.platform.http.frame.short_lists import ShortPage, short_list
 from angarium.services.templates.library.parameters import (
     IfMatch,
     Number,
@@ -51,10 +51,10 @@ def _add(router: APIRouter, versions: Versions) -> None:
 
 def _list(router: APIRouter, versions: Versions) -> None:
     @router.get("/versions")
-    async def list_versions(caller: Reader, code: str, page: NumberedPage) -> Envelope[list[VersionView]]:
+    async def list_versions(caller: Reader, code: str, page: ShortPage) -> Envelope[list[VersionView]]:
         """Newest first."""
         found, total = await versions.page(caller.tenant, code, page)
-        return many([version_view(version) for version in found], total=total, limit=page.limit, page=page.page)
+        return short_list([version_view(version) for version in found], total=total, page=page)
 
 
 def _publish(router: APIRouter, versions: Versions) -> None:

@@ -4,11 +4,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 
-from angarium.contracts.envelope import Envelope, many, one
+from angarium.contracts.envelope import Envelope, one
 from angarium.contracts.users import DeviceCreate, DeviceView
 from angarium.platform.http.frame.conditional import tag
-from angarium.platform.http.frame.dependencies import NumberedPage
 from angarium.platform.http.frame.openapi import conflict
+from angarium.platform.http.frame.short_lists import ShortPage, part_of
 from angarium.services.users.devices.use_cases import Devices
 from angarium.services.users.devices.views import device_view
 from angarium.services.users.people.parameters import IfMatch, Reader, Writer
@@ -20,14 +20,12 @@ def routes(devices: Devices) -> APIRouter:
 
     @router.get("")
     async def list_devices(
-        caller: Reader, user_id: UUID, page: NumberedPage, response: Response
+        caller: Reader, user_id: UUID, page: ShortPage, response: Response
     ) -> Envelope[list[DeviceView]]:
         """Oldest first."""
         person = await devices.owner(caller.tenant, user_id)
         tag(response, person.version)
-        views = [device_view(device) for device in person.devices]
-        shown = views[page.offset : page.offset + page.limit]
-        return many(shown, total=len(views), limit=page.limit, page=page.page)
+        return part_of([device_view(device) for device in person.devices], page)
 
     @router.post("", status_code=201, responses=conflict("The user has as many devices as a user may have"))
     async def add_device(

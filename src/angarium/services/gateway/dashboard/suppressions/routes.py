@@ -12,6 +12,7 @@ from angarium.contracts.errors import ValidationFailed
 from angarium.contracts.scopes import Scope
 from angarium.contracts.statuses import Channel
 from angarium.contracts.suppressions import SUPPRESSIBLE, SuppressionCreate
+from angarium.notifications.store.paging import Paging
 from angarium.platform.auth.caller import Caller
 from angarium.platform.http.frame.validation import details_of
 from angarium.services.gateway.audit.acting import actor_of
@@ -34,15 +35,15 @@ def routes(suppressions: Suppressions, pages: Pages, viewers: Viewers) -> APIRou
         address = request.query_params.get("address", "").strip()[:320]
         page = page_number(request)
         wanted = filter_of(None, address or None, None)
-        found, total = await suppressions.page(caller.tenant, wanted, limit=LIMIT, page=page)
-        rows = [{**suppression_view(entry).model_dump(mode="python"), "id": str(entry.id)} for entry in found]
+        found = await suppressions.page(caller.tenant, wanted, Paging(LIMIT, page))
+        rows = [{**suppression_view(entry).model_dump(mode="python"), "id": str(entry.id)} for entry in found.rows]
         return pages.page(
             request,
             viewer_of(request),
             "suppressions",
             {
                 "rows": rows,
-                "total": total,
+                "total": found.total,
                 "address": address,
                 "channels": sorted(channel.value for channel in SUPPRESSIBLE),
                 **pager(PATH, {"address": address}, page, len(rows) == LIMIT),
