@@ -60,7 +60,7 @@ class ReplayRequest(Body):
     filter: DeadLetterFilter | None = None
     all: Flag = False
     dry_run: Flag = False
-    rate_per_second: Annotated[float, Field(gt=0, le=100_000)] | None = None
+    rate_per_second: Annotated[float, Field(gt=0, le=100_000, strict=True)] | None = None
 
     @property
     def wanted(self) -> DeadLetterFilter:

@@ -1,5 +1,6 @@
 """`/api/v1/dead-letters`: what could not be sent; looked at, sent again, discarded."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -19,8 +20,9 @@ from angarium.contracts.scopes import Scope
 from angarium.contracts.statuses import Channel
 from angarium.notifications.store.read.dead_letters import DeadLetterReader
 from angarium.platform.auth.caller import Caller
-from angarium.platform.http.frame.dependencies import Page, requires
+from angarium.platform.http.frame.dependencies import Page, PageQuery, requires
 from angarium.platform.http.frame.openapi import conflict
+from angarium.platform.http.frame.short_lists import part_of, whole_page_query
 from angarium.services.gateway.audit.acting import actor_of
 from angarium.services.gateway.dead_letters.use_cases import Replays
 
@@ -56,14 +58,20 @@ def routes(reader: DeadLetterReader, replays: Replays) -> APIRouter:
 def _list(router: APIRouter, reader: DeadLetterReader) -> None:
     @router.get("")
     async def list_dead_letters(
-        caller: Manager, page: Page, wanted: Wanted, group_by: Literal["reason"] | None = None
+        request: Request, caller: Manager, page: Page, wanted: Wanted, group_by: Literal["reason"] | None = None
     ) -> Listed:
-        """Dead letters, newest first; or with `group_by=reason` how many of each kind."""
+        """Dead letters, newest first; or with `group_by=reason` how many of each kind; all, unless a page is named."""
         if group_by is not None:
-            groups = await reader.by_reason(caller.tenant, wanted)
-            return many(groups, total=len(groups), limit=max(1, len(groups)), page=1)
+            return part_of(await reader.by_reason(caller.tenant, wanted), _whole_or(page, request.query_params))
         found = await reader.find(caller.tenant, wanted, page=page.page, limit=page.limit, cursor=page.cursor)
         return many(found.rows, total=found.total, limit=page.limit, page=page.page, next_cursor=found.next_cursor)
+
+
+def _whole_or(page: PageQuery, given: Mapping[str, str]) -> PageQuery | None:
+    """The page of groups, of which `given` are the query parameters; None: all."""
+    return whole_page_query(
+        page.page if "page" in given else None, page.limit if "limit" in given else None, page.cursor
+    )
 
 
 def _replay_many(router: APIRouter, replays: Replays) -> None:

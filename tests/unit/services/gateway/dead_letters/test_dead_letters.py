@@ -77,6 +77,24 @@ async def test_groups(world: World) -> None:
     assert (group["reason"], group["channel"], group["count"]) == ("permanent", "email", 2)
     assert group["example"] == "550 5.1.1 no such user"
     assert (await world.client.get(f"{LETTERS}?group_by=colour")).status_code == 400
+    assert await letters(world, "?group_by=reason&limit=1") == [group]
+    assert await letters(world, "?group_by=reason&page=2&limit=1") == []
+
+
+@pytest.mark.parametrize("rate", [True, "5", 0, -1])
+async def test_a_rate_is_a_positive_number(world: World, rate: object) -> None:
+    body = {"all": True, "dry_run": True, "rate_per_second": rate}
+    answer = await world.client.post(f"{LETTERS}/replay", json=body)
+    assert (answer.status_code, fields_of(answer)) == (400, ["rate_per_second"])
+    assert error_of(answer)["details"][0]["message"].startswith("must be")
+
+
+async def test_a_replay_whose_fields_are_null(world: World) -> None:
+    nulls = {"filter": None, "rate_per_second": None}
+    assert (await world.client.post(f"{LETTERS}/replay", json={"all": True, "dry_run": True, **nulls})).is_success
+    wanted = {"channel": "email", "reason": None, "template_code": None, "older_than": None}
+    body = {"filter": wanted, "all": None, "dry_run": None}
+    assert (await world.client.post(f"{LETTERS}/replay", json=body)).is_success
 
 
 async def test_a_replayed_letter_leaves_the_list_and_its_notification_is_pending(world: World) -> None:
