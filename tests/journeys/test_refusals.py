@@ -177,8 +177,11 @@ async def test_another_content_type(system: System, content_type: str) -> None:
     _error(answer, 415, "unsupported_media_type")
 
 
-async def test_a_method_that_is_not_there(system: System) -> None:
-    _error(await system.client.put(NOTIFICATIONS, json={}), 405, "method_not_allowed")
+@pytest.mark.parametrize("path", [NOTIFICATIONS, "/api/v1/users", "/api/v1/templates"])
+async def test_a_method_that_is_not_there(system: System, path: str) -> None:
+    answer = await system.client.put(path, json={})
+    _error(answer, 405, "method_not_allowed")
+    assert set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD", "POST"}
 
 
 async def test_a_path_that_is_not_there(system: System) -> None:

@@ -33,7 +33,7 @@ from angarium.platform.telemetry.correlation import (
 
 TIMEOUT_SECONDS = 2.0
 TAKEN_ALONG = ("content-type", "if-match", "if-none-match")
-PASSED_BACK = ("content-type", "etag", "idempotent-replayed", "location", "retry-after")
+PASSED_BACK = ("allow", "content-type", "etag", "idempotent-replayed", "location", "retry-after")
 PAGE_HEADERS = (
     "cache-control",
     "content-security-policy",

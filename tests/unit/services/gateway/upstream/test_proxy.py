@@ -37,6 +37,13 @@ async def test_the_path_goes_along(world: World, path: str) -> None:
     assert asked.path == f"/users{path.rstrip('/')}"
 
 
+async def test_a_405_says_what_the_path_allows(world: World) -> None:
+    world.users.status, world.users.body = 405, b'{"success":false,"error":{"code":"method_not_allowed"}}'
+    world.users.headers = {"content-type": "application/json", "allow": "GET, HEAD, POST"}
+    answer = await world.client.put(USERS, json={})
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD, POST")
+
+
 async def test_a_refusal_comes_back_as_it_is(world: World) -> None:
     world.users.status, world.users.body = 404, b'{"success":false,"error":{"code":"user_not_found"}}'
     answer = await world.client.get(f"{USERS}/1")
