@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, get_args
 
 import msgspec
 from pydantic import (
@@ -16,7 +16,9 @@ from pydantic import (
     PlainSerializer,
     StringConstraints,
     WithJsonSchema,
+    model_validator,
 )
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 METADATA_BYTES = 4096
@@ -28,9 +30,26 @@ _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
 class Body(BaseModel):
-    """A request body. An undeclared field is an error that names it."""
+    """A request body. An undeclared field is an error that names it; null means "not given"."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=False)
+    not_null: ClassVar[frozenset[str]] = frozenset()
+    """Names under which null counts as not given. Not those that are not declared: they are an error, whatever they
+    hold.
+    """
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        cls.not_null = frozenset(
+            field.alias or name for name, field in cls.model_fields.items() if _means_nothing_as_null(field)
+        )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _given(cls, value: Any) -> Any:
+        if not isinstance(value, dict) or None not in value.values():
+            return value
+        return {name: field for name, field in value.items() if field is not None or name not in cls.not_null}
 
     @classmethod
     def further_faults(cls, content: Mapping[str, Any]) -> Iterable[tuple[str, str]]:  # noqa: ARG003 - for subclasses
@@ -39,6 +58,19 @@ class Body(BaseModel):
         Also called for a body with other errors, so that the answer reports all of them.
         """
         return ()
+
+
+class Change(Body):
+    """The body of a PATCH. Omitted fields do not change; null clears a field."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        cls.not_null = frozenset()
+
+
+def _means_nothing_as_null(field: FieldInfo) -> bool:
+    """Whether a field that is null can be left out: it has a default, or must be given and cannot be null."""
+    return not field.is_required() or type(None) not in get_args(field.annotation)
 
 
 def field_error(field: str, message: str) -> PydanticCustomError:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
 
-from angarium.contracts.fields import Body, Category, Flag
+from angarium.contracts.fields import Body, Category, Change, Flag
 
 TimeOfDay = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 READ_ONLY = frozenset({"user_id", "id", "created_at", "updated_at"})
@@ -26,15 +26,11 @@ def without_nulls(value: object) -> object:
     return {name: without_nulls(field) for name, field in value.items() if field is not None}
 
 
-def given_user_fields(value: object) -> object:
-    """A user's body without null fields, and without nulls in `preferences`; `metadata` may contain nulls."""
-    if not isinstance(value, Mapping):
+def with_given_preferences(value: object) -> object:
+    """A user's body without nulls in `preferences`."""
+    if not isinstance(value, Mapping) or "preferences" not in value:
         return value
-    return {
-        name: without_nulls(field) if name == "preferences" else field
-        for name, field in value.items()
-        if field is not None
-    }
+    return {**value, "preferences": without_nulls(value["preferences"])}
 
 
 def unwrapped_preferences(value: object) -> object:
@@ -52,7 +48,7 @@ class QuietHoursBody(Body):
     end: TimeOfDay
 
 
-class SwitchesBody(Body):
+class SwitchesBody(Change):
     """A category's switches in a request. Omitted switches do not change."""
 
     email: Flag | None = None
@@ -61,7 +57,7 @@ class SwitchesBody(Body):
     webhook: Flag | None = None
 
 
-class PreferencesPatch(Body):
+class PreferencesPatch(Change):
     """Changes of preferences; omitted fields do not change.
 
     null removes a category's switch, a category, all categories or the quiet hours, so that they no longer block

@@ -76,7 +76,7 @@ class TemplateVersionCreate(TemplateParts):
     @classmethod
     def _by_other_names(cls, value: Any) -> Any:
         aliases = {alias: name for alias, name in _ALIASES.items() if name in cls.model_fields}
-        return renamed(_with_names(value), aliases)
+        return renamed(_with_given_translations(_with_names(value)), aliases)
 
 
 def _with_names(content: Any) -> Any:
@@ -87,6 +87,14 @@ def _with_names(content: Any) -> Any:
     if content.get("required_variables") is not None:
         return {name: value for name, value in content.items() if name != "variables"}
     return {**content, "variables": [one["name"] for one in described if one.get("required", True)]}
+
+
+def _with_given_translations(content: Any) -> Any:
+    """`content` without translations that are null."""
+    translations = content.get("translations") if isinstance(content, Mapping) else None
+    if not isinstance(translations, Mapping):
+        return content
+    return {**content, "translations": {name: parts for name, parts in translations.items() if parts is not None}}
 
 
 class TemplateCreate(TemplateVersionCreate):

@@ -14,8 +14,8 @@ from angarium.contracts.addresses import (
     known_timezone,
     phone_number,
 )
-from angarium.contracts.fields import EMAIL_FORMAT, Body, Flag, Locale, Metadata, Timestamp, field_error
-from angarium.contracts.preferences import PreferencesPatch, given_user_fields, without_nulls, without_read_only
+from angarium.contracts.fields import EMAIL_FORMAT, Body, Change, Flag, Locale, Metadata, Timestamp, field_error
+from angarium.contracts.preferences import PreferencesPatch, with_given_preferences, without_nulls, without_read_only
 from angarium.contracts.statuses import ADDRESS_FIELD, ADDRESS_NAMES
 
 Platform = Literal["fcm", "apns", "webpush", "onesignal"]
@@ -84,8 +84,8 @@ class UserCreate(Body):
 
     @model_validator(mode="before")
     @classmethod
-    def _given(cls, value: Any) -> Any:
-        return given_user_fields(value)
+    def _given_preferences(cls, value: Any) -> Any:
+        return with_given_preferences(value)
 
     @model_validator(mode="after")
     def _reachable(self) -> Self:
@@ -94,7 +94,7 @@ class UserCreate(Body):
         return self
 
 
-class UserPatch(Body):
+class UserPatch(Change):
     """`PATCH /users/{user_id}`: omitted fields do not change; read-only fields are ignored."""
 
     model_config = ConfigDict(

@@ -11,7 +11,7 @@ import msgspec
 from pydantic import ValidationError
 
 from angarium.contracts.errors import Detail, UnsupportedMediaType, ValidationFailed
-from angarium.contracts.preferences import given_user_fields
+from angarium.contracts.preferences import with_given_preferences
 from angarium.contracts.users import UserCreate, UserPatch
 from angarium.platform.http.frame.validation import details_of
 
@@ -48,7 +48,12 @@ class ImportRow:
     def to_patch(self) -> UserPatch:
         """What changes in an existing user; null is the same as not given. Raises ValidationFailed."""
         self._check()
-        return _validated(UserPatch, given_user_fields(self.fields))
+        given = {
+            name: field
+            for name, field in self.fields.items()
+            if field is not None or name not in UserPatch.model_fields
+        }
+        return _validated(UserPatch, with_given_preferences(given))
 
     def _check(self) -> None:
         if self.problem is not None:

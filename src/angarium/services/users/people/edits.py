@@ -17,7 +17,7 @@ from angarium.services.users.people.preferences import merged
 from angarium.services.users.people.push_token import with_push_token
 
 _ADDRESSES = ("email", "phone", "timezone", "push_token", "webhook")
-_REQUIRED = ("name", "preferences", "metadata")
+_REQUIRED = ("name", "preferences")
 _PLAIN = frozenset({"name", "email", "phone", "push_token", "webhook", "locale", "timezone", "metadata"})
 
 
@@ -65,7 +65,7 @@ def is_repeat(owner: Person, person: Person, body: UserCreate) -> bool:
 
 
 def amended(person: Person, body: UserPatch, stamp: Stamp) -> Person:
-    """`person` with what `body` names changed; null removes an address, the locale or the timezone.
+    """`person` with what `body` names changed; null removes an address, the locale, the timezone or the metadata.
 
     Raises ValidationFailed.
     """
@@ -73,7 +73,10 @@ def amended(person: Person, body: UserPatch, stamp: Stamp) -> Person:
     nulls = [name for name in _REQUIRED if name in named and getattr(body, name) is None]
     if nulls:
         raise ValidationFailed(details=[Detail(name, "must not be null") for name in nulls])
-    after = _applied(person, body.model_dump(include=named & _PLAIN), body, stamp)
+    values = body.model_dump(include=named & _PLAIN)
+    if "metadata" in values:
+        values["metadata"] = values["metadata"] or {}
+    after = _applied(person, values, body, stamp)
     if not after.reachable:
         raise ValidationFailed.of("email", f"one of {ADDRESS_NAMES} is required")
     return after

@@ -322,7 +322,14 @@ async def test_patch_changes_what_it_names(client: httpx2.AsyncClient) -> None:
     assert expected.items() <= answer.json()["data"].items()
 
 
-@pytest.mark.parametrize("name", ["name", "preferences", "metadata"])
+async def test_null_empties_the_metadata(client: httpx2.AsyncClient) -> None:
+    for verb in ("PATCH", "PUT"):
+        path = f"/users/{(await create(client, email=None, metadata={'crm': 7}))['user_id']}"
+        answer = await client.request(verb, path, json={"metadata": None})
+        assert (answer.status_code, answer.json()["data"]["metadata"]) == (200, {}), answer.text
+
+
+@pytest.mark.parametrize("name", ["name", "preferences"])
 async def test_patch_cannot_take_away_what_everyone_has(client: httpx2.AsyncClient, name: str) -> None:
     user = await create(client)
     answer = await client.patch(f"/users/{user['user_id']}", json={name: None})
