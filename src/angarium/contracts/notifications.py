@@ -212,10 +212,10 @@ class BulkRequest(Body):
         }
     )
 
-    notifications: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=BULK_LIMIT)] | None = None
+    notifications: Annotated[list[Any], Field(min_length=1, max_length=BULK_LIMIT)] | None = None
     notification_type: Channel | None = None
     template_code: TemplateCode | None = None
-    recipients: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=BULK_LIMIT)] | None = None
+    recipients: Annotated[list[Any], Field(min_length=1, max_length=BULK_LIMIT)] | None = None
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:

@@ -1,6 +1,6 @@
 """The bodies of the 202s. That of a single acceptance has a form encoded by hand; a test holds the two together."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -55,7 +55,7 @@ def accepted_answer(accepted: Accepted) -> bytes:
     return one(data, _ONE_ACCEPTED).model_dump_json().encode()
 
 
-def bulk_answer(items: Sequence[Mapping[str, Any]], verdicts: Sequence[Verdict]) -> bytes:
+def bulk_answer(items: Sequence[Any], verdicts: Sequence[Verdict]) -> bytes:
     """The body of a bulk's 202: `Envelope[BulkAccepted]`; a result shows only the names that it has.
 
     The message says so where nothing was accepted.
@@ -67,7 +67,7 @@ def bulk_answer(items: Sequence[Mapping[str, Any]], verdicts: Sequence[Verdict])
     return one(data.model_dump(mode="json", exclude_none=True), message).model_dump_json().encode()
 
 
-def _result(index: int, item: Mapping[str, Any], verdict: Verdict) -> BulkResult:
+def _result(index: int, item: Any, verdict: Verdict) -> BulkResult:
     if isinstance(verdict, Accepted):
         return BulkResult(
             index=index,
@@ -75,7 +75,7 @@ def _result(index: int, item: Mapping[str, Any], verdict: Verdict) -> BulkResult
             notification_id=verdict.notification_id,
             status=verdict.status,
         )
-    request_id = item.get("request_id")
+    request_id = item.get("request_id") if isinstance(item, dict) else None
     error = BulkRefusal(code=verdict.code, details=[_detail(detail) for detail in verdict.details])
     return BulkResult(index=index, request_id=request_id if isinstance(request_id, str) else None, error=error)
 

@@ -26,7 +26,7 @@ class BulkAcceptor:
     def __init__(self, acceptor: Acceptor) -> None:
         self._acceptor = acceptor
 
-    async def accept(self, origin: Origin, items: Sequence[dict[str, Any]]) -> Sequence[Verdict]:
+    async def accept(self, origin: Origin, items: Sequence[Any]) -> Sequence[Verdict]:
         """A verdict for each item, in order."""
         parts = []
         for start in range(0, len(items), BULK_PART):
@@ -34,22 +34,24 @@ class BulkAcceptor:
             await asyncio.sleep(0)
         return [verdict for part in await asyncio.gather(*parts) for verdict in part]
 
-    async def _accept_part(self, origin: Origin, items: Sequence[dict[str, Any]]) -> Sequence[Verdict]:
+    async def _accept_part(self, origin: Origin, items: Sequence[Any]) -> Sequence[Verdict]:
         requests = [_validated(item) for item in items]
         good = [request for request in requests if isinstance(request, NotificationRequest)]
         verdicts = iter(await self._acceptor.accept_many(origin, good))
         return [request if isinstance(request, Rejected) else next(verdicts) for request in requests]
 
 
-def items_of(body: BulkRequest) -> Sequence[dict[str, Any]]:
+def items_of(body: BulkRequest) -> Sequence[Any]:
     """The items whole, whichever of the two forms the bulk has."""
     if body.notifications is not None:
         return body.notifications
     whole = {"notification_type": body.notification_type, "template_code": body.template_code}
-    return [{**whole, **item} for item in body.recipients or ()]
+    return [{**whole, **item} if isinstance(item, dict) else item for item in body.recipients or ()]
 
 
-def _validated(item: dict[str, Any]) -> NotificationRequest | Rejected:
+def _validated(item: Any) -> NotificationRequest | Rejected:
+    if not isinstance(item, dict):
+        return ValidationFailed.of("body", "must be an object")
     try:
         _check_size(item)
         return validated(NotificationRequest, item)

@@ -50,6 +50,28 @@ async def test_good_ones_are_accepted_and_bad_ones_refused_singly_in_order(world
     assert set(results[1]) == {"index", "request_id", "error"}
 
 
+async def test_items_that_are_no_objects_are_refused_singly(world: World) -> None:
+    odd: list[Any] = [5, None, "x", [], world.body(request_id="a"), True]
+    whole = {"notification_type": "email", "template_code": "welcome"}
+    target = {"recipient": {"email": "jane@example.com"}, "variables": {"name": "Jane"}}
+    for form in ({"notifications": odd}, {**whole, "recipients": [*odd[:4], target, True]}):
+        answer = await world.client.post(BULK, json=form)
+        assert answer.status_code == 202, answer.text
+        data = answer.json()["data"]
+        assert (data["accepted"], data["rejected"]) == (1, 5)
+        faults = [result.get("error") for result in data["results"]]
+        refused = {"code": "validation_error", "details": [{"field": "body", "message": "must be an object"}]}
+        assert faults == [refused, refused, refused, refused, None, refused]
+
+
+async def test_null_in_an_item_is_not_given(world: World) -> None:
+    nulls = {"priority": None, "metadata": None, "fallback": None, "send_at": None}
+    items = [world.body(request_id="a", **nulls), world.body(request_id="a")]
+    data = (await world.client.post(BULK, json={"notifications": items})).json()["data"]
+    assert data["accepted"] == 2
+    assert len({result["notification_id"] for result in data["results"]}) == 1
+
+
 async def test_one_template_for_many_recipients(world: World) -> None:
     recipients = [
         {"user_id": str(world.user_id), "variables": {"name": "John"}, "request_id": "a"},
