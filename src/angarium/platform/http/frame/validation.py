@@ -1,5 +1,6 @@
 """Validation errors in the contract's form: a field path such as `recipients.0.user_id`, and a message."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -34,6 +35,10 @@ _LETTERS = "letters, digits, "
 _PATTERNS = {
     r"^[^\x00]*$": "must not contain NUL characters",
     r"^[^\x00-\x1f\x7f]*$": "must be one line without control characters",
+    r"^[^\x00-\x1f\x7f\u2028\u2029]*$": "must be one line without control characters",
+    r"^[!-~]{1,64}$": "must be 1 to 64 visible ASCII characters",
+    r"^[A-Za-z0-9._%+@-]{1,128}$": "must be 1 to 128 " + _LETTERS + ". _ % + @ and -",
+    r"^[A-Za-z_][A-Za-z0-9_.-]{0,99}$": "must be 1 to 100 " + _LETTERS + "_ . and -, a letter or _ first",
     r"^[a-z0-9_][a-z0-9_.-]{0,99}$": "must be 1 to 100 lower-case " + _LETTERS + "_ . and -, not . or - first",
     r"^[A-Za-z0-9_.-]{1,64}$": "must be 1 to 64 " + _LETTERS + ". _ and -",
     r"^[A-Za-z0-9][A-Za-z0-9_. -]{0,99}$": "must be 1 to 100 " + _LETTERS + "spaces, . _ and -",
@@ -44,6 +49,9 @@ _PATTERNS = {
     r"^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*$": "must be a language tag such as en or pt-BR (BCP 47)",
 }
 """Descriptions of the contracts' regular expressions. One without a description is shown itself."""
+_MEMBER = re.compile(r"<\w+\.\w+: ('[^']*')>")
+"""A member of an enumeration as Python shows it, with the value that clients know."""
+_VALUE_ALONE = r"\1"
 _WITH_LIMITS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "string_too_short": lambda limits: f"must have at least {_count(limits['min_length'], 'character')}",
     "string_too_long": lambda limits: f"must have at most {_count(limits['max_length'], 'character')}",
@@ -54,7 +62,7 @@ _WITH_LIMITS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "greater_than_equal": lambda limits: f"must be at least {limits['ge']}",
     "less_than_equal": lambda limits: f"must be at most {limits['le']}",
     "enum": lambda limits: f"must be {limits['expected']}",
-    "literal_error": lambda limits: f"must be {limits['expected']}",
+    "literal_error": lambda limits: f"must be {_MEMBER.sub(_VALUE_ALONE, limits['expected'])}",
     "string_pattern_mismatch": lambda limits: _PATTERNS.get(limits["pattern"], f"must match {limits['pattern']}"),
 }
 _UNION_TAGS = frozenset({"str", "constrained-str", "int", "float", "bool", "dict[str,any]", "list[any]", "[key]"})

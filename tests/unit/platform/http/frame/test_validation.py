@@ -5,9 +5,13 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from angarium.contracts.dead_letters import ReplayRequest
 from angarium.contracts.keys import KeyCreate
 from angarium.contracts.notifications import NotificationRequest
 from angarium.contracts.preferences import QuietHoursBody
+from angarium.contracts.push_fields import PushFields
+from angarium.contracts.suppressions import SuppressionCreate
+from angarium.contracts.templates import TemplateCreate
 from angarium.contracts.tenants import TenantCreate
 from angarium.platform.http.frame.validation import details_of
 
@@ -36,6 +40,11 @@ def message(model: type[BaseModel], body: dict[str, Any]) -> str:
         (QuietHoursBody, {"start": "25:00", "end": "07:00"}, "must be a time of day such as 22:00"),
         (KeyCreate, {"name": "a", "scopes": ["admin"], "rate_limit": "5"}, "must be off, or a rate such as"),
         (KeyCreate, {"name": "a", "scopes": []}, "must have at least 1 item"),
+        (SuppressionCreate, {"channel": "push", "address": "a"}, "must be 'email' or 'sms'"),
+        (ReplayRequest, {"all": True, "rate_per_second": 0}, "must be more than 0"),
+        (ReplayRequest, {"all": True, "rate_per_second": "5"}, "must be a number"),
+        (TemplateCreate, {"code": "a", "content": "a", "required_variables": ["a b"]}, "a letter or _ first"),
+        (PushFields, {"collapse_key": "a b"}, "must be 1 to 64 visible ASCII characters"),
         (TenantCreate, {"tenant": "A b"}, "must be 1 to 63 lower-case letters"),
     ],
 )
