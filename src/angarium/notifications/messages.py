@@ -11,7 +11,7 @@ from angarium.contracts.fields import rfc3339
 from angarium.contracts.messages import SCHEMA_VERSION, WORK_EXCHANGE, QueueMessage, routing_key
 from angarium.contracts.statuses import Channel
 from angarium.notifications.model import OutboxKey, OutboxKind, OutboxMessage
-from angarium.platform.telemetry.correlation import CORRELATION_HEADER
+from angarium.platform.telemetry.correlation import CORRELATION_HEADER, TRACEPARENT_HEADER
 
 _ENCODER = msgspec.json.Encoder()
 _LARGE = 65_536
@@ -43,6 +43,8 @@ class Work(Protocol):
     @property
     def correlation_id(self) -> str: ...
     @property
+    def traceparent(self) -> str | None: ...
+    @property
     def expires_at(self) -> datetime | None: ...
 
 
@@ -67,6 +69,7 @@ def work_message(work: Work) -> OutboxMessage:
         routing_key=routing_key(work.channel, work.priority),
         body=_ENCODER.encode(message),
         correlation_id=work.correlation_id,
+        traceparent=work.traceparent,
     )
 
 
@@ -89,11 +92,12 @@ def pointer(body: bytes, notification_id: UUID) -> bytes:
 
 
 def carried_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers that a message takes along when it is published again: its correlation id.
+    """The headers that a message takes along when it is published again: its correlation id and its trace.
 
     A publisher's others may not fit beside ours into one frame, and such a publish would end the connection.
     """
-    correlation_id = headers.get(CORRELATION_HEADER, "")
-    if not correlation_id or len(correlation_id.encode("utf-8", "replace")) > _LONGEST_HEADER:
-        return {}
-    return {CORRELATION_HEADER: correlation_id}
+    return {
+        name: value
+        for name in (CORRELATION_HEADER, TRACEPARENT_HEADER)
+        if (value := headers.get(name, "")) and len(value.encode("utf-8", "replace")) <= _LONGEST_HEADER
+    }

@@ -167,6 +167,7 @@ class OutboxMessage(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
     exchange: str = WORK_EXCHANGE
     correlation_id: str = ""
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

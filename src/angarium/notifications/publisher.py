@@ -8,7 +8,7 @@ from angarium.notifications.model import OutboxKey, OutboxKind, OutboxMessage
 from angarium.notifications.store.port import NotificationStore
 from angarium.platform.batching import GroupCommit
 from angarium.platform.broker.port import Broker, Outgoing
-from angarium.platform.telemetry.correlation import CORRELATION_HEADER
+from angarium.platform.telemetry.correlation import CORRELATION_HEADER, TRACEPARENT_HEADER
 from angarium.platform.telemetry.logging import Logger
 
 _BURSTS = 50
@@ -76,6 +76,13 @@ def _outgoing(message: OutboxMessage) -> Outgoing:
         routing_key=message.routing_key,
         body=message.body,
         message_id=message_id,
-        headers={CORRELATION_HEADER: message.correlation_id} if message.correlation_id else {},
+        headers=_headers(message),
         mandatory=key.kind is not OutboxKind.STATUS_EVENT,
     )
+
+
+def _headers(message: OutboxMessage) -> dict[str, str]:
+    headers = {CORRELATION_HEADER: message.correlation_id} if message.correlation_id else {}
+    if message.traceparent is not None:
+        headers[TRACEPARENT_HEADER] = message.traceparent
+    return headers

@@ -125,7 +125,7 @@ RECORD: tuple[Column, ...] = (
         decode=DeliveryPolicy,
     ),
     Column("correlation_id", Kind.TEXT, ACCEPTED | CLAIMED | QUEUED | SHOWN | COPIED),
-    Column("traceparent", Kind.TEXT, ACCEPTED | CLAIMED | COPIED, nullable=True),
+    Column("traceparent", Kind.TEXT, ACCEPTED | CLAIMED | QUEUED | COPIED, nullable=True),
     Column(
         "fallback",
         Kind.DOCUMENT,

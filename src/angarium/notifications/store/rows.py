@@ -110,6 +110,7 @@ class _WorkRow:
     locale: str
     priority: int
     correlation_id: str
+    traceparent: str | None
     expires_at: datetime | None
 
 
