@@ -64,6 +64,8 @@ class System(Verbs):
         }
         self.crash_at: str | None = None
         """Where processes that are started from now on end by themselves."""
+        self.environment: dict[str, str] = {}
+        """Variables of other programs' that processes are started with from now on."""
         self.own_settings: dict[str, Mapping[str, str]] = {}
         """What some processes are started with from now on, beside the others' settings."""
         self._processes: dict[str, Process] = {}
@@ -180,7 +182,7 @@ class System(Verbs):
         if self.crash_at is not None:
             variables["CRASH_AT"] = self.crash_at
         environment = {f"ANGARIUM_{variable}": value for variable, value in variables.items()}
-        environment |= {**_INHERITED, "HOME": str(self.folder)}
+        environment |= {**_INHERITED, **self.environment, "HOME": str(self.folder)}
         self._processes[name] = Process(
             [*self.launcher, *self.commands[name]], environment=environment, log=self.log(name)
         )

@@ -212,7 +212,7 @@ class ApiProviders:
     def client(self) -> ApiClient:
         """The channel's client, closed with the process after its providers."""
         if self._client is None:
-            self._client = open_api_client(self._parts.stack, self._parts.clock)
+            self._client = open_api_client(self._parts.stack, self._parts.clock, tracing=self._parts.tracing)
         return self._client
 
     def factory(self, make: Callable[[ProviderUrl], Api]) -> Factory:

@@ -1,6 +1,6 @@
 """Puts the engine of one channel together."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -31,6 +31,7 @@ from angarium.delivery.routing import Route, Router
 from angarium.delivery.sending import Gate, Sending
 from angarium.delivery.slots import Lane, Slots
 from angarium.delivery.suppressing import Suppressing
+from angarium.delivery.tracing import DeliveryTracing, TracedClaiming, TracedSending
 from angarium.delivery.unsubscribing import Unsubscribing
 from angarium.directory.port import Contacts, Templates
 from angarium.notifications.providers.model import Configured
@@ -40,6 +41,7 @@ from angarium.notifications.publisher import OutboxPublisher
 from angarium.notifications.store.port import NotificationStore
 from angarium.notifications.suppressions.store import SuppressionStore
 from angarium.platform.broker.port import Broker, Topology
+from angarium.platform.broker.tracing import TracedBroker
 from angarium.platform.runtime import Runtime
 from angarium.rendering.renderer import Renderer
 
@@ -118,11 +120,12 @@ def build_engine(
     intake = Intake(channel=kit.channel, store=store, identifiers=runtime.identifiers, logger=logger)
     suppressing = _suppressing(kit, parts, results)
     preparation = _preparation(kit, parts, results, retry_delays, suppressing)
+    tracing = _tracing(kit, parts)
     return Engine(
         channel=kit.channel,
         prefetch=prefetch,
         broker=parts.broker,
-        claiming=Claiming(
+        claiming=(Claiming if tracing is None else partial(TracedClaiming, tracing=tracing))(
             channel=kit.channel,
             store=store,
             intake=intake,
@@ -159,7 +162,16 @@ def build_engine(
         slots=slots,
         clock=clock,
         logger=logger,
+        tracing=tracing,
     )
+
+
+def _tracing(kit: ChannelKit, parts: EngineParts) -> DeliveryTracing | None:
+    """The spans of the channel's engine; None where tracing is off."""
+    if parts.runtime.tracing is None:
+        return None
+    system = parts.broker.system if isinstance(parts.broker, TracedBroker) else "memory"
+    return DeliveryTracing(parts.runtime.tracing, kit.channel, system=system)
 
 
 def _suppressing(kit: ChannelKit, parts: EngineParts, results: Results) -> Suppressing | None:
@@ -204,7 +216,9 @@ def _sending(
 ) -> Sending:
     clock = parts.runtime.clock
     sandbox = Route(provider=SandboxProvider(), name="sandbox", breaker=LocalBreaker(clock, automatic=False))
-    return Sending(
+    tracing = _tracing(kit, parts)
+    make: Callable[..., Sending] = Sending if tracing is None else partial(TracedSending, tracing=tracing)
+    return make(
         router=router,
         sandbox=Router([sandbox], clock),
         results=results,

@@ -19,12 +19,12 @@ from angarium.delivery.recording import Recorder
 from angarium.delivery.reputation import ReputationGuard
 from angarium.delivery.sending import Sending
 from angarium.delivery.slots import Lane, Slots
+from angarium.delivery.tracing import DeliveryTracing, working_on
 from angarium.delivery.work import Finished, Ready, Sorted, Step, Unrendered
 from angarium.notifications.model import Claimed, Verdict
 from angarium.platform.broker.port import Broker, BrokerUnavailable, Consumer, Delivery
 from angarium.platform.clock import Clock
 from angarium.platform.loop import run_loop
-from angarium.platform.telemetry.correlation import bind_correlation
 from angarium.platform.telemetry.logging import Logger
 
 DRAIN = timedelta(seconds=25)
@@ -55,6 +55,7 @@ class Engine:
         clock: Clock,
         logger: Logger,
         keepers: Sequence[BreakerKeeper | ReputationGuard] = (),
+        tracing: DeliveryTracing | None = None,
     ) -> None:
         self._channel = channel
         self._prefetch = prefetch
@@ -67,6 +68,7 @@ class Engine:
         self._leases = leases
         self._slots = slots
         self._keepers = keepers
+        self._tracing = tracing
         self._clock = clock
         self._logger = logger
         self._tasks: set[asyncio.Task[None]] = set()
@@ -193,11 +195,13 @@ class Engine:
     async def _deliver(self, held: Held, step: Step) -> None:
         """Send (where that is what is left to do), record, settle."""
         claimed = held.claimed
-        with bind_correlation(claimed.correlation_id, claimed.traceparent):
+        with working_on(held, self._tracing) as span:
             try:
                 async with held:
                     step = await self._preparation.render(step) if isinstance(step, Unrendered) else step
                     result = await self._sending.send(step) if isinstance(step, Ready) else step
+                    if span is not None:
+                        span.resulted(result)
                     await self._recorder.finish(Finished(held.carrier, claimed, result, held.give_back))
             except Exception:
                 self._logger.exception("delivery.failed", notification_id=str(claimed.id), channel=claimed.channel)

@@ -42,6 +42,8 @@ from angarium.platform.identifiers import Identifiers
 from angarium.platform.loop import Loop, run_loop
 from angarium.platform.runtime import Runtime, build_runtime
 from angarium.platform.telemetry.logging import Logger
+from angarium.platform.telemetry.tracing import Tracing
+from angarium.platform.telemetry.tracing_opening import open_tracing
 from angarium.rendering.renderer import Renderer
 
 
@@ -58,6 +60,7 @@ class ProviderParts:
     logger: Logger
     stack: AsyncExitStack
     installed: Mapping[str, ProviderEntry] = field(default_factory=dict)
+    tracing: Tracing | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +88,9 @@ async def run_worker(
 
     `installed`: as in `ProviderParts`.
     """
-    runtime = build_runtime(logger)
     async with AsyncExitStack() as stack:
+        tracing = await open_tracing(f"angarium-{channel}", logger, stack, os.environ)
+        runtime = build_runtime(logger, tracing=tracing)
         listener = stack.enter_context(closing(reserve(settings)))
         opened = await open_worker(settings, runtime, stack)
         parts = opened.engine
@@ -233,6 +237,7 @@ def provider_parts(
         logger=runtime.logger,
         stack=stack,
         installed=installed,
+        tracing=runtime.tracing,
     )
 
 

@@ -5,6 +5,7 @@ in-process transport. Nothing is installed; a restart goes on with what was unfi
 """
 
 import asyncio
+import os
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, closing, nullcontext
@@ -40,6 +41,8 @@ from angarium.platform.http.server.server import reserve, serve
 from angarium.platform.http.server.switchboard import Switchboard
 from angarium.platform.runtime import build_runtime
 from angarium.platform.telemetry.logging import Logger
+from angarium.platform.telemetry.tracing import Tracing
+from angarium.platform.telemetry.tracing_opening import open_tracing
 from angarium.services.gateway.app import Gateway
 from angarium.services.gateway.dashboard.signing_in.error_pages import SIGN_IN
 from angarium.services.gateway.parts import GatewayParts
@@ -115,8 +118,11 @@ async def run_embedded(
 ) -> None:
     """Serve and deliver until `stop` is set, then finish what is under way. Raises SettingsError."""
     own = settings.gateway
-    with closing(reserve(own)) as listener, _alone(settings):
-        await _run_on(listener, settings, logger=logger, stop=stop, listening=listening)
+    async with AsyncExitStack() as stack:
+        listener = stack.enter_context(closing(reserve(own)))
+        stack.enter_context(_alone(settings))
+        tracing = await open_tracing("angarium", logger, stack, os.environ)
+        await _run_on(listener, settings, logger=logger, stop=stop, listening=listening, tracing=tracing)
 
 
 def _alone(settings: EmbeddedSettings) -> AbstractContextManager[None]:
@@ -134,9 +140,10 @@ async def _run_on(
     logger: Logger,
     stop: asyncio.Event,
     listening: Listening | None,
+    tracing: Tracing | None,
 ) -> None:
     own = settings.gateway
-    async with open_embedded(settings, logger=logger) as system, asyncio.TaskGroup() as tasks:
+    async with open_embedded(settings, logger=logger, tracing=tracing) as system, asyncio.TaskGroup() as tasks:
         for engine in system.engines:
             tasks.create_task(keep_delivering(engine, system.parts, stop))
 
@@ -159,9 +166,11 @@ async def _run_on(
 
 
 @asynccontextmanager
-async def open_embedded(settings: EmbeddedSettings, *, logger: Logger) -> AsyncIterator[Embedded]:
+async def open_embedded(
+    settings: EmbeddedSettings, *, logger: Logger, tracing: Tracing | None = None
+) -> AsyncIterator[Embedded]:
     """Open, migrate and put together everything; on exit the gateway drains and every connection is closed."""
-    runtime, switchboard = build_runtime(logger), Switchboard()
+    runtime, switchboard = build_runtime(logger, tracing=tracing), Switchboard()
     async with AsyncExitStack() as stack:
         await _migrate(settings)
         running = await start_gateway(settings.gateway, runtime, stack, switchboard.transport)

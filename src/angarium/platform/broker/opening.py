@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 from angarium.contracts.errors import SettingsError
 from angarium.platform.broker.memory.broker import MemoryBroker
 from angarium.platform.broker.port import Broker
+from angarium.platform.broker.tracing import TracedBroker
 from angarium.platform.extras import extra_for
 from angarium.platform.runtime import Runtime
 
@@ -16,6 +17,8 @@ def open_broker(url: str, runtime: Runtime, stack: AsyncExitStack) -> Broker:
     """
     broker = _broker(url, runtime)
     stack.push_async_callback(broker.close)
+    if runtime.tracing is not None:
+        return TracedBroker(broker, runtime.tracing, system="memory" if url.startswith("memory://") else "rabbitmq")
     return broker
 
 

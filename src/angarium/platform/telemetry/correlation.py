@@ -41,6 +41,21 @@ class bind_correlation:  # noqa: N801 - used as a statement, like the functions 
         _traceparent.reset(self._tokens[1])
 
 
+class bind_traceparent:  # noqa: N801 - as `bind_correlation`
+    """Make this the trace within the block, and in tasks started there; the correlation id stays."""
+
+    __slots__ = ("_token", "_trace")
+
+    def __init__(self, traceparent: str | None) -> None:
+        self._trace = traceparent
+
+    def __enter__(self) -> None:
+        self._token = _traceparent.set(self._trace)
+
+    def __exit__(self, *_: object) -> None:
+        _traceparent.reset(self._token)
+
+
 def new_correlation_id(given: str | None, make: Callable[[], object]) -> str:
     """`given` where it is 1 to 128 visible ASCII characters; else a new one by `make`."""
     if given is not None and _VALID_ID.fullmatch(given):
@@ -53,22 +68,22 @@ def child_traceparent(given: str | None, entropy: Callable[[int], bytes] = secre
 
     It stays in the trace of `given` where that is valid, else it begins one, not sampled.
     """
-    trace = _parse(given)
+    trace = parse_traceparent(given)
     if trace is None:
         made = entropy(24)
         return f"00-{_nonzero(made[8:])}-{_nonzero(made[:8])}-00"
-    return f"00-{trace[0]}-{_nonzero(entropy(8))}-{trace[1]}"
+    return f"00-{trace[0]}-{_nonzero(entropy(8))}-{trace[2]}"
 
 
-def _parse(given: str | None) -> tuple[str, str] | None:
-    """The trace id and flags of a valid traceparent."""
+def parse_traceparent(given: str | None) -> tuple[str, str, str] | None:
+    """Trace id, span id and flags (`00` or `01`, sampled) of a valid traceparent, in hex; None for any other text."""
     match = _TRACEPARENT.fullmatch(given) if given else None
     if match is None:
         return None
     version, trace, span, flags, rest = match.groups()
     if version == "ff" or (version == "00" and rest) or not int(trace, 16) or not int(span, 16):
         return None
-    return trace, f"{int(flags, 16) & 1:02x}"
+    return trace, span, f"{int(flags, 16) & 1:02x}"
 
 
 def _nonzero(value: bytes) -> str:

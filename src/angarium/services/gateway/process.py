@@ -1,6 +1,7 @@
 """The gateway as a process: what it opens, what it runs, how it ends."""
 
 import asyncio
+import os
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ from angarium.platform.rate_limit.opening import open_limiter
 from angarium.platform.runtime import Runtime, build_runtime
 from angarium.platform.settings.sources import wrong
 from angarium.platform.telemetry.logging import Logger
+from angarium.platform.telemetry.tracing_opening import open_tracing
 from angarium.services.gateway.accepting.acceptance import acceptance_rules
 from angarium.services.gateway.app import Gateway
 from angarium.services.gateway.callbacks.opening import open_sender
@@ -61,7 +63,8 @@ class Running:
 async def run_gateway(settings: GatewaySettings, *, logger: Logger, stop: asyncio.Event) -> None:
     """Serve until `stop` is set, finish what is under way, drain, close. Raises SettingsError."""
     async with AsyncExitStack() as stack:
-        running = await start_gateway(settings, build_runtime(logger), stack)
+        tracing = await open_tracing("angarium-gateway", logger, stack, os.environ)
+        running = await start_gateway(settings, build_runtime(logger, tracing=tracing), stack)
         gateway = running.gateway
         await serve(
             gateway.app,
@@ -130,7 +133,7 @@ async def open_gateway(
         limiter=open_limiter(settings.rate_limit, settings.cache_url, runtime, stack),
         rules=acceptance_rules(settings),
         fast_paths=settings.fast,
-        callbacks=open_sender(settings, stack, clock),
+        callbacks=open_sender(settings, stack, runtime),
         webhooks=open_rules(settings, runtime, stack),
         limits=settings.limits,
         never_paused=settings.never_paused,

@@ -1,6 +1,7 @@
 """The templates service as a process: what it opens, what it runs, how it ends."""
 
 import asyncio
+import os
 from contextlib import AsyncExitStack
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -11,6 +12,7 @@ from angarium.platform.database.replica import Replica, open_replica
 from angarium.platform.http.server.server import serve
 from angarium.platform.runtime import build_runtime
 from angarium.platform.telemetry.logging import Logger
+from angarium.platform.telemetry.tracing_opening import open_tracing
 from angarium.services.templates.app import TemplatesParts, TemplatesService
 from angarium.services.templates.settings import TemplatesSettings
 
@@ -21,7 +23,8 @@ REPLICA_SETTING = "ANGARIUM_TEMPLATES_READ_DATABASE_URL"
 async def run_templates(settings: TemplatesSettings, *, logger: Logger, stop: asyncio.Event) -> None:
     """Serve until `stop` is set, then finish what is under way. Raises SettingsError."""
     async with AsyncExitStack() as stack:
-        surroundings = open_surroundings(settings, build_runtime(logger), stack)
+        tracing = await open_tracing("angarium-templates", logger, stack, os.environ)
+        surroundings = open_surroundings(settings, build_runtime(logger, tracing=tracing), stack)
         service = TemplatesService(open_templates(settings, surroundings, stack))
         await serve(service.app, settings=settings, port=settings.port, logger=logger, stop=stop)
 

@@ -1,6 +1,7 @@
 """The users service as a process: what it opens, what it runs, how it ends."""
 
 import asyncio
+import os
 from contextlib import AsyncExitStack
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -12,6 +13,7 @@ from angarium.platform.database.replica import Replica, open_replica
 from angarium.platform.http.server.server import serve
 from angarium.platform.runtime import build_runtime
 from angarium.platform.telemetry.logging import Logger
+from angarium.platform.telemetry.tracing_opening import open_tracing
 from angarium.services.users.app import UsersParts, UsersService
 from angarium.services.users.contacts.documents import open_documents
 from angarium.services.users.settings import UsersSettings
@@ -23,7 +25,8 @@ REPLICA_SETTING = "ANGARIUM_USERS_READ_DATABASE_URL"
 async def run_users(settings: UsersSettings, *, logger: Logger, stop: asyncio.Event) -> None:
     """Serve until `stop` is set, then finish what is under way. Raises SettingsError."""
     async with AsyncExitStack() as stack:
-        surroundings = open_surroundings(settings, build_runtime(logger), stack)
+        tracing = await open_tracing("angarium-users", logger, stack, os.environ)
+        surroundings = open_surroundings(settings, build_runtime(logger, tracing=tracing), stack)
         service = UsersService(open_users(settings, surroundings, stack))
         await serve(service.app, settings=settings, port=settings.port, logger=logger, stop=stop)
 

@@ -23,6 +23,7 @@ from angarium.platform.http.client.exchange import (
     TransportExchange,
     network_transport,
 )
+from angarium.platform.http.client.tracing import TracedExchange
 from angarium.platform.telemetry.correlation import (
     CORRELATION_HEADER,
     TRACEPARENT_HEADER,
@@ -30,6 +31,7 @@ from angarium.platform.telemetry.correlation import (
     current_correlation_id,
     current_traceparent,
 )
+from angarium.platform.telemetry.tracing import Tracing
 
 TIMEOUT_SECONDS = 2.0
 TAKEN_ALONG = ("content-type", "if-match", "if-none-match")
@@ -78,6 +80,7 @@ class ServiceClient:
         tls: ssl.SSLContext | None = None,
         clock: Clock | None = None,
         fast_paths: bool = True,
+        tracing: Tracing | None = None,
     ) -> None:
         self.name = name
         self._own_headers = {} if service_token is None else {SERVICE_TOKEN_HEADER: service_token}
@@ -89,6 +92,8 @@ class ServiceClient:
             self._exchange = Connections(base_url, tls=tls, patience=timeout / 2, clock=clock or SystemClock())
         else:
             self._exchange = TransportExchange(base_url, network_transport(tls))
+        if tracing is not None:
+            self._exchange = TracedExchange(self._exchange, tracing, name)
 
     async def get(self, path: str, *, tenant: str, caller: Caller | None = None) -> Answer:
         """GET `path`. Returns every status below 500, including 404. Raises ServiceDown."""

@@ -32,6 +32,7 @@ def open_client(
         tls=client_context(settings),
         clock=runtime.clock,
         fast_paths=settings.fast,
+        tracing=runtime.tracing,
     )
     stack.push_async_callback(client.close)
     return client

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from functools import cache
+from functools import cache, partial
 from types import MappingProxyType
 from typing import Any
 
@@ -35,6 +35,7 @@ from angarium.platform.http.frame.middleware import (
 )
 from angarium.platform.http.frame.openapi import DocumentedApp, operation_id
 from angarium.platform.http.frame.rate_limit import RateLimitMiddleware
+from angarium.platform.http.frame.tracing import TracedPaths, TracingMiddleware
 from angarium.platform.http.frame.validation import details_of
 from angarium.platform.http.pages.docs import docs_routes
 from angarium.platform.rate_limit.limiter import RateLimiter
@@ -124,11 +125,16 @@ def build_app(
     app.add_middleware(MetricsMiddleware, meter=meter)
     for kind, arguments, named in reversed(outermost):
         app.add_middleware(kind, *arguments, **named)
+    if runtime.tracing is not None:
+        app.add_middleware(TracingMiddleware, tracing=runtime.tracing)
     app.add_middleware(CorrelationMiddleware, identifiers=identifiers)
     for router in routers:
         app.include_router(router)
     if fast_paths:
-        app.direct = DirectPaths(
+        answering: Callable[..., DirectPaths] = (
+            DirectPaths if runtime.tracing is None else partial(TracedPaths, tracing=runtime.tracing)
+        )
+        app.direct = answering(
             routers,
             authenticator=authenticator,
             limiter=limiter,

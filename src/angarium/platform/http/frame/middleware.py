@@ -23,6 +23,8 @@ from angarium.platform.telemetry.metrics import Metrics
 
 NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 """Makes browsers trust the Content-Type (Fetch standard, §3.6)."""
+UNMATCHED = "unmatched"
+"""The route of a request that no route answered."""
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _CORRELATION = CORRELATION_HEADER.encode()
 _TRACEPARENT = TRACEPARENT_HEADER.encode()
@@ -104,14 +106,14 @@ class MetricsMiddleware:
 
 
 def route_template(scope: Scope) -> str:
-    """The template of the matched route (`/users/{user_id}`); `unmatched` if there is none."""
+    """The template of the route that answered (`/users/{user_id}`), `UNMATCHED` where none did."""
     # FastAPI keeps the prefixes of included routers beside the route, not in it
     context = scope.get("fastapi", {}).get("effective_route_context")
     for route in (context, scope.get("route")):
         template = getattr(route, "path_format", None)
         if template:
             return str(template)
-    return "unmatched"
+    return UNMATCHED
 
 
 class FailureMiddleware:

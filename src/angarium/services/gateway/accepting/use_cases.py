@@ -20,6 +20,7 @@ from angarium.services.gateway.accepting.attachments import Decoded, decoded
 from angarium.services.gateway.accepting.candidate import Candidate, check_alone
 from angarium.services.gateway.accepting.lanes import FairLanes
 from angarium.services.gateway.accepting.look_up import Found, LookUp
+from angarium.services.gateway.accepting.tracing import committed
 
 BATCH = 500
 FLUSHERS = 1
@@ -141,7 +142,7 @@ class Acceptor:
 
     async def _make_durable(self, origin: Origin, items: Sequence[_Item]) -> None:
         records = [item.record for item in items if item.record is not None]
-        acceptances = await self._committed(records)
+        acceptances = await committed(self._parts.runtime.tracing, records, self._committed)
         for item, record, acceptance in zip(items, records, acceptances, strict=True):
             if acceptance.outcome is AcceptOutcome.CONFLICT:
                 item.refusal, item.candidate = _conflict(), None

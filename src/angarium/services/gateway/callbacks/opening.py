@@ -2,16 +2,18 @@
 
 from contextlib import AsyncExitStack
 
-from angarium.platform.clock import Clock
 from angarium.platform.http.guard.opening import open_posts
-from angarium.services.gateway.callbacks.sending import CallbackSender
+from angarium.platform.runtime import Runtime
+from angarium.services.gateway.callbacks.sending import CallbackSender, TracedSender
 from angarium.services.gateway.settings import GatewaySettings
 
 
-def open_sender(settings: GatewaySettings, stack: AsyncExitStack, clock: Clock) -> CallbackSender | None:
+def open_sender(settings: GatewaySettings, stack: AsyncExitStack, runtime: Runtime) -> CallbackSender | None:
     """The sender that the settings ask for, closed with `stack`; None: there is no secret to sign with.
 
     On a development machine a secret is made and kept in DATA_DIR. Raises SettingsError.
     """
-    posts = open_posts(settings, stack, clock)
-    return None if posts is None else CallbackSender(posts)
+    posts = open_posts(settings, stack, runtime.clock)
+    if posts is None:
+        return None
+    return CallbackSender(posts) if runtime.tracing is None else TracedSender(posts, runtime.tracing)

@@ -14,7 +14,6 @@ from pydantic import SecretStr
 
 from angarium.contracts.errors import SettingsError
 from angarium.contracts.scopes import Scope
-from angarium.platform.clock import SystemClock
 from angarium.platform.http.guard.signing import Signer
 from angarium.services.gateway.accepting.acceptance import acceptance_rules
 from angarium.services.gateway.callbacks.body import for_camel_case
@@ -26,6 +25,7 @@ from angarium.services.gateway.settings import GatewaySettings
 from tests.conformance.store.backends import TENANT, notification
 from tests.support.callbacks import OLD_SECRET, SECRET, SHORT, Callbacks, delivering, verified
 from tests.support.endpoint import endpoint
+from tests.support.runtime import a_runtime
 from tests.support.wait import until
 from tests.unit.services.gateway.conftest import World, error_of, fields_of
 
@@ -200,7 +200,7 @@ async def test_a_secret_that_is_none_stops_the_start(tmp_path: Path, secret: str
     settings = GatewaySettings(data_dir=tmp_path).model_copy(update={"callback_secret": SecretStr(secret)})
     async with AsyncExitStack() as stack:
         with pytest.raises(SettingsError, match="ANGARIUM_CALLBACK_SECRET: ") as caught:
-            open_sender(settings, stack, SystemClock())
+            open_sender(settings, stack, a_runtime())
     assert "%%" not in str(caught.value)
 
 
@@ -210,11 +210,11 @@ async def test_production_wants_a_secret_and_a_long_one(tmp_path: Path) -> None:
     short = production.model_copy(update={"callback_secret": SecretStr(f"whsec_{b64encode(b'short').decode()}")})
     long = production.model_copy(update={"callback_secret": SecretStr(f"{SECRET}, {OLD_SECRET}")})
     async with AsyncExitStack() as stack:
-        assert open_sender(production, stack, SystemClock()) is None
-        assert open_sender(long, stack, SystemClock()) is not None
-        assert open_sender(base, stack, SystemClock()) is not None
+        assert open_sender(production, stack, a_runtime()) is None
+        assert open_sender(long, stack, a_runtime()) is not None
+        assert open_sender(base, stack, a_runtime()) is not None
         with pytest.raises(SettingsError, match="24 bytes"):
-            open_sender(short, stack, SystemClock())
+            open_sender(short, stack, a_runtime())
     assert Signer([(tmp_path / "callback-secret").read_text()]).headers("msg_1", datetime.now(UTC), "{}")
     assert [acceptance_rules(settings).callbacks for settings in (base, production, long)] == [True, False, True]
 
