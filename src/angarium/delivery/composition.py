@@ -19,12 +19,13 @@ from angarium.delivery.devices import DeadDevices
 from angarium.delivery.engine import Engine
 from angarium.delivery.intake import Intake
 from angarium.delivery.leases import LeaseKeeper
+from angarium.delivery.outcome import OUTCOME_WORDS
 from angarium.delivery.parking import Parking
 from angarium.delivery.preparation import AddressesOf, CheckAddress, Preparation
 from angarium.delivery.provider import Provider
 from angarium.delivery.providers.registry import numbered
 from angarium.delivery.providers.sandbox import SandboxProvider
-from angarium.delivery.recording import Recorder
+from angarium.delivery.recording import ENDS, Recorder
 from angarium.delivery.reputation import ReputationGuard, Watched
 from angarium.delivery.results import Results
 from angarium.delivery.routing import Route, Router
@@ -43,6 +44,7 @@ from angarium.notifications.suppressions.store import SuppressionStore
 from angarium.platform.broker.port import Broker, Topology
 from angarium.platform.broker.tracing import TracedBroker
 from angarium.platform.runtime import Runtime
+from angarium.platform.telemetry.metrics import Metrics
 from angarium.rendering.renderer import Renderer
 
 _ON_DEMAND = frozenset({"mailbox", "sandbox"})
@@ -121,6 +123,7 @@ def build_engine(
     suppressing = _suppressing(kit, parts, results)
     preparation = _preparation(kit, parts, results, retry_delays, suppressing)
     tracing = _tracing(kit, parts)
+    _begin_at_zero(kit.channel, router, runtime.metrics)
     return Engine(
         channel=kit.channel,
         prefetch=prefetch,
@@ -164,6 +167,15 @@ def build_engine(
         logger=logger,
         tracing=tracing,
     )
+
+
+def _begin_at_zero(channel: Channel, router: Router, metrics: Metrics) -> None:
+    """Show the counters before the first event: a rate does not see the event that a series begins with."""
+    for status in ENDS:
+        metrics.notifications_finished_total.labels(channel, status)
+    for route in router.routes:
+        for word in OUTCOME_WORDS:
+            metrics.attempts_total.labels(route.name, word)
 
 
 def _tracing(kit: ChannelKit, parts: EngineParts) -> DeliveryTracing | None:

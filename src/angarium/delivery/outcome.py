@@ -58,6 +58,8 @@ class Ambiguous:
     answer: str
 
 
+OUTCOME_WORDS = ("sent", "retry", "suppress", "permanent", "configuration", "ambiguous")
+"""What `outcome_word` gives."""
 Outcome = Sent | Retry | Permanent | Configuration | Ambiguous
 
 

@@ -24,7 +24,8 @@ from angarium.platform.telemetry.metrics import Children, Metrics
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 2.0
 _GATHER_SECONDS = 0.005
-_ENDS = frozenset({Status.SENT, Status.FAILED, Status.SKIPPED, Status.EXPIRED, Status.UNKNOWN})
+ENDS = frozenset({Status.SENT, Status.FAILED, Status.SKIPPED, Status.EXPIRED, Status.UNKNOWN})
+"""How a worker ends a notification."""
 _BY_MESSAGE = frozenset({Status.PENDING, Status.RETRYING})
 """States in which the message itself comes back after the wait; `scheduled` waits in the record alone."""
 _LOG_EVENTS = {status: f"notification.{status}" for status in Status} | {
@@ -180,7 +181,7 @@ class Recorder:
         )
         if result.dead_letter is not None:
             self._logger.info("notification.dead_lettered", notification_id=str(claimed.id))
-        if status in _ENDS:
+        if status in ENDS:
             self._ended[claimed.channel, status].inc()
         if status is Status.SENT:
             seconds = (now - claimed.created_at).total_seconds()

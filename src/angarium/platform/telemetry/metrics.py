@@ -93,6 +93,9 @@ class Metrics:
             registry=registry,
         )
         self.queue_messages = Gauge("angarium_queue_messages", "Messages ready.", ["queue"], registry=registry)
+        self.queue_consumers = Gauge(
+            "angarium_queue_consumers", "Consumers of a queue, of all workers.", ["queue"], registry=registry
+        )
         self.queue_oldest_age_seconds = Gauge(
             "angarium_queue_oldest_age_seconds",
             "How long the oldest work of a queue has been due.",

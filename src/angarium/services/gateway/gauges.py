@@ -62,6 +62,7 @@ class Gauges(Loop):
         self._waits.observe(found)
         for stats in found:
             self._metrics.queue_messages.labels(stats.name).set(stats.messages)
+            self._metrics.queue_consumers.labels(stats.name).set(stats.consumers)
 
     async def _ages(self) -> None:
         """Seconds that the oldest work of each queue has been due; 0 where none waits."""
