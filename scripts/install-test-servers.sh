@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what the tests start and is missing: PostgreSQL, PgBouncer, RabbitMQ, Redis, MariaDB, Postfix, curl, and Chromium where there are
-# browser tests. Uses apt on Debian and Ubuntu; elsewhere says what to install. Nothing installed here is started.
+# Installs what the tests start and is missing: PostgreSQL, PgBouncer, RabbitMQ, Redis, MariaDB, Postfix, promtool, curl, and Chromium
+# where there are browser tests. Uses apt on Debian and Ubuntu; elsewhere says what to install. Nothing installed here is started.
 set -eu
 cd "$(dirname "$0")/.."
 PATH="$PATH:/usr/sbin:/sbin"
@@ -22,6 +22,7 @@ installed redis-server || missing="$missing redis-server"
 installed pgbouncer || missing="$missing pgbouncer"
 installed mariadbd || missing="$missing mariadb-server"
 installed postfix || missing="$missing postfix"
+installed promtool || missing="$missing prometheus"
 installed curl || missing="$missing curl"
 if ls tests/browser/test_*.py >/dev/null 2>&1; then
     installed chromium chromium-browser google-chrome || missing="$missing chromium"
