@@ -48,7 +48,7 @@ def _measured() -> Mapping[str, frozenset[str]]:
     for instrument in vars(Metrics()).values():
         if isinstance(instrument, MetricWrapperBase):
             suffixes = {"counter": ["_total"], "histogram": ["_bucket", "_count", "_sum"], "gauge": [""]}
-            for suffix in suffixes[instrument._type]:
+            for suffix in suffixes[str(instrument._type)]:
                 found[f"{instrument._name}{suffix}"] = frozenset(instrument._labelnames)
     return found
 

@@ -1,6 +1,7 @@
 """Structured logs: JSON lines to stdout, a readable form on a terminal, and files where a folder is set."""
 
 import logging
+import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,6 +13,7 @@ from structlog.typing import EventDict, FilteringBoundLogger
 
 from angarium.platform.clock import Clock, SystemClock
 from angarium.platform.telemetry.correlation import current_correlation_id
+from angarium.platform.telemetry.pretty import pretty_lines
 from angarium.platform.telemetry.redaction import clean
 from angarium.platform.telemetry.sinks import Sinks
 
@@ -40,12 +42,14 @@ def make_logger(
     """A logger whose lines carry `timestamp, level, service, event, correlation_id` and the fields given with them.
 
     Logging never raises. Fields that hold bodies, addresses or secrets are dropped (`redaction`). `auto` is pretty
-    on a terminal. `log_dir` gets `combined.log` and `error.log`, always as JSON. Without `fast_paths`
-    lines go through a chain of structlog's processors, and each is written at once.
+    on a terminal: one short line for each event, in colours unless `NO_COLOR` is set. `log_dir` gets `combined.log`
+    and `error.log`, always as JSON. Without `fast_paths` lines go through a chain of structlog's processors, and each
+    is written at once.
     """
     out = stream if stream is not None else sys.stdout
     pretty = format == "pretty" or (format == "auto" and out.isatty())
-    sinks = Sinks(out, log_dir, pretty=pretty, fast_paths=fast_paths)
+    lines_for_people = pretty_lines(out, os.environ) if pretty else None
+    sinks = Sinks(out, log_dir, pretty=lines_for_people, fast_paths=fast_paths)
     lines = _Lines(service, clock or SystemClock(), sinks)
     least = _LEVELS[level]
     logger: Logger = (

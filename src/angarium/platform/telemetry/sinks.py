@@ -16,11 +16,10 @@ from typing import TextIO
 from uuid import UUID
 
 import msgspec
-import structlog
 from structlog.typing import EventDict
 
 from angarium.contracts.fields import rfc3339
-from angarium.platform.telemetry.terminal import printable
+from angarium.platform.telemetry.pretty import PrettyLines
 
 MOST_WAITING = 256
 """Lines that wait for the end of a turn."""
@@ -68,10 +67,13 @@ class Sinks:
 
     Lines below a warning that are logged in one turn of the event loop are encoded and written together when it ends;
     a warning or worse, a line outside of any loop and the one that fills the memory are written at once, after those
-    that wait. What still waits when the process ends is written then. Without `fast_paths` no line waits.
+    that wait. What still waits when the process ends is written then. Without `fast_paths` no line waits. The stream
+    gets JSON, or `pretty` lines; files always get JSON.
     """
 
-    def __init__(self, stream: TextIO, log_dir: Path | None, *, pretty: bool, fast_paths: bool = True) -> None:
+    def __init__(
+        self, stream: TextIO, log_dir: Path | None, *, pretty: PrettyLines | None = None, fast_paths: bool = True
+    ) -> None:
         self._fast_paths = fast_paths
         self._errors: LineFile | None = None
         combined: LineFile | None = None
@@ -80,7 +82,7 @@ class Sinks:
                 log_dir.mkdir(parents=True, exist_ok=True)
             combined = LineFile(log_dir / "combined.log")
             self._errors = LineFile(log_dir / "error.log")
-        self._waiting = _Waiting(stream, combined, structlog.dev.ConsoleRenderer(colors=True) if pretty else None)
+        self._waiting = _Waiting(stream, combined, pretty)
         self._turn: asyncio.AbstractEventLoop | None = None
         weakref.finalize(self, self._waiting.write)
 
@@ -113,11 +115,11 @@ class Sinks:
 class _Waiting(deque[EventDict]):
     """Events on their way to the stream and to `combined.log`, in order. Safe for threads."""
 
-    def __init__(self, stream: TextIO, combined: LineFile | None, render: structlog.dev.ConsoleRenderer | None) -> None:
+    def __init__(self, stream: TextIO, combined: LineFile | None, pretty: PrettyLines | None) -> None:
         super().__init__()
         self._stream = stream
         self._combined = combined
-        self._render = render
+        self._pretty = pretty
         self._writing = threading.RLock()  # what is freed or shown while writing may log itself
 
     def write(self) -> None:
@@ -128,26 +130,21 @@ class _Waiting(deque[EventDict]):
                 return
             lines = _encoded(events)
             with suppress(OSError, ValueError):
-                self._stream.write(lines.decode() if self._render is None else _shown(events, self._render))
+                self._stream.write(lines.decode() if self._pretty is None else _shown(events, self._pretty))
                 self._stream.flush()
             if self._combined is not None:
                 self._combined.write(lines)
 
 
-def _shown(events: Sequence[EventDict], render: structlog.dev.ConsoleRenderer) -> str:
-    return "".join([_shown_one(event, render) for event in events])
+def _shown(events: Sequence[EventDict], pretty: PrettyLines) -> str:
+    return "".join([_shown_one(event, pretty) for event in events])
 
 
-def _shown_one(event: EventDict, render: structlog.dev.ConsoleRenderer) -> str:
+def _shown_one(event: EventDict, pretty: PrettyLines) -> str:
     try:
-        return f"{render(None, '', _readable(event))}\n"
-    except Exception:  # noqa: BLE001 - what a value's own `__repr__` raises must not cost the other lines
+        return f"{pretty.render(event)}\n"
+    except Exception:  # noqa: BLE001 - what a value's own `__str__` raises must not cost the other lines
         return _encoded_plainly(event).decode()
-
-
-def _readable(event: EventDict) -> EventDict:
-    """The event for a terminal, where text that came from outside must not act."""
-    return {name: printable(text) if isinstance(text := _plain(value), str) else text for name, value in event.items()}
 
 
 def _plain(value: object) -> object:
