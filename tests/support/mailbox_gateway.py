@@ -1,9 +1,10 @@
 """A gateway that has nothing but its mailbox, reached without a socket."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from uuid import UUID
 
 import httpx2
 from fastapi import FastAPI
@@ -19,6 +20,7 @@ from angarium.platform.identifiers import Identifiers
 from angarium.platform.telemetry.logging import Logger, make_logger
 from angarium.services.gateway.mailbox.routes import routes as mailbox_routes
 from angarium.services.gateway.mailbox.store import MailboxStore
+from angarium.services.gateway.mailbox.use_cases import Mailbox
 from angarium.services.gateway.mailbox_page.routes import routes as mailbox_page_routes
 from tests.support.runtime import a_runtime
 
@@ -46,10 +48,12 @@ class KeyTable:
 
 @dataclass(frozen=True, slots=True)
 class MailboxGateway:
-    """The app and the store behind it."""
+    """The app, the store behind it, and what attachments hold."""
 
     app: FastAPI
     store: MailboxStore
+    files: dict[UUID, Sequence[bytes]] = field(default_factory=dict)
+    """What the attachments of notifications hold."""
 
     def client(self, *, peer: str = "127.0.0.1", host: str = "localhost", key: str | None = None) -> httpx2.AsyncClient:
         """A client at address `peer` that calls the gateway `host`."""
@@ -72,6 +76,12 @@ async def mailbox_gateway(folder: Path, *, kept: int = 10_000) -> AsyncIterator[
     identifiers = Identifiers(clock)
     store = MailboxStore(folder, clock=clock, identifiers=identifiers, kept=kept)
     await store.open()
+    files: dict[UUID, Sequence[bytes]] = {}
+
+    async def stored_files(notification_id: UUID) -> Sequence[bytes]:
+        return files.get(notification_id, ())
+
+    mailbox = Mailbox(store, stored_files)
     app = build_app(
         service="gateway",
         title="Gateway",
@@ -79,9 +89,9 @@ async def mailbox_gateway(folder: Path, *, kept: int = 10_000) -> AsyncIterator[
         health=Health("gateway", "0", {}),
         authenticator=KeyTable(),
         body_limits={"/internal/v1/mailbox/messages": 16 * 1024 * 1024},
-        routers=(mailbox_routes(store), mailbox_page_routes(store)),
+        routers=(mailbox_routes(mailbox), mailbox_page_routes(mailbox)),
     )
     try:
-        yield MailboxGateway(app, store)
+        yield MailboxGateway(app, store, files)
     finally:
         await store.close()

@@ -58,6 +58,8 @@ _NOTIFICATION = {
     "NotificationRequest.push": "Options of the push",
     "NotificationView.push": "Options of the push, as requested",
     "MailboxMessage.push": "Options of the push, as requested",
+    "segments": "Number of segments of the SMS; null for other channels",
+    "encoding": "`GSM-7` or `UCS-2`, for an SMS (3GPP TS 23.038); null for other channels",
     "filename": "The name of the file, without a path",
     "content_type": "Its media type (RFC 2045)",
     "content_id": "Makes it inline: the HTML refers to it as `cid:` followed by this id",

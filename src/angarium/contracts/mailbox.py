@@ -24,6 +24,8 @@ class CaughtMessage(Body):
     notification_id: UUID | None = None
     attachments: list[AttachmentView] = Field(default_factory=list)
     push: dict[str, Any] | None = None
+    image: str | None = None
+    link: str | None = None
 
 
 class MailboxMessage(BaseModel):
@@ -41,4 +43,8 @@ class MailboxMessage(BaseModel):
     notification_id: UUID | None
     attachments: list[AttachmentView] = Field(default_factory=list)
     push: dict[str, Any] | None = None
+    image: str | None = None
+    link: str | None = None
+    segments: int | None = None
+    encoding: str | None = None
     received_at: Timestamp

@@ -26,7 +26,7 @@ from angarium.platform.http.guard.posting import SignedPosts
 from angarium.platform.http.guard.signing import Signer
 from angarium.platform.settings.values import ProviderUrl
 from angarium.rendering.content import EmailContent
-from angarium.services.gateway.mailbox.store import MailboxFilter
+from angarium.services.gateway.mailbox.rows import MailboxFilter
 from angarium.testing.providers import ProviderConformance, Subject, outbound
 from angarium.testing.smtp.server import SmtpServer
 from tests.support.email_apis import email_api, mail_of

@@ -131,8 +131,9 @@ def _parts(message: Outbound) -> dict[str, str | None]:
     match message.content:
         case EmailContent(subject, html, text):
             return {"subject": subject, "html": html, "text": text}
-        case PushContent(title, body):
-            return {"title": title, "text": body}
+        case PushContent(title, body, image, link):
+            shown = {"title": title, "text": body, "image": image, "link": link}
+            return {name: value for name, value in shown.items() if value is not None}
         case SmsContent(text):
             return {"text": text}
         case WebhookContent(json, title, text):

@@ -2,12 +2,13 @@
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 import httpx2
+from fastapi import APIRouter
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from angarium.contracts.errors import Transient
@@ -39,6 +40,7 @@ from angarium.services.gateway.callbacks.opening import open_sender
 from angarium.services.gateway.mailbox.routes import routes as mailbox_routes
 from angarium.services.gateway.mailbox.smtp_catcher import SmtpCatcher
 from angarium.services.gateway.mailbox.store import MailboxStore
+from angarium.services.gateway.mailbox.use_cases import Mailbox
 from angarium.services.gateway.mailbox_page.routes import routes as mailbox_page_routes
 from angarium.services.gateway.parts import GatewayParts
 from angarium.services.gateway.provider_webhooks.opening import open_rules
@@ -138,7 +140,7 @@ async def open_gateway(
         limits=settings.limits,
         never_paused=settings.never_paused,
         periods=Periods(prune=settings.retention, redact=settings.redact_after),
-        mailbox=(mailbox_routes(caught), mailbox_page_routes(caught)) if caught is not None else (),
+        mailbox=_mailbox_routes(Mailbox(caught, store.attachments)) if caught is not None else (),
         caught=caught,
         smtp_port=await _catch_smtp(settings, caught, runtime, stack) if caught is not None and catch_smtp else None,
     )
@@ -196,6 +198,10 @@ async def _open_mailbox(settings: GatewaySettings, runtime: Runtime, stack: Asyn
         raise wrong("data_dir", "the mailbox's file in it cannot be opened") from None
     stack.push_async_callback(store.close)
     return store
+
+
+def _mailbox_routes(mailbox: Mailbox) -> Sequence[APIRouter]:
+    return mailbox_routes(mailbox), mailbox_page_routes(mailbox)
 
 
 async def _catch_smtp(settings: GatewaySettings, store: MailboxStore, runtime: Runtime, stack: AsyncExitStack) -> int:

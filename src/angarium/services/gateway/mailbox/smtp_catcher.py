@@ -3,9 +3,7 @@
 import asyncio
 import errno
 from collections.abc import Sequence
-from email import policy
 from email.message import EmailMessage
-from email.parser import BytesParser
 from uuid import UUID
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -15,6 +13,7 @@ from angarium.contracts.errors import Transient
 from angarium.contracts.mailbox import CaughtMessage
 from angarium.contracts.statuses import Channel
 from angarium.platform.telemetry.logging import Logger
+from angarium.services.gateway.mailbox.source import content_of, file_parts, parsed
 from angarium.services.gateway.mailbox.store import MailboxStore
 
 TENANT = "default"
@@ -124,7 +123,7 @@ class _Handler:
             return "554 5.6.0 the mail has too many parts"
         try:
             found = await asyncio.to_thread(caught, raw, envelope.mail_from or "", envelope.rcpt_tos)
-            await self._store.add(TENANT, found)
+            await self._store.add(TENANT, found, source=raw)
         except Transient:
             return "451 4.3.0 the mailbox cannot be written now"
         return "250 2.0.0 caught"
@@ -132,10 +131,10 @@ class _Handler:
 
 def caught(raw: bytes, sender: str, recipients: Sequence[str]) -> Sequence[CaughtMessage]:
     """A mail as the mailbox keeps it, once for each recipient of its envelope."""
-    mail = BytesParser(policy=policy.default).parsebytes(raw)
+    mail = parsed(raw)
     headers = {name: _clean(str(value)) for name, value in mail.items()}
     text, html = _body(mail, "plain"), _body(mail, "html")
-    attachments = [_attachment(part) for part in mail.walk() if _is_file(part)]
+    attachments = [_attachment(part) for part in file_parts(mail)]
     return [
         CaughtMessage(
             channel=Channel.EMAIL,
@@ -152,17 +151,12 @@ def caught(raw: bytes, sender: str, recipients: Sequence[str]) -> Sequence[Caugh
     ]
 
 
-def _is_file(part: EmailMessage) -> bool:
-    return not part.is_multipart() and (part.get_filename() is not None or part.is_attachment())
-
-
 def _attachment(part: EmailMessage) -> AttachmentView:
-    content = part.get_payload(decode=True)
     content_id = str(part.get("Content-ID", "")).strip("<> ")
     return AttachmentView(
         filename=_clean(part.get_filename() or ""),
         content_type=part.get_content_type(),
-        size=len(content) if isinstance(content, bytes) else 0,
+        size=len(content_of(part)),
         content_id=_clean(content_id) or None,
     )
 

@@ -13,7 +13,7 @@ LIST = "/api/v1/mailbox/messages"
 HAND_IN = "/internal/v1/mailbox/messages"
 NAMES = {
     "id", "channel", "to", "from", "subject", "title", "text", "html", "headers", "notification_id", "received_at",
-    "attachments", "push",
+    "attachments", "push", "image", "link", "segments", "encoding",
 }  # fmt: skip
 
 
@@ -111,8 +111,7 @@ async def test_the_page_shows_and_empties_without_a_key(gateway: MailboxGateway)
         page = await client.get("/mailbox")
         assert page.status_code == 200
         assert (await client.get("/mailbox/")).status_code == 200
-        for asset in ("mailbox.js", "mailbox.css"):
-            assert f"/mailbox/assets/{asset}" in page.text
+        for asset in ("mailbox.js", "message.js", "dom.js", "mailbox.css"):
             assert (await client.get(f"/mailbox/assets/{asset}")).status_code == 200
         assert (await client.get("/mailbox/assets/mailbox.html")).status_code == 404
         assert (await client.get("/mailbox/messages")).json()["meta"]["total"] == 3
@@ -122,7 +121,8 @@ async def test_the_page_shows_and_empties_without_a_key(gateway: MailboxGateway)
 async def test_nothing_on_the_page_comes_from_elsewhere_or_runs_inline(gateway: MailboxGateway) -> None:
     async with gateway.client() as client:
         page = await client.get("/mailbox")
-        script = (await client.get("/mailbox/assets/mailbox.js")).text
+        scripts = ("mailbox", "message", "dom")
+        script = "".join([(await client.get(f"/mailbox/assets/{name}.js")).text for name in scripts])
     content_policy = page.headers["content-security-policy"]
     assert "default-src 'none'" in content_policy
     assert "unsafe" not in content_policy

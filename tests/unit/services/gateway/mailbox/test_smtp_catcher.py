@@ -14,8 +14,9 @@ from angarium.platform.clock import SystemClock
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.settings.values import ProviderUrl
 from angarium.rendering.content import EmailContent
+from angarium.services.gateway.mailbox.rows import MailboxFilter
 from angarium.services.gateway.mailbox.smtp_catcher import MOST_PARTS, MOST_RECIPIENTS, SmtpCatcher, caught
-from angarium.services.gateway.mailbox.store import MailboxFilter, MailboxStore
+from angarium.services.gateway.mailbox.store import MailboxStore
 from angarium.testing.providers import outbound
 from angarium.testing.smtp.server import SmtpServer
 from tests.support.mailbox_gateway import quiet_logger

@@ -1,172 +1,212 @@
-// Lists what the mailbox caught and shows one message. Text reaches the page through textContent only; a mail's HTML
-// is shown in a frame that has neither scripts nor an origin.
+// Lists what the mailbox caught. The address of the page keeps the search and the chosen message.
+
+import { button, element, headline, when } from "./dom.js";
+import { drawMessage, path } from "./message.js";
 
 const REFRESH = 2000;
+const TYPING = 250;
+const STEP = 200;
+const MOST = 1000;
+const EXAMPLE = `curl ${location.origin}/api/notifications/send \\
+  -H "X-API-Key: $KEY" -H "Content-Type: application/json" \\
+  -d '{"email": "ann@example.com", "subject": "Hello", "message": "<p>Hello</p>"}'`;
 const byId = (id) => document.getElementById(id);
-const NAMES = { html: "Preview", source: "HTML", text: "Text", headers: "Headers", phone: "On a phone", body: "Body" };
-const state = { channel: "", to: "", messages: [], chosen: null, tab: "html", seen: "" };
-
-function element(name, properties = {}, ...children) {
-  const made = document.createElement(name);
-  for (const [key, value] of Object.entries(properties)) {
-    if (key.startsWith("aria-")) made.setAttribute(key, value);
-    else made[key] = value;
-  }
-  made.append(...children);
-  return made;
-}
-
-function when(moment) {
-  return new Date(moment).toLocaleString(undefined, { dateStyle: "short", timeStyle: "medium" });
-}
-
-function headline(message) {
-  return message.subject ?? message.title ?? message.text ?? "";
-}
+const state = { channel: "", to: "", q: "", limit: STEP, messages: [], total: 0, chosen: null, active: null, seen: "", newest: null, arrived: 0 };
+let asked = 0;
 
 function entry(message) {
-  const top = element("div", { className: "top" },
+  const top = element("span", { className: "top" },
     element("span", { className: `channel ${message.channel}`, textContent: message.channel }),
     element("span", { className: "to", textContent: message.to }),
-    element("time", { dateTime: message.received_at, textContent: new Date(message.received_at).toLocaleTimeString() }));
-  const button = element("button", { type: "button", "aria-pressed": String(message.id === state.chosen) }, top,
-    element("div", { className: "subject", textContent: headline(message) }));
-  button.dataset.id = message.id;
-  if (message.text && message.text !== headline(message)) {
-    button.append(element("div", { className: "preview", textContent: message.text.slice(0, 160) }));
-  }
-  button.addEventListener("click", () => choose(message.id));
-  return element("li", {}, button);
+    element("time", { dateTime: message.received_at, title: when(message.received_at), textContent: shortTime(message.received_at) }));
+  const made = element("button", { type: "button", "aria-pressed": String(message.id === state.chosen), tabIndex: -1, onclick: () => choose(message.id) }, top,
+    element("span", { className: "subject", textContent: headline(message) }));
+  made.dataset.id = message.id;
+  const files = message.attachments.length;
+  const text = message.text && message.text !== headline(message) ? message.text.slice(0, 160) : "";
+  const preview = [files ? `${files} ${files === 1 ? "file" : "files"}` : "", text].filter(Boolean).join(" · ");
+  if (preview) made.append(element("span", { className: "preview", textContent: preview }));
+  return element("li", {}, made);
 }
 
-// The list is not drawn anew for a choice: whoever uses the keyboard stays where they are.
+function shortTime(moment) {
+  const at = new Date(moment);
+  const today = at.toDateString() === new Date().toDateString();
+  return today ? at.toLocaleTimeString() : at.toLocaleDateString();
+}
+
+// One message of the list takes the focus of the Tab key; arrows move it.
+function activate(id) {
+  state.active = id;
+  for (const one of byId("messages").querySelectorAll("button")) one.tabIndex = one.dataset.id === id ? 0 : -1;
+}
+
+// The list is not drawn anew for a choice: the reader's place in it stays.
 function choose(id) {
   state.chosen = id;
-  for (const button of byId("messages").querySelectorAll("button")) {
-    button.setAttribute("aria-pressed", String(button.dataset.id === id));
-  }
+  for (const one of byId("messages").querySelectorAll("button")) one.setAttribute("aria-pressed", String(one.dataset.id === id));
+  if (id !== null) activate(id);
   byId("main").classList.toggle("open", id !== null);
-  drawMessage();
+  remember();
+  drawChosen();
+}
+
+async function drawChosen() {
+  const place = byId("shown");
+  const id = state.chosen;
+  if (id === null) {
+    place.replaceChildren(state.messages.length ? element("p", { className: "hint", textContent: "Choose a message." }) : "");
+    return;
+  }
+  let message = state.messages.find((one) => one.id === id);
+  if (!message) {
+    const answer = await fetch(path({ id })).catch(() => null);
+    if (state.chosen !== id) return;
+    if (!answer?.ok) {
+      place.replaceChildren(element("p", { className: "hint", textContent: "This message is not there any more." }));
+      return;
+    }
+    message = (await answer.json()).data;
+  }
+  drawMessage(place, message, { back, remove });
+}
+
+function back() {
+  const active = state.active;
+  choose(null);
+  (byId("messages").querySelector(`[data-id="${CSS.escape(active ?? "")}"]`) ?? byId("messages").querySelector("button"))?.focus();
+}
+
+async function remove(message) {
+  const index = state.messages.findIndex((one) => one.id === message.id);
+  await fetch(path(message), { method: "DELETE" });
+  const next = state.messages[index + 1] ?? state.messages[index - 1];
+  state.seen = "";
+  await refresh();
+  const narrow = getComputedStyle(byId("list")).display === "none";
+  choose(narrow ? null : next?.id ?? null);
+  byId("messages").querySelector(`[data-id="${CSS.escape(next?.id ?? "")}"]`)?.focus({ preventScroll: true });
 }
 
 function drawList() {
+  const list = byId("list");
+  const scrolled = list.scrollTop;
   const focused = document.activeElement?.dataset?.id;
   byId("messages").replaceChildren(...state.messages.map(entry));
-  byId("nothing").hidden = state.messages.length > 0;
-  if (focused) byId("messages").querySelector(`[data-id="${CSS.escape(focused)}"]`)?.focus();
+  activate(state.messages.some((one) => one.id === state.active) ? state.active : state.messages[0]?.id ?? null);
+  list.scrollTop = scrolled;
+  if (focused) byId("messages").querySelector(`[data-id="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+  const left = state.total - state.messages.length;
+  byId("more").hidden = left <= 0 || state.limit >= MOST;
+  byId("more").textContent = `Show more (${left} older)`;
+  drawNothing();
 }
 
-function facts(message) {
-  const list = element("dl");
-  const rows = { From: message.from, To: message.to, Received: when(message.received_at), Notification: message.notification_id };
-  for (const [name, value] of Object.entries(rows)) {
-    if (value) list.append(element("dt", { textContent: name }), element("dd", { textContent: value }));
-  }
-  return list;
-}
-
-function phone(message) {
-  const shown = element("div", { className: `phone ${message.channel}` });
-  if (message.title) shown.append(element("strong", { textContent: message.title }));
-  shown.append(message.text ?? "");
-  return element("div", { className: "stage" }, shown);
-}
-
-// As it was posted where it is no JSON.
-function pretty(text) {
-  try {
-    return JSON.stringify(JSON.parse(text), null, 2);
-  } catch {
-    return text;
+function drawNothing() {
+  const place = byId("nothing");
+  place.hidden = state.messages.length > 0;
+  if (place.hidden) return;
+  if (state.channel || state.to || state.q) {
+    place.replaceChildren(element("p", { textContent: "No message matches." }), button("Clear the search", () => searchAnew({ channel: "", to: "", q: "" })));
+  } else {
+    place.replaceChildren(element("p", { textContent: "No messages yet. New ones appear here automatically." }), element("pre", { tabIndex: 0, textContent: EXAMPLE }));
   }
 }
 
-function views(message) {
-  const found = {};
-  if (message.channel === "webhook") {
-    return { body: () => element("pre", { textContent: pretty(message.text ?? "") }), ...headerView(message) };
-  }
-  if (message.channel !== "email") return { phone: () => phone(message), ...headerView(message) };
-  if (message.html !== null) {
-    found.html = () => {
-      const frame = element("iframe", { title: "The mail", src: `/mailbox/messages/${encodeURIComponent(message.id)}/html` });
-      frame.setAttribute("sandbox", "");
-      return frame;
-    };
-    found.source = () => element("pre", { textContent: message.html });
-  }
-  if (message.text !== null) found.text = () => element("pre", { textContent: message.text });
-  return { ...found, ...headerView(message) };
+function query() {
+  return Object.entries({ channel: state.channel, to: state.to, q: state.q }).filter(([, value]) => value);
 }
 
-function headerView(message) {
-  const lines = Object.entries(message.headers).map(([name, value]) => `${name}: ${value}`);
-  return lines.length ? { headers: () => element("pre", { textContent: lines.join("\n") }) } : {};
+function remember() {
+  const kept = new URLSearchParams(query()).toString();
+  const target = `/mailbox${kept ? `?${kept}` : ""}${state.chosen ? `#${state.chosen}` : ""}`;
+  if (target !== location.pathname + location.search + location.hash) history.replaceState(null, "", target);
 }
 
-function drawMessage() {
-  const message = state.messages.find((one) => one.id === state.chosen);
-  const shown = byId("shown");
-  if (!message) {
-    shown.replaceChildren(element("p", { className: "hint", textContent: "Choose a message." }));
-    return;
-  }
-  const found = views(message);
-  const tab = state.tab in found ? state.tab : Object.keys(found)[0];
-  const tabs = element("div", { className: "tabs" }, ...Object.keys(found).map((name) => {
-    const button = element("button", { type: "button", textContent: NAMES[name], "aria-pressed": String(name === tab) });
-    button.addEventListener("click", () => { state.tab = name; drawMessage(); byId(`tab-${name}`).focus(); });
-    button.id = `tab-${name}`;
-    return button;
-  }));
-  const back = element("button", { type: "button", className: "back", textContent: "‹ All messages" });
-  back.addEventListener("click", () => { choose(null); byId("messages").querySelector("button")?.focus(); });
-  shown.replaceChildren(back, element("h2", { textContent: headline(message) }), facts(message), tabs);
-  if (tab) shown.append(found[tab]());
+function search(changes) {
+  Object.assign(state, changes, { limit: STEP });
+  for (const one of byId("channels").children) one.setAttribute("aria-pressed", String(one.dataset.channel === state.channel));
+  for (const name of ["to", "q"]) if (byId(name).value.trim() !== state[name]) byId(name).value = state[name];
+  remember();
+  return refresh();
+}
+
+// A message that the new search does not show is closed.
+async function searchAnew(changes) {
+  await search(changes);
+  if (state.chosen !== null && !state.messages.some((one) => one.id === state.chosen)) choose(null);
 }
 
 async function refresh() {
-  const query = new URLSearchParams({ limit: "200" });
-  if (state.channel) query.set("channel", state.channel);
-  if (state.to) query.set("to", state.to);
+  const turn = ++asked;
+  const wanted = new URLSearchParams([...query(), ["limit", state.limit]]);
   try {
-    const answer = await fetch(`/mailbox/messages?${query}`);
+    const answer = await fetch(`/mailbox/messages?${wanted}`);
     const body = await answer.json();
+    if (turn !== asked) return; // a later question was asked meanwhile
     if (!answer.ok) throw new Error(body.message);
-    const seen = `${query} ${body.meta.total} ${body.data[0]?.id}`;
-    byId("state").textContent = `${body.meta.total} caught`;
+    byId("state").textContent = `${body.meta.total} ${body.meta.total === 1 ? "message" : "messages"}`;
+    const seen = `${wanted} ${body.meta.total} ${body.data[0]?.id}`;
     if (seen === state.seen) return;
-    state.seen = seen;
-    state.messages = body.data;
+    countArrivals(body.data);
+    Object.assign(state, { seen, messages: body.data, total: body.meta.total });
     drawList();
-    if (!state.messages.some((one) => one.id === state.chosen)) choose(null);
+    if (state.chosen === null) drawChosen();
   } catch {
-    byId("state").textContent = "not reachable; trying again";
+    if (turn === asked) byId("state").textContent = "not reachable; trying again";
   }
 }
 
+// The title counts what arrived while the page was in the background.
+function countArrivals(messages) {
+  if (document.hidden && state.newest) {
+    const index = messages.findIndex((one) => one.id === state.newest);
+    state.arrived += index < 0 ? messages.length : index;
+  }
+  state.newest = messages[0]?.id ?? state.newest;
+  document.title = `${state.arrived ? `(${state.arrived}) ` : ""}Mailbox · Angarium`;
+}
+
 byId("channels").addEventListener("click", (event) => {
-  const button = event.target.closest("button");
-  if (!button) return;
-  state.channel = button.dataset.channel;
-  for (const other of byId("channels").children) other.setAttribute("aria-pressed", String(other === button));
-  refresh();
+  const chosen = event.target.closest("button");
+  if (chosen) searchAnew({ channel: chosen.dataset.channel });
 });
 byId("messages").addEventListener("keydown", (event) => {
-  const step = { ArrowDown: "nextElementSibling", ArrowUp: "previousElementSibling" }[event.key];
-  const next = step && event.target.closest("li")?.[step]?.querySelector("button");
-  if (!next) return;
+  const entries = [...byId("messages").querySelectorAll("button")];
+  const here = entries.indexOf(event.target);
+  const place = { ArrowDown: here + 1, ArrowUp: here - 1, Home: 0, End: entries.length - 1 }[event.key];
+  const message = state.messages.find((one) => one.id === event.target.dataset.id);
+  if (event.key === "Delete" && message) remove(message);
+  if (place === undefined || !entries[place]) return;
   event.preventDefault();
-  next.focus();
+  activate(entries[place].dataset.id);
+  entries[place].focus();
 });
-byId("to").addEventListener("change", (event) => { state.to = event.target.value.trim(); refresh(); });
+let typing = 0;
+byId("search").addEventListener("input", () => {
+  clearTimeout(typing);
+  typing = setTimeout(() => searchAnew({ to: byId("to").value.trim(), q: byId("q").value.trim() }), TYPING);
+});
+byId("search").addEventListener("submit", (event) => event.preventDefault());
+byId("more").addEventListener("click", () => { state.limit = Math.min(MOST, state.limit + STEP); refresh(); });
 byId("empty").addEventListener("click", async () => {
-  if (!confirm("Remove every caught message?")) return;
+  if (!confirm("Delete every caught message?")) return;
   await fetch("/mailbox/messages", { method: "DELETE" });
   state.seen = "";
   await refresh();
+  choose(null);
 });
+window.addEventListener("hashchange", () => choose(location.hash.slice(1) || null));
 
-await refresh();
-setInterval(() => { if (!document.hidden) refresh(); }, REFRESH);
-document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
+const given = new URLSearchParams(location.search);
+state.chosen = location.hash.slice(1) || null;
+byId("main").classList.toggle("open", state.chosen !== null);
+await search(Object.fromEntries(["channel", "to", "q"].map((name) => [name, given.get(name) ?? ""])));
+await drawChosen();
+setInterval(refresh, REFRESH);
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) return;
+  state.arrived = 0;
+  document.title = "Mailbox · Angarium";
+  refresh();
+});
