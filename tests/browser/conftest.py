@@ -66,6 +66,11 @@ class Site:
         wishes = self.client.get(f"/api/v1/users/{self.user_id}/preferences").json()["data"]
         return bool(wishes["email"] and wishes["categories"].get("news", {}).get("email", True))
 
+    def want_news(self) -> None:
+        """Let the stored user get mails of the template's category again."""
+        wishes = {"email": True, "categories": {"news": {"email": True}}}
+        assert self.client.patch(f"/api/v1/users/{self.user_id}/preferences", json=wishes).status_code == 200
+
     def unsubscribe_path(self) -> str:
         """The link in the newest List-Unsubscribe, without its host."""
         headers = (item for mail in self.caught("email")["data"] for item in mail["headers"].items())

@@ -3,9 +3,10 @@
 import re
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it has none
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Site
+from tests.browser.conftest import AXE, Site
 
 pytestmark = pytest.mark.browser
 
@@ -127,7 +128,7 @@ def test_reading_the_preference_page_changes_nothing_and_saving_does(page: Page,
     page.goto(path)
     page.goto(path.replace("unsubscribe", "preferences"))
     assert site.wants_news() is wanted
-    box = page.get_by_label("news: Email")
+    box = page.get_by_label("News: Email")
     expect(box).to_be_checked(checked=wanted)
     box.set_checked(not wanted)
     page.get_by_role("button", name="Save").click()
@@ -136,7 +137,40 @@ def test_reading_the_preference_page_changes_nothing_and_saving_does(page: Page,
     assert site.wants_news() is not wanted
 
 
+def test_one_button_of_the_preference_page_unsubscribes(page: Page, site: Site) -> None:
+    path = site.unsubscribe_path().replace("unsubscribe", "preferences")
+    site.want_news()
+    page.goto(path)
+    expect(page.locator("main")).to_contain_text("Messages from Angarium · Sent to a…@example.com")
+    assert Axe().run(page, options=AXE).violations_count == 0
+    page.get_by_role("button", name="Unsubscribe from News by email").click()
+    expect(page.get_by_role("status")).to_have_text("Saved.")
+    expect(page.locator("p.done")).to_contain_text("You are unsubscribed from News by email.")
+    expect(page.get_by_label("News: Email")).not_to_be_checked()
+    assert Axe().run(page, options=AXE).violations_count == 0
+    assert not site.wants_news()
+
+
+def test_the_preference_page_speaks_the_language_of_the_user(page: Page, site: Site) -> None:
+    path = site.unsubscribe_path()
+    user = f"/api/v1/users/{site.user_id}"
+    assert site.client.patch(user, json={"locale": "de"}).status_code == 200
+    page.goto(path)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Ihre Einstellungen")
+    assert site.client.patch(user, json={"locale": None}).status_code == 200
+    page.set_extra_http_headers({"accept-language": "fr-CA"})
+    page.goto(path)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Vos préférences")
+
+
 def test_a_link_that_is_none_says_so(page: Page) -> None:
-    answer = page.request.get("/preferences/AAAA")
+    browsers = {"accept": "text/html,application/xhtml+xml"}
+    answer = page.request.get("/preferences/AAAA", headers=browsers)
     assert answer.status == 404
     assert "not valid" in answer.text()
+    assert page.request.get("/preferences/AAAA").json()["error"]["code"] == "not_found"
+    assert "<h1>Not Found</h1>" in page.request.get("/nope", headers=browsers).text()
+    assert page.request.get("/nope").json()["error"]["code"] == "not_found"
+    signing_in = page.request.get("/dashboard/notifications", headers=browsers)
+    assert (signing_in.status, "Sign in" in signing_in.text()) == (401, True)
+    assert page.request.get("/dashboard/notifications").json()["error"]["code"] == "unauthorized"

@@ -58,9 +58,9 @@ class UsersParts:
     """What the users service is made of. The opener of a part closes it; the service closes none.
 
     The schema of `engine` must be there (`MIGRATIONS`). Without a `gateway` erasures stay pending, and without `links`
-    no preference page is served. `mandatory` categories cannot be switched off. In `allowed` address ranges a webhook
-    may be plain http. `limiter` counts calls by key; `reports` takes what clients change to the audit log;
-    lists are read on `replica`, if there is one.
+    no preference page is served. `mandatory` categories cannot be switched off; the page names `sender`. In `allowed`
+    address ranges a webhook may be plain http. `limiter` counts calls by key; `reports` takes what clients change to
+    the audit log; lists are read on `replica`, if there is one.
     """
 
     runtime: Runtime
@@ -72,6 +72,7 @@ class UsersParts:
     gateway: ServiceClient | None = None
     links: PreferenceLinks | None = None
     mandatory: Collection[str] = ()
+    sender: str = "Angarium"
     allowed: Sequence[Network] = ()
     limiter: RateLimiter | None = None
     reports: ChangeReports | None = None
@@ -133,7 +134,7 @@ class UsersService:
             people_routes(self.people),
             preference_routes(self.preferences),
             device_routes(self.devices),
-            page_routes(self.preferences, self.parts.links),
+            page_routes(self.preferences, self.parts.links, self.parts.sender, self.parts.mandatory),
         )
 
     @asynccontextmanager

@@ -3,6 +3,7 @@
 import asyncio
 import os
 from contextlib import AsyncExitStack
+from email.utils import parseaddr
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -49,9 +50,16 @@ def open_users(settings: UsersSettings, around: Surroundings, stack: AsyncExitSt
         reports=around.reports,
         links=links_of(settings, around.service_token, around.runtime.clock),
         mandatory=settings.mandatory_categories,
+        sender=sender_name(settings.email_from),
         allowed=settings.callback_allow,
         fast_paths=settings.fast,
     )
+
+
+def sender_name(field: str) -> str:
+    """The name in `Name <address>`; the address where there is no name."""
+    name, address = parseaddr(field)
+    return name or address or field
 
 
 def _open_replica(

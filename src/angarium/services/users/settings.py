@@ -18,3 +18,4 @@ class UsersSettings(UsersDatabaseSettings, SurroundingsSettings, PreferenceSetti
     """The users service's settings."""
 
     port: Port = 8001
+    email_from: str = "Angarium <notify@localhost>"

@@ -34,7 +34,7 @@ from angarium.platform.telemetry.correlation import (
 from angarium.platform.telemetry.tracing import Tracing
 
 TIMEOUT_SECONDS = 2.0
-TAKEN_ALONG = ("content-type", "if-match", "if-none-match")
+TAKEN_ALONG = ("accept", "accept-language", "content-type", "if-match", "if-none-match")
 PASSED_BACK = ("allow", "content-type", "etag", "idempotent-replayed", "location", "retry-after")
 PAGE_HEADERS = (
     "cache-control",
@@ -121,7 +121,7 @@ class ServiceClient:
     ) -> Forwarded:
         """Forward a client's request on behalf of `caller` and return the answer.
 
-        Of `headers` (lower-case names) only Content-Type, If-Match and If-None-Match are forwarded. A JSON answer is
+        Of `headers` (lower-case names) only those of `TAKEN_ALONG` are forwarded. A JSON answer is
         returned whatever its status. Raises ServiceDown if there is no answer within `seconds`, by default the client's
         timeout.
         """

@@ -4,9 +4,10 @@ Reading never changes anything: mail scanners follow every link. There are no co
 somebody's name; the holder of the link may use it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from http import HTTPStatus
+from typing import Protocol
 
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -15,7 +16,9 @@ from angarium.contracts.envelope import one
 from angarium.contracts.errors import NotFound, UserNotFound, ValidationFailed
 from angarium.directory.preference_links import PAGE_PATH, UNSUBSCRIBE_PATH, PreferenceLink, PreferenceLinks
 from angarium.platform.http.frame.answers import JsonBytes
-from angarium.services.users.page.page import choice, gone, headers, page
+from angarium.services.users.page.page import Shown, asks_to_stop, choice, gone, headers, masked, page
+from angarium.services.users.page.texts import texts_for
+from angarium.services.users.people.model import Person
 from angarium.services.users.preferences.use_cases import UserPreferences
 
 _ONE_CLICK = (b"List-Unsubscribe=One-Click", b'name="List-Unsubscribe"')
@@ -24,8 +27,19 @@ ReadLink = Callable[[str], PreferenceLink]
 """The link of a token. Raises NotFound."""
 
 
-def routes(preferences: UserPreferences, links: PreferenceLinks | None) -> APIRouter:
-    """The page, its form, and the one click of a mail program. Without `links` every link is unknown."""
+class Showing(Protocol):
+    """Makes what the page shows."""
+
+    def __call__(self, link: PreferenceLink, person: Person, *, saved: bool) -> Shown: ...
+
+
+def routes(
+    preferences: UserPreferences, links: PreferenceLinks | None, sender: str, mandatory: Collection[str]
+) -> APIRouter:
+    """The page, its form, and the one click of a mail program. Without `links` every link is unknown.
+
+    `sender`: from whom the messages are. `mandatory`: categories without a switch.
+    """
     router = APIRouter(include_in_schema=False)
 
     def read(token: str) -> PreferenceLink:
@@ -34,12 +48,28 @@ def routes(preferences: UserPreferences, links: PreferenceLinks | None) -> APIRo
             raise NotFound
         return link
 
-    _page(router, preferences, read)
+    def shown(link: PreferenceLink, person: Person, *, saved: bool) -> Shown:
+        named = [*person.preferences.categories, *([link.category] if link.category is not None else [])]
+        optional = preferences.optional(named)
+        return Shown(
+            preferences=person.preferences,
+            categories=optional,
+            always=sorted(mandatory),
+            category=link.category,
+            channel=link.channel,
+            can_stop=link.category is None or link.category in optional,
+            sender=sender,
+            address=masked(link.channel, person),
+            saved=saved,
+        )
+
+    _page(router, preferences, read, shown)
+    _form(router, preferences, read)
     _one_click(router, preferences, read)
     return router
 
 
-def _page(router: APIRouter, preferences: UserPreferences, read: ReadLink) -> None:
+def _page(router: APIRouter, preferences: UserPreferences, read: ReadLink, shown: Showing) -> None:
     @router.get(f"{PAGE_PATH}/{{token}}")
     @router.get(f"{UNSUBSCRIBE_PATH}/{{token}}")
     async def show(request: Request, token: str) -> Response:
@@ -47,20 +77,25 @@ def _page(router: APIRouter, preferences: UserPreferences, read: ReadLink) -> No
             link = read(token)
             person = await preferences.owner(link.tenant, link.user_id)
         except NotFound:
-            return _gone()
-        named = [*person.preferences.categories, *([link.category] if link.category is not None else [])]
+            return _gone(request)
+        texts = texts_for(person.locale, request.headers.get("accept-language"))
         saved = request.query_params.get("saved") == "1"
-        shown = page(person.preferences, preferences.optional(named), token=token, saved=saved)
-        return HTMLResponse(shown, headers=headers())
+        return HTMLResponse(page(shown(link, person, saved=saved), texts, token=token), headers=headers())
 
+
+def _form(router: APIRouter, preferences: UserPreferences, read: ReadLink) -> None:
     @router.post(f"{PAGE_PATH}/{{token}}")
     async def save(request: Request, token: str) -> Response:
+        body = await request.body()
         try:
             link = read(token)
-            made = choice(await request.body(), link.category)
-            await preferences.choose(link.tenant, link.user_id, made)
+            if asks_to_stop(body):
+                await preferences.unsubscribe(link.tenant, link.user_id, link.channel, link.category)
+            else:
+                await preferences.choose(link.tenant, link.user_id, choice(body, link.category))
         except NotFound:
-            return _gone()
+            return _gone(request)
+        # The page, so that loading it again does not send the form again.
         address = f"{PAGE_PATH}/{token}?saved=1"
         return RedirectResponse(address, status_code=HTTPStatus.SEE_OTHER, headers=headers())
 
@@ -78,5 +113,9 @@ def _one_click(router: APIRouter, preferences: UserPreferences, read: ReadLink) 
         return JsonBytes(one({"unsubscribed": True}, "Unsubscribed").model_dump_json(), headers=headers())
 
 
-def _gone() -> Response:
-    return HTMLResponse(gone(), status_code=HTTPStatus.NOT_FOUND, headers=headers())
+def _gone(request: Request) -> Response:
+    """A page for browsers, which accept HTML. Raises NotFound for programs."""
+    if "text/html" not in request.headers.get("accept", ""):
+        raise NotFound("This link is not valid or has expired")
+    texts = texts_for(None, request.headers.get("accept-language"))
+    return HTMLResponse(gone(texts), status_code=HTTPStatus.NOT_FOUND, headers=headers())

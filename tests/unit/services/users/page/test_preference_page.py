@@ -10,6 +10,7 @@ import pytest
 from angarium.contracts.statuses import Channel
 from angarium.directory.preference_links import PreferenceLinks
 from angarium.platform.clock import SystemClock
+from angarium.services.users.page.texts import LANGUAGES
 from tests.unit.services.users.conftest import TOKEN, Users
 
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
@@ -19,7 +20,8 @@ LINKS = PreferenceLinks(TOKEN, SystemClock())
 @pytest.fixture
 def anyone(users: Users) -> httpx2.AsyncClient:
     """Somebody's browser, without a key."""
-    client = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=users.app), base_url="http://users")
+    accept = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    client = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=users.app), base_url="http://users", headers=accept)
     users.clients.append(client)
     return client
 
@@ -139,7 +141,10 @@ async def test_a_click_without_its_word_does_nothing(
 async def test_mandatory_categories_have_no_click(anyone: httpx2.AsyncClient, user_id: UUID) -> None:
     answer = await anyone.post(f"/unsubscribe/{token(user_id, 'security')}", data=ONE_CLICK)
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "validation_error")
-    assert "security" not in (await anyone.get(f"/preferences/{token(user_id, 'security')}")).text
+    shown = (await anyone.get(f"/preferences/{token(user_id, 'security')}")).text
+    assert "category.security" not in shown
+    assert "act" not in re.findall(r'name="(\w+)"', shown)
+    assert "no switch of their own: Security." in shown
 
 
 async def test_a_bad_link_opens_nothing(anyone: httpx2.AsyncClient, user_id: UUID) -> None:
@@ -159,3 +164,74 @@ async def test_a_bad_link_opens_nothing(anyone: httpx2.AsyncClient, user_id: UUI
 async def test_who_is_gone_has_unsubscribed(anyone: httpx2.AsyncClient) -> None:
     assert (await anyone.post(f"/unsubscribe/{token(uuid4())}", data=ONE_CLICK)).status_code == 200
     assert (await anyone.get(f"/preferences/{token(uuid4())}")).status_code == 404
+
+
+STOP = {"act": "unsubscribe"}
+
+
+@pytest.mark.parametrize("category", ["marketing", None])
+async def test_one_button_unsubscribes_from_what_the_message_was_about(
+    anyone: httpx2.AsyncClient, client: httpx2.AsyncClient, user_id: UUID, category: str | None
+) -> None:
+    path = f"/preferences/{token(user_id, category)}"
+    shown = (await anyone.get(path)).text
+    text = "Unsubscribe from Offers and marketing by email" if category else "Unsubscribe from all messages by email"
+    assert re.findall(r'name="act" value="unsubscribe">([^<]+)<', shown) == [text]
+    before = await wishes(client, user_id)
+    answer = await anyone.post(path, data=STOP)
+    assert (answer.status_code, answer.headers["location"]) == (303, f"{path}?saved=1")
+    after = await wishes(client, user_id)
+    changed = {"categories": {**before["categories"], "marketing": {"email": False}}} if category else {"email": False}
+    assert after == {**before, **changed}
+    shown = (await anyone.get(path)).text
+    assert 'name="act"' not in shown
+    assert "You are unsubscribed from" in shown
+
+
+async def test_the_button_cannot_stop_what_is_mandatory(
+    anyone: httpx2.AsyncClient, client: httpx2.AsyncClient, user_id: UUID
+) -> None:
+    before = await wishes(client, user_id)
+    assert (await anyone.post(f"/preferences/{token(user_id, 'security')}", data=STOP)).status_code == 400
+    assert await wishes(client, user_id) == before
+
+
+async def test_the_page_says_from_whom_and_for_which_address(anyone: httpx2.AsyncClient, user_id: UUID) -> None:
+    shown = (await anyone.get(f"/preferences/{token(user_id)}")).text
+    assert "Messages from Angarium" in shown
+    assert "c…@example.com" in shown
+
+
+@pytest.mark.parametrize(
+    ("locale", "accepted", "language"),
+    [
+        ("de-AT", "fr", "de"),
+        ("pt-BR", "ja, es;q=0.8, fr;q=0.9", "fr"),
+        (None, "es-MX,es;q=0.9,en;q=0.1", "es"),
+        (None, "de;q=0, fr;q=x, *", "en"),
+        (None, None, "en"),
+    ],
+)
+async def test_the_language_is_the_users_then_the_browsers(
+    anyone: httpx2.AsyncClient,
+    client: httpx2.AsyncClient,
+    user_id: UUID,
+    locale: str | None,
+    accepted: str | None,
+    language: str,
+) -> None:
+    await client.patch(f"/users/{user_id}", json={"locale": locale})
+    headers = {"accept-language": accepted} if accepted else {}
+    shown = (await anyone.get(f"/preferences/{token(user_id)}", headers=headers)).text
+    assert f'<html lang="{language}">' in shown
+    texts = LANGUAGES[language]
+    assert f"<h1>{texts.heading}</h1>" in shown
+    assert texts.titles["marketing"] in shown
+
+
+async def test_a_bad_link_is_a_page_for_browsers_and_json_for_programs(anyone: httpx2.AsyncClient) -> None:
+    page = await anyone.get("/preferences/x", headers={"accept-language": "de"})
+    assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert "ungültig" in page.text
+    answer = await anyone.get("/preferences/x", headers={"accept": "*/*"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
