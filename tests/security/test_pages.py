@@ -14,7 +14,8 @@ from angarium.contracts.users import ChannelSwitches, Preferences
 from angarium.directory.built_in.templates import VERIFICATION, WithBuiltIn
 from angarium.rendering.content import EmailContent
 from angarium.rendering.renderer import Renderer
-from angarium.services.users.page.page import choice, page
+from angarium.services.users.page.page import Shown, choice, page
+from angarium.services.users.page.texts import LANGUAGES
 from tests.security.whole import SERVICE_TOKEN, World
 from tests.unit.services.gateway.directory import MemoryTemplates
 
@@ -44,7 +45,7 @@ LINKS = [
     "file:///etc/passwd",
 ]
 PAGES = ("/", "/dashboard/sign-in", "/docs", "/mailbox", "/preferences/none", "/unsubscribe/none")
-LOCAL: Mapping[str, str] = {"host": "localhost"}
+LOCAL: Mapping[str, str] = {"host": "localhost", "accept": "text/html,application/xhtml+xml"}
 FOLLOWED = frozenset({"href", "src", "action", "formaction", "data", "background"})
 RUNS = re.compile(r"\s*(javascript|data|vbscript):", re.IGNORECASE)
 EMPTY_ICON = "data:,"
@@ -84,16 +85,31 @@ class Elements(HTMLParser):
 
 @pytest.mark.parametrize("text", SCRIPTS)
 def test_a_category_is_text_on_the_preference_page(text: str) -> None:
-    off = Preferences(categories={text: ChannelSwitches(email=False)})
-    plain = Elements(page(Preferences(), ["x"], token="t", saved=False))
-    shown = Elements(page(off, [text], token=text, saved=True))
+    texts = LANGUAGES["en"]
+    off = Preferences(categories={text: ChannelSwitches(push=False)})
+    plain = Elements(page(_shown(Preferences(), "x"), texts, token="t"))
+    shown = Elements(page(_shown(off, text), texts, token=text))
     assert (shown.names(), shown.handlers()) == (plain.names(), [])
-    assert text in shown.words
-    [form] = [attributes for tag, attributes in shown.found if tag == "form"]
-    assert form["action"] == f"/preferences/{text}"
+    assert texts.title(text) in shown.words
+    forms = [attributes["action"] for tag, attributes in shown.found if tag == "form"]
+    assert forms == [f"/preferences/{text}"] * 2
     ticked = "&".join(attributes["name"] for tag, attributes in shown.found if attributes.get("type") == "checkbox")
     assert ticked
     assert choice(b"", None).categories == {}
+
+
+def _shown(preferences: Preferences, text: str) -> Shown:
+    return Shown(
+        preferences=preferences,
+        categories=[text],
+        always=[text],
+        category=text,
+        channel="email",
+        can_stop=True,
+        sender=text,
+        address=text,
+        saved=True,
+    )
 
 
 @pytest.mark.parametrize("text", SCRIPTS)

@@ -6,7 +6,8 @@ from tests.unit.services.gateway.conftest import SERVICE_TOKEN, World, error_of
 
 pytestmark = pytest.mark.slow
 
-FORM = {"content-type": "application/x-www-form-urlencoded", "x-api-key": ""}
+READER = {"accept": "text/html", "accept-language": "de"}
+FORM = {"content-type": "application/x-www-form-urlencoded", "x-api-key": "", **READER}
 CSV = {"content-type": "text/csv"}
 
 
@@ -20,6 +21,7 @@ async def test_a_page_needs_no_key_and_keeps_what_protects_it(world: World, path
     [asked] = world.users.asked
     assert (asked.method, asked.path, asked.query, asked.body) == ("POST", path, "saved=1", b"email=on")
     assert asked.headers["x-angarium-scopes"] == "-"
+    assert {name: asked.headers[name] for name in READER} == READER
 
 
 @pytest.mark.parametrize("token", ["%2E%2E", "a%2F..%2Fusers", "a%00", "a b", "%C3%A9"])
