@@ -1,6 +1,7 @@
 """What client generators need of the documents: ids that stay, descriptions of everything, every refusal."""
 
 import asyncio
+import json
 import re
 from collections.abc import Iterator
 from io import StringIO
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema_rs import Draft202012Validator  # comes with schemathesis
 
 from angarium.embedded.composition import EmbeddedSettings, open_embedded
 from angarium.platform.http.frame.openapi import DocumentedApp
@@ -22,7 +24,8 @@ OPERATIONS = {
         list_dead_letters replay_dead_letters get_dead_letter discard_dead_letter replay_dead_letter
         list_keys create_key revoke_key rotate_key list_tenants create_tenant create_token log_in list_audit_entries
         report_email_status report_push_status report_sms_status
-        list_mailbox_messages empty_mailbox get_mailbox_message
+        list_mailbox_messages empty_mailbox get_mailbox_message delete_mailbox_message
+        get_mailbox_message_source get_mailbox_attachment
         list_callback_attempts replay_callbacks replay_callbacks_in_range
         send_email send_verification_email get_queue_stats get_user_stats get_email
     """,
@@ -133,3 +136,24 @@ def test_formats_and_rules_between_fields_are_said(documents: dict[str, Any]) ->
         "email": "email",
         "user_id": "uuid",
     }
+
+
+@pytest.mark.parametrize("service", OPERATIONS)
+def test_every_field_has_an_example_that_fits(documents: dict[str, Any], service: str) -> None:
+    document = documents[service]
+    missing, wrong = set(), {}
+    for model, schema in document["components"]["schemas"].items():
+        for name, field in schema.get("properties", {}).items():
+            examples = field.get("examples", ())
+            if not examples and not _refers(field):
+                missing.add(f"{model}.{name}")
+            for example in examples:
+                validator = Draft202012Validator({**field, "components": document["components"]})
+                if faults := [fault.message for fault in validator.iter_errors(example)]:
+                    wrong[f"{model}.{name}"] = faults
+    assert (missing, wrong) == (set(), {})
+
+
+def _refers(field: dict[str, Any]) -> bool:
+    """Whether the field is of other schemas, which have examples of their own."""
+    return '"$ref"' in json.dumps(field)

@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 
 from angarium.contracts.descriptions import FIELDS, PARAMETERS
 from angarium.contracts.envelope import ErrorEnvelope
+from angarium.contracts.examples import example_of
 from angarium.contracts.scopes import Scope
 
 SCOPE_MARK = "required_scope"
@@ -93,11 +94,16 @@ def _correct(document: dict[str, Any], guards: dict[tuple[str, str], list[Any]])
 
 
 def _describe(model: str, schema: dict[str, Any]) -> None:
-    """Add missing descriptions to fields; a reference gets the description of its target."""
+    """Add missing descriptions and examples to fields; a reference gets those of its target."""
     for name, field in schema.get("properties", {}).items():
+        if "$ref" in field:
+            continue
         meaning = FIELDS.get(f"{model}.{name}") or FIELDS.get(name)
-        if meaning is not None and "$ref" not in field:
+        if meaning is not None:
             field.setdefault("description", meaning)
+        examples = example_of(model, name, field)
+        if examples:
+            field.setdefault("examples", examples)
 
 
 def _error_schemas() -> dict[str, Any]:
