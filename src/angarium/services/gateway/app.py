@@ -53,6 +53,8 @@ from angarium.services.gateway.callers.routes import routes as caller_routes
 from angarium.services.gateway.contact_versions.routes import routes as contact_version_routes
 from angarium.services.gateway.dashboard.composition import FORM_PATHS as DASHBOARD_PATHS
 from angarium.services.gateway.dashboard.composition import Dashboard, DashboardParts
+from angarium.services.gateway.dashboard.editor.routes import FORM_BYTES as EDITOR_BYTES
+from angarium.services.gateway.dashboard.editor.routes import PATH as EDITOR_PATH
 from angarium.services.gateway.dead_letters.foreign import ForeignKeeper
 from angarium.services.gateway.dead_letters.janitor import TURN as JANITOR_TURN
 from angarium.services.gateway.dead_letters.janitor import Janitor
@@ -221,6 +223,7 @@ class Gateway:
                 USERS_IMPORT_PATH: BULK_BYTES,
                 SUPPRESSIONS_IMPORT_PATH: SUPPRESSIONS_IMPORT_BYTES,
                 WEBHOOK_PATH: WEBHOOK_BYTES,
+                EDITOR_PATH: EDITOR_BYTES,
             },
             raw_bodies=(*FORM_PATHS, *DASHBOARD_PATHS, USERS_IMPORT_PATH, SUPPRESSIONS_IMPORT_PATH, WEBHOOK_PATH),
             routers=self._routers(),

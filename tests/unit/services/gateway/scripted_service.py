@@ -20,13 +20,14 @@ class Asked:
 
 @dataclass
 class Upstream:
-    """Answers with `status`, `headers` and `body`."""
+    """Answers with `status`, `headers` and `body`; `bodies` are those of some paths."""
 
     name: str
     status: int = 200
     headers: dict[str, str] = field(default_factory=lambda: {"content-type": "application/json"})
     body: bytes = b'{"success":true}'
     asked: list[Asked] = field(default_factory=list)
+    bodies: dict[str, bytes] = field(default_factory=dict)
 
     @property
     def app(self) -> ASGIApp:
@@ -42,6 +43,7 @@ class Upstream:
                     await request.body(),
                 )
             )
-            await Response(self.body, status_code=self.status, headers=self.headers)(scope, receive, send)
+            body = self.bodies.get(self.asked[-1].path, self.body)
+            await Response(body, status_code=self.status, headers=self.headers)(scope, receive, send)
 
         return answer

@@ -17,8 +17,9 @@ from angarium.services.gateway.audit.log import AuditLog
 from angarium.services.gateway.audit.store import AuditReader
 from angarium.services.gateway.dashboard.admin.routes import routes as admin_routes
 from angarium.services.gateway.dashboard.dead_letters.routes import routes as dead_letter_routes
-from angarium.services.gateway.dashboard.directory.routes import routes as directory_routes
-from angarium.services.gateway.dashboard.directory.use_cases import Directory
+from angarium.services.gateway.dashboard.editor.routes import routes as editor_routes
+from angarium.services.gateway.dashboard.library.routes import routes as library_routes
+from angarium.services.gateway.dashboard.library.use_cases import Library
 from angarium.services.gateway.dashboard.notifications.content import Contents
 from angarium.services.gateway.dashboard.notifications.routes import routes as notification_routes
 from angarium.services.gateway.dashboard.notifications.use_cases import NotificationDesk
@@ -27,7 +28,10 @@ from angarium.services.gateway.dashboard.overview.routes import routes as overvi
 from angarium.services.gateway.dashboard.overview.use_cases import Overview, Sources
 from angarium.services.gateway.dashboard.overview.views import Rendered
 from angarium.services.gateway.dashboard.pages import Pages
+from angarium.services.gateway.dashboard.people.routes import routes as people_routes
+from angarium.services.gateway.dashboard.people.use_cases import People
 from angarium.services.gateway.dashboard.providers.routes import routes as provider_routes
+from angarium.services.gateway.dashboard.services import Service
 from angarium.services.gateway.dashboard.signing_in.error_pages import DATA_PATHS, ErrorPages
 from angarium.services.gateway.dashboard.signing_in.routes import routes as signing_in_routes
 from angarium.services.gateway.dashboard.suppressions.routes import routes as suppression_routes
@@ -85,6 +89,7 @@ class Dashboard:
         parts, pages, viewers = self._parts, self._pages, Viewers(self._parts.sessions)
         shared = parts.parts
         letters = shared.reader.dead_letters
+        library = Library(Service(shared.templates_client, parts.audit), parts.acceptor, parts.audit)
         contents = Contents(shared.templates, Renderer(fast_paths=shared.fast_paths))
         return (
             overview_routes(self._read, self.live, pages, viewers.requires()),
@@ -93,7 +98,9 @@ class Dashboard:
             dead_letter_routes(letters, parts.replays, pages, viewers),
             provider_routes(parts.providers, pages, viewers),
             suppression_routes(parts.suppressions, pages, viewers),
-            directory_routes(Directory(shared.users_client, shared.templates_client), pages, viewers),
+            people_routes(People(Service(shared.users_client, parts.audit)), pages, viewers),
+            editor_routes(library, pages, viewers),
+            library_routes(library, pages, viewers),
             admin_routes(parts.keys, parts.operators, AuditReader(shared.engine), pages, viewers),
         )
 

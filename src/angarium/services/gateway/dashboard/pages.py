@@ -50,6 +50,13 @@ DONE: Mapping[str, str] = {
     "breaker_set": "Set. Workers follow within 5 seconds.",
     "suppressed": "Added. The address gets nothing from now on.",
     "unsuppressed": "Removed.",
+    "draft_saved": "Saved as a draft: this version. Nothing is sent with it until you publish it.",
+    "template_made": "The template is there, and its first version is published.",
+    "published": "Published: sent from now on. What was accepted before keeps its version.",
+    "test_sent": "Accepted like any other notification: this one.",
+    "preferences_saved": "Saved. It counts for everything sent from now on.",
+    "device_removed": "Removed. Nothing is pushed to it any more.",
+    "erased": "Erased, with devices and preferences. What notifications hold of the user is erased in the background.",
 }
 """What a page says after a form. Only these words: an address that someone was sent shows no text of its sender."""
 _ASSETS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}

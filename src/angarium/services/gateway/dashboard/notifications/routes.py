@@ -14,6 +14,7 @@ from angarium.contracts.scopes import Scope
 from angarium.contracts.statuses import Channel, Status
 from angarium.platform.auth.caller import Caller
 from angarium.services.gateway.audit.acting import actor_of
+from angarium.services.gateway.dashboard.frames import Look, looking
 from angarium.services.gateway.dashboard.notifications.content import Contents
 from angarium.services.gateway.dashboard.notifications.search import Search, search_of
 from angarium.services.gateway.dashboard.notifications.use_cases import RESOLUTIONS, NotificationDesk, Whole
@@ -123,7 +124,7 @@ def _content(router: APIRouter, desk: NotificationDesk, contents: Contents, page
         html = (await contents.parts(caller.tenant, view)).get("html")
         if html is None:
             raise NotFound
-        return HTMLResponse(html, headers=dict(CONTENT_HEADERS))
+        return HTMLResponse(looking(html, Look.LIGHT), headers=dict(CONTENT_HEADERS))
 
 
 async def _search(request: Request, caller: Caller, desk: NotificationDesk, pages: Pages) -> Response:

@@ -1,0 +1,98 @@
+"""`/dashboard/templates/-/edit`: write a template. No code begins with a hyphen, so none is hidden by this path."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import Response
+
+from angarium.contracts.errors import Conflict, PayloadTooLarge, Rejected, ValidationFailed
+from angarium.contracts.scopes import Scope
+from angarium.contracts.statuses import Channel, DeliveryPolicy
+from angarium.platform.auth.caller import Caller
+from angarium.services.gateway.audit.acting import actor_of
+from angarium.services.gateway.dashboard.editor.faults import faults_of
+from angarium.services.gateway.dashboard.editor.sheet import (
+    EMPTY,
+    LANGUAGES,
+    Fields,
+    blank,
+    body_of,
+    fields_of,
+    languages_of,
+    sections_of,
+)
+from angarium.services.gateway.dashboard.library.routes import PATH as TEMPLATES
+from angarium.services.gateway.dashboard.library.routes import chosen_of
+from angarium.services.gateway.dashboard.library.use_cases import Library
+from angarium.services.gateway.dashboard.pages import Pages, see, words_of
+from angarium.services.gateway.dashboard.viewing import Viewers, text_form_of, viewer_of
+
+PATH = f"{TEMPLATES}/-/edit"
+FORM_BYTES = 1024 * 1024
+"""A body of 256 KB, which the templates service takes, is up to three times as large as a form."""
+_NEW = "new"
+"""What a form has in place of the version that it began from."""
+
+
+def routes(library: Library, pages: Pages, viewers: Viewers) -> APIRouter:
+    """Open the editor; save what it holds, or give it a further language."""
+    router = APIRouter(prefix=PATH, include_in_schema=False)
+    writes = viewers.requires(Scope.TEMPLATES_WRITE)
+
+    @router.get("")
+    async def open_editor(request: Request, caller: Annotated[Caller, Depends(writes)]) -> Response:
+        """Of `code`, in `version` or the published one; without a code, of a new template."""
+        code = request.query_params.get("code")
+        if not code:
+            return _page(request, pages, blank(), base=_NEW)
+        template = await library.get(caller, code, chosen_of({"version": request.query_params.get("version", "")}))
+        return _page(request, pages, fields_of(template), base=str(template["version"]))
+
+    @router.post("")
+    async def save_template(
+        request: Request,
+        caller: Annotated[Caller, Depends(writes)],
+        form: Annotated[Mapping[str, str], Depends(text_form_of)],
+    ) -> Response:
+        """A draft of a template that exists; a new one is published, as the API does."""
+        base, code = form.get("base", _NEW), form.get("code", "").strip()
+        if "add" in form:
+            return _page(request, pages, _with_language(form), base=base)
+        try:
+            body, actor = body_of(form), actor_of(request, caller)
+            if base == _NEW:
+                await library.create(actor, {"code": code, **body})
+                return see(f"{TEMPLATES}/{quote(code, safe='')}?done=template_made")
+            made = await library.save(actor, code, body)
+        except (ValidationFailed, Conflict, PayloadTooLarge) as fault:
+            return _page(request, pages, form, base=base, fault=fault)
+        return see(f"{TEMPLATES}/{quote(code, safe='')}?version={made['version']}&done=draft_saved")
+
+    return router
+
+
+def _with_language(form: Fields) -> Fields:
+    """The form with an empty translation more; what was written stays."""
+    added = form.get("new_language", "").strip().replace(",", "")
+    return {**form, LANGUAGES: ",".join([*languages_of(form), added])}
+
+
+def _page(request: Request, pages: Pages, fields: Fields, *, base: str, fault: Rejected | None = None) -> Response:
+    faults: Sequence[Mapping[str, Any]] = () if fault is None else faults_of(fault.details, fields)
+    values = {
+        "fields": {**EMPTY, **fields},
+        "base": base,
+        "new": base == _NEW,
+        "sections": list(sections_of(fields)),
+        "languages": ",".join(languages_of(fields)),
+        "channels": [channel.value for channel in Channel],
+        "policies": [policy.value for policy in DeliveryPolicy],
+        "faults": faults,
+        "faulty": [one["field"] for one in faults],
+        "fault": words_of(fault) if fault is not None and not faults else None,
+    }
+    status = HTTPStatus.OK if fault is None else fault.http_status
+    return pages.page(request, viewer_of(request), "template_editor", values, status=status)

@@ -1,0 +1,1 @@
+"""Pages of templates: their versions, previews, publication."""

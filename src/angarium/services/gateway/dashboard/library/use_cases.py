@@ -1,0 +1,141 @@
+"""What operators do with templates: find, look, preview, compare, publish, save, send a test."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from angarium.contracts.errors import ValidationFailed
+from angarium.contracts.notifications import NotificationRequest
+from angarium.contracts.statuses import ADDRESS_FIELD, Channel
+from angarium.platform.auth.caller import Caller
+from angarium.platform.http.frame.validation import details_of
+from angarium.services.gateway.accepting.acceptance import origin_of
+from angarium.services.gateway.accepting.use_cases import Acceptor
+from angarium.services.gateway.audit.log import AuditLog
+from angarium.services.gateway.audit.store import Actor
+from angarium.services.gateway.dashboard.services import LIMIT, Listed, Service, Thing
+
+PATH = "/templates"
+_CHANNEL_FIELDS = frozenset({"channel"})
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Which version of a template, in which language; None: the published one, in its own."""
+
+    version: int | None = None
+    locale: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """One channel's parts, rendered; `fault`: why they cannot be."""
+
+    channel: Channel
+    parts: Thing
+    fault: str | None = None
+
+
+class Library:
+    """Methods raise what `Service` raises."""
+
+    def __init__(self, templates: Service, acceptor: Acceptor, audit: AuditLog) -> None:
+        self._templates = templates
+        self._acceptor = acceptor
+        self._audit = audit
+
+    async def find(self, caller: Caller, cursor: str | None) -> Listed:
+        """Templates by their codes."""
+        return await self._templates.list(caller, PATH, {"cursor": cursor, "limit": LIMIT})
+
+    async def get(self, caller: Caller, code: str, chosen: Chosen) -> Thing:
+        """One version of a template."""
+        query = {"version": chosen.version, "locale": chosen.locale}
+        return await self._templates.get(caller, _path(code), query)
+
+    async def versions(self, caller: Caller, code: str) -> Sequence[Thing]:
+        """The newest versions of a template."""
+        return (await self._templates.list(caller, f"{_path(code)}/versions", {"limit": LIMIT})).rows
+
+    async def diff(self, caller: Caller, code: str, old: int, new: int) -> Mapping[str, str]:
+        """A unified diff by the part that differs."""
+        found = await self._templates.get(caller, f"{_path(code)}/diff", {"from": old, "to": new})
+        parts: Mapping[str, str] = found["parts"]
+        return parts
+
+    async def preview(
+        self, caller: Caller, code: str, chosen: Chosen, variables: Thing, channel: Channel | None = None
+    ) -> Thing:
+        """The rendered parts of a version, of its own channel if no other is named."""
+        body = {"variables": variables, "version": chosen.version, "locale": chosen.locale, "channel": channel}
+        given = {name: value for name, value in body.items() if value is not None}
+        return await self._templates.ask(caller, f"{_path(code)}/preview", given)
+
+    async def previews(self, caller: Caller, code: str, chosen: Chosen, variables: Thing) -> Sequence[Preview]:
+        """What each channel that the version has parts for would send."""
+        found = []
+        for channel in Channel:
+            try:
+                found.append(Preview(channel, await self.preview(caller, code, chosen, variables, channel)))
+            except ValidationFailed as fault:
+                fields = {detail.field for detail in fault.details}
+                if fields != _CHANNEL_FIELDS:  # else it has no part for the channel
+                    details = "; ".join(f"{detail.field}: {detail.message}" for detail in fault.details)
+                    found.append(Preview(channel, {}, details or fault.message))
+        return found
+
+    async def publish(self, actor: Actor, code: str, version: int) -> None:
+        """Have a version sent from now on; an older one rolls back."""
+        await self._templates.change(actor, "POST", f"{_path(code)}/versions/{version}/publish")
+
+    async def create(self, actor: Actor, body: Thing) -> Thing:
+        """A new template, its first version published. Raises Conflict, ValidationFailed with lines and columns."""
+        return await self._templates.change(actor, "POST", PATH, body)
+
+    async def save(self, actor: Actor, code: str, body: Thing) -> Thing:
+        """The next version, a draft. Raises ValidationFailed with lines and columns."""
+        return await self._templates.change(actor, "POST", f"{_path(code)}/versions", body)
+
+    async def send_test(self, actor: Actor, code: str, chosen: Chosen, channel: str, to: str, variables: Thing) -> UUID:
+        """Send a version to an address, or to a stored user by id, as any notification is sent.
+
+        Raises ValidationFailed and what an acceptance raises.
+        """
+        request = _request(code, chosen, channel, to, variables)
+        accepted = await self._acceptor.accept(origin_of(actor.caller), request)
+        subject = f"{code} version {request.template_version or 'published'} → {accepted.notification_id}"
+        await self._audit.record(actor, "template.test_sent", subject)
+        return accepted.notification_id
+
+
+def _request(code: str, chosen: Chosen, channel: str, to: str, variables: Thing) -> NotificationRequest:
+    if channel not in tuple(Channel):
+        raise ValidationFailed.of("channel", f"must be {', '.join(Channel)}")
+    fields: dict[str, Any] = {
+        "notification_type": channel,
+        "template_code": code,
+        "template_version": chosen.version,
+        "locale": chosen.locale,
+        "variables": variables,
+    }
+    fields |= {"user_id": to} if _is_id(to) else {"recipient": {ADDRESS_FIELD[Channel(channel)]: to}}
+    try:
+        return NotificationRequest.model_validate({name: value for name, value in fields.items() if value is not None})
+    except ValidationError as error:
+        raise ValidationFailed(details=details_of(error.errors())) from None
+
+
+def _is_id(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _path(code: str) -> str:
+    return f"{PATH}/{quote(code, safe='')}"

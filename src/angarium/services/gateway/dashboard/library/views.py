@@ -1,0 +1,63 @@
+"""Templates as their pages show them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from angarium.contracts.statuses import Channel
+from angarium.services.gateway.dashboard.library.use_cases import Preview
+from angarium.services.gateway.dashboard.notifications.views import as_text
+
+PARTS = ("subject", "content", "html", "mjml", "text", "title", "body", "image", "link", "json")
+"""The sources of a template, in the order in which they are shown."""
+_LOCAL = {
+    Channel.EMAIL: "Email address or user id",
+    Channel.SMS: "Phone number or user id",
+    Channel.PUSH: "Push token or user id",
+    Channel.WEBHOOK: "URL or user id",
+}
+
+
+def sources_of(template: Mapping[str, Any]) -> Sequence[Mapping[str, str]]:
+    """The sources of a version, in its own language and then in the others."""
+    own = [{"name": name, "source": template[name]} for name in PARTS if template.get(name)]
+    return own + [
+        {"name": f"{locale}: {name}", "source": parts[name]}
+        for locale, parts in sorted(template.get("translations", {}).items())
+        for name in PARTS
+        if parts.get(name)
+    ]
+
+
+def versions_of(versions: Sequence[Mapping[str, Any]], shown: int) -> Sequence[Mapping[str, Any]]:
+    """Each version: whether it is the one on the page, what publishing it means, what to compare it with."""
+    published = next((one["version"] for one in versions if one["status"] == "published"), None)
+    return [
+        {
+            **one,
+            "here": one["version"] == shown,
+            "act": {"draft": "Publish", "superseded": "Roll back"}.get(one["status"]),
+            "against": published if published != one["version"] else None,
+        }
+        for one in versions
+    ]
+
+
+def previews_of(previews: Sequence[Preview]) -> Mapping[str, Any]:
+    """The rendered parts by channel, and the variables that they lack."""
+    missing = {name for preview in previews for name in preview.parts.get("missing_variables", ())}
+    return {
+        "channels": [{"name": preview.channel.value, "to": _LOCAL[preview.channel]} for preview in previews],
+        "missing": sorted(missing),
+        **{preview.channel.value: _shown(preview) for preview in previews},
+    }
+
+
+def sample_of(template: Mapping[str, Any]) -> str:
+    """Variables to begin with: each required one with its own name."""
+    names = {**{name: name for name in template.get("required_variables", ())}, **template.get("defaults", {})}
+    return as_text(names) or "{}"
+
+
+def _shown(preview: Preview) -> Mapping[str, Any]:
+    text = preview.parts.get("text") or ""
+    return {**preview.parts, "fault": preview.fault, "characters": len(text)}

@@ -1,0 +1,53 @@
+// Line numbers beside sources, and the way from a fault to its place. Without scripts the faults show their lines themselves.
+
+function numbered(area) {
+  const gutter = document.createElement("div");
+  gutter.className = "gutter";
+  gutter.setAttribute("aria-hidden", "true");
+  area.before(gutter);
+  let lines = 0;
+  const count = () => {
+    const wanted = area.value.split("\n").length;
+    if (wanted !== lines) {
+      lines = wanted;
+      gutter.replaceChildren(...Array.from({ length: lines }, (_, index) => {
+        const number = document.createElement("span");
+        number.textContent = index + 1;
+        return number;
+      }));
+      mark(area, gutter);
+    }
+    gutter.scrollTop = area.scrollTop;
+  };
+  area.addEventListener("input", count);
+  area.addEventListener("scroll", () => { gutter.scrollTop = area.scrollTop; });
+  new ResizeObserver(() => { gutter.style.height = `${area.offsetHeight}px`; }).observe(area);
+  count();
+}
+
+function mark(area, gutter) {
+  for (const link of document.querySelectorAll(".fault[data-line]")) {
+    if (link.hash === `#${area.id}`) gutter.children[link.dataset.line - 1]?.classList.add("wrong-line");
+  }
+}
+
+function go(event) {
+  const link = event.target.closest(".fault");
+  const field = link && document.getElementById(link.hash.slice(1));
+  if (!field) return;
+  event.preventDefault();
+  field.closest("details:not([open])")?.setAttribute("open", "");
+  field.focus();
+  if (!link.dataset.line || !("value" in field)) return;
+  const lines = field.value.split("\n");
+  const before = lines.slice(0, link.dataset.line - 1);
+  const place = before.reduce((sum, line) => sum + line.length + 1, 0) + Number(link.dataset.column) - 1;
+  field.setSelectionRange(place, Math.min(place + 1, field.value.length));
+  const height = field.scrollHeight / lines.length;
+  field.scrollTop = Math.max(0, (before.length - 3) * height);
+}
+
+// A tab in a source would trap the keyboard (WCAG 2.1.2), so the key keeps its meaning.
+for (const area of document.querySelectorAll(".source textarea")) numbered(area);
+document.addEventListener("click", go);
+document.querySelector(".faults")?.scrollIntoView({ block: "nearest" });
