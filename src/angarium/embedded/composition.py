@@ -173,7 +173,8 @@ async def open_embedded(
     runtime, switchboard = build_runtime(logger, tracing=tracing), Switchboard()
     async with AsyncExitStack() as stack:
         await _migrate(settings)
-        running = await start_gateway(settings.gateway, runtime, stack, switchboard.transport)
+        beside = (settings.worker, settings.users, settings.templates)
+        running = await start_gateway(settings.gateway, runtime, stack, switchboard.transport, beside=beside)
         around = _open_surroundings(running.gateway, settings, switchboard, stack)
         users = UsersService(open_users(settings.users, around, stack))
         templates = TemplatesService(open_templates(settings.templates, around, stack))

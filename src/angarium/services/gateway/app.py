@@ -297,6 +297,8 @@ class Gateway:
                 sessions=sessions,
                 operators=self._operators(),
                 keys=self.keys,
+                ring=self.ring,
+                tenants=self.tenants,
                 acceptor=self.acceptor,
                 moves=self.moves,
                 reading=self.reading,

@@ -17,6 +17,7 @@ from angarium.platform.cache.port import Cache
 from angarium.platform.http.client.client import ServiceClient
 from angarium.platform.rate_limit.limiter import RateLimiter
 from angarium.platform.runtime import Runtime
+from angarium.platform.settings.showing import Shown
 from angarium.services.gateway.accepting.acceptance import AcceptanceRules
 from angarium.services.gateway.callbacks.sending import CallbackSender
 from angarium.services.gateway.mailbox.store import MailboxStore
@@ -32,7 +33,7 @@ class GatewayParts:
     `caught` what it holds.
     Without a `limiter` keys have only limits of their own, counted in this process.
     Without a sender of `callbacks` they are kept, and sent by a gateway that has one.
-    `limits` and `never_paused`: by what workers pause a sender's marketing.
+    `limits` and `never_paused`: by what workers pause a sender's marketing. `settings` are shown on a page.
     """
 
     runtime: Runtime
@@ -61,3 +62,4 @@ class GatewayParts:
     webhooks: WebhookRules = NO_WEBHOOKS
     limits: Limits = DEFAULT_LIMITS
     never_paused: frozenset[str] = frozenset()
+    settings: Sequence[Shown] = ()

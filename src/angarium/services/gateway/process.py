@@ -31,6 +31,8 @@ from angarium.platform.lifecycle import Background
 from angarium.platform.loop import Loop
 from angarium.platform.rate_limit.opening import open_limiter
 from angarium.platform.runtime import Runtime, build_runtime
+from angarium.platform.settings.base import Settings
+from angarium.platform.settings.showing import shown
 from angarium.platform.settings.sources import wrong
 from angarium.platform.telemetry.logging import Logger
 from angarium.platform.telemetry.tracing_opening import open_tracing
@@ -79,13 +81,19 @@ async def run_gateway(settings: GatewaySettings, *, logger: Logger, stop: asynci
 
 
 async def start_gateway(
-    settings: GatewaySettings, runtime: Runtime, stack: AsyncExitStack, in_process: InProcess | None = None
+    settings: GatewaySettings,
+    runtime: Runtime,
+    stack: AsyncExitStack,
+    in_process: InProcess | None = None,
+    *,
+    beside: Sequence[Settings] = (),
 ) -> Running:
     """A gateway with its loops running; `stack` ends the loops, drains, then closes every connection.
 
-    Close `stack` only after the server has stopped. `in_process` as of `open_gateway`. Raises SettingsError.
+    Close `stack` only after the server has stopped. `in_process` and `beside` as of `open_gateway`. Raises
+    SettingsError.
     """
-    gateway = Gateway(await open_gateway(settings, runtime, stack, in_process))
+    gateway = Gateway(await open_gateway(settings, runtime, stack, in_process, beside=beside))
     stack.push_async_callback(gateway.drain)
     background = await stack.enter_async_context(Background(runtime))
     gateway.start(background)
@@ -98,11 +106,17 @@ async def start_gateway(
 
 
 async def open_gateway(
-    settings: GatewaySettings, runtime: Runtime, stack: AsyncExitStack, in_process: InProcess | None = None
+    settings: GatewaySettings,
+    runtime: Runtime,
+    stack: AsyncExitStack,
+    in_process: InProcess | None = None,
+    *,
+    beside: Sequence[Settings] = (),
 ) -> GatewayParts:
     """The parts of the gateway, closed with `stack`. Raises SettingsError.
 
     With `in_process` the users and templates services are called through it, and the built-in catcher listens for SMTP.
+    `beside`: settings of what else runs in this process; the dashboard shows them with the gateway's.
     """
     engine = _open_engine(settings, stack)
     store = open_notifications(settings, runtime, stack)
@@ -142,6 +156,7 @@ async def open_gateway(
         periods=Periods(prune=settings.retention, redact=settings.redact_after),
         mailbox=_mailbox_routes(Mailbox(caught, store.attachments)) if caught is not None else (),
         caught=caught,
+        settings=shown((settings, *beside)),
         smtp_port=await _catch_smtp(settings, caught, runtime, stack) if caught is not None and catch_smtp else None,
     )
 

@@ -18,6 +18,7 @@ from angarium.services.gateway.audit.store import AuditReader
 from angarium.services.gateway.dashboard.admin.routes import routes as admin_routes
 from angarium.services.gateway.dashboard.dead_letters.routes import routes as dead_letter_routes
 from angarium.services.gateway.dashboard.editor.routes import routes as editor_routes
+from angarium.services.gateway.dashboard.keys.routes import routes as key_routes
 from angarium.services.gateway.dashboard.library.routes import routes as library_routes
 from angarium.services.gateway.dashboard.library.use_cases import Library
 from angarium.services.gateway.dashboard.notifications.content import Contents
@@ -35,8 +36,10 @@ from angarium.services.gateway.dashboard.services import Service
 from angarium.services.gateway.dashboard.signing_in.error_pages import DATA_PATHS, ErrorPages
 from angarium.services.gateway.dashboard.signing_in.routes import routes as signing_in_routes
 from angarium.services.gateway.dashboard.suppressions.routes import routes as suppression_routes
+from angarium.services.gateway.dashboard.tenants.routes import routes as tenant_routes
 from angarium.services.gateway.dashboard.viewing import PREFIX, Viewers
 from angarium.services.gateway.dead_letters.use_cases import Replays
+from angarium.services.gateway.keys.ring import KeyRing
 from angarium.services.gateway.keys.use_cases import Keys
 from angarium.services.gateway.moving.use_cases import Moves
 from angarium.services.gateway.operators.sessions import Sessions
@@ -45,6 +48,7 @@ from angarium.services.gateway.parts import GatewayParts
 from angarium.services.gateway.providers.use_cases import Providers
 from angarium.services.gateway.reading.use_cases import Reading
 from angarium.services.gateway.suppressions.use_cases import Suppressions
+from angarium.services.gateway.tenants.use_cases import Tenants
 
 LATEST = 10
 """Notifications on the overview."""
@@ -59,6 +63,8 @@ class DashboardParts:
     sessions: Sessions
     operators: Operators
     keys: Keys
+    ring: KeyRing
+    tenants: Tenants
     acceptor: Acceptor
     moves: Moves
     reading: Reading
@@ -101,7 +107,9 @@ class Dashboard:
             people_routes(People(Service(shared.users_client, parts.audit)), pages, viewers),
             editor_routes(library, pages, viewers),
             library_routes(library, pages, viewers),
-            admin_routes(parts.keys, parts.operators, AuditReader(shared.engine), pages, viewers),
+            key_routes(parts.keys, parts.ring, pages, viewers),
+            tenant_routes(parts.tenants, pages, viewers),
+            admin_routes(parts.operators, AuditReader(shared.engine), shared.settings, pages, viewers),
         )
 
     async def _read(self, tenant: str) -> Parts:

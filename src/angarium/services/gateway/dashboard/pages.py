@@ -57,10 +57,13 @@ DONE: Mapping[str, str] = {
     "preferences_saved": "Saved. It counts for everything sent from now on.",
     "device_removed": "Removed. Nothing is pushed to it any more.",
     "erased": "Erased, with devices and preferences. What notifications hold of the user is erased in the background.",
+    "key_revoked": "Revoked. It is refused everywhere within 60 seconds.",
+    "operator_revoked": "Revoked. Their sessions have ended.",
 }
 """What a page says after a form. Only these words: an address that someone was sent shows no text of its sender."""
 _ASSETS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-PROVIDERS = f"{PREFIX}/providers"
+PROVIDERS, TENANTS, SETTINGS = f"{PREFIX}/providers", f"{PREFIX}/tenants", f"{PREFIX}/settings"
+_OF_THE_SYSTEM = frozenset({PROVIDERS, TENANTS, SETTINGS})
 """For operators of the default tenant alone."""
 _NAVIGATION: Sequence[tuple[str, str, Scope | None]] = (
     ("/", "Overview", None),
@@ -71,8 +74,10 @@ _NAVIGATION: Sequence[tuple[str, str, Scope | None]] = (
     (f"{PREFIX}/users", "Users", None),
     (f"{PREFIX}/templates", "Templates", None),
     (f"{PREFIX}/keys", "Keys", Scope.ADMIN),
+    (TENANTS, "Tenants", Scope.ADMIN),
     (f"{PREFIX}/operators", "Operators", Scope.ADMIN),
     (f"{PREFIX}/audit", "Audit", Scope.ADMIN),
+    (SETTINGS, "Settings", Scope.ADMIN),
 )
 
 
@@ -124,7 +129,7 @@ class Pages:
             "navigation": [
                 {"href": href, "name": text, "here": path == href or (href != "/" and path.startswith(f"{href}/"))}
                 for href, text, scope in _NAVIGATION
-                if (scope is None or viewer.may(scope)) and (runs_the_system or href != PROVIDERS)
+                if (scope is None or viewer.may(scope)) and (runs_the_system or href not in _OF_THE_SYSTEM)
             ],
         }
 

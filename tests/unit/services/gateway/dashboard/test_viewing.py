@@ -51,8 +51,16 @@ LEAST = {
     "POST /dashboard/templates/{code}/versions/{version}/publish": Role.EDITOR,
     "POST /dashboard/templates/{code}/test": Role.OPERATOR,
     "GET /dashboard/keys": Role.ADMIN,
+    "POST /dashboard/keys": Role.ADMIN,
+    "POST /dashboard/keys/{key_id}/rotate": Role.ADMIN,
+    "POST /dashboard/keys/{key_id}/revoke": Role.ADMIN,
+    "GET /dashboard/tenants": Role.ADMIN,
+    "POST /dashboard/tenants": Role.ADMIN,
     "GET /dashboard/operators": Role.ADMIN,
+    "POST /dashboard/operators": Role.ADMIN,
+    "POST /dashboard/operators/{operator_id}/revoke": Role.ADMIN,
     "GET /dashboard/audit": Role.ADMIN,
+    "GET /dashboard/settings": Role.ADMIN,
     "POST /dashboard/sign-out": Role.VIEWER,
 }
 """The least role of each route."""
