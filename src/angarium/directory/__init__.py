@@ -1,1 +1,1 @@
-"""Look-ups of users and templates for those who do not own them: the gateway at acceptance, the worker at the send."""
+"""Look-ups of users and templates, for the gateway at acceptance and for workers before a send."""

@@ -1,4 +1,4 @@
-"""How a contact stands in the shared cache, for who writes it and for who reads it."""
+"""The format of contacts in the shared cache."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -12,13 +12,13 @@ LIFE = timedelta(hours=1)
 TOPIC = "users"
 """Announced with `tenant:user_id` when a user changes."""
 ANYONE = ""
-"""Announced where it is not known who changed."""
+"""Announced if any user may have changed."""
 
 
 class StoredContact(Contact, frozen=True, kw_only=True, gc=False):
-    """A contact with the tenant that it belongs to and the version of the user that it shows.
+    """A contact with its tenant and the user's version.
 
-    Its JSON is kept under `user:preferences:{user_id}`.
+    Stored as JSON under `user:preferences:{user_id}`.
     """
 
     tenant: str
@@ -37,18 +37,18 @@ _HEAD_DECODER = msgspec.json.Decoder(_Head)
 
 
 def key(user_id: UUID) -> str:
-    """Where the contact of `user_id` is kept."""
+    """The cache key of a user's contact."""
     return f"user:preferences:{user_id}"
 
 
 def encode(tenant: str, contact: Contact, version: int = 0) -> bytes:
-    """What is kept; the same contact gives the same bytes."""
+    """Encode a contact. Equal contacts have equal bytes."""
     fields = {name: getattr(contact, name) for name in Contact.__struct_fields__}
     return _ENCODER.encode(StoredContact(**fields, tenant=tenant, version=version))
 
 
 def decode(tenant: str, kept: bytes | None) -> Contact | None:
-    """The contact, if something readable is kept and it belongs to `tenant`."""
+    """Decode a contact; None if it is unreadable or belongs to another tenant."""
     if kept is None:
         return None
     try:
@@ -59,7 +59,7 @@ def decode(tenant: str, kept: bytes | None) -> Contact | None:
 
 
 def version_of(kept: bytes | None) -> int:
-    """Which version of the user is kept; 0: none that could be read."""
+    """The user's version in a stored document; 0 if it is unreadable."""
     try:
         return _HEAD_DECODER.decode(kept or b"{}").version
     except ValueError:
@@ -67,27 +67,27 @@ def version_of(kept: bytes | None) -> int:
 
 
 def user_of(document: bytes) -> UUID:
-    """Whose contact it is, for what `encode` gave."""
+    """The user of an encoded contact."""
     return _HEAD_DECODER.decode(document).user_id
 
 
 def tenant_of(document: bytes) -> str:
-    """Whose tenant's contact it is, for what `encode` gave."""
+    """The tenant of an encoded contact."""
     return _HEAD_DECODER.decode(document).tenant
 
 
 def plain(stored: StoredContact) -> Contact:
-    """The contact alone."""
+    """The contact without tenant and version."""
     return Contact(**{name: getattr(stored, name) for name in Contact.__struct_fields__})
 
 
 def announcement(tenant: str, user_id: UUID) -> str:
-    """The text that tells everyone that a user changed."""
+    """The announcement that a user changed."""
     return f"{tenant}:{user_id}"
 
 
 def announced(text: str) -> tuple[str, UUID] | None:
-    """Who changed; None: anyone may have."""
+    """The tenant and user of an announcement; None: any user may have changed."""
     tenant, _, user_id = text.rpartition(":")
     try:
         return tenant, UUID(user_id)
@@ -96,5 +96,5 @@ def announced(text: str) -> tuple[str, UUID] | None:
 
 
 def keys(user_ids: Sequence[UUID]) -> list[str]:
-    """Where the contacts of `user_ids` are kept, in order."""
+    """The cache keys of the contacts of `user_ids`, in order."""
     return [key(user_id) for user_id in user_ids]

@@ -1,8 +1,8 @@
-"""Users as the gateway and the workers see them: asked of the users service, of the cache when that is down.
+"""Look-ups of users at the users service, or in the cache while it is down.
 
-The cache can hold an old copy: it refused a write, restarted from a snapshot, or lost its last writes in a failover.
-For a send a copy counts only if it is not older than the version that the notification store knows of the user. The
-users service tells that version to the store before it answers a change.
+The cache can hold an old copy: it refused a write, restarted from a snapshot, or lost its last writes in a failover. A
+send uses a copy only if it is not older than the user's version in the notification store. The users service reports
+that version to the store before it answers a change.
 """
 
 import asyncio
@@ -32,11 +32,11 @@ from angarium.platform.telemetry.metrics import Metrics
 
 PATH = "/internal/v1/contacts"
 BATCH = MOST_CONTACTS
-"""Users in one call; what `ContactQuery` allows."""
+"""Users per call, the limit of `ContactQuery`."""
 HEARD_TTL = timedelta(minutes=10)
-"""How long a contact is kept where a change would be announced. What is lost when the process that made a change ends
-before it announces it: until that process starts again, for at most this long, acceptance goes by an older locale.
-Sends ask for each notification; an erasure ends only after an announcement that was taken."""
+"""How long a contact is cached while changes are announced. If the process that made a change ends before announcing
+it, acceptance may use an older locale until that process restarts, for at most this long. Sends look up every
+notification, and an erasure ends only after a successful announcement."""
 _OK = 200
 _REFUSED = frozenset({400, 422})
 
@@ -64,23 +64,23 @@ class _TooOld(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """Who was found, and of whom it is unknown whether they exist."""
+    """The users that were found, and those that could not be looked up."""
 
     found: Mapping[UUID, Contact]
     unknown: frozenset[UUID] = frozenset()
 
 
 _Copies = Callable[[str, Sequence[UUID]], Awaitable[Mapping[UUID, Contact]]]
-"""How the cache is read: tenant and users in, those of whom it can say out."""
+"""Reads the cache: maps a tenant and its users to the contacts that it has."""
 
 
 class RestContacts:
     """Implements `directory.port.Contacts` over REST.
 
-    `known` keeps a contact for `ttl`, for `heard_ttl` as long as changes are being heard, and asks for all that are
-    wanted at the same moment in one call. After a failed call the service is left in peace for `rest`; meanwhile the
-    shared cache speaks for it: for `known` as it is, for `current` only with a copy that is not older than `versions`
-    says (None: with no copy at all).
+    `known` caches a contact for `ttl`, or for `heard_ttl` while changes are being received, and combines concurrent
+    look-ups into one call. After a failed call the service is not called for `rest`. Meanwhile the shared cache is
+    used: by `known` without a check, by `current` only if the copy is not older than the version in `versions` (None:
+    never).
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class RestContacts:
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
-        """While this context is open a change that is announced is known at once, not only after `ttl`."""
+        """While this context is open, announced changes take effect at once instead of after `ttl`."""
         async with self._cache.listen(contact_cache.TOPIC, self._changed) as self._hears:
             yield
 
@@ -173,9 +173,9 @@ class RestContacts:
         ]
 
     async def _ask_of(self, wanted: Mapping[str, Sequence[UUID]], instead: _Copies) -> Mapping[str, _Answer]:
-        """Ask for users of many tenants in one call: a batch may hold one of each of a hundred tenants.
+        """Look up users of many tenants in one call, since a batch may have users of a hundred tenants.
 
-        A service of an older version refuses such a call; then it is asked for each tenant, all at once.
+        An older version of the service refuses such a call; then one concurrent call per tenant is made.
         """
         if len(wanted) > 1 and self._clock.monotonic() >= self._rest_ends:
             try:
@@ -198,7 +198,7 @@ class RestContacts:
         return {tenant: _Answer(found[tenant]) for tenant in wanted}
 
     async def _ask(self, tenant: str, user_ids: Sequence[UUID], instead: _Copies) -> _Answer:
-        """Ask the service; `instead` of it, while it is down, the cache."""
+        """Ask the service, or `instead`, the cache, while it is down."""
         if not user_ids:
             return _Answer({})
         if self._clock.monotonic() >= self._rest_ends:
@@ -215,14 +215,14 @@ class RestContacts:
         return {contact.user_id: contact for contact in _read(_ANSWER, response)}
 
     async def _ask_copies(self, tenant: str, user_ids: Sequence[UUID]) -> Mapping[UUID, Contact]:
-        """What is cached, however old."""
+        """The cached contacts, however old."""
         kept = await self._cache.get_many(contact_cache.keys(user_ids))
         return _decoded(tenant, kept)
 
     async def _ask_current_copies(self, tenant: str, user_ids: Sequence[UUID]) -> Mapping[UUID, Contact]:
-        """What is cached and not older than the last change that was answered.
+        """The cached contacts that are not older than the last answered change.
 
-        The copies are read first: a change that is answered in between makes them too old, never too new.
+        The copies are read before the versions: a change in between makes a copy count as too old, never as too new.
         """
         if self._versions is None:
             return {}
@@ -243,7 +243,7 @@ def _by_tenant(people: Iterable[Key]) -> Mapping[str, Sequence[UUID]]:
 
 
 def _read(decoder: "msgspec.json.Decoder[_Envelope[ContactT]]", response: Answer) -> Sequence[ContactT]:
-    """The contacts of an answer. Raises DirectoryUnavailable."""
+    """Decode the contacts of an answer. Raises DirectoryUnavailable."""
     if response.status_code != _OK:
         message = f"the users service answered {response.status_code}"
         raise DirectoryUnavailable(message)

@@ -1,4 +1,4 @@
-"""Counts how often a copy in the process spared a question."""
+"""Counts hits and misses of in-process caches."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -7,14 +7,14 @@ from angarium.platform.telemetry.metrics import Metrics
 
 
 class Counts(NamedTuple):
-    """Counts a look-up: `hit` where a copy was at hand, `miss` where somebody had to be asked."""
+    """Counts a look-up: `hit` if it was cached, otherwise `miss`."""
 
     hit: Callable[[], object]
     miss: Callable[[], object]
 
 
 def look_up_counts(cache: str, metrics: Metrics | None) -> Counts:
-    """What counts in `cache_requests_total`."""
+    """A counter of look-ups in `cache_requests_total`."""
     if metrics is None:
         return Counts(_no_count, _no_count)
     requests = metrics.cache_requests_total

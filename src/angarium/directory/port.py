@@ -1,4 +1,4 @@
-"""The port to what others must know of users and templates."""
+"""The port to look-ups of users and templates."""
 
 from collections.abc import Collection, Mapping
 from typing import Protocol
@@ -14,52 +14,58 @@ class DirectoryUnavailable(Transient):
 
 
 class ContactVersions(Protocol):
-    """The versions that users have reached, known without the users service. The notification store has them."""
+    """The contact versions that users have reached, read from the notification store, without the users service."""
 
     async def contact_versions(self, user_ids: Collection[UUID]) -> Mapping[UUID, int]:
-        """The version that each user has reached. Users that were never changed are omitted. Raises Transient."""
+        """Return the version that each user has reached. Users without a change are omitted. Raises Transient."""
         ...
 
 
 class Contacts(Protocol):
-    """Users."""
+    """Look-ups of users."""
 
     def kept(self, tenant: str, user_id: UUID) -> Contact | None:
-        """What `known` would give without asking anyone; None: it would have to ask."""
+        """Return the cached result of `known`; None if it needs a call."""
         ...
 
     async def known(self, tenant: str, user_id: UUID) -> Contact | None:
-        """The user as of a moment ago, for an acceptance; None: there is none. Raises DirectoryUnavailable."""
+        """Return the user, possibly from a short-lived cache, for an acceptance; None if there is none.
+
+        Raises DirectoryUnavailable.
+        """
         ...
 
     async def current(self, tenant: str, user_ids: Collection[UUID]) -> Mapping[UUID, Contact | None]:
-        """Users as they are now, for a send: asked of the service, or while it is down of the cache.
+        """Return users' current contacts for a send, from the service, or from the cache while it is down.
 
-        A cached copy counts only if no later change of the user was answered. None: there is no such user. One that
-        is missing in the answer: neither can say now.
+        A cached copy is used only if no later change of the user was answered. None: there is no such user. Users that
+        cannot be looked up now are omitted.
         """
         ...
 
     async def current_of(self, wanted: Mapping[str, Collection[UUID]]) -> Mapping[tuple[str, UUID], Contact | None]:
-        """As `current`, for users of many tenants in one call; by tenant and user."""
+        """As `current`, for users of many tenants in one call. The result is keyed by tenant and user."""
         ...
 
 
 class Templates(Protocol):
-    """Template versions. A version never changes; which one is published does."""
+    """Look-ups of template versions. A version is immutable; which one is published can change."""
 
     def kept_published(self, tenant: str, code: str) -> CompiledTemplate | None:
-        """What `published` would give without asking anyone; None: it would have to ask."""
+        """Return the cached result of `published`; None if it needs a call."""
         ...
 
     def kept_version(self, tenant: str, code: str, version: int) -> CompiledTemplate | None:
-        """What `version` would give without asking anyone; None: it would have to ask."""
+        """Return the cached result of `version`; None if it needs a call."""
         ...
 
     async def published(self, tenant: str, code: str) -> CompiledTemplate | None:
-        """The published version; None: no such template, or archived. Raises DirectoryUnavailable."""
+        """Return the published version; None if the template does not exist or is archived.
+
+        Raises DirectoryUnavailable.
+        """
         ...
 
     async def version(self, tenant: str, code: str, version: int) -> CompiledTemplate | None:
-        """That version, archived or not; None: there is none. Raises DirectoryUnavailable."""
+        """Return that version, archived or not; None if there is none. Raises DirectoryUnavailable."""
         ...

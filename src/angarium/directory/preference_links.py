@@ -1,7 +1,7 @@
-"""The tokens in links by which people without an account change what they get.
+"""Tokens in the links with which recipients change their preferences without signing in.
 
-A token says for whom and for what, is signed (HMAC-SHA256, RFC 2104) and holds no personal data: ids, and the
-names of channel and category. Its holder may see and change these preferences and nothing else.
+A token is signed (HMAC-SHA256, RFC 2104) and holds no personal data: only the user's id, the channel and the category.
+Its holder may see and change these preferences and nothing else.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from angarium.contracts.statuses import Channel
 from angarium.platform.clock import Clock
 
 LIFE_DAYS = 400
-"""Mails are kept, and what was unwanted after a year still is."""
+"""Recipients may unsubscribe with a mail that is more than a year old."""
 PAGE_PATH = "/preferences"
 UNSUBSCRIBE_PATH = "/unsubscribe"
 _PURPOSE = b"angarium preference links 1"
@@ -27,7 +27,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class PreferenceLink(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
-    """Whose preferences, and what the mail was about. `expires`: days since 1970; no category: the whole channel."""
+    """The content of a token. `expires`: days since 1970; no category: the whole channel."""
 
     tenant: str
     user_id: UUID
@@ -42,20 +42,20 @@ class _SecretSettings(Protocol):
 
 
 def links_of(settings: _SecretSettings, service_token: str | None, clock: Clock) -> "PreferenceLinks | None":
-    """Links signed with `link_secret`, else with a key made from the service token; None: there is neither."""
+    """Links signed with `link_secret`, or with a key derived from the service token; None if there is neither."""
     secret = settings.link_secret.get_secret_value() if settings.link_secret is not None else service_token
     return None if secret is None else PreferenceLinks(secret, clock)
 
 
 class PreferenceLinks:
-    """Makes and reads tokens with one secret."""
+    """Creates and verifies tokens with one secret."""
 
     def __init__(self, secret: str, clock: Clock) -> None:
         self._key = hmac.digest(secret.encode(), _PURPOSE, "sha256")
         self._clock = clock
 
     def token(self, tenant: str, user_id: UUID, channel: Channel, category: str | None) -> str:
-        """The same for the same on one day; good for 400 days."""
+        """Create a token, valid for 400 days. Equal arguments give the same token on the same day."""
         link = PreferenceLink(
             tenant=tenant, user_id=user_id, channel=channel, category=category, expires=self._today() + LIFE_DAYS
         )
@@ -63,7 +63,7 @@ class PreferenceLinks:
         return urlsafe_b64encode(self._signature(content) + content).decode().rstrip("=")
 
     def read(self, token: str) -> PreferenceLink | None:
-        """What the token says; None: it is not a valid one, or too old."""
+        """Verify a token and return its content; None if it is invalid or expired."""
         try:
             raw = urlsafe_b64decode(token + "=" * (-len(token) % 4))
         except ValueError:

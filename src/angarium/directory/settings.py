@@ -1,4 +1,4 @@
-"""Where the services are, and the links by which people change their preferences."""
+"""Addresses of the services, and settings of preference links."""
 
 from pydantic import Field, SecretStr
 
@@ -21,11 +21,11 @@ class DirectorySettings(ServiceTokenSettings):
 
 
 class SurroundingsSettings(CacheSettings, DirectorySettings, RateLimitSettings):
-    """What a service beside the gateway reads, whatever it serves."""
+    """Settings of the users and templates services."""
 
 
 class PublicSettings(Settings):
-    """`public_url`: where browsers and providers reach the gateway."""
+    """`public_url`: the gateway's URL for browsers and providers."""
 
     public_url: str | None = None
 
@@ -36,15 +36,15 @@ class PublicSettings(Settings):
 
 
 class CategorySettings(Settings):
-    """Categories that people may not switch off."""
+    """Categories that users cannot disable."""
 
     mandatory_categories: Words = ("security",)
 
 
 class PreferenceSettings(CategorySettings, PublicSettings):
-    """What people may switch off, and the links by which they do.
+    """Which categories can be disabled, and the preference links.
 
-    Without `link_secret` links are signed with a key made from the service token.
+    Without `link_secret`, links are signed with a key derived from the service token.
     """
 
     link_secret: SecretStr | None = None

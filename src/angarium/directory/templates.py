@@ -1,4 +1,4 @@
-"""Templates as the gateway and the workers see them: a version is fetched once, the published one asked again."""
+"""Look-ups of templates: versions are cached without expiry, the published version for a short time."""
 
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
@@ -18,7 +18,7 @@ from angarium.platform.http.client.client import ServiceClient
 from angarium.platform.telemetry.metrics import Metrics
 
 TOPIC = "templates"
-"""Announced with `tenant:code` when what is published under a code changes."""
+"""Announced with `tenant:code` when the published version of a code changes."""
 COPY_LIFE = timedelta(hours=24)
 _OK, _NOT_FOUND = 200, 404
 _VERSION = Envelope[CompiledTemplate]
@@ -31,10 +31,10 @@ Name = tuple[str, str]
 class RestTemplates:
     """Implements `directory.port.Templates` over REST.
 
-    The `max_versions` most recently used versions stay in the process without an end, and each is left in the shared
-    cache for a day, for processes that start while the service is down. Which version is published is known for
-    `ttl`, asked once however many want it, and forgotten when a change is announced; while the service is down the
-    last answer goes on. After a failed call the service is left in peace for `rest`.
+    The `max_versions` most recently used versions are cached in the process without expiry, and each in the shared
+    cache for a day, for processes that start while the service is down. Which version is published is cached for `ttl`
+    and invalidated when a change is announced; concurrent callers share one request. While the service is down, the
+    last result stays in use. After a failed call the service is not called for `rest`.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class RestTemplates:
         self._last_pointers: LocalCache[Name, int] = LocalCache(clock, max_entries=max_versions, ttl=None)
 
     def listening(self) -> AbstractAsyncContextManager[Hears]:
-        """While this context is open a change that is announced is known at once, not only after `ttl`."""
+        """While this context is open, announced changes take effect at once instead of after `ttl`."""
         return self._cache.listen(TOPIC, self._changed)
 
     def kept_published(self, tenant: str, code: str) -> CompiledTemplate | None:

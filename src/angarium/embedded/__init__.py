@@ -1,4 +1,4 @@
-"""All services in one process: what other programs may import to run Angarium inside their own."""
+"""All services in one process: the public API for running Angarium inside another program."""
 
 from angarium.embedded.composition import Embedded, EmbeddedSettings, Started, open_embedded, run_embedded
 

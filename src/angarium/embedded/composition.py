@@ -1,7 +1,7 @@
-"""Everything in one process: the same apps and engines as the distributed system, over in-process parts.
+"""The embedded system: the apps and engines of the distributed system in one process, over in-process adapters.
 
-SQLite files, a broker in memory whose truth is the database, a cache in memory, and calls between services over an
-in-process transport. Nothing is installed; a restart goes on with what was unfinished.
+Uses SQLite files, an in-memory broker that is refilled from the database, an in-memory cache, and an in-process
+transport between services. Needs no installed servers; a restart continues unfinished work.
 """
 
 import asyncio
@@ -65,9 +65,9 @@ _IN_PROCESS = {"users_url": "http://users", "templates_url": "http://templates",
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """Where an embedded system listens. `smtp_port` is the mailbox's, None without one.
+    """The ports of an embedded system. `smtp_port` is the mailbox's; None without one.
 
-    `sign_in`: a path that opens the dashboard once, on this machine; None in production.
+    `sign_in`: a one-time path that signs in to the dashboard on this machine; None in production.
     """
 
     address: str
@@ -82,7 +82,7 @@ Listening = Callable[[Started], Coroutine[Any, Any, None]]
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedSettings:
-    """Every service's settings, read from the one environment; the gateway's port serves all."""
+    """The settings of every service, read from one environment. All are served on the gateway's port."""
 
     gateway: GatewaySettings
     worker: WorkerSettings
@@ -91,7 +91,7 @@ class EmbeddedSettings:
 
     @classmethod
     def load(cls, **overrides: Any) -> Self:
-        """The settings of this process. Raises SettingsError."""
+        """Load the settings of this process. Raises SettingsError."""
         return cls(
             gateway=GatewaySettings.load(**overrides, **_IN_PROCESS),
             worker=WorkerSettings.load(**overrides, **_IN_PROCESS),
@@ -102,7 +102,7 @@ class EmbeddedSettings:
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """The composed system: the one app, and the engines that deliver."""
+    """The composed system: the app and the delivery engines."""
 
     app: ASGIApp
     engines: tuple[Engine, ...]
@@ -116,7 +116,7 @@ class Embedded:
 async def run_embedded(
     settings: EmbeddedSettings, *, logger: Logger, stop: asyncio.Event, listening: Listening | None = None
 ) -> None:
-    """Serve and deliver until `stop` is set, then finish what is under way. Raises SettingsError."""
+    """Serve and deliver until `stop` is set, then finish the work in progress. Raises SettingsError."""
     own = settings.gateway
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(closing(reserve(own)))
@@ -126,7 +126,7 @@ async def run_embedded(
 
 
 def _alone(settings: EmbeddedSettings) -> AbstractContextManager[None]:
-    """A second process on the same files would use cached copies of what the first one has changed."""
+    """Lock the data folder: a second process on the same files would use stale cached copies."""
     parts = (settings.gateway, settings.worker, settings.users, settings.templates)
     if not any(part.uses_data_dir() for part in parts):
         return nullcontext()
@@ -169,7 +169,7 @@ async def _run_on(
 async def open_embedded(
     settings: EmbeddedSettings, *, logger: Logger, tracing: Tracing | None = None
 ) -> AsyncIterator[Embedded]:
-    """Open, migrate and put together everything; on exit the gateway drains and every connection is closed."""
+    """Open, migrate and compose the whole system. On exit the gateway drains and every connection is closed."""
     runtime, switchboard = build_runtime(logger, tracing=tracing), Switchboard()
     async with AsyncExitStack() as stack:
         await _migrate(settings)
@@ -201,7 +201,7 @@ async def open_embedded(
 
 
 class OnePort:
-    """The gateway's app, with the users and templates services under their own paths beside it."""
+    """The gateway's app, with the users and templates services under their own paths."""
 
     def __init__(self, gateway: ASGIApp, *, users: ASGIApp, templates: ASGIApp) -> None:
         self._gateway = gateway
@@ -228,7 +228,7 @@ async def _migrate(settings: EmbeddedSettings) -> None:
 def _open_surroundings(
     running: Gateway, settings: EmbeddedSettings, switchboard: Switchboard, stack: AsyncExitStack
 ) -> Surroundings:
-    """The gateway's own runtime, cache and limits; the gateway itself is called through the switchboard."""
+    """The gateway's runtime, cache and limits. The gateway itself is called through the switchboard."""
     shared = running.parts
     url, transport = _IN_PROCESS["gateway_url"], switchboard.transport()
     gateway = open_client(url, "gateway", settings.worker, shared.runtime, stack, transport=transport)
@@ -240,7 +240,7 @@ def _open_surroundings(
 def _users_client(
     running: Gateway, settings: EmbeddedSettings, switchboard: Switchboard, stack: AsyncExitStack
 ) -> ServiceClient:
-    """The users service, called through the switchboard as from a process of its own."""
+    """A client of the users service over the switchboard, as from another process."""
     url, runtime = _IN_PROCESS["users_url"], running.parts.runtime
     return open_client(url, "users", settings.worker, runtime, stack, transport=switchboard.transport())
 
@@ -252,7 +252,7 @@ def _engine_parts(
     devices: DeadDevices,
     suppressions: SuppressionStore,
 ) -> EngineParts:
-    """The gateway's store, broker and directory; contacts come from the users service itself."""
+    """The gateway's store, broker and directory. Contacts come directly from the users service."""
     local = LocalContacts(users.contacts, shared.contacts)
     return build_parts(
         settings.worker,
@@ -270,7 +270,7 @@ def _engine_parts(
 def _open_engines(
     settings: WorkerSettings, parts: EngineParts, gateway: ServiceClient, stack: AsyncExitStack
 ) -> tuple[Engine, ...]:
-    """An engine for each channel that has a provider."""
+    """Open an engine for each channel with a provider."""
     around = provider_parts(gateway, parts.runtime, stack, installed_providers(OWN_SCHEMES))
     kits = [entry.build_kit(settings, around) for entry in CHANNELS.values()]
     for provider in [provider for kit in kits for provider in kit.providers]:

@@ -1,4 +1,4 @@
-"""Users as the engines see them where the users service is in the same process."""
+"""Look-ups of users for the engines when the users service is in the same process."""
 
 from collections.abc import Collection, Mapping
 from uuid import UUID
@@ -15,9 +15,9 @@ _DOCUMENT = msgspec.json.Decoder(Contact)
 
 
 class LocalContacts:
-    """Implements `directory.port.Contacts`: `current` is the service's own use case, called without a request.
+    """Implements `directory.port.Contacts`: `current` calls the service's use case directly.
 
-    While its database is away, and for what may be a moment old, `through_service` is asked.
+    `through_service` is used while its database is unavailable, and for `known`.
     """
 
     def __init__(self, stored: StoredContacts, through_service: Contacts) -> None:

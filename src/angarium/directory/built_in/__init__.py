@@ -1,1 +1,1 @@
-"""Templates that every tenant has without making them: of the B2B surface, and of tests of providers."""
+"""Built-in templates of every tenant, for the B2B API and for tests of providers."""

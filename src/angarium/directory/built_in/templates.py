@@ -1,4 +1,4 @@
-"""The directory's templates with the built-in ones before them."""
+"""Adds the built-in templates to the stored ones."""
 
 from collections.abc import Mapping
 from importlib.resources import files
@@ -9,16 +9,16 @@ from angarium.contracts.templates import ChannelSources, CompiledTemplate
 from angarium.directory.port import Templates
 
 INLINE = "_inline"
-"""Content that comes with its request: `subject`, `html` (as it is) and `text`."""
+"""Content from the request: `subject`, `html` (unescaped) and `text`."""
 VERIFICATION = "_verification"
-"""Asks someone to verify an address: `username`, `verification_link`, `subject`."""
+"""Asks a person to verify an address: `username`, `verification_link`, `subject`."""
 VERIFICATION_SUBJECT = "Verify your email address"
 PROVIDER_TEST = "_provider_test"
-"""Shows that a provider works, on every channel: `provider`, its name."""
+"""A test message for every channel: `provider`, the provider's name."""
 
 
 class WithBuiltIn:
-    """Implements `directory.port.Templates`: built-in codes are answered here, for all tenants, others by `stored`."""
+    """Implements `directory.port.Templates`: returns built-in codes for all tenants, others from `stored`."""
 
     def __init__(self, stored: Templates) -> None:
         self._stored = stored

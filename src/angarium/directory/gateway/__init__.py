@@ -1,1 +1,1 @@
-"""What users and templates ask of the gateway: callers, and the record of changes."""
+"""Calls of the users and templates services to the gateway: authentication and the audit log."""

@@ -1,4 +1,4 @@
-"""Authentication by asking the gateway, for services that hold no keys."""
+"""Authentication through the gateway, for services without keys of their own."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -19,13 +19,13 @@ from angarium.platform.http.client.client import ServiceClient
 
 VERIFY_PATH = "/internal/v1/verify"
 GOOD_SECONDS = 25.0
-"""The gateway itself may have kept its yes for 30 s: so a revoked key is refused here within a minute."""
+"""The gateway may have cached its result for 30 s, so a revoked key is refused here within a minute."""
 BAD_SECONDS = 5.0
 CACHE_ENTRIES = 10_000
 
 
 class VerifiedCaller(msgspec.Struct, frozen=True):
-    """The `data` of a good `POST /internal/v1/verify`."""
+    """The `data` of a successful `POST /internal/v1/verify`."""
 
     tenant: str
     name: str
@@ -42,10 +42,10 @@ class _Answer(msgspec.Struct, frozen=True):
 
 
 class RemoteAuthenticator:
-    """Implements `Authenticator`: service tokens here, keys and tokens at the gateway.
+    """Implements `Authenticator`: verifies service tokens itself, keys and tokens at the gateway.
 
-    The gateway's yes is kept for 25 s, its no for 5 s, by hash, at most `max_entries` of them. While the gateway is
-    down what is kept goes on; the rest raises ServiceUnavailable.
+    Caches accepted credentials for 25 s and refused ones for 5 s, by hash, at most `max_entries`. While the gateway is
+    down, cached results stay valid; other credentials raise ServiceUnavailable.
     """
 
     def __init__(

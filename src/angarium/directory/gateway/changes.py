@@ -1,4 +1,4 @@
-"""What a successful request changed, in the words of the audit log."""
+"""The audit log's description of a successful request."""
 
 import re
 from dataclasses import dataclass
@@ -38,14 +38,14 @@ class _Answer(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """`action` is a verb such as `user.deleted`, `subject` names what it was done to."""
+    """`action` is an event such as `user.deleted`, `subject` the changed resource."""
 
     action: str
     subject: str
 
 
 def change_of(method: str, path: str, answer: bytes) -> Change | None:
-    """What a request to `path` (`/users/…`, `/templates/…`) changed, whose successful answer was `answer`."""
+    """The change made by a request to `path` (`/users/…`, `/templates/…`) with the successful answer `answer`."""
     path = path.rstrip("/")
     request = f"{method} {path}"
     if _UNCHANGING.fullmatch(method) or _NO_CHANGE.fullmatch(request):
@@ -56,7 +56,7 @@ def change_of(method: str, path: str, answer: bytes) -> Change | None:
 
 
 def _made(answer: bytes) -> str | None:
-    """The id of what was made."""
+    """The id of the created resource."""
     try:
         made = msgspec.json.decode(answer, type=_Answer).data
     except msgspec.MsgspecError:

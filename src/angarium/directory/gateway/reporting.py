@@ -1,4 +1,4 @@
-"""Changes that clients make directly at a service are reported to the gateway, which keeps the audit log."""
+"""Reports changes that clients make directly at a service to the gateway's audit log."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -32,11 +32,11 @@ class ReportsRefused(AngariumError):
 
 
 class ChangeReports:
-    """Holds reports until the gateway has taken them; `backlog` is the loop that does so.
+    """Holds reports until the gateway has accepted them; `backlog` is the loop that sends them.
 
-    What is held when the process ends is tried once more (`backlog.flush`).
+    Reports left at the end of the process are sent once more (`backlog.flush`).
 
-    When too many wait, the oldest are lost and the log says so (`platform.backlog`).
+    If too many wait, the oldest are dropped, which is logged (`platform.backlog`).
     """
 
     def __init__(self, gateway: ServiceClient, runtime: Runtime) -> None:
@@ -49,7 +49,7 @@ class ChangeReports:
         )
 
     def add(self, caller: Caller, action: str, subject: str, address: str | None) -> None:
-        """Report a change that has just been made."""
+        """Report a change."""
         report = {
             "id": str(self._identifiers.new()),
             "at": rfc3339(self._clock.now()),
@@ -72,14 +72,14 @@ class ChangeReports:
 
 
 def reporting(reports: ChangeReports | None) -> Sequence[Middleware]:
-    """The innermost middleware of a service whose changes are reported; none without `reports`."""
+    """The innermost middleware of a service that reports changes; none without `reports`."""
     return () if reports is None else (Middleware(ReportingMiddleware, reports=reports),)
 
 
 class ReportingMiddleware:
-    """Reports what clients with a key or token of their own change; what comes through the gateway it knows itself.
+    """Reports changes by clients with their own key or token; the gateway itself records those that it forwards.
 
-    Must be the innermost middleware: it reads the caller that the others leave in the scope.
+    Must be the innermost middleware, since it reads the caller that the others store in the scope.
     """
 
     def __init__(self, app: ASGIApp, *, reports: ChangeReports) -> None:

@@ -1,4 +1,4 @@
-"""What a service beside the gateway shares with the process around it, wherever that process is."""
+"""The dependencies of the users and templates services, in their own process or in a shared one."""
 
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from angarium.platform.runtime import Runtime
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """The runtime, the cache, the limits, and the gateway: how to call it, to ask it who calls, to report changes."""
+    """The runtime, the cache, the rate limits, and the gateway's client, authenticator and change reports."""
 
     runtime: Runtime
     cache: Cache
@@ -30,7 +30,7 @@ class Surroundings:
 
 
 def open_surroundings(settings: SurroundingsSettings, runtime: Runtime, stack: AsyncExitStack) -> Surroundings:
-    """Those of a process of its own, closed with `stack`. Raises SettingsError."""
+    """Open the surroundings of a separate process, closed with `stack`. Raises SettingsError."""
     return build_surroundings(
         runtime,
         cache=open_cache(settings.cache_url, runtime, stack),
@@ -43,7 +43,7 @@ def open_surroundings(settings: SurroundingsSettings, runtime: Runtime, stack: A
 def build_surroundings(
     runtime: Runtime, *, cache: Cache, limiter: RateLimiter, gateway: ServiceClient, service_token: str | None
 ) -> Surroundings:
-    """Those of a service within a process that has all of this."""
+    """Build the surroundings of a service in a process that already has these parts."""
     return Surroundings(
         runtime=runtime,
         cache=cache,
