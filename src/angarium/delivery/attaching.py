@@ -1,4 +1,4 @@
-"""Reads attachments just before a send, and bounds how much of them a process holds at once."""
+"""Reads attachments just before a send, within a memory limit per process."""
 
 import asyncio
 from collections import deque
@@ -18,9 +18,9 @@ from angarium.notifications.store.port import NotificationStore
 from angarium.platform.clock import Clock
 
 HELD_BYTES = 32 * 1024 * 1024
-"""Of attachments, decoded. A mail takes up to four times as much while it is built and sent."""
+"""Limit of decoded attachments. A mail uses up to four times as much while it is built and sent."""
 MOST_WAITING = 4
-"""Notifications that wait for others' bytes in a slot; further ones wait in their queue."""
+"""Notifications that wait for memory while holding a slot; further ones wait in their queue."""
 _TURN_WAIT = timedelta(seconds=1)
 
 
@@ -37,9 +37,9 @@ class Attaching:
 
     @asynccontextmanager
     async def attached(self, ready: Ready) -> AsyncIterator[Ready | Result]:
-        """`ready` with its files, which count until the context ends; or what it waits for or ends in.
+        """Yields `ready` with its files, which use memory until the context ends, or a result that defers or ends it.
 
-        Waiting uses no attempt: for room, or for a database that does not answer.
+        Waiting, for memory or for an unavailable database, uses no attempt.
         """
         claimed = ready.claimed
         size = sum(info.size for info in claimed.options.attachments)
@@ -66,7 +66,7 @@ class Attaching:
 
 
 class _Room:
-    """Bytes that may be taken, in the order of asking. One who asks for more than there are gets all of them."""
+    """A FIFO memory limit. A request larger than the limit gets the whole limit."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -75,7 +75,7 @@ class _Room:
 
     @property
     def waiting(self) -> int:
-        """How many wait."""
+        """Number of waiting requests."""
         return len(self._asking)
 
     def has(self, size: int) -> bool:
@@ -101,7 +101,7 @@ class _Room:
             raise
 
     def give_back(self, size: int) -> None:
-        """Return what `take` took."""
+        """Release what `take` acquired."""
         self._free += min(size, self._size)
         self._let_in()
 

@@ -1,4 +1,4 @@
-"""Settles what is not claimed: acknowledges it, parks it, or makes it a dead letter."""
+"""Settles deliveries without a claim: acknowledges, parks or dead-letters them."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -18,11 +18,11 @@ from angarium.platform.telemetry.logging import Logger
 
 _AWAY_PAUSE = 0.5
 _REFUSED_PAUSE = 5.0
-"""Seconds before a message comes again of which the database refuses even a letter without its payload."""
+"""Seconds until redelivery of a message for which the database refuses even a dead letter without payload."""
 
 
 class Burying:
-    """What becomes of deliveries that lead to no claim; one of them holds up no other."""
+    """Settles deliveries that led to no claim. Each is independent of the others."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Burying:
         self._logger = logger
 
     async def set_aside(self, batch: Sorted, verdicts: Sequence[Verdict], consumer: Consumer) -> None:
-        """Settle all that is not claimed."""
+        """Settle every delivery without a claim."""
         poison = [*batch.poison]
         done: list[Carrier] = []
         later: list[tuple[Carrier, timedelta]] = []
@@ -64,7 +64,7 @@ class Burying:
         await self._bury(poison, consumer)
 
     async def _bury(self, poison: Sequence[Poison], consumer: Consumer) -> None:
-        """Dead-letter a foreign message; while the database is away it waits unacknowledged in its queue."""
+        """Dead-letter foreign messages; while the database is unavailable they stay unacknowledged in their queue."""
         if not poison:
             return
         try:
@@ -78,10 +78,10 @@ class Burying:
             await consumer.release(refused)
 
     async def _record(self, poison: Sequence[Poison], consumer: Consumer) -> Sequence[Delivery]:
-        """Record all; after an error that nothing expects, each alone. Those that are refused even so.
+        """Record all dead letters; after an unexpected error, each separately. Returns those that are refused.
 
-        A letter that is refused is recorded with none of its message's values. When that is refused as well, it is no
-        fault of the message, and it is kept.
+        A refused dead letter is recorded again without its message's values. If that is refused too, the message is not
+        the cause, and it is kept.
         """
         if await self._is_recorded(poison, consumer):
             return ()
@@ -93,7 +93,7 @@ class Burying:
         ]
 
     async def _is_recorded(self, poison: Sequence[Poison], consumer: Consumer) -> bool:
-        """Whether all are recorded, and so settled. Raises StoreUnavailable."""
+        """Whether all are recorded and therefore settled. Raises StoreUnavailable."""
         letters = [item.letter for item in poison]
         messages = [failed_message(letter, self._clock.now()) for letter in letters]
         try:

@@ -1,4 +1,4 @@
-"""Claims what deliveries mean, and prepares it; one bad message or row stops no other."""
+"""Claims the notifications of deliveries and prepares them. A bad message or row does not affect the others."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -24,15 +24,15 @@ from angarium.platform.telemetry.logging import Logger
 
 _AWAY_PAUSE = 0.5
 LOCKED_WAIT = timedelta(seconds=5)
-"""How long a notification waits whose row another transaction holds locked."""
+"""How long a notification waits if another transaction has locked its row."""
 _ROUNDS = 6
-"""How often a message whose row cannot be claimed comes again, after 1, 2, 4, … s, before the sweeper takes over."""
+"""Retries of a message whose row cannot be claimed, after 1, 2, 4, … s, before the sweeper takes over."""
 _REMEMBERED = 1000
-"""Notifications whose failed rounds are counted; beyond that the oldest count starts again."""
+"""Upper bound of notifications with a count of failed rounds; beyond it the oldest count is dropped."""
 
 
 class Claiming:
-    """The first half of a delivery: from messages to what each claim needs next."""
+    """The first half of a delivery: from messages to prepared claims."""
 
     def __init__(
         self,
@@ -62,9 +62,9 @@ class Claiming:
     async def claim(
         self, deliveries: Sequence[Delivery], consumer: Consumer
     ) -> tuple[Sorted, Sequence[Verdict], Asked]:
-        """Claim what the deliveries mean; while the database is away they wait unacknowledged.
+        """Claim the notifications of the deliveries; while the database is unavailable they wait unacknowledged.
 
-        The directory is asked meanwhile: both take a journey over the network.
+        Looks up the users concurrently, since both need a network round trip.
         """
         token = self._identifiers.new()
         while True:
@@ -81,7 +81,10 @@ class Claiming:
             return batch, verdicts, ahead
 
     async def prepare(self, claimed: Sequence[Claimed], ahead: Asked) -> Sequence[Step]:
-        """The next step of each, in order. Never raises: what breaks our own code uses up its attempts."""
+        """Return the next step of each claim, in order.
+
+        Never raises: a notification on which our code fails uses up its attempts.
+        """
         try:
             return await self._preparation.prepare(claimed, ahead)
         except Exception:
@@ -97,7 +100,7 @@ class Claiming:
         return step
 
     async def _ask(self, people: Iterable[Person]) -> Asked:
-        """What the directory says; nothing if it breaks: preparation asks again, and sees whose fault it is."""
+        """Look up users; empty after an unexpected error: preparation looks them up again and handles it."""
         try:
             return await self._preparation.ask(people)
         except Exception:
@@ -105,7 +108,7 @@ class Claiming:
             return Asked(0.0, {})
 
     async def _claim(self, ids: Sequence[UUID], token: UUID, since: float) -> Sequence[Verdict]:
-        """Claim all; where one of them is locked, or after an error that nothing expects, each alone.
+        """Claim all; if one is locked, or after an unexpected error, claim each separately.
 
         Raises StoreUnavailable.
         """
@@ -122,7 +125,7 @@ class Claiming:
         return [verdict for verdicts in alone for verdict in verdicts]
 
     async def _claim_alone(self, id_: UUID, token: UUID, since: float) -> Sequence[Verdict]:
-        """With the token of the batch, whose claim may be committed: then no attempt is counted twice."""
+        """Uses the batch's token, since the batch's claim may have been committed: so no attempt is counted twice."""
         while True:
             try:
                 return await self._claim_and_hold([id_], token, since)
@@ -136,7 +139,7 @@ class Claiming:
                 return [self._put_off(id_)]
 
     async def _claim_and_hold(self, ids: Sequence[UUID], token: UUID, since: float) -> Sequence[Verdict]:
-        """`since`: the beginning of the whole batch's claim, as all leases of a token count from one moment."""
+        """`since`: the start of the batch's claim, since all leases of a token count from one moment."""
         verdicts = await self._store.claim(ids, token=token, lease=LEASE, worker=self._worker)
         claimed = [verdict for verdict in verdicts if isinstance(verdict, Claimed)]
         self._leases.hold(token, [claim.id for claim in claimed], since=since)
@@ -154,11 +157,11 @@ class Claiming:
         return verdicts
 
     def _put_off(self, id_: UUID) -> Verdict:
-        """The row of an accepted notification cannot be claimed or read, which is not its message's fault.
+        """Postpone an accepted notification whose row cannot be claimed or read, although its message is valid.
 
-        It must not be lost, so there is no dead letter: the message comes again with a growing pause, in case the
-        error passes. After `_ROUNDS` it is acknowledged. The row stays unfinished, and the sweeper publishes it again
-        at growing intervals (see `notifications.store.timing`).
+        It must not be lost, so it is not dead-lettered: the message is redelivered with a growing delay, in case the
+        error is temporary. After `_ROUNDS` it is acknowledged. The row stays unfinished, and the sweeper republishes it
+        with back-off (see `notifications.store.timing`).
         """
         rounds = self._rounds.pop(id_, 0) + 1
         self._rounds[id_] = rounds
@@ -169,7 +172,7 @@ class Claiming:
         return NotNow(id_, timedelta(seconds=2 ** (rounds - 1)))
 
     def _bring_home(self, batch: Sorted, verdicts: Sequence[Verdict]) -> None:
-        """Whatever queue a message came from: it comes again by the lane of its row."""
+        """Set the routing keys of carriers to their rows' lanes, whatever queue the messages came from."""
         for verdict in verdicts:
             if isinstance(verdict, Claimed):
                 carrier, key = batch.carriers[verdict.id], routing_key(verdict.channel, verdict.priority)

@@ -1,4 +1,4 @@
-"""Puts the engine of one channel together."""
+"""Composes the engine of one channel."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -48,17 +48,17 @@ from angarium.platform.telemetry.metrics import Metrics
 from angarium.rendering.renderer import Renderer
 
 _ON_DEMAND = frozenset({"mailbox", "sandbox"})
-"""Providers for development: they are down when somebody wants them to be, and a breaker would be in the way."""
+"""Development providers that fail on demand, for which an automatic breaker would be in the way."""
 PARKING_PART = 4
-"""Of the messages that a lane holds, the part that may wait for a broker that takes no publishes."""
+"""Fraction of a lane's prefetch that may wait for a broker that accepts no publishes."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelKit:
-    """What a channel brings: its providers in order of preference, where it reaches a user, and its address check.
+    """The parts of a channel: its providers in order of preference, the addresses of a user, and its address check.
 
-    `configured` says more about each provider, in the same order; without it they are called by their technology.
-    `gate` is asked just before each attempt.
+    `configured` has the settings of each provider, in the same order; without it they are named after their technology.
+    `gate` is checked just before each attempt.
     """
 
     channel: Channel
@@ -71,7 +71,7 @@ class ChannelKit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineParts:
-    """What engines share with the process around them."""
+    """The parts that engines share with their process."""
 
     runtime: Runtime
     store: NotificationStore
@@ -86,7 +86,7 @@ class EngineParts:
     unsubscribing: Unsubscribing | None = None
     devices: DeadDevices | None = None
     providers: ProviderStore | None = None
-    """The state of providers that all workers share; None: each process has its own."""
+    """The providers' state shared by all workers; None: each process has its own."""
     failover_after: timedelta | None = None
     suppressions: SuppressionStore | None = None
     """The suppression list; None: there is none."""
@@ -99,9 +99,9 @@ class EngineParts:
 def build_engine(
     kit: ChannelKit, parts: EngineParts, *, retry_delays: Sequence[timedelta], concurrency: int, prefetch: int
 ) -> Engine:
-    """The engine of `kit.channel`: `concurrency` sends at once, `prefetch` messages held for each lane.
+    """Build the engine of `kit.channel` with `concurrency` concurrent sends and a `prefetch` per lane.
 
-    Messages being sent count as held, so `prefetch` is at least `concurrency`.
+    Messages being sent count towards the prefetch, so it is at least `concurrency`.
     """
     runtime, store, clock, logger = parts.runtime, parts.store, parts.runtime.clock, parts.runtime.logger
     results = Results(clock, runtime.identifiers)
@@ -187,7 +187,7 @@ def _tracing(kit: ChannelKit, parts: EngineParts) -> DeliveryTracing | None:
 
 
 def _suppressing(kit: ChannelKit, parts: EngineParts, results: Results) -> Suppressing | None:
-    """What holds the channel's addresses against the suppression list, where that has addresses of its kind."""
+    """The check of the channel's addresses against the suppression list, if the channel supports it."""
     if parts.suppressions is None or kit.channel not in SUPPRESSIBLE:
         return None
     return Suppressing(parts.suppressions, results, parts.runtime.clock, parts.runtime.logger)

@@ -1,4 +1,4 @@
-"""A provider that ends the process at a crash point, for tests of what a crash leaves behind."""
+"""A provider that ends the process at a crash point, for tests of recovery."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,7 +10,7 @@ from angarium.platform.crash import CrashPoints
 
 
 def with_crash_point(provider: Provider, point: CrashPoint | None) -> Provider:
-    """`provider` itself without a point, so that nothing is in its way."""
+    """Wrap `provider`; without a point, return it unchanged."""
     return provider if point is None else _CrashingProvider(provider, CrashPoints(point))
 
 

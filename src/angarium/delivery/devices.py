@@ -1,8 +1,8 @@
-"""Removes devices whose tokens are dead, and stops where so many are that the fault must be ours.
+"""Removes devices with dead tokens, unless so many are dead that our configuration must be wrong.
 
-A provider reports every token as dead when its key or environment is the wrong one. Removal therefore waits a minute,
-and is given up while more than one answer in twenty of that provider is about a dead token. A token that is not
-removed is reported again at the next send.
+With a wrong key or environment a provider reports every token as dead. So removal waits a minute, and is cancelled
+while more than 5 % of the provider's answers are about dead tokens. A token that is not removed is reported again at
+the next send.
 """
 
 import asyncio
@@ -30,17 +30,17 @@ PATH = "/internal/v1/dead-devices"
 HOLD = 60.0
 """Seconds between a report of a dead token and the removal of its device."""
 SHARE = 0.05
-"""Of a provider's answers: with more about dead tokens nothing is removed."""
+"""Fraction of a provider's answers about dead tokens above which nothing is removed."""
 FEW = 5
-"""Reports of dead tokens that are believed, however few answers there are."""
+"""Reports of dead tokens that are trusted, however few answers there are."""
 FEWEST_ANSWERS = 100
-"""Answers that are looked at, at least, even if they took longer than `HOLD`."""
+"""Minimum number of answers considered, even if they span more than `HOLD`."""
 CAPACITY = 10_000
-"""Devices that wait for their removal, at most."""
+"""Maximum number of devices waiting for removal."""
 _LOOK = 1.0
-"""Seconds between two looks at what waits."""
+"""Seconds between passes over the waiting devices."""
 _BATCH = 50
-"""Devices in one call, so that it ends in time."""
+"""Devices per call, so that it ends in time."""
 
 
 class DevicesRefused(AngariumError):
@@ -56,7 +56,7 @@ class _Dead(msgspec.Struct, frozen=True):
 
 
 class _Answers:
-    """How many of one provider's latest answers were about dead tokens: those of a minute, or the last hundred."""
+    """Counts dead tokens among a provider's latest answers: those of a minute, or the last hundred."""
 
     def __init__(self) -> None:
         self._seconds: deque[list[int]] = deque()  # [second, answers, dead]
@@ -77,7 +77,7 @@ class _Answers:
             self._dead += 1
 
     def too_many(self, now: float) -> bool:
-        """Whether too large a share is about dead tokens."""
+        """Whether the fraction of dead tokens is too large."""
         self._forget(now)
         return self._dead > max(FEW, SHARE * self._answers)
 
@@ -92,10 +92,10 @@ class _Answers:
 
 
 class DeadDevices:
-    """Learns from answers about devices, and asks the users service to remove the dead ones.
+    """Collects answers about devices, and asks the users service to remove dead ones.
 
-    Counts are of this process alone. What waits when it ends is not removed: the next send finds it again. `users`
-    belongs to its owner.
+    Counts are per process. Devices still waiting at its end are not removed; the next send reports them again. The
+    caller closes `users`.
     """
 
     def __init__(self, users: ServiceClient, clock: Clock, logger: Logger) -> None:
@@ -110,7 +110,7 @@ class DeadDevices:
         )
 
     def answered(self, provider: str, claimed: Claimed, address: Address, outcome: Outcome) -> None:
-        """Note one answer. A stored user's device that is dead for good is removed later."""
+        """Note an answer. A stored user's dead device is removed later."""
         dead = isinstance(outcome, Permanent) and outcome.suppress
         now = self._clock.monotonic()
         self._answers[provider].add(now, dead=dead)
@@ -127,7 +127,7 @@ class DeadDevices:
 
     @asynccontextmanager
     async def removing(self) -> AsyncIterator[Self]:
-        """While this context is open, what has waited long enough is removed."""
+        """While this context is open, devices are removed once they have waited long enough."""
         loops = (Passes("dead devices", self._look, pause=_LOOK), self._backlog)
         tasks = [
             asyncio.create_task(run_loop(loop, clock=self._clock, logger=self._logger), name=loop.name)
@@ -156,7 +156,7 @@ class DeadDevices:
                 self._backlog.add(dead)
 
     def _judge(self, provider: str, answers: _Answers, now: float) -> None:
-        """While there are too many dead ones, drop those that wait: each of them may be alive."""
+        """While too many tokens are reported as dead, drop the waiting devices, as each may be alive."""
         stopped = answers.too_many(now)
         if stopped:
             self._waiting -= {dead.device_id for dead in self._held if dead.provider == provider}

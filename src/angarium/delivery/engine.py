@@ -28,9 +28,9 @@ from angarium.platform.loop import run_loop
 from angarium.platform.telemetry.logging import Logger
 
 DRAIN = timedelta(seconds=25)
-"""How long sends under way may take to finish after a stop."""
+"""How long running sends may take to finish after a stop."""
 STUCK_AFTER = timedelta(minutes=12)
-"""How long work may wait while no slot comes free. Longer than any send takes, with every timeout on its way."""
+"""How long work may wait without a slot becoming free. Longer than any send, including all its timeouts."""
 _QUEUES = ((Lane.URGENT, urgent_queue), (Lane.LIGHT, light_queue), (Lane.ORDINARY, work_queue))
 _AWAY_PAUSE = 0.5
 _RESTART_PAUSE = 1.0
@@ -74,10 +74,9 @@ class Engine:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Deliver until `stop` is set, then finish what is under way (at most `DRAIN`) and return.
+        """Deliver until `stop` is set, then finish running sends (for at most `DRAIN`) and return.
 
-        A lane or the renewal of leases that fails is started again by itself. Raises BrokerUnavailable once the broker
-        is closed.
+        A lane or lease renewal that fails is restarted on its own. Raises BrokerUnavailable once the broker is closed.
         """
         async with AsyncExitStack() as stack:
             keeper = asyncio.create_task(self._kept("leases", self._leases.run))
@@ -103,7 +102,7 @@ class Engine:
             _raise_first([keeper, *lanes])
 
     def stuck(self) -> str | None:
-        """Why nothing is delivered though messages wait, in words that anyone may read; None while work moves on."""
+        """Why nothing is delivered although messages wait, without confidential details; None while work progresses."""
         seconds = self._slots.waits_in_vain()
         if seconds <= STUCK_AFTER.total_seconds():
             return None
@@ -124,7 +123,7 @@ class Engine:
         return await stack.enter_async_context(self._broker.consume(queue, prefetch=self._prefetch))
 
     async def _kept(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Do endless `work`, again after every error but the end of the broker."""
+        """Run endless `work` and restart it after every error except the broker's end."""
         while True:
             try:
                 await work()
@@ -135,11 +134,11 @@ class Engine:
                 await self._clock.sleep(_RESTART_PAUSE)
 
     async def _lane(self, lane: Lane, consumer: Consumer) -> None:
-        """Take the messages that have arrived, as many as the lane gets slots for, and work on them; endless.
+        """Endlessly take arrived messages, as many as the lane gets slots for, and process them.
 
-        While one batch is claimed and prepared, slots come free and deliveries gather for the next: so batches grow
-        with the load, as in a group commit. While nothing can be sent, it takes nothing: claims in vain cost the
-        database as much as others.
+        While a batch is claimed and prepared, slots become free and deliveries accumulate for the next one: batches
+        grow with the load, as in a group commit. While nothing can be sent, it takes nothing, since fruitless claims
+        cost the database as much as others.
         """
         pause = self._preparation.pause
         while True:
@@ -155,7 +154,10 @@ class Engine:
                 await asyncio.wait([self._start(self._process(batch), batch)])
 
     def _start(self, work: Coroutine[Any, Any, None], owner: Held | BatchHeld | None = None) -> asyncio.Task[None]:
-        """A task for `work`. What `owner` holds is given back even if the task is cancelled before its first step."""
+        """Start a task for `work`.
+
+        `owner` releases what it holds even if the task is cancelled before its first step.
+        """
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(partial(self._ended, owner))
@@ -182,7 +184,7 @@ class Engine:
     async def _put_aside(
         self, unclaimed: Sequence[Delivery], found: Sorted, verdicts: Sequence[Verdict], consumer: Consumer
     ) -> None:
-        """Settle what led to no claim; where our own code fails on it, it goes back to the queue."""
+        """Settle deliveries without a claim; if our code fails on them, they return to the queue."""
         async with AsyncExitStack() as unsettled:
             unsettled.push_async_callback(consumer.release, unclaimed)
             try:
@@ -193,7 +195,7 @@ class Engine:
             unsettled.pop_all()
 
     async def _deliver(self, held: Held, step: Step) -> None:
-        """Send (where that is what is left to do), record, settle."""
+        """Send (if the step is a send), record, settle."""
         claimed = held.claimed
         with working_on(held, self._tracing) as span:
             try:
@@ -207,7 +209,7 @@ class Engine:
                 self._logger.exception("delivery.failed", notification_id=str(claimed.id), channel=claimed.channel)
 
     async def _drain(self) -> None:
-        """Let what is under way finish; what does not in time is left to its lease."""
+        """Let running sends finish; those that do not in time are left to their lease."""
         done, overdue = asyncio.create_task(self._idle()), asyncio.create_task(self._clock.sleep(DRAIN.total_seconds()))
         try:
             await asyncio.wait([done, overdue], return_when=asyncio.FIRST_COMPLETED)
@@ -223,7 +225,7 @@ class Engine:
 
 
 async def _stop(consumers: Iterable[Consumer]) -> None:
-    """Let other workers have what was received and not begun, before this one has finished what it has begun."""
+    """Return deliveries that were not started to other workers, before the started ones have finished."""
     await asyncio.gather(*(consumer.stop() for consumer in consumers))
 
 

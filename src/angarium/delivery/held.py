@@ -1,7 +1,7 @@
-"""Who owns the slots, leases and messages of work under way.
+"""Ownership of the slots, leases and messages of work in progress.
 
-Each of them has one owner, which gives them back on every exit: a recorded result, an exception, a cancellation.
-A batch owns what it took until it is claimed; then each claimed notification owns its part.
+Each has one owner, which releases it on every exit: a recorded result, an exception, a cancellation. A batch owns what
+it took until it is claimed; then each claimed notification owns its part.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,8 +19,8 @@ from angarium.platform.broker.port import Consumer, Delivery
 class Held:
     """One claimed notification: its slot, its lease and its messages.
 
-    Leaving it normally means that its messages are settled. Otherwise they go back to their queue, and the next
-    worker that gets them waits until the lease has ended.
+    A normal exit of the context means that its messages are settled. Otherwise they return to their queue, and the next
+    worker that receives them waits until the lease has expired.
     """
 
     __slots__ = ("_leases", "_slot", "carrier", "claimed")
@@ -42,7 +42,7 @@ class Held:
             await self.carrier.consumer.release(self.carrier.deliveries)
 
     def give_back(self) -> None:
-        """Return the slot and stop renewing the lease; idempotent."""
+        """Release the slot and stop renewing the lease. Idempotent."""
         if not self._slot.count:
             return
         self._leases.let_go(self.claimed.claim_token, self.claimed.id)
@@ -50,7 +50,7 @@ class Held:
 
 
 class BatchHeld:
-    """A batch of messages and the slots for them, until each is handed on to an owner of its own."""
+    """A batch of messages and their slots, until each is passed to an owner of its own."""
 
     def __init__(
         self, slots: Grant, deliveries: Sequence[Delivery], *, consumer: Consumer, leases: LeaseKeeper
@@ -74,7 +74,7 @@ class BatchHeld:
             await self.consumer.release([*self._unclaimed, *(d for carrier in left for d in carrier.deliveries)])
 
     def claim(self, claimed: Sequence[Claimed], carriers: Mapping[UUID, Carrier]) -> Sequence[Held]:
-        """Split the batch: a `Held` for each claim, in order. The slots that no claim needs are free again."""
+        """Split the batch into a `Held` per claim, in order. Unused slots are released."""
         for claim in claimed:
             self._claimed[claim.id] = Held(claim, carriers[claim.id], self._slots.split(1), self._leases)
         taken = {delivery for held in self._claimed.values() for delivery in held.carrier.deliveries}
@@ -86,16 +86,16 @@ class BatchHeld:
         return tuple(self._claimed.values())
 
     def hand_on(self, held: Held) -> Held:
-        """`held`, which its receiver owns from now on."""
+        """Pass ownership of `held` to the caller."""
         return self._claimed.pop(held.claimed.id)
 
     def hand_on_unclaimed(self) -> Sequence[Delivery]:
-        """The messages that led to no claim; their receiver settles them."""
+        """Pass the messages without a claim to the caller, who settles them."""
         unclaimed, self._unclaimed = self._unclaimed, ()
         return unclaimed
 
     def give_back(self) -> None:
-        """Return the slots and stop renewing the leases of what was not handed on; idempotent."""
+        """Release the slots and stop renewing the leases of what was not passed on. Idempotent."""
         for held in self._claimed.values():
             held.give_back()
         self._claimed.clear()

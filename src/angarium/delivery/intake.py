@@ -1,7 +1,7 @@
 """Matches deliveries to notifications; rejects malformed and foreign messages.
 
-Whatever a message holds: it is matched, or becomes a dead letter at its first attempt. No value of it reaches the
-database that a column does not take.
+Every message is either matched or dead-lettered at its first delivery, whatever its content. No value reaches the
+database that its column would refuse.
 """
 
 from collections.abc import Iterator, Sequence
@@ -33,14 +33,14 @@ _DEFAULT_TENANT = "default"
 _LONGEST_KEY = 255
 _LONGEST_REASON = 200
 UNDELIVERABLE = "undeliverable"
-"""The reason of a message on which our own code failed."""
+"""The reason of messages on which our own code failed."""
 
 
 class _NotOursError(Exception):
     """The message is malformed, or matches no notification.
 
-    `tenant`: the one that it names. Anyone who may publish can name any, so its dead letter is the default tenant's,
-    whose admins run the system, and only says which.
+    `tenant`: the tenant that it names. Anyone who may publish can name any tenant, so the dead letter belongs to the
+    default tenant, whose admins run the system, and only mentions the name.
     """
 
     def __init__(self, code: str, message: str, tenant: str = _DEFAULT_TENANT) -> None:
@@ -50,7 +50,7 @@ class _NotOursError(Exception):
 
 
 class Intake:
-    """Finds the notification that each delivery means."""
+    """Finds the notification of each delivery."""
 
     def __init__(self, *, channel: Channel, store: NotificationStore, identifiers: Identifiers, logger: Logger) -> None:
         self._channel = channel
@@ -64,7 +64,7 @@ class Intake:
         }
 
     async def sort(self, deliveries: Sequence[Delivery], consumer: Consumer) -> Sorted:
-        """Deliveries by their notification, and those that are poison. Raises StoreUnavailable."""
+        """Group deliveries by notification, and separate poison messages. Raises StoreUnavailable."""
         found: dict[UUID, list[Delivery]] = {}
         poison: list[Poison] = []
         people: set[Person] = set()
@@ -88,12 +88,12 @@ class Intake:
         return Sorted(carriers, poison, frozenset(people))
 
     def poison(self, delivery: Delivery, reason: Reason) -> Poison:
-        """`delivery` as poison for `reason`."""
+        """Mark `delivery` as poison for `reason`."""
         letter = foreign_letter(delivery.body, reason, letter_id=self._identifiers.new(), channel=self._channel)
         return Poison(delivery, letter)
 
     def undeliverable(self, poison: Poison) -> Poison:
-        """`poison` with a letter that holds nothing of the message: the database refused the one with its values."""
+        """`poison` with a dead letter without the message's values, which the database refused."""
         letter = foreign_letter(
             b"",
             Reason(UNDELIVERABLE, "its dead letter was refused"),
@@ -129,12 +129,12 @@ def _decode(body: bytes) -> QueueMessage:
 
 
 def _fits(text: str) -> bool:
-    """Whether a column of 255 characters takes it on every database."""
+    """Whether it fits into a column of 255 characters on every database."""
     return len(text) <= _LONGEST_KEY and "\0" not in text
 
 
 def _person(message: QueueMessage) -> Iterator[Person]:
-    """The stored user that the message speaks of, if it looks like one."""
+    """The stored user named in the message, if the id is well-formed."""
     try:
         if message.user_id is not None:
             yield message.tenant, UUID(message.user_id)

@@ -1,4 +1,4 @@
-"""Renews the leases of what this worker holds, so that only the work of the dead moves on."""
+"""Renews this worker's leases, so that only the work of dead workers is taken over."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -13,38 +13,38 @@ from angarium.platform.telemetry.logging import Logger
 
 LEASE = timedelta(seconds=20)
 MARGIN = timedelta(seconds=5)
-"""A lease with less than this left counts as over: a send takes time, and clocks differ."""
+"""A lease with less than this left counts as expired, since a send takes time and clocks differ."""
 _RENEWALS_PER_LEASE = 3
 _BATCH = 1000
 
 
 class LeaseKeeper:
-    """Knows which notifications are held under which claim token."""
+    """Tracks the notifications held by claim token."""
 
     def __init__(self, *, store: NotificationStore, clock: Clock, logger: Logger) -> None:
         self._store = store
         self._clock = clock
         self._logger = logger
         self._held: defaultdict[UUID, dict[UUID, float]] = defaultdict(dict)
-        """By token and notification: since when its lease counts (monotonic seconds)."""
+        """By token and notification: the start of the lease (monotonic seconds)."""
 
     def hold(self, token: UUID, ids: Iterable[UUID], *, since: float | None = None) -> None:
-        """Renew these from now on. `since`: when the claim was asked for (monotonic seconds), at the latest now."""
+        """Start renewing these leases. `since`: when the claim was requested (monotonic seconds), at the latest now."""
         held = dict.fromkeys(ids, self._clock.monotonic() if since is None else since)
         if held:
             self._held[token].update(held)
 
     def is_valid(self, token: UUID, notification_id: UUID) -> bool:
-        """Whether no other worker can have claimed it by now.
+        """Whether the lease is still valid, so that no other worker can have claimed it.
 
-        False after a lost lease, after failed renewals, and in a process that was frozen for longer than the lease.
+        False after a lost lease, after failed renewals, and if the process was frozen for longer than the lease.
         """
         held = self._held.get(token)
         since = None if held is None else held.get(notification_id)
         return since is not None and self._clock.monotonic() - since <= (LEASE - MARGIN).total_seconds()
 
     def let_go(self, token: UUID, notification_id: UUID) -> None:
-        """Its result is recorded."""
+        """Stop renewing a lease, since the result is recorded."""
         held = self._held.get(token)
         if held is not None:
             held.pop(notification_id, None)
@@ -52,19 +52,19 @@ class LeaseKeeper:
                 del self._held[token]
 
     async def run(self) -> None:
-        """Renew without end, three times within a lease."""
+        """Renew endlessly, three times per lease."""
         while True:
             await self._clock.sleep(LEASE.total_seconds() / _RENEWALS_PER_LEASE)
             await self.renew()
 
     async def renew(self) -> None:
-        """Prolong every lease once. One that was lost is logged and no longer valid; its token can write nothing."""
+        """Renew every lease once. A lost lease is logged and no longer valid; its token cannot write anything."""
         leases = [(id_, token) for token, ids in self._held.items() for id_ in ids]
         for start in range(0, len(leases), _BATCH):
             await self._renew(leases[start : start + _BATCH])
 
     async def _renew(self, leases: Sequence[LeaseOf]) -> None:
-        """Prolong these; after an error that nothing expects, one half after the other, down to the one at fault."""
+        """Renew these leases; after an unexpected error, bisect them to find the faulty one."""
         asked = self._clock.monotonic()
         try:
             renewed = await self._store.renew(leases, lease=LEASE)

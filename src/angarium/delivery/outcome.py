@@ -1,6 +1,6 @@
-"""What a provider answered, as a value that is matched once.
+"""A provider's answer as a value, which is matched once.
 
-Every `answer` is the provider's own short word (`550 5.1.1 no such user`), free of addresses and secrets.
+Every `answer` is the provider's short answer (`550 5.1.1 no such user`), without addresses and secrets.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The provider took responsibility."""
+    """The provider accepted the message."""
 
     answer: str
     provider_message_id: str | None = None
@@ -19,10 +19,10 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Not now; another attempt may succeed, not before `after` where the provider said so.
+    """Another attempt may succeed, not before `after` if the provider named a time.
 
-    `provider_fault`: it speaks about the provider (a timeout, a 5xx), not about the recipient; the breaker counts it.
-    `unreachable`: no connection could be made, or it ended before the request.
+    `provider_fault`: it concerns the provider (a timeout, a 5xx), not the recipient; the breaker counts it.
+    `unreachable`: the connection failed, or ended before the request.
     """
 
     answer: str
@@ -33,9 +33,9 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Permanent:
-    """Never for this message; with `suppress`, never again for this address. `code` is the contract's reason.
+    """A permanent refusal of this message; with `suppress`, of this address. `code` is the contract's reason.
 
-    `opted_out`: the provider refuses since the recipient asked it for no more messages, which they may take back.
+    `opted_out`: the recipient unsubscribed at the provider, which they can revoke.
     """
 
     answer: str
@@ -46,14 +46,14 @@ class Permanent:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """The provider refuses us (credentials, account): pause it, keep the messages, alert."""
+    """The provider refuses our credentials or account: pause it, keep the messages, alert."""
 
     answer: str
 
 
 @dataclass(frozen=True, slots=True)
 class Ambiguous:
-    """The request went out and the answer was lost: it may have been sent."""
+    """The request was sent and the answer was lost: the message may have been sent."""
 
     answer: str
 
@@ -64,7 +64,7 @@ Outcome = Sent | Retry | Permanent | Configuration | Ambiguous
 
 
 def outcome_word(outcome: Outcome) -> str:
-    """The contract's word for an outcome, as in the timeline and in metrics."""
+    """The outcome's name in the contract, the timeline and metrics."""
     match outcome:
         case Sent():
             return "sent"
@@ -81,9 +81,9 @@ def outcome_word(outcome: Outcome) -> str:
 
 
 def strength(outcome: Outcome) -> int:
-    """Ranks the outcomes of a notification that went to several addresses: it is sent when one accepts.
+    """Rank the outcomes of a notification with several addresses: it is sent if one of them accepts.
 
-    Else the hope to try again wins over a refusal for good, and doubt over both.
+    Otherwise a retryable outcome ranks above a permanent one, and an ambiguous one above both.
     """
     return _STRENGTH[type(outcome)]
 

@@ -1,4 +1,4 @@
-"""Puts a message aside for a while: a confirmed publish to a delay queue, then the acknowledgement."""
+"""Parks messages: a confirmed publish to a delay queue, then the acknowledgement."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,19 +15,19 @@ from angarium.platform.telemetry.logging import Logger
 
 _REFUSED_PAUSE = 1.0
 _SLOW = 1.0
-"""Seconds after which a publish that is not confirmed shows that the broker takes none at the moment."""
+"""Seconds without a confirm after which the broker is considered to accept no publishes."""
 
 
 class Parking:
-    """Parks carriers; what the broker does not take goes back to its queue, and the record parks it again.
+    """Parks carriers. A message that the broker does not accept returns to its queue and is parked again.
 
-    A message that waits to be parked is unacknowledged, so it takes a place of the worker's prefetch. While the broker
-    takes no publishes (a memory or disk alarm) at most `most_waiting` do: the others are acknowledged, and the sweeper
-    finds their rows once they are overdue. Otherwise retries would fill the prefetch, and sends would stop, though
-    they are what empties the broker.
+    A message waiting to be parked is unacknowledged and uses the worker's prefetch. While the broker accepts no
+    publishes (a memory or disk alarm), at most `most_waiting` wait: the others are acknowledged, and the sweeper finds
+    their rows once they are overdue. Otherwise retries would fill the prefetch and stop the sends that empty the
+    broker.
 
-    A wait beyond the longest delay queue is left to the record too: going through a delay queue again and again would
-    cost a claim and a publish each time.
+    Waits beyond the longest delay queue are also left to the record, since each pass through a delay queue would cost a
+    claim and a publish.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Parking:
         self._begun: dict[object, float] = {}
 
     async def park(self, carriers: Sequence[tuple[Carrier, timedelta]]) -> None:
-        """Each comes again after its wait (or a part of it); what is left to the record comes later. Never raises."""
+        """Redeliver each after its wait (or a part of it); those left to the record come later. Never raises."""
         if far := [carrier for carrier, wait in carriers if wait > self._delays[-1]]:
             await self._acknowledge(far)
             carriers = [(carrier, wait) for carrier, wait in carriers if wait <= self._delays[-1]]
@@ -74,7 +74,7 @@ class Parking:
             del self._begun[key]
 
     def _is_crowded(self, more: int) -> bool:
-        """Whether too many wait for a broker that has not answered for a while."""
+        """Whether too many messages wait for a broker that does not answer."""
         oldest = next(iter(self._begun.values()), None)
         slow = oldest is not None and self._clock.monotonic() - oldest > _SLOW
         return slow and self._waiting + more > self._most_waiting
@@ -93,7 +93,7 @@ class Parking:
         await self._acknowledge(carriers)
 
     async def _acknowledge(self, carriers: Sequence[Carrier]) -> None:
-        """Each row is unfinished and has its time for the sweeper."""
+        """Acknowledge carriers whose unfinished rows have a time for the sweeper."""
         for carrier in carriers:
             await carrier.consumer.ack(carrier.deliveries)
 

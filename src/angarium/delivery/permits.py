@@ -1,4 +1,4 @@
-"""What a permit of a provider may have to wait for besides: the provider's pace, and a bound on the wait."""
+"""Wrappers of permits: the provider's rate, and a limit of the wait."""
 
 import asyncio
 from contextlib import AbstractAsyncContextManager
@@ -28,10 +28,10 @@ def longest_wait(claimed: Claimed, now: datetime, failover_after: timedelta | No
 
 
 class Paced:
-    """A permit that also waits for its turn at the provider's pace.
+    """A permit that also waits for the provider's rate.
 
-    The turn comes last, just before the send: a turn that had to wait for a connection would let several sends begin
-    at once.
+    The rate is applied last, just before the send: turns that then waited for a connection could start several sends at
+    once.
     """
 
     def __init__(self, permit: AbstractAsyncContextManager[Permit], pace: Pace) -> None:
@@ -54,7 +54,7 @@ class Paced:
 
 
 class Bounded:
-    """A permit that is waited for no longer than `limit`. Entering raises TimeoutError after that; nothing was sent."""
+    """A permit with a wait of at most `limit`. Entering raises TimeoutError after that, with nothing sent."""
 
     def __init__(self, permit: AbstractAsyncContextManager[Permit], limit: timedelta) -> None:
         self._permit = permit

@@ -1,4 +1,4 @@
-"""Whether a user wants this notification now. Pure: wishes and a moment in, a decision out."""
+"""Decides whether preferences allow a notification now. A pure function of preferences and time."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class Allowed:
 
 @dataclass(frozen=True, slots=True)
 class OptedOut:
-    """The user does not want it; `detail` says by which wish."""
+    """The user opted out; `detail` names the preference."""
 
     detail: str
 
@@ -44,8 +44,8 @@ def decide(
 ) -> Decision:
     """The decision at `now` (aware). The channel's switch comes first, then the category's, then quiet hours.
 
-    Urgent notifications pass quiet hours; nothing passes an opt-out, but that a mandatory category's own switch,
-    stored before it was mandatory, does not count.
+    Urgent notifications ignore quiet hours. Nothing overrides an opt-out, except that a mandatory category's own
+    switch, stored before it became mandatory, does not count.
     """
     if not getattr(preferences, channel):
         return OptedOut(f"{channel} is switched off")
@@ -66,10 +66,10 @@ def _zone(name: str | None) -> ZoneInfo:
 
 
 def _quiet_until(hours: QuietHours, now: datetime, zone: ZoneInfo) -> datetime | None:
-    """When the quiet hours that hold at `now` end; None: it is not quiet.
+    """The end of the quiet hours at `now`; None outside of quiet hours.
 
-    Start and end are wall-clock times, so the night of a clock change is an hour shorter or longer. A wall
-    time that a change skips counts as the moment of the change's end (PEP 495, fold=0).
+    Start and end are wall-clock times, so they are an hour shorter or longer in the night of a clock change. A skipped
+    wall-clock time counts as the end of the change (PEP 495, fold=0).
     """
     start, end = time.fromisoformat(hours.start), time.fromisoformat(hours.end)
     if start == end:

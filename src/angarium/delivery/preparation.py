@@ -1,4 +1,4 @@
-"""From a claim to something a provider can take, or to the reason why not."""
+"""Turns a claim into a message for a provider, or into the reason why it is not sent."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -28,19 +28,19 @@ from angarium.rendering.problems import RenderFailed
 from angarium.rendering.renderer import Renderer
 
 AddressesOf = Callable[[Contact], Sequence[Address]]
-"""Where the channel reaches a stored user; nothing: it does not."""
+"""The addresses of a stored user on the channel; may be empty."""
 CheckAddress = Callable[[Address], Address]
-"""The channel's own check: the address in its canonical form, or InvalidAddress."""
+"""The channel's address check. Returns the canonical form or raises InvalidAddress."""
 
 FRESH = 1.0
-"""Seconds for which an answer of the directory counts as given just before the send."""
+"""Seconds for which a directory look-up counts as current."""
 _TURN_WAIT = timedelta(seconds=10)
-"""How long a slow rendering waits in the queue, not in a slot, when many of its tenant wait for their turn already."""
+"""How long a slow rendering waits in the queue, without a slot, if many of its tenant are already waiting."""
 _MISROUTED_WAIT = timedelta(seconds=1)
 
 
 class Preparation:
-    """Asks for contacts and templates, decides, addresses and renders."""
+    """Looks up contacts and templates, checks preferences and addresses, and renders."""
 
     def __init__(
         self,
@@ -74,10 +74,10 @@ class Preparation:
         self._unsubscribing = unsubscribing
         self._users_away, self._templates_away = Away(clock), Away(clock)
         self.pause = LanePause(clock)
-        """When lanes take nothing, since users or templates cannot say what sends need."""
+        """Pauses lanes while the users or templates service is unavailable."""
 
     async def ask(self, people: Iterable[Person]) -> Asked:
-        """Their contacts as they are now; unknown ones are missing."""
+        """Current contacts. Users that could not be looked up are omitted."""
         at = self._clock.monotonic()
         wanted: defaultdict[str, set[UUID]] = defaultdict(set)
         for tenant, user_id in people:
@@ -93,9 +93,9 @@ class Preparation:
         return Asked(at, known)
 
     async def prepare(self, batch: Sequence[Claimed], ahead: Asked) -> Sequence[Step]:
-        """For each claim, in order: what to send, or what it ends in (or waits for) unsent.
+        """Return a step for each claim, in order: a message to send, or a result that ends or defers it.
 
-        `ahead` was asked while the claim was under way; what is not in it is asked for now, and all if it is old.
+        `ahead` was looked up during the claim; missing users are looked up now, and all of them if it is stale.
         """
         people = [_person(claimed) for claimed in batch]
         fresh = ahead.contacts if self._clock.monotonic() - ahead.at < FRESH else {}
@@ -108,10 +108,10 @@ class Preparation:
         return steps if self._suppressing is None else await self._suppressing.checked(steps)
 
     async def changed(self, ready: Ready) -> Result | None:
-        """What ends or postpones a prepared send that had to wait; None: it is still to be sent as it is.
+        """A result that ends or defers a prepared send after a wait; None: it can be sent unchanged.
 
-        Asks again, where the answers are no longer fresh: for a stored user's contact, and for suppressions. With
-        another address the notification is prepared anew.
+        Stale data, the stored user's contact and suppressions, are looked up again. If the address changed, the
+        notification is prepared again.
         """
         if self._clock.monotonic() - ready.asked < FRESH:
             return None
@@ -139,11 +139,11 @@ class Preparation:
         return self._users_away.lasts or self._templates_away.lasts
 
     def broken(self, claimed: Claimed, error: Exception) -> Result:
-        """What a claim ends in (or waits for) whose preparation failed in a way that nothing expects."""
+        """The result of a claim whose preparation failed unexpectedly."""
         return self._results.broken(claimed, error, self._delays)
 
     async def render(self, step: Unrendered) -> Ready | Result:
-        """The rest of a preparation that is not quick; it holds up no other."""
+        """Finish a slow preparation without delaying others."""
         claimed = step.claimed
         try:
             variables = self._variables(step)
@@ -158,7 +158,7 @@ class Preparation:
         return self._ready(step, content)
 
     async def _guarded(self, claimed: Claimed, person: Person | None, asked: Asked) -> Step:
-        """A notification that breaks our own code runs out of attempts, and its neighbours don't notice."""
+        """Isolate unexpected errors: the notification uses up its attempts, and the others are not affected."""
         try:
             return await self._prepare_one(claimed, person, asked)
         except Exception as error:
@@ -200,7 +200,7 @@ class Preparation:
         return self._address(Unrendered(claimed, template, (), delays, asked.at), addresses)
 
     def _wanted(self, claimed: Claimed, person: Person, contacts: People) -> Contact | Result:
-        """The contact, or why nothing may be sent to it now."""
+        """The contact, or a result if nothing may be sent now."""
         if person not in contacts:
             return self._results.deferred(claimed, self._users_away.wait())
         contact = contacts[person]
@@ -236,7 +236,7 @@ class Preparation:
         return self._render(Unrendered(claimed, step.template, good, step.delays, step.asked))
 
     def _checked(self, claimed: Claimed, addresses: Sequence[Address]) -> tuple[tuple[Address, ...], Sequence[str]]:
-        """The addresses that can be right, in their canonical form, and what is wrong with the others."""
+        """The valid addresses in canonical form, and the errors of the others."""
         good: list[Address] = []
         problems: list[str] = []
         for address in addresses:
@@ -274,7 +274,7 @@ def _waits(step: Step) -> bool:
 
 
 def _person(claimed: Claimed) -> Person | None:
-    """The stored user it is for; None: someone who is not stored."""
+    """The stored user; None for a recipient who is not stored."""
     if claimed.recipient is not None or claimed.user_id is None:
         return None
     return claimed.tenant, UUID(claimed.user_id)

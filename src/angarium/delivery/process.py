@@ -1,4 +1,4 @@
-"""A channel worker as a process of its own: what it opens, what it runs, how it ends."""
+"""A channel worker as a separate process: its resources, its tasks and its shutdown."""
 
 import asyncio
 import os
@@ -49,9 +49,9 @@ from angarium.rendering.renderer import Renderer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderParts:
-    """What providers may use of the process around them. `stack` closes what they open, after the providers.
+    """Resources for providers. `stack` closes what they open, after the providers.
 
-    `installed`: the providers of other packages, by scheme.
+    `installed`: the providers from other packages, by scheme.
     """
 
     gateway: ServiceClient
@@ -65,7 +65,7 @@ class ProviderParts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerParts:
-    """What a worker's process has open."""
+    """The open resources of a worker process."""
 
     engine: EngineParts
     cache: Cache
@@ -84,7 +84,7 @@ async def run_worker(
     stop: asyncio.Event,
     installed: Mapping[str, ProviderEntry] | None = None,
 ) -> None:
-    """Deliver `channel` until `stop` is set; then finish what is under way. Raises SettingsError.
+    """Deliver `channel` until `stop` is set, then finish running sends. Raises SettingsError.
 
     `installed`: as in `ProviderParts`.
     """
@@ -110,7 +110,7 @@ async def run_worker(
 
 
 async def open_worker(settings: WorkerSettings, runtime: Runtime, stack: AsyncExitStack) -> WorkerParts:
-    """The parts of a worker, closed with `stack`. Raises SettingsError."""
+    """Open the resources of a worker, closed with `stack`. Raises SettingsError."""
     store = open_notifications(settings, runtime, stack)
     cache = open_cache(settings.cache_url, runtime, stack)
     users = open_client(settings.users_url, "users", settings, runtime, stack)
@@ -137,19 +137,22 @@ async def open_worker(settings: WorkerSettings, runtime: Runtime, stack: AsyncEx
 
 
 async def open_dead_devices(users: ServiceClient, runtime: Runtime, stack: AsyncExitStack) -> DeadDevices:
-    """What removes devices whose tokens are dead, until `stack` ends."""
+    """Start the removal of devices with dead tokens, until `stack` ends."""
     return await stack.enter_async_context(DeadDevices(users, runtime.clock, runtime.logger).removing())
 
 
 def open_providers(settings: WorkerSettings, runtime: Runtime, stack: AsyncExitStack) -> ProviderStore:
-    """The state of providers that all workers share, over one connection of its own. Raises SettingsError."""
+    """Open the shared state of providers over its own connection. Raises SettingsError."""
     url = settings.notifications_database_url
     engine = open_database(url, stack, pool_size=1, setting="ANGARIUM_NOTIFICATIONS_DATABASE_URL")
     return ProviderStore(engine, runtime.clock)
 
 
 def open_suppressions(settings: WorkerSettings, runtime: Runtime, stack: AsyncExitStack) -> SuppressionStore:
-    """The suppression list, over connections of its own: every claimed batch asks it. Raises SettingsError."""
+    """Open the suppression list over its own connections, since every claimed batch queries it.
+
+    Raises SettingsError.
+    """
     url = settings.notifications_database_url
     engine = open_database(url, stack, pool_size=1, setting="ANGARIUM_NOTIFICATIONS_DATABASE_URL")
     look_up = open_look_up(url, engine, fast_paths=settings.fast)
@@ -169,7 +172,7 @@ def build_parts(
     devices: DeadDevices,
     suppressions: SuppressionStore,
 ) -> EngineParts:
-    """The parts of the engines of a process. Raises SettingsError."""
+    """Build the parts of a process's engines. Raises SettingsError."""
     links = links_of(settings, service_token_of(settings), runtime.clock)
     return EngineParts(
         runtime=runtime,
@@ -193,7 +196,7 @@ def build_parts(
 
 
 async def keep_delivering(engine: Engine, parts: EngineParts, stop: asyncio.Event) -> None:
-    """Run `engine` until `stop` is set, from a declared topology on, and again after an error."""
+    """Declare the topology and run `engine` until `stop` is set; restart after errors."""
     loop = Delivering(engine, parts, stop)
     await run_loop(loop, clock=parts.runtime.clock, logger=parts.runtime.logger, stop=stop)
 
@@ -218,7 +221,7 @@ class Delivering(Loop):
 
 
 def moves_on(engines: Sequence[Engine]) -> Check:
-    """The check that deliveries of these engines move on while messages wait."""
+    """A readiness check that these engines make progress while messages wait."""
 
     async def check() -> str | None:
         return next((reason for engine in engines if (reason := engine.stuck()) is not None), None)
@@ -229,7 +232,7 @@ def moves_on(engines: Sequence[Engine]) -> Check:
 def provider_parts(
     gateway: ServiceClient, runtime: Runtime, stack: AsyncExitStack, installed: Mapping[str, ProviderEntry]
 ) -> ProviderParts:
-    """The parts of providers in a process."""
+    """Build the resources for a process's providers."""
     return ProviderParts(
         gateway=gateway,
         clock=runtime.clock,
@@ -242,7 +245,10 @@ def provider_parts(
 
 
 def _open_kit(settings: WorkerSettings, make_kit: KitFactory, parts: ProviderParts) -> ChannelKit:
-    """The channel's kit, its providers closed with the parts. Raises SettingsError, also where there is no provider."""
+    """Open the channel's kit, whose providers are closed with the parts.
+
+    Raises SettingsError, also without a provider.
+    """
     kit = make_kit(settings, parts)
     if not kit.providers:
         raise SettingsError(f"ANGARIUM_{kit.channel.upper()}_PROVIDERS: is empty, so there is nothing to work with")
@@ -262,5 +268,5 @@ def _health(opened: WorkerParts, kit: ChannelKit, engine: Engine) -> Health:
 
 
 def worker_name() -> str:
-    """Names this process in claims."""
+    """The name of this process in claims."""
     return f"{socket.gethostname()}:{os.getpid()}"

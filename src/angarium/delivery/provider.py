@@ -1,4 +1,4 @@
-"""The port to a provider: one small interface for every channel, so that a new provider is one file."""
+"""The port to providers: one small interface for every channel."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -18,9 +18,9 @@ from angarium.rendering.content import Content
 
 
 class Address(msgspec.Struct, frozen=True):
-    """Where to: an email address, an E.164 number, a URL, or a push token (with its device's platform and id).
+    """A destination: an email address, an E.164 number, a URL, or a push token (with its device's platform and id).
 
-    `name` is the person's, for a mail's `To`. Already checked for shape.
+    `name` is the person's, for a mail's `To`. Already validated.
     """
 
     value: str
@@ -33,9 +33,8 @@ class Address(msgspec.Struct, frozen=True):
 class Outbound(msgspec.Struct, frozen=True, kw_only=True):
     """One message for one address. `message_key` is the same on every attempt: Message-ID, idempotency key.
 
-    `metadata` is the JSON that the notification's sender gave. `options` are the channel's own; `files` are a mail's
-    attachments with their contents. After `expires_at` (aware) it must not be shown any
-    more, as far as the provider can hold to that.
+    `metadata` is the caller's JSON. `options` are specific to the channel; `files` are a mail's attachments with their
+    contents. After `expires_at` (aware) it must no longer be shown, as far as the provider supports that.
     """
 
     notification_id: UUID
@@ -56,7 +55,7 @@ class Outbound(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class InvalidAddress(AngariumError):
-    """The address cannot be right; the message says why and never repeats it."""
+    """The address is invalid; the message has the reason and never the address."""
 
 
 class NoPermit(AngariumError):
@@ -64,7 +63,7 @@ class NoPermit(AngariumError):
 
 
 class Busy(NoPermit):
-    """What the message leads to has enough to do; nothing was sent, and it is no attempt"""
+    """The message's destination is busy; nothing was sent, and it does not count as an attempt"""
 
     def __init__(self, wait: timedelta) -> None:
         self.wait = wait
@@ -72,18 +71,18 @@ class Busy(NoPermit):
 
 
 class Permit(Protocol):
-    """The right to send one message now, at one provider."""
+    """The right to send one message through one provider now."""
 
     async def send(self) -> Outcome:
-        """Try once. Never raises but CancelledError and Busy: whatever else happens is an outcome.
+        """Make one attempt. Raises only CancelledError and Busy; everything else is an outcome.
 
-        Each step is bounded in time. Cancelled before the request went out, nothing was sent.
+        Each step has a timeout. If it is cancelled before the request is sent, nothing was sent.
         """
         ...
 
 
 class ImmediatePermit:
-    """The permit of a provider that has no pool: it is there at once."""
+    """The permit of a provider without a pool, available at once."""
 
     def __init__(self, send: Callable[[Outbound], Awaitable[Outcome]], message: Outbound) -> None:
         self._send = send
@@ -106,48 +105,47 @@ class Provider(Protocol):
 
     @property
     def name(self) -> str:
-        """The technology, as shown in the timeline and in metrics: `smtp`, `mailbox`, `twilio`, …"""
+        """The technology, shown in the timeline and metrics: `smtp`, `mailbox`, `twilio`, …"""
         ...
 
     def acquire(self, message: Outbound) -> AbstractAsyncContextManager[Permit]:
         """`async with provider.acquire(message) as permit: await permit.send()`.
 
-        Entering waits, without a limit, until this provider can take `message`: for a free connection, for example.
-        What can be made of the message beforehand is made before the wait, so that the connection is held no longer
-        than the dialogue takes.
-        This wait is no attempt, and it can be cancelled: nothing was sent. Served in the order of asking. Raises
-        NoPermit where the provider is closed. A provider without a pool returns an `ImmediatePermit`.
+        Entering waits, without a limit, until this provider can accept `message`, such as for a free connection.
+        Preparation of the message comes before the wait, so that the connection is used only during the dialogue. The
+        wait is not an attempt and can be cancelled without effect. Waiters are served in order. Raises NoPermit if the
+        provider is closed. A provider without a pool returns an `ImmediatePermit`.
         """
         ...
 
     async def send(self, message: Outbound) -> Outcome:
-        """Acquire a permit, send, and release it. Safe to call concurrently. Raises CancelledError and Busy only."""
+        """Acquire a permit, send, and release it. Safe to call concurrently. Raises only CancelledError and Busy."""
         ...
 
     async def ready(self) -> bool:
-        """Whether it could be used now, as far as is known without a request."""
+        """Whether it can be used now, as last known; makes no request."""
         ...
 
     async def close(self) -> None:
-        """Release every connection; idempotent."""
+        """Close every connection. Idempotent."""
         ...
 
 
 @runtime_checkable
 class Selective(Protocol):
-    """Two more methods, of a provider that takes some addresses of its channel only, or leads to several services.
+    """Optional methods of a provider that supports only some addresses of its channel, or fronts several services.
 
-    A provider without them takes every address, and is one service.
+    A provider without them supports every address and is a single service.
     """
 
     def takes(self, address: Address) -> bool:
-        """Whether this provider can send to `address`. The answer for one address never changes."""
+        """Whether this provider can send to `address`. The result for an address never changes."""
         ...
 
     def service(self, address: Address) -> str:
-        """The service behind this provider that `address` leads to, such as the origin of a push service.
+        """The service behind this provider for `address`, such as the origin of a push service.
 
-        A refusal of our credentials by one service says nothing about the others: that service alone is paused.
+        If one service refuses our credentials, only that service is paused.
         """
         ...
 
@@ -158,5 +156,5 @@ def takes(provider: Provider, address: Address) -> bool:
 
 
 def service(provider: Provider, address: Address) -> str:
-    """The service behind `provider` that `address` leads to; empty where it is but one."""
+    """The service behind `provider` for `address`; empty if there is only one."""
     return provider.service(address) if isinstance(provider, Selective) else ""

@@ -1,4 +1,4 @@
-"""Writes results in batches, and settles their messages only once they are written."""
+"""Writes results in batches and settles their messages once they are committed."""
 
 import asyncio
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ _GATHER_SECONDS = 0.005
 ENDS = frozenset({Status.SENT, Status.FAILED, Status.SKIPPED, Status.EXPIRED, Status.UNKNOWN})
 """How a worker ends a notification."""
 _BY_MESSAGE = frozenset({Status.PENDING, Status.RETRYING})
-"""States in which the message itself comes back after the wait; `scheduled` waits in the record alone."""
+"""States in which the message is redelivered after the wait; `scheduled` waits in the record only."""
 _LOG_EVENTS = {status: f"notification.{status}" for status in Status} | {
     Status.PENDING: "notification.deferred",
     Status.RETRYING: "notification.retry_scheduled",
@@ -35,10 +35,10 @@ _LOG_EVENTS = {status: f"notification.{status}" for status in Status} | {
 
 
 class Recorder:
-    """Results in; record, retries, dead letters, acknowledgements, logs and metrics out.
+    """Processes results: records them, publishes retries and dead letters, acknowledges, logs and counts.
 
-    What is recorded and needs no publish is acknowledged at once. Publishes have tasks of their own: while the broker
-    takes none (an alarm), neither slots nor the results of others wait for them.
+    A recorded result without a publish is acknowledged at once. Publishes run in separate tasks: while the broker
+    accepts none (an alarm), neither slots nor other results wait for them.
     """
 
     def __init__(
@@ -68,10 +68,10 @@ class Recorder:
         self._publishing: set[asyncio.Task[None]] = set()
 
     async def finish(self, finished: Finished) -> None:
-        """Record, then settle its messages. What cannot be recorded raises, and its messages are not settled.
+        """Record the result, then settle its messages. If it cannot be recorded, raises and does not settle them.
 
-        A message that comes again after a wait is settled later, by a task of the recorder. A result that the database
-        refuses is recorded without the words in it, so that what was sent is not sent again.
+        A message that is redelivered after a wait is settled later, by a task of the recorder. A result that the
+        database refuses is recorded again without its texts, so that a sent message is not sent again.
         """
         try:
             done = await self._batches.submit(finished)
@@ -85,23 +85,23 @@ class Recorder:
             await self._finish_alone(finished)
 
     async def drain(self) -> None:
-        """Return once all that was recorded is published and settled, or given up."""
+        """Wait until everything recorded is published and settled, or abandoned."""
         while self._publishing:
             await asyncio.wait(self._publishing)
 
     async def close(self) -> None:
-        """Give up what is not published yet: its messages come again, its outbox rows are the relay's."""
+        """Abandon pending publishes: their messages are redelivered, and the relay publishes their outbox rows."""
         for task in self._publishing:
             task.cancel()
         await asyncio.gather(*self._publishing, return_exceptions=True)
 
     async def _gather(self, waiting: int) -> None:
-        """Let results that are about to come share a statement; no caller waits for the last ones."""
+        """Wait briefly for results that are about to arrive, so that they share a statement."""
         if self._slots.in_use > 2 * waiting:
             await self._clock.sleep(_GATHER_SECONDS)
 
     async def _write(self, batch: Sequence[Finished]) -> Sequence[bool]:
-        """Whether each is done with; False: another transaction has a row locked, so each has to be written alone."""
+        """Whether each is written. False: another transaction has locked a row, so each must be written separately."""
         try:
             written = await self._patiently([finished.result for finished in batch])
         except RowsLocked:
@@ -111,7 +111,7 @@ class Recorder:
         return [True] * len(batch)
 
     async def _finish_alone(self, finished: Finished) -> None:
-        """Write one result as soon as its row is not locked; the results of others do not wait for it."""
+        """Write one result as soon as its row is unlocked, without delaying other results."""
         while True:
             try:
                 written = await self._patiently([finished.result])
@@ -129,7 +129,7 @@ class Recorder:
             finished.settled()
 
     async def _patiently(self, results: Sequence[Result]) -> Sequence[bool]:
-        """Write, for as long as the database is away: what was sent must be recorded. Raises RowsLocked."""
+        """Retry while the database is unavailable, since what was sent must be recorded. Raises RowsLocked."""
         pause = _FIRST_PAUSE
         while True:
             try:
@@ -161,7 +161,7 @@ class Recorder:
         await asyncio.gather(self._publisher.publish(messages), self._parking.park(parked))
 
     async def _ack(self, settled: Sequence[Finished]) -> None:
-        """One acknowledgement for each consumer."""
+        """One acknowledgement per consumer."""
         consumers = {id(finished.carrier.consumer): finished.carrier.consumer for finished in settled}
         for key, consumer in consumers.items():
             deliveries = [d for f in settled if id(f.carrier.consumer) == key for d in f.carrier.deliveries]

@@ -1,4 +1,4 @@
-"""What an outcome or a decision means for the record. Pure: values in, a `Result` out."""
+"""Maps outcomes and decisions to results for the record. Pure functions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -19,13 +19,13 @@ from angarium.platform.identifiers import Identifiers
 
 ANSWER_LIMIT = 500
 UNANSWERED_WAIT = timedelta(seconds=2)
-"""How long a send waits whose provider refuses our configuration."""
+"""How long a send waits if its provider refuses our configuration."""
 
 
 class Attempt(msgspec.Struct, frozen=True):
-    """One try at one address: which provider, what it answered, how long it took.
+    """One attempt at one address: the provider, its outcome, its duration.
 
-    `size`: in an SMS its `segments` and `encoding`, for which the provider charges.
+    `size`: the `segments` and `encoding` of an SMS, by which the provider charges.
     """
 
     provider: str
@@ -36,7 +36,7 @@ class Attempt(msgspec.Struct, frozen=True):
 
 
 class Results:
-    """Makes results; the clock stamps events, the identifiers name dead letters."""
+    """Builds results; the clock dates events, and dead letters get new identifiers."""
 
     def __init__(self, clock: Clock, identifiers: Identifiers) -> None:
         self._clock = clock
@@ -45,7 +45,7 @@ class Results:
     def of_attempts(
         self, claimed: Claimed, attempts: Sequence[Attempt], decisive: Attempt, delays: Sequence[timedelta]
     ) -> Result:
-        """The result of an attempt at each address, of which the outcome of `decisive` counts for all."""
+        """The result of attempts at each address; the outcome of `decisive` counts for the notification."""
         provider = decisive.provider
         match decisive.outcome:
             case Sent(answer=_, provider_message_id=message_id):
@@ -72,9 +72,9 @@ class Results:
     def failed(
         self, claimed: Claimed, reason: Reason, events: Sequence[Event] = (), provider: str | None = None
     ) -> Result:
-        """Refused for good: a dead letter, in the record and for `failed.queue`; none while a fallback is left.
+        """A permanent failure: a dead letter in the record and for `failed.queue`, unless a fallback is left.
 
-        The record itself makes the fallback, with the change.
+        The database creates the fallback with the change.
         """
         now, reason = self._clock.now(), _storable(reason)
         attempts = claimed.attempt if provider else claimed.attempt - 1
@@ -113,7 +113,7 @@ class Results:
         return self.ended(claimed, Status.EXPIRED, Reason("expired", "expires_at has passed"))
 
     def unknown(self, claimed: Claimed, answer: str, events: Sequence[Event], provider: str) -> Result:
-        """The answer was lost and the policy forbids a second try: an operator decides."""
+        """The answer was lost and the policy forbids another attempt: an operator decides."""
         reason = Reason("ambiguous", tidy(answer))
         ended = _ending("unknown", Status.UNKNOWN, self._clock.now(), reason)
         return Result(
@@ -126,7 +126,7 @@ class Results:
         )
 
     def deferred(self, claimed: Claimed, wait: timedelta, events: Sequence[Event] = ()) -> Result:
-        """Not now, and not the recipient's fault: it waits and its attempt is given back."""
+        """Deferred for a reason other than the recipient: it waits without using an attempt."""
         return Result(
             id=claimed.id,
             claim_token=claimed.claim_token,
@@ -143,11 +143,11 @@ class Results:
         return self.deferred(claimed, wait, [Event("held", now, data)])
 
     def paused(self, claimed: Claimed, attempts: Sequence[Attempt], wait: timedelta) -> Result:
-        """The provider refuses us, not the recipient: the message is kept and the attempt given back."""
+        """The provider refuses our configuration, not the recipient: the message is kept without using an attempt."""
         return self.deferred(claimed, wait, _events(claimed, attempts))
 
     def broken(self, claimed: Claimed, error: Exception, delays: Sequence[timedelta]) -> Result:
-        """Our own code failed on it: tried again on schedule, and a dead letter at the end."""
+        """Our own code failed: retried on schedule, finally a dead letter."""
         wait = retry_wait(claimed.attempt, delays, None)
         if wait is None:
             return self.failed(claimed, Reason("internal_error", type(error).__name__))
@@ -160,7 +160,7 @@ class Results:
         )
 
     def scheduled(self, claimed: Claimed, until: datetime, reason: Reason) -> Result:
-        """Not before `until`: it waits in the record alone."""
+        """Not before `until`: it waits in the record only."""
         now = self._clock.now()
         event = Event("scheduled", now, {"status": Status.SCHEDULED, "reason": reason.code, "next_at": rfc3339(until)})
         return Result(
@@ -192,14 +192,14 @@ class Results:
 
 
 def noted(notes: Sequence[Event], result: Result) -> Result:
-    """`result` with `notes` before its events, if it is that of an attempt: what only waits repeats no event."""
+    """`result` with `notes` before its events, if it is the result of an attempt: deferrals must not repeat events."""
     return (
         msgspec.structs.replace(result, events=(*notes, *result.events)) if notes and result.burns_attempt else result
     )
 
 
 def tidy(answer: str) -> str:
-    """An answer fit for the record: one line, no control characters, at most `ANSWER_LIMIT` characters."""
+    """Make an answer storable: one line, no control characters, at most `ANSWER_LIMIT` characters."""
     text = answer[: ANSWER_LIMIT * 2]
     if not text.isprintable():
         text = "".join(c if c.isprintable() else " " for c in text)
@@ -207,9 +207,9 @@ def tidy(answer: str) -> str:
 
 
 def _until_its_end(claimed: Claimed, wait: timedelta, now: datetime) -> timedelta:
-    """`wait`, but no longer than until `expires_at`: then it ends, however long it would have had to wait.
+    """`wait`, limited to `expires_at`, when the notification ends anyway.
 
-    Not for a retry: this clock may be wrong, and the provider would be asked before the time that it named.
+    Not used for retries: with a wrong clock the provider would be called before the time that it named.
     """
     if claimed.expires_at is None:
         return wait
@@ -217,9 +217,9 @@ def _until_its_end(claimed: Claimed, wait: timedelta, now: datetime) -> timedelt
 
 
 def bare(result: Result) -> Result:
-    """`result` with the same change and nothing that a provider, a template or a caller wrote.
+    """`result` with the same change, without any text from a provider, a template or a caller.
 
-    For a database that refuses the whole: what was sent must not be sent again because of a word.
+    For a result that the database refuses: a sent message must not be sent again because of its text.
     """
     letter = result.dead_letter
     return msgspec.structs.replace(

@@ -1,4 +1,4 @@
-"""Which provider takes an attempt."""
+"""Chooses the provider of an attempt."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
@@ -14,11 +14,11 @@ from angarium.delivery.reputation import Sender
 from angarium.platform.clock import Clock
 
 PAUSE = timedelta(seconds=10)
-"""How long a notification waits whose providers are all left alone."""
+"""How long a notification waits if all its providers are paused."""
 _LOOK_AGAIN = 1.0
-"""Seconds between two looks of a lane while every breaker is open."""
+"""Seconds between a lane's checks while every breaker is open."""
 _MOST_SERVICES = 1000
-"""Breakers of services behind a provider: recipients choose them, so there is no end to them."""
+"""Upper bound of breakers for services behind a provider, whose number is unlimited because recipients choose them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -36,11 +36,11 @@ class Route:
 
 
 class Router:
-    """Providers in their order of preference; after a retryable answer the next attempt takes the next one.
+    """Providers in order of preference; after a retryable answer the next attempt uses the next one.
 
-    Only those that take the address count. With weights the order differs from notification to notification, in
-    proportion to them, and is the same at each of its attempts (weighted rendezvous hashing). A provider whose breaker
-    is open is passed over.
+    Providers that do not support the address are ignored. With weights the order is specific to the notification, in
+    proportion to the weights and stable across its attempts (weighted rendezvous hashing). A provider with an open
+    breaker is skipped.
     """
 
     def __init__(self, routes: Sequence[Route], clock: Clock) -> None:
@@ -62,12 +62,12 @@ class Router:
         through: str | None = None,
         without: Collection[Route] = (),
     ) -> Route | None:
-        """The provider for attempt number `attempt` (from 1) of notification `key`.
+        """Choose the provider for attempt number `attempt` (from 1) of notification `key`.
 
-        None: none takes `address`, or each that does has an open breaker or is in `without`.
-        `only`: the name of the one that may have taken the message already, so that no other can send it a second
-        time; None where that one is open. A name that is not configured, or does not take `address`, does not count.
-        `through`: the name of the one that the notification is for; it always counts.
+        None: no provider supports `address`, or each that does has an open breaker or is in `without`.
+        `only`: the name of the provider that may already have sent the message, so that no other sends it again;
+        returns None if its breaker is open. A name that is not configured, or does not support `address`, is ignored.
+        `through`: the name of the provider that the notification is for; it is never ignored.
         """
         fitting = self._eligible(address, only, through)
         if self._weighted and len(fitting) > 1:
@@ -85,7 +85,7 @@ class Router:
         return slow
 
     def breaker(self, route: Route, address: Address) -> Breaker:
-        """The breaker of what `address` leads to: the provider, or one of several services behind it."""
+        """The breaker for `address`: that of the provider, or of one of the services behind it."""
         name = service(route.provider, address) if self._all is None else ""
         if not name:
             return route.breaker
@@ -97,7 +97,7 @@ class Router:
         return found
 
     def serves(self, address: Address, *, through: str | None = None) -> bool:
-        """Whether one of the providers takes `address`: the one named `through`, if a name is given."""
+        """Whether one of the providers, or the one named `through`, supports `address`."""
         if through is not None:
             return any(route.name == through for route in self._fitting(address))
         return self._all is not None or bool(self._fitting(address))
@@ -113,14 +113,14 @@ class Router:
         return eligible[0] if eligible and all(route.sender.paused for route in eligible) else None
 
     def paused_for(self) -> float:
-        """How many seconds to wait before the next look, as every breaker is open; 0: one provider can be used.
+        """Seconds to wait before the next check if every breaker is open; 0 if a provider can be used.
 
         The caller has messages to send, so this also requests a probe of breakers whose pause is over.
         """
         return 0.0 if any(route.breaker.admits() for route in self.routes) else _LOOK_AGAIN
 
     async def ready(self) -> bool:
-        """Whether one of them could be used now."""
+        """Whether one of them can be used now."""
         return any([await route.provider.ready() for route in self.routes])
 
     async def close(self) -> None:
@@ -146,7 +146,7 @@ class Router:
 
 
 def _score_for(key: UUID) -> Callable[[Route], float]:
-    """Sorts first what has the most weight for `key`; a provider without a weight counts as 1."""
+    """A sort key that puts the highest score for `key` first; a provider without a weight counts as 1."""
 
     def score(route: Route) -> float:
         digest = blake2b(key.bytes + route.name.encode(), digest_size=8).digest()

@@ -1,4 +1,4 @@
-"""When a notification is tried again."""
+"""Retry delays."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -7,20 +7,20 @@ from angarium.contracts.durations import stored_retry_delays
 from angarium.contracts.templates import CompiledTemplate
 
 LONGEST_RETRY_AFTER = timedelta(hours=1)
-"""A provider that asks for more is asked again after this."""
+"""Upper bound of a provider's requested delay."""
 
 
 def delays_of(template: CompiledTemplate | None, configured: Sequence[timedelta]) -> Sequence[timedelta]:
-    """The retry schedule: the template's own, else the channel's."""
+    """The retry schedule: the template's, or the channel's."""
     if template is None or template.retry_delays is None:
         return configured
     return stored_retry_delays(template.retry_delays)
 
 
 def retry_wait(attempt: int, delays: Sequence[timedelta], after: timedelta | None) -> timedelta | None:
-    """How long to wait after attempt number `attempt` (from 1); None: the retries are used up.
+    """The delay after attempt number `attempt` (from 1); None: no retries are left.
 
-    Never sooner than the provider asked (`after`).
+    Never shorter than the provider requested (`after`).
     """
     if attempt > len(delays):
         return None

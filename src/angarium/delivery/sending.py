@@ -1,4 +1,4 @@
-"""One attempt at a provider, for every address of a notification."""
+"""One attempt for every address of a notification."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
@@ -31,20 +31,20 @@ from angarium.rendering.content import SmsContent
 from angarium.rendering.sms import measure_sms
 
 Changed = Callable[[Ready], Awaitable[Result | None]]
-"""What ends or postpones a send that waited; None: nothing does."""
+"""Returns a result that ends or defers a send after a wait; None: it can be sent."""
 _AT_ONCE = timedelta(0)
 
 
 class Gate(Protocol):
-    """What a channel asks just before each attempt at a provider."""
+    """A channel's check just before each attempt."""
 
     async def refusal(self, claimed: Claimed, address: Address) -> Reason | None:
-        """Why nothing may be sent to `address`; None: it may, and the attempt counts."""
+        """Why nothing may be sent to `address`; None: it may be sent, and the attempt is counted."""
         ...
 
 
 class Sending:
-    """Chooses a provider for each address, waits for its permit, sends, and says what it means for the record.
+    """Chooses a provider for each address, waits for its permit, sends, and returns the result for the record.
 
     The wait is no attempt. After it, just before the send, the lease and the recipient's wishes are checked again.
     What was made with a test key goes to `sandbox` alone, whatever is configured. What names its provider goes by that
@@ -90,16 +90,16 @@ class Sending:
 
     @contextmanager
     def waiting_is_over(self) -> Iterator[None]:
-        """In this context whatever waits for a permit, or would have to, is put off at once."""
+        """In this context sends that wait for a permit, or would have to, are deferred at once."""
         with self._waiting.cut():
             yield
 
     def paused_for(self) -> float:
-        """For how many seconds nothing can be sent, since every provider is paused; 0: one can be used."""
+        """Seconds during which nothing can be sent because every provider is paused; 0 if one can be used."""
         return self._router.paused_for()
 
     async def send(self, ready: Ready) -> Result:
-        """Try once. Never raises but CancelledError."""
+        """Make one attempt. Raises only CancelledError."""
         if self._attaching is None or not ready.claimed.options.attachments:
             return noted(ready.notes, await self._send(ready))
         async with self._attaching.attached(ready) as whole:
@@ -123,9 +123,9 @@ class Sending:
         return self._results.of_attempts(claimed, attempts, decisive, ready.delays)
 
     async def _routed(self, router: Router, ready: Ready, address: Address) -> Attempt | Result | None:
-        """The attempt at one address, at the first provider that can take it now.
+        """Attempt one address, at the first provider that can accept it now.
 
-        A result where it came to none; None where no provider can take it.
+        Returns a result if no attempt was made; None if no provider can accept it.
         """
         claimed = ready.claimed
         only, through = bound_to(claimed), self._nowhere.through(router, claimed)
@@ -151,7 +151,7 @@ class Sending:
     async def _attempt(
         self, router: Router, route: Route, ready: Ready, address: Address, *, probe: bool
     ) -> Attempt | Result | None:
-        """The attempt at one provider; a result where it came to none; None where another one should take it."""
+        """Attempt one provider. Returns a result if no attempt was made; None to try another provider."""
         try:
             permit = self._permit(router, route, ready, address)
             granted = await self._waiting.entered(permit)
@@ -188,7 +188,7 @@ class Sending:
         return permit if limit is None else Bounded(permit, limit)
 
     async def _unwanted(self, ready: Ready) -> Result | None:
-        """Why it must not be sent now; None: it may be."""
+        """A result if it must not be sent now; None if it may be sent."""
         changed = await self._changed(ready)
         if changed is not None:
             return changed
@@ -210,7 +210,7 @@ class Sending:
         return Attempt(name, outcome, at, round(seconds * 1000))
 
     async def _guarded(self, name: str, permit: Permit) -> Outcome:
-        """A provider that breaks its promise not to raise leaves us in doubt."""
+        """If a provider raises in spite of its contract, the outcome is ambiguous."""
         try:
             return await permit.send()
         except Busy:
@@ -240,7 +240,7 @@ class Sending:
         )
 
     def _headers(self, claimed: Claimed) -> Mapping[str, str]:
-        """Further header fields of a mail: the caller's, and ours."""
+        """Additional header fields of a mail: the caller's, and ours."""
         ours = self._unsubscribing.headers(claimed) if self._unsubscribing is not None else {}
         email = claimed.options.email if claimed.channel is Channel.EMAIL else None
         return ours if email is None or not email.headers else {**email.headers, **ours}
@@ -248,7 +248,7 @@ class Sending:
     def _learn(
         self, router: Router, route: Route, ready: Ready, address: Address, attempt: Attempt, *, probe: bool
     ) -> None:
-        """What an answer says beyond this notification: about the provider, our account, or a device."""
+        """Process what an answer says about the provider, our account, or a device."""
         if router is self._sandbox:  # it only acts as if; another test must not wait for that
             return
         router.breaker(route, address).answered(attempt.outcome, probe=probe)

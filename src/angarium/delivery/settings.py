@@ -1,4 +1,4 @@
-"""The settings of a channel worker."""
+"""Settings of channel workers."""
 
 import re
 import secrets
@@ -29,7 +29,7 @@ _IN_A_PATH = re.compile(r"[A-Za-z0-9._~-]+")
 
 
 class ProviderSettings(Settings):
-    """Each channel's providers and how hard a worker works."""
+    """Each channel's providers and a worker's concurrency."""
 
     email_providers: ProviderUrls = Field(default=parse_provider_urls("mailbox://"), repr=False)
     push_providers: ProviderUrls = Field(default=parse_provider_urls("mailbox://"), repr=False)
@@ -41,9 +41,9 @@ class ProviderSettings(Settings):
     worker_prefetch: Annotated[int, Field(ge=1, le=65_535)] = 256
 
     def providers(self, channel: Channel) -> tuple[ProviderUrl, ...]:
-        """The channel's providers in order of preference; none: the channel is disabled.
+        """The channel's providers in order of preference; empty: the channel is disabled.
 
-        Webhooks came when production systems were running already, so there they are off until they are configured.
+        Webhooks were added later, so in production they are off until they are configured.
         """
         name = f"{channel}_providers"
         if self.production and channel is Channel.WEBHOOK and name not in self.model_fields_set:
@@ -59,7 +59,7 @@ class ProviderSettings(Settings):
 
 
 class ReceiptSettings(ProviderSettings):
-    """The secret part of the URLs to which providers post receipts; in development it is made."""
+    """The secret part of the URLs to which providers post receipts; generated in development."""
 
     webhook_token: SecretStr | None = None
 
@@ -74,7 +74,7 @@ class ReceiptSettings(ProviderSettings):
 
 
 def webhook_token_of(settings: ReceiptSettings) -> str | None:
-    """The token that is set; on a development machine the one in its `DATA_DIR`; None: no webhook is taken."""
+    """The configured token; in development the one stored in `DATA_DIR`; None: webhooks are not accepted."""
     if settings.webhook_token is not None:
         return settings.webhook_token.get_secret_value()
     if settings.production:
@@ -83,7 +83,7 @@ def webhook_token_of(settings: ReceiptSettings) -> str | None:
 
 
 class SmsSettings(Settings):
-    """Which numbers get SMS, and how many: limits against pumping."""
+    """Limits against SMS pumping: countries, and rates per number and tenant."""
 
     sms_countries: CountriesField = None
     sms_limit_per_number: RateLimitField = None
@@ -123,4 +123,4 @@ class WorkerSettings(
     ReputationSettings,
     CallbackSettings,
 ):
-    """What `angarium work` reads. Each channel has a default port of its own for its health."""
+    """Settings of `angarium work`. Each channel has its own default port for health checks."""

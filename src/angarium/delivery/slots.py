@@ -1,4 +1,4 @@
-"""The bound on what is uncertain: a slot is held from before the claim until the result is committed."""
+"""Slots bound the number of uncertain sends: a slot is held from before the claim until the result is committed."""
 
 import asyncio
 from collections import Counter
@@ -12,7 +12,7 @@ from angarium.platform.clock import Clock
 
 
 class Lane(StrEnum):
-    """The lanes of a channel, which share its slots."""
+    """A channel's lanes, which share its slots."""
 
     URGENT = "urgent"
     LIGHT = "light"
@@ -20,22 +20,22 @@ class Lane(StrEnum):
 
 
 WEIGHTS: Mapping[Lane, int] = MappingProxyType({Lane.URGENT: 4, Lane.LIGHT: 2, Lane.ORDINARY: 1})
-"""The shares of lanes that want slots at the same time: of 7 slots that come free, urgent work gets 4."""
+"""Shares of lanes that want slots at the same time: of 7 free slots, urgent work gets 4."""
 _FULL_PRICE = 4
-"""What a slot costs a lane of weight 1; others pay in inverse proportion to their weight (the stride)."""
+"""The price of a slot for a lane of weight 1; it is inversely proportional to the weight (the stride)."""
 _RESERVE_PART = 16
 _FEWEST_TO_RESERVE = len(Lane)
 _STEPS = 64
-"""In how many steps many free slots are shared among lanes; one by one is exact, but takes too long for thousands."""
+"""Number of steps in which free slots are shared among lanes; one by one would be exact but too slow for thousands."""
 
 
 def reserve_of(total: int) -> int:
-    """How many of `total` slots are kept for each lane alone: a sixteenth, at least 1; 0 where there are too few."""
+    """Slots of `total` reserved for each lane: a sixteenth, at least 1; 0 if there are too few."""
     return max(1, total // _RESERVE_PART) if total >= _FEWEST_TO_RESERVE else 0
 
 
 class _Share:
-    """What a lane has: how many slots it holds, what it has paid for slots so far, and its open request."""
+    """A lane's state: the slots that it holds, what it has paid, and its open request."""
 
     __slots__ = ("held", "lane", "paid", "price", "request")
 
@@ -48,9 +48,9 @@ class _Share:
 
 
 class Grant:
-    """Slots that a lane got. The holder of the grant gives them back, once; a part can be split off for another owner.
+    """Slots granted to a lane. The grant's holder releases them once; a part can be split off for another owner.
 
-    A context manager: on exit it gives back what was not split off.
+    A context manager that on exit releases what was not split off.
     """
 
     __slots__ = ("_share", "_slots", "count")
@@ -62,7 +62,7 @@ class Grant:
 
     @property
     def lane(self) -> Lane:
-        """The lane whose slots these are."""
+        """The lane that the slots belong to."""
         return self._share.lane
 
     def __enter__(self) -> Self:
@@ -72,7 +72,7 @@ class Grant:
         self.give_back()
 
     def split(self, count: int) -> "Grant":
-        """`count` of these slots, for another owner. Raises ValueError when there are fewer."""
+        """Split off `count` slots for another owner. Raises ValueError if there are fewer."""
         if count > self.count:
             message = f"{count} of {self.count} slots"
             raise ValueError(message)
@@ -80,7 +80,7 @@ class Grant:
         return Grant(self._slots, self._share, count)
 
     def give_back(self) -> None:
-        """Return what is left of the grant; idempotent."""
+        """Release the rest of the grant. Idempotent."""
         count, self.count = self.count, 0
         if count:
             self._share.held -= count
@@ -95,16 +95,16 @@ class _Request:
 
 
 class Slots:
-    """`total` slots, which the lanes share by stride scheduling (Waldspurger and Weihl, 1995).
+    """`total` slots, shared by the lanes with stride scheduling (Waldspurger and Weihl, 1995).
 
-    Each slot costs a lane its price; the next one goes to the lane that wants one and has paid the least. So lanes
-    that want slots all the time get them in proportion to their weights, and no lane waits without end. A lane that
-    wanted none for a while cannot save up for it: it is at most `reserve + 1` ordinary slots behind the others.
+    Each slot costs a lane its price, and the next one goes to the requesting lane that has paid the least. So lanes
+    with constant demand get slots in proportion to their weights, and no lane starves. An idle lane accumulates no
+    credit beyond `reserve + 1` ordinary slots.
 
-    `reserve` slots are kept for each lane alone. One of them is free, or held by the lane itself, however long the
-    sends of the other lanes take.
+    `reserve` slots are kept for each lane. They are free or held by that lane, however long the sends of other lanes
+    take.
 
-    Slots are given out in the next turn of the event loop, so that those that come free together go out together.
+    Slots are granted in the next iteration of the event loop, so that slots released together are granted together.
     """
 
     def __init__(self, total: int, clock: Clock) -> None:
@@ -121,22 +121,22 @@ class Slots:
 
     @property
     def in_use(self) -> int:
-        """How many are held."""
+        """Number of slots held."""
         return self.total - self._free
 
     def held(self, lane: Lane) -> int:
-        """How many `lane` holds."""
+        """Number of slots that `lane` holds."""
         return self._shares[lane].held
 
     def free(self, lane: Lane) -> int:
-        """How many `lane` could get now, if no other lane wanted any."""
+        """Number of slots that `lane` could get now if no other lane wanted any."""
         return self._free_for(self._shares[lane])
 
     async def grant(self, lane: Lane, wanted: Callable[[], int]) -> Grant:
-        """At least one slot for `lane`, at most `wanted()`, once there is one.
+        """Wait for at least one slot for `lane`, and take at most `wanted()`.
 
-        `wanted` is asked when slots are given out: until then more work may have come. A lane has one request at a
-        time; a second one raises ValueError. Cancelling it takes no slot.
+        `wanted` is called when slots are granted, since more work may have arrived by then. A lane has one request at a
+        time; a second one raises ValueError. A cancelled request takes no slot.
         """
         share = self._shares[lane]
         if share.request is not None:
@@ -156,14 +156,14 @@ class Slots:
             raise
 
     def free_again(self, count: int) -> None:
-        """`count` slots are free. For `Grant` alone."""
+        """Release `count` slots. Called by `Grant` only."""
         self._free += count
         self._freed = True
         if not self._scheduled:
             self._schedule()
 
     def waits_in_vain(self) -> float:
-        """For how many seconds a lane has waited while no slot came free; 0: none waits."""
+        """Seconds that a lane has waited without any slot becoming free; 0 if none waits."""
         now = self._clock.monotonic()
         requests = [share.request for share in self._shares.values() if share.request is not None]
         return max((now - max(request.since, self._moved_at) for request in requests), default=0.0)
@@ -174,7 +174,7 @@ class Slots:
             asyncio.get_running_loop().call_soon(self._give_out)
 
     def _give_out(self) -> None:
-        """Share what is free among the lanes that want it, in small steps where there is more than one."""
+        """Share the free slots among the requesting lanes, in small steps if there are several."""
         self._scheduled = False
         if self._freed:
             self._freed, self._moved_at = False, self._clock.monotonic()

@@ -1,4 +1,4 @@
-"""Holds what is about to be sent against the suppression list, and adds what providers say of an address."""
+"""Checks addresses against the suppression list before a send, and adds those that providers report."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
@@ -28,10 +28,10 @@ _LONGEST_PAUSE = 2.0
 
 
 class Suppressing:
-    """The suppression list as one channel's engine uses it.
+    """The suppression list of one channel's engine.
 
-    A batch that was claimed costs one query, and a send that had to wait another one. While the database does not
-    answer, nothing is sent: it waits and uses no attempt.
+    A claimed batch costs one query, and a send that had to wait another one. While the database is unavailable, nothing
+    is sent: sends wait without using an attempt.
     """
 
     def __init__(self, store: SuppressionStore, results: Results, clock: Clock, logger: Logger) -> None:
@@ -42,9 +42,11 @@ class Suppressing:
         self._away = Away(clock)
 
     async def checked(self, steps: Sequence[Step]) -> Sequence[Step]:
-        """The steps of a batch, in order, without suppressed addresses; without any other a step ends skipped.
+        """The steps of a batch, in order, without suppressed addresses.
 
-        A suppressed address in `cc` or `bcc` is left out, and an event says so.
+        A step without any address left ends as skipped.
+
+        A suppressed address in `cc` or `bcc` is left out, which an event records.
         """
         targets = {target for step in steps if not isinstance(step, Result) for target in _all_targets(step)}
         if not targets:
@@ -59,9 +61,9 @@ class Suppressing:
         return [step if isinstance(step, Result) else self._allowed(step, causes) for step in steps]
 
     async def changed(self, ready: Ready) -> Result | None:
-        """What ends or postpones a prepared send that had to wait; None: it is still to be sent as it is.
+        """A result that ends or defers a prepared send after a wait; None: it can be sent unchanged.
 
-        Where one of several addresses was suppressed meanwhile, the notification is prepared anew.
+        If one of several addresses was suppressed meanwhile, the notification is prepared again.
         """
         checked = (await self.checked([ready]))[0]
         match checked:
@@ -75,10 +77,10 @@ class Suppressing:
                 assert_never(checked)
 
     async def answered(self, provider: str, claimed: Claimed, address: Address, outcome: Outcome) -> None:
-        """Suppress the address where the provider says so; returns once that is stored, however long it takes.
+        """Suppress the address if the outcome requires it; returns once that is stored, however long it takes.
 
-        The result is recorded after that, so a crash between the two leads to another attempt, never to an address that
-        is not suppressed.
+        The result is recorded afterwards, so a crash in between leads to another attempt, never to a missing
+        suppression.
         """
         if not isinstance(outcome, Permanent) or not outcome.suppress:
             return
@@ -111,7 +113,7 @@ class Suppressing:
                 return
 
     def _allowed(self, step: Ready | Unrendered, causes: Mapping[Target, Cause]) -> Step:
-        """The step with those of its addresses that are not suppressed."""
+        """The step without its suppressed addresses."""
         allowed = tuple(a for a, target in zip(step.addresses, _targets(step), strict=True) if target not in causes)
         if allowed:
             step = self._without_copies(step, causes)
@@ -120,7 +122,7 @@ class Suppressing:
         return self._results.ended(step.claimed, Status.SKIPPED, Reason("suppressed", _words(cause)))
 
     def _without_copies(self, step: Ready | Unrendered, causes: Mapping[Target, Cause]) -> Ready | Unrendered:
-        """The step without suppressed addresses in `cc` and `bcc`, and with an event that names them."""
+        """The step without suppressed addresses in `cc` and `bcc`, with an event about them."""
         options = step.claimed.options
         email = options.email
         if email is None or causes.keys().isdisjoint(_copies(step)):
@@ -150,7 +152,7 @@ def _all_targets(step: Ready | Unrendered) -> Iterator[Target]:
 
 
 def _copies(step: Ready | Unrendered) -> Iterator[Target]:
-    """Of the addresses beside the recipient's: of a mail alone."""
+    """Additional addresses besides the recipient's, which only mails have."""
     claimed = step.claimed
     email = claimed.options.email if claimed.channel is Channel.EMAIL else None
     return iter(()) if email is None else (_target(claimed, address) for address in (*email.cc, *email.bcc))

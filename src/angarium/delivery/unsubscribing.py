@@ -1,4 +1,4 @@
-"""What a mail says of how to get no more of its kind."""
+"""Unsubscription links and headers of mails."""
 
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
@@ -25,9 +25,9 @@ class _LinkSettings(Protocol):
 
 
 def unsubscribing_of(settings: _LinkSettings, links: PreferenceLinks | None, logger: Logger) -> "Unsubscribing | None":
-    """As the settings say; None: mails have no such header, since no recipient could reach what it names.
+    """Build it from the settings; None: mails have no such header, since there is no URL that recipients can reach.
 
-    Warns of a public URL that one-click unsubscription cannot use.
+    Logs a warning for a public URL that does not support one-click unsubscription.
     """
     if settings.public_url is None or links is None:
         return None
@@ -37,9 +37,9 @@ def unsubscribing_of(settings: _LinkSettings, links: PreferenceLinks | None, log
 
 
 class Unsubscribing:
-    """Unsubscription by a link, for mails to stored users, but for mandatory categories.
+    """Unsubscription links for mails to stored users, except for mandatory categories.
 
-    By one click (RFC 8058) where the link is an https one, as §3.1 asks for.
+    One-click unsubscription (RFC 8058) requires an https link (§3.1).
     """
 
     def __init__(self, links: PreferenceLinks, public_url: str, mandatory: Collection[str]) -> None:
@@ -50,7 +50,7 @@ class Unsubscribing:
         self._one_click = _ONE_CLICK if _allows_one_click(public_url) else _NONE
 
     def headers(self, claimed: Claimed) -> Mapping[str, str]:
-        """`List-Unsubscribe`, with `List-Unsubscribe-Post` for one click; or nothing."""
+        """`List-Unsubscribe`, with `List-Unsubscribe-Post` for one-click; or empty."""
         user_id = _reader_of(claimed)
         if user_id is None or claimed.category in self._mandatory:
             return _NONE
@@ -60,7 +60,7 @@ class Unsubscribing:
         }
 
     def variables(self, claimed: Claimed, template: CompiledTemplate) -> Mapping[str, Any]:
-        """The notification's variables, with LINK_VARIABLES where the template uses them and the request has none."""
+        """The notification's variables, with those LINK_VARIABLES that the template uses and the request lacks."""
         user_id = _reader_of(claimed)
         if user_id is None or not self._uses_links(template):
             return claimed.variables
@@ -83,7 +83,7 @@ class Unsubscribing:
 
 
 def _reader_of(claimed: Claimed) -> UUID | None:
-    """The stored user who gets the mail; None: it is no mail, or for someone who is not stored."""
+    """The stored user who receives the mail; None if it is not a mail or the recipient is not stored."""
     if claimed.channel is not Channel.EMAIL or claimed.recipient is not None or claimed.user_id is None:
         return None
     return UUID(claimed.user_id)

@@ -1,4 +1,4 @@
-"""Waits for permits, which a stop ends at once."""
+"""Waits for permits that a shutdown interrupts at once."""
 
 import asyncio
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ class WaitCut(AngariumError):
 
 
 class Waiting:
-    """Knows which tasks wait, so that all of them can be woken to go on without what they wait for."""
+    """Tracks waiting tasks, so that all waits can be interrupted."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -23,7 +23,7 @@ class Waiting:
         self._over = False
 
     async def entered(self, permit: AbstractAsyncContextManager[PermitT]) -> PermitT:
-        """Enter `permit`. Raises WaitCut where it would have to wait although waiting is over."""
+        """Enter `permit`. Raises WaitCut if it would have to wait after `cut`."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - for the type checker; a coroutine runs in a task
         before = task.cancelling()
@@ -45,7 +45,7 @@ class Waiting:
 
     @contextmanager
     def cut(self) -> Iterator[None]:
-        """End every wait now, and each that begins in this context."""
+        """Interrupt every wait now, and each that begins in this context."""
         self._over = True
         for task in list(self._tasks):
             self._end(task)
@@ -55,7 +55,7 @@ class Waiting:
             self._over = False
 
     def _was_cut(self, task: asyncio.Task[Any]) -> bool:
-        """Whether `_end` cancelled it; takes that cancellation back."""
+        """Whether `_end` cancelled it; if so, uncancels the task."""
         if task not in self._cut:
             return False
         self._cut.discard(task)

@@ -1,4 +1,4 @@
-"""The values that pass through the engine, from a delivery to its settling."""
+"""Values that pass through the engine, from a delivery to its settlement."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
@@ -16,10 +16,9 @@ from angarium.rendering.content import Content
 
 
 class Carrier(msgspec.Struct, frozen=True, eq=False):
-    """The unacknowledged deliveries that speak of one notification; they are settled together.
+    """The unacknowledged deliveries of one notification, which are settled together.
 
-    `routing_key`: the key of our own that brings them again. Theirs may be another program's, which no queue is
-    bound with.
+    `routing_key`: our own key for redelivery. Theirs may come from another program and match no queue.
     """
 
     notification_id: UUID
@@ -29,7 +28,7 @@ class Carrier(msgspec.Struct, frozen=True, eq=False):
 
 
 class Poison(msgspec.Struct, frozen=True, eq=False):
-    """A delivery that is no work of ours, with the dead letter that tells so."""
+    """A delivery that is malformed or foreign, with its dead letter."""
 
     delivery: Delivery
     letter: NewDeadLetter
@@ -38,18 +37,18 @@ class Poison(msgspec.Struct, frozen=True, eq=False):
 Person = tuple[str, UUID]
 """A stored user: tenant and id."""
 People = Mapping[Person, Contact | None]
-"""Contacts as they are now; None: there is no such user. One that is missing: unknown."""
+"""Current contacts; None: there is no such user. Users that could not be looked up are omitted."""
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """What the directory said, and when it was asked (monotonic seconds)."""
+    """A directory look-up's result and time (monotonic seconds)."""
 
     at: float
     contacts: People
 
 
 class Sorted(msgspec.Struct, frozen=True):
-    """A batch of deliveries, sorted by what they are. `people`: whom the messages speak of; the record may differ."""
+    """A sorted batch of deliveries. `people`: the users named in the messages; the record may differ."""
 
     carriers: dict[UUID, Carrier]
     poison: Sequence[Poison]
@@ -57,9 +56,9 @@ class Sorted(msgspec.Struct, frozen=True):
 
 
 class Ready(msgspec.Struct, frozen=True):
-    """Decided, addressed and rendered: only the provider is left. `asked`: as in `Asked.at`, of its contact.
+    """A notification that is ready to send: checked, addressed and rendered. `asked`: `Asked.at` of its contact.
 
-    `notes`: events that the timeline shows before the attempt's. `files`: the attachments, just before the send.
+    `notes`: events that precede the attempt's in the timeline. `files`: the attachments, loaded just before the send.
     """
 
     claimed: Claimed
@@ -72,7 +71,7 @@ class Ready(msgspec.Struct, frozen=True):
 
 
 class Finished(msgspec.Struct, frozen=True, eq=False):
-    """A claim whose result is to be recorded, the carrier to settle after that, and what to do once both are done."""
+    """A claim with its result to record, the carrier to settle afterwards, and a callback once both are done."""
 
     carrier: Carrier
     claimed: Claimed
@@ -81,7 +80,7 @@ class Finished(msgspec.Struct, frozen=True, eq=False):
 
 
 class Unrendered(msgspec.Struct, frozen=True):
-    """A claim whose template takes too long to be rendered on the way: its own task does it, and waits alone."""
+    """A claim with a slow template, which is rendered in its own task."""
 
     claimed: Claimed
     template: CompiledTemplate
@@ -92,4 +91,4 @@ class Unrendered(msgspec.Struct, frozen=True):
 
 
 Step = Ready | Unrendered | Result
-"""What preparation makes of a claim."""
+"""The result of preparing a claim."""

@@ -1,1 +1,1 @@
-"""Circuit breakers and paces of providers, shared by the workers of a channel."""
+"""Circuit breakers and rate limits of providers, shared by the workers of a channel."""

@@ -1,7 +1,7 @@
 """One worker's view of a provider's circuit breaker.
 
-A pure state machine: outcomes and the shared state go in; what is to be written to the shared state comes out as
-`change`. The worker acts on its own view at once and does not wait for the database.
+A pure state machine: its inputs are outcomes and the shared state, its output, `change`, is to be written to the shared
+state. The worker acts on its own view at once, without waiting for the database.
 
     closed → open        too many provider faults, or the provider refuses our configuration
     open → half_open     the pause is over, something wants to be sent, and this worker won the probe
@@ -24,12 +24,12 @@ from angarium.platform.clock import Clock
 PAUSES: Sequence[timedelta] = tuple(timedelta(seconds=seconds) for seconds in (2, 4, 8, 16, 30))
 """How long the breaker stays open after each trip in a row; the last one repeats."""
 MISCONFIGURED: Sequence[timedelta] = (timedelta(seconds=30),)
-"""The same where the provider refuses our credentials or account: only an operator can help."""
+"""The pauses after the provider refused our credentials or account, which only an operator can fix."""
 
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """Open the breaker for all workers. `probed`: it was this worker's probe that failed."""
+    """Open the breaker for all workers. `probed`: this worker's probe failed."""
 
     reason: str
     pauses: Sequence[timedelta]
@@ -47,7 +47,7 @@ Change = Open | Close
 class Breaker:
     """Decides whether a provider may be used now. Not safe across threads.
 
-    One that is not `automatic` is opened and closed by operators alone: the provider fails on demand, as `sandbox`.
+    Without `automatic`, only operators open and close it: for providers that fail on demand, such as `sandbox`.
     """
 
     def __init__(self, clock: Clock, *, automatic: bool = True) -> None:
@@ -55,9 +55,9 @@ class Breaker:
         self.state = BreakerState.CLOSED
         self.change: Change | None = None
         self.wanted = False
-        """Whether a message was turned away since the last look: without one there is nothing to probe with."""
+        """Whether a message was refused since the last pass: without one a probe has nothing to send."""
         self.used = False
-        """Whether a message was sent since the last look."""
+        """Whether a message was sent since the last pass."""
         self._window = Window(clock)
         self._others = Counts()
         self._probes = 0
@@ -66,7 +66,7 @@ class Breaker:
 
     @property
     def counts(self) -> Counts:
-        """What this worker has seen lately."""
+        """This worker's recent counts."""
         return self._window.counts()
 
     def admits(self) -> bool:
@@ -77,7 +77,7 @@ class Breaker:
         return False
 
     def begin(self) -> bool:
-        """A message is about to be sent; whether it is the probe."""
+        """Note that a message is about to be sent; return whether it is the probe."""
         self.used = True
         if self.state is BreakerState.CLOSED or not self._probes:
             return False
@@ -86,12 +86,12 @@ class Breaker:
         return True
 
     def withdrawn(self) -> None:
-        """The probe came to no attempt; another message may take its place."""
+        """Note that the probe made no attempt; another message may take its place."""
         if self._probing:
             self._probing, self._probes = False, 1
 
     def answered(self, outcome: Outcome, *, probe: bool) -> None:
-        """An attempt ended in `outcome`."""
+        """Note the `outcome` of an attempt."""
         fault = self._window.add(outcome)
         if not self._automatic:
             return
@@ -105,12 +105,12 @@ class Breaker:
                 self._trip(reason, PAUSES, probed=False)
 
     def take_probe(self) -> None:
-        """This worker won the probe: the next message may be sent."""
+        """Note that this worker won the probe: the next message may be sent."""
         self.state = BreakerState.HALF_OPEN
         self._probes = 1
 
     def apply(self, shared: ProviderState) -> None:
-        """Take over what all workers know. A change of our own that is not written yet goes first."""
+        """Adopt the shared state. An own change that is not written yet takes precedence."""
         self._others = Counts(shared.answers, shared.faults, shared.in_a_row)
         if self.change is not None:
             return

@@ -1,4 +1,4 @@
-"""Keeps the breakers of one worker and the shared state in step, about once a second."""
+"""Synchronises one worker's breakers with the shared state, about once a second."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -15,10 +15,11 @@ from angarium.platform.loop import Loop
 from angarium.platform.runtime import Runtime
 
 INTERVAL = 1.0
-"""Seconds between two looks while anything is sent or a breaker is not closed."""
+"""Seconds between passes while messages are sent or a breaker is not closed."""
 IDLE_INTERVAL = 5.0
 _SETTLED = 2
-"""From this read on the other workers know of this one, or that it is busy, and it may take its share of a rate."""
+"""Number of reads after which the other workers know that this one exists or is busy, so it may use its share of a
+rate."""
 _LEVELS: Mapping[BreakerState, int] = {BreakerState.CLOSED: 0, BreakerState.HALF_OPEN: 1, BreakerState.OPEN: 2}
 
 
@@ -32,9 +33,9 @@ class Kept:
 
 
 class BreakerKeeper(Loop):
-    """Writes what this worker's breakers decided, reads what the others decided, and shares out paces and probes.
+    """Writes this worker's breaker changes, reads those of the others, and distributes rates and probes.
 
-    While the database is away each worker acts on what it has seen itself.
+    While the database is unavailable, each worker relies on its own observations.
     """
 
     name = "breakers"
@@ -66,7 +67,7 @@ class BreakerKeeper(Loop):
             one.breaker.pace.set_share(None if one.configured.rate is None else 0.0)
 
     async def once(self) -> bool:
-        """One look. Raises DatabaseUnavailable, and everything is repeated at the next look."""
+        """Run one pass. Raises DatabaseUnavailable, after which the next pass repeats everything."""
         try:
             if not self._known:
                 await self._store.register([one.configured for one in self._kept.values()])
@@ -79,7 +80,7 @@ class BreakerKeeper(Loop):
         return False
 
     async def leave(self) -> None:
-        """This worker ends: the others need not wait for its probe or its share."""
+        """Unregister this worker, so that the others do not wait for its probe or its share."""
         try:
             await self._store.leave(self._worker)
         except Transient as error:
@@ -130,10 +131,10 @@ class BreakerKeeper(Loop):
             one.breaker.wanted = one.breaker.used = False
 
     def _share(self, one: Kept, rate: float, state: ProviderState, *, busy: bool) -> None:
-        """Busy workers share the rate. One that is not, or has only just become busy, takes what it had if all were.
+        """Busy workers share the rate. One that is idle, or has just become busy, uses its share as if all were busy.
 
-        A failure of one provider makes all workers turn to the next one at the same moment: until each knows of the
-        others they must not exceed its rate together.
+        When a provider fails, all workers switch to the next one at the same time. Until each knows about the others,
+        they must not exceed its rate together.
         """
         self._busy[state.provider_id] = self._busy[state.provider_id] + 1 if busy else 0
         if self._reads >= _SETTLED:
@@ -141,7 +142,7 @@ class BreakerKeeper(Loop):
             one.breaker.pace.set_share(rate / max(1, state.busy if settled else state.workers))
 
     def _is_news(self, reports: Mapping[UUID, Report]) -> bool:
-        """Whether the other workers should know it: faults, a part in a rate, and regularly that this one is alive."""
+        """Whether to report to the other workers: faults, a share of a rate, and a regular sign of life."""
         if self._reads < _SETTLED or self._clock.monotonic() - self._reported_at >= IDLE_INTERVAL:
             return True
         for provider_id, report in reports.items():
@@ -156,7 +157,7 @@ class BreakerKeeper(Loop):
             self._logger.info("breaker.probes", provider=one.configured.name, channel=one.configured.channel)
 
     def _said(self, one: Kept, event: str, *, done: bool, **more: str) -> None:
-        """Log a change once: where another worker made the same one, it has said so."""
+        """Log a change, unless another worker made the same change and has logged it."""
         if done:
             self._logger.warning(event, provider=one.configured.name, channel=one.configured.channel, **more)
 

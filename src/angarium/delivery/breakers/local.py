@@ -1,4 +1,4 @@
-"""A breaker that no other worker shares: of a service behind a provider, or where there is no shared state."""
+"""A breaker that is not shared between workers: for a service behind a provider, or without shared state."""
 
 from angarium.contracts.providers import BreakerState
 from angarium.delivery.breakers.breaker import Breaker, Close, Open
@@ -7,7 +7,7 @@ from angarium.platform.clock import Clock
 
 
 class LocalBreaker(Breaker):
-    """Counts its pauses itself, and sends a probe after each."""
+    """Tracks its own pauses, and sends a probe after each."""
 
     def __init__(self, clock: Clock, *, automatic: bool = True) -> None:
         super().__init__(clock, automatic=automatic)

@@ -1,4 +1,4 @@
-"""How fast one worker may send through a provider: its share of the configured rate, and a ramp after an outage."""
+"""One worker's send rate for a provider: its share of the configured rate, and a ramp after an outage."""
 
 import asyncio
 from dataclasses import dataclass
@@ -7,24 +7,24 @@ from math import inf
 from angarium.platform.clock import Clock
 
 RAMP_START = 5.0
-"""Sends per second of one worker just after a breaker closed."""
+"""Sends per second of one worker when a breaker has closed."""
 RAMP_DOUBLES = 2.0
-"""Seconds in which the ramp's rate doubles."""
+"""Seconds after which the ramp's rate doubles."""
 RAMP_SECONDS = 20.0
-"""Length of a ramp; after it only the configured rate holds."""
+"""Length of a ramp, after which only the configured rate applies."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ramp:
-    """The rate of a worker after a breaker closed at `since` (monotonic seconds): it doubles at regular intervals.
+    """A worker's rate after a breaker closed at `since` (monotonic seconds), doubling at regular intervals.
 
-    A provider that has just come back is not met by everything that waited for it.
+    So a recovered provider does not get the whole backlog at once.
     """
 
     since: float
 
     def rate(self, now: float) -> float | None:
-        """Sends per second at `now`; None: no limit any more."""
+        """Sends per second at `now`; None: the ramp is over."""
         age = now - self.since
         if age >= RAMP_SECONDS:
             return None
@@ -34,7 +34,7 @@ class Ramp:
 class Pace:
     """Spreads sends evenly over time, without bursts (a leaky bucket with room for one).
 
-    Sends take their turns in the order of asking. A change of the rate holds from the next send on.
+    Sends are served in order. A change of the rate applies from the next send on.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -52,29 +52,29 @@ class Pace:
 
     @property
     def ramping(self) -> bool:
-        """Whether the provider has just come back, and one more send would have to wait for that."""
+        """Whether one more send would have to wait because of a ramp."""
         return self._ramp is not None and self.wait() > 0
 
     @property
     def waiting(self) -> int:
-        """How many sends wait for their turn."""
+        """Number of waiting sends."""
         return self._waiting
 
     @property
     def share(self) -> float | None:
-        """Sends per second of this worker, but for a ramp; None: no limit; 0: none until the next share."""
+        """This worker's sends per second, without a ramp; None: no limit; 0: none until the next share."""
         return self._share
 
     def set_share(self, rate: float | None) -> None:
-        """Sends per second of this worker from now on; None: no limit; 0: none until the next share."""
+        """Set this worker's sends per second; None: no limit; 0: none until the next share."""
         self._share = rate
 
     def ramp_up(self) -> None:
-        """The provider has just come back."""
+        """Start a ramp, since the provider has recovered."""
         self._ramp = Ramp(self._clock.monotonic())
 
     def wait(self) -> float:
-        """Seconds that one more send would wait, about. 0 without a limit."""
+        """Approximate seconds that one more send would wait; 0 without a limit."""
         rate = self._rate()
         if rate is None:
             return 0.0
@@ -83,7 +83,7 @@ class Pace:
         return max(0.0, self._last + (self._waiting + 1) / rate - self._clock.monotonic())
 
     async def turn(self) -> None:
-        """Return when the next send may begin. Cancelled, it takes no turn."""
+        """Wait until the next send may begin. A cancelled wait takes no turn."""
         if self._rate() is None and not self._waiting:
             return
         self._waiting += 1
@@ -116,4 +116,4 @@ class Pace:
 
 
 _LOOK_AGAIN = 0.25
-"""Longest sleep, in seconds: the rate may change meanwhile."""
+"""Longest sleep in seconds, since the rate may change meanwhile."""

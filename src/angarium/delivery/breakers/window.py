@@ -1,4 +1,4 @@
-"""What one worker has seen of a provider lately: the figures that open a circuit breaker."""
+"""One worker's recent outcomes of a provider, which open its circuit breaker."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -16,19 +16,19 @@ CONNECTIONS_IN_A_ROW = 5
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Answers of `WINDOW`, the faults among them, and connection failures in a row up to now."""
+    """The answers within `WINDOW`, the faults among them, and the current run of connection failures."""
 
     answers: int = 0
     faults: int = 0
     in_a_row: int = 0
 
     def plus(self, other: "Counts") -> "Counts":
-        """The counts of two workers."""
+        """The sum of two workers' counts."""
         return Counts(self.answers + other.answers, self.faults + other.faults, self.in_a_row + other.in_a_row)
 
     @property
     def error_rate(self) -> float | None:
-        """The share of faults; None without answers."""
+        """The fraction of faults; None without answers."""
         return self.faults / self.answers if self.answers else None
 
     def reason(self, others: "Counts | None" = None) -> str | None:
@@ -47,10 +47,10 @@ class Counts:
 
 
 class Window:
-    """Counts the outcomes of `WINDOW` in steps of a second.
+    """Counts the outcomes within `WINDOW` in steps of a second.
 
-    An answer about a recipient says nothing about the provider and is not counted: it only shows that a connection
-    could be made.
+    An answer about a recipient says nothing about the provider and is not counted; it only ends a run of connection
+    failures.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -59,7 +59,7 @@ class Window:
         self._answers = self._faults = self._in_a_row = 0
 
     def add(self, outcome: Outcome) -> bool:
-        """Count an outcome; whether it is a provider fault."""
+        """Count an outcome; return whether it is a provider fault."""
         match outcome:
             case Sent():
                 self._count(fault=False)
@@ -79,12 +79,12 @@ class Window:
         return False
 
     def counts(self) -> Counts:
-        """The counts up to now."""
+        """The current counts."""
         self._forget(int(self._clock.monotonic()))
         return Counts(self._answers, self._faults, self._in_a_row)
 
     def clear(self) -> None:
-        """Begin anew: what was counted belongs to the time before the breaker opened."""
+        """Reset the counts, which belong to the time before the breaker opened."""
         self._steps.clear()
         self._answers = self._faults = self._in_a_row = 0
 

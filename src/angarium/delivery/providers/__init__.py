@@ -1,1 +1,1 @@
-"""Providers that serve every channel."""
+"""Providers that support every channel."""

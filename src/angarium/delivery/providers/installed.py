@@ -1,4 +1,4 @@
-"""Providers of other packages, found by their entry points."""
+"""Providers from other packages, found through entry points."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AsyncExitStack
@@ -14,11 +14,11 @@ from angarium.platform.settings.values import ProviderUrl
 from angarium.platform.telemetry.logging import Logger
 
 GROUP = "angarium.providers"
-"""The group of entry points. The name of one is the scheme of its URLs; it leads to a `ProviderEntry`."""
+"""The entry point group. An entry point's name is the provider's URL scheme, its object a `ProviderEntry`."""
 
 
 class ProviderSurroundings(Protocol):
-    """What a provider may use of the process around it. `stack` closes what it opens, after the provider."""
+    """Resources for a provider. `stack` closes what it opens, after the provider."""
 
     @property
     def clock(self) -> Clock: ...
@@ -30,10 +30,10 @@ class ProviderSurroundings(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderEntry:
-    """A provider of another package.
+    """A provider from another package.
 
-    `channels`: those that it serves. `build` makes a provider from its URL, without I/O; for a URL that cannot be
-    right it raises ValueError, whose message is shown and must not repeat the URL.
+    `channels`: the supported channels. `build` creates a provider from its URL, without I/O; for an invalid URL it
+    raises ValueError, whose message is shown and must not contain the URL.
     """
 
     channels: frozenset[Channel]
@@ -43,10 +43,10 @@ class ProviderEntry:
 def installed_providers(
     own: Collection[str], found: Callable[[], Iterable[EntryPoint]] = lambda: entry_points(group=GROUP)
 ) -> Mapping[str, ProviderEntry]:
-    """The providers of every installed package, by scheme; `own`: the schemes of Angarium itself.
+    """Load the providers of all installed packages, by scheme; `own`: the built-in schemes.
 
-    Raises SettingsError, one line that names the package and the reason: for an entry point that cannot be loaded or
-    is no ProviderEntry, and for a scheme that is taken.
+    Raises SettingsError, one line with the package and the reason, for an entry point that cannot be loaded or is not a
+    ProviderEntry, and for a scheme that is already in use.
     """
     loaded: dict[str, ProviderEntry] = {}
     packages: dict[str, str] = {}
@@ -73,7 +73,7 @@ def _load(point: EntryPoint, package: str) -> ProviderEntry:
 
 
 def _package(point: EntryPoint) -> str:
-    """The name of the distribution that has the entry point; of its module, where there is none."""
+    """The name of the entry point's distribution, or of its module if there is none."""
     return point.dist.name if point.dist is not None else point.module
 
 

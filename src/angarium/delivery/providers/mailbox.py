@@ -1,4 +1,4 @@
-"""Hands messages of every channel to the gateway's built-in mailbox, for development."""
+"""Sends messages of every channel to the gateway's built-in mailbox, for development."""
 
 import asyncio
 from collections import defaultdict
@@ -32,7 +32,7 @@ _Item = tuple[str, bytes]
 
 
 class MailboxProvider:
-    """Posts messages together: whatever waits when the last post ends goes into the next one.
+    """Posts messages in batches: everything that waits when a post ends goes into the next one.
 
     `sender` is shown as the mails' sender. The client belongs to the caller and is not closed here. `timeout` bounds
     the wait for the gateway; the message may be caught all the same.
@@ -141,7 +141,7 @@ def _parts(message: Outbound) -> dict[str, str | None]:
 
 
 def _batches(items: Sequence[_Item]) -> Iterator[tuple[str, list[bytes]]]:
-    """Items by tenant, in posts of bearable size."""
+    """Group items by tenant, in posts of limited size."""
     by_tenant: defaultdict[str, list[bytes]] = defaultdict(list)
     for tenant, body in items:
         by_tenant[tenant].append(body)

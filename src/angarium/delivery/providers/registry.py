@@ -1,4 +1,4 @@
-"""Makes a channel's providers from their URLs."""
+"""Builds a channel's providers from their URLs."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
@@ -23,10 +23,12 @@ def build_providers(
     production: bool = False,
     with_webhooks: Collection[str] = (),
 ) -> Sequence[Provider]:
-    """A provider for each URL, in order. Raises SettingsError that names `variable` and the scheme, never the URL.
+    """Build a provider for each URL, in order.
 
-    `with_webhooks`: the schemes that take a `webhook_key`; the gateway uses it.
-    In `production` a `base_url` is https, or of this machine: requests carry credentials.
+    Raises SettingsError that names `variable` and the scheme, never the URL.
+
+    `with_webhooks`: the schemes with a `webhook_key`, which the gateway uses.
+    In `production` a `base_url` must be https or on this machine, since requests carry credentials.
     """
     providers = []
     for url in urls:
@@ -46,9 +48,9 @@ def build_providers(
 
 
 def describe_providers(channel: Channel, urls: Sequence[ProviderUrl]) -> Sequence[Configured]:
-    """What the URLs say about each provider besides how to reach it, in order.
+    """The general settings of each provider in the URLs, in order.
 
-    A provider without `name` is called by its scheme, with a number where that is taken.
+    A provider without `name` is named after its scheme, with a number if that is already used.
     """
     names = numbered([url.name or url.scheme for url in urls])
     return [
@@ -66,7 +68,7 @@ def describe_providers(channel: Channel, urls: Sequence[ProviderUrl]) -> Sequenc
 
 
 def numbered(names: Sequence[str]) -> Sequence[str]:
-    """Each name once: the second `smtp` is `smtp-2`."""
+    """Make names unique: the second `smtp` becomes `smtp-2`."""
     taken: list[str] = []
     for name in names:
         number, free = 1, name

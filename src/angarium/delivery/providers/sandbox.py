@@ -1,4 +1,4 @@
-"""A provider that sends nothing and answers as its recipient's address asks, to try out what may go wrong.
+"""A provider that sends nothing and simulates the outcome named by the recipient's address.
 
 | email, any domain | phone | push token, or path of a URL or of a browser's endpoint | answer |
 |---|---|---|---|
@@ -6,13 +6,13 @@
 | `timeout@` | `+15005550002` | `timeout` | no answer within the URL's `timeout`, at every attempt |
 | `retry@` | `+15005550003` | `retry` | one retryable answer, then sent |
 | `fail-N@` | | `fail-N` | N retryable answers, then sent |
-| `fail@` | `+15005550004` | `fail` | a retryable answer at every attempt |
-| `ambiguous@` | `+15005550005` | `ambiguous` | the answer is lost at every attempt |
-| `reject@` | `+15005550006` | `reject` | refused for good, address kept |
+| `fail@` | `+15005550004` | `fail` | a retryable answer on every attempt |
+| `ambiguous@` | `+15005550005` | `ambiguous` | the answer is lost on every attempt |
+| `reject@` | `+15005550006` | `reject` | permanent refusal, address kept |
 | `misconfigured@` | `+15005550007` | `misconfigured` | the provider refuses us |
 | anything else | | | sent |
 
-After the word a `+tag` (email) or `:tag` (token) may follow: `bounce+42@example.com`, `fail-2:phone`,
+A `+tag` (email) or `:tag` (token) may follow: `bounce+42@example.com`, `fail-2:phone`,
 `https://example.com/fail-2`.
 """
 
@@ -42,7 +42,7 @@ _FAIL = re.compile(r"fail-(\d{1,3})")
 
 
 class SandboxProvider:
-    """Answers by the table above, from the message alone: it keeps nothing, so any number of copies agree."""
+    """Answers from the message alone, by the table above. It is stateless, so any number of instances agree."""
 
     name = "sandbox"
 
@@ -87,7 +87,7 @@ def _word(message: Outbound) -> str:
 
 
 def _endpoint(message: Outbound) -> str:
-    """Of a browser's subscription, which has no token."""
+    """The endpoint of a browser's subscription, which has no token."""
     return str((message.address.subscription or {}).get("endpoint", "")).lower()
 
 
