@@ -1,1 +1,1 @@
-"""Liquid sources and variables in, a channel's content out; safe against hostile templates."""
+"""Renders Liquid templates to a channel's content, with limits against hostile templates."""

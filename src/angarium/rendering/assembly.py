@@ -1,7 +1,7 @@
-"""Puts a source together with its layout and its partials into one Liquid source that needs nothing else.
+"""Inlines a source's layout and partials into one self-contained Liquid source.
 
-Done when a version is saved, with what is published at that moment: whatever becomes of a layout or partial later,
-the version stays what it was.
+Runs when a version is saved, with the fragments published at that time. Later changes of a layout or partial do not
+change the version.
 """
 
 import re
@@ -22,7 +22,7 @@ _BINDS = re.compile(r"\{%-?\s*(?:assign|capture|for|tablerow|increment|decrement
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    """Where a piece comes from: the codes that led to it, and its place in the author's own source."""
+    """The origin of a piece: the chain of codes that led to it, and its position in the author's source."""
 
     codes: tuple[str, ...]
     index: int | None
@@ -34,7 +34,7 @@ class _Frame:
 
 @dataclass(slots=True)
 class _Blocks:
-    """What each block of a chain of layouts holds, the nearest to the author first."""
+    """The contents of each block in a chain of layouts, the author's first."""
 
     definitions: dict[str, list[tuple[Block, _Frame]]] = field(default_factory=lambda: defaultdict(list))
     binds: bool = False
@@ -48,9 +48,9 @@ class _Blocks:
 
 
 class Assembler:
-    """Assembles the parts of one template; `used` holds the version of each fragment that it took.
+    """Assembles the parts of one template; `used` has the version of each included fragment.
 
-    Raises TemplateProblem at the tag of the author's that led to the fault: an unknown template, a circle, too much.
+    Raises TemplateProblem at the author's tag that led to the error: an unknown template, a cycle, an exceeded limit.
     """
 
     def __init__(self, code: str, fragments: Fragments, limits: Limits) -> None:
@@ -61,12 +61,12 @@ class Assembler:
         self.used: dict[str, int] = {}
 
     def assemble(self, source: str, *, part: str, name: str, locale: str) -> str:
-        """`source`, which is checked, as one source without layout, blocks and partials."""
+        """Return the checked `source` as one source without layout, blocks and partials."""
         self._inclusions = 0
         return _Assembly(self, source, part=part, name=name, locale=locale).text()
 
     def fragment(self, code: str) -> Fragment | None:
-        """The fragment of that code, marked as used."""
+        """Return the fragment with that code and mark it as used."""
         self._inclusions += 1
         found = self._fragments.get(code)
         if found is not None:
@@ -75,7 +75,7 @@ class Assembler:
 
     @property
     def exhausted(self) -> bool:
-        """Whether this part takes more than any needs."""
+        """Whether this part exceeds its limit."""
         return self._inclusions > MOST_INCLUSIONS
 
     @property
@@ -85,7 +85,7 @@ class Assembler:
 
     @property
     def limits(self) -> Limits:
-        """Bounds of one part."""
+        """The limits of one part."""
         return self._limits
 
 
@@ -118,7 +118,7 @@ class _Assembly:
         return read_page(source, self._name, self._assembler.limits), inner
 
     def _enter(self, code: str, index: int, frame: _Frame) -> tuple[str, _Frame]:
-        """The source of a fragment, and the frame of its pieces."""
+        """Return a fragment's source and the frame of its pieces."""
         index = frame.at(index)
         if code in frame.codes:
             circle = " → ".join((*frame.codes[frame.codes.index(code) :], code))
@@ -155,7 +155,7 @@ class _Assembly:
                 return piece
 
     def _block(self, block: Block, blocks: _Blocks) -> str:
-        """The author's own version of a block; each may hold the one above it."""
+        """Return the author's version of a block, which may contain the one of the layout above."""
         text = ""
         for definition, frame in reversed(blocks.definitions[block.name]):
             self._spend(len(text), definition.index, frame)

@@ -1,7 +1,7 @@
-"""The tags that authors may use beside Liquid's own, and that are resolved when a version is saved.
+"""Additional tags for authors, which are resolved when a version is saved.
 
 `{% layout 'code' %}` (or `{% extends 'code' %}`), `{% block name %}…{% endblock %}` and `{% render 'code', a: b %}`,
-as Jekyll, Shopify and Django have them. They are only parsed here, so that every fault is found at its place.
+as in Jekyll, Shopify and Django. They are only parsed here, so that errors are reported with their position.
 """
 
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ from angarium.rendering.liquid import SafeEnvironment
 
 
 class _Unrendered(Node):
-    """A placeholder: it is resolved before anything is rendered."""
+    """A placeholder, which is resolved before rendering."""
 
     def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:  # noqa: ARG002 - the engine's signature
         raise AssertionError("resolved before anything is rendered")
@@ -38,7 +38,7 @@ class _AuthoredBlock(_Unrendered):
 
 
 class BlockTag(Tag):
-    """`{% block name %}…{% endblock %}`: what a template with this layout may replace."""
+    """`{% block name %}…{% endblock %}`: content that a template with this layout can replace."""
 
     name = "block"
     end = "endblock"
@@ -56,7 +56,7 @@ class BlockTag(Tag):
 
 
 class LayoutTag(Tag):
-    """`{% layout 'code' %}`: whose blocks this template fills."""
+    """`{% layout 'code' %}`: the layout whose blocks this template fills."""
 
     name = "layout"
     block = False
@@ -72,7 +72,7 @@ class LayoutTag(Tag):
 
 
 class ExtendsTag(LayoutTag):
-    """The same under the name that Django and Jinja have for it."""
+    """The same tag under its name in Django and Jinja."""
 
     name = "extends"
 
@@ -88,7 +88,7 @@ class PartialTag(RenderTag):
 
 
 class AuthoringEnvironment(SafeEnvironment):
-    """What authors write, to be checked only."""
+    """Parses authors' sources for checks only."""
 
     def __init__(self, limits: Limits, timer: Timer, *, html: bool) -> None:
         super().__init__(limits, timer, html=html)

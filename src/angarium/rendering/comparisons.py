@@ -1,7 +1,7 @@
-"""Comparisons in conditions that end with a truth value, whatever is compared.
+"""Lenient comparisons in conditions, which never raise.
 
-The engine fails the whole rendering over `"2" > 1`; Liquid's reference marks the place and goes on. A form or a CSV
-file gives its numbers as text, so text that is a number is compared as one. What cannot be compared is false.
+The engine aborts the rendering for `"2" > 1`; Liquid's reference implementation continues. Forms and CSV files provide
+numbers as text, so numeric text is compared as a number. Values that cannot be compared are false.
 """
 
 from collections.abc import Mapping
@@ -69,14 +69,14 @@ _LENIENT: Mapping[type[Expression], type[Expression]] = {
 
 
 def make_lenient(expression: Expression) -> None:
-    """Have `expression` compare leniently, if it compares. Those in it are not looked at."""
+    """Make `expression` lenient if it is a comparison; nested expressions are not changed."""
     lenient = _LENIENT.get(type(expression))
     if lenient is not None:
         expression.__class__ = lenient  # the parser makes the engine's own; theirs and ours have the same slots
 
 
 def _order(left: object, right: object) -> int | None:
-    """-1, 0 or 1: `left` is less, the same, more. None: they cannot be compared."""
+    """-1, 0 or 1: `left` is less, the same, more. None: not comparable."""
     if isinstance(left, str) and isinstance(right, str):
         return (left > right) - (left < right)
     one, other = _number(left), _number(right)

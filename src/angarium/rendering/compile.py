@@ -1,4 +1,4 @@
-"""From a template's parts to what is rendered at each send: done once, when a version is saved."""
+"""Compiles a template's parts to the sources rendered at each send, once, when a version is saved."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -23,14 +23,14 @@ from angarium.rendering.problems import TemplateInvalid, TemplateProblem
 from angarium.rendering.variables import TypedVariable, typed_variables
 
 MOST_COMPILED_CHARACTERS = 1_000_000
-"""Of one part."""
+"""Limit of one part."""
 MOST_CHARACTERS = 5_000_000
-"""Of all parts of all languages, as compiled; also of all sources that are put together on the way."""
+"""Limit of all compiled parts of all languages, and of all assembled sources."""
 _COMPARED = (60, 30, 15)
-"""Numbers of characters by which a place in a composed source is found in the author's."""
+"""Lengths of text used to find a position of a composed source in the author's source."""
 
 Working = Callable[[str], None]
-"""Called with a field before each piece of work on it. What it raises ends the compilation."""
+"""Called with a field before each step on it. An exception ends the compilation."""
 
 
 def ignore(_: str) -> None:
@@ -39,7 +39,7 @@ def ignore(_: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """Every language's sources, the variables that they take, and the layouts and partials in them by version."""
+    """The sources of every language, their variables, and the versions of the included layouts and partials."""
 
     locales: Mapping[str, ChannelSources]
     variables: tuple[TypedVariable, ...]
@@ -47,12 +47,12 @@ class Compiled:
 
     @property
     def required_variables(self) -> tuple[str, ...]:
-        """The names of those that must be given."""
+        """The names of required variables."""
         return tuple(variable.name for variable in self.variables if variable.required)
 
 
 class Compiler:
-    """Checks and compiles templates. CPU-bound, and native code reads what authors write: run it in a child process."""
+    """Checks and compiles templates. CPU-bound, and native code parses authors' input: run it in a child process."""
 
     def __init__(self, limits: Limits | None = None, timer: Timer = time.thread_time) -> None:
         self._limits = limits or Limits()
@@ -71,10 +71,10 @@ class Compiler:
         fragments: Fragments | None = None,
         working: Working = ignore,
     ) -> Compiled:
-        """A template called `name`, made with `fragments`; what `pt-BR` leaves out comes from `pt`, then `language`.
+        """Compile the template `name` with `fragments`; parts missing in `pt-BR` come from `pt`, then `language`.
 
-        `content` is the main part of `channel`, which must have one.
-        Raises TemplateInvalid with every fault: fields as in the request, `translations.fr.subject` for a translation.
+        `content` is the main part of `channel`, which is required.
+        Raises TemplateInvalid with every error: fields as in the request, such as `translations.fr.subject`.
         """
         assembler = Assembler(code, fragments or {}, self._limits)
         job = _Job(self._limits, self._html, self._plain, assembler, channel, working)
@@ -97,7 +97,7 @@ class Compiler:
 
 @dataclass(frozen=True, slots=True)
 class _Environments:
-    """Of one kind of text: for what authors write, and for what is rendered."""
+    """The environments of one kind of text: for authors' sources and for rendering."""
 
     authoring: AuthoringEnvironment
     rendering: SafeEnvironment
@@ -110,13 +110,13 @@ class _Environments:
 def _chain(
     parts: TemplateParts, translations: Mapping[str, TemplateParts], locale: str, language: str
 ) -> Mapping[str, TemplateParts]:
-    """What a language's parts are made of: where each stands in the request, the nearest first."""
+    """The sources of a language's parts, with their place in the request, the nearest language first."""
     chain = [name for name in locale_chain(translations, locale, language) if name in translations]
     return {**{f"translations.{name}.": translations[name] for name in chain}, "": parts}
 
 
 class _Job:
-    """One template being compiled."""
+    """The compilation of one template."""
 
     def __init__(
         self,
@@ -142,7 +142,7 @@ class _Job:
         self._made: dict[tuple[str, ...], str] = {}
 
     def language(self, name: str, locale: str, chain: Mapping[str, TemplateParts]) -> ChannelSources:
-        """The sources of one language, from the parts of `chain` by their prefix, the nearest first."""
+        """The sources of one language, from the parts in `chain` by prefix, the nearest language first."""
         self._locale = locale
         self._check_unused(chain)
         return ChannelSources(
@@ -153,7 +153,7 @@ class _Job:
         )
 
     def _check_unused(self, chain: Mapping[str, TemplateParts]) -> None:
-        """Check a `content` that a more specific part wins over: other templates may include it."""
+        """Check a `content` that a more specific part overrides, since other templates may include it."""
         prefix, nearest = next(iter(chain.items()))
         if nearest.content is None or main_part(self._own, parts_of(self._own, self._own, chain)) == "content":
             return
@@ -232,7 +232,7 @@ class _Job:
         return self._parsed_again(inlined, self._html.rendering, name)
 
     def _assembled(self, source: str, part: str, name: str, environments: _Environments) -> str:
-        """`source`, checked as its author wrote it, with its layout and partials in it."""
+        """Check `source` as written and inline its layout and partials."""
         environments.authoring.compiled(source, name)
         flat = self._assembler.assemble(source, part=part, name=name, locale=self._locale)
         self._assembled_characters += len(flat)  # also of what turns out to be faulty
@@ -246,7 +246,7 @@ class _Job:
         return flat
 
     def _locale_of(self, source: str) -> str:
-        """Nothing for a source that is the same in every language, because it takes no pieces of others."""
+        """None for a source without fragments, which is the same in every language."""
         return self._locale if references([source]) else ""
 
     def _made_text(self, html: str, field: str) -> str:
@@ -264,7 +264,7 @@ class _Job:
         return self._once(field, key, lambda: self._assembled(source, name, field, self._plain))
 
     def _parsed_again(self, source: str, environment: SafeEnvironment, field: str) -> str:
-        """What a tool made must be a template still."""
+        """Check that a tool's output is still a valid template."""
         if len(source) > MOST_COMPILED_CHARACTERS:
             raise TemplateProblem(field, f"compiled, it is larger than {MOST_COMPILED_CHARACTERS} characters")
         try:
@@ -274,7 +274,7 @@ class _Job:
         return source
 
     def _once(self, field: str, key: tuple[str, ...], make: Callable[[], str]) -> str:
-        """What `make` gives; a part that translations share is made once."""
+        """Call `make` once for a part that translations share."""
         if key not in self._made:
             self._working(field)
             try:
@@ -291,9 +291,9 @@ class _Job:
 
 
 def _composed(problem: TemplateProblem, source: str, flat: str) -> TemplateProblem:
-    """A fault that only the whole has, with its layout and partials.
+    """An error that occurs only with the layout and partials.
 
-    Its place in what the author wrote is where the same text stands, if that is there once; else the beginning.
+    Its position in the author's source is that of the same text if it occurs once, otherwise the beginning.
     """
     line = flat.split("\n")[problem.line - 1] if problem.line is not None else ""
     text = line[(problem.column or 1) - 1 :]
@@ -302,5 +302,5 @@ def _composed(problem: TemplateProblem, source: str, flat: str) -> TemplateProbl
 
 
 def _literal(text: str) -> str:
-    """`text` as a source that renders to itself."""
+    """Escape `text` to a source that renders to itself."""
     return text.replace("{", "(").replace("}", ")")

@@ -1,4 +1,4 @@
-"""What rendering makes: the content of one message, for one channel."""
+"""The results of rendering: the content of one message for one channel."""
 
 import re
 import unicodedata
@@ -35,7 +35,7 @@ class SmsContent:
 
 @dataclass(frozen=True, slots=True)
 class WebhookContent:
-    """What is posted: `json`, a whole body that is JSON, or `title` and `text` for a body of our own form."""
+    """The content of a webhook: `json`, a complete JSON body, or `title` and `text` for the default body."""
 
     json: str | None = None
     title: str | None = None
@@ -45,15 +45,15 @@ class WebhookContent:
 Content = EmailContent | PushContent | SmsContent | WebhookContent
 
 _UNSEEN = (("<!--", "-->"), ("<head", "</head>"), ("<style", "</style>"), ("<script", "</script>"))
-"""Where HTML begins and ends that shows nothing by itself."""
+"""Start and end markers of invisible HTML."""
 _PICTURE = re.compile(r"<(?:img|svg|picture|video|object|embed|hr)\b|\bbackground")
 _TAG = re.compile(r"<[^<>]*>")
 _INVISIBLE = frozenset(("Zs", "Zl", "Zp", "Cc", "Cf"))
-"""Unicode categories of characters that show nothing."""
+"""Unicode categories of invisible characters."""
 
 
 def is_blank(content: Content) -> bool:
-    """Whether `content` shows neither text nor a picture to its reader."""
+    """Whether `content` has neither visible text nor an image."""
     match content:
         case SmsContent(text):
             return _blank(text)
@@ -79,7 +79,7 @@ def _blank_html(html: str) -> bool:
 
 
 def _without(text: str, begin: str, end: str) -> str:
-    """`text` without what stands between `begin` and `end`. Linear, unlike a lazy pattern over hostile HTML."""
+    """Remove everything between `begin` and `end`. Linear, unlike a lazy pattern on hostile HTML."""
     kept, at = [], 0
     while (start := text.find(begin, at)) >= 0:
         kept.append(text[at:start])

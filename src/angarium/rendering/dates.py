@@ -1,4 +1,4 @@
-"""Liquid's `date`, always in UTC: what a mail says does not depend on the machine that sends it."""
+"""Liquid's `date` filter, always in UTC, so that the result does not depend on the machine's time zone."""
 
 from datetime import UTC, date, datetime, time
 from typing import Any
@@ -16,10 +16,10 @@ _NOW = ("now", "today")
 @with_environment
 @liquid_filter
 def date_filter(value: Any, form: Any, *, environment: Environment) -> str:
-    """`value` written by the strftime format `form`.
+    """Format `value` with the strftime format `form`.
 
-    A value is a moment, seconds since 1970 as a number or digits, text that names a moment (in UTC where it says no
-    zone), `now` or `today`. What is none of these is given back as text, as Liquid's reference does; null is empty.
+    A value is a datetime, seconds since 1970 as a number or digits, a date as text (UTC by default), `now` or `today`.
+    Other values are returned as text, as in Liquid's reference implementation; null is empty.
     """
     if value is None or is_undefined(value):
         return ""
@@ -35,7 +35,7 @@ def date_filter(value: Any, form: Any, *, environment: Environment) -> str:
 
 
 def to_moment(value: object) -> datetime | None:
-    """The moment that `value` means, aware; None where it means none."""
+    """Convert `value` to an aware datetime; None if it is not a date."""
     match value:
         case datetime():
             return value if value.tzinfo is not None else value.replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Liquid's filters, each bound in what it takes and what it makes."""
+"""Liquid's filters with limits on their input and output."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ from angarium.rendering.local_formats import FILTERS
 
 Filter = Callable[..., Any]
 Growth = Callable[..., int]
-"""How many characters or items a filter would make of its arguments."""
+"""Estimates the characters or items that a filter would return for its arguments."""
 
 MOST_UNHASHABLE = 1_000
 MOST_WORDS_FROM = 200_000
@@ -35,7 +35,7 @@ _OF_LISTS = frozenset("compact concat join map reject reverse sort sort_natural 
 
 
 def register(environment: Environment, limits: Limits) -> None:
-    """Replace the environment's filters by bounded ones; those that are not listed here go."""
+    """Replace the environment's filters by bounded ones, and remove filters that are not listed here."""
     originals: Mapping[str, Filter] = dict(environment.filters)
     environment.filters.clear()
     for name in _LIQUID:
@@ -51,9 +51,9 @@ def register(environment: Environment, limits: Limits) -> None:
 
 
 def bounded(original: Filter, limits: Limits, growth: Growth | None = None, *, of_lists: bool = False) -> Filter:
-    """`original`, which raises OverLimit instead of taking or making too much, and makes nothing of null.
+    """Wrap `original`: it raises OverLimit for too large input or output, and returns an empty result for null.
 
-    `growth` is asked first where the making itself would already be too much.
+    `growth` is checked first if computing the result would already be too expensive.
     """
 
     @wraps(original)
@@ -115,7 +115,7 @@ _GROWTH: Mapping[str, Growth] = {
 
 @sequence_filter
 def _uniq(sequence: list[Any], key: object = None) -> list[Any]:
-    """Liquid's `uniq` in linear time; the engine's compares each with each."""
+    """Liquid's `uniq` in linear time; the engine's is quadratic."""
     seen: set[Any] = set()
     unhashable: list[Any] = []
     return [item for item in sequence if _is_new(_property(item, key), seen, unhashable)]
@@ -147,7 +147,7 @@ def _is_new_unhashable(value: Any, unhashable: list[Any]) -> bool:
 
 
 def _replacing(most: int) -> Filter:
-    """Liquid's `replace`, at most `most` times. New text that an author writes is HTML, as in `append`."""
+    """Liquid's `replace`, at most `most` times. An author's replacement text is HTML, as in `append`."""
 
     @with_environment
     @string_filter
@@ -180,6 +180,6 @@ def _without_elements(text: str) -> str:
 
 
 def bound_filter(environment: Environment, name: str) -> Filter:
-    """The filter as the engine would call it, the environment given where it asks for it."""
+    """The filter as the engine would call it, with the environment if it requires one."""
     found = environment.filters[name]
     return partial(found, environment=environment) if getattr(found, "with_environment", False) else found

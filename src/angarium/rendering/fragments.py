@@ -1,4 +1,4 @@
-"""Layouts and partials: other templates of the tenant that a template takes pieces of."""
+"""Layouts and partials: other templates of the tenant that a template includes."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from angarium.rendering.locales import locale_chain
 
 PREFIX = "_"
-"""A code that begins so is a layout or partial only: it is checked as one, and never sent by itself."""
+"""The prefix of codes that are layouts or partials only: they are checked as such and never sent."""
 _REFERENCE = re.compile(r"\{%-?\s{0,200}(?:layout|extends|render)\s{1,200}(['\"])([^'\"]{1,100})\1")
 
 
 @dataclass(frozen=True, slots=True)
 class Fragment:
-    """A template's published version, as others take pieces of it: its sources by part, and by language and part."""
+    """A template's published version for inclusion: its sources by part, and by language and part."""
 
     version: int
     language: str
@@ -21,7 +21,7 @@ class Fragment:
     translations: Mapping[str, Mapping[str, str]]
 
     def source(self, part: str, locale: str) -> str | None:
-        """The source of `part`, else the main body, in the nearest language that has it; None: it has none."""
+        """The source of `part`, or of the main body, in the nearest available language; None if there is none."""
         languages = {self.language: self.parts, **self.translations}
         for language in locale_chain(languages, locale, self.language):
             for name in (part, "content"):
@@ -46,5 +46,5 @@ def is_fragment(code: str) -> bool:
 
 
 def references(sources: Iterable[str]) -> tuple[str, ...]:
-    """The codes that `sources` name, those in comments too, in the order of their first use."""
+    """The codes referenced in `sources`, including comments, in the order of their first use."""
     return tuple(dict.fromkeys(match.group(2) for source in sources for match in _REFERENCE.finditer(source)))

@@ -1,4 +1,4 @@
-"""CSS inlined into a mail's HTML once, when a version is published."""
+"""Inlines CSS into a mail's HTML once, when a version is saved."""
 
 import re
 
@@ -14,19 +14,18 @@ _STYLE_TEXT = re.compile(r"(<style\b(?![^>]*data-css-inline)[^>]*>)(.*?)(</style
 _NOT_INLINED = '<style data-css-inline="ignore">'
 _CSS_PIECE = re.compile(r"/\*.*?\*/|\"[^\"\n]*\"|'[^'\n]*'|[{};]", re.DOTALL)
 _BY_NEIGHBOURS = re.compile(r":(?:nth|first|last|only)-|:empty|[+~]", re.IGNORECASE)
-"""Selectors that depend on the elements around one."""
+"""Selectors that depend on neighbouring elements."""
 _REVEALED = re.compile(r"<!\[(?:if\b[^\]<>]*|endif)\]>", re.IGNORECASE)
-"""Conditions for Outlook whose content other clients show. A parser of HTML makes comments of them."""
+"""Outlook conditions whose content other clients show. An HTML parser turns them into comments."""
 
 
 def inline_css(html: str, field: str, limits: Limits) -> str:
-    """`html` with the rules of its style elements put on the elements. The style elements stay.
+    """Inline the rules of `html`'s style elements. The style elements are kept.
 
-    They serve what cannot be put on an element (`@media`, `:hover`, clients' hacks), and what a rendering decides: a
-    class or an address that is a variable. Where tags decide which elements there are, rules that go by an element's
-    neighbours (`:nth-child`, `+`) stay there alone.
-    What has no style element, or is far from well-formed, stays as it is; with Liquid's tags every element must be
-    closed in order. Reads neither files nor addresses. Raises TemplateProblem.
+    They are needed for rules that cannot be inlined (`@media`, `:hover`, client hacks), and for classes and addresses
+    that are variables. If tags determine which elements exist, rules that depend on neighbours (`:nth-child`, `+`) are
+    not inlined. HTML without a style element, or far from well-formed, is not changed; with Liquid tags every element
+    must be closed in order. Reads neither files nor URLs. Raises TemplateProblem.
     """
     if _STYLE.search(html) is None:
         return html
@@ -51,7 +50,7 @@ def inline_css(html: str, field: str, limits: Limits) -> str:
 
 
 def _without_conditions(text: str, word: str) -> tuple[str, dict[str, str]]:
-    """`text` with a comment for each revealed condition, and what each is for."""
+    """Replace each revealed condition by a comment; also return the originals."""
     conditions: dict[str, str] = {}
 
     def mark(match: re.Match[str]) -> str:
@@ -63,7 +62,7 @@ def _without_conditions(text: str, word: str) -> tuple[str, dict[str, str]]:
 
 
 def _parted(style: re.Match[str]) -> str:
-    """A style element, and one more for its rules that are not to be inlined."""
+    """Split off a second style element with the rules that are not inlined."""
     inlined, kept, start, depth = "", "", 0, 0
     css = style.group(2)
     selector_end = 0
@@ -90,7 +89,7 @@ def _parted(style: re.Match[str]) -> str:
 
 
 def _with_rows_in_bodies(html: str, protected: Protected) -> str:
-    """The parser puts rows into a `tbody` that it opens after a loop's tag; it must open before, once for all rows."""
+    """Open `tbody` before a loop's tag: the parser would open it inside of the loop, once per row."""
     added = re.compile(rf"((?:<!--{protected.word}\d+z-->\s*)+)<tbody>")
     given = re.compile(rf"{protected.word}\d+z-->\s*<tbody", re.IGNORECASE)
     own = {match.group().partition("-")[0] for match in given.finditer(protected.text)}

@@ -1,4 +1,4 @@
-"""Renders a template of JSON with sample values, to find at save what could never be JSON at send."""
+"""Renders a JSON template with sample values, to detect at save time templates that cannot produce valid JSON."""
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,17 +13,17 @@ from angarium.rendering.variables import find_variables
 
 _LARGE = 1_000_000
 _SAMPLES = (Sample(agreeing=True), Sample(), Sample(_LARGE), FalseSample())
-"""What a variable can be, so that each condition comes out one way or the other."""
+"""Sample values that make conditions true or false."""
 _GROUPS = 3
-"""Variables are distinguished in this many groups: 64 assignments are tried at most."""
+"""Number of groups of variables, so that at most 64 assignments are tried."""
 
 
 def check_json(template: BoundTemplate, source: str, field: str) -> None:
-    """Raise TemplateProblem if `source`, parsed as `template`, renders to JSON with none of the sample values.
+    """Raise TemplateProblem if `source`, parsed as `template`, renders to valid JSON with none of the sample values.
 
-    A template that cannot be rendered with one of them is not judged, so that none is refused that may be right. The
-    place is that of the first fault: exact in the author's own text, and that of the tag or output where it lies within
-    what one of those makes. Takes as long as one rendering may, at most.
+    A template that cannot be rendered with a sample is accepted, so that no valid template is refused. The position is
+    that of the first error: exact in literal text, otherwise that of the tag or output that produced it. Takes at most
+    as long as one rendering may.
     """
     environment = template.env
     assert isinstance(template, BoundedTemplate)  # noqa: S101 - for the type checker; no other is made

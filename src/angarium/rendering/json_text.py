@@ -1,4 +1,4 @@
-"""JSON that templates write: the filter `json`, and whether a rendered text is JSON (RFC 8259)."""
+"""JSON in templates: the filter `json`, and the check of rendered JSON (RFC 8259)."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,9 +11,9 @@ from liquid.exceptions import FilterArgumentError
 
 
 class Sample(int, Sequence["Sample"]):
-    """A sample for a variable of any type: shown as a number, with every property, and a list of two of its kind.
+    """A sample for a variable of any type: renders as a number, has every property, and is a list of two samples.
 
-    A number is JSON as it is and within quotes. One that is `agreeing` equals whatever it is compared with.
+    A number is valid JSON with and without quotes. An `agreeing` one equals everything that it is compared with.
     """
 
     _agreeing: bool
@@ -40,7 +40,7 @@ class Sample(int, Sequence["Sample"]):
 
 
 class FalseSample(Sample):
-    """A sample that conditions take for false."""
+    """A sample that is false in conditions."""
 
     def __liquid__(self) -> bool:
         return False
@@ -48,7 +48,7 @@ class FalseSample(Sample):
 
 @dataclass(frozen=True, slots=True)
 class JsonFault:
-    """Why a text is not JSON; `index` counts its characters from 0."""
+    """Why a text is not valid JSON; `index` counts characters from 0."""
 
     message: str
     index: int
@@ -58,9 +58,9 @@ class JsonFault:
 
 
 def json_fault(text: str) -> JsonFault | None:
-    """What is wrong with `text`; None: it is one JSON value, and can be sent as UTF-8.
+    """The first error in `text`; None if it is one JSON value that can be encoded as UTF-8.
 
-    NaN and Infinity are refused, as the standard does.
+    NaN and Infinity are refused, as in the standard.
     """
     try:
         json.loads(text, parse_constant=_refuse, parse_int=str, parse_float=str)
@@ -77,7 +77,7 @@ def json_fault(text: str) -> JsonFault | None:
 
 
 def json_filter(value: object) -> str:
-    """`{{ value | json }}`: `value` as JSON, a variable that is not there as null. Raises FilterArgumentError."""
+    """`{{ value | json }}`: `value` as JSON; a missing variable is null. Raises FilterArgumentError."""
     try:
         return json.dumps(_plain(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain)
     except (TypeError, ValueError, RecursionError) as error:
@@ -86,7 +86,7 @@ def json_filter(value: object) -> str:
 
 
 class _NoNumberError(ValueError):
-    """Its message is the word that is no number."""
+    """The message is the invalid number."""
 
 
 def _refuse(word: str) -> object:

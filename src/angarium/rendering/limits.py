@@ -1,4 +1,4 @@
-"""What a template may spend: the bounds that make hostile ones harmless."""
+"""Resource limits of templates, against hostile ones."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from liquid.exceptions import ResourceLimitError
 
 Timer = Callable[[], float]
-"""Seconds of work done; CPU time of the thread, so that a busy machine fails no template."""
+"""Returns seconds of work: CPU time of the thread, so that templates do not fail on a busy machine."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of one part of one template.
+    """Limits of one part of a template.
 
-    `seconds` of work are what all parts of a message have together. They are checked at every step, and a step takes
-    a fraction of a second at worst, so that a rendering ends well within two seconds.
+    `seconds` of work are shared by all parts of a message. They are checked at every step, and a step takes a fraction
+    of a second at worst, so a rendering ends well within two seconds.
     """
 
     seconds: float = 0.5
@@ -30,14 +30,17 @@ class Limits:
 
 
 class OverLimit(ResourceLimitError):
-    """A template wants more than its limits allow."""
+    """A template exceeds its limits."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, token=None)
 
 
 def weigh(value: object, limits: Limits) -> int:
-    """How many characters and items `value` holds, however nested. Raises OverLimit as soon as it is too much."""
+    """Count the characters and items in `value`, including nested ones.
+
+    Raises OverLimit as soon as the limit is exceeded.
+    """
     total = 0
     waiting = [value]
     while waiting:
@@ -70,7 +73,7 @@ class OutOfTime(OverLimit):
 
 
 class Budget:
-    """Counts what one rendering spent."""
+    """Counts the resources used by one rendering."""
 
     __slots__ = ("_deadline", "_iterations", "_limits", "_steps", "_timer")
 
@@ -82,18 +85,18 @@ class Budget:
         self._iterations = 0
 
     def step(self) -> None:
-        """Count a cheap step; looks at the time now and then."""
+        """Count a cheap step; checks the time occasionally."""
         self._steps += 1
         if not self._steps & 15:
             self.check()
 
     def check(self) -> None:
-        """Raise OverLimit when the time is up."""
+        """Raise OverLimit when the time is used up."""
         if self._timer() > self._deadline:
             raise OutOfTime("the template takes too long")
 
     def loop(self, length: int) -> None:
-        """Count a loop about to run `length` times."""
+        """Count a loop with `length` iterations."""
         self._iterations += length
         if self._iterations > self._limits.iterations:
             raise OverLimit(f"loops may run at most {self._limits.iterations} times in all")

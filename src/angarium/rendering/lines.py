@@ -1,4 +1,4 @@
-"""Text that becomes a header of a mail."""
+"""Text for mail headers."""
 
 import re
 
@@ -7,20 +7,20 @@ _ENCODED_WORD = re.compile(r"=(?=\?[^?]*\?[bq]\?)", re.IGNORECASE)
 
 
 def one_line(text: str) -> str:
-    """`text` on one line: no break or control character gets into a header (RFC 5322 §2.2)."""
+    """`text` on one line, without line breaks and control characters (RFC 5322 §2.2)."""
     return _BREAKS.sub(" ", text).strip()
 
 
 def without_breaks(text: str) -> str:
-    """`text` without breaks and control characters: an address."""
+    """`text` without line breaks and control characters, for addresses."""
     return _BREAKS.sub("", text).strip()
 
 
 def header_text(text: str) -> str:
-    """`one_line`, and a blank in what looks like an encoded word (RFC 2047), so that no reader decodes it.
+    """As `one_line`, and breaks up encoded words (RFC 2047) with a space, so that readers do not decode them.
 
-    So a name in a wrong encoding (U+0092 for an apostrophe) or a subject that a help desk passes on as it got it keeps
-    no mail from being sent.
+    So a name in a wrong encoding (U+0092 for an apostrophe) or a subject forwarded unchanged does not prevent the mail
+    from being sent.
     """
     if text.isascii() and text.isprintable() and "=?" not in text:
         return text.strip()

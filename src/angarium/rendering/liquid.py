@@ -1,7 +1,7 @@
-"""Liquid with bounds: two environments, one that escapes HTML and one that does not.
+"""Liquid with limits, in two environments: with and without HTML escaping.
 
-No tag reads anything from outside the template, no value has attributes but what JSON gives it, and whatever grows,
-loops or nests is counted against `Limits`.
+No tag reads anything outside of the template, values have only JSON's attributes, and all growth, loops and nesting
+count towards `Limits`.
 """
 
 import inspect
@@ -77,7 +77,7 @@ class BoundedContext(RenderContext):
 
     @contextmanager
     def isolated(self, names: Mapping[str, object]) -> Iterator[None]:
-        """With nothing but `names` and the template's variables; what is assigned meanwhile is forgotten after."""
+        """A scope with only `names` and the template's variables; assignments inside of it are discarded at its end."""
         outer = self.locals, self.scope, self.counters, self._weights
         self.locals, self.counters, self._weights = {}, {}, {"": sum(self._weights.values())}
         self.scope = ReadOnlyChainMap(self.locals, names, self.globals, self.counters)
@@ -103,7 +103,7 @@ class BoundedContext(RenderContext):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the text of a node begins: in what is rendered, and in the source. `literal`: it stands there as it is."""
+    """Where a node's text begins in the output and in the source. `literal`: the text is the same in both."""
 
     start: int
     index: int
@@ -111,19 +111,19 @@ class Place:
 
 
 class BoundedTemplate(BoundTemplate):
-    """A parsed source whose renderings are counted."""
+    """A parsed source whose renderings are limited."""
 
     context_class = BoundedContext
 
     def rendered(self, variables: Mapping[str, object], deadline: float | None, locale: str) -> str:
-        """The text. `locale`: how numbers and times are written. Raises LiquidError, and what a filter raises."""
+        """Render the text. `locale`: the format of numbers and times. Raises LiquidError, and what a filter raises."""
         context = BoundedContext(self, globals=self.make_globals(variables), deadline=deadline, locale=locale)
         buffer = self._get_buffer()
         self.render_with_context(context, buffer)
         return buffer.getvalue()
 
     def traced(self, variables: Mapping[str, object], source: str, part: str) -> "tuple[str, Sequence[Place]]":
-        """The text, and where each node of `source` begins in it. Raises RenderFailed."""
+        """Render the text, with the position of each node of `source`. Raises RenderFailed."""
         context = BoundedContext(self, globals=self.make_globals(variables))
         buffer = self._get_buffer()
         places: list[Place] = []
@@ -143,12 +143,12 @@ class BoundedTemplate(BoundTemplate):
         return _buffer(self.env.output_stream_limit or 0)
 
     def make_partial_namespace(self, partial: bool, render_args: Mapping[str, object]) -> Mapping[str, object]:  # noqa: ARG002 - the engine's signature
-        """Without the engine's own `partial`, which would hide a variable of that name."""
+        """Remove the engine's `partial`, which would hide a variable with that name."""
         return dict(render_args)
 
 
 class BoundedForNode(for_tag.ForNode):
-    """A loop that refuses what is too long before the engine makes a list of it."""
+    """A `for` loop that refuses a sequence that is too long before the engine copies it."""
 
     def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
         _refuse_endless(self.expression, context)
@@ -156,7 +156,7 @@ class BoundedForNode(for_tag.ForNode):
 
 
 class BoundedTablerowNode(tablerow_tag.TablerowNode):
-    """Likewise for `tablerow`."""
+    """The same for `tablerow`."""
 
     def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
         _refuse_endless(self.expression, context)
@@ -176,7 +176,7 @@ class BoundedTablerowTag(tablerow_tag.TablerowTag):
 
 
 class SafeEnvironment(Environment):
-    """The tags, filters and limits that templates have."""
+    """The tags, filters and limits of templates."""
 
     template_class = BoundedTemplate
     context_depth_limit = 60
@@ -200,7 +200,7 @@ class SafeEnvironment(Environment):
         filters.register(self, self.limits)
 
     def compiled(self, source: str, field: str) -> BoundTemplate:
-        """`source`, parsed and checked. Raises TemplateProblem naming `field`, line and column."""
+        """Parse and check `source`. Raises TemplateProblem with `field`, line and column."""
         for _ in find_markup(source, field, self.limits):
             pass
         template = self._parsed(source, field)
@@ -245,10 +245,10 @@ def render(
     deadline: float | None = None,
     locale: str = "en",
 ) -> str:
-    """The text that the full engine makes, until `deadline` of the environment's timer, else within its limits.
+    """Render with the full engine, until `deadline` of the environment's timer or within its limits.
 
-    `locale` is how numbers and times are written.
-    Raises RenderFailed and nothing else; RenderTooSlow when the time is up.
+    `locale`: the format of numbers and times.
+    Raises only RenderFailed, and RenderTooSlow when the time is used up.
     """
     assert isinstance(template, BoundedTemplate)  # noqa: S101 - for the type checker; no other is made
     try:
@@ -262,7 +262,7 @@ def render(
 
 
 def _buffer(room: int) -> StringIO:
-    """Takes `room` bytes; keeps line ends as they are, where the engine's own would make each a line feed."""
+    """A buffer of `room` bytes that keeps line endings, unlike the engine's."""
     return LimitedStringIO(limit=room, newline="")
 
 

@@ -1,8 +1,8 @@
-"""Filters that write numbers, money and times as people of a language do, by CLDR (Babel).
+"""Filters that format numbers, money and times for a locale with CLDR (Babel).
 
-The language is the recipient's, where the template has text in it: one of `de-CH` gets Swiss numbers in a German text.
-In plain text the spaces of a number are ordinary ones, which cost an SMS nothing. What is no number or no time is given
-back as it is.
+The locale is the recipient's if the template has text in its language: `de-CH` gets Swiss numbers in a German text. In
+plain text the spaces in numbers are ordinary ones, which do not change an SMS's encoding. Other values are returned
+unchanged.
 """
 
 import re
@@ -23,7 +23,7 @@ from liquid.undefined import is_undefined
 from angarium.rendering.dates import to_moment
 
 MOST = Decimal("1e21")
-"""Numbers from here on are given back: they are no amount, and written out they would be long."""
+"""Numbers from this limit on are returned unchanged, since they would be long when written out."""
 MOST_DECIMALS = 20
 LENGTHS = ("short", "medium", "long", "full")
 _SPACES = str.maketrans({"\u00a0": " ", "\u202f": " "})
@@ -32,7 +32,7 @@ _FALLBACK = "en"
 
 
 class Speaking(Protocol):
-    """A rendering, which has a language."""
+    """A rendering context with a locale."""
 
     @property
     def env(self) -> Environment: ...
@@ -71,7 +71,7 @@ Write = Callable[[datetime, str, Locale, tzinfo], str]
 
 
 def _time_filter(name: str, write: Write) -> Callable[..., Any]:
-    """`{{ at | local_date: 'long', 'Europe/Berlin' }}`: of a moment in a time zone, UTC without one."""
+    """`{{ at | local_date: 'long', 'Europe/Berlin' }}`: a time in a time zone, by default UTC."""
 
     @with_context
     def written(value: Any, length: Any = "medium", timezone: Any = "UTC", *, context: Speaking) -> Any:

@@ -1,4 +1,4 @@
-"""Which of the languages at hand is nearest to the one that is wanted."""
+"""Selects the nearest available language."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
@@ -6,16 +6,16 @@ from babel.core import get_global
 
 _SCRIPT_LETTERS = 4
 _LIKELY_PARTS = 3
-"""Of a maximised tag: language, script, territory (UTS #35 §4.3, Likely Subtags)."""
+"""Parts of a maximised tag: language, script, territory (UTS #35 §4.3, Likely Subtags)."""
 _ROOT = "root"
 _NORWEGIAN = {"nb": "no", "no": "nb", "nn": "no"}
-"""Templates may have either of `nb` and `no`, which mean the same."""
+"""`nb` and `no` are equivalent; templates may use either."""
 
 
 def nearest_locale(known: Collection[str], wanted: str | None, default: str) -> str:
-    """`pt-BR`, else `pt`, else another kind of Portuguese, else `default`; in any case, with `-` or `_`.
+    """`pt-BR`, else `pt`, else another variety of Portuguese, else `default`. Case and `-` or `_` do not matter.
 
-    Look-up as in RFC 4647 §3.4, with what CLDR knows of languages: `zh-TW` takes `zh-Hant` before `zh`, `nb` takes
+    Look-up as in RFC 4647 §3.4, extended with CLDR's language data: `zh-TW` takes `zh-Hant` before `zh`, `nb` takes
     `no`, `es-MX` takes `es-419`.
     """
     if wanted is None or wanted in known:
@@ -24,7 +24,7 @@ def nearest_locale(known: Collection[str], wanted: str | None, default: str) -> 
 
 
 def locale_chain(known: Iterable[str], wanted: str | None, default: str) -> list[str]:
-    """Those of `known` that may stand in for `wanted`, the nearest first, `default` last."""
+    """The fallbacks in `known` for `wanted`, the nearest first, `default` last."""
     names = {_normal(name): name for name in known}
     tag = _normal(wanted or "")
     found = [names[wider] for wider in dict.fromkeys(_wider(tag)) if wider in names]
@@ -33,12 +33,12 @@ def locale_chain(known: Iterable[str], wanted: str | None, default: str) -> list
 
 
 def language_of(tag: str) -> str:
-    """The language alone: `de` of `de-CH`."""
+    """The language of a tag: `de` of `de-CH`."""
     return _normal(tag).partition("-")[0]
 
 
 def _wider(tag: str) -> Iterator[str]:
-    """`tag`, and what speaks to ever more people of whom one may be the reader."""
+    """`tag` and its increasingly general forms."""
     language = language_of(tag)
     while "-" in tag:
         yield tag
@@ -55,7 +55,7 @@ def _wider(tag: str) -> Iterator[str]:
 
 
 def _related(tag: str, names: Mapping[str, str]) -> Iterator[str]:
-    """The first of the same language, unless it is in a script that the reader may not read."""
+    """The first tag of the same language, unless it is in another script."""
     script = _script(tag)
     for name, given in names.items():
         if tag and language_of(name) == language_of(tag) and script in {"", _script(name)}:
@@ -64,7 +64,7 @@ def _related(tag: str, names: Mapping[str, str]) -> Iterator[str]:
 
 
 def _script(tag: str) -> str:
-    """The script that a tag says, or that its territory writes; empty: it says neither."""
+    """The script of a tag or of its territory; empty if it names neither."""
     if "-" not in tag:
         return ""
     subtags = tag.split("-")
@@ -75,7 +75,7 @@ def _script(tag: str) -> str:
 
 
 def _cldr(tag: str) -> str:
-    """`zh-hant-tw` as CLDR writes it, `zh_Hant_TW`."""
+    """Convert `zh-hant-tw` to CLDR's form, `zh_Hant_TW`."""
     language, *rest = tag.split("-")
     return "_".join([language, *(part.title() if len(part) == _SCRIPT_LETTERS else part.upper() for part in rest)])
 

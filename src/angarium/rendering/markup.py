@@ -1,7 +1,7 @@
 """Finds Liquid's tags and outputs in one pass.
 
-The engine's own lexer is built of regular expressions that go over the same text again and again when a closing
-brace is missing; what has passed here gives it no occasion.
+The engine's lexer uses regular expressions that are quadratic when a closing brace is missing; sources that pass this
+check do not trigger that.
 """
 
 import re
@@ -18,7 +18,7 @@ _END = {name: re.compile(rf"\{{%-?\s{{0,200}}end{name}\s{{0,200}}-?%\}}") for na
 
 @dataclass(frozen=True, slots=True)
 class Markup:
-    """One `{{ output }}`, `{% tag %}` or whole `{% raw %}…{% endraw %}`, from `start` to before `end`."""
+    """One `{{ output }}`, `{% tag %}` or complete `{% raw %}…{% endraw %}`, from `start` up to `end`."""
 
     start: int
     end: int
@@ -26,12 +26,12 @@ class Markup:
 
     @property
     def is_output(self) -> bool:
-        """Whether it represents text."""
+        """Whether it produces text."""
         return self.text.startswith("{{")
 
 
 def find_markup(source: str, field: str, limits: Limits) -> Iterator[Markup]:
-    """Every markup of `source` in order. Raises TemplateProblem where one does not end or is beyond the limits."""
+    """All markup in `source`, in order. Raises TemplateProblem for unterminated markup and exceeded limits."""
     blanks = re.compile(rf"\s{{{limits.markup_blanks + 1}}}")
     position, count = 0, 0
     while opening := _OPENING.search(source, position):

@@ -1,4 +1,4 @@
-"""MJML (mjml.io) to HTML, once, when a version is published."""
+"""Compiles MJML (mjml.io) to HTML once, when a version is saved."""
 
 import re
 from collections import Counter
@@ -42,15 +42,15 @@ _CHILDREN: dict[str, frozenset[str]] = {
         "mj-selector": "mj-html-attribute",
     }.items()
 }
-"""What stands in what; an element that is not named here holds HTML, or names of other elements (mj-attributes)."""
+"""The permitted children of elements; elements not listed contain HTML, or names of elements (mj-attributes)."""
 MOST_ELEMENTS = 2_000
-"""MJML elements of one document; the largest honest mails have a few hundred."""
+"""Limit of MJML elements per document; the largest real mails have a few hundred."""
 MOST_ATTRIBUTES = 100
-"""Of one element."""
+"""Limit of attributes per element."""
 _MOST: Mapping[str, int] = MappingProxyType(
     {"mj-carousel-image": 50, "mj-accordion-element": 200, "mj-navbar-link": 200, "mj-social-element": 200}
 )
-"""Of one kind in one document. Carousels are quadratic: the compiler writes CSS for each pair of images."""
+"""Limits per element type and document. Carousels are quadratic: the compiler writes CSS for each pair of images."""
 _TAG = re.compile(r"<!--.*?(?:-->|\Z)|<(mj(?:ml|-[\w-]*))\b", re.DOTALL)
 _ELEMENT = re.compile(r"<!--.*?(?:-->|\Z)|<(/?)([a-zA-Z][\w:-]*)(?:[^>\"']|\"[^\"]*\"|'[^']*')*?(/?)>", re.DOTALL)
 _ATTRIBUTE = re.compile(r"\"[^\"]*\"|'[^']*'|\s([^\s=\"'<>/]+)")
@@ -58,12 +58,12 @@ _DOCUMENT = re.compile(r"<mjml\b")
 
 
 def is_document(source: str) -> bool:
-    """Whether `source` is a whole mail, not a piece of one."""
+    """Whether `source` is a complete mail, not a fragment."""
     return _DOCUMENT.search(source) is not None
 
 
 def compile_mjml(source: str, field: str, limits: Limits) -> str:
-    """The HTML of `source`, its Liquid kept. Raises TemplateProblem."""
+    """Compile `source` to HTML, keeping its Liquid. Raises TemplateProblem."""
     protected = check_mjml(source, field, limits)
     try:
         compiled = mrml.to_html(protected.text, None, _no_fonts()).content
@@ -74,15 +74,15 @@ def compile_mjml(source: str, field: str, limits: Limits) -> str:
 
 
 def _no_fonts() -> mrml.RenderOptions:
-    """Without the compiler's own list: for a font that it knows, every reader of a mail would be made to call Google.
+    """Disable the compiler's list of fonts, with which mails would load fonts from Google.
 
-    A font that the author names with mj-font stays.
+    Fonts declared with mj-font are kept.
     """
     return mrml.RenderOptions(fonts={})
 
 
 def check_mjml(source: str, field: str, limits: Limits) -> Protected:
-    """`source` without its Liquid, its elements known, closed in order, and each where it may stand.
+    """Check that the elements of `source` are known, closed in order and permitted in their place.
 
     Raises TemplateProblem.
     """
@@ -95,14 +95,14 @@ def check_mjml(source: str, field: str, limits: Limits) -> Protected:
 
 
 def check_elements(source: str, field: str) -> None:
-    """Raise TemplateProblem at an element that MJML does not have."""
+    """Raise TemplateProblem at an unknown MJML element."""
     for match in _TAG.finditer(source):
         if match.group(1) is not None and match.group(1) not in _KNOWN:
             raise TemplateProblem.at(field, f"unknown MJML tag <{match.group(1)}>", source, match.start())
 
 
 def _check_sizes(source: str, protected: Protected, field: str) -> None:
-    """Refuse what the compiler takes long for, before it sees it."""
+    """Refuse sources that would take the compiler too long."""
     counts: Counter[str] = Counter()
     for match in _ELEMENT.finditer(protected.text):
         closing, name = match.group(1), match.group(2)
@@ -114,7 +114,7 @@ def _check_sizes(source: str, protected: Protected, field: str) -> None:
 
 
 def _excess(name: str, counts: Counter[str], attributes: int) -> str | None:
-    """What is too much about one more element called `name`; None: nothing is."""
+    """The limit that one more element `name` would exceed; None if it exceeds none."""
     if attributes > MOST_ATTRIBUTES:
         return f"<{name}> has more than {MOST_ATTRIBUTES} attributes"
     if not name.startswith("mj"):
@@ -135,7 +135,7 @@ def _check_structure(source: str, protected: Protected, field: str) -> None:
 
 
 def _check_places(source: str, protected: Protected, field: str) -> None:
-    """The compiler drops without a word what stands where it cannot."""
+    """Check placement, since the compiler silently drops misplaced elements."""
     opened: list[str] = []
     for match in _ELEMENT.finditer(protected.text):
         closing, name, closed = match.group(1), match.group(2), match.group(3)

@@ -1,4 +1,4 @@
-"""Reads a source for its layout, its blocks and its partials; everything else stays text."""
+"""Parses a source into its layout, blocks and partials; everything else is text."""
 
 import re
 from collections.abc import Iterator
@@ -14,12 +14,12 @@ _CODE = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)')""")
 _BINDING = re.compile(r"\s*(with|for)\s+(.+?)(?:\s+as\s+([\w-]+))?\s*(?=,|$|\s[\w-]+\s*:)", re.DOTALL)
 _OWN = frozenset(("layout", "extends", "block", "endblock", "render"))
 BODY = "content"
-"""The block that the body of a template fills which has a layout and no block of its own."""
+"""The block filled by the body of a template with a layout but without blocks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Super:
-    """`{{ block.super }}`: what the block holds in the layout."""
+    """`{{ block.super }}`: the block's content in the layout."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ Piece = str | Super | Inclusion | Block
 
 @dataclass(slots=True)
 class Page:
-    """A source in pieces. With a layout, what stands between its blocks is nothing but blanks and comments."""
+    """A parsed source. With a layout, only whitespace and comments may be outside of its blocks."""
 
     layout: str | None = None
     layout_index: int = 0
@@ -56,7 +56,7 @@ class Page:
 
 
 def read_page(source: str, name: str, limits: Limits) -> Page:
-    """The pieces of a source whose tags are known to be in order. Raises TemplateProblem naming the part `name`."""
+    """Parse a source whose tags are already validated. Raises TemplateProblem with the part `name`."""
     return _Reader(source, name, limits).read()
 
 
@@ -147,7 +147,7 @@ class _Reader:
         )
 
     def _filled(self) -> Page:
-        """The page; with a layout and no block of its own, its body is the block `content`."""
+        """The page; with a layout and without blocks, its body becomes the block `content`."""
         page = self._page
         if page.layout is None:
             return page

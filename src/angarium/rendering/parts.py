@@ -1,4 +1,4 @@
-"""Which parts of a template serve which channel, over the languages that it falls back to."""
+"""The parts of a template for each channel, with language fallback."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ MAIN_PARTS: Mapping[Channel, tuple[str, ...]] = MappingProxyType(
         Channel.WEBHOOK: ("json", "content", "text"),
     }
 )
-"""The names of a channel's main part, the most specific first."""
+"""Names of a channel's main part, the most specific first."""
 _OTHER_PARTS: Mapping[Channel, tuple[str, ...]] = MappingProxyType(
     {
         Channel.EMAIL: ("subject", "text"),
@@ -32,27 +32,27 @@ _REPLACED = (
     ("html", ("mjml", "text")),
     ("mjml", ("html", "text")),
 )
-"""What a translated main part replaces, which would be in another language."""
+"""The parts that a translated main part replaces, since they would be in another language."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A Liquid source and the field of the request that it comes from."""
+    """A Liquid source and its field in the request."""
 
     source: str
     field: str
 
 
 def given_parts(parts: TemplateParts) -> dict[str, str]:
-    """The parts that are present, by name."""
+    """The present parts by name."""
     return {name: text for name, attribute in PARTS.items() if (text := getattr(parts, attribute)) is not None}
 
 
 def parts_of(channel: Channel, own: Channel, chain: Mapping[str, TemplateParts]) -> dict[str, Part]:
-    """The parts that serve `channel`, in a template whose own channel is `own`.
+    """The parts for `channel` in a template whose own channel is `own`.
 
-    `content` is the main part of the own channel only: HTML written for a mail is no text for a phone.
-    `chain`: the parts of each language by the prefix of their fields, the nearest language first.
+    `content` is the main part of the own channel only: a mail's HTML is not suitable for an SMS.
+    `chain`: the parts of each language by field prefix, the nearest language first.
     """
     names = {*MAIN_PARTS[channel], *_OTHER_PARTS[channel]} - ({"content"} if channel is not own else set())
     languages = [
@@ -63,9 +63,9 @@ def parts_of(channel: Channel, own: Channel, chain: Mapping[str, TemplateParts])
 
 
 def merged(languages: Iterable[Mapping[str, ValueT]]) -> dict[str, ValueT]:
-    """Parts by name, each from the last of `languages` that has it.
+    """Merge parts by name, each from the last of `languages` that has it.
 
-    A translated main part replaces every form of the main part before it.
+    A translated main part replaces all earlier forms of the main part.
     """
     whole: dict[str, ValueT] = {}
     for given in languages:

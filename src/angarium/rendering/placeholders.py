@@ -1,8 +1,8 @@
-"""Carries Liquid through tools that read HTML, MJML or CSS and know nothing of it.
+"""Protects Liquid markup from tools that parse HTML, MJML or CSS.
 
-Every tag and output is replaced by what its place allows and no parser moves or corrects: a word for text and attribute
-values, an attribute of its own between attributes, a comment between elements (a parser moves words, but no comments,
-out of a table).
+Each tag and output is replaced by a placeholder that is valid in its place and that parsers do not move or correct: a
+word in text and attribute values, an attribute between attributes, a comment between elements (parsers move words, but
+not comments, out of a table).
 """
 
 import re
@@ -17,12 +17,12 @@ _HTML = re.compile(
 )
 _STYLES = ("style", "mj-style")
 _TEXTS = ("title", "mj-title", "mj-preview")
-"""Elements that hold text only, where a comment would be text or be lost."""
+"""Text-only elements, in which a comment would become text or be lost."""
 
 
 @dataclass(frozen=True, slots=True)
 class Protected:
-    """A source without Liquid, and how to bring it back."""
+    """A source with placeholders, which can be reversed."""
 
     text: str
     word: str
@@ -30,13 +30,13 @@ class Protected:
     tags_in_style: bool
 
     def index_in(self, source: str, index: int) -> int:
-        """Where in `source`, from which this was made, stands what is at `index` of the text."""
+        """The index in the original `source` of the text at `index`."""
         marks = re.findall(rf"(?:<!--)?{self.word}\d+z(?:-->)?", self.text[:index])
         lost = sum(len(markup) for markup in self.markups[: len(marks)]) - sum(len(mark) for mark in marks)
         return min(index + lost, len(source))
 
     def restored(self, text: str, field: str) -> str:
-        """`text` with its Liquid back. Raises TemplateProblem when some of it was lost on the way."""
+        """Restore the Liquid in `text`. Raises TemplateProblem if a placeholder was lost."""
         pattern = re.compile(rf'(?:<!--\s*)?{self.word}(\d+)z(?:\s*-->|="")?')
         seen: set[int] = set()
 
@@ -53,7 +53,7 @@ class Protected:
 
 @dataclass(slots=True)
 class _Place:
-    """Where in the HTML the scan is."""
+    """The scanner's position in the HTML."""
 
     in_tag: bool = False
     in_style: bool = False
@@ -89,7 +89,7 @@ class _Place:
 
 
 def protect(source: str, field: str, limits: Limits, *, words_only: bool = False) -> Protected:
-    """`source` with each tag and output replaced; with `words_only` all by words."""
+    """Replace each tag and output in `source`; with `words_only` always by words."""
     word = _unused_word(source)
     place = _Place()
     made: list[str] = []

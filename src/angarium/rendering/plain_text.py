@@ -1,4 +1,4 @@
-"""The plain text of a mail, made of its HTML once, when a version is published. Its Liquid stays Liquid."""
+"""Generates a mail's plain text from its HTML once, when a version is saved, keeping its Liquid."""
 
 import re
 from typing import Any
@@ -18,7 +18,7 @@ _HTML_ONLY_FILTER = re.compile(r"\s{0,20}\|\s{0,20}(?:newline_to_br|escape_once|
 _SAFE_FILTER = re.compile(r"\|\s{0,20}safe(?=\s{0,20}(?:\||-?[%}]\}))")
 _TWICE = re.compile(r"\[([^\[\]\n]{1,2000})\]\(\1\)")  # a link that shows its address
 _MAKES_TEXT = re.compile(r"\{\{|\{%-?\s{0,20}(?:assign|echo)\b")
-"""Markup whose literals are shown. Those of a condition are compared."""
+"""Markup whose literals are shown. Literals in conditions are not."""
 _LITERAL = re.compile(r"'[^']*'|\"[^\"]*\"")
 _NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LINE_BREAK = re.compile(r"<br\b[^<>]*>", re.IGNORECASE)
@@ -28,7 +28,7 @@ _SHOWN_ATTRIBUTES = ("href", "title", "alt")
 
 
 def make_text(html: str, field: str, limits: Limits) -> str:
-    """The plain text of `html`, its Liquid kept, links behind their words."""
+    """Convert `html` to plain text, keeping its Liquid, with links after their text."""
     protected = protect(html, field, limits, words_only=True)
     tree = _parsed(_without_tables(protected.text).strip())
     if tree is None:
@@ -41,7 +41,7 @@ def make_text(html: str, field: str, limits: Limits) -> str:
 
 
 def _parsed(html: str) -> Any:
-    """The document as a tree; None where there is nothing in it."""
+    """The document as a tree; None if it is empty."""
     if not html:
         return None
     try:
@@ -51,13 +51,13 @@ def _parsed(html: str) -> Any:
 
 
 def _without_tables(html: str) -> str:
-    """Rows as lines: a parser of tables would move what stands between their rows, such as a loop's tags."""
+    """Replace table rows by lines, since a parser would move content between rows, such as a loop's tags."""
     spaced = _CELL_END.sub(r" &nbsp;\g<0>", html)
     return _TABLE_PART.sub(lambda m: f"<{m.group(1)}{'div' if m.group(2) else 'span'}>", spaced)
 
 
 class _Draft:
-    """A document on its way to text, and the Liquid that goes back into it."""
+    """A document during conversion, with its Liquid."""
 
     def __init__(self, protected: Protected) -> None:
         self._word = protected.word
@@ -68,7 +68,7 @@ class _Draft:
             self._lists += 1
 
     def prepare(self, tree: Any) -> None:
-        """Replace what the writer of text would drop or get wrong."""
+        """Replace elements that the text writer would drop or convert wrongly."""
         for image in tree.iter("img"):
             image.tag, image.text = "span", _settable(image.get("alt"))
         for link in tree.iter("a"):
@@ -80,14 +80,14 @@ class _Draft:
             _escape(element)
 
     def restored(self, text: str) -> str:
-        """Liquid back in the text; a line of nothing but tags takes no line of its own, nor a blank one after it."""
+        """Restore the Liquid. Lines with only tags, and blank lines after them, are removed."""
         tags = "|".join(str(i) for i, markup in enumerate(self._markups) if not markup.startswith("{{"))
         if tags:
             text = re.sub(rf"(?m)^[ \t]*((?:{self._word}(?:{tags})z[ \t]*)+)(?:\n+|\Z)", r"\1", text)
         return self._mark.sub(lambda match: self._markups[int(match.group(1))], text)
 
     def _number(self, numbered: Any) -> None:
-        """Write the numbers of a list, or have them counted while rendering where tags decide on its items."""
+        """Number the items of a list, or count them while rendering if tags determine the items."""
         given = numbered.get("start", "")
         first = int(given) if re.fullmatch(r"-?\d{1,9}", given) else 1
         count = self._counter(numbered, first) if self._holds_tags(numbered) else None
@@ -98,7 +98,7 @@ class _Draft:
             item.text = _settable(f"{shown}. {(item.text or '').lstrip()}")
 
     def _counter(self, numbered: Any, first: int) -> tuple[str, str]:
-        """Have a variable of its own begin before the list's first item; what counts it up and shows it."""
+        """Initialise a counter before the list's first item; return the markup that increments and shows it."""
         counter = f"{_COUNTER}{self._lists}"
         self._lists += 1
         begin = self._marked(f"{{% assign {counter} = {first - 1} %}}")
@@ -116,7 +116,7 @@ class _Draft:
 
 
 def _escape(element: Any) -> None:
-    """Have every `&` survive: the writer of text decodes once more what the parser has decoded."""
+    """Escape every `&`, because the text writer decodes entities a second time."""
     if isinstance(element.tag, str):
         element.text = _settable(element.text and element.text.replace("&", "&amp;"))
         for name in _SHOWN_ATTRIBUTES:
@@ -126,7 +126,7 @@ def _escape(element: Any) -> None:
 
 
 def _settable(text: str | None) -> str | None:
-    """`text` without characters that the parser reads and does not take back: those that XML has not (XML 1.0 §2.2)."""
+    """Remove characters that the tree cannot store: those not allowed in XML (XML 1.0 §2.2)."""
     return text and _NOT_XML.sub("", text)
 
 

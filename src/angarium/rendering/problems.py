@@ -1,9 +1,9 @@
-"""What can be wrong with a template, when it is saved and when it is rendered.
+"""Errors of templates when they are saved and rendered.
 
 AngariumError
-├── TemplateProblem    one fault in one part, found at save
-├── TemplateInvalid    all the faults found at save
-└── RenderFailed       a saved template cannot be rendered with these variables; another attempt would not help
+├── TemplateProblem    one error in one part, found at save
+├── TemplateInvalid    all errors found at save
+└── RenderFailed       a saved template cannot be rendered with these variables; permanent
     └── RenderTooSlow  … within the time that it was given
 """
 
@@ -13,9 +13,9 @@ from angarium.contracts.errors import AngariumError
 
 
 class TemplateProblem(AngariumError):
-    """A part of a template is faulty; `line` and `column` count from 1.
+    """An error in a part of a template; `line` and `column` count from 1.
 
-    `quoted`: the piece of the source that is at fault, where no place is known.
+    `quoted`: the faulty piece of the source if its position is unknown.
     """
 
     def __init__(
@@ -31,12 +31,12 @@ class TemplateProblem(AngariumError):
 
     @classmethod
     def at(cls, field: str, message: str, source: str, index: int) -> "TemplateProblem":
-        """The fault at `index` of `source`."""
+        """Create the error for `index` in `source`."""
         before = source[:index]
         return cls(field, message, before.count("\n") + 1, index - before.rfind("\n"))
 
     def placed(self, source: str) -> "TemplateProblem":
-        """This fault with a place in `source`: where what it quotes first stands."""
+        """This error with a position in `source`: the first occurrence of the quoted text."""
         index = source.find(self.quoted) if self.line is None and self.quoted else -1
         return self if index < 0 else TemplateProblem.at(self.field, self.message, source, index)
 

@@ -1,4 +1,4 @@
-"""How values that are no text are shown: as JSON shows them, not as Python does."""
+"""Formats values other than text as JSON instead of Python."""
 
 import json
 from decimal import Decimal
@@ -12,7 +12,7 @@ from liquid.stringify import to_liquid_string
 
 
 def readable(value: object) -> object:
-    """An object as JSON, a number without an exponent; in a list each item; everything else as it is."""
+    """An object as JSON, a number without an exponent, each item of a list; other values unchanged."""
     match value:
         case dict():
             return json.dumps(value, ensure_ascii=False, default=str)
@@ -25,7 +25,7 @@ def readable(value: object) -> object:
 
 
 def _item(value: object) -> object:
-    """An item of a list, which the engine would show as Python does."""
+    """An item of a list, which the engine would format as Python."""
     if value is None or isinstance(value, bool):
         return to_liquid_string(value, autoescape=False)
     return readable(value)
@@ -43,12 +43,12 @@ class ReadableEchoNode(ReadableNode, EchoNode):
 
 
 class ReadableOutput(Output):
-    """`{{ x }}`, with values shown as `readable` says."""
+    """`{{ x }}`, with values formatted by `readable`."""
 
     node_class = ReadableNode
 
 
 class ReadableEcho(EchoTag):
-    """Likewise for `{% echo x %}`."""
+    """The same for `{% echo x %}`."""
 
     node_class = ReadableEchoNode

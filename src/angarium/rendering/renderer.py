@@ -25,25 +25,25 @@ Parsed = Mapping[str, Segments | BoundTemplate]
 Key = tuple[UUID, int, str, Channel]
 
 PATIENCE = 0.005
-"""Seconds of work that a rendering may take of the event loop's time."""
+"""Seconds of work that a rendering may use on the event loop."""
 MOST_PARSED_AT_ONCE = 150_000
-"""Effort of the sources that are parsed on the event loop, some 4 ms."""
+"""Parsing effort permitted on the event loop, about 4 ms."""
 SLOW_OF_A_TENANT = 4
-"""Slow renderings of one tenant that may wait: each of them holds a place that others need."""
+"""Limit of waiting slow renderings per tenant, each of which holds a slot."""
 SLOW_IN_ALL = 16
-"""…and of all tenants, beside the first of each."""
+"""The same for all tenants, in addition to the first one of each."""
 _CHARACTERS_OF_MARKUP = 1_000
 _HTML_PARTS = frozenset({"html"})
 
 
 class Renderer:
-    """Keeps the parsed parts of the `max_templates` most recently used (version, language, channel).
+    """Caches the parsed parts of the `max_templates` most recently used (version, language, channel).
 
-    With `fast_paths` a part that allows it is kept as `Segments`; others, and all without, go through the full engine.
+    With `fast_paths`, simple parts are cached as `Segments`; others, and all without it, use the full engine.
 
-    Not safe for threads. A rendering takes microseconds for plain templates and at most two seconds for hostile ones.
-    In an event loop, ask for `quick` first and for `patient` where that gives None: the loop is then held up for
-    `PATIENCE` at most, and one step of a template.
+    Not thread-safe. A rendering takes microseconds for plain templates and at most two seconds for hostile ones. In an
+    event loop, call `quick` first, and `patient` if it returns None: this blocks the loop for at most `PATIENCE` and
+    one step of a template.
     """
 
     def __init__(
@@ -66,10 +66,9 @@ class Renderer:
     def render(
         self, template: CompiledTemplate, channel: Channel, locale: str | None, variables: Mapping[str, Any]
     ) -> Content:
-        """The content in `locale`, or the nearest language that the template has.
+        """Render the content in `locale` or the nearest available language.
 
-        The template's defaults stand in for variables that are not given; without one a variable renders as nothing.
-        Raises RenderFailed: another attempt would not help.
+        Missing variables use the template's defaults, or render as empty text. Raises RenderFailed, which is permanent.
         """
         key = _key(template, channel, locale)
         parsed = self._parsed.get(key) or self._keep(key, self._parse(template, key))
@@ -78,7 +77,7 @@ class Renderer:
     def quick(
         self, template: CompiledTemplate, channel: Channel, locale: str | None, variables: Mapping[str, Any]
     ) -> Content | None:
-        """What `render` gives; None: it takes, or once took, longer than `PATIENCE`. Raises RenderFailed."""
+        """As `render`; None if it takes, or once took, longer than `PATIENCE`. Raises RenderFailed."""
         key = _key(template, channel, locale)
         if key in self._slow:
             return None
@@ -96,9 +95,9 @@ class Renderer:
     async def patient(
         self, template: CompiledTemplate, channel: Channel, locale: str | None, variables: Mapping[str, Any]
     ) -> Content:
-        """What `render` gives, made beside the event loop, one after the other; tenants take turns.
+        """As `render`, in a thread, one at a time; tenants are served in rotation.
 
-        Raises RenderFailed, and RateLimited where too many of the tenant's wait already.
+        Raises RenderFailed, and RateLimited if too many of the tenant's renderings wait.
         """
         key = _key(template, channel, locale)
         async with self._turns.of(template.tenant):
@@ -158,19 +157,19 @@ def _sources(sources: ChannelSources | None, channel: Channel) -> Mapping[str, s
 
 
 def _effort(sources: Mapping[str, str]) -> int:
-    """How long parsing takes, in characters: a tag or output costs as much as a thousand characters of text."""
+    """The parsing effort in characters: a tag or output costs as much as a thousand characters of text."""
     return sum(
         len(source) + _CHARACTERS_OF_MARKUP * (source.count("{{") + source.count("{%")) for source in sources.values()
     )
 
 
 def _all_segments(parsed: Parsed) -> bool:
-    """Whether no part of it can take long, so that no time need be asked."""
+    """Whether every part is fast, so that the time need not be checked."""
     return all(isinstance(source, Segments) for source in parsed.values())
 
 
 def _spoken(wanted: str | None, chosen: str) -> str:
-    """How numbers and times are written: as the recipient does, where the text is in that language."""
+    """The locale of numbers and times: the recipient's if the text is in that language."""
     return wanted if wanted is not None and language_of(wanted) == language_of(chosen) else chosen
 
 

@@ -1,4 +1,4 @@
-"""Which of a template's required variables each channel needs."""
+"""The required variables of each channel of a template."""
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ _HTML = "html"
 
 @dataclass(frozen=True, slots=True)
 class _Uses:
-    """The variables in the sources of one channel: all of them, and those without a default or a test."""
+    """The variables in one channel's sources: all of them, and those without a default or a test."""
 
     names: frozenset[str]
     needed: frozenset[str]
@@ -25,10 +25,10 @@ class _Uses:
 def required_by_channel(
     locales: Mapping[str, ChannelSources], required: Sequence[str], limits: Limits | None = None
 ) -> dict[Channel, list[str]]:
-    """The names of `required` for each channel that the compiled sources `locales` serve.
+    """The names of `required` for each channel in the compiled sources `locales`.
 
-    A name that only other channels need is left out. One that no channel needs, which an author listed, is required
-    where it is used, or everywhere if it is used nowhere. CPU-bound: parses every source once.
+    A name that only other channels need is omitted. A name listed by the author that no channel needs is required where
+    it is used, or everywhere if it is unused. CPU-bound: parses every source once.
     """
     try:
         uses = _uses_by_channel(locales, limits or Limits())

@@ -1,7 +1,7 @@
-"""What `{% render %}` becomes in a compiled source: the partial's text with names of its own.
+"""The compiled form of `{% render %}`: the partial's text in its own scope.
 
-`{% scope a: b %}…{% endscope %}` renders its block with `a`, the template's variables and nothing else that was
-assigned around it; what it assigns itself ends with it. Authors don't write it.
+`{% scope a: b %}…{% endscope %}` renders its block with `a` and the template's variables, but without outer
+assignments; its own assignments end with it. It is not available to authors.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,10 +19,10 @@ from liquid.token import TOKEN_EOF, TOKEN_EXPRESSION, TOKEN_TAG, Token
 
 
 class Isolating(Protocol):
-    """What a context must be able to do for a scope."""
+    """The interface of a context that scopes need."""
 
     def isolated(self, names: Mapping[str, object]) -> AbstractContextManager[None]:
-        """With nothing but `names` and the template's variables; what is assigned meanwhile is forgotten after."""
+        """A scope with only `names` and the template's variables; assignments inside of it are discarded at its end."""
         ...
 
 

@@ -1,6 +1,6 @@
-"""The fast path: a source of literals and plain outputs is split once and joined at each send.
+"""The fast path: a source of literals and plain outputs is split once and joined for each send.
 
-Gives what the full engine gives, for every value that JSON has; held to that by a property test.
+Gives the same result as the full engine for every JSON value, which a property test checks.
 """
 
 from collections.abc import Callable, Mapping
@@ -46,7 +46,7 @@ class Segments:
     most_bytes: int
 
     def render(self, variables: Mapping[str, object], part: str) -> str:
-        """The text. Raises RenderFailed when it is too large or a filter refuses its value."""
+        """Render the text. Raises RenderFailed if it is too large or a filter refuses its value."""
         made: list[str] = []
         room = self.most_bytes
         for piece in self.pieces:
@@ -72,7 +72,7 @@ class Segments:
 
 
 def split(template: BoundTemplate) -> Segments | None:
-    """The segments of a parsed source; None: it needs the full engine."""
+    """Split a parsed source into segments; None if it needs the full engine."""
     environment = template.env
     if not isinstance(environment, SafeEnvironment):
         return None

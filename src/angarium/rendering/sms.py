@@ -1,4 +1,4 @@
-"""How an SMS is encoded and how many segments it takes (3GPP TS 23.038 §6.2.1, TS 23.040 §9.2.3.24.1)."""
+"""The encoding of an SMS and its number of segments (3GPP TS 23.038 §6.2.1, TS 23.040 §9.2.3.24.1)."""
 
 import time
 from collections.abc import Mapping
@@ -20,14 +20,14 @@ _UNITS, _UNITS_OF_PART = 70, 67
 
 @dataclass(frozen=True, slots=True)
 class SmsSize:
-    """What a text costs."""
+    """The size of a text."""
 
     encoding: Literal["GSM-7", "UCS-2"]
     segments: int
 
 
 def measure_sms(text: str) -> SmsSize:
-    """The encoding that `text` needs and its segments; a character that counts two is never split over two parts."""
+    """The encoding and segments of `text`. A character that counts twice is never split over two segments."""
     if all(character in _BASIC or character in _EXTENDED for character in text):
         sizes = [2 if character in _EXTENDED else 1 for character in text]
         return SmsSize("GSM-7", _segments(sizes, _SEPTETS, _SEPTETS_OF_PART))
@@ -47,9 +47,9 @@ def _segments(sizes: list[int], single: int, part: int) -> int:
 
 
 def shortest_sms(source: str, defaults: Mapping[str, Any]) -> SmsSize | None:
-    """The size of a compiled source's text before any variable but its defaults is filled in.
+    """The size of a compiled source rendered with its defaults only.
 
-    None: it cannot be rendered so.
+    None if it cannot be rendered.
     """
     try:
         parsed = SafeEnvironment(Limits(), time.thread_time, html=False).compiled(source, "text")

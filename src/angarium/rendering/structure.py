@@ -1,7 +1,7 @@
-"""Whether elements are closed in order and not nested too deep.
+"""Checks that elements are closed in order and not nested too deeply.
 
-Asked before a source is given to compiled parsers: on bottomless nesting they overflow the stack and take the process
-along, and on tags that are never closed (`<b><p><b><p>…`) the HTML standard itself has them copy quadratically
+Runs before native parsers: deep nesting overflows their stack and crashes the process, and for unclosed tags
+(`<b><p><b><p>…`) the HTML standard requires quadratic copying
 (https://html.spec.whatwg.org/multipage/parsing.html#reconstruct-the-active-formatting-elements).
 """
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 MOST_DEPTH = 200
 MOST_REPAIRED = 20
-"""Elements that a lenient look lets a parser close or leave out; few, as each may have to be copied often."""
+"""Elements that a lenient check lets a parser close or drop; few, since each may be copied often."""
 
 _VOID = frozenset(
     "area base br col embed hr img input link meta param source track wbr".split()  # noqa: SIM905 - a list of words
@@ -20,9 +20,9 @@ _RAW_TEXT = frozenset(("style", "script", "title", "textarea"))
 _NEVER = frozenset(
     "svg math plaintext xmp iframe noembed noframes noscript template select frameset".split()  # noqa: SIM905 - a list of words
 )
-"""Elements within which a parser reads by other rules."""
+"""Elements with different parsing rules inside."""
 _USUAL = frozenset(("svg", "noscript"))
-"""Of these, those that a lenient look takes."""
+"""The elements of these that a lenient check accepts."""
 _START = re.compile(r"<(?=[a-zA-Z/!?])")
 _COMMENT = re.compile(r"<!--(?:-?>|.*?--!?>)", re.DOTALL)
 _OTHER = re.compile(r"<[!?](?!--|\[CDATA)[^>]*>")
@@ -32,7 +32,7 @@ _TAG = re.compile(rf"<(/?)([a-zA-Z][^\s\"'<>/=]*)(?:{_ATTRIBUTE})*\s*(/?)>")
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What stands out of order at `index`."""
+    """An element out of order at `index`."""
 
     message: str
     index: int
@@ -103,7 +103,7 @@ class _Reader:
         return Fault(f"unexpected </{name}>", index)
 
     def _close_leniently(self, name: str, index: int) -> Fault | None:
-        """As a browser does: an end without its beginning counts for nothing, what is open within is closed too."""
+        """Close as browsers do: an unmatched end tag is ignored, and open elements inside are closed too."""
         if all(opened != name for opened, _ in self.opened):
             return None if self._repairs(1) else Fault(f"unexpected </{name}>", index)
         while (last := self.opened.pop()[0]) != name:
@@ -116,7 +116,7 @@ class _Reader:
         return self.lenient and self.repaired <= MOST_REPAIRED
 
     def _in_svg(self) -> bool:
-        """Whether a parser reads by the rules of XML here: no element is void, and none is closed by the next one."""
+        """Whether XML rules apply here: no void elements, and no implied end tags."""
         return any(opened == "svg" for opened, _ in self.opened)
 
     def _may_stay_open(self, name: str) -> bool:
@@ -124,8 +124,8 @@ class _Reader:
 
 
 def find_fault(source: str, *, xml: bool = False, lenient: bool = False) -> Fault | None:
-    """The first fault of `source`; None: parsers may have it. In XML (MJML) every element is closed.
+    """The first error in `source`; None if it is safe for parsers. In XML (MJML) every element must be closed.
 
-    A `lenient` look, at HTML, passes over some faults that parsers repair as browsers do.
+    A `lenient` check of HTML ignores some errors that parsers repair as browsers do.
     """
     return _Reader(source, xml, lenient).read()

@@ -1,4 +1,4 @@
-"""What a variable is, told from what a template does with it."""
+"""Infers the types of variables from their use in a template."""
 
 from collections import defaultdict
 from collections.abc import Set as AbstractSet
@@ -36,7 +36,7 @@ _OF_LISTS = frozenset(("first", "last"))
 
 
 class Evidence:
-    """What the uses of each variable say about it."""
+    """The uses of each variable."""
 
     def __init__(self) -> None:
         self._said: defaultdict[str, set[VariableType]] = defaultdict(set)
@@ -44,14 +44,14 @@ class Evidence:
         self._tested: set[str] = set()
 
     def type_of(self, name: str) -> VariableType | None:
-        """What all uses agree on; what is only ever tested is a bool; None: they don't tell, or disagree."""
+        """The type that all uses agree on; bool if it is only tested; None if unknown or contradictory."""
         said = self._said[name]
         if len(said) == 1:
             return next(iter(said))
         return "bool" if not said and name in self._tested and name not in self._shown else None
 
     def learn(self, expression: Expression, hidden: AbstractSet[str], *, tests: bool) -> None:
-        """Take in an expression; names that are `hidden` mean something else here."""
+        """Learn from an expression; `hidden` names are local here."""
         if isinstance(expression, LoopExpression):
             self._say(expression.iterable, "list", hidden)
         elif isinstance(expression, FilteredExpression) and expression.filters:

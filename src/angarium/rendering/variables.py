@@ -1,4 +1,4 @@
-"""Finds the variables that a template needs, so that they need not be listed."""
+"""Finds the variables of a template."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ _CONDITIONAL = (IfNode, UnlessNode, ConditionalBlockNode, CaseNode, MultiExpress
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A variable that a source takes from outside, by its root name, where it is first used.
+    """A variable that a source needs, by its root name and the position of its first use.
 
-    Not `required` when every use of it has a `default`, only tests it, or stands in a branch that tested it.
+    Not `required` if every use has a `default`, is a test, or is in a branch that tested it.
     """
 
     name: str
@@ -43,7 +43,7 @@ def find_variables(template: BoundTemplate) -> tuple[Variable, ...]:
 
 @dataclass(frozen=True, slots=True)
 class TypedVariable:
-    """A variable of a template: whether it must be given, and what it is, where its uses tell and agree."""
+    """A variable of a template: whether it is required, and its type if its uses determine one."""
 
     name: str
     required: bool
@@ -51,7 +51,7 @@ class TypedVariable:
 
 
 def typed_variables(templates: Iterable[BoundTemplate]) -> tuple[TypedVariable, ...]:
-    """The variables of all of `templates`, in the order of their first use; required where any requires them."""
+    """The variables of all `templates`, in the order of their first use; required if any of them requires it."""
     required: dict[str, bool] = {}
     evidence = Evidence()
     for template in templates:

@@ -1,6 +1,6 @@
-"""Tools to test a set-up of Angarium, or a provider of your own, with. See docs/testing.md.
+"""Test tools for an Angarium installation or your own provider. See docs/testing.md.
 
-Nothing else in Angarium imports this package, and it needs no test framework.
+Nothing else in Angarium imports this package. It needs no test framework.
 """
 
 from angarium.contracts.crash_points import CrashPoint

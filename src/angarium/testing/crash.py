@@ -1,4 +1,4 @@
-"""Ends a process of Angarium at a named point, as a kill would."""
+"""Crashes an Angarium process at a named point."""
 
 import asyncio
 import os
@@ -23,13 +23,13 @@ async def run_until_crash(
     within: float = 60.0,
     command: Sequence[str] = ANGARIUM,
 ) -> None:
-    """Run `angarium ARGUMENTS` with `ANGARIUM_CRASH_AT=point` and return once it has ended there.
+    """Run `angarium ARGUMENTS` with `ANGARIUM_CRASH_AT=point` and return once it has crashed there.
 
-    At the point the process exits at once with the status 70: no handler runs, nothing is flushed. Each `CrashPoint`
-    says what has happened by then. `env` is added to this process's environment. Something must bring the process to
-    the point, such as a request that another task sends, or work that waits in a queue.
+    At the point the process exits at once with status 70: no handler runs, nothing is flushed. `CrashPoint` documents
+    what has happened at each point. `env` is added to this process's environment. Something must make the process reach
+    the point, such as a request from another task or work in a queue.
 
-    Raises DidNotCrash after `within` seconds, or when the process ends with another status; it is killed.
+    Kills the process and raises DidNotCrash after `within` seconds or if it ends with another status.
     """
     process = await asyncio.create_subprocess_exec(
         *command,

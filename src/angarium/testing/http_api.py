@@ -1,4 +1,4 @@
-"""A provider's HTTP API as a test scripts it: it checks what it gets and answers well, late, in part or never."""
+"""A scripted HTTP API of a provider: it checks requests and answers correctly, late, partially or never."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request as it arrived: header names in lower case, and the number of the connection that carried it."""
+    """A received request: header names in lower case, and the number of its connection."""
 
     method: str
     target: str
@@ -32,9 +32,9 @@ class Call:
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """One answer. `after`: it waits for this. `cut`: of its bytes only so many are sent, then the connection ends.
+    """One answer. `after`: it waits for this. `cut`: only this many bytes are sent, then the connection is closed.
 
-    `reset`: the connection ends with a RST instead of a FIN. `close`: the connection ends after the whole answer.
+    `reset`: the connection ends with a RST instead of a FIN. `close`: the connection is closed after the answer.
     """
 
     status: int = 200
@@ -61,12 +61,12 @@ Handler = Callable[[Call], Reply]
 
 @dataclass
 class ScriptedApi:
-    """`replies` are taken one by one, then `handler` answers. What it raises is raised again at the end of the test.
+    """`replies` are used one by one, then `handler` answers. Its exceptions are raised again at the end of the test.
 
-    - `calls`: every request so far, in order. `failures`: what the handler raised; the client got a 599.
+    - `calls`: every request so far, in order. `failures`: exceptions of the handler, for which the client got a 599.
     - `hang_up_idle` closes each connection as soon as its answer is written.
     - The bodies of the next `unread_bodies` requests are not read.
-    - `connections`: how many were made; `open`: how many are open now; `most_open`: how many were at once.
+    - `connections`: total number of connections; `open`: open now; `most_open`: the maximum open at once.
     """
 
     handler: Handler = field(default=lambda _call: Reply())
@@ -139,7 +139,7 @@ def _reset_at_close(writer: asyncio.StreamWriter) -> None:
 async def scripted_api(
     handler: Handler | None = None, *replies: Reply, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
 ) -> AsyncIterator[ScriptedApi]:
-    """An API that listens on a port of its own; raises at its end what a handler's assertions found."""
+    """An API on its own port; at its end it raises exceptions of the handler."""
     api = ScriptedApi(host=host, replies=list(replies), scheme="http" if tls is None else "https")
     if handler is not None:
         api.handler = handler

@@ -1,4 +1,4 @@
-"""The judge of every fault: what was accepted, what the record says, and what the provider received, side by side."""
+"""Compares what was accepted, what the record shows and what the provider received, after a fault."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -9,10 +9,10 @@ _ARRIVED = frozenset({"sent", "delivered"})
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What the comparison found; counts of notifications, but `duplicated` and `unexpected`, which count mails.
+    """The result of the comparison: counts of notifications, except `duplicated` and `unexpected`, which count mails.
 
-    `lost`: accepted, and not sent, or recorded as sent and never received. `ambiguous`: ended `unknown`.
-    `unexpected`: mails for what no 202 was seen of.
+    `lost`: accepted but not sent, or recorded as sent but never received. `ambiguous`: ended as `unknown`.
+    `unexpected`: mails without an observed 202.
     """
 
     attempted: int
@@ -25,19 +25,19 @@ class Account:
 
 @dataclass(slots=True)
 class Ledger:
-    """Collects what was attempted and accepted; `account` compares."""
+    """Collects attempted and accepted requests; `account` compares."""
 
     attempted: int = 0
     accepted: set[str] = field(default_factory=set)
 
     def accept(self, ids: Iterable[str], *, attempted: int | None = None) -> None:
-        """Note 202s; `attempted`: of how many requests."""
+        """Note accepted ids; `attempted`: the number of requests."""
         before = len(self.accepted)
         self.accepted.update(ids)
         self.attempted += len(self.accepted) - before if attempted is None else attempted
 
     def account(self, statuses: Mapping[str, str], received: Mapping[str, int]) -> Account:
-        """Compare with the record's `statuses` and the number of mails `received`, both by notification."""
+        """Compare with the record's `statuses` and the mails `received`, both by notification."""
         unknown = {id_ for id_ in self.accepted if statuses.get(id_) == "unknown"}
         arrived = {id_ for id_ in self.accepted if statuses.get(id_) in _ARRIVED and received.get(id_, 0) > 0}
         mine: Counter[str] = Counter({id_: received.get(id_, 0) for id_ in self.accepted})

@@ -1,4 +1,4 @@
-"""What every provider has to do, as a test of any one of them.
+"""A conformance suite for providers.
 
     class TestAcme(ProviderConformance):
         @asynccontextmanager
@@ -23,7 +23,7 @@ from angarium.delivery.provider import Address, Outbound, Provider
 from angarium.rendering.content import Content, EmailContent, PushContent, SmsContent, WebhookContent
 
 Arrived = Callable[[], Sequence[str] | Awaitable[Sequence[str]]]
-"""The message keys of what has arrived so far, in order; it may be a coroutine function."""
+"""Returns the message keys received so far, in order. May be a coroutine function."""
 
 _CONTENT: dict[Channel, Content] = {
     Channel.EMAIL: EmailContent(subject="Hello John", html="<p>Hello John</p>", text="Hello John"),
@@ -49,7 +49,7 @@ def outbound(
     attempt: int = 1,
     **changes: Any,
 ) -> Outbound:
-    """A message that every provider of `channel` accepts, but for what is given; `changes`: any field of Outbound."""
+    """A message that every provider of `channel` accepts; `changes` overrides any field of Outbound."""
     notification_id = id_ or uuid4()
     values: dict[str, Any] = {
         "notification_id": notification_id,
@@ -65,11 +65,11 @@ def outbound(
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A provider under test, open, at a service that accepts every good message.
+    """An open provider under test, and a service that accepts every valid message.
 
-    - `channel`: one that it serves. `address`: where to, if not the usual one of the channel.
-    - `arrived`: what the service received; None where it cannot tell.
-    - `names_key`: the provider's own id of a message holds the message's key.
+    - `channel`: one that it supports. `address`: the destination, by default a usual one of the channel.
+    - `arrived`: what the service received; None if unknown.
+    - `names_key`: the provider's message id contains the message's key.
     """
 
     provider: Provider
@@ -79,12 +79,12 @@ class Subject:
     names_key: bool = True
 
     def message(self, **changes: Any) -> Outbound:
-        """A good message for the provider, as of `outbound`."""
+        """A valid message for the provider; see `outbound`."""
         given = {} if self.address is None else {"address": self.address}
         return outbound(self.channel, **{**given, **changes})
 
     async def keys(self) -> Sequence[str] | None:
-        """The keys of what arrived; None: that is not known."""
+        """The keys of received messages; None if unknown."""
         if self.arrived is None:
             return None
         found = self.arrived()
@@ -109,11 +109,11 @@ ODD_MESSAGES: Sequence[Outbound] = (
     outbound(Channel.PUSH),
     outbound(Channel.WEBHOOK),
 )
-"""Messages that no provider may break on, whatever its channel: bad text, foreign content, empty keys."""
+"""Messages that every provider must handle, whatever its channel: invalid text, other channels' content, empty keys."""
 
 
 class ProviderConformance:
-    """The promises of the port `Provider`, a test for each. Derive a class of your tests from it.
+    """A test for each guarantee of the port `Provider`. Subclass it in your tests.
 
     Each test opens a subject of its own. A test fails with an AssertionError.
     """
@@ -123,7 +123,7 @@ class ProviderConformance:
 
     @abstractmethod
     def subject(self) -> AbstractAsyncContextManager[Subject]:
-        """Open a provider and the service that it sends to; the provider is closed by the tests."""
+        """Open a provider and the service that it sends to. The tests close the provider."""
         raise NotImplementedError
 
     @asynccontextmanager
@@ -135,7 +135,7 @@ class ProviderConformance:
                 await subject.provider.close()
 
     async def test_it_is_named_and_ready(self) -> None:
-        """`name` is a short word in lower case, for metrics and timelines."""
+        """`name` is a short lower-case word, for metrics and timelines."""
         async with self._opened() as subject:
             name = subject.provider.name
             _check(name == name.lower() and name.isprintable(), f"its name is {name!r}")
@@ -154,7 +154,7 @@ class ProviderConformance:
             _check(keys is None or sorted(keys) == wanted, "not all arrived exactly once")
 
     async def test_every_attempt_has_the_same_key(self) -> None:
-        """A repeated attempt can be recognised by its key, at the service and in the provider's id."""
+        """Repeated attempts have the same key, at the service and in the provider's id."""
         async with self._opened() as subject:
             first = subject.message()
             second = subject.message(id_=first.notification_id, attempt=2)
@@ -169,7 +169,7 @@ class ProviderConformance:
             _check(keys is None or list(keys) == [first.message_key] * 2, f"these keys arrived: {keys}")
 
     async def test_every_message_has_an_outcome(self) -> None:
-        """`send` raises nothing, whatever it gets, and the next message is sent as ever."""
+        """`send` never raises, whatever the message, and the next message is sent normally."""
         async with self._opened() as subject:
             for number, message in enumerate(ODD_MESSAGES):
                 outcome = await subject.provider.send(message)
@@ -178,7 +178,7 @@ class ProviderConformance:
                 _check(isinstance(after, Sent), f"after odd message {number} a good one was not sent: {after}")
 
     async def test_a_bad_message_does_not_harm_others(self) -> None:
-        """Neighbours of a message that cannot be sent are sent."""
+        """Concurrent messages are sent even if one cannot be sent."""
         async with self._opened() as subject:
             messages = [subject.message() for _ in range(20)]
             bad_one = subject.message(to="\ud800@x.test")
@@ -189,7 +189,7 @@ class ProviderConformance:
             _check(not bad, f"neighbours of a bad message were not sent: {bad[:1]}")
 
     async def test_a_cancelled_send_leaves_others_alone(self) -> None:
-        """Cancelling one send neither ends nor breaks another."""
+        """Cancelling a send does not affect others."""
         async with self._opened() as subject:
             sends = [asyncio.create_task(subject.provider.send(subject.message())) for _ in range(60)]
             await asyncio.sleep(0)
@@ -202,7 +202,7 @@ class ProviderConformance:
             _check(isinstance(await subject.provider.send(subject.message()), Sent), "the next one was not sent")
 
     async def test_closed_it_refuses_and_may_be_closed_again(self) -> None:
-        """After `close` a send is a Retry, and `ready` is false."""
+        """After `close`, `send` returns Retry and `ready` is false."""
         async with self._opened() as subject:
             await subject.provider.send(subject.message())
             await subject.provider.close()
@@ -212,7 +212,7 @@ class ProviderConformance:
             _check(not await subject.provider.ready(), "a closed provider says that it is ready")
 
     async def test_closing_lets_sends_under_way_end(self) -> None:
-        """What is under way when `close` is called ends as sent or as a Retry, and nothing in between."""
+        """Sends in progress when `close` is called end as sent or as Retry."""
         async with self._opened() as subject:
             sends = [asyncio.create_task(subject.provider.send(subject.message())) for _ in range(30)]
             await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""A TCP proxy that misbehaves on command, between one of our processes and a server."""
+"""A TCP proxy that injects faults between a process and a server."""
 
 import asyncio
 import socket
@@ -13,10 +13,10 @@ _RESET = struct.pack("ii", 1, 0)  # socket(7): linger for no time, so close with
 
 
 class Proxy:
-    """Forwards 127.0.0.1:`port` to the target. An asynchronous context manager; every fault can be set at any time.
+    """Forwards 127.0.0.1:`port` to the target. An async context manager; faults can be set at any time.
 
-    - `latency`: seconds by which each chunk is late, in both directions; throughput is not limited.
-    - `slice_size`: write at most so many bytes at once.
+    - `latency`: seconds by which each chunk is delayed, in both directions; throughput is not limited.
+    - `slice_size`: maximum bytes per write.
     """
 
     def __init__(self, host: str, port: int) -> None:
@@ -31,7 +31,7 @@ class Proxy:
         self._budget: int | None = None
 
     def through(self, url: str) -> str:
-        """The `url` of the target, led through this proxy."""
+        """The target's `url`, changed to go through this proxy."""
         parts = urlsplit(url)
         credentials = parts.netloc.rpartition("@")[0]
         place = f"127.0.0.1:{self.port}"
@@ -62,30 +62,30 @@ class Proxy:
             await self.__aenter__()
 
     async def cut(self) -> None:
-        """Reset every connection; new ones are welcome."""
+        """Reset every connection; new ones are accepted."""
         for connection in list(self._connections):
             await connection.reset()
 
     def black_hole(self) -> None:
-        """Let nothing through; connections stay open, new ones are accepted. Bytes wait, as they do in a partition."""
+        """Forward nothing; connections stay open and new ones are accepted. Bytes wait, as in a network partition."""
         self.flows.clear()
 
     def restore(self) -> None:
-        """No faults any more; what waited in the black hole is forwarded."""
+        """Remove all faults, and forward the bytes that waited in the black hole."""
         self.latency, self.slice_size, self._budget = 0.0, _CHUNK, None
         self.flows.set()
 
     def cut_after(self, count: int) -> None:
-        """Reset the connection over which the `count`-th further byte from client to target goes, just after it."""
+        """Reset the connection that transfers the `count`-th further byte from client to target, just after it."""
         self._budget = count
 
     @property
     def connections(self) -> int:
-        """How many are open."""
+        """Number of open connections."""
         return len(self._connections)
 
     def spend(self, data: bytes) -> tuple[bytes, bool]:
-        """What of a client's bytes may still pass, and whether its connection is cut thereafter."""
+        """The part of a client's bytes that may still pass, and whether its connection is cut afterwards."""
         if self._budget is None or len(data) < self._budget:
             self._budget = None if self._budget is None else self._budget - len(data)
             return data, False

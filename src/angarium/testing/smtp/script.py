@@ -1,4 +1,4 @@
-"""What a scripted SMTP server says, and what it records."""
+"""The script of an SMTP server and the mails that it records."""
 
 import asyncio
 import ssl
@@ -10,7 +10,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One mail: the commands' arguments, its bytes with the dots removed again, when (monotonic) and over what."""
+    """One mail: the commands' arguments, its bytes without dot-stuffing, the time (monotonic) and the transport."""
 
     mail: str
     rcpt: str
@@ -24,10 +24,10 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """How one transaction with a recipient goes.
+    """The script of one transaction with a recipient.
 
-    `cut`: the connection is closed in place of the answer to RCPT or DATA, right after the 354 (`content`), or in
-    place of the answer to the final dot. `tarpit`: seconds between the bytes of the last answer.
+    `cut`: the connection is closed instead of the answer to RCPT or DATA, right after the 354 (`content`), or instead
+    of the answer to the final dot. `tarpit`: seconds between the bytes of the last answer.
     """
 
     rcpt: str = "250 2.1.5 ok"
@@ -39,15 +39,15 @@ class Step:
 
 @dataclass(kw_only=True, eq=False)
 class Script:
-    """The behaviour of a server, and what it received.
+    """The behaviour of a server, and the mails that it received.
 
-    - `ehlo`: another code than 250 refuses EHLO. `size`: the SIZE it offers. `pipelining`, `smtputf8`: offered.
+    - `ehlo`: a code other than 250 refuses EHLO. `size`: the announced SIZE. `pipelining`, `smtputf8`: announced.
     - `starttls`, `implicit`: TLS by command, or from the first byte.
-    - `login`: (user, password) of AUTH PLAIN; `tokens`: those that AUTH XOAUTH2 takes; `auth_reply` answers instead.
+    - `login`: (user, password) of AUTH PLAIN; `tokens`: accepted by AUTH XOAUTH2; `auth_reply` overrides the answer.
     - `mails_per_session`: 421 to the next MAIL, then the connection is closed.
-    - `lenient_end`: ends content at a dot between bare CR or LF too, as vulnerable servers do.
+    - `lenient_end`: also ends content at a dot between bare CR or LF, as vulnerable servers do.
     - `takes_data_for_nobody`: 354 although no recipient was accepted.
-    - `mail_replies`: answers to MAIL FROM, taken one by one. `commands`: every line, if `record_commands`.
+    - `mail_replies`: answers to MAIL FROM, used one by one. `commands`: every line, if `record_commands`.
     """
 
     pipelining: bool = True
@@ -68,7 +68,7 @@ class Script:
     mail_replies: deque[str] = field(default_factory=deque)
     record_commands: bool = True
     delays: dict[str, float] = field(default_factory=dict)
-    """Seconds before the greeting (`""`) or a command's answer (`MAIL`, …); what comes meanwhile waits."""
+    """Seconds before the greeting (`""`) or a command's answer (`MAIL`, …); input waits meanwhile."""
     port: int = 0
     sessions: int = 0
 
@@ -78,16 +78,16 @@ class Script:
         self.tasks: set[asyncio.Task[None]] = set()
 
     def script(self, recipient: str, *steps: Step) -> None:
-        """The next transactions with `recipient`, one step each; then all goes well again."""
+        """Script the next transactions with `recipient`, one step each; later ones succeed."""
         self.scripts[recipient].extend(steps)
 
     def step(self, recipient: str) -> Step:
-        """The step of the transaction that begins."""
+        """The step of the next transaction."""
         steps = self.scripts.get(recipient)
         return steps.popleft() if steps else Step()
 
     def spawn(self, coroutine: Coroutine[None, None, None]) -> None:
-        """Run `coroutine` beside; it ends with the server."""
+        """Run `coroutine` in a task, which ends with the server."""
         task = asyncio.create_task(coroutine)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)

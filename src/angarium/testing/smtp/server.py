@@ -1,4 +1,4 @@
-"""A scripted SMTP server on the loopback: it records every mail as it came and answers as its script says."""
+"""A scripted SMTP server on the loopback interface, which records every mail."""
 
 import asyncio
 from types import TracebackType
@@ -11,13 +11,13 @@ from angarium.testing.smtp.session import Session
 class SmtpServer(Script):
     """Use as `async with SmtpServer(…) as server`; then `server.port`, on 127.0.0.1.
 
-    What it says is in the fields of `Script`, which may be given by name and changed at any time.
+    Its behaviour is set by the fields of `Script`, which can be passed as keyword arguments and changed at any time.
     """
 
     _server: asyncio.Server | None = None
 
     def hang_up(self, word: bytes = b"") -> None:
-        """Close every session that is open now, with a last word where given."""
+        """Close every open session, with an optional final line."""
         for session in self._sessions():
             session.close(word)
 

@@ -16,7 +16,7 @@ _LENIENT_END = re.compile(rb"(?:\r\n|\n|\r)\.(?:\r\n|\n|\r)")
 
 
 class Session(asyncio.Protocol):
-    """Reads commands and content; answers as its `Script` says."""
+    """Reads commands and content, and answers according to its `Script`."""
 
     transport: asyncio.Transport
 
@@ -37,7 +37,7 @@ class Session(asyncio.Protocol):
         self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def close(self, word: bytes = b"") -> None:
-        """Close the connection, with a last word where given."""
+        """Close the connection, with an optional final line."""
         if word:
             self.transport.write(word)
         self.transport.close()
@@ -181,7 +181,7 @@ class Session(asyncio.Protocol):
             self._say("334 ")
 
     def _check_token(self, text: str) -> None:
-        """Google and Microsoft put the error into a challenge, which is answered with an empty line."""
+        """Google and Microsoft send the error as a challenge, which the client answers with an empty line."""
         user, bearer, *rest = base64.b64decode(text, validate=True).decode().split("\x01")
         good = user.startswith("user=") and bearer.removeprefix("auth=Bearer ") in (self._server.tokens or set())
         if good and rest == ["", ""]:

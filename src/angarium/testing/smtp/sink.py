@@ -1,4 +1,4 @@
-"""The scripted SMTP server on a thread of its own: it serves processes that outlive a test and its event loop."""
+"""The scripted SMTP server in its own thread, for processes that outlive a test and its event loop."""
 
 import asyncio
 import threading
@@ -14,7 +14,7 @@ from angarium.testing.smtp.server import SmtpServer
 
 
 class _PacedServer(SmtpServer):
-    """Answers what is not scripted by `usual`; knows when each recipient was tried (monotonic)."""
+    """Answers unscripted transactions with `usual`; records when each recipient was tried (monotonic)."""
 
     usual = Step()
 
@@ -28,7 +28,7 @@ class _PacedServer(SmtpServer):
 
 
 class SmtpSink:
-    """A context manager. `port` stays the same; everything that was received stays in `received`."""
+    """A context manager. `port` is constant; `received` keeps every mail."""
 
     def __init__(self) -> None:
         self._server = _PacedServer()
@@ -53,50 +53,50 @@ class SmtpSink:
 
     @property
     def port(self) -> int:
-        """Where it listens on 127.0.0.1."""
+        """The port on 127.0.0.1."""
         return self._server.port
 
     @property
     def url(self) -> str:
-        """As a provider of ANGARIUM_EMAIL_PROVIDERS."""
+        """Its URL for ANGARIUM_EMAIL_PROVIDERS."""
         return f"smtp://127.0.0.1:{self.port}?tls=off"
 
     @property
     def received(self) -> list[Received]:
-        """Every mail whose final dot was answered with 2xx (or cut off there), in order."""
+        """Every mail whose final dot was answered with 2xx (or cut there), in order."""
         return self._server.received
 
     def script(self, recipient: str, *steps: Step) -> None:
-        """How the next transactions with `recipient` go; then all goes as usual again."""
+        """Script the next transactions with `recipient`; later ones use the default."""
         self._server.script(recipient, *steps)
 
     def slow_down(self, seconds: float) -> None:
-        """Let every answer to a final dot take about `seconds` from now on."""
+        """Delay every answer to a final dot by about `seconds` from now on."""
         answer = Step().final
         self._server.usual = Step(tarpit=seconds / len(f"{answer}\r\n"))
 
     def usually(self, step: Step) -> None:
-        """Answer so, from now on, what is not scripted."""
+        """Set the default step for unscripted transactions."""
         self._server.usual = step
 
     def greet_after(self, seconds: float) -> None:
-        """Let every greeting of a new connection wait from now on."""
+        """Delay the greeting of new connections by `seconds` from now on."""
         self._server.delays = {"": seconds}
 
     def tries(self, recipient: str) -> list[float]:
-        """When (monotonic) somebody tried to send to `recipient`, whatever the answer was."""
+        """Times (monotonic) of all transactions with `recipient`, whatever the answer."""
         return list(self._server.tried[recipient])
 
     def to(self, recipient: str) -> list[Received]:
-        """What came for `recipient`."""
+        """The mails received for `recipient`."""
         return [mail for mail in list(self.received) if mail.rcpt.startswith(f"<{recipient}>")]
 
     def mails_to(self, recipient: str) -> list[EmailMessage]:
-        """What came for `recipient`, parsed."""
+        """The mails received for `recipient`, parsed."""
         return [parsed(mail) for mail in self.to(recipient)]
 
     def notifications(self) -> "Counter[str]":
-        """How many mails came for each notification, by its header."""
+        """The number of mails received per notification, by its header."""
         return Counter(_header(mail, b"X-Notification-ID") for mail in list(self.received))
 
     async def _serve(self) -> None:
@@ -107,7 +107,7 @@ class SmtpSink:
 
 
 def parsed(mail: Received) -> EmailMessage:
-    """The mail as the standard library reads it."""
+    """Parse a mail with the standard library."""
     return message_from_bytes(mail.data, policy=policy.default)
 
 
