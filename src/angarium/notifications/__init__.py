@@ -1,1 +1,1 @@
-"""A notification's life: its record, its transitions, the store that keeps them, the outbox that publishes them."""
+"""The life cycle of notifications: record, transitions, store and outbox."""

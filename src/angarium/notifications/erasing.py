@@ -1,7 +1,7 @@
-"""Erasures as work that goes on: a pass keeps its place in the database, whichever gateway is at it.
+"""Erasures as resumable passes: a pass stores its position in the database, so any gateway can continue it.
 
-A user may have any number of notifications, and a call may take two seconds. So a call works on the pass for a moment,
-and a loop in each gateway goes on with it where it stopped.
+A user may have any number of notifications, but a call may take only two seconds. So a call runs the pass for a moment,
+and a loop in each gateway continues where it stopped.
 """
 
 from collections.abc import Mapping
@@ -21,16 +21,19 @@ from angarium.platform.database.engine import reading, writing
 from angarium.platform.loop import Loop
 
 BUDGET = 0.5
-"""Seconds for which a call works on a pass itself; the piece under way then is finished."""
+"""Seconds for which a call runs a pass itself; the current batch is completed."""
 LEASE = timedelta(seconds=30)
-"""How long one gateway has a pass for itself; then another goes on with it. Renewed with each piece."""
+"""Lease of a gateway on a pass, renewed with each batch; after it another gateway continues."""
 FORGOTTEN = timedelta(days=1)
-"""After this long the end of a pass that was not asked for is forgotten."""
+"""Time after which a finished pass whose end was not requested is deleted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """What became of a pass so far. `under_way`: sends and callbacks that were; `age`: seconds since its beginning."""
+    """The progress of a pass.
+
+    `under_way`: sends and callbacks that were in progress; `age`: seconds since its start.
+    """
 
     done: bool
     under_way: int
@@ -38,7 +41,10 @@ class Pass:
 
 
 class Erasing(Loop):
-    """The passes of all users who are being erased. Any number may run at once: each pass is at one of them."""
+    """Runs the passes of all users being erased.
+
+    Any number of instances may run; each pass is leased to one of them.
+    """
 
     name = "erasures"
     pause = 2.0
@@ -50,9 +56,9 @@ class Erasing(Loop):
         self._clock = clock
 
     async def ask(self, tenant: str, user_id: UUID) -> Pass:
-        """Begin a pass, or go on with the one that there is, for a moment; the end of one is reported once.
+        """Start a pass or continue the existing one for a moment. The end of a pass is reported once.
 
-        Raises DatabaseUnavailable; then ask again.
+        Raises DatabaseUnavailable, after which the call can be repeated.
         """
         await self._begin(tenant, user_id)
         ends = self._clock.monotonic() + BUDGET
@@ -64,7 +70,7 @@ class Erasing(Loop):
         return await self._tell(tenant, user_id)
 
     async def once(self) -> bool:
-        """Go on with the oldest pass to its end; False: there was none to take. Raises DatabaseUnavailable."""
+        """Continue the oldest pass to its end; False if there was none. Raises DatabaseUnavailable."""
         now = self._clock.now()
         query = select(erasures.c.tenant, erasures.c.user_id).where(self._free()).order_by(erasures.c.begun_at).limit(1)
         async with reading(self._engine) as connection:
@@ -97,7 +103,7 @@ class Erasing(Loop):
             return  # another call began it
 
     async def _take(self, tenant: str, user_id: UUID) -> RowMapping | None:
-        """The pass, now leased to this process; None: it is finished, or another has it."""
+        """Lease the pass to this process; None if it is finished or leased to another."""
         mine = _of(tenant, user_id)
         lease = update(erasures).where(mine, self._free()).values(leased_until=self._clock.now() + LEASE)
         async with writing(self._engine) as connection:
@@ -106,7 +112,7 @@ class Erasing(Loop):
             return (await connection.execute(select(erasures).where(mine))).mappings().one()
 
     async def _advance(self, row: RowMapping) -> RowMapping | None:
-        """One piece of a pass that is leased; None: it is finished."""
+        """Run one batch of a leased pass; None if it is finished."""
         place = Place(Stage(row["stage"]), row["reached"], row["reached_at"])
         following, left = await self._erasure.piece(row["tenant"], row["user_id"], place)
         under_way = row["under_way"] + left
@@ -117,7 +123,7 @@ class Erasing(Loop):
         return await self._change(row, under_way=under_way, leased_until=now + LEASE, **_columns(following))
 
     async def _change(self, row: RowMapping, **values: Any) -> RowMapping | None:
-        """The pass with new values; None: it is there no more."""
+        """Update the pass; None if it no longer exists."""
         mine = _of(row["tenant"], row["user_id"]) & (erasures.c.begun_at == row["begun_at"])
         async with writing(self._engine) as connection:
             await connection.execute(update(erasures).where(mine).values(values))

@@ -1,4 +1,4 @@
-"""Dead letters: what is recorded when a message cannot be sent, and what goes to `failed.queue`."""
+"""Dead letters: the record of a message that cannot be sent, and its message for `failed.queue`."""
 
 from datetime import datetime
 from uuid import UUID
@@ -11,11 +11,11 @@ from angarium.contracts.statuses import Channel
 from angarium.notifications.model import Claimed, NewDeadLetter, OutboxKey, OutboxKind, OutboxMessage, Reason
 
 PAYLOAD_LIMIT = 16_384
-"""Characters of a foreign message that are kept for a person to look at."""
+"""Characters of a foreign message that are stored for inspection."""
 
 
 def letter_of(claimed: Claimed, reason: Reason, *, letter_id: UUID, attempts: int) -> NewDeadLetter:
-    """The dead letter of a notification that failed for good."""
+    """The dead letter of a permanently failed notification."""
     return NewDeadLetter(
         id=letter_id,
         tenant=claimed.tenant,
@@ -32,9 +32,9 @@ def letter_of(claimed: Claimed, reason: Reason, *, letter_id: UUID, attempts: in
 def foreign_letter(
     body: bytes, reason: Reason, *, letter_id: UUID, channel: Channel, tenant: str = "default"
 ) -> NewDeadLetter:
-    """The dead letter of a foreign message, with its payload, size-capped.
+    """The dead letter of a foreign message, with its truncated payload.
 
-    Payload and reason are made storable: what is not UTF-8 and NUL, which PostgreSQL refuses, are replaced.
+    Makes payload and reason storable: replaces invalid UTF-8, and NUL, which PostgreSQL refuses.
     """
     payload = _storable(body[: PAYLOAD_LIMIT * 4])[:PAYLOAD_LIMIT]
     safe = Reason(reason.code, _storable(reason.message.encode("utf-8", "replace")))
@@ -42,7 +42,7 @@ def foreign_letter(
 
 
 def failed_message(letter: NewDeadLetter, failed_at: datetime) -> OutboxMessage:
-    """What `failed.queue` gets for `letter`."""
+    """The message for `failed.queue` about `letter`."""
     message = FailedMessage(
         id=str(letter.id),
         notification_id=str(letter.notification_id) if letter.notification_id else None,

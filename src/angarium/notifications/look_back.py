@@ -1,8 +1,8 @@
-"""How far into the past a loop over due rows must look.
+"""Limits how far into the past a loop over due rows reads.
 
-Rows are read in the order of their due times. PostgreSQL keeps the index entries of rows that were moved on since until
-they are vacuumed, and they lie where reading begins: a pass that began at the very first one would read all of them,
-twice a second. So most passes begin where the last whole one began.
+Rows are read in the order of their due times. PostgreSQL keeps the index entries of rows updated since then until they
+are vacuumed, and these are at the start of the range: a pass from the very beginning would read all of them, twice a
+second. So most passes begin where the last complete one began.
 """
 
 from datetime import timedelta
@@ -10,24 +10,24 @@ from datetime import timedelta
 from angarium.platform.clock import Clock
 
 MARGIN = timedelta(seconds=20)
-"""A row may have been locked by another transaction, or not be committed yet; none may take longer."""
+"""Overlap for rows that were locked or not yet committed. No transaction may take longer."""
 EVERYTHING_EVERY = timedelta(minutes=5)
-"""How often a pass looks at everything nevertheless."""
+"""Interval of full passes."""
 
 
 class LookBack:
-    """Of one loop. Guarantees that whatever is due is looked at within EVERYTHING_EVERY."""
+    """The look-back of one loop. Guarantees that every due row is read within EVERYTHING_EVERY."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._begun = self._times()
         self._reached: tuple[float, float] | None = None
-        """When the last pass began that looked at all that was in its reach."""
+        """Start of the last complete pass."""
         self._everything = True
         self._everything_at = self._begun
 
     def begin(self) -> timedelta | None:
-        """A pass begins: how far back it must look; None: at everything."""
+        """Start a pass; return how far back it must look; None: everything."""
         self._begun = self._times()
         due = _passed(self._everything_at, self._begun) >= EVERYTHING_EVERY
         self._everything = self._everything or due
@@ -36,7 +36,7 @@ class LookBack:
         return _passed(self._reached, self._begun) + MARGIN
 
     def end(self, *, whole: bool) -> None:
-        """It ended; `whole`: there was no more in its reach."""
+        """End a pass; `whole`: it was complete."""
         if not whole:
             return
         self._reached = self._begun
@@ -48,5 +48,5 @@ class LookBack:
 
 
 def _passed(before: tuple[float, float], after: tuple[float, float]) -> timedelta:
-    """The longer of two: a machine that slept has a monotonic clock that did too; the other one may be set back."""
+    """The longer of two durations: the monotonic clock stops during sleep, and the wall clock may be set back."""
     return timedelta(seconds=max(later - earlier for earlier, later in zip(before, after, strict=True)))

@@ -15,7 +15,7 @@ from angarium.platform.telemetry.correlation import CORRELATION_HEADER, TRACEPAR
 
 _ENCODER = msgspec.json.Encoder()
 _LARGE = 65_536
-"""Bytes of a body beyond which only a pointer is published again. Our own messages are far smaller."""
+"""Bytes of a body above which only a pointer is republished. Our own messages are far smaller."""
 _LONGEST_HEADER = 255
 
 
@@ -49,7 +49,7 @@ class Work(Protocol):
 
 
 def work_message(work: Work) -> OutboxMessage:
-    """The message that brings `work` to its channel's workers, in the lane of its priority."""
+    """The message for `work`, routed to the lane of its channel and priority."""
     message = QueueMessage(
         request_id=work.request_id,
         user_id=work.user_id,
@@ -74,10 +74,9 @@ def work_message(work: Work) -> OutboxMessage:
 
 
 def pointer(body: bytes, notification_id: UUID) -> bytes:
-    """A work message for `notification_id`: `body` without the member `variables`, which foreign messages may have.
+    """A work message for `notification_id`: `body` without `variables`, which foreign messages may have.
 
-    A body that is large, or that cannot be read as a whole, is replaced by a bare pointer to the record, which holds
-    everything else.
+    A large or unreadable body is replaced by a bare pointer to the record.
     """
     if len(body) <= _LARGE:
         try:
@@ -94,7 +93,7 @@ def pointer(body: bytes, notification_id: UUID) -> bytes:
 def carried_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """The headers that a message takes along when it is published again: its correlation id and its trace.
 
-    A publisher's others may not fit beside ours into one frame, and such a publish would end the connection.
+    A publisher's other headers might not fit into one frame with ours, which would end the connection.
     """
     return {
         name: value

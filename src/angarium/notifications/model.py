@@ -1,6 +1,6 @@
-"""The values that describe a notification: what is accepted, claimed, recorded and published.
+"""Value types of notifications: accepted, claimed, recorded and published.
 
-Those that every notification has are Structs, which are made ten times as fast as frozen dataclasses.
+Types used for every notification are Structs, which are created ten times faster than frozen dataclasses.
 """
 
 from collections.abc import Collection, Mapping
@@ -17,15 +17,15 @@ from angarium.contracts.statuses import Channel, DeliveryPolicy, Status
 from angarium.notifications.options import NO_OPTIONS, Options
 
 JsonText = str
-"""A JSON document as text, already checked."""
+"""A validated JSON document as text."""
 
 
 class NewNotification(msgspec.Struct, frozen=True, kw_only=True):
-    """A notification that passed every check and is to be made durable.
+    """A validated notification to be stored.
 
     `fingerprint` is a digest of the request's meaning: the same `request_id` with another fingerprint is a conflict.
-    `test`: made with a test key, so nothing of it leaves. `options`: `notifications.options.Options` as JSON. `files`:
-    what its attachments hold, in their order; stored beside the record.
+    `test`: created with a test key, so it is never sent. `options`: `notifications.options.Options` as JSON. `files`:
+    the contents of its attachments, in order, stored separately from the record.
     """
 
     id: UUID
@@ -57,7 +57,7 @@ class NewNotification(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AcceptOutcome(StrEnum):
-    """What became of an acceptance."""
+    """The outcome of an acceptance."""
 
     CREATED = "created"
     REPLAYED = "replayed"  # the same request was accepted before
@@ -65,7 +65,7 @@ class AcceptOutcome(StrEnum):
 
 
 class Acceptance(msgspec.Struct, frozen=True):
-    """The durable record that answers a request; for a replay or a conflict the one that was there before."""
+    """The durable record for a request; for a replay or a conflict the existing one."""
 
     outcome: AcceptOutcome
     notification_id: UUID
@@ -74,7 +74,7 @@ class Acceptance(msgspec.Struct, frozen=True):
 
 
 class Event(msgspec.Struct, frozen=True):
-    """One line of the timeline. `data` holds what the kind of event adds (attempt, provider, answer, …)."""
+    """An entry of the timeline. `data` has the fields of this kind of event (attempt, provider, answer, …)."""
 
     event: str
     at: datetime
@@ -83,18 +83,18 @@ class Event(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a notification ended otherwise than sent: a code of the contract, and words."""
+    """Why a notification ended without being sent: a code of the contract, and a message."""
 
     code: str
     message: str
 
 
 class Claimed(msgspec.Struct, frozen=True):
-    """The claim holds: this worker alone may send it until the lease ends. The current record.
+    """A successful claim with the current record: only this worker may send it until the lease expires.
 
-    `attempt` counts this attempt (1 is the first). `expired`: its `expires_at` has passed, by the database's clock.
-    `fallback`: the channels that are tried when this one fails for good. `provider`: of the last attempt. `doubtful`:
-    the last attempt's answer was lost, so that this provider may have sent it.
+    `attempt` includes this attempt (1 is the first). `expired`: its `expires_at` has passed by the database's clock.
+    `fallback`: the channels to try if this one fails permanently. `provider`: of the last attempt. `doubtful`: the last
+    attempt's answer was lost, so this provider may have sent it.
     """
 
     id: UUID
@@ -127,7 +127,7 @@ class Claimed(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class NotNow:
-    """Another worker holds a living lease, or its time has not come: look again after `wait`."""
+    """Another worker holds a valid lease, or it is not due: try again after `wait`."""
 
     id: UUID
     wait: timedelta
@@ -135,7 +135,7 @@ class NotNow:
 
 @dataclass(frozen=True, slots=True)
 class NothingToDo:
-    """It has ended, was given up as unknown, waits in the record for a later time, or (status None) is not there."""
+    """It has ended, became `unknown`, waits in the record for a later time, or (status None) does not exist."""
 
     id: UUID
     status: Status | None
@@ -145,7 +145,7 @@ Verdict = Claimed | NotNow | NothingToDo
 
 
 class OutboxKind(StrEnum):
-    """What an outbox row publishes; a notification has at most one row of each kind at a time."""
+    """The kind of message in an outbox row; a notification has at most one row of each kind."""
 
     WORK = "work"
     DEAD_LETTER = "dead_letter"
@@ -153,14 +153,14 @@ class OutboxKind(StrEnum):
 
 
 class OutboxKey(msgspec.Struct, frozen=True):
-    """Names one outbox row. `subject` is the notification, or the dead letter where there is none."""
+    """The key of an outbox row. `subject` is the notification, or the dead letter if there is none."""
 
     subject: UUID
     kind: OutboxKind
 
 
 class OutboxMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """A message that must reach the broker, kept until the broker confirms it."""
+    """A message that is stored until the broker confirms it."""
 
     key: OutboxKey
     routing_key: str
@@ -172,7 +172,7 @@ class OutboxMessage(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewDeadLetter:
-    """What could not be sent. `payload`: the raw message, where it was a foreign one (size-capped)."""
+    """A new dead letter. `payload`: the raw message if it was a foreign one (truncated)."""
 
     id: UUID
     tenant: str
@@ -187,10 +187,11 @@ class NewDeadLetter:
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """What a claim led to: the state to move to and all that is to be recorded with it, in one piece.
+    """The result of a claim: the new state and everything to record with it, atomically.
 
     It is written only while `claim_token` still holds the row in `sending`. `wait` sets when it is due again
-    (`retrying`, `pending`, `scheduled`), from the database's now. `burns_attempt=False` gives the attempt back.
+    (`retrying`, `pending`, `scheduled`), counted from the database's current time. `burns_attempt=False` does not count
+    the attempt.
     """
 
     id: UUID
@@ -212,9 +213,9 @@ LeaseOf = tuple[UUID, UUID]
 
 @dataclass(frozen=True, slots=True)
 class Renewed:
-    """What became of leases that were to be prolonged.
+    """The result of a renewal of leases.
 
-    One in neither set is as it was: another transaction has its row locked at the moment, so that no claim can take it.
+    A lease in neither set is unchanged: another transaction has locked its row, so that no claim can take it.
     """
 
     prolonged: Collection[LeaseOf]
@@ -223,11 +224,11 @@ class Renewed:
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """What a sweep leaves alone for a while longer, though it is overdue.
+    """Additional grace periods of a sweep for overdue rows.
 
-    `claims`: what is `sending` and whose lease has ended, since its worker may be about to record the result.
-    `lanes`: by routing key; a message that was published within that time may still wait in its queue, so a second copy
-    would only make the queue longer.
+    `claims`: for `sending` rows with an expired lease, whose worker may be about to record the result. `lanes`: by
+    routing key; a message published within that time may still be queued, and a second copy would only lengthen the
+    queue.
     """
 
     claims: bool = False
@@ -239,7 +240,7 @@ NO_WAITS = Patience()
 
 @dataclass(frozen=True, slots=True)
 class SweepReport:
-    """What one pass of the sweeper moved on."""
+    """The counts of one pass of the sweeper."""
 
     released: int = 0  # scheduled → pending
     requeued: int = 0  # published again

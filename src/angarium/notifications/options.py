@@ -1,7 +1,7 @@
-"""What only some notifications have: fields of one channel, the names of attachments, the provider to use.
+"""Optional data of notifications: fields of one channel, attachments' metadata, the provider to use.
 
-The record has them as one JSON document, so that a notification without any has one empty column more. What the
-attachments hold is in a table of its own.
+Stored as one JSON document in the record, so that a notification without options has only one empty column.
+Attachments' contents are in a separate table.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from angarium.contracts.users import Platform
 
 
 class EmailOptions(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Of a mail. Addresses are in the form to send to; header fields are ones that callers may set."""
+    """Options of a mail. Addresses are in the form to send to; header fields are permitted ones."""
 
     from_name: str | None = None
     reply_to: str | None = None
@@ -31,7 +31,7 @@ class PushAction(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class PushOptions(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Of a push. `ttl`: seconds."""
+    """Options of a push. `ttl`: seconds."""
 
     ttl: int | None = None
     collapse_key: str | None = None
@@ -43,7 +43,7 @@ class PushOptions(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class AttachmentInfo(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the record says of an attachment. `size`: bytes. With `content_id` it is inline."""
+    """An attachment's metadata in the record. `size`: bytes. With `content_id` it is inline."""
 
     filename: str
     content_type: str
@@ -52,14 +52,14 @@ class AttachmentInfo(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Through(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The one provider that may send it, by its name. `platform`: of the push token in `recipient`, if not FCM's."""
+    """The name of the only provider that may send it. `platform`: of the push token in `recipient`, unless FCM."""
 
     provider: str
     platform: Platform | None = None
 
 
 class Options(msgspec.Struct, frozen=True, omit_defaults=True):
-    """All of a notification's."""
+    """All options of a notification."""
 
     email: EmailOptions | None = None
     push: PushOptions | None = None
@@ -68,7 +68,7 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def any(self) -> bool:
-        """Whether there are any."""
+        """Whether any option is set."""
         return any((self.email, self.push, self.attachments, self.through))
 
 
@@ -84,12 +84,12 @@ _decode = msgspec.json.Decoder(Options).decode
 
 
 def options_of(text: str | None) -> Options:
-    """The options in a record."""
+    """Decode the options of a record."""
     return NO_OPTIONS if text is None else _decode(text)
 
 
 def shown(options: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """The fields of a NotificationView that tell of `options`, as they are in the record."""
+    """The fields of a NotificationView for stored `options`."""
     given = options or {}
     return {
         "email": given.get("email"),

@@ -1,4 +1,4 @@
-"""Brings outbox messages to the broker and forgets them once it confirms."""
+"""Publishes outbox messages and deletes them once they are confirmed."""
 
 import asyncio
 from collections.abc import Sequence
@@ -12,13 +12,13 @@ from angarium.platform.telemetry.correlation import CORRELATION_HEADER, TRACEPAR
 from angarium.platform.telemetry.logging import Logger
 
 _BURSTS = 50
-"""How many are forgotten in one statement; each is of 500 messages at most, as acceptances and leases are."""
+"""Bursts whose rows are deleted in one statement. A burst has at most 500 messages, like acceptances and leases."""
 
 
 class OutboxPublisher:
-    """Publishes in bursts. What is not confirmed stays in the outbox, where the relay finds it.
+    """Publishes in bursts. Unconfirmed messages stay in the outbox for the relay.
 
-    A confirm that comes late counts too: a broker that is slow to confirm must not get every message several times.
+    Late confirms count too, so that a slow broker does not get every message several times.
     """
 
     def __init__(self, *, store: NotificationStore, broker: Broker, logger: Logger) -> None:
@@ -30,7 +30,7 @@ class OutboxPublisher:
         self._forget: GroupCommit[Sequence[OutboxKey], None] = GroupCommit(self._confirm, limit=_BURSTS, flushers=1)
 
     async def publish(self, messages: Sequence[OutboxMessage]) -> int:
-        """How many of `messages` the broker took. Never raises: the outbox keeps the others."""
+        """Publish `messages` and return how many were confirmed. Never raises: the others stay in the outbox."""
         if not messages:
             return 0
 

@@ -1,9 +1,9 @@
-"""How long a message may have waited in its queue, from the queues' lengths alone.
+"""Estimates how long messages may wait in queues, from the queues' lengths.
 
-The sweeper must tell a lost message from one that still waits: a second copy of that makes the queue longer. Queues
-are first in, first out. So if a queue held `n` messages at some moment and at least `n` have left it since, then
-whatever was published before that moment has left it too. A shrinking queue shows how many left, at least; an empty one
-shows it at once.
+The sweeper must distinguish a lost message from one that is still queued, since a second copy lengthens the queue.
+Queues are FIFO. So if a queue had `n` messages at some time and at least `n` have left it since, everything published
+before that time has left it too. A shrinking queue gives a lower bound of how many have left; an empty one shows it at
+once.
 """
 
 from collections import deque
@@ -17,28 +17,29 @@ from angarium.platform.broker.port import QueueStats
 from angarium.platform.clock import Clock
 
 LONGEST = timedelta(hours=1)
-"""What a queue is thought to hold at most while it is worked on. A queue that grows all the time shows nothing of what
-leaves it."""
+"""Assumed maximum wait in a queue that is being consumed, since a growing queue does not show how many messages leave
+it."""
 STALLED_AFTER = timedelta(minutes=10)
-"""A queue that has not become shorter for this long is not worked on: a copy of a message would not be taken either."""
+"""A queue that has not become shorter for this long is not being consumed, so a copy of a message would not be
+either."""
 ENDLESS = timedelta(days=3650)
-"""Within the range of every database's moments, before and after now."""
+"""A duration that every database can add to or subtract from the current time."""
 _SPACING = 30.0
 _MARKS = 720
 
 
 class _Queue:
-    """What was seen of one queue, in seconds of a monotonic clock."""
+    """Observations of one queue, in monotonic seconds."""
 
     def __init__(self, now: float) -> None:
         self.passed_at: float | None = None
-        """Whatever was published before this has left the queue."""
+        """Everything published before this time has left the queue."""
         self._length = 0
         self._left = 0
         self._consumers = 0
         self._moved_at = now
         self._marks: deque[tuple[float, int]] = deque(maxlen=_MARKS)
-        """Moments, and how many must have left the queue for all that was published before."""
+        """Times, with the number of messages that must leave the queue until everything published before has left."""
 
     def observe(self, stats: QueueStats, now: float) -> None:
         if stats.messages < self._length:
@@ -64,22 +65,22 @@ class _Queue:
 
 
 class QueueWaits:
-    """Fed with the lengths of the work queues every few seconds."""
+    """Observes the lengths of the work queues every few seconds."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._queues: dict[str, _Queue] = {}
 
     def observe(self, stats: Sequence[QueueStats]) -> None:
-        """Take in how long queues are now."""
+        """Record the current lengths of queues."""
         now = self._clock.monotonic()
         for one in stats:
             self._queues.setdefault(one.name, _Queue(now)).observe(one, now)
 
     def by_key(self) -> Mapping[str, timedelta]:
-        """By routing key: a message that was published within that time may still wait.
+        """By routing key: messages published within that time may still be queued.
 
-        Work of either lane may have gone by the light one.
+        Includes the light lane, which may carry the work of either lane.
         """
         now = self._clock.monotonic()
         waits: dict[str, timedelta] = {}
@@ -90,6 +91,6 @@ class QueueWaits:
         return waits
 
     def _wait(self, queue: str, now: float) -> timedelta:
-        """LONGEST for a queue of which nothing is known yet."""
+        """LONGEST for a queue without observations."""
         seen = self._queues.get(queue)
         return LONGEST if seen is None else seen.wait(now)

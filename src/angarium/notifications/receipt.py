@@ -1,4 +1,4 @@
-"""A receipt as a value: what a provider's webhook says of one message and one address."""
+"""Receipts as values: a provider's webhook event about one message and one address."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,7 +8,7 @@ from uuid import UUID
 
 
 class ReceiptKind(StrEnum):
-    """What happened. Each comment says what follows for the notification and for the address."""
+    """The kind of event. Each comment states the effect on the notification and on the address."""
 
     DELIVERED = "delivered"  # → delivered; its soft bounces are forgotten
     HARD_BOUNCE = "hard_bounce"  # → failed; suppressed
@@ -20,15 +20,15 @@ class ReceiptKind(StrEnum):
 
 
 FAILURES = frozenset({ReceiptKind.HARD_BOUNCE, ReceiptKind.SOFT_BOUNCE, ReceiptKind.BLOCKED})
-"""Kinds that say that the message did not arrive."""
+"""Kinds that mean that the message did not arrive."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """One event of one message and address. `key` is the same whenever the provider repeats it.
+    """One event of one message and address. `key` is the same for repeated events.
 
-    The notification is named by `notification_id`, the reference that we passed on, or by `provider_message_id`, the
-    provider's own. `address` is as the provider wrote it. `reason` has no address in it. `at` is aware.
+    The notification is identified by `notification_id`, our reference, or by the provider's `provider_message_id`.
+    `address` is in the provider's spelling. `reason` contains no address. `at` is aware.
     """
 
     key: str
@@ -43,7 +43,7 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pending:
-    """A stored receipt that waits to be applied. `noted`: what follows for the address was done before."""
+    """A stored receipt to be applied. `noted`: its effect on the address was already applied."""
 
     receipt: Receipt
     received_at: datetime
@@ -51,5 +51,5 @@ class Pending:
 
 
 def receipt_key(provider: str, *parts: object) -> str:
-    """A key of `parts`: the provider's id of an event, or its content where it has no id that is the same each time."""
+    """A key from `parts`: the provider's event id, or the event's content if it has no stable id."""
     return sha256("\0".join((provider, *map(str, parts))).encode()).hexdigest()

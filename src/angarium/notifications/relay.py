@@ -1,4 +1,4 @@
-"""Publishes what was left in the outbox: after a crash, or while the broker was away."""
+"""Publishes messages left in the outbox, after a crash or an outage of the broker."""
 
 from datetime import timedelta
 
@@ -27,7 +27,10 @@ class Relay(Loop):
         self._look_back = LookBack(clock)
 
     async def once(self) -> bool:
-        """Publish one batch; True: it was full and all taken, so there may be more. Raises what the store raises."""
+        """Publish one batch; True: it was full and completely confirmed, so there may be more.
+
+        Raises the store's errors.
+        """
         if not await self._broker.ready():
             return False
         messages = await self._store.lease_outbox(_BATCH, lease=_LEASE, back=self._look_back.begin())

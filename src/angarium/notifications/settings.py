@@ -1,4 +1,4 @@
-"""The settings of what works on notifications: their database, their retries, their end."""
+"""Settings of processes that work on notifications: database, retries, retention."""
 
 from datetime import timedelta
 from typing import Literal
@@ -13,7 +13,7 @@ from angarium.platform.settings.values import Period, RetryDelayList, parse_retr
 
 DEFAULT_RETRY_DELAYS = "1s,2s,4s,8s,16s"
 SHORTEST_RETENTION = timedelta(hours=24)
-"""An idempotency key is good for that long, and it is deleted with its notification."""
+"""Idempotency keys must be valid for this long, and are deleted with their notification."""
 
 
 class NotificationsDatabaseSettings(DatabaseSettings):
@@ -24,7 +24,7 @@ class NotificationsDatabaseSettings(DatabaseSettings):
 
 
 class QueueSettings(BrokerSettings):
-    """The times of retries, and which events are published."""
+    """Retry delays, and which events are published."""
 
     retry_delays: RetryDelayList = parse_retry_delays(DEFAULT_RETRY_DELAYS)
     email_retry_delays: RetryDelayList | None = None
@@ -34,7 +34,7 @@ class QueueSettings(BrokerSettings):
     status_events: Literal["on", "off"] = "off"
 
     def delays(self, channel: Channel) -> tuple[timedelta, ...]:
-        """The waits between a channel's attempts; their number is the number of retries."""
+        """The delays between a channel's attempts; their number is the number of retries."""
         own: tuple[timedelta, ...] | None = getattr(self, f"{channel}_retry_delays")
         return self.retry_delays if own is None else own
 

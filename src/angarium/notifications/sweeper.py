@@ -1,4 +1,4 @@
-"""Wakes what is due and finds what seems lost."""
+"""Wakes due notifications and finds those whose message was lost."""
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -11,16 +11,16 @@ from angarium.platform.runtime import Runtime
 
 _BATCH = 500
 OUTAGE = 5.0
-"""Seconds without a pass from which on workers may have been unable to record, or to renew their leases."""
+"""Seconds without a pass after which workers may have been unable to record results or renew leases."""
 RETURN = 30.0
-"""Seconds that workers have to record after an outage, before what they sent counts as lost."""
+"""Seconds for workers to record results after an outage, before their sends count as lost."""
 
 
 class Sweeper(Loop):
-    """Any number may run at once. What it does is only ever an outbox row: the claim decides again.
+    """Any number may run at once. It only adds outbox rows: the claim decides again.
 
-    `waits`: as `QueueWaits.by_key`. After an outage of the database results come before the sweep: a send that ended
-    meanwhile waits to be recorded, and a second worker must not send it again.
+    `waits`: see `QueueWaits.by_key`. After an outage of the database, results must be recorded before the sweep: a send
+    that ended meanwhile waits to be recorded, and another worker must not repeat it.
     """
 
     name = "sweeper"
@@ -43,7 +43,7 @@ class Sweeper(Loop):
         self._back_since = 0.0
 
     async def once(self) -> bool:
-        """One pass; True: the batch was full, so there may be more. Raises what the store raises."""
+        """Run one pass; True: the batch was full, so there may be more. Raises the store's errors."""
         patience = Patience(claims=self._is_back_since_a_moment(), lanes=self._waits())
         report = await self._store.sweep(_BATCH, back=self._look_back.begin(), patience=patience)
         self._passed()
@@ -55,17 +55,17 @@ class Sweeper(Loop):
         return full
 
     def _is_back_since_a_moment(self) -> bool:
-        """Whether the last outage ended less than RETURN ago; also at the start, of which nothing is known."""
+        """Whether the last outage ended less than RETURN ago; True at the start, when this is unknown."""
         return self._was_away() or self._clock.monotonic() - self._back_since < RETURN
 
     def _passed(self) -> None:
-        """A pass succeeded."""
+        """Note a successful pass."""
         if self._was_away():
             self._back_since = self._clock.monotonic()
         self._last = self._times()
 
     def _was_away(self) -> bool:
-        """Whether the last pass is long ago, by either clock: one of them stands still while a machine sleeps."""
+        """Whether the last pass is long ago by either clock, since one of them stops while a machine sleeps."""
         if self._last is None:
             return True
         return max(now - last for last, now in zip(self._last, self._times(), strict=True)) > OUTAGE

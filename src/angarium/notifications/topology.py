@@ -1,4 +1,4 @@
-"""What Angarium declares on the broker, and which delay queue a wait goes through."""
+"""The topology that Angarium declares on the broker, and the choice of delay queues."""
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
@@ -20,13 +20,13 @@ from angarium.notifications.settings import QueueSettings
 from angarium.platform.broker.port import Binding, Queue, Topology
 
 LADDER: Sequence[timedelta] = tuple(timedelta(seconds=s) for s in (1, 2, 4, 8, 16, 32, 60))
-"""Delays that are always there, for waits that no setting names (a provider's `Retry-After`)."""
+"""Delays that always exist, for waits outside of the settings (a provider's `Retry-After`)."""
 
 
 def build_topology(
     *, retry_delays: Iterable[timedelta], message_ttl: timedelta | None = None, max_length: int | None = None
 ) -> Topology:
-    """The whole topology; `message_ttl` and `max_length` hold for the work queues."""
+    """The whole topology; `message_ttl` and `max_length` apply to the work queues."""
     work = [
         Queue(name, (Binding(WORK_EXCHANGE, key),), ttl=message_ttl, max_length=max_length)
         for channel in Channel
@@ -49,7 +49,7 @@ def build_topology(
 
 
 def topology_of(settings: QueueSettings) -> Topology:
-    """The topology that `settings` ask for: every channel's retry delays, limits of the work queues."""
+    """The topology for `settings`: every channel's retry delays, and the limits of the work queues."""
     return build_topology(
         retry_delays={delay for channel in Channel for delay in settings.delays(channel)},
         message_ttl=settings.queue_message_ttl,
@@ -58,9 +58,9 @@ def topology_of(settings: QueueSettings) -> Topology:
 
 
 def next_delay(wait: timedelta, delays: Sequence[timedelta]) -> timedelta:
-    """The longest of the sorted `delays` that does not pass `wait`, else the shortest.
+    """The longest of the sorted `delays` that does not exceed `wait`, else the shortest.
 
-    Taken again for what is left, it brings a message at most one shortest delay late and never early.
+    Repeated for the remaining time, it delivers a message at most one shortest delay late and never early.
     """
     fitting = [delay for delay in delays if delay <= wait]
     return fitting[-1] if fitting else delays[0]

@@ -1,1 +1,1 @@
-"""The providers of every channel as their workers share them: circuit breakers, answers, demand."""
+"""The state of providers shared by workers: circuit breakers, outcomes, demand."""

@@ -1,4 +1,4 @@
-"""The values that workers and operators exchange about providers."""
+"""Value types of the providers' shared state."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -10,7 +10,7 @@ from angarium.contracts.statuses import Channel
 from angarium.notifications.providers.reputation import NOTHING, Totals
 
 ALIVE = timedelta(seconds=15)
-"""A worker that has not reported for so long does not count any more."""
+"""A worker without a report for this long no longer counts."""
 PROBE_LEASE = timedelta(seconds=90)
 """How long a worker has for a probe; then another worker may send one."""
 REFUSED = "refused us: "
@@ -18,7 +18,7 @@ REFUSED = "refused us: "
 
 
 class Configured(msgspec.Struct, frozen=True):
-    """A provider as a worker has it configured. `rate`: sends per second, over all workers."""
+    """A provider as configured in a worker. `rate`: sends per second, over all workers."""
 
     provider_id: UUID
     channel: Channel
@@ -30,7 +30,7 @@ class Configured(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """What one worker has seen of a provider lately; `busy`: it has something to send through it."""
+    """One worker's recent counts of a provider; `busy`: it has messages to send through it."""
 
     provider_id: UUID
     answers: int
@@ -40,7 +40,7 @@ class Report(msgspec.Struct, frozen=True):
 
 
 class ProviderState(msgspec.Struct, frozen=True):
-    """A provider as all workers see it.
+    """The shared state of a provider.
 
     `answers`, `faults`, `in_a_row`: the sums over the *other* workers that are alive. `workers`: those alive, `busy`:
     those that have something to send, the asking one counted in both. `probe_due`: a probe may be sent now.

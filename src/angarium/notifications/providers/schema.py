@@ -58,4 +58,4 @@ provider_reports = Table(
     PrimaryKeyConstraint("provider_id", "worker"),
     Index("ix_provider_reports_reported_at", "reported_at"),
 )
-"""What each worker has seen of each provider lately."""
+"""Each worker's recent counts of each provider."""

@@ -1,8 +1,8 @@
 """The shared state of providers, in the notification database.
 
-The database is asked about once a second by each worker, never for a single message. Every change of a breaker is one
-conditional UPDATE, so that of many workers one makes it. Times are judged by the database's clock alone. Not a hot
-path: SQLAlchemy Core, one form for every database.
+Each worker queries the database about once a second, never per message. Every change of a breaker is one conditional
+UPDATE, so that only one of several workers makes it. Times use the database's clock only. Not a hot path: SQLAlchemy
+Core, the same for every database.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ from angarium.platform.database.deadlocks import begun_again
 from angarium.platform.database.engine import querying, reading, writing
 
 FORGOTTEN = timedelta(days=1)
-"""A provider that no worker has had configured for so long is no longer listed."""
+"""A provider that no worker has had configured for this long is no longer listed."""
 LONGEST_REASON = 500
 
 
@@ -46,7 +46,7 @@ class ProviderStore:
 
     @begun_again
     async def register(self, configured: Sequence[Configured]) -> None:
-        """Make each provider known, or known as it is configured now. Its breaker stays as it is."""
+        """Insert or update each provider's configuration. Breakers do not change."""
         async with writing(self._engine) as connection:
             now = self._now()
             for one in configured:
@@ -66,7 +66,7 @@ class ProviderStore:
 
     @begun_again
     async def report(self, worker: str, reports: Sequence[Report]) -> None:
-        """Store what `worker` has seen: it is alive, and the others count it in."""
+        """Store `worker`'s counts, which also marks it as alive."""
         async with writing(self._engine) as connection:
             now = self._now()
             for report in reports:
@@ -75,7 +75,7 @@ class ProviderStore:
             await connection.execute(update(providers).where(providers.c.provider_id.in_(ids)).values(seen_at=now))
 
     async def states(self, worker: str, provider_ids: Sequence[UUID]) -> Sequence[ProviderState]:
-        """The state of providers as `worker` has to see it. One that was never registered is omitted."""
+        """The state of providers for `worker`. Unregistered ones are omitted."""
         async with querying(self._engine) as connection:
             rows = (await connection.execute(self._states(provider_ids, worker))).all()
         return [state_of(row) for row in rows]
@@ -91,10 +91,10 @@ class ProviderStore:
     async def open(
         self, provider_id: UUID, *, reason: str, pauses: Sequence[timedelta], worker: str | None = None
     ) -> bool:
-        """Open the breaker; whether this call did it.
+        """Open the breaker; return whether this call did so.
 
-        From `closed`, or with `worker` from that worker's probe. The pause before the next probe is the member of
-        `pauses` for the number of trips in a row, or the last one. A breaker that an operator has set stays.
+        Opens it from `closed`, or with `worker` from that worker's probe. The pause before the next probe is the entry
+        of `pauses` for the number of consecutive trips, or the last one. A breaker set by an operator does not change.
         """
         mine = providers.c
         allowed = mine.breaker == BreakerState.CLOSED if worker is None else _probe_of(worker)
@@ -118,9 +118,9 @@ class ProviderStore:
         return bool(done.rowcount)
 
     async def take_probe(self, provider_id: UUID, worker: str) -> bool:
-        """Become the worker whose next send is the probe; whether this call did it.
+        """Reserve the probe for `worker`'s next send; return whether this call did so.
 
-        A probe that came to no outcome within PROBE_LEASE may be sent by another worker.
+        Another worker may send a probe if there is no outcome within PROBE_LEASE.
         """
         mine = providers.c
         change = (
@@ -137,7 +137,7 @@ class ProviderStore:
             return bool((await connection.execute(change)).rowcount)
 
     async def close(self, provider_id: UUID, worker: str) -> bool:
-        """Close the breaker after `worker`'s probe; whether this call did it."""
+        """Close the breaker after `worker`'s probe; return whether this call did so."""
         change = (
             update(providers)
             .where(providers.c.provider_id == provider_id, _probe_of(worker))
@@ -147,9 +147,11 @@ class ProviderStore:
             return bool((await connection.execute(change)).rowcount)
 
     async def force(self, provider_id: UUID, state: BreakerState | None) -> Standing | None:
-        """Set the breaker for an operator, who alone can change it then; None gives it back, closed.
+        """Set the breaker for an operator; None returns it to the workers, closed.
 
-        Returns the provider as it was before; None: there is none.
+        Until then only operators can change it.
+
+        Returns the provider's previous state; None if there is none.
         """
         async with writing(self._engine) as connection:
             before = await self._standings(connection, providers.c.provider_id == provider_id)
@@ -161,7 +163,7 @@ class ProviderStore:
         return before[0] if before else None
 
     async def standings(self, provider_id: UUID | None = None) -> Sequence[Standing]:
-        """Every provider that a worker had configured lately (or the one), by channel and position."""
+        """Every provider recently configured in a worker (or the given one), by channel and position."""
         wanted = (
             providers.c.seen_at > self._later(-FORGOTTEN)
             if provider_id is None
@@ -263,6 +265,6 @@ def _probe_of(worker: str) -> ColumnElement[bool]:
 
 
 def _probe_due(now: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Open and its pause is over, or half open and its probe has no result; never one that an operator has set."""
+    """Open and its pause is over, or half open and its probe has no result; never if an operator has set it."""
     not_closed = providers.c.breaker.in_([BreakerState.OPEN, BreakerState.HALF_OPEN])
     return and_(not_closed, providers.c.forced == false(), providers.c.probe_at <= now)

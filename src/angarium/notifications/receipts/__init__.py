@@ -1,1 +1,1 @@
-"""What receipts and delivery reports do to notifications and addresses."""
+"""Effects of receipts and delivery reports on notifications and addresses."""

@@ -1,7 +1,7 @@
 """Applies stored receipts to notifications and to the suppression list.
 
-A receipt has two effects. What it says of the address counts at once, whatever becomes of the notification. What it
-says of the notification waits until the result of the send is recorded.
+A receipt has two effects. The effect on the address applies at once, independently of the notification. The effect on
+the notification waits until the result of the send is recorded.
 """
 
 import asyncio
@@ -36,13 +36,14 @@ BATCH = 200
 AT_ONCE = 4
 """Notifications whose receipts are applied concurrently."""
 LEASE = timedelta(seconds=30)
-"""How long one gateway has a batch for itself."""
+"""Lease of a gateway on a batch."""
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=0.5), timedelta(seconds=60)
-"""An early receipt is looked at again when it is twice as old, within these bounds."""
+"""Bounds of the wait of an early receipt, which is checked again when it is twice as old."""
 UNMATCHED_FOR = timedelta(hours=1)
-"""How long a receipt waits for a notification with the provider's id. Longer than any send takes to be recorded."""
+"""How long a receipt waits for a notification with the provider's id. Longer than any send takes until it is
+recorded."""
 KEPT = timedelta(days=7)
-"""How long receipts stay, so that repetitions are recognised. No provider repeats an event for more than three days."""
+"""How long receipts are stored to recognise repetitions. No provider repeats an event for more than three days."""
 _REASONS: Mapping[ReceiptKind, SuppressionReason] = {
     ReceiptKind.HARD_BOUNCE: SuppressionReason.HARD_BOUNCE,
     ReceiptKind.COMPLAINED: SuppressionReason.COMPLAINT,
@@ -53,7 +54,7 @@ _SET_ASIDE = "receipt.set_aside"
 
 
 class ApplyReceipts(Loop):
-    """Any number may run at once; each receipt counts once. `wake` it when receipts were stored."""
+    """Any number may run at once; each receipt is applied once. Call `wake` when receipts were stored."""
 
     name = "apply_receipts"
     pause = 0.5
@@ -98,7 +99,7 @@ class ApplyReceipts(Loop):
         return _Step(pending, about, None if about is None else _target(receipt, about), again_at)
 
     async def _apply(self, steps: Sequence["_Step"]) -> None:
-        """First the statuses, each by itself, then the rest of the batch at once. What fails stops no other."""
+        """Apply the statuses one by one, then the rest of the batch. A failure does not affect the others."""
         unmatched = [step for step in steps if step.about is None]
         groups: dict[UUID, list[_Step]] = {}
         for step in steps:
@@ -114,7 +115,10 @@ class ApplyReceipts(Loop):
                 raise outcome
 
     async def _move_all(self, group: Sequence["_Step"]) -> Sequence["_Step"]:
-        """Apply the receipts of one notification to its status, in order. One that cannot be applied is postponed."""
+        """Apply the receipts of one notification to its status, in order.
+
+        A receipt that cannot be applied is postponed.
+        """
         moved = []
         async with self._places:
             for step in group:
@@ -128,7 +132,7 @@ class ApplyReceipts(Loop):
         return moved
 
     async def _moved(self, step: "_Step") -> "_Step":
-        """The step with the status before the receipt, which may have changed it."""
+        """The step with the status before the receipt changed it."""
         receipt, about = step.pending.receipt, step.about
         if about is None or step.again_at is not None or _of_a_copy(step):
             return step
@@ -149,7 +153,7 @@ class ApplyReceipts(Loop):
         return replace(step, before=await self._moves.apply(report))
 
     async def _finish(self, steps: Sequence["_Step"]) -> None:
-        """What follows for addresses and timelines, and the end of the receipts. A batch that fails is done singly."""
+        """Update addresses and timelines, and finish the receipts. After a failure, each is done separately."""
         try:
             await self._suppress(steps)
             await self._write(steps)
@@ -164,7 +168,7 @@ class ApplyReceipts(Loop):
                 await self._finish([step])
 
     async def _suppress(self, steps: Sequence["_Step"]) -> None:
-        """Idempotent, so it needs no transaction with the receipts."""
+        """Add suppressions. Idempotent, so it needs no transaction with the receipts."""
         news = [new for step in steps if (new := _suppression(step)) is not None]
         if news:
             await self._suppressions.add_many(news)
@@ -196,7 +200,7 @@ class ApplyReceipts(Loop):
                 self._logger.info("receipt.held", notification_id=str(step.about.id), kind=step.pending.receipt.kind)
 
     async def _count(self, connection: AsyncConnection, steps: Sequence["_Step"], keys: Mapping[Target, str]) -> None:
-        """Soft bounces in a row, in the order of the events. Deliveries are written together where they can be."""
+        """Count consecutive soft bounces in the order of the events. Deliveries are batched where possible."""
         ended: set[str] = set()
         for step in steps:
             receipt, about, target = step.pending.receipt, step.about, step.target
@@ -214,7 +218,7 @@ class ApplyReceipts(Loop):
             await self._suppressions.forget_soft_bounces(connection, sorted(ended))
 
     async def _put_aside(self, steps: Sequence["_Step"]) -> None:
-        """Receipts without a notification: looked at again while they may be early, else done."""
+        """Postpone receipts without a notification while they may be early; otherwise finish them."""
         if not steps:
             return
         async with writing(self._engine) as connection:
@@ -234,7 +238,7 @@ class ApplyReceipts(Loop):
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """A receipt on its way. `again_at`: it is early and is looked at then; `before`: the status that it met."""
+    """A receipt being applied. `again_at`: it is early and is checked again then; `before`: the status before it."""
 
     pending: Pending
     about: About | None
@@ -248,12 +252,12 @@ def _order(step: _Step) -> tuple[datetime, str]:
 
 
 def _of_a_copy(step: _Step) -> bool:
-    """Whether it is about a recipient of cc or bcc: it concerns that address, and not the notification."""
+    """Whether it is about a cc or bcc recipient, and so affects the address but not the notification."""
     return step.about is not None and step.target is not None and step.target.address.lower() in step.about.copies
 
 
 def _suppression(step: _Step) -> NewSuppression | None:
-    """The entry that the receipt adds to the list, unless it was added before."""
+    """The suppression that the receipt adds, unless it was added before."""
     receipt = step.pending.receipt
     reason = _REASONS.get(receipt.kind)
     if reason is None or step.about is None or step.target is None or step.pending.noted:
@@ -263,7 +267,7 @@ def _suppression(step: _Step) -> NewSuppression | None:
 
 
 def _target(receipt: Receipt, about: About) -> Target | None:
-    """The address in the form to send to; None where it is not one, or cannot be suppressed."""
+    """The address in the form to send to; None if it is invalid or cannot be suppressed."""
     if receipt.address is None or about.channel not in SUPPRESSIBLE:
         return None
     try:
@@ -273,7 +277,7 @@ def _target(receipt: Receipt, about: About) -> Target | None:
 
 
 def _event(receipt: Receipt, old: Status | None) -> Event | None:
-    """The line of the timeline for what changes no status."""
+    """The timeline event of a receipt that changes no status."""
     data = {"by": receipt.provider} | ({"reason": receipt.reason} if receipt.reason else {})
     if receipt.kind in {ReceiptKind.COMPLAINED, ReceiptKind.OPTED_OUT}:
         return Event(str(receipt.kind), receipt.at, data)
@@ -283,7 +287,7 @@ def _event(receipt: Receipt, old: Status | None) -> Event | None:
 
 
 class PruneReceipts(Loop):
-    """Deletes receipts that no provider repeats any more."""
+    """Deletes receipts that providers no longer repeat."""
 
     name = "prune_receipts"
     pause = _PRUNE_EVERY

@@ -1,4 +1,4 @@
-"""What a report of a delivery or a failure does to the status of a notification."""
+"""Applies reports of deliveries and failures to notifications' statuses."""
 
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
@@ -14,17 +14,17 @@ _LOGGED = {Status.DELIVERED: "notification.delivered", Status.FAILED: "notificat
 _SOURCES: Mapping[Status, frozenset[Status]] = MappingProxyType(
     {Status.DELIVERED: frozenset({Status.SENT}), Status.FAILED: frozenset({Status.SENT, Status.UNKNOWN})}
 )
-"""From where a report may move a notification in one step."""
+"""Statuses from which a report may move a notification in one step."""
 MOVED_FROM: Mapping[Status, frozenset[Status]] = MappingProxyType(
     {status: frozenset({*sources, Status.UNKNOWN}) for status, sources in _SOURCES.items()}
 )
-"""The statuses that a report changes. It says also that the provider took the message, so it resolves `unknown`."""
+"""Statuses that a report changes. It implies that the provider accepted the message, so it resolves `unknown`."""
 
 
 class ReportMoves:
-    """Applies reports from trusted services and from providers. A notification that has ended stays as it is.
+    """Applies reports from trusted services and from providers. A notification that has ended does not change.
 
-    Every method raises Transient where the store does not answer. Then repeat it: each is idempotent.
+    Every method raises Transient if the store is unavailable. Each is idempotent and can be repeated.
     """
 
     def __init__(self, store: NotificationStore, logger: Logger) -> None:
@@ -32,7 +32,7 @@ class ReportMoves:
         self._logger = logger
 
     async def apply(self, report: Report, channel: Channel | None = None) -> Status | None:
-        """The status that it had; None: there is no such notification (of `channel`)."""
+        """Apply the report and return the previous status; None if there is no such notification (on `channel`)."""
         old = await self._move(report, report.status, channel)
         if old is Status.UNKNOWN and report.status is Status.DELIVERED:
             await self._move(report, Status.SENT)
@@ -42,7 +42,7 @@ class ReportMoves:
         return old
 
     async def look(self, report: Report, channel: Channel | None = None) -> Status | None:
-        """The status that it has; changes nothing."""
+        """Return the current status without a change."""
         return await self._move(report, report.status, channel, among=frozenset())
 
     async def _move(

@@ -1,1 +1,1 @@
-"""The notification store: its port, and one adapter for each database."""
+"""The notification store: its port and one adapter per database."""

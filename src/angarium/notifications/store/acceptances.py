@@ -1,4 +1,4 @@
-"""The answer to each acceptance of a batch, once it is known which rows are new and which were there."""
+"""Computes the answer to each acceptance of a batch from the new and the existing rows."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ Key = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The row under a key."""
+    """The existing row with a key."""
 
     id: UUID
     fingerprint: bytes
@@ -23,9 +23,9 @@ class Kept:
 
 
 def acceptances(batch: Sequence[NewNotification], kept: Mapping[Key, Kept]) -> list[Acceptance]:
-    """An answer for each of `batch`, in order; `kept` has the row under each key.
+    """An answer for each of `batch`, in order; `kept` has the row of each key.
 
-    A row with the caller's own id was created by it, now or in a call whose answer was lost.
+    A row with the caller's id was created by this call, or by an earlier one whose answer was lost.
     """
     seen: set[Key] = set()
     answers = []
@@ -39,7 +39,7 @@ def acceptances(batch: Sequence[NewNotification], kept: Mapping[Key, Kept]) -> l
 
 
 def missing(batch: Iterable[NewNotification], kept: Mapping[Key, Kept]) -> list[NewNotification]:
-    """Those under whose key there is no row."""
+    """Those whose key has no row."""
     return [new for new in batch if by_key(new) not in kept]
 
 

@@ -1,6 +1,6 @@
-"""Values of the domain as the columns that `store.record` describes.
+"""Converts domain values to the columns that `store.record` describes.
 
-A batch becomes one sequence for each column, in the order of its description. One value becomes its columns by name.
+A batch becomes one sequence per column, in the order of the description. A single value becomes its columns by name.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,7 +25,7 @@ _rare = attrgetter(*(column.name for column in RARE))
 
 
 def _compiled(described: Sequence[Column]) -> Callable[[Sequence[NewNotification]], Columns]:
-    """What turns notifications into these columns. Nothing of the description is looked at again for each batch."""
+    """Compile the description to a function that converts notifications, so that batches do not interpret it again."""
     values_of = attrgetter(*(column.name for column in described))
     encoders = [(place, column.encode) for place, column in enumerate(described) if column.encode is not None]
 
@@ -39,28 +39,28 @@ def _compiled(described: Sequence[Column]) -> Callable[[Sequence[NewNotification
 
 
 accepted_columns = _compiled(ORDINARY + RARE)
-"""The columns of ORDINARY, then those of RARE; of one notification or more."""
+"""The columns of ORDINARY, then those of RARE, of at least one notification."""
 ordinary_columns = _compiled(ORDINARY)
-"""The columns of ORDINARY; of one notification or more."""
+"""The columns of ORDINARY of at least one notification."""
 
 
 def by_key(new: NewNotification) -> tuple[str, str, str]:
-    """What makes a request the same one; also the order in which its row is locked."""
+    """The idempotency key of a request, which is also the order of row locks."""
     return (new.tenant, new.request_id, new.caller)
 
 
 def attachment_rows(new: Iterable[NewNotification]) -> list[tuple[UUID, int, bytes]]:
-    """Notification, position and content of each attachment."""
+    """The notification, position and content of each attachment."""
     return [(one.id, place, content) for one in new if one.files for place, content in enumerate(one.files)]
 
 
 def is_ordinary(new: Sequence[NewNotification]) -> bool:
-    """Whether all leave the columns of RARE at their defaults."""
+    """Whether all have the default values in the columns of RARE."""
     return all(map(_DEFAULTS.__eq__, map(_rare, new)))
 
 
 def result_values(result: Result) -> Values:
-    """The columns of RESULT. Raises ValueError for a state that no claim may lead to."""
+    """The columns of RESULT. Raises ValueError for a state that a claim cannot lead to."""
     if result.status not in TRANSITIONS[Status.SENDING] or result.status is Status.SENDING:
         message = f"a claim cannot end {result.status}"
         raise ValueError(message)
@@ -79,7 +79,7 @@ def result_values(result: Result) -> Values:
 
 
 def is_sent(result: Result) -> bool:
-    """Whether the columns of SENT are all that there is to write."""
+    """Whether only the columns of SENT have to be written."""
     if result.status is not Status.SENT or not result.burns_attempt:
         return False
     return not (result.reason or result.wait or result.dead_letter or result.outbox)
@@ -115,7 +115,7 @@ def dead_letter_values(letter: NewDeadLetter) -> Values:
 
 
 def message_values(message: OutboxMessage) -> Values:
-    """The columns of MESSAGE. Work has its key alone: its message is rebuilt from the notification."""
+    """The columns of MESSAGE. Work has only its key, as its message is rebuilt from the notification."""
     key = message.key
     work = key.kind is OutboxKind.WORK
     return {
@@ -129,13 +129,13 @@ def message_values(message: OutboxMessage) -> Values:
 
 
 def columns(described: Mapping[str, Kind], rows: Iterable[Values]) -> Columns:
-    """The columns of `described`, of rows that may be none."""
+    """The columns of `described`, of rows that may be empty."""
     turned: Columns = list(zip(*map(itemgetter(*described), rows), strict=True))
     return turned or [()] * len(described)
 
 
 def first_of_each(results: Iterable[Result]) -> list[Result]:
-    """Of results for one notification only the first can hold; ordered by id, as rows are locked."""
+    """Keep the first result of each notification, as only that can be valid; ordered by id, the order of row locks."""
     firsts: dict[UUID, Result] = {}
     for result in results:
         firsts.setdefault(result.id, result)

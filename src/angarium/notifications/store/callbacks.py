@@ -1,4 +1,4 @@
-"""Callbacks beside the notifications that they tell of, within the transaction of a connection.
+"""Queries of callbacks with their notifications, within the caller's transaction.
 
 Every function raises DatabaseUnavailable when the database cannot serve.
 """
@@ -24,10 +24,10 @@ _OF_NOTIFICATION = (
 
 
 async def lock_due(connection: AsyncConnection, ids: Sequence[UUID], now: datetime) -> Sequence[RowMapping]:
-    """Lock those of `ids` that are due and that no other gateway has locked, in the order of their ids.
+    """Lock those of `ids` that are due and not locked by another gateway, in the order of their ids.
 
     A row has the callback, and `request_id`, `user_id`, `metadata`, `correlation_id` and `traceparent` of its
-    notification: null where that was deleted.
+    notification, which are null if that was deleted.
     """
     beside = callbacks.outerjoin(notifications, notifications.c.id == callbacks.c.notification_id)
     mine = (callbacks.c.id.in_(ids), callbacks.c.next_at <= now)
@@ -43,7 +43,7 @@ async def lock_due(connection: AsyncConnection, ids: Sequence[UUID], now: dateti
 
 
 async def append_events(connection: AsyncConnection, events: Mapping[UUID, Sequence[Mapping[str, Any]]]) -> None:
-    """Append events to the timelines of notifications, which are locked in the order of their ids."""
+    """Append events to notifications' timelines, locking rows in the order of their ids."""
     columns = (notifications.c.id, notifications.c.events)
     query = select(*columns).where(notifications.c.id.in_(sorted(events))).order_by(notifications.c.id)
     for row in (await connection.execute(query.with_for_update())).all():

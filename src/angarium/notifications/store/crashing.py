@@ -1,4 +1,4 @@
-"""A store that ends the process at a crash point, for tests of what a crash leaves behind."""
+"""A store that ends the process at a crash point, for tests of recovery."""
 
 from collections.abc import Collection, Sequence
 from datetime import timedelta
@@ -12,7 +12,7 @@ from angarium.platform.crash import CrashPoints
 
 
 def with_crash_point(store: NotificationStore, point: CrashPoint | None) -> NotificationStore:
-    """`store` itself without a point, so that nothing is in its way."""
+    """Wrap `store`; without a point, return it unchanged."""
     return store if point is None else cast("NotificationStore", _CrashingStore(store, CrashPoints(point)))
 
 

@@ -1,6 +1,6 @@
-"""Takes what is personal out of a user's notifications; the records stay, with the bare user id.
+"""Removes personal data from a user's notifications. The records stay, with only the user id.
 
-Not a hot path: SQLAlchemy Core, one form for every database, in pieces of 500 rows.
+Not a hot path: SQLAlchemy Core, the same for every database, in batches of 500 rows.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -35,11 +35,11 @@ from angarium.platform.database.engine import empty_log, writing
 
 BATCH = 500
 SCAN = 5000
-"""Rows of the outbox that are looked at in one transaction."""
+"""Outbox rows examined in one transaction."""
 CODE = "user_erased"
 MESSAGE = "The user was erased"
 TOLD_WITHIN = timedelta(seconds=60)
-"""How long a callback of an erased user is still tried; its URL is the caller's, who may have put anything into it."""
+"""How long a callback of an erased user is still tried. Its URL may contain personal data."""
 _CANCEL = (
     update(notifications)
     .where(notifications.c.id == bindparam("b_id"))
@@ -60,14 +60,14 @@ _Found = Row[UUID, str, list[Mapping[str, Any]], str | None]
 
 Elsewhere = Callable[[Sequence[UUID]], Awaitable[None]]
 ForgetUser = Callable[[str, UUID], Awaitable[None]]
-"""Removes what else identifies a user (tenant and id); idempotent."""
+"""Removes further data that identifies a user (tenant and id). Idempotent."""
 
 
 _FIRST = UUID(int=0)
 
 
 class Stage(IntEnum):
-    """What a pass goes through, one after the other; kept in the database."""
+    """The stages of a pass, in order; stored in the database."""
 
     EVENTS = 0
     LETTERS = 1
@@ -76,7 +76,7 @@ class Stage(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """How far a pass has come: the last row of its stage that was looked at."""
+    """The position of a pass: the last examined row of its stage."""
 
     stage: Stage
     id: UUID = _FIRST
@@ -87,7 +87,7 @@ BEGINNING = Place(Stage.EVENTS)
 
 
 class Erasure:
-    """Erases users from `notification_db`, and has `elsewhere` forget their notifications: what was caught of them."""
+    """Erases users from `notification_db`; `elsewhere` erases their notifications elsewhere, such as the mailbox."""
 
     def __init__(
         self,
@@ -103,13 +103,13 @@ class Erasure:
         self._forget_user = forget_user
 
     async def erase(self, tenant: str, user_id: UUID) -> int:
-        """Blank variables, metadata, addresses and answers, end what is unfinished, drop the dead letters.
+        """Blank variables, metadata, addresses and answers, cancel unfinished notifications, delete dead letters.
 
-        Returns how many sends and callbacks were under way: a worker may still write an answer, so erase again after
-        that. Idempotent. What identifies a record stays, as callers chose it: ids, `request_id`, correlation, template.
-        Status events that were not published yet are dropped. Messages of what was cancelled wait in their queues with
-        the user's id, until a worker takes them.
-        Raises DatabaseUnavailable; then repeat it.
+        Returns the number of sends and callbacks in progress: a worker may still write an answer, so erase again after
+        that. Idempotent. Identifiers of the record are kept, as they are chosen by callers: ids, `request_id`,
+        correlation, template. Unpublished status events are deleted. Messages of cancelled notifications stay in their
+        queues, with the user's id, until a worker takes them. Raises DatabaseUnavailable, after which the call can be
+        repeated.
         """
         place: Place | None = BEGINNING
         under_way = 0
@@ -119,9 +119,9 @@ class Erasure:
         return under_way
 
     async def piece(self, tenant: str, user_id: UUID, place: Place) -> tuple[Place | None, int]:
-        """One short transaction of `erase`, from `place` on: where the next one begins, and what was under way.
+        """Run one short transaction of `erase` from `place`; return the next place, and the number in progress.
 
-        None: that was the last. Idempotent. Raises DatabaseUnavailable.
+        None: it was the last one. Idempotent. Raises DatabaseUnavailable.
         """
         if place == BEGINNING and self._forget_user is not None:
             await self._forget_user(tenant, user_id)
@@ -134,7 +134,7 @@ class Erasure:
                 return await self._erase_some(tenant, str(user_id), place)
 
     async def _drop_events(self, user_id: str, place: Place) -> Place:
-        """Status events that wait to be published: they name the user in their text alone."""
+        """Delete unpublished status events, which contain the user only in their text."""
         window = (
             select(outbox.c.subject, outbox.c.kind).where(outbox.c.subject > place.id).order_by(outbox.c.subject)
         ).limit(SCAN)
@@ -148,7 +148,7 @@ class Erasure:
         return Place(Stage.EVENTS, rows[-1].subject) if len(rows) == SCAN else Place(Stage.LETTERS)
 
     async def _drop_foreign(self, user_id: str, place: Place) -> Place:
-        """Dead letters of foreign messages that matched no notification, where they quote the user."""
+        """Delete dead letters of unmatched foreign messages that contain the user."""
         foreign = (
             select(dead_letters.c.id, dead_letters.c.payload.contains(user_id).label("quotes"))
             .where(dead_letters.c.notification_id.is_(None), dead_letters.c.id > place.id)
@@ -183,7 +183,7 @@ class Erasure:
         return None, left
 
     async def _erase_these(self, connection: AsyncConnection, ids: Sequence[UUID]) -> int:
-        """How many of them, and of their callbacks, are under way."""
+        """Erase these notifications; return how many of them and of their callbacks are in progress."""
         mine, told = notifications.c, callbacks.c
         # Callbacks first, as everywhere: two transactions that lock in different orders can wait for each other.
         of_these = select(told.id).where(told.notification_id.in_(ids))
@@ -208,7 +208,7 @@ class Erasure:
             await connection.execute(_FORGET_LATER, still)
 
     async def _end_callbacks(self, connection: AsyncConnection, ids: Sequence[UUID]) -> int:
-        """Drop those that are sent, or have been tried for long enough; how many are left."""
+        """Delete callbacks that were delivered or tried for long enough; return how many are left."""
         mine = callbacks.c.notification_id.in_(ids)
         over = or_(callbacks.c.next_at.is_(None), callbacks.c.occurred_at <= self._clock.now() - TOLD_WITHIN)
         await connection.execute(delete(callbacks).where(mine, over))

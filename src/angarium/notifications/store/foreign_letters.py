@@ -1,4 +1,4 @@
-"""Bounds the dead letters of foreign messages: a client that may publish can make any number of them."""
+"""Limits the dead letters of foreign messages, since a client with publish rights can create any number."""
 
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from angarium.notifications.store.schema import dead_letters
 from angarium.platform.database.engine import reading, writing
 
 MOST = 10_000
-"""How many stay. Each has at most 16 KB of its message."""
+"""Number of dead letters kept. Each has at most 16 KB of its message."""
 BATCH = 500
 
 
@@ -22,7 +22,7 @@ class ForeignLetters:
         self._most = most
 
     async def trim(self) -> int:
-        """Delete the oldest beyond `most`, one batch; how many. By ids, which begin with the time."""
+        """Delete one batch of the oldest beyond `most`; return how many. Ordered by ids, which begin with the time."""
         foreign = select(dead_letters.c.id).where(dead_letters.c.notification_id.is_(None))
         newest_first = foreign.order_by(dead_letters.c.id.desc())
         async with reading(self._engine) as connection:

@@ -1,6 +1,6 @@
-"""Delivery reports that came before the send they speak of was recorded, kept until it is.
+"""Delivery reports that arrived before their send was recorded, held until it is.
 
-Not a hot path: SQLAlchemy Core, one form for every database. Every method raises DatabaseUnavailable.
+Not a hot path: SQLAlchemy Core, the same for every database. Every method raises DatabaseUnavailable.
 """
 
 from collections.abc import Collection, Sequence
@@ -18,12 +18,12 @@ from angarium.notifications.store.schema import held_reports, notifications
 from angarium.platform.database.engine import querying, writing
 
 Key = tuple[UUID, str]
-"""What makes a held report the same one: its notification and its status."""
+"""The identity of a held report: its notification and status."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What a trusted service, or a provider's webhook, says of a notification that was sent: delivered, or failed."""
+    """A report from a trusted service or a provider's webhook that a sent notification was delivered or failed."""
 
     notification_id: UUID
     tenant: str
@@ -34,18 +34,18 @@ class Report:
 
     @property
     def key(self) -> Key:
-        """Of two reports with one key the first is held."""
+        """The key; of several reports with one key the first is held."""
         return (self.notification_id, str(self.status))
 
 
 class HeldReports:
-    """At most one of each status for a notification: the first."""
+    """Holds at most one report per notification and status: the first."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
     async def hold(self, report: Report) -> None:
-        """Keep it; idempotent."""
+        """Store a report. Idempotent."""
         values = {name: getattr(report, name) for name in Report.__slots__} | {"status": str(report.status)}
         try:
             async with writing(self._engine) as connection:
@@ -54,10 +54,10 @@ class HeldReports:
             return  # it is held already
 
     async def due(self, limit: int, *, without: Collection[Key] = ()) -> Sequence[Report]:
-        """Reports whose notification the system need not move on any more, in the order in which they were made.
+        """Reports whose notification is no longer in progress, in the order of their creation.
 
-        Those of `without` are left out. A time beyond what requests may give is read as the nearest that they may:
-        earlier releases took any.
+        Those in `without` are omitted. A time outside of the range for requests is clamped, since earlier releases
+        accepted any.
         """
         mine = held_reports.c
         moved = notifications.c.status.not_in(sorted(UNFINISHED)) | notifications.c.status.is_(None)

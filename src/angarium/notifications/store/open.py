@@ -1,4 +1,4 @@
-"""Opens the store that a database URL means."""
+"""Opens the store for a database URL."""
 
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -23,7 +23,7 @@ SETTING = "ANGARIUM_NOTIFICATIONS_DATABASE_URL"
 
 
 class StoreSettings(Protocol):
-    """What a process that works on notifications reads for its store."""
+    """Settings of the store, for processes that work on notifications."""
 
     @property
     def notifications_database_url(self) -> str: ...
@@ -38,7 +38,7 @@ class StoreSettings(Protocol):
 
 
 def open_notifications(settings: StoreSettings, runtime: Runtime, stack: AsyncExitStack) -> NotificationStore:
-    """The store of `settings`, with their crash point; closed with `stack`. Raises SettingsError."""
+    """Open the store of `settings`, with its crash point; closed with `stack`. Raises SettingsError."""
     store = open_store(
         settings.notifications_database_url,
         pool_size=settings.database_pool,
@@ -59,11 +59,11 @@ def open_store(
     status_events: bool = False,
     fast_paths: bool = True,
 ) -> NotificationStore:
-    """The store behind `url`; connects at first use. The schema is brought there by `migrate.upgrade`.
+    """Create the store for `url`; connects at first use. `migrate.upgrade` creates the schema.
 
-    `clock` is the database's clock on SQLite, which has none of its own. With `status_events` each change of status
-    that this store makes is put into the outbox for `notifications.events`. Without `fast_paths` every batch goes
-    through the full statements. Raises SettingsError, naming `setting`.
+    `clock` is the database's clock on SQLite, which has none. With `status_events` each change of status by this store
+    adds an outbox message for `notifications.events`. Without `fast_paths` every batch uses the full statements. Raises
+    SettingsError, naming `setting`.
     """
     parsed = parse_database_url(url, setting=setting)
     if parsed.drivername == "postgresql":

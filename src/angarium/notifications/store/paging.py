@@ -1,4 +1,4 @@
-"""Pages of a list that is ordered newest first: by number, or after a cursor, which costs the same at any depth."""
+"""Pages of a list ordered newest first: by number, or by cursor, which costs the same at any depth."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ RowT = TypeVar("RowT")
 
 @dataclass(frozen=True, slots=True)
 class Found(Generic[RowT]):
-    """One page. `total` is as `Meta.of_page` takes it; `next_cursor` is None on the last."""
+    """One page. `total` as for `Meta.of_page`; `next_cursor` is None on the last page."""
 
     rows: Sequence[RowT]
     total: int | None
@@ -28,14 +28,14 @@ class Found(Generic[RowT]):
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """The place of a row in its list."""
+    """The position of a row in its list."""
 
     at: datetime
     id: UUID
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """The cursor that `str()` wrote. Raises ValidationFailed."""
+        """Parse the result of `str()`. Raises ValidationFailed."""
         return decode_cursor(text, cls._read)
 
     @classmethod
@@ -49,7 +49,7 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Paging:
-    """Which page: the one after `cursor`, or number `page` (from 1) where there is none."""
+    """The requested page: after `cursor`, or without one number `page` (from 1)."""
 
     limit: int
     page: int = 1
@@ -71,10 +71,10 @@ class Listing:
         counted: Select[Any] | None = None,
         total: int | None = None,
     ) -> tuple[Sequence[Any], int | None, str | None]:
-        """The page's rows, the total and the next cursor of `query`, which has its conditions but no order.
+        """The page's rows, total and next cursor of `query`, which has conditions but no order.
 
-        `counted` finds as many rows as `query`, for less; with `total`, which is known already, nothing is counted.
-        Behind a cursor nothing is counted either, and the total is None.
+        `counted` is a cheaper query with the same number of rows; with a known `total` nothing is counted. After a
+        cursor nothing is counted either, and the total is None.
         """
         if paging.cursor is not None:
             total = None
@@ -90,11 +90,11 @@ class Listing:
         return page, total, self.cursor_of(page[-1]) if len(rows) > paging.limit else None
 
     def after(self, cursor: Cursor) -> ColumnElement[bool]:
-        """What comes behind that place."""
+        """The condition for rows after that position."""
         place = tuple_(literal(cursor.at, UtcDateTime()), literal(cursor.id, self.id.type))
         # MariaDB seeks by a column, not by a pair.
         return and_(self.at <= cursor.at, tuple_(self.at, self.id) < place)
 
     def cursor_of(self, row: Any) -> str:
-        """The cursor for the place of a row."""
+        """The cursor of a row's position."""
         return str(Cursor(row[self.at.key], row[self.id.key]))

@@ -1,8 +1,7 @@
-"""What is personal in the record of a notification, and how it is taken out.
+"""Removes personal data from notifications' records.
 
-For the erasure of a user and for redaction by age; `store.record` marks the columns. Those that identify a record stay
-as callers chose them: ids, `request_id`, correlation, template. Not a hot path: SQLAlchemy Core, one form for every
-database.
+Used by the erasure of a user and by redaction by age; `store.record` marks the columns. Identifiers of a record are
+kept: ids, `request_id`, correlation, template. Not a hot path: SQLAlchemy Core, the same for every database.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,11 +28,11 @@ _KEPT = frozenset(
         *("segments", "encoding"),
     }
 )
-"""Of an event; a provider's answer may repeat the address."""
+"""Fields of an event that are kept; a provider's answer may contain the address."""
 
 
 def _taken_out(column: Column) -> Any:
-    """What the column is set to; UNSET: BLANK does not change it."""
+    """The new value of the column; UNSET: BLANK does not change it."""
     match column.personal:
         case Personal.NULL:
             return None
@@ -52,15 +51,15 @@ BLANK = (
     .where(notifications.c.id == bindparam("b_id"))
     .values({column.name: taken for column in RECORD if (taken := _taken_out(column)) is not UNSET})
 )
-"""Takes the arguments of `blank_row`."""
+"""A statement with the arguments of `blank_row`."""
 LATER: Mapping[str, None] = {column.name: None for column in RECORD if column.personal is Personal.LATER}
-"""The values of what goes once nothing of a notification is under way."""
+"""Values of columns that are removed once nothing of a notification is in progress."""
 
 
 def blank_row(
     identifier: UUID, events: Sequence[Mapping[str, Any]], reason_code: str | None, *more: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The arguments of BLANK; `more` events are added as they are."""
+    """The arguments of BLANK; `more` events are added unchanged."""
     return {
         "b_id": identifier,
         "b_events": [*map(impersonal, events), *more],
@@ -69,14 +68,14 @@ def blank_row(
 
 
 def impersonal(event: Mapping[str, Any]) -> dict[str, Any]:
-    """An event without what a provider or a caller wrote."""
+    """An event without texts from providers or callers."""
     return {name: value for name, value in event.items() if name in _KEPT}
 
 
 async def drop_traces(connection: AsyncConnection, ids: Sequence[UUID]) -> int:
-    """Delete dead letters, unpublished messages, delivery reports, receipts and attachments of these.
+    """Delete dead letters, unpublished messages, delivery reports, receipts and attachments of notifications.
 
-    Returns how many dead letters there were.
+    Returns the number of dead letters.
     """
     letters = list(await connection.scalars(select(dead_letters.c.id).where(dead_letters.c.notification_id.in_(ids))))
     await drop_letters(connection, letters)
@@ -88,7 +87,7 @@ async def drop_traces(connection: AsyncConnection, ids: Sequence[UUID]) -> int:
 
 
 async def drop_letters(connection: AsyncConnection, letters: Sequence[UUID]) -> None:
-    """Delete dead letters and their unpublished messages; the janitor takes them from `failed.queue`."""
+    """Delete dead letters and their unpublished messages; the janitor removes them from `failed.queue`."""
     if letters:
         await connection.execute(delete(outbox).where(outbox.c.subject.in_(letters)))
         await connection.execute(delete(dead_letters).where(dead_letters.c.id.in_(letters)))

@@ -1,11 +1,11 @@
-"""The store of notifications as gateway and workers see it. Everything is batched.
+"""The port of the notification store, used by gateway and workers. Everything is batched.
 
-Guarantees every adapter gives, held by `tests/conformance/store`:
+Every adapter guarantees, as `tests/conformance/store` checks:
 
-- A method that returns has committed; one that raises `StoreUnavailable` may or may not have (repeat it: each
-  is idempotent by id, token or key). Nothing is half-written: a batch is one transaction.
-- `RowsLocked` is raised only for a batch that was not written, and says that its rows are worth trying one by one.
-- Leases and due times are judged by the database's clock alone.
+- A method that returns has committed. One that raises `StoreUnavailable` may or may not have committed; it can be
+  repeated, since each is idempotent by id, token or key. A batch is one transaction and never partially written.
+- `RowsLocked` is raised only for a batch that was not written; its rows can be tried one by one.
+- Leases and due times use the database's clock only.
 - Each change of status is conditional on `TRANSITIONS`.
 """
 
@@ -34,7 +34,7 @@ from angarium.notifications.model import (
 )
 
 MOST_COUNTED = 10_001
-"""Where a count says "that many or more": what is counted every few seconds must not cost more, the more there is."""
+"""Limit of counts, which then mean "that many or more", so that frequent counts have a bounded cost."""
 
 
 class StoreUnavailable(Transient):
@@ -46,51 +46,54 @@ class RowsLocked(StoreUnavailable):
 
 
 class NotificationStore(Protocol):
-    """The hot side of the store."""
+    """The hot methods of the store."""
 
     async def accept(
         self, notifications: Sequence[NewNotification], *, outbox_lease: timedelta
     ) -> Sequence[Acceptance]:
-        """Make each durable, with its outbox row, in order. Idempotent on (tenant, caller, request_id).
+        """Store each notification with its outbox row, in order. Idempotent by (tenant, caller, request_id).
 
-        A `send_at` that lies ahead makes it `scheduled`, without an outbox row. The outbox rows are leased to the
-        caller for `outbox_lease`, who publishes them at once; after that the relay takes them.
-        The same key twice in one batch: the first is created, the second replayed (or a conflict).
+        A future `send_at` makes it `scheduled`, without an outbox row. The outbox rows are leased for `outbox_lease` to
+        the caller, who publishes them at once; after that the relay takes them. If a key occurs twice in a batch, the
+        first is created and the second is a replay (or a conflict).
         """
         ...
 
     async def claim(self, ids: Collection[UUID], *, token: UUID, lease: timedelta, worker: str) -> Sequence[Verdict]:
-        """Try to claim each (distinct ids, any order of answers): pending, retrying and due, or its lease ended.
+        """Try to claim each (distinct ids, results in any order): pending, retrying and due, or with an expired lease.
 
-        A claim counts an attempt and adds a `claimed` event. A `sending` row under `at_most_once` whose lease
-        ended becomes `unknown` and is NothingToDo. Repeated with the same token, after an answer that was lost, it
-        gives the same claims without counting again.
+        A claim counts an attempt and adds a `claimed` event. A `sending` row under `at_most_once` whose lease expired
+        becomes `unknown` and is NothingToDo. Repeated with the same token, after a lost answer, it returns the same
+        claims without counting again.
         """
         ...
 
     async def attachments(self, notification_id: UUID) -> Sequence[bytes]:
-        """What the notification's attachments hold, in order; none once they were erased with it."""
+        """The contents of the notification's attachments, in order; empty once they were erased."""
         ...
 
     async def renew(self, leases: Collection[LeaseOf], *, lease: timedelta) -> Renewed:
-        """Prolong those of `leases` whose claim still holds, in one step. Waits for no lock of another transaction."""
+        """Renew those of `leases` whose claim is still valid, in one step.
+
+        Does not wait for other transactions' locks.
+        """
         ...
 
     async def record(self, results: Sequence[Result]) -> Sequence[bool]:
-        """Write each result whose claim still holds, in order; False: it was stale and nothing of it was written.
+        """Write each result whose claim is still valid, in order; False: it was stale and was not written.
 
-        A result that stands in its row already, from a call whose answer was lost, is True again.
+        A result that was already written, by a call whose answer was lost, is True again.
 
         Dead letters and outbox rows go in the same transaction; the outbox rows are leased to the caller for 10 s.
         """
         ...
 
     async def find_by_request(self, tenant: str, request_id: str) -> Sequence[UUID]:
-        """Up to two notifications that a foreign message may mean."""
+        """Up to two notifications that match a foreign message."""
         ...
 
     async def bury(self, letters: Sequence[NewDeadLetter], outbox: Sequence[OutboxMessage]) -> None:
-        """Record dead letters that belong to no claim, with their messages for `failed.queue`. Idempotent by id."""
+        """Record dead letters without a claim, with their messages for `failed.queue`. Idempotent by id."""
         ...
 
     async def move(
@@ -104,74 +107,75 @@ class NotificationStore(Protocol):
         among: Collection[Status] | None = None,
         channel: Channel | None = None,
     ) -> Status | None:
-        """Move one notification by hand (cancel, receipts) where the table allows it.
+        """Move one notification outside of a claim (cancellation, receipts) if the table allows it.
 
-        With `among` only from one of these. With `channel` a notification of another channel is not there.
+        With `among` only from one of these statuses. With `channel` notifications of other channels count as missing.
 
-        Returns the status it had (the move took place if the table allows that one → `to`); None: not there.
-        A row that is `sending` is moved by its worker alone (or the sweeper) and never here, whatever the table
-        allows. `to=PENDING` also gives it an outbox row; `to=DELIVERED` sets `delivered_at` to the event's time.
+        Returns the previous status (the move took place if the table allows its transition to `to`); None if it does
+        not exist. A `sending` row is moved only by its worker or the sweeper, never here, whatever the table allows.
+        `to=PENDING` also adds an outbox row; `to=DELIVERED` sets `delivered_at` to the event's time.
         """
         ...
 
     async def replay(self, letter_ids: Sequence[UUID], *, tenant: str) -> Sequence[UUID]:
-        """Send these dead letters again: `failed → pending`, attempts from 0, an outbox row, the letter gone.
+        """Replay dead letters: `failed → pending`, attempts reset to 0, an outbox row, the dead letter deleted.
 
-        Returns the letters that were replayed; those without a notification, gone, or not `failed` any more are not.
+        Returns the replayed ones. Dead letters without a notification, deleted ones, and those no longer `failed` are
+        skipped.
         """
         ...
 
     async def discard(self, letter_ids: Sequence[UUID], *, tenant: str) -> Sequence[UUID]:
-        """Take the letters off the list; the notifications stay `failed`. Returns those that were there."""
+        """Delete dead letters; their notifications stay `failed`. Returns those that existed."""
         ...
 
     async def living_letters(self, letter_ids: Collection[UUID]) -> Collection[UUID]:
-        """Which of these dead letters are still on the list (whatever tenant)."""
+        """Which of these dead letters still exist, in any tenant."""
         ...
 
     async def lease_outbox(
         self, limit: int, *, lease: timedelta, back: timedelta | None = None
     ) -> Sequence[OutboxMessage]:
-        """Up to `limit` messages whose lease ended, oldest first, now leased to the caller. None is given twice.
+        """Lease up to `limit` messages with an expired lease, oldest first. No message is leased twice.
 
-        With `back` only those whose lease ended within it: rows that are gone, and not vacuumed yet, are not read again
-        each time.
+        With `back` only those whose lease expired within it, so that deleted rows that are not vacuumed yet are not
+        read each time.
         """
         ...
 
     async def confirm_outbox(self, keys: Collection[OutboxKey]) -> None:
-        """The broker took these; forget them. Idempotent."""
+        """Delete confirmed messages. Idempotent."""
         ...
 
     async def outbox_pending(self) -> int:
-        """How many messages wait for their confirm; at most MOST_COUNTED, which means that many or more."""
+        """Number of unconfirmed messages, counted up to MOST_COUNTED."""
         ...
 
     async def sweep(self, limit: int, *, back: timedelta | None = None, patience: Patience = NO_WAITS) -> SweepReport:
-        """Move on up to `limit` rows whose time has come or whose worker or message was lost.
+        """Process up to `limit` rows that are due or whose worker or message was lost.
 
-        scheduled and due → pending (or expired) with an outbox row; pending or retrying long overdue → an outbox row
-        again; sending whose lease ended a while ago → an outbox row (or unknown under at_most_once). With `back` only
-        those whose time came within it, as in `lease_outbox`. What `patience` names is left, and looked at later.
+        scheduled and due → pending (or expired) with an outbox row; pending or retrying, long overdue → another outbox
+        row; sending with a long expired lease → an outbox row (or unknown under at_most_once). With `back` only rows
+        that became due within it, as in `lease_outbox`. Rows within `patience` are postponed.
         """
         ...
 
     async def requeue_unfinished(self) -> int:
-        """Give every pending, retrying or sending row an outbox row: for a broker that starts empty (embedded)."""
+        """Give every pending, retrying or sending row an outbox row, for a broker that starts empty (embedded)."""
         ...
 
     async def raise_contact_versions(self, tenant: str, versions: Mapping[UUID, int]) -> None:
-        """Remember which version each user of `tenant` has reached; a lower one than is known changes nothing."""
+        """Store the version that each user of `tenant` has reached; a lower one changes nothing."""
         ...
 
     async def contact_versions(self, user_ids: Collection[UUID]) -> Mapping[UUID, int]:
-        """The version that each user has reached. Users that were never changed are omitted."""
+        """The version that each user has reached. Users without a change are omitted."""
         ...
 
     async def problem(self) -> str | None:
-        """Why the store cannot do its work now, in words that anyone may read; None when it can.
+        """Why the store is not ready, without confidential details; None if it is.
 
-        Proved by a read of the schema's version and a small write.
+        Reads the schema's version and makes a small write.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""Earlier acceptances of a caller, by its request ids."""
+"""Earlier acceptances of a caller by request id."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,13 +30,13 @@ _COLUMNS = (
 
 
 class PriorAcceptances:
-    """Reads the record; only asked when a request would be refused, so never on the fast path."""
+    """Reads the record. Used only when a request would be refused, so never on the fast path."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
     async def find(self, tenant: str, caller: str, request_ids: Sequence[str]) -> Mapping[str, Prior]:
-        """What was accepted before, by request_id. Raises DatabaseUnavailable."""
+        """Return earlier acceptances by request_id. Raises DatabaseUnavailable."""
         mine = (
             notifications.c.tenant == tenant,
             notifications.c.caller == caller,

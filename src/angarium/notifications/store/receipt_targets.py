@@ -1,6 +1,6 @@
-"""What receipts need of the record: which notification one is about, and events that change no status.
+"""Queries of the record for receipts: finding notifications, and events that change no status.
 
-Not a hot path: SQLAlchemy Core, one form for every database.
+Not a hot path: SQLAlchemy Core, the same for every database.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,12 +24,12 @@ from angarium.platform.database.types import UtcDateTime
 
 _mine = notifications.c
 _INDEXED = text("substr(provider_message_id, 1, 1) <> '<'")
-"""The condition of the index, without which it is not used."""
+"""The partial index's condition, without which it is not used."""
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """The notification that a receipt is about. `user_id`: the stored user whose address it went to, if one.
+    """The notification of a receipt. `user_id`: the stored user it was sent to, if any.
 
     `copies`: the addresses of a mail's cc and bcc, in lower case.
     """
@@ -48,7 +48,7 @@ class About:
 async def find_notifications(engine: AsyncEngine, about: Sequence[Receipt]) -> Mapping[str, About]:
     """The notification of each receipt, by the receipt's key; those without one are omitted.
 
-    One that our own reference names comes first. An id of the provider that two notifications have names neither.
+    Our own reference takes precedence. A provider's id shared by two notifications matches neither.
     Raises DatabaseUnavailable.
     """
     ids = {receipt.notification_id for receipt in about if receipt.notification_id is not None}
@@ -107,7 +107,7 @@ def _copies(options: Mapping[str, Any] | None) -> frozenset[str]:
 
 
 def _stored_user(user_id: str | None) -> UUID | None:
-    """A user of the users service; other systems name theirs by any text."""
+    """The id of a stored user; other systems may use any text."""
     try:
         return None if user_id is None else UUID(user_id)
     except ValueError:

@@ -1,6 +1,6 @@
 """Receipts in the notification database: stored before a webhook is answered, then applied.
 
-SQLAlchemy Core, one form for every database. Every method raises DatabaseUnavailable.
+SQLAlchemy Core, the same for every database. Every method raises DatabaseUnavailable.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from angarium.platform.database.types import UtcDateTime
 
 _BATCH_ROWS = 500
 _REPLY = "reply"
-"""The kind of the row of a person's reply, which is never applied."""
+"""The kind of rows of SMS replies, which are never applied."""
 _mine = receipts.c
 _EARLY = (
     update(receipts)
@@ -31,9 +31,9 @@ _EARLY = (
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """Whether this process was the `first` to do what follows for the address, and the one that did the `last` step.
+    """Whether this process applied the effect on the address `first`, and whether it did the `last` step.
 
-    Where it was neither, another process was faster, and nothing more is to be done.
+    If neither, another process was faster and nothing is left to do.
     """
 
     first: bool
@@ -41,18 +41,18 @@ class Noted:
 
 
 GONE = Noted(first=False, last=False)
-"""Of a receipt that was deleted while it was applied, with its notification or its user."""
+"""The result for a receipt that was deleted while it was applied, with its notification or its user."""
 
 
 class ReceiptStore:
-    """Any number of processes may use it at once."""
+    """Safe to use from any number of processes."""
 
     def __init__(self, engine: AsyncEngine, clock: Clock) -> None:
         self._engine = engine
         self._clock = clock
 
     async def add(self, news: Sequence[Receipt]) -> int:
-        """Store those that are new, to be applied now; how many were. Durable once it returns, and idempotent."""
+        """Store new receipts to be applied now; return their number. Durable once it returns, and idempotent."""
         added = 0
         distinct = list({new.key: new for new in news}.values())
         for start in range(0, len(distinct), _BATCH_ROWS):
@@ -64,22 +64,23 @@ class ReceiptStore:
         return added
 
     async def known(self, key: str) -> bool:
-        """Whether a receipt or a reply of this key was stored before."""
+        """Whether a receipt or reply with this key is stored."""
         async with querying(self._engine) as connection:
             return (await connection.execute(select(_mine.id).where(_mine.id == key))).first() is not None
 
     async def add_reply(self, key: str, provider: str) -> bool:
-        """Remember that a reply was carried out; whether that is news. Neither its text nor its number is stored."""
+        """Record that a reply was processed; return whether it is new. Neither its text nor its number is stored."""
         done = {"kind": _REPLY, "occurred_at": self._clock.now(), "reason": "", "noted": True, "due_at": None}
         return await self._insert({"id": key, "provider": provider, "received_at": self._clock.now(), **done})
 
     async def take(self, limit: int, *, lease: timedelta, back: timedelta | None = None) -> Sequence[Pending]:
-        """Up to `limit` receipts that are due, in the order of their events, for this process until `lease` ends.
+        """Lease up to `limit` due receipts to this process, in the order of their events.
 
-        With them come all others that wait for the same notifications, due or not. So of early receipts the first event
-        counts, and not the one that is looked at first. One that is neither noted nor postponed by then is taken again.
+        Also returns all other pending receipts of the same notifications, due or not, so that early receipts are
+        applied in the order of their events. One that is neither noted nor postponed when the lease expires is taken
+        again.
 
-        With `back` only those that became due within it: see `look_back`.
+        With `back` only those that became due within it; see `look_back`.
         """
         now = self._clock.now()
         reach = [_mine.due_at <= now] + ([] if back is None else [_mine.due_at > now - back])
@@ -96,13 +97,13 @@ class ReceiptStore:
         return sorted(map(_pending, rows), key=lambda pending: (pending.receipt.at, pending.receipt.key))
 
     async def postpone(self, pending: Pending, until: datetime) -> None:
-        """Look at it again at `until`."""
+        """Postpone it to `until`."""
         this = (_mine.id == pending.receipt.key, _mine.due_at.is_not(None))
         async with writing(self._engine) as connection:
             await connection.execute(update(receipts).where(*this).values(due_at=until))
 
     async def prune(self, before: datetime) -> int:
-        """Delete up to 500 receipts that came before then, whether they were applied or not; how many."""
+        """Delete up to 500 receipts received before then, applied or not; return their number."""
         old = select(_mine.id).where(_mine.received_at < before).order_by(_mine.received_at).limit(_BATCH_ROWS)
         async with querying(self._engine) as connection:
             ids = list(await connection.scalars(old))
@@ -112,7 +113,7 @@ class ReceiptStore:
         return len(ids)
 
     async def _add_many(self, news: Sequence[Receipt]) -> int:
-        """Raises IntegrityError where one was stored meanwhile; then none is."""
+        """Insert receipts. Raises IntegrityError, and inserts none, if one was stored meanwhile."""
         known_ids = select(_mine.id).where(_mine.id.in_([new.key for new in news]))
         async with writing(self._engine) as connection:
             known = set(await connection.scalars(known_ids))
@@ -150,7 +151,7 @@ class ReceiptStore:
 
 
 async def _others(connection: AsyncConnection, rows: Sequence[RowMapping]) -> Sequence[RowMapping]:
-    """What waits for the notifications of `rows` besides them. Another process may have it; an effect counts once."""
+    """Other pending receipts of the notifications in `rows`. Another process may have them; each effect counts once."""
     ids = {row["notification_id"] for row in rows if row["notification_id"] is not None}
     if not ids:
         return ()
@@ -160,10 +161,10 @@ async def _others(connection: AsyncConnection, rows: Sequence[RowMapping]) -> Se
 
 
 async def note(connection: AsyncConnection, look_again: Mapping[str, datetime | None]) -> Mapping[str, Noted]:
-    """Within the caller's transaction: what follows for the addresses of these receipts is done.
+    """Record, within the caller's transaction, that the effects on addresses were applied.
 
-    `look_again`: by key, when a receipt is looked at next; None: it is applied, and its address is forgotten. One that
-    was deleted meanwhile is omitted.
+    `look_again`: by key, when a receipt is checked next; None: it is applied, and its address is deleted. Receipts
+    deleted meanwhile are omitted.
     """
     mine = select(_mine.id, _mine.noted, _mine.due_at).where(_mine.id.in_(look_again)).order_by(_mine.id)
     rows = (await connection.execute(mine.with_for_update())).all()

@@ -1,8 +1,8 @@
-"""The record of a notification, described once: each column, and where it is used.
+"""The single description of a notification's record: each column and its uses.
 
-The table, the inserts, what a claim returns, what people are shown, what a fallback copies, and what an erasure takes
-out are derived from RECORD. An adapter adds its type for each Kind. So a new column is one line here, besides its
-migration, its field in the values of `notifications.model` and its place in the contract.
+The table, the inserts, the fields of claims and views, the copies for fallbacks, and erasure are derived from RECORD.
+An adapter adds its type for each Kind. A new column is one line here, besides its migration, its field in
+`notifications.model` and its place in the contract.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ from angarium.notifications.options import options_of
 
 
 class Kind(StrEnum):
-    """What a column holds. Each adapter names its own type for each."""
+    """The kind of a column. Each adapter maps it to a type."""
 
     ID = "id"  # a UUID
     KEY = "key"  # up to 255 characters, compared byte by byte
@@ -35,7 +35,7 @@ class Kind(StrEnum):
 
 
 class Use(Flag):
-    """Where a column is used."""
+    """The uses of a column."""
 
     ACCEPTED = auto()  # written when the notification is accepted: a field of NewNotification
     CLAIMED = auto()  # read by a claim: a field of Claimed
@@ -49,7 +49,7 @@ NOWHERE: Final = Use(0)
 
 
 class Personal(StrEnum):
-    """How personal data leaves a column, when its user is erased or its time has passed."""
+    """How personal data is removed from a column, on erasure or redaction."""
 
     NULL = "null"  # becomes NULL
     EMPTY = "empty"  # becomes an empty object
@@ -76,10 +76,10 @@ def _channels_text(channels: tuple[Channel, ...]) -> str:
 class Column:
     """One column.
 
-    `default`: what most acceptances leave the field at. A batch in which all of them do is written by a shorter
-    statement. `server_default`: the value of rows that are older than the column, where that is not NULL.
-    `encode` makes the column's value of a field of NewNotification, `decode` a field of Claimed of the column's value;
-    None: they are the same. Adapters give and take UUIDs, aware datetimes, and JSON as text.
+    `default`: the field's value in most acceptances. A batch with only default values is written by a shorter
+    statement. `server_default`: the value of rows older than the column, if not NULL. `encode` converts a field of
+    NewNotification to the column's value, `decode` the column's value to a field of Claimed; None: they are equal.
+    Adapters use UUIDs, aware datetimes, and JSON as text.
     """
 
     name: str
@@ -171,19 +171,19 @@ RECORD: tuple[Column, ...] = (
 
 
 def used(use: Use) -> tuple[Column, ...]:
-    """The columns that are used there, in the order of the table."""
+    """The columns with that use, in the order of the table."""
     return tuple(column for column in RECORD if use in column.use)
 
 
 def kinds(columns: tuple[Column, ...]) -> Mapping[str, Kind]:
-    """What each of these columns holds, by name."""
+    """The kinds of these columns by name."""
     return {column.name: column.kind for column in columns}
 
 
 ORDINARY = tuple(column for column in used(Use.ACCEPTED) if column.default is UNSET)
-"""What every acceptance brings."""
+"""Columns of every acceptance."""
 RARE = tuple(column for column in used(Use.ACCEPTED) if column.default is not UNSET)
-"""What most acceptances leave at its default."""
+"""Columns with the default value in most acceptances."""
 
 
 DEAD_LETTER: Mapping[str, Kind] = {
@@ -199,7 +199,7 @@ DEAD_LETTER: Mapping[str, Kind] = {
     "correlation_id": Kind.TEXT,
     "payload": Kind.TEXT,
 }
-"""What a dead letter brings (`arguments.dead_letter_values`); the database adds `failed_at`."""
+"""Columns of a dead letter (`arguments.dead_letter_values`); the database adds `failed_at`."""
 
 MESSAGE: Mapping[str, Kind] = {
     "subject": Kind.ID,
@@ -209,7 +209,7 @@ MESSAGE: Mapping[str, Kind] = {
     "body": Kind.BYTES,
     "correlation_id": Kind.TEXT,
 }
-"""What a message brings to the outbox (`arguments.message_values`); the database adds `available_at`."""
+"""Columns of an outbox message (`arguments.message_values`); the database adds `available_at`."""
 
 RESULT: Mapping[str, Kind] = {
     "id": Kind.ID,
@@ -223,9 +223,9 @@ RESULT: Mapping[str, Kind] = {
     "wait": Kind.DURATION,
     "given_back": Kind.INTEGER,
 }
-"""What a result brings (`arguments.result_values`)."""
+"""Columns of a result (`arguments.result_values`)."""
 
 SENT: Mapping[str, Kind] = {
     name: RESULT[name] for name in ("id", "claim_token", "events", "provider", "provider_message_id")
 }
-"""What is left of a result that says `sent` and nothing else (`arguments.sent_columns`)."""
+"""Columns of a result that is only `sent` (`arguments.sent_columns`)."""

@@ -1,11 +1,11 @@
-"""Deletes or redacts finished notifications by age, in small pieces.
+"""Deletes or redacts finished notifications by age, in small batches.
 
-A notification is finished in every status but `scheduled`, `pending`, `sending`, `retrying`, and `unknown`, which
-waits for an operator. Its age counts from its last change of status, so nothing goes earlier than the period after
-its end. One whose callback is still to be delivered waits for that.
+A notification is finished in every status except `scheduled`, `pending`, `sending`, `retrying`, and `unknown`, which
+waits for an operator. Its age counts from its last change of status, so it is kept for at least the period after its
+end. One with a pending callback is kept until that is delivered.
 
-Every piece reads at most SCAN rows in the order of an index and changes at most BATCH rows in one short transaction.
-Rows that others have locked are skipped. Not a hot path: SQLAlchemy Core, one form for every database.
+Each step reads at most SCAN rows in the order of an index and changes at most BATCH rows in one short transaction.
+Locked rows are skipped. Not a hot path: SQLAlchemy Core, the same for every database.
 """
 
 from collections import Counter
@@ -48,7 +48,7 @@ Elsewhere = Callable[[Sequence[UUID]], Awaitable[None]]
 
 
 class Task(StrEnum):
-    """What happens to old notifications."""
+    """The action on old notifications."""
 
     PRUNE = "prune"  # the rows are deleted
     REDACT = "redact"  # the rows stay, without personal data
@@ -56,7 +56,7 @@ class Task(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One piece of work. `tenant` and `at`: how far the walk has come."""
+    """One step of work. `tenant` and `at`: its position."""
 
     tenant: str
     at: datetime
@@ -66,16 +66,16 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """What a task would change: notifications by status and by day of creation, and unmatched dead letters."""
+    """The rows that a task would change: notifications by status and day of creation, and unmatched dead letters."""
 
     notifications: Mapping[tuple[Status, datetime], int] = field(default_factory=dict)
     dead_letters: int = 0
 
 
 class Retention:
-    """Any number may run at once; each row is changed by one of them.
+    """Any number may run at once; each row is changed by only one of them.
 
-    `elsewhere` forgets notifications outside of `notification_db`: what the mailbox caught.
+    `elsewhere` deletes notifications outside of `notification_db`, such as those in the mailbox.
     """
 
     def __init__(self, engine: AsyncEngine, clock: Clock, *, elsewhere: Sequence[Elsewhere] = ()) -> None:
@@ -84,10 +84,10 @@ class Retention:
         self._elsewhere = elsewhere
 
     async def run(self, task: Task, before: datetime, *, since: datetime | None = None) -> AsyncIterator[Step]:
-        """Do `task` to all that finished before `before`, oldest first; yields after each piece.
+        """Apply `task` to everything that finished before `before`, oldest first; yields after each step.
 
-        With `since` only what was created then or later is looked at. It may be ended after any piece and repeated.
-        Raises DatabaseUnavailable.
+        With `since` only rows created then or later are examined. It can be stopped after any step and repeated. Raises
+        DatabaseUnavailable.
         """
         changed = 0
         condition = _eligible(task, before)
@@ -106,7 +106,7 @@ class Retention:
             await empty_log(self._engine)
 
     async def candidates(self, task: Task, before: datetime) -> AsyncIterator[Candidates]:
-        """What `run` would change, a piece at a time; changes nothing. Raises DatabaseUnavailable."""
+        """The rows that `run` would change, step by step, without changing them. Raises DatabaseUnavailable."""
         mine = notifications.c
         condition = _eligible(task, before)
         async for window in self._windows(notifications, mine.created_at, before, None, condition, mine.status):
@@ -158,7 +158,7 @@ class Retention:
         condition: ColumnElement[bool],
         *more: ColumnElement[Any],
     ) -> AsyncIterator["_Window"]:
-        """Windows of up to SCAN rows, tenant by tenant and oldest first, with the rows that meet `condition`."""
+        """Windows of up to SCAN rows, by tenant and oldest first, with the rows that match `condition`."""
         tenant = await self._next_tenant(table, "")
         while tenant is not None:
             after: tuple[datetime, UUID] | None = None
@@ -183,7 +183,7 @@ class Retention:
             tenant = await self._next_tenant(table, tenant)
 
     async def _next_tenant(self, table: Table, after: str) -> str | None:
-        """By the index, one look for each tenant: a DISTINCT would read them all."""
+        """One index look-up per tenant; a DISTINCT would read all rows."""
         query = select(table.c.tenant).where(table.c.tenant > after).order_by(table.c.tenant).limit(1)
         async with reading(self._engine) as connection:
             found: str | None = await connection.scalar(query)
@@ -198,13 +198,13 @@ class _Window:
 
 
 def _pieces(rows: Sequence[Row[Any]]) -> Sequence[Sequence[UUID]]:
-    """The ids in batches. Without ids there is one empty batch, so that the caller sees every window."""
+    """Split ids into batches. Without ids there is one empty batch, so that every window yields a step."""
     ids = [row.id for row in rows]
     return [ids[start : start + BATCH] for start in range(0, max(len(ids), 1), BATCH)]
 
 
 _UNMATCHED = dead_letters.c.notification_id.is_(None)
-"""Foreign messages: other dead letters go with their notification."""
+"""Dead letters of foreign messages; others are deleted with their notification."""
 
 
 def _eligible(task: Task, before: datetime) -> ColumnElement[bool]:

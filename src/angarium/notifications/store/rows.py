@@ -1,4 +1,4 @@
-"""Rows as values of the domain. An adapter brings its rows with UUIDs, aware datetimes, timedeltas and JSON as text."""
+"""Converts rows to domain values. Adapters provide UUIDs, aware datetimes, timedeltas and JSON as text."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ _decode = msgspec.json.Decoder().decode
 _FIELDS = Claimed.__struct_fields__
 _TOKEN = _FIELDS.index("claim_token")
 _CLAIMED = ["history" if field == "doubtful" else field for field in _FIELDS if field != "claim_token"]
-"""What is read of a row, in the order of the fields of Claimed."""
+"""The columns read for a claim, in the order of the fields of Claimed."""
 _claimed = itemgetter(*_CLAIMED)
 _QUEUED = used(Use.QUEUED)
 _CLAIMABLE_LATER = frozenset({Status.PENDING, Status.RETRYING, Status.SENDING})
@@ -41,14 +41,14 @@ class Row(Protocol):
 
 
 def kept(row: Row, fingerprint: bytes) -> Kept:
-    """The row under an acceptance's key."""
+    """The existing row of an acceptance's key."""
     return Kept(row["id"], fingerprint, Status(row["status"]), row["created_at"])
 
 
 def claimed(row: Row, token: UUID) -> Claimed:
-    """A row that was claimed with `token`: the columns with Use.CLAIMED, `attempt`, `expired`, and `history`.
+    """Convert a row claimed with `token`: the columns with Use.CLAIMED, `attempt`, `expired`, and `history`.
 
-    `history`: the timeline of a notification that had an attempt before, or None.
+    `history`: the timeline of a notification with an earlier attempt, or None.
     """
     values = [*_claimed(row)]
     for place, decode in _DECODERS:
@@ -62,7 +62,7 @@ def _is_doubtful(history: str | None) -> bool:
 
 
 def _doubtful(events: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether one of the answers of the last attempt was lost. What gave its attempt back does not count."""
+    """Whether an answer of the last attempt was lost. Deferrals without an attempt do not count."""
     last = 0
     doubtful = False
     for event in events:
@@ -84,7 +84,7 @@ _DECODERS = [(_CLAIMED.index(name), decode) for name, decode in _DECODED.items()
 
 
 def refused(ids: Iterable[UUID], rows: Iterable[Row]) -> list[Verdict]:
-    """Why each of `ids` was not claimed, by its row (`id`, `status`, `wait`), if it has one."""
+    """Why each of `ids` was not claimed, from its row (`id`, `status`, `wait`), if it has one."""
     found = {row["id"]: row for row in rows}
     return [_refusal(identifier, found.get(identifier)) for identifier in ids]
 
@@ -115,7 +115,7 @@ class _WorkRow:
 
 
 def outbox_message(row: Row) -> OutboxMessage | None:
-    """A leased message; None: it is work whose notification is not there any more."""
+    """A leased message; None for work whose notification was deleted."""
     if row["kind"] == OutboxKind.WORK:
         return None if row["id"] is None else work_message(_work(row))
     return OutboxMessage(

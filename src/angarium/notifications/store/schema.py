@@ -1,8 +1,8 @@
 """The tables of the record in `notification_db`; the gateway declares its own tables in the same database.
 
-Every UPDATE of a notification changes its status, which is indexed, so PostgreSQL can never do it in place (HOT):
-each index is paid for three times in a row's life. There are no more of them than lists and the sweeper need, and
-no free space is left in pages for nothing.
+Every UPDATE of a notification changes its status, which is indexed, so it is never a HOT update in PostgreSQL: each
+index is written three times in a row's life. So there are only the indexes that lists and the sweeper need, and pages
+have no reserved free space.
 """
 
 from collections.abc import Mapping
@@ -44,7 +44,7 @@ MIGRATIONS = "angarium.notifications.migrations"
 metadata = new_metadata()
 
 _VERBATIM = JSON(none_as_null=True)
-"""JSON kept as it was written: JSONB would sort an object's members, which a template may loop over."""
+"""JSON stored verbatim: JSONB would sort an object's members, which a template may loop over."""
 _KEY, _WORD = KEY, WORD
 _TYPES: Mapping[Kind, TypeEngine[Any]] = {
     Kind.ID: Uuid(),
@@ -59,7 +59,7 @@ _TYPES: Mapping[Kind, TypeEngine[Any]] = {
     Kind.VERBATIM: _VERBATIM,
     Kind.DOCUMENT: JsonDocument(),
 }
-"""All but durations, which no column holds."""
+"""All kinds except durations, which no column has."""
 
 
 def _column(described: record.Column) -> Column[Any]:
@@ -117,7 +117,7 @@ attachments = Table(
     Column("content", LargeBinary(16_777_215), nullable=False),  # 10 MB at most; MySQL chooses its type by the length
     PrimaryKeyConstraint("notification_id", "position"),
 )
-"""What attachments hold. Read before a send of a notification whose `options` name any."""
+"""Contents of attachments. Read before sending a notification whose `options` list any."""
 
 _QUEUE_STORAGE = {
     # Rows live for milliseconds and the oldest are read first: what is dead must go long before a fifth of it is.
@@ -211,7 +211,7 @@ notification_metadata = Table(
     Column("id", Uuid(), nullable=False),  # the notification's
     PrimaryKeyConstraint("tenant", "name", "value", "created_at", "id"),
 )
-"""What metadata says, in the order in which a search shows it; kept by a trigger."""
+"""Metadata in the order of searches; maintained by a trigger."""
 
 held_reports = Table(
     "held_reports",
@@ -224,7 +224,7 @@ held_reports = Table(
     Column("error", Text()),
     PrimaryKeyConstraint("notification_id", "status"),
 )
-"""Delivery reports that came before the send they speak of was recorded."""
+"""Delivery reports that arrived before their send was recorded."""
 
 receipts = Table(
     "receipts",
@@ -242,7 +242,7 @@ receipts = Table(
     Column("due_at", UtcDateTime()),  # when it is looked at next, or its lease ends; null once it is applied
     PrimaryKeyConstraint("id"),
 )
-"""One row for each event, and for each reply by SMS. Applied ones stay for a while: repetitions are recognised."""
+"""One row per event and per SMS reply. Applied rows are kept for a while to recognise repetitions."""
 
 _UNAPPLIED = text("due_at IS NOT NULL")
 Index(None, receipts.c.due_at, postgresql_where=_UNAPPLIED, sqlite_where=_UNAPPLIED)
@@ -263,7 +263,7 @@ erasures = Table(
     Column("finished_at", UtcDateTime()),
     PrimaryKeyConstraint("tenant", "user_id"),
 )
-"""Passes over the notifications of erased users, until the users service knows of their end."""
+"""Passes over erased users' notifications, until the users service has received their end."""
 
 contact_versions = Table(
     "contact_versions",
@@ -273,7 +273,7 @@ contact_versions = Table(
     Column("version", Integer(), nullable=False),
     PrimaryKeyConstraint("user_id"),
 )
-"""The version that each user who was ever changed has reached. A cached copy of an older version is not used."""
+"""The version that each changed user has reached. Cached copies of older versions are not used."""
 
 for _trigger in (callback_trigger, metadata_trigger, fallback_trigger, event_trigger):
     for _dialect, _statements in _trigger.TRIGGERS.items():

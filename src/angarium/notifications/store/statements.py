@@ -1,9 +1,9 @@
-"""Prints the statements of an adapter in full, to be pasted into a database's shell.
+"""Prints the full statements of an adapter for a database shell.
 
     python -m angarium.notifications.store.statements postgresql claim | psql …
 
-Without a file it prints those of all. A statement of PostgreSQL is printed as `PREPARE`, so that
-`EXPLAIN EXECUTE claim_claim(…)` shows its plan; the pool's settings for planning come first.
+Without a file it prints those of all files. PostgreSQL statements are printed as `PREPARE`, so that `EXPLAIN EXECUTE
+claim_claim(…)` shows the plan; the pool's planner settings come first.
 """
 
 import argparse
@@ -21,7 +21,7 @@ _STATEMENT = re.compile(r"\s*(WITH|SELECT|INSERT|UPDATE|DELETE)\b")
 
 
 def adapters() -> Mapping[str, ModuleType]:
-    """The folders beside this file that hold a store, by database."""
+    """The adapter folders beside this file, by database."""
     folders = (found.name for found in iter_modules(store.__path__) if found.ispkg)
     packages = {name: import_module(f"{store.__name__}.{name}") for name in folders}
     return {name: package for name, package in packages.items() if "store" in _files(package)}
@@ -38,7 +38,7 @@ def statements(adapter: ModuleType) -> Mapping[str, str]:
 
 
 def printed(database: str, file: str | None = None) -> Iterator[str]:
-    """The paragraphs for a shell: of one file, or of all."""
+    """The output for a shell, of one file or of all."""
     on_postgresql = database == "postgresql"
     if on_postgresql:
         yield "\n".join(f"SET {name} = '{value}';" for name, value in PLANNING.items())
@@ -49,7 +49,7 @@ def printed(database: str, file: str | None = None) -> Iterator[str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print what is asked for. Exits with 2 for an adapter or a file that is not there."""
+    """Print the requested statements. Exits with 2 for an unknown adapter or file."""
     parser = argparse.ArgumentParser(prog="python -m angarium.notifications.store.statements")
     parser.add_argument("database", choices=sorted(adapters()))
     files = sorted({name.partition(".")[0] for adapter in adapters().values() for name in statements(adapter)})

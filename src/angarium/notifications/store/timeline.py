@@ -1,4 +1,4 @@
-"""The timeline of a notification as it is kept: a JSON array in its row."""
+"""The stored timeline of a notification: a JSON array in its row."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC
@@ -11,25 +11,25 @@ from angarium.notifications.model import Event
 FOLDED = ("claimed", "attempt", "published", "held")
 """Kinds of events that a deferral repeats."""
 FOLDED_BY = ("event", "attempt", "provider", "outcome")
-"""Two of them that are alike in these say the same thing."""
+"""Fields by which two such events are equal."""
 _ENCODER = msgspec.json.Encoder()
 
 
 def encode_events(events: Iterable[Event]) -> str:
     """A JSON array of the events, each an object with `event`, `at` (RFC 3339, `Z`) and its data.
 
-    Raises UnicodeEncodeError or TypeError where the data is none that JSON can hold.
+    Raises UnicodeEncodeError or TypeError if the data cannot be encoded as JSON.
     """
     lines = [{"event": event.event, "at": event.at.astimezone(UTC), **event.data} for event in events]
     return _ENCODER.encode(lines).decode()
 
 
 def folded(events: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """`events` with the deferrals at their end told once each, however often a notification was given back unsent.
+    """Merge repeated deferrals at the end of `events` into one event each.
 
-    What follows the last event of another kind than FOLDED is such a run. Of events in it that say the same thing the
-    last one stays, with `times`, how often it was, and `since`, the time of the first. So a timeline stays short
-    while the users service or a provider is away. PostgreSQL does the same in SQL.
+    The events after the last one of a kind outside of FOLDED are such a run. Of equal events in it the last one is
+    kept, with `times`, their number, and `since`, the time of the first. So timelines stay short while the users
+    service or a provider is unavailable. PostgreSQL does the same in SQL.
     """
     start = next((n for n in range(len(events), 0, -1) if events[n - 1]["event"] not in FOLDED), 0)
     runs: dict[tuple[Any, ...], Mapping[str, Any]] = {}

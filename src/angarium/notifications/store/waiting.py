@@ -1,4 +1,4 @@
-"""How long work has waited, for the gauges."""
+"""Measures how long work has waited, for the gauges."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -13,21 +13,21 @@ from angarium.notifications.store.schema import notifications
 from angarium.platform.database.engine import reading
 
 EXAMINED = 1000
-"""Rows examined at most: the cost must not grow with the backlog that the gauge is there to show."""
+"""Maximum rows examined, so that the cost does not grow with the backlog."""
 _WAITING: Sequence[Status] = (Status.PENDING, Status.RETRYING)
 
 
 class WaitingWork:
-    """Reads the age of the oldest work that waits in each queue."""
+    """Reads the age of the oldest waiting work of each queue."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
     async def oldest(self) -> Mapping[str, datetime]:
-        """When the oldest waiting notification of each queue was due, by queue name; queues without work are absent.
+        """When the oldest waiting notification of each queue was due, by queue name; queues without work are omitted.
 
-        Examines the 1,000 rows whose turn at the sweeper comes first, which are those that wait longest. The light
-        lane's work counts under the channel's own queue. Raises DatabaseUnavailable.
+        Examines the 1,000 rows that the sweeper would process first, which have waited longest. The light lane's work
+        counts under the channel's main queue. Raises DatabaseUnavailable.
         """
         row = notifications.c
         due = func.coalesce(row.due_at, row.send_at, row.created_at, type_=row.created_at.type).label("due")

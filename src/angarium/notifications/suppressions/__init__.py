@@ -1,1 +1,1 @@
-"""Addresses that get nothing."""
+"""The suppression list."""

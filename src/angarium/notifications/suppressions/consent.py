@@ -1,4 +1,4 @@
-"""What a person's reply by SMS means for the suppression list: STOP, START, HELP."""
+"""Effects of SMS replies on the suppression list: STOP, START, HELP."""
 
 import re
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from angarium.notifications.suppressions.model import NewSuppression, Target
 from angarium.notifications.suppressions.store import SuppressionStore
 
 STOP_WORDS = frozenset({"stop", "stopall", "quit", "end", "revoke", "opt out", "optout", "cancel", "unsubscribe"})
-"""The words that a sender must understand in any case of letters: 47 CFR 64.1200(a)(10) (FCC), beside Twilio's STOPALL.
+"""Case-insensitive words that a sender must honour: 47 CFR 64.1200(a)(10) (FCC), and Twilio's STOPALL.
 
 https://www.ecfr.gov/current/title-47/section-64.1200, https://help.twilio.com/articles/223134027
 """
@@ -22,7 +22,7 @@ _BETWEEN = re.compile(r"[\W_]+")
 
 
 class Consented(StrEnum):
-    """What a reply asked for, and what was done."""
+    """A reply's request and its effect."""
 
     STOPPED = auto()  # the number is suppressed for all of the tenant's senders
     STARTED = auto()  # an opt-out was lifted; suppressions for other reasons stay
@@ -31,7 +31,7 @@ class Consented(StrEnum):
 
 
 def wish_of(text: str) -> Consented:
-    """What a reply asks for. Case, punctuation and space do not count; a word within a sentence is no request."""
+    """The request in a reply. Case, punctuation and spaces are ignored; a word within a sentence is not a request."""
     words = _BETWEEN.sub(" ", text).strip().lower()
     if words in STOP_WORDS:
         return Consented.STOPPED
@@ -41,9 +41,9 @@ def wish_of(text: str) -> Consented:
 
 
 async def consent(store: SuppressionStore, tenant: str, number: str, text: str, source: str) -> Consented:
-    """Change the list as the reply `text` from `number` asks for. Idempotent, so a repeated webhook does no harm.
+    """Apply the reply `text` from `number` to the list. Idempotent, so a repeated webhook is harmless.
 
-    Raises ValueError for a number that cannot be right (its message does not quote it), DatabaseUnavailable.
+    Raises ValueError for an invalid number (without quoting it), and DatabaseUnavailable.
     """
     return await consent_everywhere(store, [tenant], number, text, source)
 
@@ -51,7 +51,7 @@ async def consent(store: SuppressionStore, tenant: str, number: str, text: str, 
 async def consent_everywhere(
     store: SuppressionStore, tenants: Sequence[str], number: str, text: str, source: str
 ) -> Consented:
-    """As `consent`, for several tenants that share a sender: a reply does not say which of them it means."""
+    """As `consent`, for several tenants that share a sender, since a reply does not name the tenant."""
     to = phone_number(number)
     targets = [Target(tenant, Channel.SMS, to) for tenant in tenants]
     wish = wish_of(text)

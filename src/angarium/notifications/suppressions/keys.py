@@ -1,8 +1,8 @@
-"""Keyed hashes of addresses: what is left of an address once its user was erased.
+"""Keyed hashes of addresses, which remain after a user is erased.
 
-The key is random, of this installation alone, and stored beside the list: it must live as long as the list does, longer
-than any secret among the settings, which are changed from time to time. Without the key a hash of a phone number could
-be reversed by trying all numbers.
+The key is random, specific to this installation and stored with the list, because it must live as long as the list,
+longer than secrets in the settings, which are rotated. With an unkeyed hash a phone number could be found by trying all
+numbers.
 """
 
 import os
@@ -25,7 +25,7 @@ _ROW = 1
 
 
 class AddressKeys:
-    """Makes the keys of addresses. `entropy` makes the secret, in the first process that needs it."""
+    """Computes the keys of addresses. `entropy` generates the secret, in the first process that needs it."""
 
     def __init__(self, engine: AsyncEngine, entropy: Callable[[int], bytes] = os.urandom) -> None:
         self._engine = engine
@@ -33,7 +33,7 @@ class AddressKeys:
         self._key_of: KeyOf | None = None
 
     async def opened(self) -> KeyOf:
-        """The function from a target to its key, the same in every process. Raises DatabaseUnavailable."""
+        """Return the function from a target to its key, the same in every process. Raises DatabaseUnavailable."""
         if self._key_of is None:
             self._key_of = partial(address_key, bytes.fromhex(await self._secret()))
         return self._key_of
@@ -55,7 +55,7 @@ class AddressKeys:
 
 
 def address_key(secret: bytes, target: Target) -> str:
-    """The keyed hash (RFC 7693 §2.9) of a target, in hexadecimal digits. The case of an email does not count."""
+    """The keyed hash (RFC 7693 §2.9) of a target in hexadecimal digits, ignoring the case of email addresses."""
     address = target.address.lower() if target.channel is Channel.EMAIL else target.address
     text = f"{target.tenant}\0{target.channel}\0{address}"
     return blake2b(text.encode(), key=secret, digest_size=_KEY_BYTES).hexdigest()

@@ -1,6 +1,7 @@
-"""The query that every claimed batch runs: which of these addresses are suppressed.
+"""The query of every claimed batch: which addresses are suppressed.
 
-It has one parameter for any number of keys, so it is prepared once. Past the query layer it costs a tenth.
+It has one parameter for any number of keys, so it is prepared once. Bypassing the query layer reduces its cost to a
+tenth.
 """
 
 import json
@@ -23,7 +24,7 @@ from angarium.platform.database.sqlite_writer import SqliteWriter
 from angarium.platform.database.types import UtcDateTime, from_microseconds, to_microseconds
 
 CONNECTIONS = 2
-"""For this query alone."""
+"""Connections for this query only."""
 _SETTING = "ANGARIUM_NOTIFICATIONS_DATABASE_URL"
 _CAUSES = (
     select(suppressions.c.address_key, suppressions.c.reason, suppressions.c.source, suppressions.c.created_at)
@@ -53,7 +54,7 @@ ORDER BY created_at, id
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """An entry of the list that is in force."""
+    """An entry of the list that is in effect."""
 
     key: str
     reason: SuppressionReason
@@ -65,16 +66,16 @@ class LookUp(Protocol):
     """Finds entries by the keys of addresses."""
 
     async def find(self, keys: Sequence[str], now: datetime) -> Sequence[Entry]:
-        """Those in force at `now`, oldest first. Raises DatabaseUnavailable."""
+        """Entries in effect at `now`, oldest first. Raises DatabaseUnavailable."""
         ...
 
     async def close(self) -> None:
-        """Release what was opened for it; idempotent."""
+        """Close its connections. Idempotent."""
         ...
 
 
 class EngineLookUp:
-    """The plain form, on every database. `engine` belongs to its owner."""
+    """The plain form, for every database. The caller closes `engine`."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
@@ -97,7 +98,7 @@ class EngineLookUp:
 
 
 class PostgresqlLookUp:
-    """Past the query layer and its checks of the connection."""
+    """Bypasses the query layer and its connection checks."""
 
     def __init__(self, pool: PostgresqlPool) -> None:
         self._pool = pool
@@ -114,7 +115,7 @@ class PostgresqlLookUp:
 
 
 class MysqlLookUp:
-    """On MariaDB, past the query layer, its checks of the connection and its transaction."""
+    """Bypasses the query layer, its connection checks and its transaction on MariaDB."""
 
     def __init__(self, pool: MysqlPool) -> None:
         self._pool = pool
@@ -138,7 +139,7 @@ class MysqlLookUp:
 
 
 class SqliteLookUp:
-    """In one step of one thread; through the query layer each query takes half a dozen."""
+    """One hand-over to a thread; the query layer needs about six per query."""
 
     def __init__(self, thread: SqliteWriter) -> None:
         self._thread = thread
@@ -159,7 +160,7 @@ class SqliteLookUp:
 
 
 def open_look_up(url: str, engine: AsyncEngine, *, fast_paths: bool = True) -> LookUp:
-    """The look-up for the database behind `url`, which `engine` serves. Connects at first use. Raises SettingsError.
+    """The look-up for the database at `url`, for which `engine` exists. Connects at first use. Raises SettingsError.
 
     Without `fast_paths` it is `EngineLookUp` on every database.
     """

@@ -9,11 +9,11 @@ from angarium.contracts.statuses import Channel
 from angarium.contracts.suppressions import SuppressionReason
 
 SOFT_BOUNCES = 5
-"""Soft bounces in a row that suppress an address."""
+"""Consecutive soft bounces that suppress an address."""
 
 
 class Target(NamedTuple):
-    """An address of a tenant's recipient, in the form to send to (`suppressible_address`)."""
+    """A tenant's recipient address, in the form to send to (`suppressible_address`)."""
 
     tenant: str
     channel: Channel
@@ -22,7 +22,7 @@ class Target(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewSuppression:
-    """An entry to be added. `user_id`: the stored user whose address it is; their erasure removes the clear text."""
+    """A new entry. `user_id`: the stored user with this address; their erasure removes the clear text."""
 
     target: Target = field(repr=False)
     reason: SuppressionReason
@@ -47,7 +47,7 @@ class Suppression:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why an address gets nothing, without the address."""
+    """Why an address is suppressed, without the address."""
 
     reason: SuppressionReason
     source: str
@@ -56,7 +56,7 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """How many entries of a batch were new, and how many were there before."""
+    """The number of new and of existing entries of a batch."""
 
     new: int
     changed: int
@@ -64,7 +64,7 @@ class Added:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuppressionFilter:
-    """Which entries to list; None: any."""
+    """A filter of entries; None matches any."""
 
     channel: Channel | None = None
     address: str | None = field(default=None, repr=False)

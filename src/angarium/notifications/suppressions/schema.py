@@ -22,7 +22,7 @@ suppressions = Table(
     PrimaryKeyConstraint("id"),
     UniqueConstraint("address_key", "reason"),
 )
-"""One row for each address and reason."""
+"""One row per address and reason."""
 
 Index(None, suppressions.c.tenant, suppressions.c.created_at, suppressions.c.id)
 Index("ix_suppressions_user_id", suppressions.c.user_id)

@@ -1,7 +1,7 @@
-"""The suppression list, in the notification database: who may change it and who asks it.
+"""The suppression list in the notification database.
 
-Workers ask once for each batch that they claimed, by an index on the keyed hash of an address, and once more for a send
-that had to wait. Everything else is rare. SQLAlchemy Core, one form for every database.
+Workers query it once per claimed batch, by an index on the keyed hash of an address, and again for a send that had to
+wait. Everything else is rare. SQLAlchemy Core, the same for every database.
 """
 
 from collections import defaultdict
@@ -74,7 +74,7 @@ class SuppressionStore:
         self._look_up = look_up or EngineLookUp(engine)
 
     async def causes(self, targets: Collection[Target]) -> Mapping[Target, Cause]:
-        """Those of `targets` that get nothing now, each with the entry that was there first. One query per 500."""
+        """The suppressed `targets`, each with its first entry. One query per 500."""
         if not targets:
             return {}
         key_of = await self._keys.opened()
@@ -91,7 +91,7 @@ class SuppressionStore:
 
     @begun_again
     async def add(self, new: NewSuppression) -> Suppression:
-        """Add an entry, or change the source and the end of the one with this address and reason."""
+        """Add an entry, or update the source and expiry of the one with this address and reason."""
         key = (await self._keys.opened())(new.target)
         async with writing(self._engine) as connection:
             await self._put(connection, key, new)
@@ -119,7 +119,7 @@ class SuppressionStore:
         return Found([_suppression(row) for row in rows], total, following)
 
     async def all(self, tenant: str, wanted: SuppressionFilter) -> AsyncIterator[Suppression]:
-        """Every entry of a tenant, by id, read in pieces: what is added meanwhile may be omitted."""
+        """Every entry of a tenant, by id, read in batches; entries added meanwhile may be omitted."""
         conditions = await self._wanted(tenant, wanted)
         after = UUID(int=0)
         while True:
@@ -134,7 +134,7 @@ class SuppressionStore:
             after = rows[-1]["id"]
 
     async def remove(self, tenant: str, suppression_id: UUID) -> Suppression | None:
-        """Remove an entry; the entry as it was, or None: the tenant has none with that id."""
+        """Remove an entry and return it; None if the tenant has none with that id."""
         mine = and_(suppressions.c.tenant == tenant, suppressions.c.id == suppression_id)
         async with writing(self._engine) as connection:
             row = (await connection.execute(select(*_SHOWN).where(mine))).mappings().first()
@@ -144,7 +144,7 @@ class SuppressionStore:
         return _suppression(row) if removed.rowcount else None
 
     async def lift(self, target: Target, reason: SuppressionReason) -> bool:
-        """Remove the entry of an address for one reason; other reasons stay. Whether there was one."""
+        """Remove the entry of an address for one reason, keeping other reasons. Returns whether there was one."""
         key = (await self._keys.opened())(target)
         same = and_(suppressions.c.address_key == key, suppressions.c.reason == reason)
         async with writing(self._engine) as connection:
@@ -152,16 +152,16 @@ class SuppressionStore:
 
     @begun_again
     async def bounced_softly(self, target: Target, source: str, user_id: UUID | None = None) -> bool:
-        """Count a soft bounce; whether the address is suppressed by it: five in a row without a delivery.
+        """Count a soft bounce; return whether it suppresses the address: five in a row without a delivery.
 
-        Call once for each bounce: a repeated webhook must be recognised before.
+        Call once per bounce; the caller must detect repeated webhooks.
         """
         key = await self.key_of(target)
         async with writing(self._engine) as connection:
             return await self.count_soft_bounce(connection, key, target, source, user_id)
 
     async def key_of(self, target: Target) -> str:
-        """The key of an address, for the methods that run within a transaction of their caller."""
+        """The key of an address, for the methods that run within the caller's transaction."""
         return (await self._keys.opened())(target)
 
     async def count_soft_bounce(
@@ -176,11 +176,11 @@ class SuppressionStore:
         return await self._put(connection, key, new)
 
     async def forget_soft_bounces(self, connection: AsyncConnection, keys: Sequence[str]) -> None:
-        """The next soft bounce of each address is the first again; within the caller's transaction."""
+        """Reset the soft bounces of each address, within the caller's transaction."""
         await connection.execute(delete(soft_bounces).where(soft_bounces.c.address_key.in_(keys)))
 
     async def delivered(self, targets: Collection[Target]) -> None:
-        """A delivery ends the row of soft bounces of each address. What is suppressed stays so."""
+        """Reset the soft bounces of each address after a delivery. Suppressions stay."""
         key_of = await self._keys.opened()
         keys = sorted({key_of(target) for target in targets})
         for some in _pieces(keys):
@@ -192,14 +192,17 @@ class SuppressionStore:
                     await connection.execute(delete(soft_bounces).where(soft_bounces.c.address_key.in_(bounced)))
 
     async def forget_user(self, tenant: str, user_id: UUID) -> None:
-        """Remove the clear text of the user's addresses; the entries stay, by their keyed hash. Idempotent."""
+        """Remove the clear text of the user's addresses; the entries stay with their keyed hash. Idempotent."""
         mine = and_(suppressions.c.tenant == tenant, suppressions.c.user_id == user_id)
         async with writing(self._engine) as connection:
             await connection.execute(update(suppressions).where(mine).values(address=None, user_id=None))
 
     @begun_again
     async def _put_many(self, wanted: Mapping[tuple[str, SuppressionReason], NewSuppression]) -> int:
-        """How many are new. Raises IntegrityError where one was added meanwhile; then none is stored."""
+        """Insert or update; return the number of new entries.
+
+        Raises IntegrityError, and stores none, if one was added meanwhile.
+        """
         mine = suppressions.c
         known_rows = select(mine.address_key, mine.reason).where(mine.address_key.in_({key for key, _ in wanted}))
         async with writing(self._engine) as connection:
@@ -214,7 +217,7 @@ class SuppressionStore:
 
     @begun_again
     async def _put_each(self, wanted: Mapping[tuple[str, SuppressionReason], NewSuppression]) -> int:
-        """As `_put_many`, whatever is added meanwhile."""
+        """As `_put_many`, but safe against concurrent additions."""
         async with writing(self._engine) as connection:
             return sum([await self._put(connection, key, new) for (key, _), new in wanted.items()])
 
@@ -233,7 +236,7 @@ class SuppressionStore:
         }
 
     async def _put(self, connection: AsyncConnection, key: str, new: NewSuppression) -> bool:
-        """Whether the entry is new."""
+        """Insert or update an entry; return whether it is new."""
         if await _change(connection, key, new):
             return False
         try:

@@ -1,1 +1,1 @@
-"""What a database of MariaDB or MySQL begins with, in place of the first migrations."""
+"""The baseline for MariaDB and MySQL, which replaces the first migrations."""

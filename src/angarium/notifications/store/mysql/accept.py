@@ -28,7 +28,7 @@ _ENCODERS = encoders(_ACCEPTED)
 
 
 class _Made(NamedTuple):
-    """The columns that the store adds to those that an acceptance brings."""
+    """The columns that the store adds to those of an acceptance."""
 
     status: Status
     due_at: datetime | None
@@ -44,7 +44,7 @@ INSERT = f"""
 INSERT INTO notifications ({names(_ACCEPTED)}, {", ".join(_Made._fields)}) VALUES
 """
 INSERT_UNLESS_THERE = "ON DUPLICATE KEY UPDATE notifications.id = notifications.id"
-"""Changes nothing, and counts as no change. IGNORE would also cut what is too long."""
+"""A no-op that does not count as a change. IGNORE would also truncate long values."""
 
 PRIOR = """
 SELECT id, tenant, request_id, caller, fingerprint, status, created_at FROM notifications
@@ -95,7 +95,7 @@ def _is(new: NewNotification, row: Kept | None, created_at: datetime) -> bool:
 
 
 async def _insert(session: Session, new: Sequence[NewNotification], now: datetime) -> int:
-    """How many were new."""
+    """Insert rows; return the number of new ones."""
     columns = accepted_columns(new)
     for place, encode in _ENCODERS:
         columns[place] = [*map(encode, columns[place])]
@@ -129,7 +129,7 @@ def _aware(value: datetime) -> datetime:
 
 
 def _due(new: NewNotification, now: datetime) -> datetime | None:
-    """When it is to be sent, if that lies ahead."""
+    """The time of sending if it is in the future."""
     at = moment(new.send_at)
     return None if at is None or at <= now else at
 

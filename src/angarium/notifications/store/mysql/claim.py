@@ -47,7 +47,8 @@ WHERE id IN %s
        OR status = 'sending' AND lease_until <= {NOW} AND policy <> 'at_most_once'
        OR {_AGAIN} AND lease_until > {NOW})
 """
-"""Pending, or due, or its lease is over; or claimed with this very token before, when the answer was lost."""
+"""Takes rows that are pending, due, or have an expired lease, and rows already claimed with this token, if the answer
+was lost."""
 
 CLAIMED = f"""
 SELECT {names(used(Use.CLAIMED))}, status, attempts AS attempt, expires_at <= {NOW} AS expired,
@@ -57,7 +58,7 @@ SELECT {names(used(Use.CLAIMED))}, status, attempts AS attempt, expires_at <= {N
     COALESCE(TIMESTAMPDIFF(MICROSECOND, {NOW}, IF(status = 'sending', lease_until, due_at)), 0) AS wait
 FROM notifications FORCE INDEX (PRIMARY) WHERE id IN %s
 """
-"""What CLAIM took, though its lease may be over already, and what became of the others."""
+"""Reads the rows that CLAIM took, even if their lease has already expired, and the reasons for the others."""
 
 GIVE_UP = f"""
 UPDATE notifications FORCE INDEX (PRIMARY) SET
@@ -71,9 +72,9 @@ HELD = """
 SELECT id, claim_token FROM notifications FORCE INDEX (PRIMARY) WHERE id IN %s AND status = 'sending'
 """
 LOCK_HELD = f"{HELD} FOR UPDATE SKIP LOCKED"
-"""Skips what is locked: one row that an operator's transaction holds must not let the other leases end."""
+"""Skips locked rows: one row locked by an operator's transaction must not let the other leases expire."""
 RENEW = f"UPDATE notifications FORCE INDEX (PRIMARY) SET lease_until = {_UNTIL} WHERE id IN %s"
-"""`sweep_at` stays: no index changes; the sweeper sees the lease and comes again."""
+"""`sweep_at` does not change, so no index is updated; the sweeper sees the lease and checks again later."""
 
 
 async def claim(db: Database, ids: Collection[UUID], token: UUID, lease: timedelta, worker: str) -> Sequence[Verdict]:

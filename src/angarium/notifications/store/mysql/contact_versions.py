@@ -13,7 +13,7 @@ INSERT INTO contact_versions (tenant, user_id, version)
 SELECT %s, r.user_id, r.version FROM {rows_of(_VERSIONS)}
 ON DUPLICATE KEY UPDATE version = GREATEST(contact_versions.version, r.version)
 """  # noqa: S608 - a constant
-"""The ids in ascending order, so that concurrent statements lock rows in the same order."""
+"""Uses ids in ascending order, so that concurrent statements lock rows in the same order."""
 
 CONTACT_VERSIONS = "SELECT user_id, version FROM contact_versions WHERE user_id IN %s"
 

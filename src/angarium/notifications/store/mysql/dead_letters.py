@@ -32,7 +32,7 @@ FAILED = """
 SELECT id FROM notifications FORCE INDEX (PRIMARY) WHERE id IN %s AND tenant = %s AND status = 'failed'
 ORDER BY id FOR UPDATE
 """
-"""The first to lock the notification finds it `failed`; the next finds it pending and leaves it alone."""
+"""The first transaction to lock the notification finds it `failed`; the next one finds it pending and skips it."""
 REPLAY = f"""
 UPDATE notifications FORCE INDEX (PRIMARY) SET
     events = {append(event_now("replayed", status="pending"))},
@@ -47,7 +47,7 @@ LIVING_LETTERS = "SELECT id FROM dead_letters WHERE id IN %s"
 
 
 async def put(session: Session, letters: Iterable[NewDeadLetter]) -> None:
-    """Record dead letters; one that is there stays as it is."""
+    """Insert dead letters; existing ones do not change."""
     rows = sorted(map(dead_letter_values, letters), key=lambda values: values["id"])
     if rows:
         await session.run(BURY, as_rows(DEAD_LETTER, rows))

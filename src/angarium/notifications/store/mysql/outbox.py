@@ -35,7 +35,7 @@ INSERT INTO outbox (subject, kind, available_at)
 SELECT r.id, 'work', {_LATER} FROM {rows_of(_IDS)}
 ON DUPLICATE KEY UPDATE available_at = {_LATER}
 """
-"""An outbox row that is there already becomes available then."""
+"""An existing outbox row is rescheduled to that time."""
 PUT = f"""
 INSERT INTO outbox ({listed(MESSAGE)}, available_at)
 SELECT {_SELECTED}, {RESULT_LEASE} FROM {rows_of(MESSAGE)}
@@ -63,7 +63,7 @@ OUTBOX_PENDING = f"SELECT COUNT(*) AS pending FROM (SELECT 1 FROM outbox LIMIT {
 
 
 async def enqueue_work(session: Session, notifications: Iterable[UUID], *, after: timedelta = timedelta(0)) -> None:
-    """Give each notification its outbox row, available after a time; an existing row is rescheduled."""
+    """Give each notification an outbox row, available after a time; an existing row is rescheduled."""
     rows = [{"id": identifier} for identifier in sorted(notifications)]
     if rows:
         wait = micros(after)
@@ -80,7 +80,7 @@ async def put(session: Session, messages: Iterable[OutboxMessage], statement: st
 async def lease_outbox(
     db: Database, limit: int, lease: timedelta, back: timedelta | None = None
 ) -> Sequence[OutboxMessage]:
-    """As `NotificationStore.lease_outbox`; work whose notification is gone is deleted."""
+    """As `NotificationStore.lease_outbox`; work whose notification was deleted is deleted."""
     rows = await db.transaction(partial(_lease, limit=limit, lease=lease, back=back))
     leased = [(row, outbox_message(domain(row))) for row in rows]
     await confirm_outbox(db, [OutboxKey(row["subject"], row["kind"]) for row, message in leased if message is None])
@@ -110,7 +110,7 @@ async def outbox_pending(db: Database) -> int:
 
 
 def _by_kind(keys: Iterable[tuple[str, str]]) -> Mapping[str, tuple[str, ...]]:
-    """The subjects of each kind, in the order in which rows are locked."""
+    """The subjects of each kind, in the order of row locks."""
     kinds: dict[str, list[str]] = {}
     for subject, kind in sorted(keys):
         kinds.setdefault(str(kind), []).append(subject)

@@ -1,5 +1,5 @@
 # ruff: noqa: S608 - what is put into these strings are constants of this package; every value is an argument
-"""Results, and moves by hand, on MariaDB and MySQL."""
+"""Results and manual moves on MariaDB and MySQL."""
 
 import json
 from collections.abc import Collection, Mapping, Sequence
@@ -58,9 +58,9 @@ UPDATE {rows_of(RESULT)} STRAIGHT_JOIN notifications n FORCE INDEX (PRIMARY) ON 
     n.events = IF(r.status = 'pending', r.events, {append("r.events", "n")})
 WHERE n.status = 'sending' AND n.claim_token = r.claim_token
 """
-"""Its events are appended; of a result that says `pending` they are all of the timeline.
+"""Appends events; for the result `pending` they replace the timeline.
 
-`claim_token` stays, so that a result that is written again differs from one that came too late.
+`claim_token` is kept, so that a repeated result can be distinguished from a late one.
 """
 
 RECORD_SENT = f"""
@@ -73,13 +73,13 @@ UPDATE {rows_of(SENT)} STRAIGHT_JOIN notifications n FORCE INDEX (PRIMARY) ON n.
     n.events = {append("r.events", "n")}
 WHERE n.status = 'sending' AND n.claim_token = r.claim_token
 """
-"""As RECORD, for a batch in which all went well: one statement, and no row is read before."""
+"""As RECORD, for a batch of successful sends: one statement without reading rows first."""
 
 WRITTEN_BEFORE = f"""
 SELECT n.id FROM {rows_of(_CLAIMS)} STRAIGHT_JOIN notifications n FORCE INDEX (PRIMARY) ON n.id = r.id
 WHERE n.claim_token = r.claim_token AND n.status = r.status
 """
-"""Which results stand in their rows already: a repetition after an answer that was lost."""
+"""The results that their rows already contain: repetitions after a lost answer."""
 
 MOVABLE = "SELECT status, channel FROM notifications WHERE id = %s AND tenant = %s FOR UPDATE"
 MOVE = f"""
@@ -93,7 +93,7 @@ UPDATE notifications SET
     updated_at = {NOW}
 WHERE id = %s
 """
-"""Assignments are evaluated in their order: those below `status` read the new one."""
+"""Assignments are evaluated in order: those after `status` read its new value."""
 
 NEXT_ID = f"SELECT {mysql_uuid7(NOW)} AS id"
 FALL_BACK = f"""
@@ -108,7 +108,7 @@ SELECT %s, CONCAT(LEFT(o.caller, 200), '#', o.id), {REQUEST_ID.format(row="o")},
 FROM notifications AS o WHERE o.id = %s AND o.status = 'failed' AND o.fallback <> '[]'
 ON DUPLICATE KEY UPDATE notifications.id = notifications.id
 """
-"""The notification of the next channel; see `triggers.fallback`."""
+"""Inserts the notification for the next channel; see `triggers.fallback`."""
 FELL_BACK = f"""
 UPDATE notifications SET events = {
     append(
@@ -174,7 +174,7 @@ async def _written_before(db: Database, results: Sequence[Result]) -> set[UUID]:
 
 
 async def _fall_back(session: Session, identifier: UUID) -> None:
-    """Go on by the next channel, if there is one, in the transaction that ends the one before."""
+    """Continue with the next channel, if there is one, in the transaction that ends the previous one."""
     [row] = await session.fetch(NEXT_ID)
     if (await session.run(FALL_BACK, row["id"], identifier.hex)).changed:
         await attachments.hand_on(session, identifier.hex, row["id"])

@@ -1,14 +1,14 @@
-"""The statements of the MariaDB and MySQL adapter share these pieces, and these rules.
+"""Shared parts and rules of the statements for MariaDB and MySQL.
 
-- There is no UPDATE … RETURNING. A single conditional UPDATE is followed by a read of what it left, or a transaction
-  locks rows, judges them in Python and writes them.
-- Many rows come in as one JSON document (`JSON_TABLE`), sorted by the caller, so that concurrent statements lock
-  rows in one order. It is joined first (STRAIGHT_JOIN), and the table is reached by its key (FORCE INDEX), whatever the
-  optimizer knows of the tables. The sweeper, the outbox lease and the renewal of leases skip what is locked.
-- An UPDATE of one table evaluates its assignments from left to right, each on the values that those before it left. So
-  what reads an old value stands first.
-- `UTC_TIMESTAMP(6)` is the moment the statement began.
-- A percent sign that is no argument is doubled.
+- There is no UPDATE … RETURNING. A conditional UPDATE is followed by a SELECT of its result, or a transaction locks
+  rows, evaluates them in Python and writes them.
+- Rows are passed as one JSON document (`JSON_TABLE`), sorted by the caller, so that concurrent statements lock rows in
+  the same order. It is joined first (STRAIGHT_JOIN), and the table is read by its key (FORCE INDEX), whatever the
+  optimizer's statistics. The sweeper, the outbox lease and the renewal of leases skip locked rows.
+- An UPDATE of one table evaluates its assignments from left to right, each with the results of the earlier ones. So
+  assignments that read an old value come first.
+- `UTC_TIMESTAMP(6)` is the start of the statement.
+- A literal percent sign is doubled.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -34,10 +34,10 @@ _READ = used(Use.CLAIMED) + used(Use.QUEUED)
 _IDS = ("subject", "claim_token", *dict.fromkeys(column.name for column in _READ if column.kind is Kind.ID))
 _MOMENTS = tuple(dict.fromkeys(column.name for column in _READ if column.kind is Kind.MOMENT))
 _STATEMENT_BYTES = 4 << 20
-"""Of one statement, as far as its values are counted: a quarter of MariaDB's default `max_allowed_packet`."""
+"""Limit of a statement's values: a quarter of MariaDB's default `max_allowed_packet`."""
 
 _TEXT = "CHARACTER SET utf8mb4"
-"""Said of each text: without it a JSON document's column has the database's character set, which may be Latin-1."""
+"""Required for each text: without it a column of a JSON document has the database's character set, possibly Latin-1."""
 TYPES: Mapping[Kind, str] = {
     Kind.ID: f"CHAR(32) {_TEXT}",
     Kind.KEY: f"VARCHAR(255) {_TEXT}",
@@ -52,20 +52,20 @@ TYPES: Mapping[Kind, str] = {
     Kind.VERBATIM: f"LONGTEXT {_TEXT}",
     Kind.DOCUMENT: f"LONGTEXT {_TEXT}",
 }
-"""Of the columns of a JSON document."""
+"""Types of the columns of a JSON document."""
 
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """Runs statements. With `fast_paths` the shorter ones write the batches that allow it."""
+    """Runs statements. With `fast_paths` shorter ones are used for the batches that allow it."""
 
     pool: MysqlPool
     fast_paths: bool
 
     async def run(self, statement: str, *values: object) -> Done:
-        """One statement, committed. Raises StoreUnavailable; then it may have been committed or not.
+        """Run and commit one statement. Raises StoreUnavailable, after which it may have been committed.
 
-        RowsLocked: others hold its rows, so it was not.
+        RowsLocked: other transactions hold its rows, so it was not.
         """
         try:
             return await self.pool.run(statement, *values)
@@ -73,11 +73,11 @@ class Database:
             raise _unavailable(error) from error
 
     async def fetch(self, statement: str, *values: object) -> Sequence[Row]:
-        """The rows of one statement. Raises as `run`."""
+        """Run one statement and return its rows. Raises as `run`."""
         return (await self.run(statement, *values)).rows
 
     async def transaction(self, work: Work[ResultT]) -> ResultT:
-        """The result of `work`, committed; it may be called again, after a deadlock. Raises as `run`."""
+        """Run `work` in a transaction and return its result; after a deadlock it is called again. Raises as `run`."""
         try:
             return await self.pool.transaction(work)
         except DatabaseUnavailable as error:
@@ -94,36 +94,36 @@ def micros(duration: timedelta) -> int:
 
 
 def since(back: timedelta | None) -> int:
-    """How many microseconds `back` is; without it more than any row is old."""
+    """`back` in microseconds; without it, longer than the age of any row."""
     return micros(timedelta(days=36_500)) if back is None else micros(back)
 
 
 def moment(value: datetime | None) -> datetime | None:
-    """A moment, if there is one, in UTC and without saying so, as DATETIME columns have it."""
+    """A moment, if any, as a naive UTC datetime for DATETIME columns."""
     return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
 
 
 def hexadecimal(value: UUID | None) -> str | None:
-    """An id, if there is one."""
+    """An id, if any, in hexadecimal digits."""
     return None if value is None else value.hex
 
 
 _STORED: Mapping[Kind, Callable[[Any], Any]] = {Kind.ID: hexadecimal, Kind.MOMENT: moment}
-"""How values are stored that are not stored as they are."""
+"""Encoders of values that are not stored unchanged."""
 
 
 def encoders(described: Sequence[Column]) -> list[tuple[int, Callable[[Any], Any]]]:
-    """For the columns that are not stored as they are: the place of each among `described`, and its encoder."""
+    """The index in `described` and the encoder of each column that is not stored unchanged."""
     return [(place, _STORED[column.kind]) for place, column in enumerate(described) if column.kind in _STORED]
 
 
 def names(columns: Iterable[Column], table: str = "") -> str:
-    """A list of columns, each as the column of `table` where that is given."""
+    """A list of columns, qualified with `table` if given."""
     return ", ".join(f"{table}.{column.name}" if table else column.name for column in columns)
 
 
 def listed(described: Iterable[str], table: str = "") -> str:
-    """A list of names, each as the column of `table` where that is given."""
+    """A list of names, qualified with `table` if given."""
     return ", ".join(f"{table}.{name}" if table else name for name in described)
 
 
@@ -154,12 +154,12 @@ def as_rows(described: Mapping[str, Kind], rows: Iterable[Mapping[str, Any]]) ->
 
 
 def id_list(ids: Iterable[UUID]) -> tuple[str, ...]:
-    """The argument of `IN %s`, in the order in which rows are locked. Of one id or more."""
+    """The argument of `IN %s`, in the order of row locks. Needs at least one id."""
     return tuple(sorted(identifier.hex for identifier in ids))
 
 
 def pieces(rows: Sequence[tuple[Any, ...]]) -> Iterator[Sequence[tuple[Any, ...]]]:
-    """`rows` in pieces that the server takes as one statement each."""
+    """Split `rows` so that each part fits into one statement."""
     piece: list[tuple[Any, ...]] = []
     size = 0
     for row in rows:
@@ -174,7 +174,7 @@ def pieces(rows: Sequence[tuple[Any, ...]]) -> Iterator[Sequence[tuple[Any, ...]
 
 
 def domain(row: Row) -> Row:
-    """The row with ids and moments as Python knows them; it is changed in place."""
+    """Convert ids and moments of a row to Python types, in place."""
     for name in _IDS:
         if row.get(name) is not None:
             row[name] = UUID(row[name])
@@ -185,30 +185,30 @@ def domain(row: Row) -> Row:
 
 
 def appendix(events: str) -> str:
-    """The argument of APPEND, of events that are encoded."""
+    """The argument of APPEND for encoded events."""
     return "]" if events == "[]" else f",{events[1:]}"
 
 
 def append(appended: str, table: str = "") -> str:
-    """A timeline with an appendix. It is never empty: it begins with its acceptance."""
+    """Append to a timeline, which is never empty, since it begins with the acceptance."""
     events = f"{table}.events" if table else "events"
     return f"CONCAT(LEFT({events}, CHAR_LENGTH({events}) - 1), {appended})"
 
 
 def later(duration: timedelta) -> str:
-    """The moment of a statement, `duration` later."""
+    """The statement's time plus `duration`."""
     return f"{NOW} + INTERVAL {micros(duration)} MICROSECOND"
 
 
 NOW = "UTC_TIMESTAMP(6)"
 NOW_TEXT = mysql_rfc3339(NOW).replace("%", "%%")
-"""Now, for a timeline."""
+"""The current time for a timeline."""
 PENDING_SWEEP = later(timing.PENDING_GRACE)
 RESULT_LEASE = later(timing.RESULT_OUTBOX_LEASE)
 MOMENT = f"SELECT {NOW} AS now"
 
 
 def event_now(event: str, **words: str) -> str:
-    """An appendix of one event of this statement, as SQL; its words are constants."""
+    """An appendix with one event of this statement, as SQL; its texts are constants."""
     more = "".join(f',"{name}":"{word}"' for name, word in words.items())
     return f"""CONCAT(',{{"event":"{event}","at":"', {NOW_TEXT}, '"{more}}}]')"""

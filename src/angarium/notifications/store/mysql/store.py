@@ -1,4 +1,4 @@
-"""The notification store on MariaDB and MySQL: one transaction for each batch."""
+"""The notification store on MariaDB and MySQL: one transaction per batch."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
@@ -42,9 +42,9 @@ SCHEMA_VERSION = "SELECT version_num FROM alembic_version"
 
 
 class MysqlStore:
-    """The NotificationStore of MariaDB and MySQL, by hand-written statements over raw connections.
+    """The NotificationStore for MariaDB and MySQL, with hand-written statements over raw connections.
 
-    Owns `pool` and closes it. With `fast_paths` RECORD_SENT writes the batches that allow it.
+    Owns `pool` and closes it. With `fast_paths` RECORD_SENT is used for the batches that allow it.
     """
 
     def __init__(self, pool: MysqlPool, *, fast_paths: bool = True) -> None:

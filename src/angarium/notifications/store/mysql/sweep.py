@@ -1,5 +1,5 @@
 # ruff: noqa: S608 - what is put into these strings are constants of this package; every value is an argument
-"""The sweeper's work on MariaDB and MySQL."""
+"""The sweep on MariaDB and MySQL."""
 
 import json
 from collections import Counter
@@ -47,7 +47,7 @@ UPDATE {rows_of(_CHANGE)} STRAIGHT_JOIN notifications n FORCE INDEX (PRIMARY) ON
     n.updated_at = IF(r.moved, {NOW}, n.updated_at),
     n.events = IF(r.event IS NULL, n.events, {append("r.event", "n")})
 """
-"""What was decided of each row; its rows are locked."""
+"""Writes the decision about each row; the rows are locked."""
 RELEASE_LEASES = f"UPDATE outbox SET available_at = {NOW} WHERE available_at > {NOW} AND kind <> 'work'"
 UNFINISHED = """
 SELECT id FROM notifications FORCE INDEX (ix_notifications_sweep_at)
@@ -56,7 +56,7 @@ WHERE sweep_at IS NOT NULL AND status IN ('pending', 'retrying', 'sending')
 
 
 class _Swept(NamedTuple):
-    """What becomes of a row. `event`: what its timeline says of it; None: the row is left as it is for a while."""
+    """The decision about a row. `event`: its timeline event; None: the row does not change for now."""
 
     verdict: str
     sweep_at: datetime | None
@@ -130,7 +130,7 @@ def _grace(shortest: timedelta, waited: timedelta) -> timedelta:
 
 
 def _published_at(row: Row) -> datetime:
-    """When the last message of an overdue row came to its queue, or came back to it."""
+    """When the last message of an overdue row was published or returned to its queue."""
     due: datetime = row["lease_until"] if row["status"] == Status.SENDING else row["due_at"] or row["updated_at"]
     last = json.loads(row["events"])[-1]
     if last["event"] != "published":

@@ -1,1 +1,1 @@
-"""The notification store on PostgreSQL: hand-written statements over raw connections, by the server's clock."""
+"""The notification store on PostgreSQL: hand-written statements over raw connections, using the server's clock."""

@@ -69,7 +69,7 @@ def _accept(given: str, arguments: int, more: str = "") -> str:
 _GIVEN = f"SELECT * FROM unnest({arrays(kinds(ORDINARY + RARE))}) AS arrays ({names(ORDINARY + RARE)})"
 _COUNT = len(ORDINARY + RARE)
 ACCEPT = _accept(_GIVEN, _COUNT)
-"""New ones, each with its outbox row; those whose key is taken are not among the rows that come back.
+"""Inserts new notifications with their outbox rows; existing keys are not returned.
 
 Arguments: an array for each column, then the outbox lease.
 """
@@ -86,7 +86,7 @@ ACCEPT_ATTACHED = _accept(
 )
 """The same with attachments.
 
-Arguments: as of ACCEPT, then notification, position and content of each attachment.
+Arguments: as for ACCEPT, then notification, position and content of each attachment.
 """
 
 ACCEPT_PLAIN = _accept(
@@ -96,7 +96,7 @@ ACCEPT_PLAIN = _accept(
     """,
     len(ORDINARY),
 )
-"""The same for a batch that leaves all of RARE at its defaults: a third fewer values to send and to take apart."""
+"""The same for a batch with default values in RARE: a third fewer values to send and parse."""
 
 PRIOR = """
 SELECT n.id, n.tenant, n.request_id, n.caller, n.fingerprint, n.status, n.created_at
@@ -127,7 +127,7 @@ async def find_by_request(db: Database, tenant: str, request_id: str) -> Sequenc
 async def _settle(
     db: Database, new: Sequence[NewNotification], known: dict[Key, Kept], outbox_lease: timedelta
 ) -> Sequence[Acceptance]:
-    """The answers, once the row under each key is known."""
+    """The answers, once the row of each key is known."""
     for _ in range(_ATTEMPTS):
         known |= await _prior(db, missing(new, known))
         again = sorted(missing(new, known), key=by_key)
@@ -158,6 +158,6 @@ async def _prior(db: Database, taken: Sequence[NewNotification]) -> dict[Key, Ke
 
 
 def _created(new: Sequence[NewNotification], rows: Sequence[Record]) -> dict[Key, Kept]:
-    """What `rows`, just inserted, put under the keys of `new`."""
+    """The newly inserted `rows` by the keys of `new`."""
     created = {row["id"]: row for row in rows}
     return {by_key(n): kept(created[n.id], n.fingerprint) for n in new if n.id in created}

@@ -31,7 +31,8 @@ WHERE n.id = ANY($1::uuid[])
 RETURNING {names(used(Use.CLAIMED), "n")}, n.attempts AS attempt, n.expires_at <= now() AS expired,
     CASE WHEN n.attempts > 1 THEN n.events END AS history
 """
-"""Pending, or due, or its lease is over; or claimed with this very token before, when the answer was lost."""
+"""Takes rows that are pending, due, or have an expired lease, and rows already claimed with this token, if the answer
+was lost."""
 
 GIVE_UP = f"""
 WITH given_up AS (
@@ -50,7 +51,7 @@ SELECT n.id,
 FROM notifications n LEFT JOIN given_up ON given_up.id = n.id
 WHERE n.id = ANY($1::uuid[])
 """
-"""What became of those that CLAIM did not take."""
+"""Handles the rows that CLAIM did not take."""
 
 RENEW = """
 WITH mine AS MATERIALIZED (
@@ -62,16 +63,16 @@ UPDATE notifications n SET lease_until = clock_timestamp() + $3::interval
 WHERE n.id = ANY(ARRAY(SELECT id FROM mine))
 RETURNING n.id, n.claim_token
 """
-"""Skips what is locked: one row that an operator's transaction holds must not let the other leases end.
+"""Skips locked rows: one row locked by an operator's transaction must not let the other leases expire.
 
-`sweep_at` stays: no index changes, so the row is updated in place; the sweeper sees the lease and comes again."""
+`sweep_at` does not change, so no index is updated (HOT); the sweeper sees the lease and checks again later."""
 
 STILL_HELD = """
 SELECT n.id, n.claim_token
 FROM unnest($1::uuid[], $2::uuid[]) AS held (id, claim_token) JOIN notifications n USING (id)
 WHERE n.id = ANY($1::uuid[]) AND (n.status = 'sending' AND n.claim_token = held.claim_token) IS TRUE
 """
-"""Which leases hold that RENEW did not prolong: their rows are locked."""
+"""The valid leases that RENEW did not renew, because their rows are locked."""
 
 
 async def claim(db: Database, ids: Collection[UUID], token: UUID, lease: timedelta, worker: str) -> Sequence[Verdict]:

@@ -57,7 +57,7 @@ WITH wanted AS MATERIALIZED (
 )
 SELECT id FROM taken
 """
-"""The first to lock the notification finds it `failed`; the next finds it pending and leaves it alone."""
+"""The first transaction to lock the notification finds it `failed`; the next one finds it pending and skips it."""
 
 DISCARD = """
 WITH discarded AS (

@@ -33,7 +33,7 @@ DELETE FROM outbox o USING unnest($1::uuid[], $2::text[]) AS taken (subject, kin
 WHERE o.subject = ANY($1::uuid[]) AND o.subject = taken.subject AND o.kind = taken.kind
   AND (SELECT set_config('synchronous_commit', 'off', true)) IS NOT NULL
 """
-"""Its commit waits for no disk: a row that a crash of the server brings back is published again, which is harmless."""
+"""Commits asynchronously: a row restored after a crash of the server is published again, which is harmless."""
 
 OUTBOX_PENDING = f"SELECT count(*) AS pending FROM (SELECT FROM outbox LIMIT {MOST_COUNTED}) AS counted"
 
@@ -41,7 +41,7 @@ OUTBOX_PENDING = f"SELECT count(*) AS pending FROM (SELECT FROM outbox LIMIT {MO
 async def lease_outbox(
     db: Database, limit: int, lease: timedelta, back: timedelta | None = None
 ) -> Sequence[OutboxMessage]:
-    """As `NotificationStore.lease_outbox`; work whose notification is gone is deleted."""
+    """As `NotificationStore.lease_outbox`; work whose notification was deleted is deleted."""
     leased = [(row, outbox_message(row)) for row in await db.fetch(LEASE_OUTBOX, limit, lease, back)]
     await confirm_outbox(db, [OutboxKey(row["subject"], row["kind"]) for row, message in leased if message is None])
     return [message for _, message in leased if message is not None]

@@ -1,5 +1,5 @@
 # ruff: noqa: S608 - what is put into these strings are constants of this package; every value is an argument
-"""Results, and moves by hand, on PostgreSQL."""
+"""Results and manual moves on PostgreSQL."""
 
 from collections.abc import Collection, Sequence
 from uuid import UUID
@@ -72,7 +72,7 @@ RECORD = f"""
     WHERE n.id = ANY($1::uuid[]) AND n.id = r.id AND (n.status = 'sending' AND n.claim_token = r.claim_token) IS TRUE
     RETURNING n.id
 """
-"""`claim_token` stays, so that a result that is written again differs from one that came too late."""
+"""`claim_token` is kept, so that a repeated result can be distinguished from a late one."""
 
 RECORD_SENT = f"""
     UPDATE notifications n SET
@@ -91,7 +91,7 @@ RECORD_SENT = f"""
     WHERE n.id = ANY($1::uuid[]) AND n.id = r.id AND (n.status = 'sending' AND n.claim_token = r.claim_token) IS TRUE
     RETURNING n.id
 """
-"""As RECORD, for a batch in which all went well: half the values to send and to take apart."""
+"""As RECORD, for a batch of successful sends: half the values to send and parse."""
 
 _LETTER_ARRAYS = {"claim": Kind.ID, **DEAD_LETTER}
 _MESSAGE_ARRAYS = {"claim": Kind.ID, **MESSAGE}
@@ -116,7 +116,7 @@ messages AS (
 )
 SELECT id FROM written
 """
-"""As RECORD; of letters and messages those whose `claim` (the notification's id) was written."""
+"""As RECORD, with the dead letters and messages whose `claim` (the notification's id) was written."""
 
 WRITTEN_BEFORE = """
 SELECT n.id
@@ -124,7 +124,7 @@ FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS r (id, claim_token, status)
 JOIN notifications n USING (id)
 WHERE n.id = ANY($1::uuid[]) AND (n.claim_token = r.claim_token AND n.status = r.status) IS TRUE
 """
-"""Which results stand in their rows already: a repetition after an answer that was lost."""
+"""The results that their rows already contain: repetitions after a lost answer."""
 
 MOVE = f"""
 WITH old AS (
@@ -198,5 +198,5 @@ async def move(
 
 
 def _movable_to(status: Status) -> list[str]:
-    """The states from which MOVE may lead to `status`; a claim is ended by its worker alone."""
+    """The states from which MOVE may lead to `status`; only its worker may end a claim."""
     return sorted(old for old, targets in TRANSITIONS.items() if status in targets and old is not Status.SENDING)

@@ -1,15 +1,15 @@
-"""The statements of the PostgreSQL adapter share these pieces, and these rules.
+"""Shared parts and rules of the statements for PostgreSQL.
 
 - Each is one transaction.
-- Many rows come in as arrays (`unnest`), sorted by the caller, so that concurrent statements lock rows in one order
-  and cannot deadlock. The sweeper and the outbox lease skip what is locked.
-- Plans are made once, often while tables are empty and every index looks alike. So there is one way only: a table is
-  always bounded by `= ANY (keys)`, also where it is joined; conditions on columns of other indexes are hidden from the
-  planner by `IS TRUE`; and the pool allows neither plans that read a table whole nor such as mix up the order of locks.
-- `now()` is the moment the transaction began; leases count from `clock_timestamp()`, since a lock may have been waited
-  for in between.
-- In READ COMMITTED an UPDATE that had to wait judges its WHERE again on the row as it is then, so a condition on the
-  old state holds at the moment of the change.
+- Rows are passed as arrays (`unnest`), sorted by the caller, so that concurrent statements lock rows in the same order
+  and cannot deadlock. The sweeper and the outbox lease skip locked rows.
+- Plans are made once, often while tables are empty and all indexes look equal. So only one plan may be possible: a
+  table is always restricted by `= ANY (keys)`, also in joins; conditions on columns of other indexes are hidden from
+  the planner with `IS TRUE`; and the pool disables sequential scans and plans that change the order of locks.
+- `now()` is the start of the transaction; leases count from `clock_timestamp()`, since the statement may have waited
+  for a lock.
+- In READ COMMITTED an UPDATE that had to wait evaluates its WHERE again on the current row, so a condition on the old
+  state holds at the time of the change.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -41,15 +41,17 @@ TYPES: Mapping[Kind, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """Runs statements. With `fast_paths` the shorter ones write the batches that allow it."""
+    """Runs statements. With `fast_paths` shorter ones are used for the batches that allow it."""
 
     pool: PostgresqlPool
     fast_paths: bool
 
     async def fetch(self, statement: str, *values: object) -> Sequence[Record]:
-        """The rows of one statement, committed. Raises StoreUnavailable; then it may have been committed or not.
+        """Run and commit one statement and return its rows.
 
-        RowsLocked: others hold its rows, so it was not.
+        Raises StoreUnavailable, after which it may have been committed.
+
+        RowsLocked: other transactions hold its rows, so it was not.
         """
         try:
             return await self.pool.fetch(statement, *values)
@@ -69,7 +71,7 @@ def arrays(described: Mapping[str, Kind], first: int = 1) -> str:
 
 
 def names(columns: Iterable[Column], table: str = "") -> str:
-    """A list of columns, each as the column of `table` where that is given."""
+    """A list of columns, qualified with `table` if given."""
     return ", ".join(f"{table}.{column.name}" if table else column.name for column in columns)
 
 
@@ -81,10 +83,10 @@ def default(column: Column) -> str:
 
 
 NOW_TEXT = f"(SELECT {postgresql_rfc3339('now()')})"
-"""Now, for a timeline; evaluated once for a statement."""
+"""The current time for a timeline; evaluated once per statement."""
 PENDING_SWEEP = f"now() + {interval(timing.PENDING_GRACE)}"
 DUE_GRACE = interval(timing.DUE_GRACE)
 LEASE_GRACE = interval(timing.LEASE_GRACE)
 RESULT_LEASE = f"clock_timestamp() + {interval(timing.RESULT_OUTBOX_LEASE)}"
 ENQUEUE = "ON CONFLICT (subject, kind) DO UPDATE SET available_at = excluded.available_at"
-"""An outbox row that is there already becomes available then."""
+"""An existing outbox row is rescheduled to that time."""

@@ -1,4 +1,4 @@
-"""The notification store on PostgreSQL: one statement, one transaction, for each batch."""
+"""The notification store on PostgreSQL: one statement and transaction per batch."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
@@ -42,9 +42,9 @@ SCHEMA_VERSION = "SELECT version_num FROM alembic_version"
 
 
 class PostgresqlStore:
-    """The NotificationStore of PostgreSQL, by hand-written statements over raw connections.
+    """The NotificationStore for PostgreSQL, with hand-written statements over raw connections.
 
-    Owns `pool` and closes it. With `fast_paths` ACCEPT_PLAIN and RECORD_SENT write the batches that allow it.
+    Owns `pool` and closes it. With `fast_paths` ACCEPT_PLAIN and RECORD_SENT are used for the batches that allow it.
     """
 
     def __init__(self, pool: PostgresqlPool, *, fast_paths: bool = True) -> None:

@@ -1,5 +1,5 @@
 # ruff: noqa: S608 - what is put into these strings are constants of this package; every value is an argument
-"""The sweeper's work on PostgreSQL."""
+"""The sweep on PostgreSQL."""
 
 from datetime import timedelta
 
@@ -20,7 +20,7 @@ _LANE = f"n.channel || CASE WHEN n.priority >= {URGENT_PRIORITY} THEN '.urgent' 
 _PUBLISHED_AT = """greatest(
     CASE n.status WHEN 'sending' THEN n.lease_until ELSE coalesce(n.due_at, n.updated_at) END,
     CASE WHEN n.events -> -1 ->> 'event' = 'published' THEN (n.events -> -1 ->> 'at')::timestamptz END)"""
-"""When the last message of an overdue row came to its queue, or came back to it."""
+"""When the last message of an overdue row was published or returned to its queue."""
 _REQUEUED_SWEEP = f"""now() + least(
     greatest({interval(timing.PENDING_GRACE)}, now() - n.updated_at), {interval(timing.LONGEST_GRACE)})"""
 _WAITING_SWEEP = f"""now() + least(

@@ -1,1 +1,1 @@
-"""What people and their programs read of the record: SQLAlchemy Core, one form for every database."""
+"""Queries of the record for clients: SQLAlchemy Core, the same for every database."""

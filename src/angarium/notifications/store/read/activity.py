@@ -1,4 +1,4 @@
-"""Reads what a tenant's notifications have been doing lately. Every read is bounded, however large the table is.
+"""Reads a tenant's recent activity. Every query is bounded, whatever the size of the table.
 
 Takes no lock. Every method raises DatabaseUnavailable when the database cannot serve.
 """
@@ -17,13 +17,13 @@ from angarium.notifications.store.read.queries import rows_of
 from angarium.notifications.store.schema import notifications
 
 SPAN = timedelta(minutes=1)
-"""The length of one step of the chart."""
+"""The length of a step of the chart."""
 SAMPLED = 250
-"""Rows examined for one minute at most. Where there are more, the rate follows from the time that these took."""
+"""Maximum rows examined per minute. If there are more, the rate is extrapolated from the time that these span."""
 AT_ONCE = 10
-"""Minutes that one statement counts."""
+"""Minutes counted per statement."""
 RECENT = 1_000
-"""Notifications examined for latencies and failures: the newest ones."""
+"""The newest notifications examined for latencies and failures."""
 UNFINISHED: Sequence[Status] = (
     Status.SCHEDULED,
     Status.PENDING,
@@ -31,12 +31,12 @@ UNFINISHED: Sequence[Status] = (
     Status.RETRYING,
     Status.UNKNOWN,
 )
-"""Statuses that are counted: what is still to be done, and what needs a decision."""
+"""Statuses that are counted: unfinished ones, and those that need a decision."""
 
 
 @dataclass(frozen=True, slots=True)
 class Minute:
-    """How many notifications were accepted in the minute from `start`, and the share of them that failed."""
+    """The number of notifications accepted in the minute from `start`, and the fraction that failed."""
 
     start: datetime
     accepted: float
@@ -45,7 +45,7 @@ class Minute:
 
 @dataclass(frozen=True, slots=True)
 class Recent:
-    """What became of one recent notification. `seconds`: from its acceptance, or its `send_at`, until it was sent."""
+    """The outcome of a recent notification. `seconds`: from its acceptance, or its `send_at`, until it was sent."""
 
     channel: Channel
     status: Status
@@ -55,7 +55,7 @@ class Recent:
 
 
 class ActivityReader:
-    """Reads through `engine`, which stays its owner's."""
+    """Reads through `engine`, which the caller closes."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
@@ -82,7 +82,7 @@ class ActivityReader:
         return [_recent(found) for found in await rows_of(self._engine, query)]
 
     async def unfinished(self, tenant: str) -> Mapping[Status, int]:
-        """How many notifications there are in each of UNFINISHED; 10,001 means that many or more."""
+        """Number of notifications in each of UNFINISHED; 10,001 means that many or more."""
         counts = [
             select(func.count()).select_from(_few(tenant, status).subquery()).scalar_subquery().label(status.value)
             for status in UNFINISHED
@@ -91,7 +91,7 @@ class ActivityReader:
         return {status: int(found[status.value]) for status in UNFINISHED}
 
     async def oldest(self, tenant: str, status: Status) -> datetime | None:
-        """When the oldest notification of that status was accepted; None: there is none."""
+        """When the oldest notification with that status was accepted; None if there is none."""
         row = notifications.c
         query = (
             select(row.created_at).where(row.tenant == tenant, row.status == status).order_by(row.created_at).limit(1)

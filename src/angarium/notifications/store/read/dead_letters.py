@@ -17,19 +17,19 @@ _BY_TIME = Listing(dead_letters.c.failed_at, dead_letters.c.id)
 
 
 class DeadLetterReader:
-    """Reads through `engine`, never through a replica: a replayed dead letter is off the list at once."""
+    """Reads through `engine`, never through a replica, so that a replayed dead letter disappears at once."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
     async def get(self, tenant: str, dead_letter_id: UUID) -> DeadLetterView | None:
-        """The dead letter, if it is on the tenant's list."""
+        """The dead letter, if the tenant has it."""
         query = select(dead_letters).where(dead_letters.c.tenant == tenant, dead_letters.c.id == dead_letter_id)
         rows = await rows_of(self._engine, query)
         return _view(rows[0]) if rows else None
 
     async def of_notification(self, tenant: str, notification_id: UUID) -> DeadLetterView | None:
-        """The dead letter of a notification, if one is on the tenant's list."""
+        """The dead letter of a notification, if the tenant has one."""
         mine = (dead_letters.c.tenant == tenant, dead_letters.c.notification_id == notification_id)
         rows = await rows_of(self._engine, select(dead_letters).where(*mine).limit(1))
         return _view(rows[0]) if rows else None
@@ -37,7 +37,7 @@ class DeadLetterReader:
     async def find(
         self, tenant: str, wanted: DeadLetterFilter, *, page: int = 1, limit: int = 10, cursor: str | None = None
     ) -> Found[DeadLetterView]:
-        """Those that match, newest first. Raises ValidationFailed for a cursor that is none."""
+        """Matching dead letters, newest first. Raises ValidationFailed for an invalid cursor."""
         query = select(dead_letters).where(*_conditions(tenant, wanted))
         async with reading(self._engine) as connection:
             rows, total, following = await _BY_TIME.page(connection, query, Paging(limit, page, cursor))
@@ -46,7 +46,7 @@ class DeadLetterReader:
     async def by_reason(
         self, tenant: str, wanted: DeadLetterFilter, *, newest: int | None = None
     ) -> list[DeadLetterGroup]:
-        """How many there are for each reason and channel, the most first; with `newest` of that many newest ones."""
+        """Dead letters counted by reason and channel, most frequent first; `newest`: only among that many."""
         number = func.count()
         matching = select(dead_letters).where(*_conditions(tenant, wanted))
         if newest is not None:
@@ -67,15 +67,15 @@ class DeadLetterReader:
         return [DeadLetterGroup(**row) for row in await rows_of(self._engine, query)]
 
     async def matching(self, tenant: str, wanted: DeadLetterFilter) -> list[UUID]:
-        """The ids of all that match, oldest first."""
+        """The ids of all matching dead letters, oldest first."""
         order = (dead_letters.c.failed_at, dead_letters.c.id)
         query = select(dead_letters.c.id).where(*_conditions(tenant, wanted)).order_by(*order)
         return [row["id"] for row in await rows_of(self._engine, query)]
 
     async def count(self, *, at_most: int | None = None, tenant: str | None = None) -> int:
-        """How many dead letters are on the list of `tenant`, or of all tenants.
+        """Number of dead letters of `tenant`, or of all tenants.
 
-        With `at_most`, that many mean that many or more.
+        With `at_most` counting stops there.
         """
         counted = select(dead_letters.c.id).where(*given((dead_letters.c.tenant, eq, tenant))).limit(at_most).subquery()
         [row] = await rows_of(self._engine, select(func.count().label("count")).select_from(counted))

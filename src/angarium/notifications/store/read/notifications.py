@@ -1,6 +1,6 @@
-"""Reads one notification, its timeline, lists, and what a user was sent.
+"""Reads notifications, their timelines, lists, and users' counts.
 
-Takes no lock, and may be given a read replica. Every method raises DatabaseUnavailable when the database cannot serve.
+Takes no lock, and can use a read replica. Every method raises DatabaseUnavailable.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,20 +33,21 @@ _RENAMED = {"id", "channel", "status", "reason_code", "reason_message", "options
 _SAME_NAME = tuple(column.name for column in used(Use.SHOWN) if column.name not in _RENAMED)
 _BY_TIME = Listing(notifications.c.created_at, notifications.c.id)
 OF_ONE_REQUEST = 1_000
-"""Notifications with one request_id that a search shows."""
+"""Maximum notifications with one request_id in a search."""
 EXAMINED = 20_000
-"""Notifications that one page of a search by address reads."""
+"""Notifications examined per page of a search by address."""
 CAPPED_FOR = timedelta(seconds=10)
-"""How long a list counts as capped once it was: only a mass deletion makes it shorter, and counting costs the most."""
+"""How long a capped list is not counted again: only a mass deletion could make it shorter, and counting is
+expensive."""
 CAPPED_LISTS = 1_000
 _BY_METADATA = Listing(notification_metadata.c.created_at, notification_metadata.c.id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotificationFilter:
-    """Criteria of a list; None matches all. `from_` ≤ created_at < `to`.
+    """Filter of a list; None matches all. `from_` ≤ created_at < `to`.
 
-    `metadata`: names and values, all of which it must say; a value is compared as text, so 42 and "42" are the same.
+    `metadata`: names and values, all of which must match; values are compared as text, so 42 equals "42".
     """
 
     user_id: str | None = None
@@ -61,7 +62,7 @@ class NotificationFilter:
 
 @dataclass(frozen=True, slots=True)
 class UserCounts:
-    """A user's notifications by status, and when one was last sent."""
+    """A user's notifications by status, and when the last one was sent."""
 
     by_status: Mapping[Status, int]
     last_sent_at: datetime | None
@@ -70,12 +71,12 @@ class UserCounts:
 class NotificationReader:
     """Reads through `engine`, which stays its owner's.
 
-    With a `replica` one notification, its timeline and lists are read from there; from `engine` where the
-    replica cannot serve or has not yet got the row. `dead_letters` are read from `engine` alone.
+    With a `replica` notifications, timelines and lists are read from there, or from `engine` if the replica fails or
+    does not have the row yet. `dead_letters` are read from `engine` only.
     """
 
     def __init__(self, engine: AsyncEngine, *, replica: Replica | None = None, clock: Clock | None = None) -> None:
-        """With a `clock`, that a list has more rows than are counted is remembered for a moment."""
+        """With a `clock`, it is cached for a moment that a list exceeds the count limit."""
         self._capped: LocalCache[tuple[str, NotificationFilter], int] | None = (
             None if clock is None else LocalCache(clock, max_entries=CAPPED_LISTS, ttl=CAPPED_FOR)
         )
@@ -89,12 +90,12 @@ class NotificationReader:
         return None if row is None else _view(row)
 
     async def get_now(self, tenant: str, notification_id: UUID) -> NotificationView | None:
-        """As `get`, never from a replica: what the caller itself has just changed."""
+        """As `get`, but never from a replica, for data that the caller has just changed."""
         row = await self._row(select(*_SHOWN).where(_mine(tenant, notification_id)))
         return None if row is None else _view(row)
 
     async def events(self, tenant: str, notification_id: UUID) -> list[dict[str, Any]] | None:
-        """The timeline, oldest first; None: the tenant has no such notification."""
+        """The timeline, oldest first; None if the tenant has no such notification."""
         row = await self._nearest(select(notifications.c.events).where(_mine(tenant, notification_id)))
         return None if row is None else list(row["events"])
 
@@ -119,17 +120,17 @@ class NotificationReader:
     async def find_by_address(
         self, tenant: str, address: str, wanted: NotificationFilter, *, limit: int, cursor: str | None = None
     ) -> Found[NotificationView]:
-        """Those among the newest EXAMINED of `wanted` whose `recipient` has that address, newest first.
+        """Of the newest EXAMINED matches of `wanted` those with that address in `recipient`, newest first.
 
-        Addresses are in no index: `next_cursor` goes on behind what was examined, also where nothing was found.
-        Raises ValidationFailed for a cursor that is none.
+        Addresses are not indexed: `next_cursor` continues after the examined rows, even if none matched. Raises
+        ValidationFailed for an invalid cursor.
         """
         place = None if cursor is None else Cursor.parse(cursor)
         search = partial(_by_address, tenant, address, wanted, limit, place)
         return await (self._replica or Replica(self._engine)).read(search)
 
     async def count_of_user(self, tenant: str, user_id: str) -> UserCounts:
-        """How many notifications of the user there are in each status."""
+        """The number of the user's notifications per status."""
         columns = notifications.c
         latest = func.max(columns.sent_at, type_=columns.sent_at.type)
         mine = (columns.tenant == tenant) & (columns.user_id == user_id)
@@ -143,7 +144,7 @@ class NotificationReader:
         return UserCounts({Status(row["status"]): row["count"] for row in rows}, max(moments, default=None))
 
     async def _nearest(self, query: Select[Any]) -> RowMapping | None:
-        """The row as the replica has it; as the primary has it where the replica has none, or is away."""
+        """Read the row from the replica, or from the primary if the replica is unavailable or does not have it."""
         row = None if self._replica is None else await self._replica.read(partial(_first, query))
         return row or await self._row(query)
 
@@ -194,7 +195,7 @@ def _mine(tenant: str, notification_id: UUID) -> ColumnElement[bool]:
 
 @dataclass(frozen=True, slots=True)
 class _Search:
-    """A query in the order of the index that serves it; `counted` finds as many rows for less, where there is such."""
+    """A query in the order of its index; `counted` is a cheaper query with the same number of rows, if there is one."""
 
     listing: Listing
     query: Select[Any]
@@ -202,7 +203,7 @@ class _Search:
 
 
 def _search(tenant: str, wanted: NotificationFilter) -> _Search:
-    """By metadata where that is asked for, else by time."""
+    """Search by metadata if requested, otherwise by time."""
     if wanted.request_id is not None and not wanted.metadata:
         return _by_request(tenant, wanted.request_id, wanted)
     conditions = (notifications.c.tenant == tenant, *_conditions(wanted))
@@ -227,9 +228,9 @@ def _search(tenant: str, wanted: NotificationFilter) -> _Search:
 
 
 def _by_request(tenant: str, request_id: str, wanted: NotificationFilter) -> _Search:
-    """By the key of requests, of which there are as few as a tenant has callers.
+    """Search by request id, which has at most one row per caller of a tenant.
 
-    The limit makes every database take these rows first: SQLite would read the whole list in its order for them.
+    The limit makes every database read these rows first; SQLite would otherwise read the whole list in order.
     """
     row = notifications.c
     few = select(*_SHOWN).where(row.tenant == tenant, row.request_id == request_id).limit(OF_ONE_REQUEST).subquery()
@@ -238,7 +239,7 @@ def _by_request(tenant: str, request_id: str, wanted: NotificationFilter) -> _Se
 
 
 def _says(tenant: str, name: str, value: str) -> ColumnElement[bool]:
-    """Whether the notification's metadata says also this: one look by key."""
+    """Condition that the metadata also has this value: one look-up by key."""
     other, first = notification_metadata.alias(), notification_metadata.c
     return exists().where(
         other.c.tenant == tenant,

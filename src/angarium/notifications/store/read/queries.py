@@ -1,4 +1,4 @@
-"""What the readers share: conditions that are set, and the rows of a query."""
+"""Shared helpers of the readers."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from angarium.platform.database.engine import reading
 
 
 def given(*conditions: tuple[ColumnElement[Any], Callable[[Any, Any], Any], Any]) -> list[ColumnElement[bool]]:
-    """The comparisons whose value is set."""
+    """The comparisons whose value is not None."""
     return [compare(column, value) for column, compare, value in conditions if value is not None]
 
 

@@ -1,1 +1,1 @@
-"""The notification store on SQLite: whole transactions in one writer thread, by the injected clock."""
+"""The notification store on SQLite: transactions in one writer thread, using the injected clock."""

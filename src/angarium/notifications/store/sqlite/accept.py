@@ -25,7 +25,7 @@ _ENCODERS = encoders(_ACCEPTED)
 
 
 class _Made(NamedTuple):
-    """The columns that the store adds to those that an acceptance brings."""
+    """The columns that the store adds to those of an acceptance."""
 
     status: Status
     due_at: int | None
@@ -85,19 +85,19 @@ def _attach(connection: sqlite3.Connection, new: NewNotification) -> None:
 
 
 def _due(new: NewNotification, now: int) -> int | None:
-    """When it is to be sent, if that lies ahead."""
+    """The time of sending if it is in the future."""
     at = moment(new.send_at)
     return None if at is None or at <= now else at
 
 
 def _at_once(now: int) -> _Made:
-    """Of all that are to be sent now."""
+    """The added columns of notifications that are due now."""
     events = encode_events([event_now("accepted", now, status=Status.PENDING)])
     return _Made(Status.PENDING, None, now + micros(PENDING_GRACE), events, created_at=now, updated_at=now)
 
 
 def _later(now: int, due: int) -> _Made:
-    """Of one that is to be sent at `due`."""
+    """The added columns of a notification that is due at `due`."""
     status, next_at = Status.SCHEDULED, rfc3339(from_microseconds(due))
     events = [event_now("accepted", now, status=status), event_now("scheduled", now, status=status, next_at=next_at)]
     return _Made(status, due, due, encode_events(events), created_at=now, updated_at=now)

@@ -68,7 +68,7 @@ def claim(
 
 
 def renew(connection: sqlite3.Connection, now: int, leases: Collection[LeaseOf], lease: timedelta) -> Renewed:
-    """As `NotificationStore.renew`. Nothing is locked here: there is one writer."""
+    """As `NotificationStore.renew`. There are no row locks, since there is one writer."""
     until = now + micros(lease)
     prolonged = {
         (id_, token) for id_, token in leases if connection.execute(RENEW, (until, id_.hex, token.hex)).rowcount == 1
@@ -95,7 +95,7 @@ def _is_lost(row: _Row, now: int) -> bool:
 
 
 def _is_mine(row: _Row, now: int, token: UUID) -> bool:
-    """Whether this very token took it before, in a call whose answer was lost."""
+    """Whether this token already claimed it, in a call whose answer was lost."""
     return bool(row["status"] == Status.SENDING and row["claim_token"] == token.hex and row["lease_until"] > now)
 
 
@@ -126,7 +126,7 @@ def _take(connection: sqlite3.Connection, new: Sequence[_Row], again: Sequence[_
 
 
 def _claimed_event(terms: _Terms) -> tuple[str, str]:
-    """The appendix of each claim, without the number of its attempt: what comes before that and after."""
+    """The appendix of each claim, as the text before and after the attempt's number."""
     text = appendix([event_now("claimed", terms.now, attempt=0, worker=terms.worker)])
     before, name, after = text.partition('"attempt":')
     return before + name, after.removeprefix("0")

@@ -42,7 +42,7 @@ LIVING_LETTERS = f"SELECT id FROM dead_letters WHERE id {AMONG}"
 
 
 def put(connection: sqlite3.Connection, now: int, letters: Iterable[NewDeadLetter]) -> None:
-    """Record dead letters; one that is there stays as it is."""
+    """Insert dead letters; existing ones do not change."""
     connection.executemany(BURY, [stored(DEAD_LETTER, dead_letter_values(letter)) | {"now": now} for letter in letters])
 
 

@@ -35,7 +35,7 @@ OUTBOX_PENDING = f"SELECT count(*) AS pending FROM (SELECT 1 FROM outbox LIMIT {
 
 
 def enqueue_work(connection: sqlite3.Connection, notifications: Iterable[UUID], *, available_at: int) -> None:
-    """Give each notification its outbox row; an existing row is rescheduled."""
+    """Give each notification an outbox row; an existing row is rescheduled."""
     connection.executemany(ENQUEUE, [(identifier.hex, available_at) for identifier in notifications])
 
 
@@ -48,7 +48,7 @@ def put(connection: sqlite3.Connection, messages: Iterable[OutboxMessage], *, av
 def lease_outbox(
     connection: sqlite3.Connection, now: int, limit: int, lease: timedelta, back: timedelta | None = None
 ) -> list[OutboxMessage]:
-    """As `NotificationStore.lease_outbox`; work whose notification is gone is deleted."""
+    """As `NotificationStore.lease_outbox`; work whose notification was deleted is deleted."""
     rows = connection.execute(DUE_OUTBOX, (now, since(now, back), limit)).fetchall()
     until = now + micros(lease)
     connection.executemany(LEASE_OUTBOX, [(until, row["subject"], row["kind"]) for row in rows])

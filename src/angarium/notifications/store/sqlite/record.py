@@ -1,5 +1,5 @@
 # ruff: noqa: S608 - what is put into these strings are constants of this package; every value is an argument
-"""Results, and moves by hand, on SQLite."""
+"""Results and manual moves on SQLite."""
 
 import json
 import sqlite3

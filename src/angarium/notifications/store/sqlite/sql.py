@@ -1,4 +1,4 @@
-"""Values as SQLite stores them: ids as 32 hexadecimal digits, moments as microseconds since 1970, JSON as text."""
+"""Values in SQLite: ids are 32 hexadecimal digits, times microseconds since 1970, JSON text."""
 
 import json
 import sqlite3
@@ -18,7 +18,7 @@ _MOMENTS = tuple(dict.fromkeys(column.name for column in _READ if column.kind is
 _MICROSECOND = timedelta(microseconds=1)
 
 APPEND = "substr(events, 1, length(events) - 1) || :appendix"
-"""Adds an `appendix` to a timeline, which is never empty: it begins with its acceptance."""
+"""Adds an `appendix` to a timeline, which is never empty, since it begins with the acceptance."""
 AMONG = "IN (SELECT value FROM json_each(:ids))"
 """Membership in a set given by `ids`."""
 
@@ -29,7 +29,7 @@ def micros(duration: timedelta) -> int:
 
 
 def since(now: int, back: timedelta | None) -> int:
-    """The moment `back` before `now`; without it one before every other."""
+    """The time `back` before `now`; without it, a time before all others."""
     return 0 if back is None else now - micros(back)
 
 
@@ -44,7 +44,7 @@ def hexadecimal(value: UUID | None) -> str | None:
 
 
 _STORED: Mapping[Kind, Callable[[Any], Any]] = {Kind.ID: hexadecimal, Kind.MOMENT: moment}
-"""How values are stored that are not stored as they are."""
+"""Encoders of values that are not stored unchanged."""
 
 
 def names(columns: Iterable[Column]) -> str:
@@ -53,12 +53,12 @@ def names(columns: Iterable[Column]) -> str:
 
 
 def encoders(described: Sequence[Column]) -> list[tuple[int, Callable[[Any], Any]]]:
-    """For the columns that are not stored as they are: the place of each among `described`, and its encoder."""
+    """The index in `described` and the encoder of each column that is not stored unchanged."""
     return [(place, _STORED[column.kind]) for place, column in enumerate(described) if column.kind in _STORED]
 
 
 def stored(described: Mapping[str, Kind], values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of one row as SQLite stores them, by name."""
+    """The stored values of one row by name."""
     return {name: _STORED[kind](values[name]) if kind in _STORED else values[name] for name, kind in described.items()}
 
 
@@ -73,7 +73,7 @@ def appendix(events: Collection[Event]) -> str:
 
 
 def appended(events: str) -> str:
-    """As `appendix`, of events that are encoded already."""
+    """As `appendix`, for encoded events."""
     return "]" if events == "[]" else f",{events[1:]}"
 
 
@@ -83,7 +83,7 @@ def event_now(kind: str, now: int, **data: object) -> Event:
 
 
 def domain(row: sqlite3.Row) -> dict[str, Any]:
-    """The row with ids and moments as Python knows them."""
+    """Convert ids and moments of a row to Python types."""
     values = dict(zip(row.keys(), row, strict=True))  # a Row itself looks each name up from the first column on
     for name in _IDS:
         if values.get(name) is not None:

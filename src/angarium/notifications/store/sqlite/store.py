@@ -1,4 +1,4 @@
-"""The NotificationStore of SQLite: each call is one function run as one transaction in the writer thread."""
+"""The NotificationStore for SQLite: each call runs one function as a transaction in the writer thread."""
 
 import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -145,7 +145,7 @@ class SqliteStore:
     async def _run_at(
         self, work: Callable[Concatenate[sqlite3.Connection, int, P], ResultT], *values: P.args, **named: P.kwargs
     ) -> ResultT:
-        """As `_run`, with the moment at which the transaction runs."""
+        """As `_run`, passing the transaction's time."""
         return await self._run(lambda connection: work(connection, self._now(), *values, **named))
 
     def _now(self) -> int:

@@ -1,5 +1,5 @@
 # ruff: noqa: S608 - what is put into these strings are constants of this package; every value is an argument
-"""The sweeper's work on SQLite."""
+"""The sweep on SQLite."""
 
 import sqlite3
 from collections import Counter
@@ -87,7 +87,7 @@ def _sweep_one(connection: sqlite3.Connection, now: int, row: _Row, patience: Pa
 
 
 def _look_again_at(row: _Row, now: int, patience: Patience) -> int | None:
-    """When an unfinished row that is left alone is looked at next; None: it is lost."""
+    """When an unfinished row is checked again; None: its work was lost."""
     if row["status"] == Status.SENDING:
         if row["lease_until"] > now:
             return int(row["lease_until"]) + micros(LEASE_GRACE)
@@ -135,7 +135,7 @@ def _may_wait(row: _Row, now: int, patience: Patience) -> bool:
 
 
 def _published_at(row: _Row) -> int:
-    """When the last message of an overdue row came to its queue, or came back to it."""
+    """When the last message of an overdue row was published or returned to its queue."""
     due: int = row["lease_until"] if row["status"] == Status.SENDING else row["due_at"] or row["updated_at"]
     published = row["published_at"]
     return max(due, 0 if published is None else to_microseconds(datetime.fromisoformat(published)))

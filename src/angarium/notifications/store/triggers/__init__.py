@@ -1,1 +1,1 @@
-"""What belongs to a change of a notification, as database triggers."""
+"""Database triggers for the side effects of a notification's changes."""

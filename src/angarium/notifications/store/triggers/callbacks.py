@@ -1,8 +1,8 @@
-"""The trigger that records a callback for each change of status that a caller asked for.
+"""The trigger that inserts a callback for each change of status that a caller subscribed to.
 
-In the database rather than in the statements, so that no change can be without its callback: results, moves by hand,
-the sweeper's endings, whatever comes later. Its condition is judged before anything is called, so that a notification
-without a callback URL costs nothing.
+It is a trigger and not part of the statements, so that no change can lack its callback: results, manual moves, the
+sweeper's changes, future ones. Its condition is evaluated first, so a notification without a callback URL costs
+nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -64,4 +64,4 @@ _MYSQL = (
 )
 
 TRIGGERS: Mapping[str, Sequence[str]] = {"postgresql": _POSTGRESQL, "sqlite": _SQLITE, "mysql": _MYSQL}
-"""The statements that make it, for each kind of database, once the tables are there."""
+"""The statements that create it on each database, after the tables."""

@@ -1,8 +1,8 @@
-"""The trigger that puts a status event into the outbox for each change of status, for other programs.
+"""The trigger that adds a status event to the outbox for each change of status, for other programs.
 
-It works in sessions that ask for it alone: `STATUS_EVENTS` is a setting of processes, not of the database. On
-PostgreSQL a session says so by a setting of its own, judged before anything is called, and on MariaDB and MySQL by a
-variable; on SQLite the one writer makes it a temporary trigger of its connection.
+It is active only in sessions that enable it, since `STATUS_EVENTS` is a setting of processes, not of the database.
+PostgreSQL sessions use a custom setting, checked in its condition, MariaDB and MySQL sessions a variable; on
+SQLite it is a temporary trigger of the writer's connection.
 """
 
 from collections.abc import Mapping, Sequence
@@ -46,7 +46,7 @@ POSTGRESQL: Sequence[str] = (
     """,
 )
 MYSQL_SESSION = "SET @angarium_status_events = 1"
-"""What a session of MariaDB or MySQL begins with, where status events are on."""
+"""The first statement of MariaDB and MySQL sessions with status events."""
 _MYSQL = (
     f"""
     CREATE TRIGGER tell_status AFTER UPDATE ON notifications FOR EACH ROW
@@ -68,7 +68,7 @@ _MYSQL = (
     """,  # noqa: S608 - constants of this file
 )
 TRIGGERS: Mapping[str, Sequence[str]] = {"postgresql": POSTGRESQL, "sqlite": (), "mysql": _MYSQL}
-"""The statements that make it, for each kind of database, once the tables are there."""
+"""The statements that create it on each database, after the tables."""
 
 SQLITE_SESSION: Sequence[str] = (
     f"""
@@ -92,4 +92,4 @@ SQLITE_SESSION: Sequence[str] = (
     END
     """,  # noqa: S608 - constants of this file
 )
-"""What a session of SQLite begins with, where status events are on."""
+"""The first statements of SQLite connections with status events."""

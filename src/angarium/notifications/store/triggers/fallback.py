@@ -1,13 +1,13 @@
-"""The trigger that goes on by the next channel when a notification with fallbacks has failed for good.
+"""The trigger that continues with the next channel when a notification with fallbacks has failed permanently.
 
-In the database, so that the next notification is made by the very change that ends the one before, whatever makes it: a
-provider's refusal, retries used up, a bounce, an operator's word. Its condition is judged before anything is called: a
-notification without fallbacks costs nothing.
+It is a trigger, so that the change that ends one notification also creates the next, whatever the cause: a provider's
+refusal, exhausted retries, a bounce, an operator. Its condition is evaluated first, so a notification without
+fallbacks costs nothing.
 
-The next one is for the same person, with the same template, variables, metadata and callback. Its `request_id` says
-which fallback of which request it is. Attachments move to it: the one before has failed for good, without a dead
-letter, so it is not sent again. It is unique by its `caller`, which no API shows and to which the id
-of the one before is added.
+The next notification has the same recipient, template, variables, metadata and callback. Its `request_id` names the
+original request and the number of the fallback. Attachments move to it, since the previous one has failed permanently,
+without a dead letter, and is not sent again. It is unique by its `caller`, an internal value to which the previous
+notification's id is added.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,7 +33,7 @@ _REQUEST_ID = f"""CASE WHEN NEW.fallback_of IS NULL THEN substr(NEW.request_id, 
 
 REQUEST_ID = """CASE WHEN {row}.fallback_of IS NULL THEN CONCAT(LEFT({row}.request_id, 240), '#fallback-1')
     ELSE CONCAT(LEFT({row}.request_id, CHAR_LENGTH({row}.request_id) - 1), RIGHT({row}.request_id, 1) + 1) END"""
-"""The request_id of the next notification in the words of MariaDB and MySQL, of the `row` before."""
+"""The next notification's request_id as SQL for MariaDB and MySQL, from the previous `row`."""
 
 _POSTGRESQL = (
     rf"""
@@ -106,7 +106,7 @@ _SQLITE = (
 )
 
 TRIGGERS: Mapping[str, Sequence[str]] = {"postgresql": _POSTGRESQL, "sqlite": _SQLITE, "mysql": ()}
-"""The statements that make it, for each kind of database, once the tables are there.
+"""The statements that create it on each database, after the tables.
 
 None on MariaDB and MySQL, where a trigger may not change its own table: `store/mysql/record.py` does it.
 """

@@ -1,14 +1,14 @@
-"""The trigger that keeps what metadata says where it can be searched: a row for each name and value.
+"""The trigger that indexes metadata for search: one row per name and value.
 
-Apart from the notification, whose every change of status would be paid for in each index on it: these rows are
-written once. In the order of time within a name and value, so that any page of a search costs the same. The
-condition is judged before anything is called: a notification without metadata costs nothing.
+The rows are separate from the notification, because each change of status writes all of its indexes, while these rows
+are written once. They are ordered by time within a name and value, so that every page of a search costs the same. The
+WHEN condition is evaluated first, so a notification without metadata costs nothing.
 """
 
 from collections.abc import Mapping, Sequence
 
 LONGEST = 255
-"""Characters of a name or a value that can be searched for; what is longer is kept and shown, not found."""
+"""Maximum characters of a searchable name or value; longer ones are stored and shown but not found."""
 
 _POSTGRESQL = (
     f"""
@@ -76,7 +76,7 @@ _SQLITE = (
 
 
 def _mysql_entries(row: str) -> str:
-    """The names and values of a row's metadata that can be searched, as a table."""
+    """The searchable names and values of a row's metadata as a table."""
     path = "CONCAT('$.', JSON_QUOTE(names.name))"
     document = f"{row}.metadata"
     value = f"JSON_UNQUOTE(JSON_EXTRACT({document}, {path}))"
@@ -115,4 +115,4 @@ _MYSQL = (
 )
 
 TRIGGERS: Mapping[str, Sequence[str]] = {"postgresql": _POSTGRESQL, "sqlite": _SQLITE, "mysql": _MYSQL}
-"""The statements that make it, for each kind of database, once the tables are there."""
+"""The statements that create it on each database, after the tables."""

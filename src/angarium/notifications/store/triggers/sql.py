@@ -1,4 +1,4 @@
-"""What triggers share, for each kind of database: identifiers and times as SQL expressions."""
+"""SQL expressions shared by triggers on each database: identifiers and times."""
 
 SQLITE_UUID4 = """lower(hex(randomblob(6)) || '4' || substr(hex(randomblob(2)), 2)
     || substr('89AB', 1 + abs(random() % 4), 1) || substr(hex(randomblob(2)), 2) || hex(randomblob(6)))"""
@@ -12,7 +12,7 @@ def sqlite_uuid7(moment: str) -> str:
 
 
 def sqlite_shown(identifier: str) -> str:
-    """A stored id in the form that people are shown, with hyphens."""
+    """A stored id in its public form, with hyphens."""
     return f"""substr({identifier}, 1, 8) || '-' || substr({identifier}, 9, 4) || '-'
         || substr({identifier}, 13, 4) || '-' || substr({identifier}, 17, 4) || '-' || substr({identifier}, 21)"""
 
@@ -48,7 +48,7 @@ def mysql_uuid7(moment: str) -> str:
 
 
 def mysql_shown(identifier: str) -> str:
-    """A stored id in the form that people are shown, with hyphens."""
+    """A stored id in its public form, with hyphens."""
     return f"""CONCAT_WS('-', SUBSTR({identifier}, 1, 8), SUBSTR({identifier}, 9, 4), SUBSTR({identifier}, 13, 4),
         SUBSTR({identifier}, 17, 4), SUBSTR({identifier}, 21))"""
 
