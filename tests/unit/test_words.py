@@ -1,6 +1,6 @@
 """Plain English: words and phrases that the project does not use, in docstrings, comments, pages and names of tests.
 
-`tests/unit/words.txt` counts those that are still there, by place; the one in docs is the title of an accepted decision.
+`tests/unit/words.txt` counts those that are left, by place; the one in docs is the title of an accepted decision.
 A count can only become smaller: write a sentence as the documentation of httpx, Stripe or PostgreSQL would, and lower
 the number.
 """
