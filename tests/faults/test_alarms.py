@@ -1,7 +1,7 @@
 """The alarms of deploy/prometheus fire on the faults that they are for, by what the processes show of them."""
 
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 

@@ -44,7 +44,7 @@ async def scrape(system: System) -> Samples:
 async def firing(before: Samples, after: Samples, *alerts: str) -> str:
     """Empty where exactly `alerts` fire some minutes after `before` became `after`, else what promtool says.
 
-    Time is stretched: each of the two stands for minutes, as if it had been scraped again and again.
+    Time is stretched: each of the two counts as minutes, as if it had been scraped repeatedly.
     """
     series = [
         {"series": name, "values": f"{_values(before.get(name), _CALM)} {_values(after.get(name), _AFTER)}"}

@@ -34,7 +34,7 @@ class FirstThatVerifies:
 def build_sources(settings: ProviderSettings, clock: Clock, fetch: Fetch) -> Mapping[str, ReceiptSource]:
     """The source of each provider that has webhooks, by its name. Raises SettingsError, which shows no key.
 
-    A scheme that is no provider's name stands for all providers of this scheme.
+    A scheme that no provider has as its name selects all providers of this scheme.
     """
     built: dict[str, ReceiptSource] = {}
     schemes: defaultdict[str, list[ReceiptSource]] = defaultdict(list)

@@ -168,6 +168,8 @@ _OPERATION = {
     "key_id": "The key's id (a UUID)",
     "provider_id": "The provider's id (a UUID), the same after every restart",
     "weight": "Its share of messages among weighted providers; null without a weight",
+    "ReputationView.complaints": "Complaints reported by the provider's webhooks",
+    "ReputationChange.state": "`paused` or `active` until changed again; `auto`: the workers decide",
     "BreakerChange.state": "The state to hold; `auto` returns control to the workers",
     "key": "The secret key, returned only once",
     "kind": "Notifications of a `test` key are fully processed but never sent",

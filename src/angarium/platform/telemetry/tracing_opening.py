@@ -72,7 +72,7 @@ def is_wanted(environment: Mapping[str, str]) -> bool:
 
 
 def faults(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Variables that are not followed as they stand, each with the reason. No value is repeated."""
+    """Variables that are changed or ignored, each with the reason. No value is repeated."""
     protocol = next((name for name in _PROTOCOLS if environment.get(name)), None)
     if protocol is not None and environment[protocol] != "http/protobuf":
         yield protocol, "only http/protobuf is spoken"

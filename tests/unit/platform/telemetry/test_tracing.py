@@ -227,7 +227,7 @@ async def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 class Failing(SpanExporter):
-    """Fails as it is told."""
+    """Fails in the given way."""
 
     def __init__(self) -> None:
         self.answers: Iterator[SpanExportResult | Exception] = iter(())

@@ -369,7 +369,7 @@ async def test_a_receipt_that_cannot_be_applied_stops_no_other(
     assert (await bad.status(), await life.status(), await waiting(world)) == ("sent", "delivered", 1)
 
 
-async def test_a_scheme_stands_for_all_of_its_providers_whatever_their_names() -> None:
+async def test_a_scheme_selects_all_of_its_providers_whatever_their_names() -> None:
     keys = (SECRET, "another-signing-secret-0123456789")
     urls = ",".join(f"mailgun://K@d{at}.example?name=m{at}&webhook_key={key}" for at, key in enumerate(keys, start=1))
     sources = build_sources(ProviderSettings.load(email_providers=urls), SystemClock(), _fetch)
