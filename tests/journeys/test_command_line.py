@@ -1,6 +1,7 @@
 """The command line as a person or a script uses it: exit statuses, tables, secrets, errors."""
 
 import asyncio
+import json
 import os
 import re
 from dataclasses import dataclass
@@ -66,6 +67,21 @@ async def test_a_provider_is_tried_from_the_command_line(system: System) -> None
     assert (failed.status, "550 5.1.1" in failed.output) == (1, True)
     unknown = await angarium(system, "providers", "test", "nowhere", "--to", refused)
     assert (unknown.status, "no provider nowhere" in unknown.complaints) == (1, True)
+
+
+async def test_marketing_is_paused_and_resumed_from_the_command_line(system: System) -> None:
+    try:
+        paused = await angarium(system, "providers", "pause", "smtp", "--channel", "email")
+        assert (paused.status, paused.output) == (0, "smtp (email): marketing paused\n")
+        listed = await angarium(system, "providers", "list")
+        [row] = [line for line in listed.output.splitlines() if line.split()[:2] == ["smtp", "email"]]
+        assert "paused" in row.split()
+        always = await angarium(system, "providers", "resume", "smtp", "--channel", "email", "--always", "--json")
+        reputation = json.loads(always.output)["reputation"]
+        assert (always.status, reputation["state"], reputation["forced"]) == (0, "active", True)
+    finally:
+        resumed = await angarium(system, "providers", "resume", "smtp", "--channel", "email")
+    assert (resumed.status, resumed.output) == (0, "smtp (email): marketing active\n")
 
 
 async def test_every_channel_is_a_choice_and_nothing_else(system: System) -> None:

@@ -52,7 +52,13 @@ MOVES = (
     "angarium_dead_letters",
     "angarium_queue_messages",
 )
-PASSING = ("angarium_outbox_pending", "angarium_queue_oldest_age_seconds", "angarium_breaker_state")
+PASSING = (
+    "angarium_outbox_pending",
+    "angarium_queue_oldest_age_seconds",
+    "angarium_breaker_state",
+    "angarium_sender_paused",
+    "angarium_sender_rate",
+)
 """Gauges of what is soon over or rare; unit tests see them move, and the journey of providers."""
 
 

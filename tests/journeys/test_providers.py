@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from angarium.testing.smtp.script import Step
 from tests.support.system import System
 from tests.support.system_verbs import Json, new_email, new_name
 from tests.support.wait import until
@@ -24,6 +25,13 @@ async def provider_of(system: System, channel: str) -> Json:
     return found[0]
 
 
+async def set_reputation(system: System, provider_id: str, state: str) -> Json:
+    answer = await system.client.post(f"{PATH}/{provider_id}/reputation", json={"state": state})
+    assert answer.status_code == 200, answer.text
+    data: Json = answer.json()["data"]["reputation"]
+    return data
+
+
 async def set_breaker(system: System, provider_id: str, state: str) -> Json:
     answer = await system.client.post(f"{PATH}/{provider_id}/breaker", json={"state": state})
     assert answer.status_code == 200, answer.text
@@ -37,6 +45,7 @@ async def email(system: System) -> AsyncIterator[Json]:
     provider = await provider_of(system, "email")
     yield provider
     await set_breaker(system, provider["provider_id"], "auto")
+    await set_reputation(system, provider["provider_id"], "auto")
 
 
 async def test_providers_are_listed_with_their_breakers(system: System, email: Json) -> None:
@@ -76,6 +85,56 @@ async def test_a_provider_that_is_taken_out_gets_nothing_until_it_is_back(system
     assert {"provider.breaker_open", "provider.breaker_auto"} <= set(actions)
 
 
+async def test_while_an_operator_pauses_marketing_it_waits_and_the_rest_goes_on(system: System, email: Json) -> None:
+    template = await system.create_template()
+    request = {"template_code": template["code"], "variables": {"name": "Ada"}}
+    paused = await set_reputation(system, email["provider_id"], "paused")
+    assert (paused["state"], paused["forced"], paused["reason"]) == ("paused", True, "paused by an operator")
+
+    async def shown_as(level: float) -> bool:
+        return (await system.metrics(system.address(system.worker)))["angarium_sender_paused"] == level
+
+    await until(lambda: shown_as(1), 20, message="the workers did not follow")
+    held = await system.send(**request, category="newsletter", recipient={"email": new_email()})
+    going = await system.send(**request, category="orders", recipient={"email": new_email()})
+    await system.wait_for(going["notification_id"], "sent")
+
+    async def told() -> bool:
+        events = (await system.client.get(f"/api/v1/notifications/{held['notification_id']}/events")).json()["data"]
+        return any(event["event"] == "held" and event["reason"] == "sender_paused" for event in events)
+
+    await until(told, 20, message="the timeline does not say that it is held")
+    why = (await system.client.get(f"/api/v1/notifications/{held['notification_id']}/why")).json()["data"]
+    assert f"Waits, since {email['name']} sends no marketing since " in why["summary"]
+    waiting = await system.status(held["notification_id"])
+    assert (waiting["status"], waiting["attempts"]) == ("pending", 0)
+    lifted = await set_reputation(system, email["provider_id"], "auto")
+    assert (lifted["state"], lifted["forced"], lifted["sends"]) == ("active", False, 0)
+    ended = await system.wait_for(held["notification_id"], "sent", within=60)
+    assert ended["attempts"] == 1
+    audit = (await system.client.get("/api/v1/audit", params={"limit": 100})).json()["data"]
+    actions = [entry["action"] for entry in audit if entry["object"] == email["provider_id"]]
+    assert {"provider.reputation_paused", "provider.reputation_auto"} <= set(actions)
+
+
+async def test_sends_and_bounces_of_a_provider_are_counted(system: System, email: Json) -> None:
+    template = await system.create_template()
+    request = {"template_code": template["code"], "variables": {"name": "Ada"}}
+    refused = new_email()
+    system.sink.script(refused, Step(rcpt="550 5.1.1 unknown here"))
+    before = (await provider_of(system, "email"))["reputation"]
+    good = await system.send(**request, recipient={"email": new_email()})
+    bad = await system.send(**request, recipient={"email": refused})
+    await system.wait_for(good["notification_id"], "sent")
+    await system.wait_for(bad["notification_id"], "failed")
+
+    async def counted() -> bool:
+        after = (await provider_of(system, "email"))["reputation"]
+        return bool(after["sends"] >= before["sends"] + 2 and after["bounces"] == before["bounces"] + 1)
+
+    await until(counted, 30, message="what was sent is not counted")
+
+
 @pytest.mark.parametrize(("scopes", "status"), [(["providers:manage"], 200), (["notifications:send"], 403)])
 async def test_providers_need_their_scope(system: System, scopes: list[str], status: int) -> None:
     made = await system.client.post("/api/v1/keys", json={"name": new_name("key"), "scopes": scopes})
@@ -94,6 +153,12 @@ async def test_another_tenant_does_not_see_them(system: System) -> None:
 async def test_wrong_calls_name_what_is_wrong(system: System, email: Json) -> None:
     unknown = await system.client.post(f"{PATH}/00000000-0000-0000-0000-000000000000/breaker", json={"state": "open"})
     assert (unknown.status_code, unknown.json()["error"]["code"]) == (404, "not_found")
+    nowhere = await system.client.post(
+        f"{PATH}/00000000-0000-0000-0000-000000000000/reputation", json={"state": "auto"}
+    )
+    assert (nowhere.status_code, nowhere.json()["error"]["code"]) == (404, "not_found")
+    closed = await system.client.post(f"{PATH}/{email['provider_id']}/reputation", json={"state": "closed"})
+    assert (closed.status_code, closed.json()["error"]["details"][0]["field"]) == (400, "state")
     wrong = await system.client.post(f"{PATH}/{email['provider_id']}/breaker", json={"state": "half_open"})
     assert wrong.status_code == 400
     assert wrong.json()["error"]["details"][0]["field"] == "state"

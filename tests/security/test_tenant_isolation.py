@@ -18,6 +18,7 @@ ANSWERED_WITHOUT_ANY = frozenset({"/api/notifications/user/{user_id}/stats"})
 """Counts, which are zero for anyone of whom nothing is known."""
 REFUSED = {
     "/api/v1/providers/{provider_id}/breaker": HTTPStatus.FORBIDDEN,
+    "/api/v1/providers/{provider_id}/reputation": HTTPStatus.FORBIDDEN,
     "/api/v1/providers/{provider_id}/test": HTTPStatus.FORBIDDEN,
     "/webhooks/{provider}/{token}": HTTPStatus.UNAUTHORIZED,
 }

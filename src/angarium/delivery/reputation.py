@@ -20,7 +20,7 @@ from angarium.platform.runtime import Runtime
 INTERVAL = 5.0
 """Seconds between two looks. What is counted and not written yet is lost with a process that is killed."""
 PRUNE_EVERY = 3600.0
-FIRST_HOLD, LONGEST_HOLD = timedelta(seconds=30), timedelta(minutes=15)
+FIRST_HOLD, LONGEST_HOLD = timedelta(seconds=10), timedelta(minutes=15)
 """Bounds of how long held marketing waits before the next look: a quarter of the time that the pause has lasted."""
 
 

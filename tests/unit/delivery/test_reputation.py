@@ -261,7 +261,7 @@ async def test_marketing_of_a_paused_sender_waits_without_an_attempt_and_the_res
         [event] = await _held(bench, held)
         assert (event["reason"], event["provider"]) == ("sender_paused", "scripted")
         due = await bench.store.claim([held], token=bench.identifiers.new(), lease=timedelta(seconds=20), worker="w2")
-        assert due[0].wait > timedelta(seconds=10)  # type: ignore[union-attr]  # it is a NotNow
+        assert due[0].wait > timedelta(seconds=5)  # type: ignore[union-attr]  # it is a NotNow
 
 
 async def test_marketing_goes_by_another_provider_whose_reputation_is_good(tmp_path: Path) -> None:

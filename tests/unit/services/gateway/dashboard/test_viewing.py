@@ -34,6 +34,7 @@ LEAST = {
     "POST /dashboard/dead-letters/{letter_id}/discard": Role.OPERATOR,
     "GET /dashboard/providers": Role.VIEWER,
     "POST /dashboard/providers/{provider_id}/breaker": Role.OPERATOR,
+    "POST /dashboard/providers/{provider_id}/reputation": Role.OPERATOR,
     "GET /dashboard/suppressions": Role.VIEWER,
     "POST /dashboard/suppressions": Role.OPERATOR,
     "POST /dashboard/suppressions/{suppression_id}/remove": Role.OPERATOR,
