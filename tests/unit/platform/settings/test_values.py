@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 
 from angarium.contracts.durations import parse_duration
 from angarium.platform.settings.settings import ProviderUrl, RateLimit
-from angarium.platform.settings.values import parse_durations, parse_networks, parse_provider_urls, parse_retry_delays
+from angarium.platform.settings.values import (
+    parse_durations,
+    parse_networks,
+    parse_provider_urls,
+    parse_retry_delays,
+    parse_share,
+)
 
 
 @pytest.mark.parametrize(
@@ -134,3 +140,16 @@ def test_networks_are_read_by_comma() -> None:
     assert [str(network) for network in parse_networks("127.0.0.0/8, ::1")] == ["127.0.0.0/8", "::1/128"]
     with pytest.raises(ValueError, match="address ranges"):
         parse_networks("localhost")
+
+
+@pytest.mark.parametrize(
+    ("text", "share"), [("5%", 0.05), ("0.1%", 0.001), (" 12.5 % ", 0.125), ("0.05", 0.05), (0.3, 0.3), ("off", None)]
+)
+def test_a_share_is_a_percentage_a_number_or_off(text: object, share: float | None) -> None:
+    assert parse_share(text) == share
+
+
+@pytest.mark.parametrize("text", ["", "%", "0%", "100%", "5", "-1%", "nan", "inf", "five", "5%%"])
+def test_what_is_no_share_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(ValueError, match="such as 5%"):
+        parse_share(text)

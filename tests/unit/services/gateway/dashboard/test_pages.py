@@ -9,8 +9,11 @@ import pytest
 
 from angarium.contracts.errors import NotFound
 from angarium.contracts.operators import Role
-from angarium.contracts.statuses import Status
+from angarium.contracts.providers import provider_id_of
+from angarium.contracts.statuses import Channel, Status
 from angarium.notifications.model import Event, Reason
+from angarium.notifications.providers.model import Configured
+from angarium.notifications.providers.reputation import Totals
 from angarium.services.gateway.dashboard.pages import PACKAGE, asset
 from tests.unit.services.gateway.conftest import World
 from tests.unit.services.gateway.dashboard.conftest import Desk
@@ -163,6 +166,29 @@ async def test_dead_letters_are_replayed_one_or_by_filter_and_discarded(world: W
     assert begun.status_code == 303
     assert "Done" in (await browser.get(begun.headers["location"])).text
     assert (await browser.post("/dashboard/dead-letters/replay", reason="permanent", rate="-1")).status_code == 400
+
+
+async def test_an_operator_sees_why_marketing_is_paused_and_resumes_it(world: World, desk: Desk) -> None:
+    provider_id, store = provider_id_of(Channel.EMAIL, "smtp"), world.gateway.parts.providers
+    await store.register([Configured(provider_id, Channel.EMAIL, "smtp", "smtp", 1, None, None)])
+    await store.reputation.add({provider_id: Totals(1000, 120, 2)})
+    await store.reputation.pause(provider_id, "120 of 1,000 sends in 24 h bounced")
+    browser = await desk.signed_in(Role.OPERATOR)
+    page = (await browser.get("/dashboard/providers")).text
+    for words in (
+        "120 of 1,000 (12%)",
+        "2 (0.2%)",
+        "120 of 1,000 sends in 24 h bounced",
+        "Resume the marketing of smtp",
+    ):
+        assert words in page
+    resumed = await browser.post(f"/dashboard/providers/{provider_id}/reputation", state="auto")
+    assert (resumed.status_code, resumed.headers["location"]) == (303, "/dashboard/providers?done=breaker_set")
+    [standing] = await store.standings(provider_id)
+    assert (standing.sender.paused, standing.sender.totals) == (False, Totals())
+    assert (await browser.post(f"/dashboard/providers/{provider_id}/reputation", state="open")).status_code == 400
+    viewer = await desk.signed_in(Role.VIEWER)
+    assert "Resume the marketing" not in (await viewer.get("/dashboard/providers")).text
 
 
 def test_assets_are_those_of_the_folder_only() -> None:
