@@ -19,10 +19,10 @@ _COLUMNS = {
     "error rate": "error_rate",
     "rate": "rate",
     "workers": "workers",
-    "reason": "reason",
     "marketing": "marketing",
     "bounces": "bounces",
     "complaints": "complaints",
+    "reason": "reason",
 }
 
 app = App(name="providers", help="Providers and their circuit breakers.")

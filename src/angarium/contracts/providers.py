@@ -36,7 +36,7 @@ class ReputationView(BaseModel):
     changed_at: Timestamp | None = Field(description="When the state changed last.")
     sends: int = Field(description="Messages that the provider took, or refused for good because of the address.")
     bounces: int = Field(description="Hard bounces: refused by the provider, or reported by its webhooks.")
-    complaints: int
+    complaints: int = Field(description="Complaints that its webhooks report.")
     bounce_rate: float | None = Field(description="Share of bounces among the sends; null without sends.")
     complaint_rate: float | None = Field(description="Share of complaints among the sends; null without sends.")
 
@@ -58,6 +58,7 @@ class ProviderView(BaseModel):
     forced: bool = Field(description="Whether an operator has set the breaker.")
     reason: str | None = Field(description="Why the breaker opened last; null while it is closed.")
     changed_at: Timestamp | None = Field(description="When the breaker changed its state last.")
+    opened_at: Timestamp | None = Field(description="Since when the breaker is not closed; null while it is.")
     workers: int = Field(description="Running workers that have it configured.")
     reputation: ReputationView
 
@@ -79,7 +80,9 @@ class ReputationChange(Body):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"state": "auto"}]})
 
-    state: Literal["paused", "active", "auto"]
+    state: Literal["paused", "active", "auto"] = Field(
+        description="`paused`: no marketing; `active`: marketing, whatever the rates; `auto`: as the rates say."
+    )
 
 
 class ProviderTest(Body):

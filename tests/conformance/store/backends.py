@@ -40,7 +40,7 @@ _MOMENTS = {
     "outbox": ("available_at",),
     "dead_letters": ("failed_at",),
     "notification_metadata": ("created_at",),
-    "providers": ("changed_at", "probe_at", "seen_at", "sender_changed_at"),
+    "providers": ("changed_at", "opened_at", "probe_at", "seen_at", "sender_changed_at"),
     "provider_hours": ("hour",),
     "suppressions": ("created_at", "expires_at"),
     "soft_bounces": ("bounced_at",),

@@ -172,6 +172,27 @@ async def test_pauses_grow_with_each_failed_probe_and_start_anew_after_a_success
     await shared.probing(WORKERS[0])
 
 
+async def test_it_is_open_since_it_opened_first_however_many_probes_failed(shared: Shared) -> None:
+    await shared.opened()
+    [first] = await shared.store.standings()
+    assert first.opened_at == first.changed_at
+    assert first.opened_at is not None
+    assert first.probe_at == first.opened_at + PAUSES[0]
+    for pause in PAUSES[:2]:
+        await shared.pass_time(pause)
+        await shared.probing()
+        assert await shared.store.open(A, reason="still down", pauses=PAUSES, worker=WORKERS[0])
+    [later] = await shared.store.standings()
+    assert later.opened_at is not None
+    assert later.changed_at is not None
+    assert later.changed_at - later.opened_at >= PAUSES[0] + PAUSES[1]
+    await shared.pass_time(PAUSES[2])
+    await shared.probing()
+    assert await shared.store.close(A, WORKERS[0])
+    [closed] = await shared.store.standings()
+    assert (closed.opened_at, closed.probe_at) == (None, None)
+
+
 async def test_an_operator_has_the_last_word(shared: Shared) -> None:
     before = await shared.store.force(A, BreakerState.OPEN)
     assert before is not None

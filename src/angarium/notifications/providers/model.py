@@ -77,7 +77,8 @@ class SenderStanding(msgspec.Struct, frozen=True):
 class Standing(msgspec.Struct, frozen=True):
     """A provider as an operator sees it; the counts are the sums over all workers that are alive.
 
-    `probe_at`: when one message is sent as a probe, or from when on; None: the breaker is closed, or forced.
+    `opened_at`: since when the breaker has not been closed, through all its probes. `probe_at`: when one message is
+    sent as a probe, or from when on; None: the breaker is closed, or forced.
     """
 
     configured: Configured
@@ -88,6 +89,7 @@ class Standing(msgspec.Struct, frozen=True):
     answers: int
     faults: int
     workers: int
+    opened_at: datetime | None = None
     probe_at: datetime | None = None
     sender: SenderStanding = SenderStanding()
 

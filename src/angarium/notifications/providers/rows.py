@@ -46,6 +46,7 @@ def standing_of(row: Row[Any], totals: Totals) -> Standing:
         answers=int(row.answers),
         faults=int(row.faults),
         workers=int(row.workers),
+        opened_at=None if row.breaker == BreakerState.CLOSED else row.opened_at or row.changed_at,
         probe_at=None if row.forced else row.probe_at,
         sender=SenderStanding(
             state=SenderState(row.sender or SenderState.ACTIVE),

@@ -24,6 +24,7 @@ providers = Table(
     Column("probe_by", KEY),  # the worker whose probe is under way
     Column("trips", Integer(), nullable=False),  # in a row, without a success between them
     Column("seen_at", UtcDateTime(), nullable=False),  # a worker had it configured then
+    Column("opened_at", UtcDateTime()),  # since then the breaker has not been closed
     Column("sender", WORD),  # whether marketing is paused; null: it never was
     Column("sender_forced", Boolean()),
     Column("sender_reason", Text()),

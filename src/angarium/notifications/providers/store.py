@@ -103,6 +103,7 @@ class ProviderStore:
             "breaker": BreakerState.OPEN,
             "reason": reason[:LONGEST_REASON],
             "changed_at": self._now(),
+            "opened_at": func.coalesce(mine.opened_at, self._now()),
             "probe_at": self._after_pause(pauses),
             "probe_by": None,
             "trips": mine.trips + 1,
@@ -157,7 +158,11 @@ class ProviderStore:
             before = await self._standings(connection, providers.c.provider_id == provider_id)
             values = _closed(self._now())
             if state is BreakerState.OPEN:
-                values |= {"breaker": BreakerState.OPEN, "reason": "opened by an operator"}
+                values |= {
+                    "breaker": BreakerState.OPEN,
+                    "reason": "opened by an operator",
+                    "opened_at": self._now(),
+                }
             values["forced"] = state is not None
             await connection.execute(update(providers).where(providers.c.provider_id == provider_id).values(values))
         return before[0] if before else None
@@ -254,6 +259,7 @@ def _closed(now: ColumnElement[Any]) -> dict[str, Any]:
         "breaker": BreakerState.CLOSED,
         "reason": None,
         "changed_at": now,
+        "opened_at": None,
         "probe_at": None,
         "probe_by": None,
         "trips": 0,

@@ -1,4 +1,4 @@
-"""The reputation of senders: what became of their sends by the hour, and whether their marketing is paused."""
+"""The reputation of senders by the hour, pauses of their marketing, and since when breakers are open."""
 
 import sqlalchemy as sa
 from alembic.operations import Operations
@@ -10,6 +10,7 @@ down_revision = "0013"
 
 
 def upgrade(op: Operations) -> None:
+    op.add_column("providers", sa.Column("opened_at", UtcDateTime()))
     op.add_column("providers", sa.Column("sender", _word()))
     op.add_column("providers", sa.Column("sender_forced", sa.Boolean()))
     op.add_column("providers", sa.Column("sender_reason", sa.Text()))

@@ -20,6 +20,7 @@ def provider_view(standing: Standing) -> ProviderView:
         forced=standing.forced,
         reason=standing.reason,
         changed_at=standing.changed_at,
+        opened_at=standing.opened_at,
         workers=standing.workers,
         reputation=_reputation_view(standing.sender),
     )

@@ -73,12 +73,12 @@ def _obstacle(standing: Standing, now: datetime, *, marketing: bool) -> Decision
 
 
 def _forced(standing: Standing) -> str:
-    at = "" if standing.changed_at is None else f" at {moment_in_words(standing.changed_at)}"
+    at = "" if standing.opened_at is None else f" at {moment_in_words(standing.opened_at)}"
     return f"an operator opened its circuit breaker{at}. It is used again when an operator closes it."
 
 
 def _opened(standing: Standing, now: datetime) -> str:
-    since = _since(standing.changed_at)
+    since = _since(standing.opened_at)
     because = f" ({standing.reason.rstrip('. ')})" if standing.reason else ""
     if standing.breaker is BreakerState.HALF_OPEN:
         return f"its circuit breaker is half open{since}{because}. One message is sent to try it."

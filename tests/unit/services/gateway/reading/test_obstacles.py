@@ -20,7 +20,7 @@ LOST = {**LATER, "outcome": "ambiguous", "answer": "lost"}
 DOWN: dict[str, Any] = {
     "breaker": BreakerState.OPEN,
     "reason": "5 connection failures in a row",
-    "changed_at": AT,
+    "opened_at": AT,
     "probe_at": AT + timedelta(seconds=4),
 }
 OPEN = (
@@ -85,7 +85,7 @@ def summary(*providers: Standing, events: Any = (), **changes: Any) -> str:
             f"Waits, since {OPEN.partition('It is')[0]}One message is sent to try it.".replace("open", "half open"),
         ),
         (
-            standing(breaker=BreakerState.OPEN, forced=True, changed_at=AT, reason="opened by an operator"),
+            standing(breaker=BreakerState.OPEN, forced=True, opened_at=AT, reason="opened by an operator"),
             f"Waits, since {FORCED}",
         ),
     ],

@@ -40,7 +40,7 @@ def _refused(standing: Standing, answer: str, *, alone: bool) -> Finding:
         title=f"Provider {_named(standing)} refuses our credentials or account",
         detail=f"{_sentence(answer)} Correct its URL in ANGARIUM_{channel.upper()}_PROVIDERS, or its account; restart"
         f" the workers, then test it. {_effect(alone=alone)}",
-        since=standing.changed_at,
+        since=standing.opened_at,
         href=PROVIDERS,
         action=LOOK_AT_PROVIDERS,
         command=f"angarium providers test {standing.configured.name} --channel {channel} --to ADDRESS --watch",
@@ -53,7 +53,7 @@ def _not_used(standing: Standing, *, alone: bool) -> Finding:
         severity=Severity.CRITICAL if alone else Severity.WARNING,
         title=f"Provider {_named(standing)} is not used: its circuit breaker is open",
         detail=f"{why} {_effect(alone=alone)}".strip(),
-        since=standing.changed_at,
+        since=standing.opened_at,
         href=PROVIDERS,
         action=LOOK_AT_PROVIDERS,
     )

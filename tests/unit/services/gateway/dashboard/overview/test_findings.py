@@ -92,7 +92,7 @@ def test_a_queue_of_a_channel_without_providers_needs_no_worker() -> None:
 
 
 def test_an_open_breaker_is_urgent_where_no_other_provider_is_left() -> None:
-    opened = standing(breaker=BreakerState.OPEN, reason="535 refused", changed_at=NOW)
+    opened = standing(breaker=BreakerState.OPEN, reason="535 refused", opened_at=NOW)
     alone = only(state(system=System(providers=(opened,))))
     assert (alone.severity, alone.since) == (Severity.CRITICAL, NOW)
     assert "535 refused" in alone.detail
@@ -101,7 +101,7 @@ def test_an_open_breaker_is_urgent_where_no_other_provider_is_left() -> None:
 
 def test_refused_credentials_are_urgent_while_they_are_tried_too() -> None:
     for breaker in (BreakerState.OPEN, BreakerState.HALF_OPEN):
-        refused = standing(breaker=breaker, reason="refused us: 535 5.7.8 no", changed_at=NOW)
+        refused = standing(breaker=breaker, reason="refused us: 535 5.7.8 no", opened_at=NOW)
         alone = only(state(system=System(providers=(refused,))))
         assert (alone.severity, alone.since) == (Severity.CRITICAL, NOW)
         assert alone.title == "Provider smtp (email) refuses our credentials or account"
