@@ -16,7 +16,7 @@ DEPLOY = Path(__file__).parents[2] / "deploy"
 RULES = DEPLOY / "prometheus/angarium.rules.yaml"
 INTERVAL = "15s"
 _CALM, _AFTER = 8, 24
-"""For how many intervals the first samples stand, and then the last ones."""
+"""For how many intervals the first samples last, and then the last ones."""
 _EVALUATED = "6m"
 
 Samples = Mapping[str, float]

@@ -74,11 +74,13 @@ def test_every_metric_is_on_the_dashboard() -> None:
     assert left - {re.sub(r"_(bucket|count|sum)$", "", name) for name in shown} == set()
 
 
+@pytest.mark.slow
 def test_promtool_takes_the_rules() -> None:
     done = promtool("check", "rules", str(RULES))
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_every_alarm_fires_in_its_case() -> None:
     done = promtool("test", "rules", str(CASES))
     assert done.returncode == 0, done.stdout + done.stderr
@@ -94,6 +96,7 @@ def test_an_alarm_says_what_is_wrong_and_what_to_do(rule: dict[str, Any]) -> Non
     assert all(len(text) < 200 for text in rule["annotations"].values())
 
 
+@pytest.mark.slow
 def test_promtool_takes_every_query_of_the_dashboard(tmp_path: Path) -> None:
     queries = [query for query in _queries() if query and not query.startswith("label_values")]
     filled = [re.sub(r"\$\{?(?!\{?1)\w+\}?", "x", query.replace("$__rate_interval", "5m")) for query in queries]

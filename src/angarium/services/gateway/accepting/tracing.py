@@ -10,15 +10,11 @@ from angarium.platform.telemetry.tracing import Kind, Span, Tracing, Value
 Commit = Callable[[Sequence[NewNotification]], Awaitable[Sequence[Acceptance]]]
 
 
-async def committed(
-    tracing: Tracing | None, records: Sequence[NewNotification], commit: Commit
-) -> Sequence[Acceptance]:
-    """`commit(records)`; with tracing each record has a span until it is durable.
+async def committed(tracing: Tracing, records: Sequence[NewNotification], commit: Commit) -> Sequence[Acceptance]:
+    """`commit(records)`, with a span for each record until it is durable.
 
     That span is the trace that the record stores: the parent of every publish, attempt and callback.
     """
-    if tracing is None or not records:
-        return await commit(records)
     spans = [_begin(tracing, record) for record in records]
     traced = [replace(record, traceparent=span.traceparent) for record, span in zip(records, spans, strict=True)]
     try:

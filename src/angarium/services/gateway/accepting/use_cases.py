@@ -68,6 +68,7 @@ class Acceptor:
         self._parts = parts
         self._clock, self._identifiers = parts.runtime.clock, parts.runtime.identifiers
         self._logger, self._metrics = parts.runtime.logger, parts.runtime.metrics
+        self._tracing = parts.runtime.tracing
         self._look_up = LookUp(parts.contacts, parts.templates, fast_paths=parts.fast_paths)
         self._commit = GroupCommit(self._flush, limit=BATCH, flushers=FLUSHERS, patience=PATIENCE)
         self._attached = GroupCommit(self._flush, limit=ATTACHED_BATCH, flushers=FLUSHERS, patience=PATIENCE)
@@ -142,7 +143,10 @@ class Acceptor:
 
     async def _make_durable(self, origin: Origin, items: Sequence[_Item]) -> None:
         records = [item.record for item in items if item.record is not None]
-        acceptances = await committed(self._parts.runtime.tracing, records, self._committed)
+        tracing = self._tracing
+        acceptances = await (
+            self._committed(records) if tracing is None else committed(tracing, records, self._committed)
+        )
         for item, record, acceptance in zip(items, records, acceptances, strict=True):
             if acceptance.outcome is AcceptOutcome.CONFLICT:
                 item.refusal, item.candidate = _conflict(), None
