@@ -38,6 +38,7 @@ from angarium.platform.clock import SystemClock
 from angarium.platform.database.engine import open_engine
 from angarium.platform.identifiers import Identifiers
 from angarium.platform.telemetry.logging import make_logger
+from angarium.platform.telemetry.tracing import Tracing
 from angarium.rendering.renderer import Renderer
 from tests.support.migrated import upgraded
 from tests.support.runtime import a_runtime
@@ -250,6 +251,7 @@ async def delivering(
     failover_after: timedelta | None = None,
     listed: Callable[[SuppressionStore], SuppressionStore] = lambda suppressions: suppressions,
     gate: Gate | None = None,
+    tracing: Tracing | None = None,
 ) -> AsyncIterator[Bench]:
     """A running engine for `channel` on SQLite and the memory broker; its providers are `first` and `others`.
 
@@ -265,7 +267,7 @@ async def delivering(
     broker = MemoryBroker(clock)
     provider = first if isinstance(first, ScriptedProvider) else ScriptedProvider()
     directory, stop = Directory(), asyncio.Event()
-    runtime = a_runtime(clock=clock, logger=logger)
+    runtime = a_runtime(clock=clock, logger=logger, tracing=tracing)
     suppressions = SuppressionStore(sql, clock, runtime.identifiers)
     parts = EngineParts(
         runtime=runtime,

@@ -190,7 +190,7 @@ async def test_its_message_is_leased_to_the_caller_first_and_then_anyones(backen
 
 
 async def test_the_message_from_the_record_is_the_one_published_at_once(backend: Backend) -> None:
-    new = notification()
+    new = notification(traceparent=f"00-{'a' * 32}-{'b' * 16}-01")
     await backend.store.accept([new], outbox_lease=timedelta(0))
     assert await backend.store.lease_outbox(10, lease=OUTBOX_LEASE) == [work_message(new)]
 

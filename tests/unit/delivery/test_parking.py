@@ -19,6 +19,7 @@ from angarium.platform.telemetry.logging import make_logger
 from tests.support.clock import ManualClock
 
 HOUR = timedelta(hours=1)
+TRACEPARENT = f"00-{'a' * 32}-{'b' * 16}-01"
 OURS = {"notification_id": str(uuid4()), "request_id": "r", "odd": [1, 2.50, None]}
 
 
@@ -28,13 +29,15 @@ async def test_no_delay_queue_holds_variables(wait: timedelta, sent: dict[str, o
     clock, topology = ManualClock(), build_topology(retry_delays=[HOUR])
     broker = MemoryBroker(clock)
     await broker.declare(topology)
-    await broker.publish([Outgoing(WORK_EXCHANGE, "email", msgspec.json.encode(sent), message_id="m")])
+    headers = {"x-correlation-id": "c-1", "traceparent": TRACEPARENT, "odd": "x"}
+    await broker.publish([Outgoing(WORK_EXCHANGE, "email", msgspec.json.encode(sent), "m", headers)])
     async with broker.consume("email.queue", prefetch=1) as consumer:
         carrier = Carrier(uuid4(), tuple(await consumer.receive(1)), consumer, "email")
         await _parking(broker, topology, clock).park([(carrier, wait)])
         await clock.advance(wait.total_seconds())
         [back] = await consumer.receive(1)
         assert msgspec.json.decode(back.body) == OURS
+        assert back.headers == {"x-correlation-id": "c-1", "traceparent": TRACEPARENT}
         await consumer.ack([back])
     await broker.close()
 

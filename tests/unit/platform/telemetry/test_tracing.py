@@ -10,9 +10,8 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 
 import pytest
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from angarium.platform.broker.memory.broker import MemoryBroker
 from angarium.platform.broker.port import Binding, BrokerUnavailable, Outgoing, Queue, Topology
@@ -20,37 +19,20 @@ from angarium.platform.broker.tracing import TracedBroker
 from angarium.platform.clock import SystemClock
 from angarium.platform.telemetry.correlation import bind_traceparent, current_traceparent, parse_traceparent
 from angarium.platform.telemetry.logging import make_logger
-from angarium.platform.telemetry.opentelemetry import ReportingExporter, SdkTracing, tracing_of
+from angarium.platform.telemetry.opentelemetry import ReportingExporter
 from angarium.platform.telemetry.tracing import Kind, spanned
 from angarium.platform.telemetry.tracing_opening import faults, is_wanted, open_tracing
 from tests.support.clock import ManualClock
 from tests.support.otlp import collecting
+from tests.support.spans import Kept, parent_of
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 PARENT = f"00-{TRACE}-{SPAN}-01"
 
 
-class Kept:
-    """Tracing, and the spans that ended."""
-
-    def __init__(self) -> None:
-        self._exporter = InMemorySpanExporter()
-        provider = TracerProvider(shutdown_on_exit=False)
-        provider.add_span_processor(SimpleSpanProcessor(self._exporter))
-        self.tracing: SdkTracing = tracing_of(provider)
-
-    @property
-    def spans(self) -> Sequence[ReadableSpan]:
-        return self._exporter.get_finished_spans()
-
-
 @pytest.fixture
 def kept() -> Kept:
     return Kept()
-
-
-def parent_of(span: ReadableSpan) -> str | None:
-    return None if span.parent is None else f"{span.parent.span_id:016x}"
 
 
 def test_a_span_is_below_its_parent_and_is_the_trace_of_the_block(kept: Kept) -> None:
