@@ -17,6 +17,7 @@ from angarium.platform.telemetry.metrics import Children, Metrics
         "attempts_total",
         "provider_duration_seconds",
         "queue_messages",
+        "queue_consumers",
         "queue_oldest_age_seconds",
         "outbox_pending",
         "dead_letters",

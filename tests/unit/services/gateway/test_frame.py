@@ -80,6 +80,10 @@ async def test_gauges_show_queues_outbox_and_letters(world: World) -> None:
     assert value_of(age.labels("sms.queue")) == 0
     text = world.metrics.render().decode()
     assert 'angarium_queue_messages{queue="email.queue"} 1.0' in text
+    assert 'angarium_queue_consumers{queue="email.queue"} 0.0' in text
+    async with world.broker.consume("email.queue", prefetch=1):
+        await gauges.once()
+        assert 'angarium_queue_consumers{queue="email.queue"} 1.0' in world.metrics.render().decode()
     assert "angarium_outbox_pending 0.0" in text
     assert "angarium_dead_letters 0.0" in text
 
