@@ -91,6 +91,8 @@ async def test_variables_of_other_channels_are_not_required(system: System) -> N
         {"channel": "push", "subject": "S", "html": "<p>h</p>", "text": "t"},
         {"channel": "sms", "body": "b", "html": "<p>h</p>"},
         {"channel": "email", "title": "T"},
+        {"channel": "email", "subject": "S", "content": ""},
+        {"channel": "sms", "content": " \n"},
     ],
 )
 async def test_a_template_without_a_part_for_its_own_channel(system: System, body: Json) -> None:

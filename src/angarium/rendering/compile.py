@@ -17,7 +17,7 @@ from angarium.rendering.limits import Limits, Timer
 from angarium.rendering.liquid import SafeEnvironment
 from angarium.rendering.locales import locale_chain
 from angarium.rendering.mjml import check_elements, check_mjml, compile_mjml, is_document
-from angarium.rendering.parts import MAIN_PARTS, Part, main_part, parts_of
+from angarium.rendering.parts import Part, main_part, own_part_fault, parts_of
 from angarium.rendering.plain_text import make_text
 from angarium.rendering.problems import TemplateInvalid, TemplateProblem
 from angarium.rendering.variables import TypedVariable, typed_variables
@@ -87,9 +87,9 @@ class Compiler:
             if job.characters > MOST_CHARACTERS:
                 job.problems.append(TemplateProblem("translations", f"are larger than {MOST_CHARACTERS} characters"))
                 break
-        if getattr(locales[language], channel) is None:
-            names = " or ".join(dict.fromkeys(reversed(MAIN_PARTS[channel])))
-            job.problems.append(TemplateProblem("content", f"required: a template for {channel} needs {names}"))
+        fault = own_part_fault(parts, channel)
+        if fault is not None and fault[0] not in {problem.field for problem in job.problems}:
+            job.problems.append(TemplateProblem(*fault))
         if job.problems:
             raise TemplateInvalid(job.problems)
         return Compiled(locales, typed_variables(job.parsed), assembler.used)

@@ -77,3 +77,17 @@ def merged(languages: Iterable[Mapping[str, ValueT]]) -> dict[str, ValueT]:
 def main_part(channel: Channel, parts: Mapping[str, object]) -> str | None:
     """The name of the main part of `channel` among `parts`."""
     return next((name for name in MAIN_PARTS[channel] if name in parts), None)
+
+
+def own_part_fault(parts: TemplateParts, channel: Channel) -> tuple[str, str] | None:
+    """The field to correct and why, where a template has nothing to say by its own `channel`; None: it has.
+
+    A mail may consist of its `text` alone.
+    """
+    found = parts_of(channel, channel, {"": parts})
+    names = (*MAIN_PARTS[channel], "text") if channel is Channel.EMAIL else MAIN_PARTS[channel]
+    texts = [found[name] for name in names if name in found]
+    if not texts:
+        needed = " or ".join(dict.fromkeys(reversed(MAIN_PARTS[channel])))
+        return "content", f"required: a template for {channel} needs {needed}"
+    return None if any(text.source.strip() for text in texts) else (texts[0].field, "must not be blank")

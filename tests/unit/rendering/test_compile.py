@@ -71,6 +71,26 @@ def test_a_template_without_a_part_for_its_own_channel_is_refused(
     assert (problem.field, problem.message) == ("content", f"required: a template for {own} needs {names}")
 
 
+@pytest.mark.parametrize(
+    ("own", "parts", "field"),
+    [
+        (Channel.EMAIL, {"subject": "S", "content": ""}, "content"),
+        (Channel.EMAIL, {"html": " \n", "text": ""}, "html"),
+        (Channel.PUSH, {"title": "T", "body": " "}, "body"),
+        (Channel.SMS, {"content": "\t"}, "content"),
+        (Channel.WEBHOOK, {"title": "T", "text": ""}, "text"),
+    ],
+)
+def test_a_template_whose_own_part_is_blank_is_refused(own: Channel, parts: dict[str, str], field: str) -> None:
+    with pytest.raises(TemplateInvalid) as caught:
+        compiled({}, own, **parts)
+    assert [(problem.field, problem.message) for problem in caught.value.problems] == [(field, "must not be blank")]
+
+
+def test_a_mail_may_have_a_plain_part_alone() -> None:
+    assert email(text="t", html="")["text"] == "t"
+
+
 def test_a_content_that_a_specific_part_replaces_is_checked_all_the_same() -> None:
     assert faults(html="<p>h</p>", content="{% if %}")[0][0] == "content"
 
