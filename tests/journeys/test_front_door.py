@@ -123,3 +123,16 @@ async def _angarium(system: System, *arguments: str) -> Any:
     output, _ = await process.communicate()
     assert process.returncode == 0
     return json.loads(output)
+
+
+async def test_what_a_client_has_is_not_sent_again(system: System) -> None:
+    user, template = await system.create_user(), await system.create_template()
+    for path in (f"/api/v1/users/{user['user_id']}", f"/api/v1/templates/{template['code']}"):
+        seen = await system.client.get(path)
+        again = await system.client.get(path, headers={"If-None-Match": seen.headers["ETag"]})
+        assert (again.status_code, again.content, again.headers["ETag"]) == (304, b"", seen.headers["ETag"])
+    path = f"/api/v1/users/{user['user_id']}"
+    seen = await system.client.get(path)
+    await system.client.patch(path, json={"name": "Ada King"})
+    changed = await system.client.get(path, headers={"If-None-Match": seen.headers["ETag"]})
+    assert (changed.status_code, changed.json()["data"]["name"]) == (200, "Ada King")

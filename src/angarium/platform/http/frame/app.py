@@ -21,6 +21,7 @@ from angarium.platform.auth.caller import Authenticator
 from angarium.platform.http.budget import BodyBudget
 from angarium.platform.http.frame.answers import refuse, rejection_of
 from angarium.platform.http.frame.bodies import BodyRules
+from angarium.platform.http.frame.conditional import NotModifiedMiddleware
 from angarium.platform.http.frame.direct import DirectPaths
 from angarium.platform.http.frame.front import FrontMiddleware
 from angarium.platform.http.frame.heads import Heads
@@ -115,6 +116,7 @@ def build_app(
     _handle_errors(app, logger)
     # the last one added is the outermost
     heads = cache(lambda: Heads(app.router.routes, rules))
+    app.add_middleware(NotModifiedMiddleware)
     app.add_middleware(FrontMiddleware, heads=heads, budget=budget, logger=logger)
     app.add_middleware(TrailingSlashMiddleware)
     for prefix, paths in aliases.items():
