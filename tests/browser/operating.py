@@ -75,7 +75,8 @@ class Board:
 
 @contextmanager
 def operating(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[Board]:
-    """A running system of `operating`, whose mails go to a sink."""
+    """A running system of `Board`, whose mails go to a sink. What pages are expected to show may take `WITHIN`."""
+    expect.set_options(timeout=WITHIN * 1000)
     with SmtpSink() as sink:
         system = EmbeddedSystem(folder, sink=sink, settings=settings)
         with (
