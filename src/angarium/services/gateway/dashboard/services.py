@@ -26,6 +26,8 @@ from angarium.services.gateway.audit.log import AuditLog
 from angarium.services.gateway.audit.store import Actor
 
 LIMIT = 50
+ASKING_SECONDS = 6.0
+"""For a preview. A hostile template is rendered for 2 s, and its child process may have to start."""
 CHANGING_SECONDS = 12.0
 """For a change. Compiling a template takes up to 10 s on a busy machine."""
 Thing = Mapping[str, Any]
@@ -83,8 +85,11 @@ class Service:
 
     async def ask(self, caller: Caller, path: str, body: Thing) -> Thing:
         """The answer to a POST that changes nothing."""
-        answer = await self._client.post(path, tenant=caller.tenant, caller=caller, json=body)
-        found: Thing = _body(answer.status_code, answer.content)["data"]
+        headers, content = {"content-type": "application/json"}, msgspec.json.encode(body)
+        answer = await self._client.forward(
+            "POST", path, caller=caller, body=content, headers=headers, seconds=ASKING_SECONDS
+        )
+        found: Thing = _body(answer.status, answer.body)["data"]
         return found
 
     async def change(
@@ -109,8 +114,11 @@ def _with_query(path: str, query: Thing) -> str:
 
 
 def _body(status: int, content: bytes) -> Thing:
-    """The envelope of a success. A refusal is raised as the gateway's own."""
-    body: Thing = msgspec.json.decode(content)
+    """The envelope of a success. A refusal is raised as the gateway's own, and what is no envelope as unavailable."""
+    try:
+        body = msgspec.json.decode(content, type=dict[str, Any])
+    except msgspec.MsgspecError:
+        raise ServiceUnavailable("A service gave an answer that cannot be read") from None
     if status < HTTPStatus.MULTIPLE_CHOICES:
         return body
     message, error = str(body.get("message") or ""), body.get("error") or {}

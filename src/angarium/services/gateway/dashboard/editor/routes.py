@@ -8,7 +8,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
-from angarium.contracts.errors import Conflict, PayloadTooLarge, Rejected, ValidationFailed
+from angarium.contracts.errors import Rejected, ServiceUnavailable, Transient
 from angarium.contracts.scopes import Scope
 from angarium.contracts.statuses import Channel, DeliveryPolicy
 from angarium.platform.auth.caller import Caller
@@ -57,7 +57,10 @@ def routes(library: Library, pages: Pages, viewers: Viewers) -> APIRouter:
         caller: Annotated[Caller, Depends(writes)],
         form: Annotated[Mapping[str, str], Depends(text_form_of)],
     ) -> Response:
-        """A draft of a template that exists; a new one is published, as the API does."""
+        """A draft of a template that exists; a new one is published, as the API does.
+
+        Whatever prevents it, the form comes back with what was written.
+        """
         base, code = form.get("base", _NEW), form.get("code", "").strip()
         if "add" in form:
             return _page(request, pages, _with_language(form), base=base)
@@ -67,8 +70,10 @@ def routes(library: Library, pages: Pages, viewers: Viewers) -> APIRouter:
                 await library.create(actor, {"code": code, **body})
                 return see(f"{TEMPLATES}/{quote(code, safe='')}?done=template_made")
             made = await library.save(actor, code, body)
-        except (ValidationFailed, Conflict, PayloadTooLarge) as fault:
+        except Rejected as fault:
             return _page(request, pages, form, base=base, fault=fault)
+        except Transient as away:
+            return _page(request, pages, form, base=base, fault=ServiceUnavailable(f"Not saved; try again. {away}"))
         return see(f"{TEMPLATES}/{quote(code, safe='')}?version={made['version']}&done=draft_saved")
 
     return router

@@ -1,5 +1,6 @@
 """What operators do with templates: find, look, preview, compare, publish, save, send a test."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +9,7 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from angarium.contracts.errors import ValidationFailed
+from angarium.contracts.errors import ServiceUnavailable, Transient, ValidationFailed
 from angarium.contracts.notifications import NotificationRequest
 from angarium.contracts.statuses import ADDRESS_FIELD, Channel
 from angarium.platform.auth.caller import Caller
@@ -17,6 +18,7 @@ from angarium.services.gateway.accepting.acceptance import origin_of
 from angarium.services.gateway.accepting.use_cases import Acceptor
 from angarium.services.gateway.audit.log import AuditLog
 from angarium.services.gateway.audit.store import Actor
+from angarium.services.gateway.dashboard.pages import words_of
 from angarium.services.gateway.dashboard.services import LIMIT, Listed, Service, Thing
 
 PATH = "/templates"
@@ -76,17 +78,22 @@ class Library:
         return await self._templates.ask(caller, f"{_path(code)}/preview", given)
 
     async def previews(self, caller: Caller, code: str, chosen: Chosen, variables: Thing) -> Sequence[Preview]:
-        """What each channel that the version has parts for would send."""
-        found = []
-        for channel in Channel:
-            try:
-                found.append(Preview(channel, await self.preview(caller, code, chosen, variables, channel)))
-            except ValidationFailed as fault:
-                fields = {detail.field for detail in fault.details}
-                if fields != _CHANNEL_FIELDS:  # else it has no part for the channel
-                    details = "; ".join(f"{detail.field}: {detail.message}" for detail in fault.details)
-                    found.append(Preview(channel, {}, details or fault.message))
-        return found
+        """What each channel that the version has parts for would send. One that takes too long is said to do so."""
+        found = await asyncio.gather(*(self._preview(caller, code, chosen, variables, channel) for channel in Channel))
+        return [preview for preview in found if preview is not None]
+
+    async def _preview(
+        self, caller: Caller, code: str, chosen: Chosen, variables: Thing, channel: Channel
+    ) -> Preview | None:
+        """One channel; None where the version has no part for it."""
+        try:
+            return Preview(channel, await self.preview(caller, code, chosen, variables, channel))
+        except ValidationFailed as fault:
+            if {detail.field for detail in fault.details} == _CHANNEL_FIELDS:
+                return None
+            return Preview(channel, {}, words_of(fault))
+        except (ServiceUnavailable, Transient) as away:
+            return Preview(channel, {}, f"It cannot be rendered now: {away}")
 
     async def publish(self, actor: Actor, code: str, version: int) -> None:
         """Have a version sent from now on; an older one rolls back."""

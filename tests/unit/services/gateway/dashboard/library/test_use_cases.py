@@ -83,6 +83,27 @@ async def test_a_fault_is_shown_at_its_place_and_nothing_that_was_written_is_los
     assert await actions(world) == []
 
 
+@pytest.mark.parametrize("status", [403, 404, 413, 429, 500, 503])
+async def test_whatever_prevents_saving_nothing_that_was_written_is_lost(world: World, desk: Desk, status: int) -> None:
+    browser = await desk.signed_in(Role.EDITOR)
+    answer(world, status, None, {"code": "said", "details": []})
+    refused = await browser.post(EDITOR, base="1", code="welcome", content="written with care")
+    assert refused.status_code in {status, 503}
+    assert "written with care</textarea>" in refused.text
+    assert 'role="alert"' in refused.text
+
+
+async def test_a_template_that_cannot_be_rendered_can_still_be_seen_and_edited(world: World, desk: Desk) -> None:
+    browser = await desk.signed_in(Role.EDITOR)
+    answer(world, 200, TEMPLATE)
+    bodies = world.template_service.bodies
+    bodies["/templates/welcome/versions"] = b'{"data": [], "meta": {"total": 0}}'
+    bodies["/templates/welcome/preview"] = b"<html>a proxy's page</html>"
+    shown = await browser.get("/dashboard/templates/welcome")
+    assert (shown.status_code, "It cannot be rendered now" in shown.text) == (200, True)
+    assert "/dashboard/templates/-/edit?code=welcome" in shown.text
+
+
 async def test_a_further_language_is_added_without_saving(world: World, desk: Desk) -> None:
     browser = await desk.signed_in(Role.EDITOR)
     shown = await browser.post(
