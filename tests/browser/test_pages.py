@@ -91,6 +91,21 @@ def test_the_documentation_shows_schemas_and_finds_and_tries(page: Page, site: S
     expect(audit.locator("pre")).to_contain_text("200")
 
 
+def test_the_documentation_is_clean_says_how_to_call_and_has_addresses(page: Page) -> None:
+    page.goto("/docs#send_notification")
+    sending = page.locator("[id='send_notification']")
+    expect(sending).to_have_attribute("open", "")
+    expect(page.locator("#introduction")).to_contain_text("Idempotency.")
+    expect(sending).to_contain_text("Exactly one of user_id and recipient")
+    sending.get_by_role("button", name="Show curl").click()
+    expect(sending.locator("pre")).to_contain_text("curl -X POST 'http://127.0.0.1")
+    assert Axe().run(page, options=AXE).violations_count == 0
+    page.get_by_label("Find").fill("nothing-has-this")
+    expect(page.get_by_role("status")).to_have_text("No operation or schema matches.")
+    page.get_by_label("Find").fill("list_suppressions")
+    expect(page.locator("details:visible")).to_have_count(1)
+
+
 def test_the_documentations_own_example_is_sent(page: Page, site: Site) -> None:
     page.goto("/docs")
     page.get_by_label("API key").fill(site.client.headers["x-api-key"])

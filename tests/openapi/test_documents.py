@@ -14,6 +14,8 @@ from jsonschema_rs import Draft202012Validator  # comes with schemathesis
 from angarium.embedded.composition import EmbeddedSettings, open_embedded
 from angarium.platform.http.frame.openapi import DocumentedApp
 from angarium.platform.telemetry.logging import make_logger
+from angarium.services.gateway.documents.introduction import TAGS, introduced
+from angarium.services.gateway.documents.merging import behind_the_gateway, merged
 
 pytestmark = pytest.mark.slow
 
@@ -157,3 +159,16 @@ def test_every_field_has_an_example_that_fits(documents: dict[str, Any], service
 def _refers(field: dict[str, Any]) -> bool:
     """Whether the field is of other schemas, which have examples of their own."""
     return '"$ref"' in json.dumps(field)
+
+
+def test_the_merged_document_keeps_every_id_and_loses_nothing(documents: dict[str, Any]) -> None:
+    others = {name: behind_the_gateway(documents[name], name) for name in ("users", "templates")}
+    whole = introduced(merged(documents["gateway"], others))
+    ids = [operation["operationId"] for operation in _operations(whole)]
+    assert len(set(ids)) == len(ids) == sum(len(list(_operations(documents[name]))) for name in documents)
+    titles = [schema.get("title", name) for name, schema in whole["components"]["schemas"].items()]
+    assert len(set(titles)) == len(titles)
+    referred = set(re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(whole)))
+    assert referred <= set(whole["components"]["schemas"])
+    tagged = {tag for operation in _operations(whole) for tag in operation["tags"]}
+    assert tagged <= set(TAGS)

@@ -63,8 +63,8 @@ from angarium.services.gateway.dead_letters.use_cases import Replays
 from angarium.services.gateway.declaring import TopologyKeeper
 from angarium.services.gateway.delivery_reports.routes import routes as delivery_report_routes
 from angarium.services.gateway.delivery_reports.use_cases import Receipts
-from angarium.services.gateway.documents.routes import DOCUMENTS
 from angarium.services.gateway.documents.routes import routes as document_routes
+from angarium.services.gateway.documents.use_cases import Documents
 from angarium.services.gateway.erasures.routes import routes as erasure_routes
 from angarium.services.gateway.gauges import Gauges
 from angarium.services.gateway.keys.ring import KeyRing
@@ -227,7 +227,7 @@ class Gateway:
             },
             raw_bodies=(*FORM_PATHS, *DASHBOARD_PATHS, USERS_IMPORT_PATH, SUPPRESSIONS_IMPORT_PATH, WEBHOOK_PATH),
             routers=self._routers(),
-            more_documents=DOCUMENTS,
+            own_document=False,
             fast_paths=parts.fast_paths,
             outermost=(self.dashboard.middleware,),
         )
@@ -259,12 +259,16 @@ class Gateway:
             callback_routes(self.callbacks, parts.reader, self.audit),
             b2b_routes(self._emails()),
             *self.dashboard.routers(),
-            document_routes(users=parts.users_client, templates=parts.templates_client),
+            document_routes(self._documents()),
         )
 
     def end_streams(self) -> None:
         """End the live parts of pages, so that the server can stop. Call when it begins to."""
         self.dashboard.live.close()
+
+    def _documents(self) -> Documents:
+        parts = self.parts
+        return Documents({"users": parts.users_client, "templates": parts.templates_client}, parts.runtime.clock)
 
     def _operators(self) -> Operators:
         store = OperatorStore(self.parts.engine)

@@ -46,6 +46,7 @@ from angarium.platform.telemetry.logging import Logger
 _NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "operation_spans": False}
 """Disables the framework's own instrumentation: ours counts requests, and even the check whether it is on has a
 cost."""
+DOCUMENT_PATH = "/openapi.json"
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
@@ -76,7 +77,7 @@ def build_app(
     raw_bodies: Sequence[str] = (),
     routers: Sequence[APIRouter] = (),
     innermost: Sequence[Middleware] = (),
-    more_documents: Sequence[str] = (),
+    own_document: bool = True,
     fast_paths: bool = True,
     aliases: Mapping[str, Sequence[str]] = MappingProxyType({}),
     outermost: Sequence[Middleware] = (),
@@ -85,8 +86,8 @@ def build_app(
 
     `body_limits`: bytes by path (default: 256 KB, or 32 KB without authentication); `raw_bodies`: path prefixes whose
     bodies are not JSON; `innermost`, `outermost`: middleware inside and outside of the frame's own, except correlation;
-    `more_documents`: paths of further OpenAPI documents for `/docs`; `aliases`: paths that are also served below a
-    prefix, by that prefix. Without `fast_paths` the framework also answers the direct routes. Routes are declared
+    `own_document`: whether `/openapi.json` is the app's own document, else one of the `routers` serves it; `aliases`:
+    paths that are also served below a prefix, by that prefix. Without `fast_paths` the framework also answers the direct routes. Routes are declared
     without a trailing slash; both forms are served. `app.state` holds `authenticator`, `clock`, `identifiers`, `logger`
     and `metrics`.
     """
@@ -99,12 +100,13 @@ def build_app(
         title=title,
         version=__version__,
         lifespan=lifespan,
+        openapi_url=DOCUMENT_PATH if own_document else None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
         generate_unique_id_function=operation_id,
         strict_content_type=False,
-        routes=[*health.routes(metrics), *docs_routes(title, more_documents)],
+        routes=[*health.routes(metrics), *docs_routes(title)],
         middleware=list(innermost),
     )
     app.state.authenticator = authenticator

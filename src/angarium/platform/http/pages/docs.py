@@ -1,6 +1,5 @@
 """The page at `/docs`: shows `/openapi.json` and loads no third-party assets."""
 
-from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
 
@@ -22,9 +21,9 @@ _HEADERS = {
 _ASSETS = {"docs.js": "text/javascript", "docs.css": "text/css"}
 
 
-def docs_routes(title: str, more: Sequence[str] = ()) -> list[Route]:
-    """`/docs` and its two assets, read once from the package. `more`: paths of further documents."""
-    page = _asset("docs.html").replace("{title}", escape(title)).replace("{more}", escape(" ".join(more)))
+def docs_routes(title: str) -> list[Route]:
+    """`/docs` and its two assets, read once from the package."""
+    page = _asset("docs.html").replace("{title}", escape(title))
     routes = [_route("/docs", page, "text/html")]
     return routes + [_route(f"/docs/{name}", _asset(name), kind) for name, kind in _ASSETS.items()]
 

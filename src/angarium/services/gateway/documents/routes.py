@@ -1,42 +1,34 @@
-"""`/docs/users.json` and `/docs/templates.json`: what other services offer through the gateway, for its `/docs`."""
+"""`/openapi.json`: the operations of all services, as clients of the gateway see them. No document needs a key."""
 
-from http import HTTPStatus
-from typing import Any
+from hashlib import sha256
 
 import msgspec
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from angarium.contracts.errors import ServiceUnavailable
-from angarium.platform.http.client.client import ServiceClient, ServiceDown
 from angarium.platform.http.frame.answers import JsonBytes
-
-DOCUMENTS = ("/docs/users.json", "/docs/templates.json")
-_PREFIX = "/api/v1"
+from angarium.services.gateway.documents.use_cases import Documents
 
 
-def routes(*, users: ServiceClient, templates: ServiceClient) -> APIRouter:
-    """One document for each service. Like `/openapi.json` they need no key."""
+def routes(documents: Documents) -> APIRouter:
+    """`/openapi.json`, and `/docs/users.json` and `/docs/templates.json` with the operations of one service."""
     router = APIRouter(include_in_schema=False)
-    _document(router, DOCUMENTS[0], "users", users)
-    _document(router, DOCUMENTS[1], "templates", templates)
+
+    @router.get("/openapi.json")
+    async def whole(request: Request) -> Response:
+        content = await documents.all(request.app.openapi)
+        tag = f'"{sha256(content).hexdigest()[:32]}"'
+        headers = {"etag": tag, "cache-control": "no-cache"}
+        if request.headers.get("if-none-match") == tag:
+            return Response(status_code=304, headers=headers)
+        return JsonBytes(content, headers=headers)
+
+    @router.get("/docs/users.json")
+    async def users() -> Response:
+        return JsonBytes(msgspec.json.encode(await documents.of("users")))
+
+    @router.get("/docs/templates.json")
+    async def templates() -> Response:
+        return JsonBytes(msgspec.json.encode(await documents.of("templates")))
+
     return router
-
-
-def _document(router: APIRouter, path: str, name: str, client: ServiceClient) -> None:
-    @router.get(path)
-    async def document() -> Response:
-        try:
-            answer = await client.get("/openapi.json", tenant="")
-        except ServiceDown as down:
-            raise ServiceUnavailable from down
-        if answer.status_code != HTTPStatus.OK:
-            raise ServiceUnavailable
-        return JsonBytes(msgspec.json.encode(_behind_the_gateway(answer.json(), name)))
-
-
-def _behind_the_gateway(document: dict[str, Any], name: str) -> dict[str, Any]:
-    """The document with the paths that the gateway passes on, as clients see them."""
-    paths: dict[str, Any] = document.get("paths", {})
-    public = {path: item for path, item in paths.items() if path.split("/")[1] == name}
-    return {**document, "paths": {f"{_PREFIX}{path}": item for path, item in public.items()}}

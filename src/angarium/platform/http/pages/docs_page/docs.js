@@ -60,20 +60,25 @@ function example(given, depth = 0) {
   return { integer: 1, number: 1, boolean: true, null: null }[schema.type] ?? "";
 }
 
-// What stands between backticks is code.
+// What is between backticks is code, and between double asterisks strong.
 function words(text) {
-  return (text || "").split("`").map((part, index) => (index % 2 ? element("code", { textContent: part }) : part));
+  return (text || "").split("`").flatMap((part, index) => (index % 2 ? [element("code", { textContent: part })]
+    : part.split("**").map((piece, place) => (place % 2 ? element("strong", { textContent: piece }) : piece))));
+}
+
+function paragraphs(text) {
+  return (text || "").split(/\n\s*\n/).filter((part) => part.trim()).map((part) => element("p", {}, ...words(part)));
 }
 
 function fieldTable(fields, inputs) {
-  const rows = fields.map(({ name, where, type, required, description }) => {
+  const rows = fields.map(({ name, where, type, required, description, example: given }) => {
     const value = inputs ? element("input", { ariaLabel: name }) : null;
     if (inputs) inputs.push({ name, where, value });
     return element("tr", {},
       element("td", {}, element("code", { textContent: name }),
         required ? element("span", { className: "required", textContent: "required" }) : null),
       element("td", {}, ...type),
-      element("td", {}, ...words(description), value));
+      element("td", {}, ...words(description), given === undefined ? null : element("code", { className: "given", textContent: JSON.stringify(given) }), value));
   });
   return element("table", {}, element("tbody", {}, ...rows));
 }
@@ -81,7 +86,7 @@ function fieldTable(fields, inputs) {
 function bodyFields(schema) {
   const { properties = {}, required = [] } = resolve(schema);
   return Object.entries(properties).map(([name, field]) => (
-    { name, type: typeNodes(field), required: required.includes(name), description: field.description }));
+    { name, type: typeNodes(field), required: required.includes(name), description: field.description, example: field.examples?.[0] }));
 }
 
 function parametersPart(operation, inputs) {
@@ -108,7 +113,8 @@ function bodyPart(type, media) {
   const schema = media.schema;
   const editor = element("textarea", { value: bodyText(type, media), spellcheck: false, ariaLabel: "Body" });
   const kind = type === "application/json" ? typeNodes(schema) : [type];
-  return { editor, parts: [element("h3", {}, "Body: ", ...kind), fieldTable(bodyFields(schema)), editor] };
+  const rules = paragraphs(resolve(schema).description);
+  return { editor, parts: [element("h3", {}, "Body: ", ...kind), ...rules, fieldTable(bodyFields(schema)), editor] };
 }
 
 function schemaOf(answer) {
@@ -127,64 +133,102 @@ function answersPart(operation) {
   return [element("h3", { textContent: "Answers" }), fieldTable(rows)];
 }
 
-async function send(method, path, inputs, type, editor, output) {
+// The request that the inputs say, or the name of a part of the path that is missing.
+function request(method, path, inputs, type, editor) {
   const missing = inputs.find(({ where, value }) => where === "path" && value.value === "");
-  if (missing) {
-    output.textContent = `Fill in ${missing.name} first.`;
-    missing.value.focus();
-    return;
-  }
+  if (missing) return { missing };
   const query = new URLSearchParams();
+  const headers = {};
   let target = path;
   for (const { name, where, value } of inputs) {
     if (where === "path") target = target.replace(`{${name}}`, encodeURIComponent(value.value));
     else if (where === "query" && value.value !== "") query.set(name, value.value);
+    else if (where === "header" && value.value !== "") headers[name] = value.value;
   }
-  const headers = {};
   const key = document.getElementById("key").value;
   if (key) headers["X-API-Key"] = key;
   if (editor) headers["Content-Type"] = type;
   const search = query.toString();
+  return { target: search ? `${target}?${search}` : target, method: method.toUpperCase(), headers, body: editor?.value };
+}
+
+async function send(asked, output) {
+  if (asked.missing) {
+    output.textContent = `Fill in ${asked.missing.name} first.`;
+    asked.missing.value.focus();
+    return;
+  }
   try {
-    const answer = await fetch(search ? `${target}?${search}` : target,
-      { method: method.toUpperCase(), headers, body: editor ? editor.value : undefined });
-    const text = await answer.text();
-    output.textContent = `${answer.status}\n${pretty(text)}`;
+    const { target, method, headers, body } = asked;
+    const answer = await fetch(target, { method, headers, body });
+    output.textContent = `${answer.status}\n${pretty(await answer.text())}`;
   } catch (error) {
     output.textContent = String(error);
   }
+}
+
+function quoted(text) {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+// The key itself is left out: what is copied is often shared.
+function curl(asked) {
+  if (asked.missing) return `Fill in ${asked.missing.name} first.`;
+  const lines = [`curl -X ${asked.method} ${quoted(location.origin + asked.target)}`];
+  for (const [name, value] of Object.entries(asked.headers)) {
+    lines.push(name === "X-API-Key" ? '-H "X-API-Key: $KEY"' : `-H ${quoted(`${name}: ${value}`)}`);
+  }
+  if (asked.body !== undefined) lines.push(`--data-binary ${quoted(asked.body)}`);
+  return lines.join(" \\\n  ");
 }
 
 function pretty(text) {
   try { return JSON.stringify(JSON.parse(text), null, 2); } catch { return text; }
 }
 
+// A part is filled when it is opened first: a page with all of them at once takes seconds to make.
+function part(id, heading, found, fill) {
+  const made = element("details", { id }, element("summary", {}, ...heading));
+  made.dataset.found = found.filter(Boolean).join(" ").toLowerCase();
+  made.addEventListener("toggle", () => {
+    if (made.open && made.childElementCount === 1) made.append(element("div", { className: "inside" }, ...fill()));
+  });
+  return made;
+}
+
 function operationPart(path, method, operation) {
+  const heading = [
+    element("span", { className: `method ${method}`, textContent: method.toUpperCase() }),
+    element("code", { textContent: path }),
+    element("span", {}, ...words(operation.summary))];
+  const found = [method, path, operation.summary, operation.operationId];
+  return part(operation.operationId || "", heading, found, () => operationInside(path, method, operation));
+}
+
+function operationInside(path, method, operation) {
   const inputs = [];
   const type = mediaType(operation);
   const { parts, editor } = bodyPart(type, operation.requestBody?.content[type]);
-  const output = element("pre", { hidden: true });
-  const button = element("button", { type: "button", textContent: "Try it" });
-  button.addEventListener("click", () => { output.hidden = false; send(method, path, inputs, type, editor, output); });
+  const output = element("pre", { hidden: true, tabIndex: 0 });
+  const show = (fill) => () => { output.hidden = false; fill(request(method, path, inputs, type, editor)); };
+  const attempt = element("button", { type: "button", className: "primary", textContent: "Try it" });
+  attempt.addEventListener("click", show((asked) => send(asked, output)));
+  const command = element("button", { type: "button", textContent: "Show curl" });
+  command.addEventListener("click", show((asked) => { output.textContent = curl(asked); }));
   const scopes = operation["x-required-scopes"];
-  return element("details", {},
-    element("summary", {},
-      element("span", { className: `method ${method}`, textContent: method.toUpperCase() }),
-      element("code", { textContent: path }),
-      element("span", { textContent: operation.summary || "" })),
-    element("div", { className: "inside" },
-      operation.description ? element("p", {}, ...words(operation.description)) : null,
-      scopes ? element("p", { className: "scope", textContent: `Scope: ${scopes.join(", ")}` }) : null,
-      ...parametersPart(operation, inputs), ...parts, ...answersPart(operation), button, output));
+  return [...paragraphs(operation.description),
+    ...(scopes ? [element("p", { className: "scope", textContent: `Scope: ${scopes.join(", ")}` })] : []),
+    ...parametersPart(operation, inputs), ...parts, ...answersPart(operation),
+    element("p", { className: "acts" }, attempt, " ", command), output];
 }
 
 function schemaPart(name) {
-  const fields = bodyFields(schemas[name]);
-  return element("details", { id: `schema-${name}` },
-    element("summary", {}, element("code", { textContent: shownName(name) })),
-    element("div", { className: "inside" },
-      schemas[name].description ? element("p", {}, ...words(schemas[name].description)) : null,
-      fields.length ? fieldTable(fields) : element("p", { textContent: typeName(schemas[name]) })));
+  const schema = schemas[name];
+  return part(`schema-${name}`, [element("code", { textContent: shownName(name) })], [shownName(name), name], () => {
+    const fields = bodyFields(schema);
+    return [...paragraphs(schema.description),
+      fields.length ? fieldTable(fields) : element("p", { textContent: typeName(schema) })];
+  });
 }
 
 function groups(paths) {
@@ -201,12 +245,13 @@ function groups(paths) {
 }
 
 function filter(words) {
-  for (const part of document.querySelectorAll("details")) {
-    part.hidden = !part.querySelector("summary").textContent.toLowerCase().includes(words.toLowerCase());
-  }
+  for (const one of document.querySelectorAll("details")) one.hidden = !one.dataset.found.includes(words.toLowerCase());
   for (const section of document.querySelectorAll("section")) {
-    section.hidden = !section.querySelector("details:not([hidden])");
+    const left = section.querySelectorAll("details:not([hidden])").length;
+    section.hidden = left === 0;
+    document.querySelector(`nav a[href="#${section.querySelector("h2").id}"] span`).textContent = left;
   }
+  document.getElementById("none").hidden = document.querySelector("section:not([hidden])") !== null;
 }
 
 function titleOf(tag) {
@@ -232,22 +277,14 @@ function openTarget() {
   target.scrollIntoView();
 }
 
-// The service's own document, and those of the services behind it that answer.
-async function fetched() {
-  const more = document.body.dataset.more.split(" ").filter(Boolean);
-  const [own, ...others] = await Promise.all(["/openapi.json", ...more].map(async (path) => {
-    const answer = await fetch(path);
-    return answer.ok ? answer.json() : {};
-  }));
-  const all = [own, ...others];
-  schemas = Object.assign({}, ...all.map((one) => one.components?.schemas));
-  return { paths: Object.assign({}, ...all.map((one) => one.paths)) };
-}
-
 async function show() {
   const main = document.getElementById("operations");
   try {
-    const found = await fetched();
+    const answer = await fetch("/openapi.json");
+    if (!answer.ok) throw new Error(String(answer.status));
+    const found = await answer.json();
+    schemas = found.components?.schemas || {};
+    document.getElementById("introduction").replaceChildren(...paragraphs(found.info?.description));
     const sections = [...groups(found.paths || {})].map(([tag, parts]) => section(titleOf(tag), parts));
     const names = Object.keys(schemas).sort();
     if (names.length) sections.push(section("Schemas", names.map(schemaPart)));
@@ -260,6 +297,9 @@ async function show() {
 }
 
 document.getElementById("find").addEventListener("input", (event) => filter(event.target.value));
+const key = document.getElementById("key");
+key.value = sessionStorage.getItem("key") ?? "";
+key.addEventListener("change", () => sessionStorage.setItem("key", key.value));
 document.getElementById("controls").addEventListener("submit", (event) => event.preventDefault());
 window.addEventListener("hashchange", openTarget);
 show();
