@@ -1,1 +1,1 @@
-"""One folder for each channel: its addresses, its content, its providers."""
+"""One folder per channel: its addresses, content and providers."""

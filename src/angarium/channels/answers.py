@@ -1,7 +1,7 @@
-"""What an answer of a provider means, as data: one table for each provider, read from the top.
+"""Tables of providers' answers: each maps answers to outcomes, and the first matching row wins.
 
-A row names statuses, and where these are not enough the provider's own error codes or words of its message. The first
-row that fits decides. Each row cites the page of the provider that says so.
+A row lists statuses and, if needed, the provider's error codes or words of its message. Each row cites the provider's
+page.
 """
 
 import re
@@ -38,7 +38,7 @@ class Verdict(StrEnum):
 
 
 def as_outcome(verdict: Verdict, words: str, after: timedelta | None = None) -> Outcome:
-    """The outcome of a refusal of this class; `after`: not before, where the provider said so."""
+    """The outcome of a refusal of this class; `after`: the earliest retry, if the provider named one."""
     match verdict:
         case Verdict.RETRY:
             return Retry(words, after)
@@ -55,7 +55,7 @@ def as_outcome(verdict: Verdict, words: str, after: timedelta | None = None) -> 
 
 
 class ApiError(msgspec.Struct, frozen=True):
-    """What a provider's answer says is wrong: its own codes, most telling first, and its message."""
+    """The error in a provider's answer: its codes, the most specific first, and its message."""
 
     codes: tuple[str, ...] = ()
     message: str = ""
@@ -63,9 +63,9 @@ class ApiError(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: for these statuses, with one of these codes and these words. Without them: whatever they are.
+    """One row: matches these statuses, with one of these codes and these words; without them, any.
 
-    `source` is the page of the provider that the row follows. `from_attempt`: it holds for later attempts only.
+    `source` is the provider's page. `from_attempt`: matches only from this attempt on.
     """
 
     statuses: Collection[int]
@@ -76,7 +76,7 @@ class Row:
     from_attempt: int = 1
 
     def fits(self, status: int, error: ApiError, attempt: int) -> bool:
-        """Whether this row speaks about the answer to attempt number `attempt` (from 1)."""
+        """Whether this row matches the answer to attempt number `attempt` (from 1)."""
         if status not in self.statuses or attempt < self.from_attempt:
             return False
         if self.codes and self.codes.isdisjoint(error.codes):
@@ -85,12 +85,12 @@ class Row:
 
 
 def words_of(*patterns: str) -> re.Pattern[str]:
-    """Any of these patterns, in either case."""
+    """A case-insensitive match of any of these patterns."""
     return re.compile("|".join(patterns), re.IGNORECASE)
 
 
 def retry_after(answer: ApiAnswer, now: datetime) -> timedelta | None:
-    """The wait that `Retry-After` asks for: seconds or a date (RFC 9110 §10.2.3). None: it asks for none."""
+    """The wait requested by `Retry-After`: seconds or a date (RFC 9110 §10.2.3). None if there is none."""
     return parse_retry_after(answer.headers.get("retry-after"), now)
 
 
@@ -103,13 +103,13 @@ USUAL: Sequence[Row] = (
     # Neither a success nor a refusal: what answers is not the provider's API.
     Row(range(1000), Verdict.CONFIGURATION, HTTP),
 )
-"""What holds where a provider's own rows say nothing."""
+"""The rows used if none of a provider's own rows match."""
 
 
 class AnswerTable:
-    """Reads refusals of one provider. `read` finds its error in an answer and never raises but ValueError.
+    """Interprets one provider's refusals. `read` extracts the error from an answer and raises only ValueError.
 
-    `wait` finds the time until which the provider asks to be left alone. After `rows` those of `USUAL` hold.
+    `wait` extracts the wait that the provider requests. After `rows` those of `USUAL` apply.
     """
 
     def __init__(
@@ -125,7 +125,7 @@ class AnswerTable:
         self._wait = wait
 
     def error(self, answer: ApiAnswer) -> ApiError:
-        """What `answer` says is wrong; an HTML page of some proxy says nothing."""
+        """The error in `answer`; empty for a proxy's HTML page."""
         try:
             return self._read(answer)
         except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError):
@@ -137,7 +137,7 @@ class AnswerTable:
         return next(row.verdict for row in self._all if row.fits(answer.status, error, attempt))
 
     def outcome(self, answer: ApiAnswer, now: datetime, *hidden: str, attempt: int = 1) -> Outcome:
-        """What a refusal means; its words hold no address, and nothing of `hidden`."""
+        """The outcome of a refusal. Its text contains no address and nothing of `hidden`."""
         error = self.error(answer)
         words = [str(answer.status), *(code for code in error.codes[:1] if _CODE.fullmatch(code))]
         text = " ".join([*words, shown(error.message, *hidden)]).strip()
@@ -145,9 +145,9 @@ class AnswerTable:
 
 
 def failure(error: NotSent | AnswerLost) -> Outcome:
-    """What it means that there is no answer. A provider that cannot be reached has a fault; a lost answer is in doubt.
+    """The outcome without an answer: an unreachable provider is at fault; a lost answer is ambiguous.
 
-    For providers without idempotency keys: one that has them may turn `Ambiguous` into a retry.
+    For providers without idempotency keys; one with them may turn `Ambiguous` into a retry.
     """
     match error:
         case Untrusted():
@@ -161,7 +161,7 @@ def failure(error: NotSent | AnswerLost) -> Outcome:
 
 
 def shown(text: str, *hidden: str) -> str:
-    """`text` as it may be recorded: one short line without addresses, phone numbers, tokens and what is `hidden`."""
+    """`text` for the record: one short line without addresses, phone numbers, tokens and what is `hidden`."""
     text = _UNPRINTABLE.sub(" ", text)
     for secret in hidden:
         if secret:
@@ -173,7 +173,7 @@ def shown(text: str, *hidden: str) -> str:
 
 
 def text_of(value: object) -> str:
-    """A field of a provider's error as text; what has another shape is none."""
+    """A field of a provider's error as text; empty if it has another type."""
     match value:
         case str():
             return value
@@ -186,7 +186,7 @@ def text_of(value: object) -> str:
 
 
 def fields_of(answer: ApiAnswer) -> Mapping[str, object]:
-    """The object that an answer's body is. Raises ValueError where it is none."""
+    """Decode the JSON object in an answer's body. Raises ValueError for anything else."""
     value = msgspec.json.decode(answer.body)
     if not isinstance(value, dict):
         raise TypeError("not an object")

@@ -1,7 +1,7 @@
-"""A provider with an HTTP API: what it has in common with the others.
+"""The common base of providers with an HTTP API.
 
-A provider describes its request and its answers (`Api`). `ApiProvider` does the rest of `delivery.provider.Provider`:
-connections, time limits, what a lost answer means, and closing.
+A provider describes its requests and answers (`Api`). `ApiProvider` implements the rest of
+`delivery.provider.Provider`: connections, timeouts, lost answers, and closing.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from angarium.platform.telemetry.logging import Logger
 
 
 class ApiRequest(msgspec.Struct, frozen=True):
-    """One request: an absolute URL, header fields with names in lower case, and the body."""
+    """One request: an absolute URL, header fields with lower-case names, and the body."""
 
     url: str
     headers: Mapping[str, str]
@@ -35,7 +35,7 @@ class ApiRequest(msgspec.Struct, frozen=True):
 
 
 class Unsendable(Exception):
-    """No request can be made of the message, or none now. `outcome` says why."""
+    """No request can be made of the message, or not now. `outcome` has the reason."""
 
     def __init__(self, outcome: Outcome) -> None:
         super().__init__(outcome.answer)
@@ -43,40 +43,40 @@ class Unsendable(Exception):
 
 
 def invalid(reason: str) -> Unsendable:
-    """The message can never be sent: `reason` says which part is wrong, without repeating it."""
+    """A message that can never be sent: `reason` names the invalid part, without its content."""
     return Unsendable(Permanent(reason, code="invalid_message"))
 
 
 class Api(Protocol):
-    """One provider's API: pure but for tokens that it may have to fetch. Implementations inherit from it."""
+    """One provider's API: pure, except for fetching tokens. Implementations inherit from it."""
 
     name: str
     """The technology, as `Provider.name`."""
     table: AnswerTable
-    """What its refusals mean."""
+    """The meaning of its refusals."""
     secrets: tuple[str, ...]
-    """What never appears in an outcome's words."""
+    """Secrets that must not appear in an outcome's text."""
 
     async def request(self, message: Outbound) -> ApiRequest:
         """The request that sends `message`. Raises Unsendable."""
         ...
 
     def accepted(self, answer: ApiAnswer, message: Outbound) -> Sent | None:
-        """What the provider took responsibility for; None: the answer is a refusal, and the table decides."""
+        """The result if the provider accepted the message; None: the answer is a refusal, and the table decides."""
         ...
 
     def renewed(self, request: ApiRequest, answer: ApiAnswer) -> bool:  # noqa: ARG002 - most have nothing to renew
-        """Whether the cause of this refusal of `request` is gone now, such as a token that had run out.
+        """Whether the cause of this refusal of `request`, such as an expired token, has been removed.
 
-        Then one more try is due.
+        If so, the request is repeated once.
         """
         return False
 
 
 class ApiProvider:
-    """Implements `Provider` for an `Api`. `client` belongs to its owner.
+    """Implements `Provider` for an `Api`. The caller closes `client`.
 
-    A permit is one of `at_once` requests. `timeout`: seconds for one request, else the client's own.
+    A permit is one of `at_once` requests. `timeout`: seconds per request, by default the client's.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class ApiProvider:
         return not self._closed
 
     async def close(self) -> None:
-        """Refuse new messages and let those under way end; idempotent."""
+        """Refuse new messages and let running requests end. Idempotent."""
         if self._closed:
             return
         self._closed = True
@@ -125,7 +125,7 @@ class ApiProvider:
             self._places.release()
 
     async def enter(self) -> None:
-        """Take a place, waiting for it without a limit. Raises NoPermit once closed."""
+        """Acquire a slot, waiting without a limit. Raises NoPermit once closed."""
         if not self._closed:
             await self._places.acquire()
             if not self._closed:
@@ -134,11 +134,11 @@ class ApiProvider:
         raise NoPermit
 
     def leave(self) -> None:
-        """Give a place back."""
+        """Release a slot."""
         self._places.release()
 
     async def deliver(self, message: Outbound) -> Outcome:
-        """Try once. Never raises but CancelledError; a provider of its own may raise Busy around it."""
+        """Make one attempt. Raises only CancelledError; subclasses may raise Busy."""
         try:
             return await self._attempt(message, again=True)
         except Unsendable as error:
@@ -182,7 +182,7 @@ class ApiProvider:
 
 
 class _Place:
-    """A permit: one of the provider's places."""
+    """A permit: one of the provider's slots."""
 
     def __init__(self, provider: ApiProvider, message: Outbound) -> None:
         self._provider = provider
@@ -202,7 +202,7 @@ class _Place:
 
 
 class ApiProviders:
-    """Makes a channel's providers with HTTP APIs. They share one client, opened for the first of them."""
+    """Builds a channel's providers with HTTP APIs. They share one client, opened for the first one."""
 
     def __init__(self, parts: ProviderParts) -> None:
         self._parts = parts
@@ -210,13 +210,13 @@ class ApiProviders:
 
     @property
     def client(self) -> ApiClient:
-        """The channel's client, closed with the process after its providers."""
+        """The channel's client, closed after its providers when the process ends."""
         if self._client is None:
             self._client = open_api_client(self._parts.stack, self._parts.clock, tracing=self._parts.tracing)
         return self._client
 
     def factory(self, make: Callable[[ProviderUrl], Api]) -> Factory:
-        """The factory of a provider whose API `make` describes; it raises ValueError for a URL that is wrong."""
+        """A factory for providers with the API from `make`; it raises ValueError for an invalid URL."""
 
         def build(url: ProviderUrl) -> Provider:
             timeout = None if url.timeout is None else url.timeout.total_seconds()
@@ -227,7 +227,7 @@ class ApiProviders:
 
 
 def api_origin(url: ProviderUrl, usual: str) -> str:
-    """Where the API is: `usual`, or the URL's `base_url`, without a slash at its end."""
+    """The API's origin: `usual`, or the URL's `base_url`, without a trailing slash."""
     return usual if url.base_url is None else url.base_url
 
 

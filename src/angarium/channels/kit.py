@@ -1,4 +1,4 @@
-"""Makes a channel's kit: its own providers, and those that serve every channel."""
+"""Builds a channel's kit from its own providers and those for every channel."""
 
 from collections.abc import Collection, Mapping
 from functools import partial
@@ -16,7 +16,7 @@ from angarium.delivery.settings import WorkerSettings
 from angarium.platform.settings.values import ProviderUrl
 
 EVERYWHERE = frozenset({"mailbox", "sandbox"})
-"""The schemes of providers that serve every channel."""
+"""The schemes of providers for every channel."""
 
 
 def make_kit(
@@ -30,12 +30,12 @@ def make_kit(
     with_webhooks: Collection[str] = (),
     sender: str = "",
 ) -> ChannelKit:
-    """The channel as the engine takes it; `own`: its providers by scheme. Raises SettingsError.
+    """Build the channel's kit for the engine; `own`: its providers by scheme. Raises SettingsError.
 
-    `with_webhooks` are the schemes of those that report by webhooks. Providers of other packages that serve the channel
-    can be configured, too.
+    `with_webhooks`: the schemes of providers that report through webhooks. Providers from other packages can be
+    configured too.
 
-    `sender` is what the mailbox shows as the sender.
+    `sender` is shown as the sender in the mailbox.
     """
     factories: Mapping[str, Factory] = {
         **_installed(channel, parts),
@@ -52,7 +52,7 @@ def make_kit(
 
 
 def _installed(channel: Channel, parts: ProviderParts) -> Mapping[str, Factory]:
-    """The factories of other packages' providers for `channel`, by scheme."""
+    """The factories of providers from other packages for `channel`, by scheme."""
     return {
         scheme: partial(_build, entry, parts) for scheme, entry in parts.installed.items() if channel in entry.channels
     }

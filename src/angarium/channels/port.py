@@ -1,4 +1,4 @@
-"""What a channel brings with it, so that nothing else has to know it by name."""
+"""The interface of a channel, so that no other code needs its name."""
 
 from dataclasses import dataclass
 
@@ -10,10 +10,10 @@ from angarium.delivery.settings import WorkerSettings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelEntry:
-    """One channel. `port`: where its worker answers by default. `schemes`: its providers' URLs.
+    """One channel. `port`: its worker's default port. `schemes`: its providers' URL schemes.
 
-    `build_kit` makes what an engine runs. `addresses_of` says where the channel reaches a stored user, `check_address`
-    whether an address can be right.
+    `build_kit` builds the engine's kit. `addresses_of` returns the addresses of a stored user, `check_address`
+    validates one.
     """
 
     channel: Channel

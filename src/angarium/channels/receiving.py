@@ -1,6 +1,6 @@
-"""The port to a provider's webhooks: what was posted becomes receipts, once its signature is verified.
+"""The port to providers' webhooks: verifies the signature and converts events to receipts.
 
-A source is pure but for certificates that it may have to fetch. It knows one configured provider.
+A source belongs to one configured provider. It is pure, except for fetching certificates.
 """
 
 import hmac
@@ -23,9 +23,9 @@ from angarium.platform.settings.values import ProviderUrl
 JSON = "application/json"
 LONGEST_ID = 255
 MOST_EVENTS = 20_000
-"""Of one request. SendGrid posts batches of up to 1,000."""
+"""Maximum events per request. SendGrid posts batches of up to 1,000."""
 REFERENCE = "notification_id"
-"""What our own reference is called wherever a provider lets us name it."""
+"""The name of our reference, if a provider lets us choose it."""
 _CODE = re.compile(r"[0-9.]{1,9}")
 _REPLY_CODES = re.compile(r"\s*(?:smtp;\s*)?(\d{3}(?=[ -]))?[ -]*(\d\.\d{1,3}\.\d{1,3}(?=[ :-]|$))?[ :-]*")
 _UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
@@ -36,12 +36,12 @@ class NotSigned(AngariumError):
 
 
 class Unreadable(AngariumError):
-    """The body is not what this provider posts"""
+    """The body is not one of this provider's"""
 
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """One request. `headers` by name in lower case; `urls`: each by which the provider may have called this one."""
+    """One request. `headers` by lower-case name; `urls`: the possible URLs that the provider called."""
 
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
@@ -51,7 +51,7 @@ class Posted:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A text message that a person sent to one of our numbers. `key` is the same whenever the provider repeats it."""
+    """A text message sent to one of our numbers. `key` is the same for repeated webhooks."""
 
     key: str
     number: str = field(repr=False)
@@ -60,9 +60,11 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What a request says. `unreadable`: events of it that could not be read; they cost no other event.
+    """The content of a request.
 
-    `answer`: the body of the 200, of `media_type`, where the provider reads it.
+    `unreadable`: the number of events that could not be read, which does not affect the others.
+
+    `answer`: the body of the 200, of type `media_type`, if the provider uses it.
     """
 
     receipts: Sequence[Receipt] = ()
@@ -76,17 +78,20 @@ class ReceiptSource(Protocol):
     """The webhooks of one configured provider."""
 
     async def read(self, posted: Posted) -> Read:
-        """Verify and read. Raises NotSigned, Unreadable; Transient where a certificate cannot be fetched now."""
+        """Verify and read a request.
+
+        Raises NotSigned and Unreadable, and Transient if a certificate cannot be fetched now.
+        """
         ...
 
 
 Fetch = Callable[[str], Awaitable[bytes]]
-"""The body behind an https URL (GET, answered by 200). Raises Transient."""
+"""Fetches an https URL (GET, status 200) and returns its body. Raises Transient."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceParts:
-    """What a source is made with. `name`: the provider's, as in metrics and the API."""
+    """The dependencies of a source. `name`: the provider's, as in metrics and the API."""
 
     name: str
     clock: Clock
@@ -94,16 +99,16 @@ class SourceParts:
 
 
 SourceFactory = Callable[[ProviderUrl, SourceParts], ReceiptSource]
-"""Makes the source of a provider. Raises ValueError for a `webhook_key` that cannot be right, never showing it."""
+"""Creates the source of a provider. Raises ValueError for an invalid `webhook_key`, without showing it."""
 
 
 def same(given: str, right: str) -> bool:
-    """Whether two secrets are the same, in a time that does not tell how much of them is."""
+    """Compare two secrets in constant time."""
     return hmac.compare_digest(given.encode("utf-8", "replace"), right.encode())
 
 
 def decoded(body: bytes) -> Any:
-    """A JSON body. Raises Unreadable."""
+    """Decode a JSON body. Raises Unreadable."""
     try:
         return msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError) as error:
@@ -111,29 +116,29 @@ def decoded(body: bytes) -> Any:
 
 
 def mapping(value: object) -> Mapping[str, Any]:
-    """`value` as an object; empty where it is none."""
+    """`value` if it is an object, otherwise an empty one."""
     return value if isinstance(value, dict) else {}
 
 
 def words(value: object) -> str:
-    """`value` as text; empty where it is none."""
+    """`value` if it is text, otherwise an empty one."""
     return value if isinstance(value, str) else str(value) if type(value) in {int, float} else ""
 
 
 def identifier(value: object) -> str | None:
-    """An id as providers write them; None where it is none, or too long for one."""
+    """A provider's id as text; None if it is missing or too long."""
     text = words(value).strip()
     return text if text and len(text) <= LONGEST_ID and text.isprintable() else None
 
 
 def reference(value: object) -> UUID | None:
-    """Our own reference, which is the notification's id; a Message-ID begins with it."""
+    """Our reference, the notification's id; also the prefix of a Message-ID."""
     found = _UUID.match(words(value).strip().lstrip("<"))
     return UUID(found[0]) if found else None
 
 
 def moment(value: object, clock: Clock) -> datetime:
-    """A time in seconds since 1970 or in ISO 8601, within the years that are stored; now, where it is none."""
+    """Parse seconds since 1970 or ISO 8601, clamped to storable years; the current time if it is invalid."""
     try:
         if isinstance(value, int | float) or (isinstance(value, str) and value.replace(".", "", 1).isdecimal()):
             read = datetime.fromtimestamp(float(value), UTC)
@@ -146,9 +151,9 @@ def moment(value: object, clock: Clock) -> datetime:
 
 
 def reason_of(code: object, text: object, *, address: str = "") -> str:
-    """Why, as it may be recorded: codes, and one short line without addresses, phone numbers and tokens.
+    """A reason for the record: codes, and one short line without addresses, phone numbers and tokens.
 
-    `text` may begin with the codes of an SMTP reply, which are shown once.
+    `text` may begin with the codes of an SMTP reply, which are not duplicated.
     """
     said = words(text)
     lead = _REPLY_CODES.match(said)
@@ -161,7 +166,7 @@ def reason_of(code: object, text: object, *, address: str = "") -> str:
 def read_each(
     events: Iterable[object], read: Callable[[Mapping[str, Any]], Iterable[Receipt]]
 ) -> tuple[Sequence[Receipt], int]:
-    """The receipts of all events, and how many events could not be read."""
+    """The receipts of all events, and the number of unreadable events."""
     receipts: list[Receipt] = []
     unreadable = 0
     for event in events:

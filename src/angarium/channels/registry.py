@@ -1,4 +1,4 @@
-"""The channels: one folder beside this file and one line in it for each."""
+"""The registry of channels: each has a folder beside this file and a line in it."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -14,6 +14,6 @@ from angarium.contracts.statuses import Channel
 CHANNELS: Mapping[Channel, ChannelEntry] = MappingProxyType(
     {entry.channel: entry for entry in (EMAIL, PUSH, SMS, WEBHOOK)}
 )
-"""Every channel by its name, in the order in which they are shown."""
+"""Every channel by name, in display order."""
 OWN_SCHEMES = EVERYWHERE.union(*(entry.schemes for entry in CHANNELS.values()))
-"""The schemes of our providers, which no other package's provider may have."""
+"""The built-in schemes, which providers from other packages must not use."""

@@ -17,7 +17,7 @@ SOURCES: Mapping[Channel, Mapping[str, SourceFactory]] = {Channel.EMAIL: EMAIL, 
 
 
 class FirstThatVerifies:
-    """The webhooks of several providers at one URL: each request is of the one whose key it is signed with."""
+    """The webhooks of several providers at one URL: the first provider that verifies a request reads it."""
 
     def __init__(self, sources: Sequence[ReceiptSource]) -> None:
         self._sources = sources
@@ -32,9 +32,9 @@ class FirstThatVerifies:
 
 
 def build_sources(settings: ProviderSettings, clock: Clock, fetch: Fetch) -> Mapping[str, ReceiptSource]:
-    """The source of each provider that has webhooks, by its name. Raises SettingsError, which shows no key.
+    """Build the source of each provider with webhooks, by name. Raises SettingsError, which shows no key.
 
-    A scheme that no provider has as its name selects all providers of this scheme.
+    A scheme that is not a provider's name selects all providers with that scheme.
     """
     built: dict[str, ReceiptSource] = {}
     schemes: defaultdict[str, list[ReceiptSource]] = defaultdict(list)

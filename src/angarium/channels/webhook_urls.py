@@ -1,4 +1,4 @@
-"""Where providers post their receipts, for those that are asked to with each message."""
+"""Webhook URLs for providers that receive them with each message."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from angarium.platform.settings.values import ProviderUrl
 
 
 def webhook_urls(settings: WorkerSettings, channel: Channel) -> Callable[[ProviderUrl], str | None]:
-    """The URL of each configured provider's webhook; None where `PUBLIC_URL` or `WEBHOOK_TOKEN` is not set."""
+    """The webhook URL of each configured provider; None if `PUBLIC_URL` or `WEBHOOK_TOKEN` is not set."""
     urls = settings.providers(channel)
     names = [configured.name for configured in describe_providers(channel, urls)]
 

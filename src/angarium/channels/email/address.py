@@ -1,4 +1,4 @@
-"""Whether an email address can be right, before anything is sent to it."""
+"""Validation of email addresses before a send."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,7 +11,7 @@ from angarium.rendering.lines import header_text
 
 
 def check(address: str, rule: Callable[[str], str] = email_address) -> str:
-    """The form of `address` to send to. Raises InvalidAddress."""
+    """Validate `address` and return the form to send to. Raises InvalidAddress."""
     try:
         return rule(address)
     except ValueError as error:
@@ -19,7 +19,7 @@ def check(address: str, rule: Callable[[str], str] = email_address) -> str:
 
 
 def check_address(address: Address, rule: Callable[[str], str] = email_address) -> Address:
-    """`address` with its value in the form to send to, and a name that a header may hold. Raises InvalidAddress."""
+    """`address` with a value in the form to send to and a name that is safe in a header. Raises InvalidAddress."""
     checked = check(address.value, rule)
     name = header_text(address.name) if address.name else None
     unchanged = checked == address.value and name == address.name
@@ -27,5 +27,5 @@ def check_address(address: Address, rule: Callable[[str], str] = email_address) 
 
 
 def addresses_of(contact: Contact) -> Sequence[Address]:
-    """The user's mail address."""
+    """The user's email address, if any."""
     return [Address(contact.email, contact.name)] if contact.email else []

@@ -1,4 +1,4 @@
-"""The bodies of a mail as seven-bit lines that every server takes, so 8BITMIME need not be asked for."""
+"""Encodes mail bodies as seven-bit lines, which every server accepts without 8BITMIME."""
 
 from binascii import b2a_base64, b2a_qp
 
@@ -7,13 +7,13 @@ from angarium.channels.email.headers import LINE_ALLOWED, UnsafeMessage
 _BASE64_LINE = 57
 """Bytes that make a line of 76 characters (RFC 2045 §6.8)."""
 _DENSE = 6
-"""From one byte in this many, base64 is shorter than quoted-printable."""
+"""If at least one byte in this many needs encoding, base64 is shorter than quoted-printable."""
 
 
 def encoded(text: str, boundary: str) -> tuple[str, bytes]:
     """(Content-Transfer-Encoding, lines) of `text`; every line break becomes CRLF. Raises UnsafeMessage.
 
-    No line is longer than 998 characters, and none of them can be mistaken for `boundary`.
+    No line is longer than 998 characters or can be mistaken for `boundary`.
     """
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")

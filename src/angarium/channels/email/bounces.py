@@ -1,4 +1,4 @@
-"""What a bounce says about the address: whether it is dead, full for now, or not the cause at all."""
+"""Classifies bounces: the address is invalid, temporarily unavailable, or not the cause."""
 
 import re
 
@@ -11,20 +11,20 @@ _INFRASTRUCTURE = re.compile(
     r"access denied|suspicious|unsolicited|reverse dns|ptr record)\b",
     re.IGNORECASE,
 )
-"""Words of refusals that are about the sender's address, domain or network, not about the recipient."""
+"""Patterns of refusals that concern the sender's address, domain or network, not the recipient."""
 _FULL = ("2", "2")
 _MAILBOX_DISABLED = ("2", "1")
 _ADDRESS = "1"
 _NOT_THE_ADDRESS = frozenset({"3", "4", "5", "6", "7"})
 """Second part of a status: system, network, protocol, content, policy (RFC 3463 §3)."""
 _SENDER = frozenset({"7", "8"})
-"""Third part of 5.1.x: the sender's address is wrong, not the recipient's (RFC 3463 §3.2)."""
+"""Third part of 5.1.x: the sender's address is invalid, not the recipient's (RFC 3463 §3.2)."""
 
 
 def bounce_kind(text: str, *, permanent: bool) -> ReceiptKind:
-    """The kind of a bounce, from the provider's words and the status in them (RFC 3463).
+    """The kind of a bounce, from the provider's text and the status code in it (RFC 3463).
 
-    `permanent`: whether the provider calls it so. What is in doubt suppresses no address.
+    `permanent`: whether the provider calls it permanent. Ambiguous bounces suppress no address.
     """
     found = _ENHANCED.search(text)
     if found is None:

@@ -1,4 +1,4 @@
-"""The email channel: its settings, its providers, its address check."""
+"""The email channel: its settings, providers and address check."""
 
 from functools import partial
 
@@ -32,7 +32,7 @@ class Settings(WorkerSettings):
 
 
 def build_kit(settings: WorkerSettings, parts: ProviderParts) -> ChannelKit:
-    """The channel as the engine takes it. Raises SettingsError."""
+    """Build the channel's kit for the engine. Raises SettingsError."""
     sender = Sender.parse(settings.email_from)
     build = build_message if settings.fast else build_with_library
     apis = ApiProviders(parts)

@@ -1,4 +1,4 @@
-"""The parts of a mail that are files: attachments, and pictures that its HTML shows (RFC 2183, 2387, 2392)."""
+"""File parts of a mail: attachments and inline images (RFC 2183, 2387, 2392)."""
 
 from binascii import b2a_base64
 from collections.abc import Sequence
@@ -10,20 +10,20 @@ from angarium.notifications.options import File
 _LINE = 76
 """Characters of a line (RFC 2045 §6.8)."""
 _PORTION = 57 * 1024
-"""Bytes that are encoded in one go: they fill whole lines, and the processor's cache holds them."""
+"""Bytes encoded at once: they fill whole lines and fit into the CPU cache."""
 _PIECE = 60
-"""Characters of a file name in one piece (RFC 2231 §3)."""
+"""Characters of a file name per parameter section (RFC 2231 §3)."""
 
 
 def inline_of(files: Sequence[File], *, html: bool) -> list[File]:
-    """The files that the HTML shows, where there is any."""
+    """The inline files, if there is HTML."""
     return [file for file in files if html and file.info.content_id is not None]
 
 
 def with_inline(html: bytes, inline: Sequence[File], boundary: str) -> bytes:
-    """`html` and the files that it shows as one part (RFC 2387). Parts have their header, and no last line break.
+    """`html` and its inline files as one part (RFC 2387). Parts include their header and have no trailing line break.
 
-    `boundary`: as in `with_attachments`. Raises UnsafeMessage.
+    `boundary`: see `with_attachments`. Raises UnsafeMessage.
     """
     return _together("related", f"=_r{boundary}", [html, *(_part(file, "inline") for file in inline)])
 
@@ -31,7 +31,7 @@ def with_inline(html: bytes, inline: Sequence[File], boundary: str) -> bytes:
 def with_attachments(body: bytes, attached: Sequence[File], boundary: str) -> bytes:
     """`body` and `attached` as one part (RFC 2046 §5.1.3). Raises UnsafeMessage.
 
-    `boundary` is one that no line of the body's texts can be mistaken for; those made of it end in it.
+    No line of the body's texts may be mistaken for `boundary`; derived boundaries end in it.
     """
     return _together("mixed", f"=_m{boundary}", [body, *(_part(file, "attachment") for file in attached)])
 
@@ -54,12 +54,12 @@ def _part(file: File, disposition: str) -> bytes:
 
 
 def _lines(content: bytes) -> bytes:
-    """`content` in base64, in lines of 76 characters without the last break (RFC 2045 §6.8)."""
+    """`content` in base64, in lines of 76 characters without a trailing line break (RFC 2045 §6.8)."""
     return b"\r\n".join([_portion(content[at : at + _PORTION]) for at in range(0, len(content), _PORTION)])
 
 
 def _portion(content: bytes) -> bytes:
-    """As `_lines`. Put together column by column: line by line takes several times as long."""
+    """As `_lines`. Builds the result by columns, which is several times faster than by lines."""
     text = b2a_base64(content, newline=False)
     count = (len(text) - 1) // _LINE  # lines before the last
     lines = bytearray(b"\r\n" * (count * (_LINE + 2) // 2))
@@ -69,7 +69,7 @@ def _portion(content: bytes) -> bytes:
 
 
 def _filename(name: str) -> str:
-    """The parameter, on lines of its own: as it is in ASCII, else in UTF-8 and in pieces (RFC 2231 §3, §4)."""
+    """The parameter on separate lines: unchanged in ASCII, otherwise in UTF-8 sections (RFC 2231 §3, §4)."""
     if "\t" in checked(name, "filename"):
         raise UnsafeMessage("filename holds a line break or another control character")
     if name.isascii():

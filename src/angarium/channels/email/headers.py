@@ -1,7 +1,7 @@
-"""Header fields of a mail: refused where they could break out of their line, encoded where they are not ASCII.
+"""Header fields of mails: refused if they could break out of their line, encoded if they are not ASCII.
 
-Limits are those of RFC 5322 §2.1.1 (78 characters wanted, 998 allowed) and RFC 2047 §2 (an encoded word has at most
-75 characters, its line 76).
+Limits are those of RFC 5322 §2.1.1 (78 characters recommended, 998 allowed) and RFC 2047 §2 (an encoded word has at
+most 75 characters, its line 76).
 """
 
 import re
@@ -26,11 +26,11 @@ _OURS = re.compile(
 
 
 class UnsafeMessage(ValueError):
-    """A part of the message could change what the message is; it is never sent."""
+    """A part of the message could inject headers or content; it is never sent."""
 
 
 def checked(text: str, field: str) -> str:
-    """`text`, if it may be in a header (`contracts.header_text`). Raises UnsafeMessage."""
+    """Return `text` if it is safe in a header (`contracts.header_text`). Raises UnsafeMessage."""
     fault = header_fault(text)
     if fault is not None:
         raise UnsafeMessage(f"{field} {fault}")
@@ -38,7 +38,7 @@ def checked(text: str, field: str) -> str:
 
 
 def unstructured(name: str, text: str) -> str:
-    """The field `name: text`, folded and encoded as needed, without its last line break. Raises UnsafeMessage."""
+    """The field `name: text`, folded and encoded as needed, without a trailing line break. Raises UnsafeMessage."""
     text = checked(text, name)
     if len(text) + len(name) + 2 <= LINE_WANTED and text.isascii() and text.isprintable() and text == text.strip():
         return f"{name}: {text}"
@@ -63,24 +63,24 @@ def mailbox(name: str, display_name: str | None, address: str) -> str:
 
 
 def address_list(name: str, addresses: Sequence[str]) -> str:
-    """The field `name` with these addresses, which were checked, each on a line of its own."""
+    """The field `name` with these validated addresses, one per line."""
     return f"{name}: " + ",\r\n ".join(addresses)
 
 
 def check_one_address(name: str, address: str) -> None:
-    """Raise UnsafeMessage unless the field `name` gets exactly one address."""
+    """Raise UnsafeMessage unless the field `name` has exactly one address."""
     if not _ADDRESS.fullmatch(address):
         raise UnsafeMessage(f"{name} is not one plain address")
 
 
 def check_extra_name(name: str) -> None:
-    """Raise UnsafeMessage for the name of a field that a message makes itself, or that is none."""
+    """Raise UnsafeMessage for an invalid field name, or one that the message sets itself."""
     if not _FIELD_NAME.fullmatch(name) or _OURS.fullmatch(name):
         raise UnsafeMessage("a header's name is not allowed")
 
 
 def extra(name: str, value: str) -> str:
-    """A further field that a caller asks for; never one that the message itself makes. Raises UnsafeMessage."""
+    """An additional field from a caller, which must not be one that the message sets itself. Raises UnsafeMessage."""
     check_extra_name(name)
     text = checked(value, name)
     if text.isascii() and len(text) + len(name) + 2 <= LINE_ALLOWED:
@@ -89,7 +89,7 @@ def extra(name: str, value: str) -> str:
 
 
 def _foldable(text: str) -> bool:
-    """Whether folding at spaces keeps the text: one space between words, no word longer than a line may be."""
+    """Whether folding at spaces preserves the text: single spaces between words, no word longer than a line."""
     if not text.isascii() or not text.isprintable() or text != text.strip() or "  " in text:
         return False
     return max(map(len, text.split(" "))) < LINE_ALLOWED - LINE_WANTED
@@ -106,7 +106,7 @@ def _folded(name: str, text: str) -> str:
 
 
 def _encoded_words(text: str, column: int) -> str:
-    """`text` as encoded words in base64, each on its line, cut between characters (RFC 2047 §5)."""
+    """`text` as base64 encoded words, one per line, split between characters (RFC 2047 §5)."""
     data = text.encode()
     words, start = [], 0
     while start < len(data):

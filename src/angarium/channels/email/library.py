@@ -1,4 +1,4 @@
-"""A rendered mail by the standard library: the plain form of `message.build_message`."""
+"""Builds mails with the standard library: the plain form of `message.build_message`."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,7 +14,7 @@ from angarium.rendering.content import EmailContent
 
 
 def build_with_library(outbound: Outbound, *, sender: Sender, date: datetime) -> bytes:
-    """As `build_message`: what a reader sees is the same, how it is encoded and folded may differ."""
+    """As `build_message`. The result looks the same to a reader; encoding and folding may differ."""
     content = outbound.content
     if not isinstance(content, EmailContent):
         raise UnsafeMessage("not a mail")
@@ -87,5 +87,5 @@ def _fill(mail: EmailMessage, content: EmailContent, boundary: str) -> None:
 
 
 def _encoding(text: str, boundary: str) -> str | None:
-    """The Content-Transfer-Encoding, where the library would not choose one that carries every text whole."""
+    """The Content-Transfer-Encoding, if the library's choice would not preserve every text."""
     return "quoted-printable" if "\0" in text or boundary in text else None

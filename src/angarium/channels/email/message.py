@@ -1,6 +1,6 @@
-"""A rendered mail as the bytes that are sent (RFC 5322, 2045, 2046, 2047).
+"""Builds the bytes of a rendered mail (RFC 5322, 2045, 2046, 2047).
 
-Written directly: the standard library's `email` takes a hundred times as long (`library.py`).
+The standard library's `email` takes a hundred times as long (`library.py`).
 """
 
 import asyncio
@@ -36,7 +36,7 @@ _MESSAGE_KEY = re.compile(r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]+(?:\.[A-Za-z0-9!#$%&
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who mails come from. `field` is the whole `From` field; `domain` (ASCII) also names Message-IDs."""
+    """The sender of mails. `field` is the complete `From` field; `domain` (ASCII) is also used in Message-IDs."""
 
     address: str
     domain: str
@@ -45,7 +45,7 @@ class Sender:
 
     @classmethod
     def parse(cls, text: str) -> "Sender":
-        """From `Name <local@domain>` or `local@domain`. Raises SettingsError naming ANGARIUM_EMAIL_FROM."""
+        """Parse `Name <local@domain>` or `local@domain`. Raises SettingsError naming ANGARIUM_EMAIL_FROM."""
         try:
             name, address = _only_mailbox(checked(text, "From"))
             local, _, domain = address.rpartition("@")
@@ -76,10 +76,10 @@ def message_id(message_key: str, sender: Sender) -> str:
 
 
 def build_message(outbound: Outbound, *, sender: Sender, date: datetime) -> bytes:
-    """The mail, with CRLF line ends, seven-bit bodies and lines of at most 998 characters; dots not yet stuffed.
+    """Build the mail: CRLF line endings, seven-bit bodies, lines of at most 998 characters, no dot-stuffing.
 
-    Headers are ASCII, but for an address whose local part is not (RFC 6532). Nothing in the message can add a
-    header or a recipient: raises UnsafeMessage instead. `date` is aware, in UTC.
+    Headers are ASCII, except addresses with a local part that is not (RFC 6532). Raises UnsafeMessage for content that
+    would add a header or a recipient. `date` is aware, in UTC.
     """
     content = outbound.content
     if not isinstance(content, EmailContent):
@@ -108,7 +108,7 @@ def build_message(outbound: Outbound, *, sender: Sender, date: datetime) -> byte
 
 @dataclass(frozen=True, slots=True)
 class Copies:
-    """Further recipients: each once, and none who is the mail's own recipient."""
+    """Additional recipients: each once, without the mail's own recipient."""
 
     cc: tuple[str, ...] = ()
     bcc: tuple[str, ...] = ()
@@ -118,9 +118,9 @@ _NO_COPIES = Copies()
 
 
 def copies_of(outbound: Outbound) -> Copies:
-    """Who gets the mail besides its recipient. Case does not make another recipient here: most APIs ignore it.
+    """The additional recipients of the mail. Case is ignored, as in most APIs.
 
-    Raises UnsafeMessage for what is not an address: those of `bcc` are in no header, but in the envelope.
+    Raises UnsafeMessage for an invalid address, since those of `bcc` are in the envelope but in no header.
     """
     own = outbound.options.email
     if own is None or not (own.cc or own.bcc):
@@ -138,14 +138,14 @@ def copies_of(outbound: Outbound) -> Copies:
 
 
 def is_international(outbound: Outbound) -> bool:
-    """Whether an address in the mail's header is not ASCII, so that it needs SMTPUTF8 (RFC 6531)."""
+    """Whether an address in the mail's header is not ASCII and so requires SMTPUTF8 (RFC 6531)."""
     own = outbound.options.email
     further = () if own is None else (own.reply_to or "", *own.cc)
     return not all(address.isascii() for address in (outbound.address.value, *further))
 
 
 async def built(build: "BuildMessage", outbound: Outbound, *, sender: Sender, date: datetime) -> bytes:
-    """What `build` gives; a mail with attachments is built beside the event loop. Raises UnsafeMessage."""
+    """Call `build`, in a thread for a mail with attachments. Raises UnsafeMessage."""
     if outbound.files:
         return await asyncio.to_thread(build, outbound, sender=sender, date=date)
     return build(outbound, sender=sender, date=date)
@@ -159,7 +159,7 @@ def _own_fields(own: EmailOptions, copies: Copies) -> Iterator[str]:
 
 
 class BuildMessage(Protocol):
-    """What writes mails: `build_message`, or its plain form `library.build_with_library`."""
+    """Builds mails: `build_message`, or its plain form `library.build_with_library`."""
 
     def __call__(self, outbound: Outbound, *, sender: Sender, date: datetime) -> bytes:
         """As `build_message`."""
@@ -167,7 +167,7 @@ class BuildMessage(Protocol):
 
 
 def _parts(content: EmailContent, boundary: str, inline: Sequence[File] = ()) -> bytes:
-    """The texts as one part, without the last line break; `inline`: the files that the HTML shows."""
+    """The texts as one part, without a trailing line break; `inline`: the inline files of the HTML."""
     if content.html is None:
         return _part("plain", content.text or "", boundary)
     html = _part("html", content.html, boundary)
@@ -189,7 +189,7 @@ def _part(subtype: str, text: str, boundary: str) -> bytes:
 
 
 def _date(moment: datetime) -> str:
-    """RFC 5322 §3.3, whatever the locale."""
+    """RFC 5322 §3.3, independent of the locale."""
     day, month = _DAYS[moment.weekday()], _MONTHS[moment.month - 1]
     time = f"{moment.hour:02d}:{moment.minute:02d}:{moment.second:02d}"
     return f"{day}, {moment.day:02d} {month} {moment.year:04d} {time} +0000"

@@ -1,4 +1,4 @@
-"""Whether a push token can be right for its platform, before anything is sent to it."""
+"""Validation of push tokens before a send."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from angarium.delivery.provider import Address, InvalidAddress
 
 
 def check(platform: str, token: Token) -> Token:
-    """The form of `token` to send to. Raises InvalidAddress."""
+    """Validate `token` and return the form to send to. Raises InvalidAddress."""
     try:
         return push_token(platform, token)
     except ValueError as error:
@@ -18,7 +18,7 @@ def check(platform: str, token: Token) -> Token:
 
 
 def check_address(address: Address) -> Address:
-    """`address` with its token in the form to send to; one without a platform is FCM's. Raises InvalidAddress."""
+    """`address` with its token in the form to send to; the default platform is FCM. Raises InvalidAddress."""
     token = check(
         address.platform or "fcm", address.subscription if address.subscription is not None else address.value
     )
@@ -28,7 +28,7 @@ def check_address(address: Address) -> Address:
 
 
 def addresses_of(contact: Contact) -> Sequence[Address]:
-    """Each of the user's devices."""
+    """The user's devices."""
     return [
         Address(
             device.token if isinstance(device.token, str) else "",

@@ -1,4 +1,4 @@
-"""The push channel: its settings, its providers, its address check."""
+"""The push channel: its settings, providers and address check."""
 
 from angarium.channels.kit import make_kit
 from angarium.channels.port import ChannelEntry
@@ -21,7 +21,7 @@ class Settings(WorkerSettings):
 
 
 def build_kit(settings: WorkerSettings, parts: ProviderParts) -> ChannelKit:
-    """The channel as the engine takes it. Raises SettingsError."""
+    """Build the channel's kit for the engine. Raises SettingsError."""
     own = factories(settings, parts)
     return make_kit(
         Channel.PUSH,

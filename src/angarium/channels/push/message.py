@@ -1,4 +1,4 @@
-"""A push as every platform's payload is made from it."""
+"""The platform-independent form of a push."""
 
 import hashlib
 from collections.abc import Mapping
@@ -16,12 +16,12 @@ _NONE = PushOptions()
 
 @dataclass(frozen=True, slots=True)
 class PushMessage:
-    """What is shown, and how.
+    """The content and options of a push.
 
-    `key` is the same at every attempt. Devices that support it show one notification per key, so that a message that
-    arrives twice is shown once; with a `collapse_key` it is that, so that a later message replaces this one. `data`
-    goes to the app beside what is shown. `ttl`: seconds for which the platform may hold the message, None: as long as
-    it likes. `urgent`: whether the device is woken for it; None: as the platform does without being asked.
+    `key` is the same on every attempt. Devices that support it show one notification per key, so a duplicate is shown
+    once. With a `collapse_key` it is that key, so a later message replaces this one. `data` is passed to the app.
+    `ttl`: seconds that the platform may store the message; None: its default. `urgent`: whether the message wakes the
+    device; None: the platform's default.
     """
 
     key: str
@@ -39,12 +39,12 @@ class PushMessage:
 
     @property
     def web_link(self) -> str | None:
-        """The link, where a browser may open it: https only."""
+        """The link if a browser may open it: https only."""
         return self.link if self.link is not None and self.link.lower().startswith("https://") else None
 
 
 def push_of(message: Outbound, now: datetime) -> PushMessage:
-    """The push in `message`, at the moment `now` (aware). Raises Unsendable."""
+    """The push in `message` at `now` (aware). Raises Unsendable."""
     content = message.content
     if not isinstance(content, PushContent):
         raise invalid("not a push")
@@ -75,16 +75,16 @@ def push_of(message: Outbound, now: datetime) -> PushMessage:
 
 
 def _ttl(message: Outbound, own: PushOptions, now: datetime) -> int | None:
-    """What the sender asked for, but no longer than until the notification expires."""
+    """The requested TTL, limited to the notification's expiry."""
     left = None if message.expires_at is None else max(0, int((message.expires_at - now).total_seconds()))
     given = [seconds for seconds in (own.ttl, left) if seconds is not None]
     return min(given, default=None)
 
 
 def key_of_device(message: Outbound) -> UUID:
-    """Names one message to one device, the same at every attempt: a notification goes to several devices.
+    """The key of one message to one device, the same on every attempt, since a notification may have several devices.
 
-    A UUID of version 4, as OneSignal asks for, though it is derived.
+    A derived UUID in the form of version 4, which OneSignal requires.
     """
     digest = hashlib.sha256(f"{message.message_key}:{message.address.value}".encode()).digest()
     return UUID(bytes=digest[:16], version=4)

@@ -1,4 +1,4 @@
-"""A push provider with an HTTP API: it takes the devices of its own platforms."""
+"""Push providers with an HTTP API, each for the devices of its platforms."""
 
 from typing import Protocol
 
@@ -9,11 +9,11 @@ from angarium.platform.http.api.port import ApiClient
 from angarium.platform.telemetry.logging import Logger
 
 DEFAULT_PLATFORM = "fcm"
-"""Of an address without one: a `push_token` in a call."""
+"""The platform of an address without one: a `push_token` in a request."""
 
 
 class PushApi(Api, Protocol):
-    """One push service's API. `platforms`: of the devices that it reaches."""
+    """One push service's API. `platforms`: those that it supports."""
 
     platforms: frozenset[str]
 

@@ -1,4 +1,4 @@
-"""Whether a phone number can be right, before anything is sent to it."""
+"""Validation of phone numbers before a send."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from angarium.delivery.provider import Address, InvalidAddress
 
 
 def check(address: str) -> str:
-    """`address` in E.164. Raises InvalidAddress."""
+    """Return `address` in E.164. Raises InvalidAddress."""
     try:
         return phone_number(address)
     except ValueError as error:
@@ -23,5 +23,5 @@ def check_address(address: Address) -> Address:
 
 
 def addresses_of(contact: Contact) -> Sequence[Address]:
-    """The user's phone number."""
+    """The user's phone number, if any."""
     return [Address(contact.phone, contact.name)] if contact.phone else []

@@ -1,4 +1,4 @@
-"""Our answers to STOP, START and HELP, for providers that do not answer themselves.
+"""Answers to STOP, START and HELP for providers that do not send them.
 
 Carriers require a confirmation of STOP and an answer to HELP that names the sender:
 https://www.ctia.org/the-wireless-industry/industry-commitments/messaging-interoperability-sms-mms
@@ -26,7 +26,7 @@ from angarium.platform.telemetry.logging import Logger
 from angarium.rendering.content import SmsContent
 
 Answer = Callable[[str, str, Consented], Coroutine[Any, Any, None]]
-"""(key of the reply, its number, what was done) → an answer is sent, once at most. Never raises."""
+"""Sends an answer, at most once, given the reply's key, its number and the effect. Never raises."""
 TEXTS: Mapping[Consented, str] = MappingProxyType(
     {
         Consented.STOPPED: "You are unsubscribed and will get no more messages. Reply START to get them again.",
@@ -39,9 +39,9 @@ TEXTS: Mapping[Consented, str] = MappingProxyType(
 def open_answers(
     settings: ProviderSettings, stack: AsyncExitStack, *, clock: Clock, logger: Logger
 ) -> Mapping[str, Answer]:
-    """What answers the replies to each provider that leaves it to us, by name: Vonage. Raises SettingsError.
+    """The answers by provider name, for providers that leave them to us: Vonage. Raises SettingsError.
 
-    The first one also answers what is posted under the scheme.
+    The first one also answers requests to the scheme's URL.
     """
     urls = settings.providers(Channel.SMS)
     name, _ = parseaddr(settings.email_from)
@@ -56,7 +56,7 @@ def open_answers(
 
 
 def answer_by(provider: Provider, sender: str, logger: Logger) -> Answer:
-    """Answers through `provider`, in the name of `sender`."""
+    """Answers through `provider` on behalf of `sender`."""
 
     async def answer(key: str, number: str, done: Consented) -> None:
         text = TEXTS.get(done)

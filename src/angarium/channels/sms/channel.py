@@ -1,4 +1,4 @@
-"""The sms channel: its settings, its providers, its address check."""
+"""The SMS channel: its settings, providers and address check."""
 
 from dataclasses import replace
 
@@ -28,7 +28,7 @@ class Settings(WorkerSettings):
 
 
 def build_kit(settings: WorkerSettings, parts: ProviderParts) -> ChannelKit:
-    """The channel as the engine takes it. Raises SettingsError."""
+    """Build the channel's kit for the engine. Raises SettingsError."""
     apis, clock = ApiProviders(parts), parts.clock
     callback = webhook_urls(settings, Channel.SMS)
 

@@ -1,4 +1,4 @@
-"""Stops messages to countries that are not wanted, and floods: SMS pumping costs money with each message."""
+"""Blocks messages to unwanted countries and floods of messages, against SMS pumping."""
 
 from dataclasses import dataclass
 
@@ -15,12 +15,12 @@ from angarium.platform.settings.sources import wrong
 from angarium.platform.settings.values import Countries, RateLimit
 
 WINDOWS = 200_000
-"""Numbers that a process counts by itself at once; those not written to for longest go first."""
+"""Numbers counted in a process; the least recently used are evicted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmsLimits:
-    """What the settings allow; None: everything."""
+    """The limits in the settings; None: no limit."""
 
     countries: Countries | None
     per_number: RateLimit | None
@@ -28,10 +28,10 @@ class SmsLimits:
 
 
 class SmsGate:
-    """Asked just before each attempt at a provider; an attempt that is let through is counted.
+    """Checked just before each attempt; permitted attempts are counted.
 
-    Counts are sliding: what was counted in the last period, and up to a twentieth of it longer. `shared` counts for all
-    workers; without it, and while it does not answer, each process counts for itself and grants the whole allowance.
+    Counts use a sliding window of one period, plus up to a twentieth. `shared` counts for all workers; without it, and
+    while it does not answer, each process counts on its own and grants the whole allowance.
     """
 
     def __init__(self, limits: SmsLimits, *, shared: Counter | None, local: MemoryCounter) -> None:
@@ -40,7 +40,7 @@ class SmsGate:
         self._local = local
 
     async def refusal(self, claimed: Claimed, address: Address) -> Reason | None:
-        """Why nothing may be sent to `address`; None: it may, and was counted."""
+        """Why nothing may be sent to `address`; None: it may be sent, and was counted."""
         limits, number = self._limits, address.value
         if limits.countries is not None and not limits.countries.allow(_country_of(number)):
             return Reason("country_blocked", "ANGARIUM_SMS_COUNTRIES does not allow the number's country")
@@ -62,7 +62,7 @@ class SmsGate:
 
 
 def open_gate(settings: WorkerSettings, parts: ProviderParts) -> SmsGate | None:
-    """The gate as the settings say; None: everything is allowed. Its count is closed with `parts.stack`.
+    """Open the gate for the settings; None if there are no limits. Its counter is closed with `parts.stack`.
 
     Raises SettingsError.
     """
@@ -82,6 +82,6 @@ def open_gate(settings: WorkerSettings, parts: ProviderParts) -> SmsGate | None:
 
 
 def _country_of(number: str) -> str | None:
-    """The country of a number in E.164 (ISO 3166-1); None for numbers that belong to no country, as +883."""
+    """The country of a number in E.164 (ISO 3166-1); None for numbers without a country, such as +883."""
     region: str | None = phonenumbers.region_code_for_number(phonenumbers.parse(number))
     return region if region in phonenumbers.SUPPORTED_REGIONS else None

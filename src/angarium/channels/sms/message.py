@@ -1,4 +1,4 @@
-"""An SMS as every provider's request is made from it."""
+"""The provider-independent form of an SMS."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +12,7 @@ from angarium.rendering.sms import measure_sms
 
 @dataclass(frozen=True, slots=True)
 class SmsMessage:
-    """One text to one number in E.164. `life`: seconds after which it is not to be delivered any more, if any."""
+    """One text to one number in E.164. `life`: seconds after which it must no longer be delivered, if any."""
 
     to: str
     text: str
@@ -20,12 +20,12 @@ class SmsMessage:
 
     @property
     def is_unicode(self) -> bool:
-        """Whether the text needs UCS-2, with 70 characters in a segment instead of 160."""
+        """Whether the text requires UCS-2, with 70 characters per segment instead of 160."""
         return measure_sms(self.text).encoding == "UCS-2"
 
 
 def sms_of(message: Outbound, now: datetime, *, longest: int) -> SmsMessage:
-    """The SMS in `message`, at the moment `now` (aware). Raises Unsendable: also above `longest` characters."""
+    """The SMS in `message` at `now` (aware). Raises Unsendable, also for more than `longest` characters."""
     content = message.content
     if not isinstance(content, SmsContent):
         raise invalid("not an SMS")

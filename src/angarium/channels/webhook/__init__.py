@@ -1,1 +1,1 @@
-"""Webhooks: a signed HTTP POST to a URL of the recipient's."""
+"""Webhooks: a signed HTTP POST to the recipient's URL."""

@@ -1,4 +1,4 @@
-"""Whether a URL can be right, before anything is sent to it."""
+"""Validation of URLs before a send."""
 
 from collections.abc import Sequence
 
@@ -8,9 +8,9 @@ from angarium.delivery.provider import Address, InvalidAddress
 
 
 def check(url: str) -> str:
-    """The form of `url` to send to. Raises InvalidAddress.
+    """Validate `url` and return the form to send to. Raises InvalidAddress.
 
-    Where it leads is judged when it is connected to, and whether plain http will do.
+    Its addresses, and whether plain http is permitted, are checked at connection time.
     """
     try:
         return endpoint_url(url)
@@ -19,7 +19,7 @@ def check(url: str) -> str:
 
 
 def check_address(address: Address) -> Address:
-    """`address` itself, if its value can be right. Raises InvalidAddress."""
+    """Return `address` if its value is valid. Raises InvalidAddress."""
     check(address.value)
     return address
 

@@ -11,9 +11,9 @@ class NoWebhook(ValueError):
 
 
 def body_of(message: Outbound) -> str:
-    """The JSON to post: the template's own, else title, text, variables and metadata. Raises NoWebhook.
+    """The JSON to post: the template's own, or title, text, variables and metadata. Raises NoWebhook.
 
-    The same for every attempt, as the signature's receiver may compare.
+    It is the same on every attempt, since receivers may compare it.
     """
     content = message.content
     if not isinstance(content, WebhookContent):

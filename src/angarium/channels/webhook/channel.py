@@ -1,4 +1,4 @@
-"""The webhook channel: its settings, its providers, its address check."""
+"""The webhook channel: its settings, providers and address check."""
 
 from angarium.channels.kit import make_kit
 from angarium.channels.port import ChannelEntry
@@ -17,7 +17,7 @@ from angarium.platform.settings.values import ProviderUrl
 
 _PORT = 8006
 _NOT_TAKEN = ("username", "password", "host", "port", "path")
-"""Parts of a provider's URL that say where to: each message has a URL of its own."""
+"""Parts of a provider's URL that name a destination, which are refused since each message has its own URL."""
 
 
 class Settings(WorkerSettings):
@@ -30,7 +30,7 @@ class Settings(WorkerSettings):
 
 
 def build_kit(settings: WorkerSettings, parts: ProviderParts) -> ChannelKit:
-    """The channel as the engine takes it. Raises SettingsError."""
+    """Build the channel's kit for the engine. Raises SettingsError."""
 
     def http(url: ProviderUrl) -> Provider:
         if any(getattr(url, name) for name in _NOT_TAKEN):

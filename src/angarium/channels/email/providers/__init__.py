@@ -1,1 +1,1 @@
-"""Ways to send an email."""
+"""Email providers."""

@@ -1,9 +1,9 @@
 """Mailgun's API: `mailgun://KEY@DOMAIN`, for a domain of the European region `mailgun://KEY@DOMAIN?region=eu`.
 
-The mail goes whole, as SMTP would carry it
+The mail is sent as a complete MIME message
 (https://documentation.mailgun.com/docs/mailgun/api-reference/send/mailgun/messages/post-v3--domain-name--messages-mime).
-Its own Message-ID is what the answer and later the webhooks name (`event-data.message.headers.message-id`, without
-angle brackets); `notification_id` is on each event as a user variable.
+The answer and later webhooks contain its Message-ID (`event-data.message.headers.message-id`, without angle brackets);
+`notification_id` is a user variable on each event.
 """
 
 import re
@@ -111,7 +111,7 @@ class Mailgun(Api):
 
 
 def _form(boundary: str, recipients: Sequence[str], notification_id: str, mail: bytes) -> bytes:
-    """The form's parts (RFC 7578); `mail` does not hold `boundary`. `recipients`: of the envelope."""
+    """The form's parts (RFC 7578); `mail` must not contain `boundary`. `recipients`: of the envelope."""
     line = b"--" + boundary.encode()
     fields = {"to": ",".join(recipients), "v:notification_id": notification_id}
     parts = [

@@ -3,7 +3,7 @@
 https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks
 https://documentation.mailgun.com/docs/mailgun/user-manual/events/event-structure
 
-The signature covers a timestamp and a token, not the event. So the secret in the path matters here more than elsewhere.
+The signature covers a timestamp and a token, not the event, so the secret in the path is particularly important here.
 """
 
 import hmac
@@ -33,7 +33,7 @@ from angarium.notifications.receipt import Receipt, ReceiptKind, receipt_key
 from angarium.platform.settings.values import ProviderUrl
 
 OLDEST = timedelta(hours=24)
-"""Mailgun repeats a webhook for 8 hours, with the signature of the first try."""
+"""Mailgun repeats a webhook for 8 hours, with the signature of the first attempt."""
 NEWEST = timedelta(minutes=5)
 _SIMPLE = {
     "delivered": ReceiptKind.DELIVERED,
@@ -48,11 +48,11 @@ _REASONS: Mapping[str, tuple[ReceiptKind, ...]] = {
     "espblock": (ReceiptKind.BLOCKED,),
     "old": (ReceiptKind.SOFT_BOUNCE,),  # tried for as long as Mailgun does
 }
-"""`reason` of a permanent failure; whatever else it is, the words of the receiving server decide."""
+"""`reason` of a permanent failure; for other values the receiving server's text decides."""
 
 
 class MailgunEvents:
-    """Reads one event each time."""
+    """Reads one event per request."""
 
     def __init__(self, key: str | None, parts: SourceParts) -> None:
         self._key = key
@@ -60,7 +60,7 @@ class MailgunEvents:
 
     @classmethod
     def of(cls, url: ProviderUrl, parts: SourceParts) -> "MailgunEvents":
-        """Without a `webhook_key` every request is refused."""
+        """Create the source. Without a `webhook_key` every request is refused."""
         return cls(url.webhook_key, parts)
 
     async def read(self, posted: Posted) -> Read:

@@ -1,8 +1,8 @@
 """SendGrid's API, version 3: `sendgrid://KEY@api`, for a subuser of the European region `sendgrid://KEY@api?region=eu`.
 
-The mail goes as fields (https://www.twilio.com/docs/sendgrid/api-reference/mail-send/mail-send). `X-Message-Id` of the
-answer is what `sg_message_id` of the event webhook begins with, up to the first dot that it adds
-(https://www.twilio.com/docs/sendgrid/glossary/x-message-id); `notification_id` is on each event as a custom argument.
+The mail is sent as JSON fields (https://www.twilio.com/docs/sendgrid/api-reference/mail-send/mail-send). `X-Message-Id`
+of the answer is the prefix of `sg_message_id` in the event webhook, up to its first dot
+(https://www.twilio.com/docs/sendgrid/glossary/x-message-id); `notification_id` is a custom argument on each event.
 """
 
 import asyncio
@@ -34,14 +34,14 @@ _LONGEST_WAIT = timedelta(days=1)
 
 
 def _read(answer: ApiAnswer) -> ApiError:
-    """`{"errors": [{"message", "field", "help"}]}`; the field says which part of the request is wrong."""
+    """`{"errors": [{"message", "field", "help"}]}`; the field names the invalid part of the request."""
     errors: Any = fields_of(answer)["errors"]
     codes = tuple(text_of(error.get("field")) for error in errors)
     return ApiError(codes, "; ".join(text_of(error.get("message")) for error in errors))
 
 
 def _wait(answer: ApiAnswer, now: datetime) -> timedelta | None:
-    """`Retry-After`, else until `X-RateLimit-Reset` (seconds since 1970)."""
+    """`Retry-After`, or until `X-RateLimit-Reset` (seconds since 1970)."""
     reset = answer.headers.get("x-ratelimit-reset", "")
     asked = retry_after(answer, now)
     if asked is not None or answer.status != HTTPStatus.TOO_MANY_REQUESTS or not reset.isdecimal():
@@ -66,7 +66,7 @@ TABLE = AnswerTable(
 
 
 class SendGrid(Api):
-    """Writes mails as SendGrid takes them. `key` is an API key that may send mail."""
+    """Describes SendGrid's requests and answers. `key` is an API key with permission to send mail."""
 
     name = "sendgrid"
     table = TABLE
@@ -129,7 +129,7 @@ class SendGrid(Api):
         }
 
     def _own(self, message: Outbound) -> Mapping[str, Any]:
-        """`from` and `reply_to`, where the notification has its own."""
+        """`from` and `reply_to`, if the notification sets them."""
         own = message.options.email
         fields = {}
         if own is not None and own.from_name is not None:
@@ -140,7 +140,7 @@ class SendGrid(Api):
         return fields
 
     def _extra(self, message: Outbound) -> Mapping[str, str]:
-        """Header fields beside those that SendGrid writes from other parts of the request."""
+        """Header fields except those that SendGrid sets from other parts of the request."""
         fields = {
             "Message-ID": message_id(message.message_key, self._sender),
             "X-Notification-ID": str(message.notification_id),
@@ -156,7 +156,7 @@ def _named(address: str, name: str | None) -> Mapping[str, str]:
 
 
 def _copies(message: Outbound) -> Mapping[str, Any]:
-    """`cc` and `bcc`; the API refuses an address that is there twice, and an empty list."""
+    """`cc` and `bcc`; the API refuses duplicate addresses and empty lists."""
     copies = copies_of(message)
     given = {"cc": copies.cc, "bcc": copies.bcc}
     return {field: [_named(address, None) for address in addresses] for field, addresses in given.items() if addresses}
@@ -175,6 +175,6 @@ def _attachment(file: File) -> Mapping[str, str]:
 
 
 def _parts(content: EmailContent) -> list[Mapping[str, str]]:
-    """The plain part first, as the API asks; an empty part is refused by it, so a mail of nothing has a blank."""
+    """The plain part first, as the API requires. It refuses empty parts, so an empty mail has a space."""
     parts = [("text/plain", content.text), ("text/html", content.html)]
     return [{"type": kind, "value": text} for kind, text in parts if text] or [{"type": "text/plain", "value": " "}]

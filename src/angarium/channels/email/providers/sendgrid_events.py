@@ -1,4 +1,4 @@
-"""SendGrid's event webhook, signed with its ECDSA key: `webhook_key` is the verification key that its settings show.
+"""SendGrid's event webhook, signed with ECDSA: `webhook_key` is the verification key from its settings.
 
 https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event
 https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/getting-started-event-webhook-security-features
@@ -42,7 +42,7 @@ _DROPPED: Mapping[str, tuple[ReceiptKind, ...]] = {
     "spam reporting address": (ReceiptKind.BLOCKED, ReceiptKind.COMPLAINED),
     "unsubscribed address": (ReceiptKind.BLOCKED, ReceiptKind.OPTED_OUT),
 }
-"""Why SendGrid did not try: its own lists, by the beginning of `reason`. Whatever else it says is about the sender."""
+"""Prefixes of `reason` for messages dropped because of SendGrid's own lists. Other reasons concern the sender."""
 _SIMPLE = {
     "delivered": ReceiptKind.DELIVERED,
     "deferred": ReceiptKind.DEFERRED,
@@ -58,7 +58,7 @@ _CLASSES = {
     "reputation": ReceiptKind.BLOCKED,
     "technical failure": ReceiptKind.BLOCKED,
 }
-"""`bounce_classification`; `Unclassified` is left to the words."""
+"""`bounce_classification`; for `Unclassified` the text decides."""
 
 
 class SendGridEvents:
@@ -70,7 +70,7 @@ class SendGridEvents:
 
     @classmethod
     def of(cls, url: ProviderUrl, parts: SourceParts) -> "SendGridEvents":
-        """Without a `webhook_key` every request is refused. Raises ValueError where it is not a P-256 key."""
+        """Without a `webhook_key` every request is refused. Raises ValueError if it is not a P-256 key."""
         return cls(None if url.webhook_key is None else _public_key(url.webhook_key), parts)
 
     async def read(self, posted: Posted) -> Read:
@@ -82,7 +82,7 @@ class SendGridEvents:
         return Read(receipts, unreadable=unreadable)
 
     def _verify(self, posted: Posted) -> None:
-        """The signature is over the timestamp and the body as it came."""
+        """The signature covers the timestamp and the raw body."""
         if self._key is None:
             raise NotSigned
         try:

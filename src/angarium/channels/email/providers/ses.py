@@ -1,9 +1,9 @@
 """Amazon SES, version 2 of its API: `ses://KEY:SECRET@REGION`, with `?configuration_set=NAME` for its event publishing.
 
-The mail goes whole, as SMTP would carry it
-(https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html). SES puts a Message-ID of its own in place
-of ours; the `MessageId` of its answer is `mail.messageId` of later events, which carry `notification_id` as a tag.
-Requests are signed by botocore (extra `ses`).
+The mail is sent as a complete MIME message
+(https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html). SES replaces our Message-ID; the
+`MessageId` of its answer is `mail.messageId` in later events, which have `notification_id` as a tag. Requests are
+signed by botocore (extra `ses`).
 """
 
 import asyncio
@@ -34,11 +34,11 @@ _MESSAGES = "https://docs.aws.amazon.com/ses/latest/dg/troubleshoot-error-messag
 _ANY_REFUSAL = range(400, 500)
 
 Sign = Callable[[str, bytes], Mapping[str, str]]
-"""(URL, body) → the header fields of a signed POST."""
+"""Maps (URL, body) to the header fields of a signed POST."""
 
 
 def _read(answer: ApiAnswer) -> ApiError:
-    """The error's name in `x-amzn-errortype` or `__type`, each perhaps with a URL beside it, and its message."""
+    """The error's name from `x-amzn-errortype` or `__type`, which may include a URL, and its message."""
     fields = fields_of(answer)
     kind = answer.headers.get("x-amzn-errortype") or text_of(fields.get("__type"))
     name = kind.partition(":")[0].rpartition("#")[2]
@@ -165,7 +165,7 @@ class Ses(Api):
 
 
 def _signer(key: str, secret: str, region: str) -> Sign:
-    """Signature version 4 by botocore. Raises ValueError where it is not installed."""
+    """Signature version 4 by botocore. Raises ValueError if it is not installed."""
     try:
         from botocore.auth import SigV4Auth  # noqa: PLC0415 - an extra, and slow to import
         from botocore.awsrequest import AWSRequest  # noqa: PLC0415

@@ -1,9 +1,9 @@
-"""Events of Amazon SES, which SNS posts: `webhook_key` is the ARN of the one topic that is accepted.
+"""Events of Amazon SES, posted by SNS: `webhook_key` is the ARN of the only accepted topic.
 
 https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html
 https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html
 
-Anyone with an AWS account can have SNS sign a message of a topic of their own. So the topic is fixed.
+Anyone with an AWS account can publish signed SNS messages through a topic of their own, so the topic is fixed.
 """
 
 import re
@@ -34,7 +34,8 @@ from angarium.platform.settings.values import ProviderUrl
 
 _ARN = re.compile(r"arn:aws(?:-[a-z]+)*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_.-]{1,256}")
 _SOFT = frozenset({"General", "MailboxFull"})
-"""Of transient bounces; others are about the message: too large, content or attachment rejected."""
+"""Subtypes of transient bounces about the address; others concern the message: too large, content or attachment
+rejected."""
 _NOT_SPAM = "not-spam"
 _DETAILS = {
     "Bounce": "bounce",
@@ -48,7 +49,7 @@ _DETAILS = {
 
 
 class SesEvents:
-    """Reads one event each time, which may be about several addresses. Confirms its subscription itself."""
+    """Reads one event per request, which may concern several addresses. Confirms its subscription itself."""
 
     def __init__(self, topic: str | None, parts: SourceParts) -> None:
         self._topic = topic
@@ -57,7 +58,7 @@ class SesEvents:
 
     @classmethod
     def of(cls, url: ProviderUrl, parts: SourceParts) -> "SesEvents":
-        """Without a `webhook_key` every request is refused. Raises ValueError where it is no topic's ARN."""
+        """Without a `webhook_key` every request is refused. Raises ValueError if it is not a topic's ARN."""
         if url.webhook_key is not None and not _ARN.fullmatch(url.webhook_key):
             raise ValueError("webhook_key must be the ARN of an SNS topic (arn:aws:sns:REGION:ACCOUNT:NAME)")
         return cls(url.webhook_key, parts)
@@ -77,7 +78,7 @@ class SesEvents:
                 return Read()
 
     async def _confirm(self, url: str) -> None:
-        """The URL is in the signed part of the message; its host is checked all the same."""
+        """Confirm the subscription. The URL is in the signed part of the message; its host is checked anyway."""
         if not is_of_sns(url):
             raise NotSigned("the SubscribeURL is not of SNS")
         await self._parts.fetch(url)
@@ -118,7 +119,7 @@ _Told = tuple[str, ReceiptKind, str]
 
 
 def _told(kind: str, details: Mapping[str, Any], mail: Mapping[str, Any]) -> Iterator[_Told]:
-    """What an event says of each of its recipients."""
+    """The address, kind and reason of each recipient in an event."""
     match kind:
         case "Bounce":
             yield from _bounced(details)
@@ -167,7 +168,7 @@ def _bounce(kind: str, subtype: str, why: str) -> Sequence[ReceiptKind]:
 
 
 def _reference(mail: Mapping[str, Any]) -> Any:
-    """A tag of the event, or the header that each mail has; SES includes headers where that is switched on."""
+    """Our reference, from a tag of the event or a header of the mail; SES includes headers if configured."""
     tagged = _list(mapping(mail.get("tags")).get(REFERENCE))
     if tagged:
         return reference(tagged[0])

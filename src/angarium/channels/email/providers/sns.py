@@ -1,4 +1,4 @@
-"""Amazon SNS, which carries the events of SES: whether a message comes from it, and what confirms a subscription.
+"""Amazon SNS, which delivers the events of SES: verification of messages and confirmation of subscriptions.
 
 https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html
 https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html
@@ -28,13 +28,13 @@ _SIGNED: Mapping[str, tuple[str, ...]] = {
     CONFIRMATION: ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"),
     "UnsubscribeConfirmation": ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"),
 }
-"""The fields that are signed, in this order; a notification without a subject lacks that line."""
+"""The signed fields, in order; a notification without a subject lacks that line."""
 _HASHES: Mapping[str, type[HashAlgorithm]] = {"1": SHA1, "2": SHA256}
 _MOST_CERTIFICATES = 16
 
 
 class SnsVerifier:
-    """Verifies messages by the certificates that SNS names. They are fetched once each, from hosts of SNS only."""
+    """Verifies messages with the certificates named in them, each fetched once and only from hosts of SNS."""
 
     def __init__(self, fetch: Fetch, clock: Clock) -> None:
         self._fetch = fetch
@@ -42,7 +42,7 @@ class SnsVerifier:
         self._keys: Lru[str, rsa.RSAPublicKey] = Lru(_MOST_CERTIFICATES)
 
     async def verify(self, message: Mapping[str, Any]) -> None:
-        """Raises NotSigned; Transient where the certificate cannot be fetched now."""
+        """Verify a message. Raises NotSigned, and Transient if the certificate cannot be fetched now."""
         names = _SIGNED.get(words(message.get("Type")))
         algorithm = _HASHES.get(words(message.get("SignatureVersion")))
         url = words(message.get("SigningCertURL"))
@@ -74,7 +74,7 @@ class SnsVerifier:
 
 
 def is_of_sns(url: str) -> bool:
-    """Whether `url` leads to a host of SNS by https, and to nothing else."""
+    """Whether `url` is an https URL of an SNS host."""
     try:
         parts = urlsplit(url)
         return parts.scheme == "https" and _HOST.fullmatch(parts.netloc) is not None

@@ -1,4 +1,4 @@
-"""The private keys with which we identify ourselves to push services: P-256, for ES256."""
+"""Private keys for authentication at push services: P-256, for ES256."""
 
 from pathlib import Path
 
@@ -7,9 +7,9 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 
 def read_key(path: str) -> ec.EllipticCurvePrivateKey:
-    """The P-256 key in a PEM file, such as Apple's `.p8`.
+    """Read the P-256 key in a PEM file, such as Apple's `.p8`.
 
-    Raises ValueError, whose message says what is wrong and shows nothing of the file.
+    Raises ValueError with the reason, without any content of the file.
     """
     try:
         key = load_pem_private_key(Path(path).read_bytes(), None)

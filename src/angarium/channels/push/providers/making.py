@@ -1,4 +1,4 @@
-"""Makes the push providers from their URLs."""
+"""Builds push providers from their URLs."""
 
 from collections.abc import Callable, Mapping
 
@@ -23,7 +23,7 @@ SCHEMES = frozenset({"fcm", "onesignal", "webpush", "apns"})
 
 
 def factories(settings: WorkerSettings, parts: ProviderParts) -> Mapping[str, Factory]:
-    """The factory of each scheme. Clients are opened for those that are configured, and closed with the process."""
+    """The factory of each scheme. Clients are opened for configured providers and closed with the process."""
     apis, clock = ApiProviders(parts), parts.clock
 
     def make(api: PushApi, client: ApiClient, url: ProviderUrl) -> Provider:

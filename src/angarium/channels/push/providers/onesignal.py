@@ -1,9 +1,9 @@
-"""OneSignal: pushes to its subscriptions, by its REST API.
+"""OneSignal: pushes to its subscriptions over its REST API.
 
 https://documentation.onesignal.com/reference/create-message
 
-`onesignal://APP_ID:KEY@api`. A device's token is its subscription id. The `idempotency_key` is the same at every
-attempt, and for each device its own: OneSignal sends nothing a second time within 30 days.
+`onesignal://APP_ID:KEY@api`. A device's token is its subscription id. The `idempotency_key` is specific to the device
+and the same on every attempt: OneSignal does not repeat a message within 30 days.
 """
 
 import re
@@ -25,7 +25,7 @@ from angarium.platform.settings.values import ProviderUrl
 ORIGIN = "https://api.onesignal.com"
 PATH = "/notifications?c=push"
 LONGEST_TTL = 28 * 86400
-"""Seconds: `ttl` at most."""
+"""Seconds: the maximum `ttl`."""
 LONGEST_COLLAPSE_ID = 64
 _APP = re.compile(r"[0-9A-Za-z-]{1,64}")
 _OK = 200
@@ -90,7 +90,7 @@ class OneSignalApi(PushApi):
         return ApiRequest(self._url, self._headers, msgspec.json.encode(fields))
 
     def accepted(self, answer: ApiAnswer, message: Outbound) -> Sent | None:  # noqa: ARG002 - as the port has it
-        """A 200 may have sent nothing: then its id is empty."""
+        """A 200 with an empty id means that nothing was sent."""
         if answer.status != _OK:
             return None
         try:
@@ -101,7 +101,7 @@ class OneSignalApi(PushApi):
 
 
 def _asked(push: PushMessage) -> Mapping[str, Any]:
-    """What the sender asked for beside what is shown. `priority`: 10 wakes the device, 5 spares it."""
+    """The sender's options. `priority`: 10 wakes the device, 5 does not."""
     fields: dict[str, Any] = {}
     if push.urgent is not None:
         fields["priority"] = 10 if push.urgent else 5
@@ -119,7 +119,7 @@ def _asked(push: PushMessage) -> Mapping[str, Any]:
 
 
 def error_of(answer: ApiAnswer) -> ApiError:
-    """`errors` is a list of texts, a text, or an object that names the kind of the invalid ids."""
+    """`errors` is a list of texts, a text, or an object named after the kind of invalid ids."""
     errors = fields_of(answer).get("errors")
     match errors:
         case dict():
@@ -131,7 +131,7 @@ def error_of(answer: ApiAnswer) -> ApiError:
 
 
 def from_url(url: ProviderUrl, *, clock: Clock) -> OneSignalApi:
-    """The API that `url` describes. Raises ValueError, which never shows the URL."""
+    """Build the API for `url`. Raises ValueError, which never shows the URL."""
     refuse_unknown(url)
     app, key = url.username or "", url.password or ""
     if not _APP.fullmatch(app) or not key or url.host != "api" or url.path.strip("/"):

@@ -1,10 +1,10 @@
-"""OneSignal's event streams. They are not signed: `webhook_key` is the value of the header `Authorization`.
+"""OneSignal's event streams. They are not signed: `webhook_key` is the value of the `Authorization` header.
 
 https://documentation.onesignal.com/docs/en/event-streams
 https://documentation.onesignal.com/docs/en/event-streams-data
 
-The operator writes the body; `docs/providers/receipts.md` has the one that is read here. A device that is gone is
-reported with the answer to a send, so nothing here removes a token.
+The operator configures the body; `docs/providers/receipts.md` has the one expected here. Removed devices are reported
+in the answer to a send, so nothing here removes a token.
 """
 
 from collections.abc import Iterator, Mapping
@@ -32,7 +32,7 @@ _KINDS = {"message.push.received": ReceiptKind.DELIVERED, "message.push.failed":
 
 
 class OneSignalEvents:
-    """Reads one event each time, or a list of them."""
+    """Reads one event or a list of events per request."""
 
     def __init__(self, header: str | None, parts: SourceParts) -> None:
         self._header = header
@@ -40,7 +40,7 @@ class OneSignalEvents:
 
     @classmethod
     def of(cls, url: ProviderUrl, parts: SourceParts) -> "OneSignalEvents":
-        """Without a `webhook_key` the secret in the path alone is checked: OneSignal signs nothing."""
+        """Without a `webhook_key` only the secret in the path is checked, since OneSignal signs nothing."""
         return cls(url.webhook_key, parts)
 
     async def read(self, posted: Posted) -> Read:
@@ -71,7 +71,7 @@ class OneSignalEvents:
 
 
 def _field(body: Mapping[str, Any], path: str) -> Any:
-    """`event.kind` as a name, or as `kind` within `event`."""
+    """The field `event.kind`, or `kind` in the object `event`."""
     if path in body:
         return body[path]
     first, _, rest = path.partition(".")

@@ -1,1 +1,1 @@
-"""The ways out for this channel."""
+"""SMS providers."""

@@ -1,9 +1,9 @@
-"""Twilio: text messages by its REST API of 2010-04-01.
+"""Twilio: text messages over its REST API of 2010-04-01.
 
 https://www.twilio.com/docs/messaging/api/message-resource
 
 `twilio://SID:TOKEN@FROM`. FROM is a number in E.164, a short code, an alphanumeric sender, or the SID of a Messaging
-Service (`MG…`). With an API key (`SK…`) in place of the account's SID, `account=AC…` names the account.
+Service (`MG…`). With an API key (`SK…`) instead of the account's SID, `account=AC…` names the account.
 
 Twilio has no idempotency key: a lost answer is ambiguous, and so is a 5xx that is not a 503.
 """
@@ -26,9 +26,9 @@ ORIGIN = "https://api.twilio.com"
 LONGEST_TEXT = 1600
 """Characters of one message (error 21617)."""
 LONGEST_LIFE = 36_000
-"""Seconds: `ValidityPeriod` at most (error 90007)."""
+"""Seconds: the maximum `ValidityPeriod` (error 90007)."""
 _SERVICE = re.compile(r"MG[0-9A-Za-z]{10,}")
-"""Longer than any sender's name, so that the two cannot be confused."""
+"""Longer than any sender name, so the two cannot be confused."""
 _SID = re.compile(r"[A-Za-z0-9]{2,64}")
 _KEY = "SK"
 _SENDER = re.compile(r"\+[1-9]\d{1,14}|\d{3,8}|(?=.*[A-Za-z])[A-Za-z0-9 +\-_&]{1,11}")
@@ -68,7 +68,7 @@ ROWS = (
 class TwilioApi(Api):
     """Describes Twilio's requests and answers. `sender`: `From`, or the SID of a Messaging Service.
 
-    `status_callback`: where Twilio reports what becomes of a message, if anywhere; the notification's id is added.
+    `status_callback`: the URL for Twilio's status reports, if any; the notification's id is added.
     """
 
     name = "twilio"
@@ -115,17 +115,17 @@ class TwilioApi(Api):
 
 
 def _validity(sms: SmsMessage) -> Mapping[str, str]:
-    """Twilio throws a message away that has waited for longer; at least a second."""
+    """The time after which Twilio discards a waiting message; at least a second."""
     return {} if sms.life is None else {"ValidityPeriod": str(min(max(sms.life, 1), LONGEST_LIFE))}
 
 
 def _error(answer: ApiAnswer) -> ApiError:
-    """The code alone: the words of Twilio repeat the recipient's number."""
+    """Only the code, since Twilio's message contains the recipient's number."""
     return ApiError((text_of(fields_of(answer).get("code")),))
 
 
 def from_url(url: ProviderUrl, *, clock: Clock, status_callback: str | None = None) -> TwilioApi:
-    """The API that `url` describes. Raises ValueError, which never shows the URL."""
+    """Build the API for `url`. Raises ValueError, which never shows the URL."""
     refuse_unknown(url, "account")
     username, token, sender = url.username or "", url.password or "", url.host or ""
     account = url.options.get("account", username)

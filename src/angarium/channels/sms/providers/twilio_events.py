@@ -3,7 +3,7 @@
 https://www.twilio.com/docs/usage/security#validating-requests
 https://www.twilio.com/docs/messaging/guides/track-outbound-message-status
 
-`webhook_key` is the auth token, for providers whose URL has an API key (`SK…`) in its place.
+`webhook_key` is the auth token, for providers whose URL has an API key (`SK…`) instead.
 """
 
 import hmac
@@ -39,17 +39,17 @@ _MOST_FIELDS = 1_000
 _FAILED = frozenset({"failed", "undelivered"})
 _OPTED_OUT = "21610"
 _DEAD = frozenset({"21211", "21614", "21635", "30005", "30006"})
-"""Not a number, not a mobile phone, unknown, a landline."""
+"""Codes: invalid number, not a mobile phone, unknown, a landline."""
 _UNREACHABLE = frozenset({"30003"})
-"""Switched off or out of range. All other codes are about the sender, its content or the network: filtered (30007),
-not registered (30032, 30034), unknown (30008), …
+"""Codes: switched off or out of range. All other codes concern the sender, the content or the network: filtered
+(30007), not registered (30032, 30034), unknown (30008), …
 """
 _API_KEY = "SK"
 _PORTS = {"https": 443, "http": 80}
 
 
 class TwilioEvents:
-    """Reads one event, or one incoming message, each time."""
+    """Reads one event or one incoming message per request."""
 
     def __init__(self, token: str | None, parts: SourceParts) -> None:
         self._token = token
@@ -72,7 +72,7 @@ class TwilioEvents:
         return Read(receipts, replies, answer=NO_ANSWER, media_type=TWIML)
 
     def _verify(self, posted: Posted, pairs: Sequence[tuple[str, str]]) -> None:
-        """HMAC-SHA1 over the URL that Twilio called, its port perhaps added or left out, and the sorted fields."""
+        """HMAC-SHA1 over the URL that Twilio called, with or without its port, and the sorted fields."""
         if self._token is None:
             raise NotSigned
         fields = "".join(name + value for name, value in sorted(set(pairs)))
@@ -116,7 +116,7 @@ def _auth_token(url: ProviderUrl) -> str | None:
 
 
 def signature(token: str, text: str) -> str:
-    """Twilio's signature of a URL with the fields after it."""
+    """Twilio's signature of a URL followed by the fields."""
     return b64encode(hmac.new(token.encode(), text.encode(), "sha1").digest()).decode()
 
 
@@ -137,7 +137,7 @@ def _kinds(status: str, code: str) -> tuple[ReceiptKind, ...]:
 
 
 def _forms(url: str) -> Iterator[str]:
-    """A URL as it is, without a port, and with the usual one: Twilio is not consistent in this."""
+    """A URL unchanged, without a port and with the default port, since Twilio is inconsistent in this."""
     yield url
     parts = urlsplit(url)
     host = re.sub(r":\d+$", "", parts.netloc)

@@ -1,11 +1,10 @@
-"""Vonage: text messages by its Messages API, version 1.
+"""Vonage: text messages over its Messages API, version 1.
 
 https://developer.vonage.com/en/api/messages
 
-`vonage://KEY:SECRET@FROM`. FROM is a number without its plus, or an alphanumeric sender. Of Vonage's two APIs for SMS
-this is the newer one: refusals are HTTP statuses with a code, where the SMS API answers everything with 200, and its
-webhooks are signed with a JWT (HS256) over the body's hash, where those of the SMS API carry a signature only if the
-account was switched to it.
+`vonage://KEY:SECRET@FROM`. FROM is a number without its plus, or an alphanumeric sender. This is the newer of Vonage's
+two APIs for SMS. Its refusals are HTTP statuses with a code, while the SMS API always answers 200. Its webhooks are
+signed with a JWT (HS256) over the body's hash, while those of the SMS API are signed only if the account enables that.
 
 Vonage has no idempotency key: a lost answer is ambiguous, and so is a 5xx that is not a 503.
 """
@@ -29,7 +28,7 @@ from angarium.platform.settings.values import ProviderUrl
 ORIGIN = "https://api.nexmo.com"
 PATH = "/v1/messages"
 LONGEST_TEXT = 1000
-"""Characters of one message, as the API's reference says."""
+"""Characters of one message, according to the API's reference."""
 SHORTEST_LIFE, LONGEST_LIFE = 20, 604_800
 """Seconds: the range of `ttl`."""
 _SENDER = re.compile(r"[1-9]\d{2,14}|(?=.*[A-Za-z])[A-Za-z0-9 ._&+\-]{1,11}")
@@ -62,7 +61,7 @@ ROWS = (
 class VonageApi(Api):
     """Describes Vonage's requests and answers.
 
-    `status_callback`: where receipts go, else where the account says.
+    `status_callback`: the URL for receipts; by default the one set in the account.
     """
 
     name = "vonage"
@@ -117,14 +116,14 @@ class VonageApi(Api):
 
 
 def _error(answer: ApiAnswer) -> ApiError:
-    """The code at the end of a problem's `type` (RFC 7807), and its title, which repeats nothing of the message."""
+    """The code at the end of a problem's `type` (RFC 7807), and its title, which contains no part of the message."""
     fields = fields_of(answer)
     _, _, code = text_of(fields.get("type")).rpartition("#")
     return ApiError((code,), text_of(fields.get("title")))
 
 
 def from_url(url: ProviderUrl, *, clock: Clock, status_callback: str | None = None) -> VonageApi:
-    """The API that `url` describes. Raises ValueError, which never shows the URL."""
+    """Build the API for `url`. Raises ValueError, which never shows the URL."""
     refuse_unknown(url)
     if not url.username or not url.password:
         raise ValueError("must be vonage://KEY:SECRET@FROM")

@@ -1,4 +1,4 @@
-"""Vonage's webhooks of the Messages API, signed by a JWT: `webhook_key` is the signature secret of the account.
+"""Webhooks of Vonage's Messages API, signed with a JWT: `webhook_key` is the account's signature secret.
 
 https://developer.vonage.com/en/getting-started/concepts/webhooks#validating-signed-webhooks
 https://developer.vonage.com/en/messages/concepts/webhooks
@@ -31,11 +31,11 @@ from angarium.notifications.receipt import Receipt, ReceiptKind, receipt_key
 from angarium.platform.settings.values import ProviderUrl
 
 OLDEST = timedelta(minutes=5)
-"""Each try is signed anew, so an old one is somebody else's."""
+"""Each attempt has a new signature, so an old one was not sent by Vonage."""
 _DEAD = frozenset({"1170", "1190", "1240"})
-"""Not a number, no longer in use, not assigned. https://developer.vonage.com/en/api-errors/messages"""
+"""Codes: invalid number, no longer in use, not assigned. https://developer.vonage.com/en/api-errors/messages"""
 _UNREACHABLE = frozenset({"1180", "1220"})
-"""Switched off or out of range, or busy. All other codes are about the sender, its content or the network."""
+"""Codes: switched off, out of range or busy. All other codes concern the sender, the content or the network."""
 _FAILED = frozenset({"rejected", "undeliverable"})
 _SIGNATURE_ALONE: jwt.types.Options = {
     "verify_aud": False,
@@ -43,11 +43,11 @@ _SIGNATURE_ALONE: jwt.types.Options = {
     "verify_exp": False,
     "verify_nbf": False,
 }
-"""The time is judged by our own clock."""
+"""Only the signature is verified here: the time is compared with our own clock."""
 
 
 class VonageEvents:
-    """Reads one event, or one incoming message, each time."""
+    """Reads one event or one incoming message per request."""
 
     def __init__(self, secret: str | None, parts: SourceParts) -> None:
         self._secret = secret
@@ -69,7 +69,7 @@ class VonageEvents:
         return Read(receipts, unreadable=unreadable)
 
     def _verify(self, posted: Posted) -> None:
-        """The token is HS256; it names the hash of the body and the time of this try."""
+        """The token is HS256 and contains the hash of the body and the time of the attempt."""
         scheme, _, token = posted.headers.get("authorization", "").partition(" ")
         if self._secret is None or scheme.lower() != "bearer":
             raise NotSigned

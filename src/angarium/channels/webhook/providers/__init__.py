@@ -1,1 +1,1 @@
-"""Providers of webhooks."""
+"""Webhook providers."""

@@ -1,4 +1,4 @@
-"""Posts each message to its recipient's own URL: signed, guarded, and fair between hosts.
+"""Posts each message to its recipient's URL: signed, guarded against SSRF, and fair between hosts.
 
 | answer | outcome |
 |---|---|
@@ -6,7 +6,7 @@
 | 408, 425, 429, 5xx, no answer in time, no connection | retry, not before the `Retry-After` |
 | an address that is not allowed; everything else, 3xx included | permanent |
 
-A lost answer is a retry too: `webhook-id` is the same at every attempt, so that a receiver knows a second one.
+A lost answer is a retry too: `webhook-id` is the same on every attempt, so receivers can detect duplicates.
 """
 
 from http import HTTPStatus
@@ -25,9 +25,9 @@ _OK, _REDIRECTS, _SERVER_ERRORS = 200, 300, 500
 
 
 class HttpProvider:
-    """Posts to any URL. No answer of an endpoint speaks about this provider: each has an owner of its own.
+    """Posts to any URL. Answers of endpoints never count as provider faults, since each has its own owner.
 
-    `posts` belongs to its owner. `timeout`: seconds for a whole attempt.
+    The caller closes `posts`. `timeout`: seconds for a whole attempt.
     """
 
     name = "http"
@@ -44,7 +44,7 @@ class HttpProvider:
         return ImmediatePermit(self.send, message)
 
     async def send(self, message: Outbound) -> Outcome:
-        """As of the port. Raises Busy where enough messages are under way to the host: nothing was sent."""
+        """As the port. Raises Busy, with nothing sent, if the host's limit is reached."""
         if self._closed:
             return Retry("the provider is closed", provider_fault=False)
         try:
@@ -79,7 +79,7 @@ class HttpProvider:
 
 
 def outcome_of(reply: Reply, message_key: str) -> Outcome:
-    """What `reply` means, by the table above."""
+    """The outcome of `reply`, by the table above."""
     status = reply.status_code
     if status is None:
         words = reply.error or "no answer"

@@ -1,4 +1,4 @@
-"""What an SMTP reply means for a mail: one table, read from the top, the first row that fits decides.
+"""Classifies SMTP replies: one table, in which the first matching row wins.
 
 Codes are those of RFC 5321 §4.2.3 and RFC 4954 §6, enhanced codes those of RFC 3463 and RFC 5248.
 """
@@ -13,7 +13,7 @@ from angarium.delivery.outcome import Ambiguous, Outcome, Retry
 
 
 class Phase(StrEnum):
-    """What the reply answers."""
+    """The command that a reply answers."""
 
     SESSION = auto()  # greeting, EHLO, STARTTLS, AUTH: nothing of a mail yet
     MAIL = auto()
@@ -51,9 +51,9 @@ _SENDER = (
 )
 _QUOTA = (r"\b(quota|limit) (is |was |has been )?(exceeded|reached)",)
 _LOOKED_AT = 1000
-"""Characters of a reply that are searched for words."""
+"""Characters of a reply that are searched."""
 _STORAGE = frozenset({552})
-"""Of a mailbox (RFC 5321 §4.2.3), unless the words are about sending."""
+"""Codes about a mailbox's storage (RFC 5321 §4.2.3), unless the text is about sending."""
 
 
 def _words(*patterns: str) -> re.Pattern[str]:
@@ -62,9 +62,9 @@ def _words(*patterns: str) -> re.Pattern[str]:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: which codes, answering what; with these enhanced codes (their beginnings), and with these words.
+    """One row: matches codes in phases, with enhanced code prefixes and words.
 
-    Without enhanced codes or words: whatever they are.
+    Without enhanced codes or words, it matches any.
     """
 
     codes: frozenset[int]
@@ -74,7 +74,7 @@ class Row:
     words: re.Pattern[str] | None = None
 
     def fits(self, reply: Reply, phase: Phase) -> bool:
-        """Whether this row speaks about `reply`."""
+        """Whether this row matches `reply`."""
         if reply.code not in self.codes or phase not in self.phases:
             return False
         if self.enhanced and not f"{reply.enhanced}.".startswith(self.enhanced):
@@ -139,16 +139,16 @@ TABLE: tuple[Row, ...] = (
 
 
 def verdict(reply: Reply, phase: Phase) -> Verdict | None:
-    """The class of a refusal; None: it is no refusal, so the server does not speak SMTP as agreed."""
+    """The class of a refusal; None if it is not one, so that the server violates SMTP."""
     return next((row.verdict for row in TABLE if row.fits(reply, phase)), None)
 
 
 def refusal(reply: Reply, phase: Phase, words: str) -> Outcome:
-    """The outcome of a reply that is not the one hoped for; `words` is what is kept of it."""
+    """The outcome of a negative reply; `words` is the text to record."""
     found = verdict(reply, phase)
     return lost(phase, f"unexpected {words}") if found is None else as_outcome(found, words)
 
 
 def lost(phase: Phase, words: str) -> Outcome:
-    """The outcome where no reply came: after the final dot it is unknown, before it nothing was sent."""
+    """The outcome without a reply: after the final dot it is unknown, before it nothing was sent."""
     return Ambiguous(words) if phase is Phase.FINAL else Retry(words, unreachable=phase is Phase.SESSION)

@@ -1,6 +1,6 @@
-"""From nothing to a session that is encrypted and logged in as configured, or to the reason why not.
+"""Opens an encrypted and authenticated session, or returns the reason why that failed.
 
-aiosmtplib connects, negotiates TLS and logs in; then its transport is taken over.
+aiosmtplib connects, negotiates TLS and logs in; then `Session` takes over its transport.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ _CREDENTIALS_REFUSED = 535
 
 
 class Tls(StrEnum):
-    """How a connection is encrypted."""
+    """The encryption of a connection."""
 
     STARTTLS = "starttls"  # RFC 3207; a server that does not offer it gets nothing
     IMPLICIT = "implicit"  # RFC 8314 §3.3
@@ -32,9 +32,9 @@ class Tls(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where to connect and how. `context` verifies the certificate; None only where `tls` is off.
+    """The server's address and options. `context` verifies the certificate; None only if `tls` is off.
 
-    With `tokens` the user logs in by an access token instead of the password.
+    With `tokens` the user logs in with an access token instead of a password.
     """
 
     host: str
@@ -48,7 +48,7 @@ class Server:
 
 
 class SessionRefused(Exception):
-    """There is no session; `outcome` says what that means for a mail of which nothing was sent"""
+    """There is no session; `outcome` is that of a mail of which nothing was sent"""
 
     def __init__(self, outcome: Outcome) -> None:
         super().__init__(outcome.answer)
@@ -56,7 +56,7 @@ class SessionRefused(Exception):
 
 
 class _TokenWasRefused(Exception):
-    """The server refuses an access token; another one may be taken"""
+    """The server refuses an access token; a new one may be accepted"""
 
     def __init__(self, reply: Reply) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ class _TokenWasRefused(Exception):
 
 
 async def open_session(server: Server, times: Times) -> Session:
-    """A session ready for its first mail; each step within its own time. Raises SessionRefused.
+    """Open a session that is ready for its first mail, with a timeout for each step. Raises SessionRefused.
 
     An access token that the server refuses is renewed once.
     """
@@ -175,7 +175,7 @@ async def _prepare(client: aiosmtplib.SMTP, server: Server, token: str | None) -
 
 
 async def _log_in_by_token(client: aiosmtplib.SMTP, server: Server, token: str) -> None:
-    """The library answers the 334 that holds an error with an empty line, as both providers ask."""
+    """The library answers the 334 with an error by an empty line, as both providers require."""
     if "xoauth2" not in client.server_auth_methods:
         raise SessionRefused(Configuration("the server does not offer login by an access token (XOAUTH2)"))
     try:

@@ -1,7 +1,7 @@
-"""Signatures of mails (DKIM, RFC 6376) by dkimpy, for relays that do not sign.
+"""DKIM signatures (RFC 6376) with dkimpy, for relays that do not sign.
 
-`dkim_key=/path.pem&dkim_selector=s1&dkim_domain=example.com`; without `dkim_domain` that of `EMAIL_FROM`. The key is an
-RSA one. A signature costs about 10 ms of CPU, since dkimpy computes it in Python.
+`dkim_key=/path.pem&dkim_selector=s1&dkim_domain=example.com`; the default of `dkim_domain` is that of `EMAIL_FROM`. The
+key must be RSA. A signature costs about 10 ms of CPU, since dkimpy computes it in Python.
 """
 
 import re
@@ -17,7 +17,7 @@ from angarium.platform.settings.values import ProviderUrl
 
 OPTIONS = frozenset({"dkim_key", "dkim_selector", "dkim_domain"})
 _FEWEST_BITS = 1024
-"""RFC 8301 §3.2: verifiers take no shorter key."""
+"""RFC 8301 §3.2: verifiers refuse shorter keys."""
 _SIGNED = (
     *(b"from", b"to", b"cc", b"subject", b"date", b"message-id", b"reply-to", b"in-reply-to", b"references"),
     *(b"mime-version", b"content-type", b"content-transfer-encoding", b"x-notification-id"),
@@ -29,15 +29,15 @@ _RELAXED = (b"relaxed", b"relaxed")
 
 
 class Sign(Protocol):
-    """What signs mails."""
+    """Signs mails."""
 
     def __call__(self, mail: bytes) -> bytes:
-        """`mail` with its signature before it."""
+        """Prepend the signature to `mail`."""
         ...
 
 
 def signer_of(url: ProviderUrl, sender: Sender) -> Sign | None:
-    """What signs as `url` says; None: nothing does. Raises ValueError, which never shows the URL."""
+    """The signer configured in `url`; None if there is none. Raises ValueError, which never shows the URL."""
     given = OPTIONS & url.options.keys()
     if not given:
         return None
@@ -49,7 +49,7 @@ def signer_of(url: ProviderUrl, sender: Sender) -> Sign | None:
 
 
 def signing(build: BuildMessage, sign: Sign) -> BuildMessage:
-    """`build`, each mail of which is signed."""
+    """Wrap `build` to sign each mail."""
 
     def build_signed(outbound: Outbound, *, sender: Sender, date: datetime) -> bytes:
         return sign(build(outbound, sender=sender, date=date))
@@ -75,7 +75,7 @@ def _name(text: str, name: str = "dkim_domain") -> bytes:
 
 
 def _signer(key: bytes, selector: bytes, domain: bytes) -> Sign:
-    """Raises ValueError where the key is none, or dkimpy is not installed."""
+    """Raises ValueError if the key is invalid or dkimpy is not installed."""
     try:
         import dkim  # noqa: PLC0415 - an extra
     except ImportError:

@@ -1,4 +1,4 @@
-"""A permit of the SMTP provider: a mail, a place in the pool, and an open session or the reason why there is none."""
+"""A permit of the SMTP provider: a mail, a slot in the pool, and an open session or the reason why there is none."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,17 +19,17 @@ _UNAVAILABLE = 421
 
 
 class Letter(msgspec.Struct, frozen=True):
-    """A mail as it goes over the wire: `data` with its dots stuffed, ending in CRLF."""
+    """A mail as sent: dot-stuffed `data` that ends in CRLF."""
 
     envelope: Envelope
     data: bytes
 
 
 class Post(Protocol):
-    """What a permit asks of its provider. Neither method raises."""
+    """The provider's interface for permits. No method raises."""
 
     def letter(self, message: Outbound) -> Letter | Outcome:
-        """The mail, or why the message can be none."""
+        """Build the mail, or return the outcome of a message that cannot be one."""
         ...
 
     def patience(self, message: Outbound) -> float | None:
@@ -37,20 +37,20 @@ class Post(Protocol):
         ...
 
     def outcome(self, answer: Answer, message: Outbound) -> Outcome:
-        """What the server's answer to the mail means."""
+        """The outcome of the server's answer to the mail."""
         ...
 
     def broken(self, phase: Phase, error: Exception) -> Outcome:
-        """What it means that our own code failed in `phase`."""
+        """The outcome if our own code failed in `phase`."""
         ...
 
 
 class SmtpPermit:
-    """Entered: the mail is built, a place in the pool is taken, and a session is open. Left: the place is free again.
+    """Entering builds the mail, acquires a slot of the pool and opens a session. Leaving releases the slot.
 
-    The mail is built before the wait, so that no session is idle meanwhile. A message that can be no mail takes no
-    place. Where no session can be opened, entering succeeds and `send` gives the reason: a server that was asked and
-    did not answer well is an attempt, waiting is none.
+    The mail is built before the wait, so that no session is idle meanwhile. A message that cannot be a mail takes no
+    slot. If no session can be opened, entering succeeds and `send` returns the reason: contacting a server counts as an
+    attempt, waiting does not.
     """
 
     def __init__(self, pool: SessionPool, post: Post, message: Outbound) -> None:
@@ -86,7 +86,7 @@ class SmtpPermit:
         self._pool.leave()
 
     async def send(self) -> Outcome:
-        """Try once. Never raises but CancelledError."""
+        """Make one attempt. Raises only CancelledError."""
         if not isinstance(self._letter, Letter):
             assert self._letter is not None  # noqa: S101 - for the type checker; the permit was entered
             return self._letter
@@ -97,9 +97,9 @@ class SmtpPermit:
         return self._post.outcome(result, self._message) if isinstance(result, Answer) else result
 
     async def _transfer(self, letter: Letter) -> Answer | Outcome:
-        """What the server answered, or what it means that it did not.
+        """Send the mail; return the server's answer, or an outcome if there is none.
 
-        A session that had ended before this mail began is replaced. Raises what `connect` raised unexpectedly.
+        A session that had ended before this mail began is replaced. Unexpected errors of `connect` are raised.
         """
         while True:
             if self._failure is not None:
@@ -124,7 +124,7 @@ class SmtpPermit:
         raise failure
 
     async def _transferred(self, session: Session, letter: Letter) -> Answer | Outcome | None:
-        """None: the session had ended before this mail began, so another is to be taken."""
+        """None: the session had ended before this mail began, so another one is needed."""
         try:
             async with _taken_back(session, self._post.patience(self._message)):
                 answer = await session.transfer(letter.envelope, letter.data)
@@ -143,7 +143,7 @@ class SmtpPermit:
         return None if session.uses > 1 and answer.phase in {Phase.SESSION, Phase.MAIL} else answer
 
     def _drop(self, session: Session) -> None:
-        """Its state is unknown: close it at once."""
+        """Close a session with an unknown state at once."""
         self._phase = session.phase
         self._session = None
         session.abort()
@@ -163,7 +163,7 @@ async def _taken_back(session: Session, after: float | None) -> AsyncIterator[No
 
 
 def _unfit(session: Session, letter: Letter) -> Outcome | None:
-    """Why the server of this session can never take the mail; None: it can."""
+    """Why the server of this session can never accept the mail; None if it can."""
     if letter.envelope.international and not session.supports("smtputf8"):
         return Permanent("the server takes no international addresses (SMTPUTF8)")
     if 0 < session.size_limit < len(letter.data):

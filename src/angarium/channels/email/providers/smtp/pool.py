@@ -1,4 +1,4 @@
-"""Sessions that are kept open and used again, so that a mail costs neither a connection nor a handshake."""
+"""A pool of open sessions, so that most mails need neither a connection nor a handshake."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,14 +9,14 @@ from angarium.delivery.provider import NoPermit
 from angarium.platform.clock import Clock
 
 GOODBYE = 1.0
-"""Seconds that a server gets to close after QUIT."""
+"""Seconds that a server may take to close after QUIT."""
 
 
 class SessionPool:
-    """At most `size` sessions at once. Those who wait for one get it in the order in which they came.
+    """At most `size` sessions. Waiters are served in order.
 
-    The one used last is used first, so that under little load the others grow old. One that was idle for `max_idle`
-    or was closed by the server meanwhile is replaced.
+    The most recently used session is used first, so that under low load the others expire. A session that was idle for
+    `max_idle` or was closed by the server is replaced.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class SessionPool:
         self.closed = False
 
     async def wait(self) -> None:
-        """Take a place, waiting for it without a limit; `leave` gives it back. Raises NoPermit once closed."""
+        """Acquire a slot, waiting without a limit; `leave` releases it. Raises NoPermit once closed."""
         if self.closed:
             raise NoPermit
         await self._places.acquire()
@@ -40,20 +40,20 @@ class SessionPool:
             raise NoPermit
 
     def leave(self) -> None:
-        """Give a place back."""
+        """Release a slot."""
         self._places.release()
 
     async def session(self) -> Session:
-        """A living session, for one who holds a place. Raises whatever `connect` raises."""
+        """Return a live session to the holder of a slot. Raises the errors of `connect`."""
         return self._take_idle() or await self._connect()
 
     def keep(self, session: Session) -> None:
-        """`session` may serve again."""
+        """Return `session` to the pool."""
         session.idle_since = self._clock.monotonic()
         self._idle.append(session)
 
     async def close(self) -> None:
-        """Refuse new mails, let those under way end, and close every session; idempotent."""
+        """Refuse new mails, let running ones end, and close every session. Idempotent."""
         if self.closed:
             return
         self.closed = True

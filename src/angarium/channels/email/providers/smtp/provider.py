@@ -1,4 +1,4 @@
-"""Sends mails through any SMTP server, over few connections that stay open."""
+"""Sends mails through any SMTP server, over a few kept-alive connections."""
 
 from datetime import timedelta
 
@@ -26,15 +26,15 @@ from angarium.platform.telemetry.logging import Logger
 
 POOL = 8
 PATIENT_ATTEMPTS = 3
-"""Attempts that send nothing while an address of cc or bcc is refused for the moment; later ones leave it out."""
+"""Attempts that send nothing while a cc or bcc address is temporarily refused; later ones leave it out."""
 MAX_IDLE = timedelta(seconds=60)
 
 
 class SmtpProvider:
-    """SMTP (RFC 5321), with PIPELINING (RFC 2920) and SMTPUTF8 (RFC 6531) where offered.
+    """SMTP (RFC 5321), with PIPELINING (RFC 2920) and SMTPUTF8 (RFC 6531) if offered.
 
-    A permit is one of `pool` sessions. `times` bounds each step of the dialogue; the wait for a permit has no bound.
-    A mail whose final dot was not sent within `patience`, or until it expires, is taken back.
+    A permit is one of `pool` sessions. `times` limits each step of the dialogue; the wait for a permit has no limit.
+    A mail whose final dot was not sent within `patience`, or before it expires, is aborted.
     """
 
     name = "smtp"
@@ -78,7 +78,7 @@ class SmtpProvider:
         await self._pool.close()
 
     def letter(self, message: Outbound) -> Letter | Outcome:
-        """The mail, or why the message can be none."""
+        """Build the mail, or return the outcome of a message that cannot be one."""
         try:
             data = self._build(message, sender=self._sender, date=self._clock.now())
         except UnsafeMessage as error:
@@ -105,12 +105,12 @@ class SmtpProvider:
         return min(limits).total_seconds() if limits else None
 
     def broken(self, phase: Phase, error: Exception) -> Outcome:
-        """What it means that our own code failed in `phase`; logs `error`."""
+        """The outcome if our own code failed in `phase`; logs `error`."""
         self._logger.error("provider.broken", provider=self.name, exc_info=error)
         return lost(phase, f"internal error ({type(error).__name__})")
 
     def outcome(self, result: Answer, message: Outbound) -> Outcome:
-        """What the server's answer to the mail means."""
+        """The outcome of the server's answer to the mail."""
         words = answer(result.reply, self._secret)
         if result.phase is Phase.FINAL and result.reply.positive:
             if result.left_out:

@@ -1,4 +1,4 @@
-"""An SMTP server's reply, and the few words of it that may be kept."""
+"""SMTP replies, and their text for the record."""
 
 import re
 
@@ -12,25 +12,25 @@ _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """A whole reply (RFC 5321 §4.2): its code and its text, the lines joined by spaces."""
+    """A complete reply (RFC 5321 §4.2): its code and its text, with lines joined by spaces."""
 
     code: int
     text: str
 
     @property
     def enhanced(self) -> str:
-        """The enhanced status code (RFC 3463) that the text begins with, or an empty string."""
+        """The enhanced status code (RFC 3463) at the start of the text, or an empty string."""
         match = _ENHANCED.match(self.text)
         return match[1] if match else ""
 
     @property
     def positive(self) -> bool:
-        """The command was carried out."""
+        """Whether the command succeeded."""
         return 200 <= self.code < 300  # noqa: PLR2004 - RFC 5321 §4.2.1
 
 
 def answer(reply: Reply, *secrets: str) -> str:
-    """The reply as it may be recorded and shown: short, one line, without addresses and `secrets`."""
+    """The reply for the record: short, one line, without addresses and `secrets`."""
     text = _UNPRINTABLE.sub(" ", reply.text)
     if "@" in text:
         text = _ADDRESS.sub("[address]", text)

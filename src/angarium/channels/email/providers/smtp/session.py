@@ -1,4 +1,4 @@
-"""One open SMTP session, after EHLO: many mails, one after the other, with as few round trips as the server allows."""
+"""An open SMTP session after EHLO, which sends mails one by one with as few round trips as the server allows."""
 
 import asyncio
 from collections import deque
@@ -24,31 +24,31 @@ class SessionLost(ConnectionError):
 
 
 class StepTimedOut(SessionLost):
-    """A step of the dialogue was not over in time"""
+    """A step of the dialogue timed out"""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"no answer within {seconds:g} s")
 
 
 class Envelope(msgspec.Struct, frozen=True):
-    """The sender and the recipient, as the commands name them."""
+    """The sender and recipients of the SMTP commands."""
 
     sender: str
     recipient: str
     copies: tuple[str, ...] = ()
     every_copy: bool = True
-    """Whether nothing is sent while a copy is refused for the moment. One that is refused for good is left out."""
+    """Whether a temporarily refused cc or bcc address prevents the send. A permanently refused one is left out."""
     utf8_header: bool = False
 
     @property
     def international(self) -> bool:
-        """Whether it needs SMTPUTF8 (RFC 6531)."""
+        """Whether it requires SMTPUTF8 (RFC 6531)."""
         plain = self.sender.isascii() and self.recipient.isascii() and not self.utf8_header
         return not (plain and all(copy.isascii() for copy in self.copies))
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """How far a transfer came: the reply that decided it and what that replied to; what refused copies."""
+    """The result of a transfer: the decisive reply and its phase, and refused copies."""
 
     phase: Phase
     reply: Reply
@@ -56,15 +56,15 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Session(asyncio.Protocol):
-    """Takes over a transport. Not for concurrent use.
+    """Takes over a transport. Not safe for concurrent use.
 
-    `phase` tells, at any moment, what the next reply would answer. From `Phase.FINAL` on the server may have the
-    mail. `fresh`: no reply was yet read, so a loss of an old connection means that it had been closed before.
-    `size_limit`: the longest mail the server takes, in bytes (RFC 1870); 0: it does not say.
+    `phase` is what the next reply answers. From `Phase.FINAL` on the server may have the mail. `fresh`: no reply was
+    read yet, so losing a reused connection means that it had been closed before. `size_limit`: the server's limit in
+    bytes (RFC 1870); 0: unknown.
 
-    Each step of a transfer has its own time in `times`.
+    Each step of a transfer has its own timeout in `times`.
 
-    A transfer goes on in the callbacks of the transport, so that the waiting task wakes once, with the answer.
+    A transfer runs in the transport's callbacks, so the waiting task wakes only once, with the answer.
     """
 
     def __init__(self, transport: asyncio.Transport, extensions: dict[str, str], times: Times) -> None:
@@ -99,20 +99,20 @@ class Session(asyncio.Protocol):
 
     @property
     def alive(self) -> bool:
-        """Whether the server has neither closed nor sent an unsolicited reply (421, usually)."""
+        """Whether the server has neither closed the connection nor sent an unsolicited reply (usually 421)."""
         return not self._lost and not self._replies and not self._buffer and not self._transport.is_closing()
 
     @property
     def stale(self) -> bool:
-        """Whether its loss says nothing of this mail: an old connection that was gone before it was used again."""
+        """Whether its loss does not affect this mail, since a reused connection was closed before."""
         return self.uses > 1 and self.fresh
 
     def supports(self, extension: str) -> bool:
-        """Whether the server offered `extension` (lower case)."""
+        """Whether the server announced `extension` (lower case)."""
         return extension in self._extensions
 
     async def transfer(self, envelope: Envelope, message: bytes) -> Answer:
-        """Send `message` (dots stuffed, ending in CRLF). Raises SessionLost; `phase` says how far it came."""
+        """Send `message` (dot-stuffed, ending in CRLF). Raises SessionLost; `phase` then shows the progress."""
         self.uses += 1
         self.fresh = True
         self.phase = Phase.MAIL
@@ -131,9 +131,9 @@ class Session(asyncio.Protocol):
             self._timer.end()
 
     def _say(self, envelope: Envelope) -> None:
-        """The envelope: all in one write (RFC 2920 §3.1), or one command after the other.
+        """Send the envelope in one write (RFC 2920 §3.1), or one command after the other.
 
-        With copies DATA waits for their replies: after a 354 a mail for the copies alone could not be taken back.
+        With copies, DATA waits for their replies: after a 354 a mail to the copies only could not be aborted.
         """
         commands = _commands(envelope)
         if self._open_transaction:
@@ -154,7 +154,7 @@ class Session(asyncio.Protocol):
         self._transport.write(command)
 
     def _hear(self) -> None:
-        """Take the replies that are awaited; one that is not stays, and tells that the session cannot be used."""
+        """Process the expected replies; an unexpected one stays in the buffer and makes the session unusable."""
         heard = False
         while self._replies and self._awaited and not self._answer.done():
             self.fresh = False
@@ -164,7 +164,7 @@ class Session(asyncio.Protocol):
             self._timer.begin(self._times.reply(self._awaited[0]))
 
     def _replied(self, phase: Phase, reply: Reply) -> None:
-        """The first refusal decides, but all replies to what was said are read before anything else is done."""
+        """The first refusal decides, but all replies to pipelined commands are read first."""
         if phase is Phase.FINAL:
             self._open_transaction = False
             self._answer.set_result(Answer(phase, reply, self._left_out))
@@ -187,7 +187,7 @@ class Session(asyncio.Protocol):
             self._loop.call_soon(self._loop.call_soon, self._send)
 
     def _give_up(self, refused: Answer, last: Reply) -> None:
-        """A server that took DATA although it refused before gets an empty mail without recipients (RFC 2920 §3.1)."""
+        """A server that accepted DATA after refusing all recipients gets an empty mail (RFC 2920 §3.1)."""
         if last.code == _START_INPUT and refused.phase is not Phase.DATA and not self._taking_back:
             self._taking_back = True
             self._awaited.append(Phase.DATA)
@@ -214,12 +214,12 @@ class Session(asyncio.Protocol):
         self._timer.begin(self._times.block)
 
     def _unsent(self) -> bool:
-        """Whether the system has not yet taken all; then `resume_writing` tells when it has."""
+        """Whether data is still buffered; `resume_writing` is called once it is written."""
         self._transport.set_write_buffer_limits(high=0)
         return self._transport.get_write_buffer_size() > 0
 
     def _finish(self) -> None:
-        """The end of the mail, from which on the server may have it."""
+        """Send the end of the mail, after which the server may have it."""
         self._held = False
         self.phase = Phase.FINAL
         self._awaited.append(Phase.FINAL)
@@ -233,19 +233,19 @@ class Session(asyncio.Protocol):
             self._end(StepTimedOut(seconds))
 
     def quit(self) -> None:
-        """Say goodbye without waiting for the answer, and close."""
+        """Send QUIT without waiting for the answer, and close."""
         if not self._transport.is_closing():
             self._transport.write(b"QUIT\r\n")
         self._timer.close()
         self._transport.close()
 
     def abort(self) -> None:
-        """Close at once; what was not yet sent is dropped."""
+        """Close at once and drop unsent data."""
         self._timer.close()
         self._transport.abort()
 
     async def closed(self) -> None:
-        """Return once the connection is gone."""
+        """Return once the connection is closed."""
         await asyncio.shield(self._closed)
 
     def data_received(self, data: bytes) -> None:
@@ -284,7 +284,7 @@ class Session(asyncio.Protocol):
             self._finish()
 
     def _late(self, seconds: float) -> None:
-        """A slow network that still takes some of a large mail is not late."""
+        """Handle a timeout. Progress on a large mail over a slow network does not count as one."""
         left = self._transport.get_write_buffer_size() if self._held else 0
         if self._held and left < self._left:
             self._left = left
@@ -318,7 +318,7 @@ def _commands(envelope: Envelope) -> list[tuple[Phase, bytes]]:
 
 
 def _leaves_out(reply: Reply, *, every_copy: bool) -> bool:
-    """Whether the mail is sent without the copy that `reply` refuses."""
+    """Whether the mail is sent without the copy refused by `reply`."""
     if reply.positive or reply.code == _CLOSING:
         return False
     return reply.code >= _REFUSED_FOR_GOOD or not every_copy

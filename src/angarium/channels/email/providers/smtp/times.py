@@ -1,6 +1,6 @@
-"""How long each step of an SMTP dialogue may take (RFC 5321 §4.5.3.2).
+"""Timeouts of the steps of an SMTP dialogue (RFC 5321 §4.5.3.2).
 
-Each step has a time of its own. Waiting for a free session is no step and has no limit.
+Each step has its own timeout. Waiting for a free session is not a step and has no limit.
 """
 
 import asyncio
@@ -15,10 +15,10 @@ _NEVER = float("inf")
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Seconds for each step; the defaults are the minimums of RFC 5321, but for `connect`.
+    """Timeouts in seconds; the defaults are the minimums of RFC 5321, except `connect`.
 
-    A timeout after the final dot makes duplicates (RFC 1047): the server may have taken the mail. So `final` is
-    separate from all others and long.
+    A timeout after the final dot causes duplicates (RFC 1047), since the server may have accepted the mail. So `final`
+    is separate and long.
     """
 
     connect: float = 30.0  # TCP, for each address of the host; not in the RFC
@@ -31,7 +31,7 @@ class Times:
 
     @classmethod
     def of(cls, step: timedelta | None = None, final: timedelta | None = None) -> "Times":
-        """The defaults; with `step`, that for every step but the final dot; with `final`, that for the final dot."""
+        """The defaults, with `step` for every step except the final dot and `final` for the final dot, if given."""
         times = cls()
         dot = times.final if final is None else final.total_seconds()
         if step is None:
@@ -40,7 +40,7 @@ class Times:
         return cls(connect=each, greeting=each, mail=each, rcpt=each, data=each, block=each, final=dot)
 
     def reply(self, phase: Phase) -> float:
-        """The time for the reply in `phase`."""
+        """The timeout of the reply in `phase`."""
         match phase:
             case Phase.FINAL:
                 return self.final
@@ -55,10 +55,10 @@ class Times:
 
 
 class StepTimer:
-    """Calls `expired` with the step's seconds when a step is not over in time.
+    """Calls `expired` with the step's timeout when a step takes too long.
 
-    One handle of the loop serves many steps: it is moved only where a step ends before the handle's time. A handle
-    for each step would cost as much as building the mail.
+    One timer handle is shared by many steps and rescheduled only when necessary. A handle per step would cost as much
+    as building the mail.
     """
 
     def __init__(self, expired: Callable[[float], None]) -> None:
@@ -69,7 +69,7 @@ class StepTimer:
         self._end = _NEVER
 
     def begin(self, seconds: float) -> None:
-        """A step begins; the one before is over."""
+        """Start a step, which ends the previous one."""
         self._seconds = seconds
         self._end = self._loop.time() + seconds
         if self._handle is None:
@@ -79,11 +79,11 @@ class StepTimer:
             self._handle = self._loop.call_at(self._end, self._look)
 
     def end(self) -> None:
-        """No step is under way."""
+        """End the current step."""
         self._end = _NEVER
 
     def close(self) -> None:
-        """Leave nothing in the loop."""
+        """Cancel the timer."""
         self._end = _NEVER
         if self._handle is not None:
             self._handle.cancel()

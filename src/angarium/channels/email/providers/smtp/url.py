@@ -1,13 +1,12 @@
-"""An SMTP provider from its URL.
+"""Builds an SMTP provider from its URL.
 
 `smtp://user:password@host:port?tls=starttls|implicit|off&pool=8&timeout=30s&final_timeout=10m&ca=/path/to/ca.pem`
 
-Without `tls`: `implicit` on port 465, `off` on this machine itself, else `starttls`. Without a port: 465 for
-`implicit`, 25 for `off`, else 587 (RFC 8314 §3, RFC 6409). `ca` names the authority of a private certificate. For the
-host a preset may stand: `gmail`, `office365`, `sendgrid`, `mailgun`, `mailgun-eu`, or `ses.REGION`. `timeout` bounds
-each step of the dialogue but the wait for the answer to the final dot, which `final_timeout` bounds; without them the
-times of RFC 5321 hold. `auth=xoauth2` logs in by an access token (`xoauth2.py`); `dkim_key` signs each mail
-(`dkim.py`).
+The default of `tls` is `implicit` on port 465, `off` on this machine, otherwise `starttls`. The default port is 465 for
+`implicit`, 25 for `off`, otherwise 587 (RFC 8314 §3, RFC 6409). `ca` is the CA of a private certificate. The host may
+be a preset: `gmail`, `office365`, `sendgrid`, `mailgun`, `mailgun-eu`, or `ses.REGION`. `timeout` limits each step of
+the dialogue except the wait for the answer to the final dot, which `final_timeout` limits; the defaults are those of
+RFC 5321. `auth=xoauth2` logs in with an access token (`xoauth2.py`); `dkim_key` signs each mail (`dkim.py`).
 """
 
 import ssl
@@ -48,7 +47,7 @@ _THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 _OPTIONS = frozenset({"tls", "pool", "ca", "final_timeout"}) | XOAUTH2_OPTIONS | DKIM_OPTIONS
 _POOL_LIMIT = 1000
 _POOLS: Mapping[str, int] = MappingProxyType({PRESETS["office365"]: 3})
-"""Exchange Online takes three connections for a mailbox:
+"""Exchange Online allows three connections per mailbox:
 https://learn.microsoft.com/exchange/troubleshoot/send-emails/smtp-submission-improvements."""
 
 
@@ -63,10 +62,10 @@ def from_url(
     production: bool = False,
     patience: timedelta | None = None,
 ) -> SmtpProvider:
-    """The provider that `url` describes; connects at its first send. Raises ValueError, which never shows the URL.
+    """Build the provider for `url`; it connects at its first send. Raises ValueError, which never shows the URL.
 
-    `client` opens what asks for access tokens; without it `auth=xoauth2` is refused. In `production` a password goes to
-    another machine only by TLS (RFC 4954 §4). `patience`: as of `SmtpProvider`.
+    `client` opens a client for access tokens; without it `auth=xoauth2` is refused. In `production` a password is sent
+    to another machine only over TLS (RFC 4954 §4). `patience`: see `SmtpProvider`.
     """
     refuse_unknown(url, *_OPTIONS)
     sign = signer_of(url, sender)

@@ -1,12 +1,12 @@
-"""Login by an access token (XOAUTH2), for Microsoft 365 and Google.
+"""Authentication with an access token (XOAUTH2), for Microsoft 365 and Google.
 
-| parameters beside `auth=xoauth2` | grant |
+| parameters besides `auth=xoauth2` | grant |
 |---|---|
 | `tenant`, `client_id`, `client_secret` | Microsoft 365: client credentials, app role `SMTP.SendAsApp` |
 | `client_id`, `client_secret`, `refresh_token` | Google: a user's consent |
 | `credentials=/path.json` | Google Workspace: a service account with domain-wide delegation |
 
-`token_url` replaces the endpoint that gives tokens, `base_url` its origin only; it is https, or of this machine. Pages:
+`token_url` replaces the token endpoint, `base_url` only its origin; both must be https or on this machine. Pages:
 https://learn.microsoft.com/exchange/client-developer/legacy-protocols/how-to-authenticate-an-imap-pop-smtp-application-by-using-oauth,
 https://developers.google.com/workspace/gmail/imap/xoauth2-protocol,
 https://developers.google.com/identity/protocols/oauth2/service-account#httprest.
@@ -39,7 +39,7 @@ Form = Callable[[], Mapping[str, str]]
 
 
 class _Account(msgspec.Struct):
-    """What is needed of a service account's key file."""
+    """The required fields of a service account's key file."""
 
     client_email: str
     private_key: str
@@ -48,7 +48,10 @@ class _Account(msgspec.Struct):
 
 
 def tokens_of(url: ProviderUrl, client: Callable[[], ApiClient], clock: Clock) -> AccessTokens | None:
-    """The tokens that `url` logs in with; None: it logs in otherwise. Raises ValueError, which never shows the URL."""
+    """The access tokens for `url`; None if it uses another authentication.
+
+    Raises ValueError, which never shows the URL.
+    """
     auth = url.options.get("auth")
     given = sorted(OPTIONS - {"auth"} & url.options.keys())
     if auth is None:
@@ -76,7 +79,7 @@ def _endpoint(url: ProviderUrl, usual: str) -> str:
 
 
 def _grant(options: Mapping[str, str], user: str, clock: Clock) -> tuple[str, Form]:
-    """The usual endpoint of the grant that `options` describe, and the fields of its requests."""
+    """The default endpoint of the grant in `options`, and the fields of its requests."""
     if "credentials" in options:
         _allow(options, {"credentials"})
         return _service_account(_account(options["credentials"]), user, clock)
@@ -116,7 +119,7 @@ def _account(path: str) -> _Account:
 
 
 def _service_account(account: _Account, user: str, clock: Clock) -> tuple[str, Form]:
-    """A signed assertion in the name of `user` (RFC 7523)."""
+    """A signed assertion on behalf of `user` (RFC 7523)."""
     key = _rsa_key(account.private_key)
     headers = {"kid": account.private_key_id} if account.private_key_id else None
 

@@ -1,1 +1,1 @@
-"""Apple Push Notification service, by its HTTP/2 API."""
+"""Apple Push Notification service, over its HTTP/2 API."""

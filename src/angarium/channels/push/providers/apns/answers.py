@@ -1,4 +1,4 @@
-"""What refusals of APNs mean.
+"""The meaning of refusals of APNs.
 
 https://developer.apple.com/documentation/usernotifications/handling-notification-responses-from-apns
 """

@@ -1,9 +1,9 @@
-"""Apple Push Notification service by its HTTP/2 API, with a token.
+"""Apple Push Notification service over its HTTP/2 API, with token authentication.
 
 https://developer.apple.com/documentation/usernotifications/sending-notification-requests-to-apns
 
-`apns:///path/key.p8?key_id=…&team_id=…&topic=…`, where `topic` is the app's bundle id. `environment=sandbox` reaches
-the devices of development builds. APNs has no idempotency key: a lost answer is ambiguous.
+`apns:///path/key.p8?key_id=…&team_id=…&topic=…`, where `topic` is the app's bundle id. `environment=sandbox` is for
+devices with development builds. APNs has no idempotency key: a lost answer is ambiguous.
 """
 
 import re
@@ -74,7 +74,7 @@ class ApnsApi(PushApi):
 
 
 def from_url(url: ProviderUrl, *, clock: Clock) -> ApnsApi:
-    """The API that `url` describes. Raises ValueError, which never shows the URL."""
+    """Build the API for `url`. Raises ValueError, which never shows the URL."""
     refuse_unknown(url, "key_id", "team_id", "topic", "environment")
     if url.username or url.host or not url.path.strip("/"):
         raise ValueError("must be apns:///path/key.p8?key_id=…&team_id=…&topic=…")

@@ -1,4 +1,4 @@
-"""The payload of a notification for Apple's devices, and the headers that go with it.
+"""The payload of a notification for Apple's devices, and its headers.
 
 https://developer.apple.com/documentation/usernotifications/generating-a-remote-notification
 https://developer.apple.com/documentation/usernotifications/sending-notification-requests-to-apns
@@ -13,13 +13,13 @@ import msgspec
 from angarium.channels.push.message import PushMessage
 
 LONGEST = 4096
-"""Bytes of a payload, at most."""
+"""Maximum bytes of a payload."""
 LONGEST_COLLAPSE_ID = 64
 _AT_ONCE, _SPARING = "10", "5"
 
 
 class TooLong(ValueError):
-    """The payload is longer than APNs takes"""
+    """The payload is longer than APNs accepts"""
 
 
 def payload_of(push: PushMessage) -> bytes:
@@ -43,9 +43,9 @@ def payload_of(push: PushMessage) -> bytes:
 
 
 def headers_of(push: PushMessage, message_id: UUID, *, topic: str, now: float) -> Mapping[str, str]:
-    """All headers but the authorization. `now`: seconds since the epoch.
+    """All headers except the authorization. `now`: seconds since the epoch.
 
-    `apns-id` only names the message. `apns-collapse-id` makes a message that is sent again replace itself.
+    `apns-id` only identifies the message. `apns-collapse-id` makes a repeated message replace itself.
     """
     headers = {
         "apns-topic": topic,

@@ -1,8 +1,8 @@
-"""The token that identifies us to APNs: signed with ES256, one for 40 minutes.
+"""The authentication token for APNs: signed with ES256, used for 40 minutes.
 
 https://developer.apple.com/documentation/usernotifications/establishing-a-token-based-connection-to-apns
 
-Apple takes a token for an hour, and refuses those who make a new one more often than every 20 minutes.
+Apple accepts a token for an hour, and refuses clients that create one more often than every 20 minutes.
 """
 
 import jwt
@@ -11,13 +11,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from angarium.platform.clock import Clock
 
 LIFE = 40 * 60.0
-"""Seconds after which a token is made anew."""
+"""Seconds after which the token is replaced."""
 SHORTEST_LIFE = 20 * 60.0
-"""Seconds before which a refused token is not made anew."""
+"""Seconds during which a refused token is not replaced."""
 
 
 class ProviderToken:
-    """Makes and holds the token. `key_id` and `team_id` are those of the key at Apple."""
+    """Creates and caches the token. `key_id` and `team_id` are those of the key at Apple."""
 
     def __init__(self, key: ec.EllipticCurvePrivateKey, *, key_id: str, team_id: str, clock: Clock) -> None:
         self._key = key
@@ -28,15 +28,15 @@ class ProviderToken:
         self._token = ""
 
     def get(self) -> str:
-        """The token to send with now."""
+        """Return the current token."""
         if self._clock.monotonic() - self._made >= LIFE:
             self._make()
         return self._token
 
     def renew(self, refused: str) -> bool:
-        """Whether `get` gives another token than the one that was refused as expired.
+        """Whether `get` returns another token than the one refused as expired.
 
-        None is made in place of one that is younger than 20 minutes: then this machine's clock is wrong.
+        A token younger than 20 minutes is not replaced: in that case this machine's clock is wrong.
         """
         if refused == self._token and self._clock.monotonic() - self._made >= SHORTEST_LIFE:
             self._make()

@@ -1,1 +1,1 @@
-"""Firebase Cloud Messaging: Android, iOS and browsers, by the HTTP v1 API."""
+"""Firebase Cloud Messaging: Android, iOS and browsers, over the HTTP v1 API."""

@@ -1,4 +1,4 @@
-"""What refusals of FCM mean.
+"""The meaning of refusals of FCM.
 
 https://firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode
 https://firebase.google.com/docs/cloud-messaging/error-codes
@@ -34,7 +34,7 @@ ROWS = (
 
 
 def error_of(answer: ApiAnswer) -> ApiError:
-    """FCM's error code, the fields that are wrong, Google's status, and the message."""
+    """FCM's error code, the invalid fields, Google's status, and the message."""
     error = fields_of(answer)["error"]
     if not isinstance(error, dict):
         raise TypeError("not an error")

@@ -1,9 +1,9 @@
-"""Firebase Cloud Messaging by its HTTP v1 API.
+"""Firebase Cloud Messaging over its HTTP v1 API.
 
 https://firebase.google.com/docs/cloud-messaging/send/v1-api
 
-`fcm:///path/service-account.json`. The project and where tokens come from are in the file; `base_url` replaces the
-origin of the sends. FCM has no idempotency key: a lost answer is ambiguous.
+`fcm:///path/service-account.json`. The file has the project and the token endpoint; `base_url` replaces the origin of
+sends. FCM has no idempotency key: a lost answer is ambiguous.
 """
 
 from urllib.parse import quote
@@ -67,7 +67,7 @@ class FcmApi(PushApi):
         return Sent(str(answer.status), name or None)
 
     def renewed(self, request: ApiRequest, answer: ApiAnswer) -> bool:
-        """A 401 is a token that has run out or was withdrawn, but for one that names the app's own key at Apple."""
+        """A 401 means an expired or revoked token, except for an error about the app's own key at Apple."""
         if answer.status != _UNAUTHORIZED or _APP_KEY in TABLE.error(answer).codes:
             return False
         self._tokens.refuse(request.headers["authorization"].removeprefix(_BEARER))
@@ -75,7 +75,7 @@ class FcmApi(PushApi):
 
 
 def from_url(url: ProviderUrl, *, client: ApiClient, clock: Clock) -> FcmApi:
-    """The API that `url` describes. Raises ValueError, which never shows the URL."""
+    """Build the API for `url`. Raises ValueError, which never shows the URL."""
     refuse_unknown(url)
     if url.username or url.host or not url.path.strip("/"):
         raise ValueError("must be fcm:///path/service-account.json")

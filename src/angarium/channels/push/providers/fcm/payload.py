@@ -11,20 +11,21 @@ import msgspec
 from angarium.channels.push.message import PushMessage
 
 LONGEST_TTL = 28 * 86400
-"""Seconds: the longest life of a message."""
+"""Seconds: the maximum TTL of a message."""
 LONGEST = 4096
-"""Bytes of a message's texts and data, at most."""
+"""Maximum bytes of a message's texts and data."""
 
 
 class TooLong(ValueError):
-    """The message is longer than FCM takes"""
+    """The message is longer than FCM accepts"""
 
 
 def body_of(push: PushMessage, token: str, *, now: float) -> bytes:
     """The JSON to post. `now`: seconds since the epoch. Raises TooLong, and ValueError for text that is not Unicode.
 
-    Sent again, a message replaces itself on the device: by tag on Android and in browsers, by collapse id on iOS. An
-    Android collapse key would not do, as FCM holds four of them for a device at most; it is set where the sender asks.
+    A repeated message replaces itself on the device: by tag on Android and in browsers, by collapse id on iOS. An
+    Android collapse key is not suitable for that, since FCM stores at most four per device; it is set if the sender
+    requests one.
     """
     shown = _given(title=push.title, body=push.body, image=push.image)
     data = dict(push.data)

@@ -1,1 +1,1 @@
-"""Web Push: to browsers, by their own push services."""
+"""Web Push to browsers, through their push services."""

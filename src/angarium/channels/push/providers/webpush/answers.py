@@ -1,6 +1,6 @@
-"""What refusals of push services mean (RFC 8030, and the pages of the large ones).
+"""The meaning of refusals of push services (RFC 8030, and the pages of the large ones).
 
-https://developer.mozilla.org/en-US/docs/Web/API/Push_API names no errors of its own: each service has its words.
+https://developer.mozilla.org/en-US/docs/Web/API/Push_API defines no errors: each service has its own.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ _APPLE = "https://developer.apple.com/documentation/usernotifications/sending-we
 _GOOGLE = "https://developers.google.com/web/ilt/pwa/introduction-to-push-notifications"
 _WINDOWS = "https://learn.microsoft.com/en-us/windows/apps/develop/notifications/push-notifications/push-request-response-headers"
 _OTHER_KEY = words_of("do not correspond", "VapidPkHashMismatch", "public key mismatch", "mismatched? sender ?id")
-"""The subscription was made with another key than ours: it alone cannot be used."""
+"""The subscription was made with another key than ours: only it is unusable."""
 
 ROWS = (
     Row({404, 410}, Verdict.SUPPRESS, _RFC),

@@ -1,4 +1,4 @@
-"""Web Push: the request to a subscription's push service (RFC 8030), encrypted (RFC 8291) and identified (RFC 8292)."""
+"""Web Push requests to a subscription's push service (RFC 8030), with encryption (RFC 8291) and VAPID (RFC 8292)."""
 
 from urllib.parse import urlsplit
 
@@ -15,12 +15,12 @@ from angarium.platform.clock import Clock
 from angarium.platform.http.api.port import ApiAnswer
 
 _KNOWN = ("fcm.googleapis.com", ".push.services.mozilla.com", ".notify.windows.com", ".push.apple.com")
-"""Hosts of the browsers' push services: Chrome and its kin, Firefox, Edge, Safari."""
+"""Hosts of the browsers' push services: Chrome and other Chromium browsers, Firefox, Edge, Safari."""
 _TAKEN = range(200, 300)
 
 
 class WebPushApi(PushApi):
-    """Implements `Api`. `origin` replaces that of every endpoint, if given."""
+    """Implements `Api`. `origin`, if given, replaces the origin of every endpoint."""
 
     name = "webpush"
     platforms = frozenset({"webpush"})
@@ -50,12 +50,12 @@ class WebPushApi(PushApi):
         return ApiRequest(url, {**headers_of(push), "authorization": self._vapid.authorization(origin)}, body)
 
     def accepted(self, answer: ApiAnswer, message: Outbound) -> Sent | None:  # noqa: ARG002 - as the port has it
-        """201; some services answer 200, 202 or 204. The message's URL is a capability, and is not recorded."""
+        """201; some services answer 200, 202 or 204. The message's URL is a capability and must not be recorded."""
         return Sent(str(answer.status)) if answer.status in _TAKEN else None
 
 
 def endpoint_of(address: Address) -> str:
-    """Where a subscription's messages go; empty: it has no endpoint."""
+    """The endpoint of a subscription; empty if it has none."""
     endpoint = (address.subscription or {}).get("endpoint")
     return endpoint if isinstance(endpoint, str) else ""
 
@@ -71,6 +71,6 @@ def origin_of(address: Address) -> str:
 
 
 def is_known(origin: str) -> bool:
-    """Whether this is a push service of a browser, and not one that a user may have put up."""
+    """Whether it is a browser's push service, not an arbitrary server."""
     host = origin.removeprefix("https://")
     return any(host == known or (known.startswith(".") and host.endswith(known)) for known in _KNOWN)

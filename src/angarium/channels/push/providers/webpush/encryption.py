@@ -1,7 +1,7 @@
 """Message encryption for Web Push (RFC 8291) in the content coding `aes128gcm` (RFC 8188).
 
-The primitives are those of `cryptography`. http-ece, the usual library, is a source distribution only and has no other
-users here; the test vector of RFC 8291 and http-ece itself check this file.
+Uses the primitives of `cryptography`. The usual library, http-ece, has no wheels and no other use here. Tests compare
+this file with RFC 8291's test vector and with http-ece.
 """
 
 import base64
@@ -17,10 +17,10 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 RECORD_SIZE = 4096
-"""The one record's size, and what every push service must accept (RFC 8291 §4)."""
+"""The size of the only record, which every push service must accept (RFC 8291 §4)."""
 _SALT_BYTES, _HEADER_BYTES, _TAG_BYTES = 16, 86, 16
 LONGEST = RECORD_SIZE - _HEADER_BYTES - _TAG_BYTES - 1
-"""Bytes of a message: what is left of a record beside its header, its tag and its delimiter."""
+"""Maximum bytes of a message: a record without its header, tag and delimiter."""
 _LAST_RECORD = b"\x02"
 _CURVE = ec.SECP256R1()
 
@@ -32,12 +32,12 @@ class NoSubscription(ValueError):
 
 
 class TooLong(ValueError):
-    """The message is longer than a push service takes"""
+    """The message is longer than push services accept"""
 
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """A browser's subscription (Push API §8): where to post, its public key, its authentication secret."""
+    """A browser's subscription (Push API §8): its endpoint, public key and authentication secret."""
 
     endpoint: str
     public: bytes
@@ -45,7 +45,7 @@ class Subscription:
 
     @classmethod
     def parse(cls, token: Mapping[str, Any]) -> "Subscription":
-        """From the browser's JSON, whose shape was checked. Raises NoSubscription."""
+        """Parse the browser's validated JSON. Raises NoSubscription."""
         try:
             keys = token["keys"]
             return cls(str(token["endpoint"]), _decoded(keys["p256dh"]), _decoded(keys["auth"]))
@@ -54,14 +54,17 @@ class Subscription:
 
 
 def new_key() -> ec.EllipticCurvePrivateKey:
-    """A key for one message (RFC 8291 §3.1)."""
+    """Generate a key for one message (RFC 8291 §3.1)."""
     return ec.generate_private_key(_CURVE)
 
 
 def encrypted(
     plain: bytes, subscription: Subscription, *, make_key: MakeKey = new_key, salt: bytes | None = None
 ) -> bytes:
-    """The body to post. Raises NoSubscription and TooLong. `make_key` and `salt` are for test vectors."""
+    """Encrypt `plain` and return the body to post. Raises NoSubscription and TooLong.
+
+    `make_key` and `salt` are for test vectors.
+    """
     if len(plain) > LONGEST:
         raise TooLong(f"the message is longer than {LONGEST} bytes")
     try:
@@ -84,6 +87,6 @@ def _derived(secret: bytes, *, salt: bytes, info: bytes, length: int) -> bytes:
 
 
 def _decoded(value: str) -> bytes:
-    """base64url with or without padding, as browsers differ."""
+    """Decode base64url with or without padding, since browsers differ."""
     text = value.rstrip("=").replace("+", "-").replace("/", "_")
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

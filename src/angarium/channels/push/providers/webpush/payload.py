@@ -1,6 +1,6 @@
-"""What a browser's service worker gets, and the headers for its push service (RFC 8030).
+"""The payload for a browser's service worker, and the headers for its push service (RFC 8030).
 
-The JSON has the names that `ServiceWorkerRegistration.showNotification` takes, so that a worker hands it on.
+The JSON uses the option names of `ServiceWorkerRegistration.showNotification`, so that a worker can pass it on.
 """
 
 import base64
@@ -14,10 +14,10 @@ import msgspec
 from angarium.channels.push.message import PushMessage
 
 LONGEST_TTL = 28 * 86400
-"""Seconds: what the large push services hold a message for, at most."""
+"""Seconds: the maximum TTL of the large push services."""
 _TOPIC_BYTES = 24
 _TOPIC = re.compile(r"[A-Za-z0-9_-]{1,32}")
-"""What a `Topic` may be (RFC 8030 §5.4)."""
+"""Syntax of a `Topic` (RFC 8030 §5.4)."""
 
 
 def payload_of(push: PushMessage) -> bytes:
@@ -35,7 +35,7 @@ def payload_of(push: PushMessage) -> bytes:
 
 
 def headers_of(push: PushMessage) -> Mapping[str, str]:
-    """All headers but the authorization. `Topic` makes a message that is sent again replace itself (RFC 8030 §5.4)."""
+    """All headers except the authorization. `Topic` makes a repeated message replace itself (RFC 8030 §5.4)."""
     topic = push.collapse_key or ""
     if not _TOPIC.fullmatch(topic):
         topic = base64.urlsafe_b64encode(hashlib.sha256(push.key.encode()).digest()[:_TOPIC_BYTES]).decode()

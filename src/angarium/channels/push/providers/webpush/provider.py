@@ -1,8 +1,8 @@
-"""The provider of Web Push: one for every push service, each of which is judged apart.
+"""The Web Push provider, for all push services, each with its own circuit breaker.
 
-`webpush:///path/vapid.pem?subject=mailto:you@example.com`. Endpoints come from browsers, that is from anyone. So they
-are asked by the guarded client, and a push service that is none of the browsers' own can hold up little: few messages
-at once, and a refusal of our identity ends the message instead of keeping it.
+`webpush:///path/vapid.pem?subject=mailto:you@example.com`. Endpoints come from browsers and are untrusted. So they are
+requested with the guarded client, and unknown push services are limited: few concurrent messages, and a refusal of our
+identity ends the message instead of keeping it.
 """
 
 from datetime import datetime
@@ -22,7 +22,7 @@ from angarium.platform.telemetry.logging import Logger
 
 
 class WebPushProvider(PushProvider):
-    """Implements `Provider` and `Selective`. `at_one_host`: messages at once to a push service of no browser."""
+    """Implements `Provider` and `Selective`. `at_one_host`: concurrent messages to an unknown push service."""
 
     def __init__(
         self,
@@ -38,11 +38,11 @@ class WebPushProvider(PushProvider):
         self._hosts = Hosts(clock, at_one_host)
 
     def service(self, address: Address) -> str:
-        """The push service's origin: what one of them refuses says nothing about the others."""
+        """The push service's origin, since refusals of one service do not concern the others."""
         return origin_of(address)
 
     async def deliver(self, message: Outbound) -> Outcome:
-        """As of the base. Raises Busy where enough messages are under way to the push service: nothing was sent."""
+        """As the base class. Raises Busy, with nothing sent, if the push service's limit is reached."""
         origin = origin_of(message.address)
         if is_known(origin):
             return await super().deliver(message)
@@ -57,7 +57,7 @@ class WebPushProvider(PushProvider):
 
 
 def api_of(url: ProviderUrl, *, clock: Clock) -> WebPushApi:
-    """The API that `url` describes. Raises ValueError, which never shows the URL."""
+    """Build the API for `url`. Raises ValueError, which never shows the URL."""
     refuse_unknown(url, "subject")
     if url.username or url.host or not url.path.strip("/"):
         raise ValueError("must be webpush:///path/vapid.pem?subject=mailto:you@example.com")

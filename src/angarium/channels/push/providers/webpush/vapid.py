@@ -1,4 +1,4 @@
-"""Voluntary identification of who sends a Web Push (VAPID, RFC 8292)."""
+"""Voluntary Application Server Identification for Web Push (VAPID, RFC 8292)."""
 
 import base64
 from collections import OrderedDict
@@ -15,13 +15,13 @@ LIFE = 12 * 3600
 """Seconds for which a token is valid; RFC 8292 §2 allows 24 hours."""
 _RENEWED_AFTER = LIFE / 2
 MOST_ORIGINS = 1_000
-"""Tokens that are remembered: anyone may register an endpoint of their own."""
+"""Upper bound of cached tokens, since anyone may register an endpoint."""
 _PRIVATE = (".localhost", ".invalid", ".local")
-"""Names that lead nowhere from outside: push services refuse such a contact (RFC 6761, RFC 6762)."""
+"""Non-public domains, which push services refuse in a contact (RFC 6761, RFC 6762)."""
 
 
 class Vapid:
-    """Signs a token for each push service with one key, and gives it out until half its life is over."""
+    """Signs a token per push service with one key, and reuses it for half of its lifetime."""
 
     def __init__(self, key: ec.EllipticCurvePrivateKey, subject: str, clock: Clock) -> None:
         self._key = key
@@ -30,7 +30,7 @@ class Vapid:
         self._tokens: OrderedDict[str, tuple[float, str]] = OrderedDict()
         public = key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
         self.public = base64.urlsafe_b64encode(public).rstrip(b"=").decode()
-        """What browsers subscribe with (`applicationServerKey`), as base64url."""
+        """The key for subscriptions (`applicationServerKey`), as base64url."""
 
     def authorization(self, origin: str) -> str:
         """The `Authorization` header for a push service, by its origin (RFC 8292 §3)."""
@@ -50,7 +50,7 @@ class Vapid:
 
 
 def checked_subject(subject: str | None) -> str:
-    """The contact that push services may write to: a `mailto:` or `https:` URL (RFC 8292 §2.1). Raises ValueError."""
+    """Validate the contact for push services: a `mailto:` or `https:` URL (RFC 8292 §2.1). Raises ValueError."""
     if not subject:
         raise ValueError("needs the parameter subject, such as subject=mailto:you@example.com")
     host = _contact_host(subject)
