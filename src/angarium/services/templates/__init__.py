@@ -1,1 +1,1 @@
-"""Versioned, localised templates and their preview."""
+"""Versioned and localised templates, and previews."""

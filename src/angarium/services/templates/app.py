@@ -1,4 +1,4 @@
-"""Puts the templates service together."""
+"""Composes the templates service."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -41,11 +41,11 @@ MIGRATIONS = "angarium.services.templates.migrations"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TemplatesParts:
-    """What the templates service is made of. The opener of a part closes it; the service closes none.
+    """The parts of the templates service. The code that opens a part closes it, not the service.
 
-    The schema of `engine` must be there (`MIGRATIONS`). Without `compiling` drafts are compiled in child processes,
-    which end with the app's lifespan. `limiter` counts calls by key; `reports` takes what clients change to the audit
-    log; lists are read on `replica`, if there is one.
+    The schema of `engine` must exist (`MIGRATIONS`). Without `compiling` drafts are compiled in child processes, which
+    end with the app's lifespan. `limiter` counts calls by key; `reports` sends clients' changes to the audit log; lists
+    are read from `replica`, if there is one.
     """
 
     runtime: Runtime
@@ -60,7 +60,7 @@ class TemplatesParts:
 
 
 class TemplatesService:
-    """The use cases over the parts, and the app that serves them. Its loops run within the app's lifespan."""
+    """The use cases and the app that serves them. Its loops run in the app's lifespan."""
 
     def __init__(self, parts: TemplatesParts) -> None:
         self.parts = parts

@@ -1,4 +1,4 @@
-"""The templates service as a process: what it opens, what it runs, how it ends."""
+"""The templates service as a process: its resources, its tasks and its shutdown."""
 
 import asyncio
 import os
@@ -21,7 +21,7 @@ REPLICA_SETTING = "ANGARIUM_TEMPLATES_READ_DATABASE_URL"
 
 
 async def run_templates(settings: TemplatesSettings, *, logger: Logger, stop: asyncio.Event) -> None:
-    """Serve until `stop` is set, then finish what is under way. Raises SettingsError."""
+    """Serve until `stop` is set, then finish running requests. Raises SettingsError."""
     async with AsyncExitStack() as stack:
         tracing = await open_tracing("angarium-templates", logger, stack, os.environ)
         surroundings = open_surroundings(settings, build_runtime(logger, tracing=tracing), stack)
@@ -30,7 +30,7 @@ async def run_templates(settings: TemplatesSettings, *, logger: Logger, stop: as
 
 
 def open_templates(settings: TemplatesSettings, around: Surroundings, stack: AsyncExitStack) -> TemplatesParts:
-    """The parts of the service, closed with `stack`. Raises SettingsError."""
+    """Open the parts of the service, closed with `stack`. Raises SettingsError."""
     url = settings.templates_database_url
     engine = open_database(url, stack, pool_size=settings.database_pool, setting=DATABASE_SETTING)
     return TemplatesParts(
@@ -48,6 +48,6 @@ def open_templates(settings: TemplatesSettings, around: Surroundings, stack: Asy
 def _open_replica(
     settings: TemplatesSettings, engine: AsyncEngine, around: Surroundings, stack: AsyncExitStack
 ) -> Replica | None:
-    """Where lists are read, if there is a replica. Raises SettingsError."""
+    """Open the replica for lists, if there is one. Raises SettingsError."""
     url, pool_size = settings.templates_read_database_url, settings.database_pool
     return open_replica(url, engine, stack, around.runtime.logger, pool_size=pool_size, setting=REPLICA_SETTING)

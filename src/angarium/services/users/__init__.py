@@ -1,1 +1,1 @@
-"""People, their addresses, devices and wishes."""
+"""Users with their addresses, devices and preferences."""

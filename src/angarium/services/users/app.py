@@ -1,4 +1,4 @@
-"""Puts the users service together."""
+"""Composes the users service."""
 
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
@@ -55,12 +55,12 @@ MIGRATIONS = "angarium.services.users.migrations"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsersParts:
-    """What the users service is made of. The opener of a part closes it; the service closes none.
+    """The parts of the users service. The code that opens a part closes it, not the service.
 
-    The schema of `engine` must be there (`MIGRATIONS`). Without a `gateway` erasures stay pending, and without `links`
-    no preference page is served. `mandatory` categories cannot be switched off; the page names `sender`. In `allowed`
-    address ranges a webhook may be plain http. `limiter` counts calls by key; `reports` takes what clients change to
-    the audit log; lists are read on `replica`, if there is one.
+    The schema of `engine` must exist (`MIGRATIONS`). Without a `gateway` erasures stay pending, and without `links`
+    there is no preference page. `mandatory` categories cannot be disabled; the page shows `sender`. In `allowed`
+    address ranges a webhook may be plain http. `limiter` counts calls by key; `reports` sends clients' changes to the
+    audit log; lists are read from `replica`, if there is one.
     """
 
     runtime: Runtime
@@ -81,9 +81,10 @@ class UsersParts:
 
 
 class UsersService:
-    """The use cases over the parts, the app that serves them, and the loops beside it.
+    """The use cases, the app that serves them, and the background loops.
 
-    The loops run within the app's lifespan: who mounts the app elsewhere must enter `app.router.lifespan_context(app)`.
+    The loops run in the app's lifespan: code that mounts the app elsewhere must enter
+    `app.router.lifespan_context(app)`.
     """
 
     def __init__(self, parts: UsersParts) -> None:

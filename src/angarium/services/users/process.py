@@ -1,4 +1,4 @@
-"""The users service as a process: what it opens, what it runs, how it ends."""
+"""The users service as a process: its resources, its tasks and its shutdown."""
 
 import asyncio
 import os
@@ -24,7 +24,7 @@ REPLICA_SETTING = "ANGARIUM_USERS_READ_DATABASE_URL"
 
 
 async def run_users(settings: UsersSettings, *, logger: Logger, stop: asyncio.Event) -> None:
-    """Serve until `stop` is set, then finish what is under way. Raises SettingsError."""
+    """Serve until `stop` is set, then finish running requests. Raises SettingsError."""
     async with AsyncExitStack() as stack:
         tracing = await open_tracing("angarium-users", logger, stack, os.environ)
         surroundings = open_surroundings(settings, build_runtime(logger, tracing=tracing), stack)
@@ -33,7 +33,7 @@ async def run_users(settings: UsersSettings, *, logger: Logger, stop: asyncio.Ev
 
 
 def open_users(settings: UsersSettings, around: Surroundings, stack: AsyncExitStack) -> UsersParts:
-    """The parts of the service, closed with `stack`. Raises SettingsError."""
+    """Open the parts of the service, closed with `stack`. Raises SettingsError."""
     url = settings.users_database_url
     engine = open_database(url, stack, pool_size=settings.database_pool, setting=DATABASE_SETTING)
     documents = open_documents(url, engine, fast_paths=settings.fast)
@@ -57,7 +57,7 @@ def open_users(settings: UsersSettings, around: Surroundings, stack: AsyncExitSt
 
 
 def sender_name(field: str) -> str:
-    """The name in `Name <address>`; the address where there is no name."""
+    """The name in `Name <address>`, or the address if there is no name."""
     name, address = parseaddr(field)
     return name or address or field
 
@@ -65,6 +65,6 @@ def sender_name(field: str) -> str:
 def _open_replica(
     settings: UsersSettings, engine: AsyncEngine, around: Surroundings, stack: AsyncExitStack
 ) -> Replica | None:
-    """Where lists are read, if there is a replica. Raises SettingsError."""
+    """Open the replica for lists, if there is one. Raises SettingsError."""
     url, pool_size = settings.users_read_database_url, settings.database_pool
     return open_replica(url, engine, stack, around.runtime.logger, pool_size=pool_size, setting=REPLICA_SETTING)

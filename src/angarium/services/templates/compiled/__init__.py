@@ -1,1 +1,1 @@
-"""Compiled versions as other services read them."""
+"""Compiled versions for other services."""

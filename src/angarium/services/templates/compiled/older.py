@@ -1,6 +1,6 @@
-"""Versions that were compiled when `content` served every channel: read as they would be compiled now.
+"""Compatibility with versions compiled when `content` was used for every channel.
 
-A version never changes, so its compiled document stays as it was written; only what is read from it differs.
+A version is immutable, so its stored document is not changed, but converted when it is read.
 """
 
 import re
@@ -17,7 +17,7 @@ _MARKUP = re.compile(r"<[A-Za-z!/]")
 
 
 def read_older(source: Source, compiled: Sources) -> Sources:
-    """`compiled` without HTML in text channels, and with `required`. CPU-bound: parses every source once."""
+    """Convert `compiled`: removes HTML from text channels and adds `required`. CPU-bound: parses every source once."""
     served = {locale: {channel: _serves(source, locale, channel) for channel in Channel} for locale in compiled.locales}
     locales = {
         locale: ChannelSources(
@@ -29,7 +29,7 @@ def read_older(source: Source, compiled: Sources) -> Sources:
 
 
 def _serves(source: Source, locale: str, channel: Channel) -> bool:
-    """Whether the main part from which `channel` was compiled is one for that channel."""
+    """Whether the main part that `channel` was compiled from is one for that channel."""
     parts = merged([_given(source, name) for name in reversed(_chain(source, locale))])
     if channel is source.channel or main_part(channel, parts) != "content":
         return True
@@ -41,7 +41,7 @@ def _serves(source: Source, locale: str, channel: Channel) -> bool:
 def _sources(
     source: Source, compiled: Sources, served: Mapping[str, Mapping[Channel, bool]], locale: str, channel: Channel
 ) -> dict[str, str] | None:
-    """What was compiled for the nearest language whose parts serve `channel`."""
+    """The compiled sources of the nearest language with parts for `channel`."""
     for name in _chain(source, locale):
         if name in compiled.locales and served[name][channel]:
             found: dict[str, str] | None = getattr(compiled.locales[name], channel)
@@ -50,7 +50,7 @@ def _sources(
 
 
 def _text_alone(source: Source, compiled: Sources, locale: str) -> dict[str, str] | None:
-    """The mail of a template for another channel: its `text`, without the `content` as HTML."""
+    """The mail of another channel's template: its `text`, without `content` as HTML."""
     email = compiled.locales[locale].email
     parts = merged([_given(source, name) for name in reversed(_chain(source, locale))])
     if email is None or "text" not in parts:
@@ -59,7 +59,7 @@ def _text_alone(source: Source, compiled: Sources, locale: str) -> dict[str, str
 
 
 def _chain(source: Source, locale: str) -> Sequence[str]:
-    """The languages from which `locale` takes its parts, the nearest first."""
+    """The languages that provide parts for `locale`, the nearest first."""
     named = [name for name in locale_chain(source.translations, locale, source.language) if name in source.translations]
     return [*(name for name in named if name != source.language), source.language]
 

@@ -1,4 +1,4 @@
-"""`/internal/v1`: what other services ask."""
+"""`/internal/v1`: routes for other services."""
 
 from fastapi import APIRouter
 
@@ -10,12 +10,12 @@ from angarium.services.templates.library.parameters import Number, Service
 
 
 def routes(templates: CompiledTemplates) -> APIRouter:
-    """Which version is published, and versions ready to render."""
+    """Routes of published version numbers and compiled versions."""
     router = APIRouter(prefix="/internal/v1/templates/{code}", tags=["internal"], include_in_schema=False)
 
     @router.get("/published", response_model=Envelope[PublishedPointer])
     async def published(caller: Service, code: str) -> JsonBytes:
-        """The number of the version that is published now."""
+        """The number of the published version."""
         template = await templates.published(caller.tenant, code)
         return JsonBytes(one(PublishedPointer(code=code, version=template.published_version)).model_dump_json())
 

@@ -1,4 +1,4 @@
-"""The query for compiled versions."""
+"""Queries of compiled versions."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Reads what is published, and compiled versions, for other services."""
+"""Reads published and compiled versions for other services."""
 
 from angarium.contracts.errors import TemplateNotFound
 from angarium.contracts.templates import CompiledTemplate
@@ -18,7 +18,10 @@ class CompiledTemplates:
         self._logger = logger
 
     async def published(self, tenant: str, code: str) -> Template:
-        """The template, for the number of its published version. A layout or partial is not found: it is not sent."""
+        """The template with the number of its published version.
+
+        Layouts and partials count as not found, since they are not sent.
+        """
         if is_fragment(code):
             raise TemplateNotFound
         return await self._templates.get(tenant, code)

@@ -1,4 +1,4 @@
-"""Compiled versions as other services read them."""
+"""Views of compiled versions for other services."""
 
 from angarium.contracts.templates import CompiledTemplate
 from angarium.services.templates.drafting.model import Source, Sources
@@ -6,7 +6,7 @@ from angarium.services.templates.library.model import Template
 
 
 def compiled_template(template: Template, version: int, source: Source, compiled: Sources) -> CompiledTemplate:
-    """What the other services get."""
+    """The body for other services."""
     return CompiledTemplate(
         template_id=template.template_id,
         tenant=template.tenant,

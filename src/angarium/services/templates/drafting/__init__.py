@@ -1,1 +1,1 @@
-"""Drafts made from requests, compiled in child processes."""
+"""Drafts from requests, compiled in child processes."""

@@ -1,4 +1,4 @@
-"""Compiles drafts in a child process: a draft may be hostile, and its compilers are native code.
+"""Compiles drafts in a child process, since drafts may be hostile and the compilers are native code.
 
 This is the parent's side; `compiling_child` is the child's.
 """
@@ -17,26 +17,27 @@ from angarium.services.templates.drafting.model import Draft, Source, Sources
 
 MODULE = "angarium.services.templates.drafting.compiling_child"
 MOST_WAITING = 64
-"""Drafts of one tenant that wait for their turn."""
+"""Maximum waiting drafts per tenant."""
 
 
 GetFragments = Callable[[], Awaitable[Fragments]]
-"""Looks up the layouts and partials that a draft names."""
+"""Looks up the layouts and partials referenced in a draft."""
 
 
 class Compiling(Protocol):
-    """Makes drafts out of requests."""
+    """Builds drafts from requests."""
 
     async def draft(self, tenant: str, code: str, body: TemplateVersionCreate, fragments: GetFragments) -> Draft:
-        """The version that `body` asks for. `fragments` is called once its turn has come.
+        """Build the version for `body`. `fragments` is called once a child is available.
 
-        Raises what `fragments` raises, TemplateInvalid, RateLimited (too many drafts of the tenant wait) and Transient.
+        Raises the errors of `fragments`, TemplateInvalid, RateLimited (too many drafts of the tenant wait) and
+        Transient.
         """
         ...
 
 
 class CompileJob(msgspec.Struct):
-    """A draft to compile: `body` as TemplateVersionCreate writes it."""
+    """A draft to compile: `body` as encoded by TemplateVersionCreate."""
 
     code: str
     body: dict[str, Any]
@@ -53,7 +54,7 @@ class CompileFault(msgspec.Struct):
 
 
 class CompileAnswer(msgspec.Struct):
-    """Either a draft or its faults."""
+    """Either a draft or its errors."""
 
     source: dict[str, Any] | None = None
     compiled: dict[str, Any] | None = None
@@ -61,7 +62,7 @@ class CompileAnswer(msgspec.Struct):
 
 
 class Compilers:
-    """Compiles in child processes with limits of time and memory. A draft beyond them is invalid."""
+    """Compiles in child processes with limits of time and memory. A draft that exceeds them is invalid."""
 
     def __init__(self, clock: Clock) -> None:
         self._children = ChildPool(MODULE, clock, most_waiting=MOST_WAITING)

@@ -1,4 +1,4 @@
-"""Compiles drafts as a child process: `python -m angarium.services.templates.drafting.compiling_child`."""
+"""The child process that compiles drafts: `python -m angarium.services.templates.drafting.compiling_child`."""
 
 import msgspec
 
@@ -11,7 +11,7 @@ from angarium.services.templates.drafting.making import make_draft
 
 
 def handler(compiler: Compiler) -> Handle:
-    """Compiles one draft at a time; the answer holds the draft or its faults."""
+    """Compiles one draft at a time; the answer has the draft or its errors."""
 
     def handle(job: bytes, working: Working) -> bytes:
         asked = msgspec.json.decode(job, type=CompileJob)

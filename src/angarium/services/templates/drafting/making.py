@@ -1,4 +1,4 @@
-"""Makes a version out of a complete request: CPU-bound work on what authors write."""
+"""Builds a version from a complete request: CPU-bound work on authors' input."""
 
 from collections.abc import Collection, Mapping
 from typing import TypeVar
@@ -17,13 +17,13 @@ PartsT = TypeVar("PartsT", bound=TemplateParts)
 
 MOST_TRANSLATIONS = 200
 MOST_SEGMENTS = 10
-"""Of an SMS; what providers take at most."""
+"""Maximum segments of an SMS, the limit of providers."""
 
 
 def make_draft(
     compiler: Compiler, code: str, body: TemplateVersionCreate, fragments: Fragments, working: Working = ignore
 ) -> Draft:
-    """The version that `body` asks for. CPU-bound; `working` as of Compiler.compile. Raises TemplateInvalid."""
+    """Build the version for `body`. CPU-bound; `working`: see Compiler.compile. Raises TemplateInvalid."""
     if len(body.translations) > MOST_TRANSLATIONS:
         raise TemplateInvalid([TemplateProblem("translations", f"may be at most {MOST_TRANSLATIONS}")])
     name = body.name or code
@@ -46,7 +46,7 @@ def make_draft(
 
 
 def _with_content(body: TemplateVersionCreate) -> TemplateVersionCreate:
-    """`body` with `body` as `content` where a mail has no other main part, as other systems' clients name it."""
+    """Use the field `body` as `content` if a mail has no other main part, for clients of other systems."""
     if body.channel is not Channel.EMAIL or main_part(Channel.EMAIL, given_parts(body)) is not None:
         return body
     if body.body is None:

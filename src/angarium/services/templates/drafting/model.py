@@ -1,4 +1,4 @@
-"""A version's content: as its author wrote it, and as it was compiled."""
+"""A version's content: its source and its compiled form."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from angarium.rendering.locales import locale_chain
 
 
 class Source(BaseModel):
-    """A version as its author gave it, defaults filled in."""
+    """A version's source, with defaults filled in."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -32,7 +32,7 @@ class Source(BaseModel):
     includes: dict[str, int] = Field(default_factory=dict)
 
     def parts_in(self, locale: str) -> Mapping[str, str]:
-        """The parts shown for a language: its own, over those of `pt` for `pt-BR`, over the default language's."""
+        """The parts for a language: its own, then those of `pt` for `pt-BR`, then the default language's."""
         chain = locale_chain(self.translations, locale, self.language)
         shown = dict(self.parts)
         for name in reversed(chain):
@@ -43,7 +43,7 @@ class Source(BaseModel):
 class Sources(BaseModel):
     """A version's compiled sources by language, and the required variables of each channel.
 
-    `required` is None where `content` was compiled for every channel, as older versions of Angarium did.
+    `required` is None if `content` was compiled for every channel, as in older versions of Angarium.
     """
 
     locales: dict[str, ChannelSources]
@@ -52,12 +52,12 @@ class Sources(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A version ready to be stored."""
+    """A version to be stored."""
 
     source: Source
     compiled: Sources
 
 
 def fragment_of(version: int, source: Source) -> Fragment:
-    """A version as other templates take pieces of it."""
+    """A version for inclusion in other templates."""
     return Fragment(version, source.language, source.parts, source.translations)

@@ -1,4 +1,4 @@
-"""From a request to a version: what is left out is filled in, what is faulty is refused."""
+"""Turns a request into a version: fills in omitted fields and refuses invalid ones."""
 
 from collections.abc import Awaitable, Callable, Collection, Iterator
 from functools import partial
@@ -13,24 +13,24 @@ from angarium.services.templates.drafting.model import Draft, Source
 
 MOST_FRAGMENTS = 100
 MOST_FRAGMENT_CHARACTERS = 10_000_000
-"""Of all layouts and partials of one draft, in all their languages."""
+"""Limit of all layouts and partials of a draft, in all languages."""
 _INHERITED = ("description", "channel", "language", "category", "delivery_policy", "retry_delays")
 
 FindFragments = Callable[[str, Collection[str]], Awaitable[Fragments]]
-"""What is published under some of a tenant's codes."""
+"""Finds the published versions of a tenant's codes."""
 
 
 class Drafting:
-    """Completes requests and has them compiled."""
+    """Completes requests and compiles them."""
 
     def __init__(self, compiling: Compiling, find_fragments: FindFragments) -> None:
         self._compiling = compiling
         self._find_fragments = find_fragments
 
     async def draft(self, tenant: str, code: str, body: TemplateVersionCreate, before: Source | None) -> Draft:
-        """The version that `body` asks for; what else it leaves out comes from `before`.
+        """Build the version for `body`; omitted fields are taken from `before`.
 
-        Raises ValidationFailed with field, line and column of every fault, RateLimited and Transient.
+        Raises ValidationFailed with field, line and column of every error, RateLimited and Transient.
         """
         whole = _inherited(code, body, before)
         try:
@@ -40,7 +40,7 @@ class Drafting:
             raise ValidationFailed("The template is faulty", details=details) from invalid
 
     async def _fragments(self, tenant: str, body: TemplateVersionCreate) -> Fragments:
-        """The layouts and partials that `body` names, and those that they name."""
+        """The layouts and partials referenced in `body`, directly or indirectly."""
         found: dict[str, Fragment] = {}
         asked: set[str] = set()
         wanted = set(references(sources_of(body)))

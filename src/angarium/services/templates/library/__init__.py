@@ -1,1 +1,1 @@
-"""Templates: a code and the version that is published under it."""
+"""Templates: a code and its published version."""

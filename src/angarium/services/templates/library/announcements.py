@@ -1,26 +1,26 @@
-"""Announces what is published, so that other services drop what they have cached."""
+"""Announces changes of templates, so that other services invalidate their caches."""
 
 from angarium.platform.cache.port import Cache
 from angarium.platform.telemetry.logging import Logger
 from angarium.services.templates.library.model import Template
 
 TOPIC = "templates"
-"""Announced with `tenant:code` when what is published under a code changes."""
+"""Announced with `tenant:code` when the published version of a code changes."""
 
 
 class Announcements:
-    """Announces and logs a change. Call it after the commit."""
+    """Announces and logs changes. Call it after the commit."""
 
     def __init__(self, cache: Cache, logger: Logger) -> None:
         self._cache = cache
         self._logger = logger
 
     async def published(self, template: Template, version: int) -> None:
-        """A version was published."""
+        """Announce a published version."""
         await self._announce(template, "template.published", version)
 
     async def archived(self, template: Template) -> None:
-        """The template was taken out of use."""
+        """Announce an archived template."""
         await self._announce(template, "template.archived", template.published_version)
 
     async def _announce(self, template: Template, event: str, version: int) -> None:

@@ -10,7 +10,7 @@ from angarium.services.templates.drafting.model import Source
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
-    """One version. Immutable but for its status."""
+    """One version. Immutable except for its status."""
 
     version: int
     status: VersionStatus
@@ -21,7 +21,7 @@ class Version:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Template:
-    """A code and what is published under it."""
+    """A code and its published version."""
 
     template_id: UUID
     tenant: str

@@ -1,4 +1,4 @@
-"""Parameters that the routes of a template's resources share."""
+"""Shared parameters of the routes of a template's resources."""
 
 from typing import Annotated
 

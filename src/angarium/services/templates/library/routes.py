@@ -41,9 +41,9 @@ def _read(router: APIRouter, library: Library) -> None:
         category: CategoryQuery = None,
         search: Part = None,
     ) -> Envelope[list[TemplateView]]:
-        """The published version of each, in the order of their codes.
+        """List the published version of each template, ordered by code.
 
-        `search` finds a part of the code, name or description.
+        `search` matches a part of the code, name or description.
         """
         wanted = Filter(channel=channel, category=category, search=search)
         found = await library.find(caller.tenant, wanted, page)
@@ -58,7 +58,7 @@ def _read(router: APIRouter, library: Library) -> None:
         version: NumberQuery | None = None,
         locale: LocaleQuery = None,
     ) -> Envelope[TemplateView]:
-        """The published version, or `version`; its parts in `locale` or the nearest language that it has."""
+        """The published version, or `version`, with its parts in `locale` or the nearest available language."""
         template, found = await library.get(caller.tenant, code, version)
         tag(response, template.revision)
         return one(template_view(template, found, locale))
@@ -67,13 +67,13 @@ def _read(router: APIRouter, library: Library) -> None:
 def _write(router: APIRouter, library: Library) -> None:
     @router.post("", status_code=HTTPStatus.CREATED, responses=conflict("The code is taken"))
     async def create_template(caller: Writer, body: TemplateCreate, response: Response) -> Envelope[TemplateView]:
-        """A new template, its first version published. 409 `conflict` when the code is taken."""
+        """Create a template and publish its first version. 409 `conflict` if the code is taken."""
         template, version = await library.create(caller, body)
         tag(response, template.revision)
         return one(template_view(template, version), "Template created")
 
     @router.delete("/{code}")
     async def archive_template(caller: Writer, code: str, if_match: IfMatch = None) -> Envelope[dict[str, str]]:
-        """Takes the template out of use; what was accepted is still sent."""
+        """Archive the template. Accepted notifications are still sent."""
         await library.archive(caller.tenant, code, if_match)
         return one({"code": code}, "Template archived")

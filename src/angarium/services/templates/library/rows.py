@@ -1,4 +1,4 @@
-"""Rows of `templates` and `versions`, read and written within the transaction of a connection.
+"""Queries of `templates` and `versions` within the caller's transaction.
 
 Every function raises DatabaseUnavailable when the database cannot serve.
 """
@@ -17,14 +17,14 @@ from angarium.services.templates.library.schema import templates, versions
 
 
 async def find_template(connection: AsyncConnection, tenant: str, code: str, *, lock: bool = False) -> Template | None:
-    """The template, archived or not; `lock` locks its row for a change."""
+    """The template, archived or not; `lock` locks its row."""
     query = select(templates).where(templates.c.tenant == tenant, templates.c.code == code)
     row = (await connection.execute(query.with_for_update() if lock else query)).mappings().one_or_none()
     return None if row is None else to_template(row)
 
 
 async def living(connection: AsyncConnection, tenant: str, code: str, *, lock: bool = False) -> Template:
-    """The template. Raises TemplateNotFound, also when it is archived."""
+    """The template. Raises TemplateNotFound, also if it is archived."""
     template = await find_template(connection, tenant, code, lock=lock)
     if template is None or template.archived_at is not None:
         raise TemplateNotFound
@@ -74,7 +74,7 @@ async def set_status(connection: AsyncConnection, template: Template, version: i
 
 
 async def write_template(connection: AsyncConnection, before: Template, now: datetime, **changes: Any) -> Template:
-    """`before` with `changes` and its next revision, stored."""
+    """Store `before` with `changes` and the next revision."""
     after = replace(before, revision=before.revision + 1, updated_at=now, **changes)
     mine = templates.c.template_id == before.template_id
     await connection.execute(update(templates).where(mine).values(template_row(after)))

@@ -10,7 +10,7 @@ metadata = new_metadata()
 
 
 def document() -> TypeEngine[str]:
-    """JSON that is only ever read whole, and may hold what JSONB refuses; a compiled version is large."""
+    """A type for large JSON that is only read as a whole and may contain text that JSONB refuses."""
     return Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
 
 
@@ -27,7 +27,7 @@ templates = Table(
     Column("updated_at", UtcDateTime(), nullable=False),
     Column("archived_at", UtcDateTime()),
 )
-"""Codes. `revision` counts every change. An archived one keeps its row and its versions, for what was accepted."""
+"""Templates. `revision` counts every change. An archived one keeps its row and versions for accepted notifications."""
 
 Index("uq_templates_tenant_code", templates.c.tenant, templates.c.code, unique=True)
 
@@ -44,4 +44,4 @@ versions = Table(
     PrimaryKeyConstraint("template_id", "version"),
     ForeignKeyConstraint(["template_id"], ["templates.template_id"]),
 )
-"""Versions, each as it was given (`source`) and as it is rendered (`compiled`). Only `status` ever changes."""
+"""Versions with their source (`source`) and compiled form (`compiled`). Only `status` can change."""

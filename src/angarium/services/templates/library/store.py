@@ -1,4 +1,4 @@
-"""The queries over templates, the same on every database.
+"""Queries of templates, the same on every database.
 
 Every method raises DatabaseUnavailable when the database cannot serve.
 """
@@ -43,7 +43,7 @@ _WILD = re.compile(r"[%_/]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """Which templates are meant; `search` is a part of the code, name or description, whatever its case."""
+    """A filter of templates; `search` is a case-insensitive part of the code, name or description."""
 
     channel: Channel | None = None
     category: str | None = None
@@ -58,16 +58,16 @@ class CodeTaken(Conflict):
 
 
 class TemplateStore:
-    """Templates in `templates_db`. Lists are read on `replica`, if there is one."""
+    """Templates in `templates_db`. Lists are read from `replica`, if there is one."""
 
     def __init__(self, engine: AsyncEngine, *, replica: Replica | None = None) -> None:
         self._engine = engine
         self._replica = replica or Replica(engine)
 
     async def create(self, template: Template, draft: Draft, created_by: str) -> tuple[Template, Version]:
-        """Keep a new template and publish its draft. Raises CodeTaken.
+        """Insert a template and publish its draft. Raises CodeTaken.
 
-        The code of an archived template may be taken again; its versions count on, since a version never changes.
+        The code of an archived template may be reused; its version numbers continue, since versions are immutable.
         """
         try:
             async with writing(self._engine) as connection:
@@ -86,7 +86,7 @@ class TemplateStore:
             return await living(connection, tenant, code)
 
     async def version(self, tenant: str, code: str, version: int | None) -> tuple[Template, Version]:
-        """A version of a living template; None: the published one. Raises TemplateNotFound."""
+        """A version of a template that is not archived; None: the published one. Raises TemplateNotFound."""
         async with reading(self._engine) as connection:
             template = await living(connection, tenant, code)
             return template, await version_of(connection, template, version or template.published_version)
@@ -94,10 +94,10 @@ class TemplateStore:
     async def find(
         self, tenant: str, wanted: Filter, *, limit: int, offset: int = 0, after: str | None = None
     ) -> tuple[Sequence[tuple[Template, Version]], int | None]:
-        """A page of living templates by their codes, each with its published version, and how many match.
+        """A page of templates ordered by code, each with its published version, and the number of matches.
 
-        Begins after `offset` templates, or behind the code `after`: then nothing is counted. The count is as
-        `count_up_to` says. What has just been changed may be missing where there is a replica.
+        Starts after `offset` templates, or after the code `after`, without a count. For the count see `count_up_to`.
+        With a replica recent changes may be missing.
         """
         living = (templates.c.tenant == tenant, templates.c.archived_at.is_(None))
         query = select(*_prefixed()).join_from(templates, versions, _is_published()).where(*living, *_matching(wanted))
@@ -112,7 +112,7 @@ class TemplateStore:
         return await self._replica.read(read)
 
     async def fragments(self, tenant: str, codes: Collection[str]) -> Fragments:
-        """The published versions of those of `codes` that are there, for others to take pieces of."""
+        """The published versions of existing `codes`, for inclusion in other templates."""
         query = select(templates.c.code, versions.c.version, versions.c.source).join_from(
             templates, versions, _is_published()
         )
@@ -123,7 +123,7 @@ class TemplateStore:
             return {code: fragment_of(number, Source.model_validate_json(source)) for code, number, source in rows}
 
     async def archive(self, tenant: str, code: str, now: datetime, check: Check) -> Template:
-        """Take the template out of use; its versions stay. Raises TemplateNotFound and what `check` raises."""
+        """Archive the template, keeping its versions. Raises TemplateNotFound and the errors of `check`."""
         async with writing(self._engine) as connection:
             before = await living(connection, tenant, code, lock=True)
             check(before)
@@ -144,7 +144,7 @@ async def _revive(
 
 
 def _matching(wanted: Filter) -> list[ColumnElement[bool]]:
-    """What the published version must be; what is None does not matter."""
+    """Conditions on the published version, without those that are None."""
     exact = (("channel", wanted.channel), ("category", wanted.category))
     conditions = [json_text(versions.c.source, name) == value for name, value in exact if value is not None]
     if wanted.search is not None:
@@ -164,7 +164,7 @@ def _prefixed() -> list[ColumnElement[Any]]:
 
 
 def new_template(template_id: UUID, tenant: str, code: str, now: datetime) -> Template:
-    """A template whose first version is about to be published."""
+    """A new template, before its first version is published."""
     return Template(
         template_id=template_id,
         tenant=tenant,

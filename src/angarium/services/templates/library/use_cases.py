@@ -1,4 +1,4 @@
-"""What clients do with templates."""
+"""Use cases of templates."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ Entry = tuple[Template, Version]
 
 @dataclass(frozen=True, slots=True)
 class TemplatePage:
-    """One page of templates, how many there are in all (None behind a cursor), and how to go on."""
+    """One page of templates, their total number (None after a cursor), and the next cursor."""
 
     entries: Sequence[Entry]
     total: int | None
@@ -49,7 +49,7 @@ class Library:
         self._logger = runtime.logger
 
     async def create(self, caller: Caller, body: TemplateCreate) -> Entry:
-        """A new template, its first version published."""
+        """Create a template and publish its first version."""
         draft = await self._drafting.draft(caller.tenant, body.code, body, None)
         template = new_template(self._identifiers.new(), caller.tenant, body.code, self._clock.now())
         entry = await self._store.create(template, draft, caller.identity)
@@ -57,7 +57,7 @@ class Library:
         return entry
 
     async def find(self, tenant: str, wanted: Filter, page: PageQuery) -> TemplatePage:
-        """The page of those that match, in the order of the codes."""
+        """A page of matching templates, ordered by code."""
         after = decode_cursor(page.cursor, _code) if page.cursor is not None else None
         found, total = await self._store.find(tenant, wanted, limit=page.limit + 1, offset=page.offset, after=after)
         entries = found[: page.limit]
@@ -65,13 +65,13 @@ class Library:
         return TemplatePage(entries, total, encode_cursor(entries[-1][0].code.encode()) if more else None)
 
     async def get(self, tenant: str, code: str, version: int | None) -> Entry:
-        """The published version, or the one named."""
+        """The published version, or the given one."""
         entry = await self._store.version(tenant, code, version)
         self._logger.info("template.read", template_code=code, template_version=entry[1].version)
         return entry
 
     async def archive(self, tenant: str, code: str, if_match: str | None) -> None:
-        """Take the template out of use; what was accepted is still sent."""
+        """Archive the template. Accepted notifications are still sent."""
         template = await self._store.archive(
             tenant, code, self._clock.now(), lambda before: check_unchanged(before.revision, if_match)
         )

@@ -1,4 +1,4 @@
-"""Templates as the API shows them."""
+"""API views of templates."""
 
 from angarium.contracts.templates import TemplateView
 from angarium.rendering.locales import nearest_locale
@@ -6,7 +6,7 @@ from angarium.services.templates.library.model import Template, Version
 
 
 def template_view(template: Template, version: Version, locale: str | None = None) -> TemplateView:
-    """The body of one version; with `locale`, in the nearest language that it has."""
+    """The body of one version; with `locale`, in the nearest available language."""
     source = version.source
     language = nearest_locale((source.language, *source.translations), locale, source.language)
     return TemplateView(

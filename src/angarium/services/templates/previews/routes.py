@@ -9,12 +9,12 @@ from angarium.services.templates.previews.use_cases import Preview, Previews
 
 
 def routes(previews: Previews) -> APIRouter:
-    """Render a version without sending it."""
+    """Routes that render a version without sending it."""
     router = APIRouter(prefix="/templates/{code}", tags=["templates"])
 
     @router.post("/preview")
     async def preview_template(caller: Reader, code: str, body: PreviewRequest) -> Envelope[Preview]:
-        """The template rendered with `variables`; nothing is sent."""
+        """Render the template with `variables`, without sending it."""
         return one(await previews.preview(caller.tenant, code, body))
 
     return router

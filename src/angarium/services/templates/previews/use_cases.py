@@ -13,7 +13,7 @@ from angarium.services.templates.compiled.store import CompiledStore
 from angarium.services.templates.library.store import TemplateStore
 
 _LINKS = {name: f"https://example.com/{name.removesuffix('_url')}" for name in LINK_VARIABLES}
-"""A preview is for no user, so its links lead nowhere."""
+"""A preview has no user, so its links are placeholders."""
 Preview = dict[str, str | int | list[str] | None]
 
 
@@ -26,9 +26,9 @@ class Previews:
         self._renderer = renderer
 
     async def preview(self, tenant: str, code: str, body: PreviewRequest) -> Preview:
-        """The content of a version as a body, with the required variables that are missing and render as nothing.
+        """Render a version; the body includes missing required variables, which render as empty text.
 
-        By default the published version, for its own channel.
+        The default is the published version and its own channel.
         """
         _, version = await self._templates.version(tenant, code, body.version)
         compiled = await self._compiled.get(tenant, code, version.version)

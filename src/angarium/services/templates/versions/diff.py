@@ -1,4 +1,4 @@
-"""What changed between two versions, part by part."""
+"""Differences between two versions, part by part."""
 
 import asyncio
 import json
@@ -10,9 +10,9 @@ from angarium.services.templates.library.model import Version
 
 Changes = dict[str, str]
 MOST_LINES = 5_000
-"""Of one part, in both versions together."""
+"""Limit of one part, in both versions together."""
 MOST_LINES_IN_ALL = 20_000
-"""Of all parts that differ: comparing takes up to a quarter of a second for 5,000 lines."""
+"""Limit of all differing parts: comparing 5,000 lines takes up to a quarter of a second."""
 _TOO_LONG = ("--- {}", "+++ {}", "@@ too long to compare @@")
 _PROPERTIES = (
     "name",
@@ -28,7 +28,7 @@ _PROPERTIES = (
 
 
 async def diff_versions(old: Version, new: Version) -> Changes:
-    """A unified diff for each part or property that differs, by its path (`content`, `translations.fr.subject`)."""
+    """A unified diff of each differing part or property, by path (`content`, `translations.fr.subject`)."""
     return await asyncio.to_thread(_diff, old, new)
 
 

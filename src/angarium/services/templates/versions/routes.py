@@ -25,7 +25,7 @@ From = Annotated[int, Query(alias="from", ge=1, le=HIGHEST_VERSION)]
 
 
 def routes(versions: Versions) -> APIRouter:
-    """Draft, list, publish, compare."""
+    """Routes to draft, list, publish and compare versions."""
     router = APIRouter(prefix="/templates/{code}", tags=["templates"])
     _add(router, versions)
     _list(router, versions)
@@ -43,7 +43,10 @@ def _add(router: APIRouter, versions: Versions) -> None:
         response: Response,
         if_match: IfMatch = None,
     ) -> Envelope[TemplateView]:
-        """A draft. The name, channel, language and the like stay as they were where they aren't named."""
+        """Create a draft.
+
+        Omitted properties, such as name, channel and language, are taken from the previous version.
+        """
         template, version = await versions.add(caller, code, body, if_match)
         tag(response, template.revision)
         return one(template_view(template, version), "Draft created")
@@ -62,7 +65,7 @@ def _publish(router: APIRouter, versions: Versions) -> None:
     async def publish_version(
         caller: Writer, code: str, version: Number, response: Response, if_match: IfMatch = None
     ) -> Envelope[TemplateView]:
-        """From now on this version is sent; an older one rolls back."""
+        """Publish this version. Publishing an older one is a rollback."""
         template, found = await versions.publish(caller.tenant, code, version, if_match)
         tag(response, template.revision)
         return one(template_view(template, found), "Version published")
@@ -73,6 +76,6 @@ def _compare(router: APIRouter, versions: Versions) -> None:
     async def diff_versions(
         caller: Reader, code: str, old: From, to: NumberQuery
     ) -> Envelope[dict[str, int | dict[str, str]]]:
-        """A unified diff for each part that differs."""
+        """A unified diff of each differing part."""
         changes = await versions.diff(caller.tenant, code, old, to)
         return one({"from": old, "to": to, "parts": changes})

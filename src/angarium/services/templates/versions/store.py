@@ -1,4 +1,4 @@
-"""The queries over the versions of a template, the same on every database.
+"""Queries of a template's versions, the same on every database.
 
 Every method raises DatabaseUnavailable when the database cannot serve.
 """
@@ -33,7 +33,7 @@ class VersionStore:
         self._engine = engine
 
     async def page(self, tenant: str, code: str, *, limit: int, offset: int) -> tuple[Sequence[Version], int]:
-        """A page of a template's versions, newest first, and how many there are (as `count_up_to` says).
+        """A page of a template's versions, newest first, and their number (see `count_up_to`).
 
         Raises TemplateNotFound.
         """
@@ -47,7 +47,7 @@ class VersionStore:
     async def add_draft(
         self, tenant: str, code: str, draft: Draft, created_by: str, now: datetime, check: Check
     ) -> tuple[Template, Version]:
-        """Keep the next version, as a draft. Raises TemplateNotFound and what `check` raises."""
+        """Insert the next version as a draft. Raises TemplateNotFound and the errors of `check`."""
         async with writing(self._engine) as connection:
             before = await living(connection, tenant, code, lock=True)
             check(before)
@@ -58,9 +58,9 @@ class VersionStore:
     async def publish(
         self, tenant: str, code: str, version: int, now: datetime, check: Check
     ) -> tuple[Template, Version]:
-        """Make `version` the published one; the one before is superseded.
+        """Publish `version`; the previous one becomes superseded.
 
-        Raises TemplateNotFound and what `check` raises.
+        Raises TemplateNotFound and the errors of `check`.
         """
         async with writing(self._engine) as connection:
             before = await living(connection, tenant, code, lock=True)

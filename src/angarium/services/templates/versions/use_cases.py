@@ -1,4 +1,4 @@
-"""What clients do with the versions of a template."""
+"""Use cases of a template's versions."""
 
 from collections.abc import Sequence
 
@@ -36,7 +36,7 @@ class Versions:
         self._clock = clock
 
     async def add(self, caller: Caller, code: str, body: TemplateVersionCreate, if_match: str | None) -> Entry:
-        """The next version, as a draft."""
+        """Add the next version as a draft."""
         template = await self._templates.get(caller.tenant, code)
         _, latest = await self._templates.version(caller.tenant, code, template.latest_version)
         draft = await self._drafting.draft(caller.tenant, code, body, latest.source)
@@ -46,11 +46,11 @@ class Versions:
         )
 
     async def page(self, tenant: str, code: str, page: PageQuery) -> tuple[Sequence[Version], int]:
-        """A page of versions, newest first, and how many there are."""
+        """A page of versions, newest first, and their number."""
         return await self._versions.page(tenant, code, limit=page.limit, offset=page.offset)
 
     async def publish(self, tenant: str, code: str, version: int, if_match: str | None) -> Entry:
-        """Make a version the published one; an older one rolls back."""
+        """Publish a version. Publishing an older one is a rollback."""
         entry = await self._versions.publish(
             tenant, code, version, self._clock.now(), lambda before: check_unchanged(before.revision, if_match)
         )
@@ -58,7 +58,7 @@ class Versions:
         return entry
 
     async def diff(self, tenant: str, code: str, old: int, new: int) -> Changes:
-        """What changed from version `old` to version `new`."""
+        """The changes from version `old` to version `new`."""
         _, before = await self._templates.version(tenant, code, old)
         _, after = await self._templates.version(tenant, code, new)
         return await diff_versions(before, after)

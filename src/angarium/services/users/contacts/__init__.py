@@ -1,1 +1,1 @@
-"""Contacts as other services read them, and the cached copies of them."""
+"""Contacts for other services, and their cached copies."""

@@ -1,4 +1,4 @@
-"""Keeps the shared cache's copies of contacts as the database is."""
+"""Keeps the cached copies of contacts in sync with the database."""
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -24,11 +24,11 @@ ROUNDS = 5
 MEND_BATCH = 500
 FILL_BATCH = 200
 FILL_WAITING = 10_000
-"""Contacts that may wait for being copied; what is read beyond that is copied when it is read again."""
+"""Upper bound of contacts waiting to be cached; further ones are cached when they are read again."""
 FILL_SECONDS = 1.0
-"""How long reads are gathered before their copies are looked after, in one question to the cache."""
+"""How long reads are gathered before their copies are checked in one call to the cache."""
 FILLED = timedelta(seconds=10)
-"""How long a copy that was found in its place is taken to be there still."""
+"""How long a copy that was found in the cache is assumed to be there."""
 LONGEST_BACK_OFF_SECONDS = 1.0
 
 
@@ -37,16 +37,15 @@ class StillPending(Transient):
 
 
 class ContactCopies:
-    """Writes copies to the cache, and sees to it that no older copy counts once a change is answered.
+    """Writes copies to the cache, and ensures that older copies are not used once a change is answered.
 
-    Several processes write the same keys. So each looks at the database again after it wrote, and writes anew what
-    was changed meanwhile: the last to write has seen the last commit. What the cache did not take is
-    remembered and written by the loop `repairs` as soon as the cache takes it; so is a ring that it did not take.
-    Each process rings for everyone at its start.
+    Several processes write the same keys. So each reads the database again after a write, and repeats it if the row
+    changed meanwhile: the last writer has seen the last commit. Failed writes and announcements are repeated by the
+    loop `repairs` as soon as the cache is available. Each process announces a change of all users at its start.
 
-    That keeps copies useful. It does not make them safe: the cache may refuse a write, lose it later or return to an
-    older state, and this process may end before it can repair that. So `reached` tells the gateway the version of each
-    changed user, and workers use no copy of an older one. Without `reached` there is no gateway to tell.
+    This keeps copies useful, but not safe: the cache may refuse a write, lose it later or return to an older state, and
+    this process may end before it repairs that. So `reached` reports the version of each changed user to the gateway,
+    and workers do not use copies of older versions. Without `reached` there is no gateway to report to.
     """
 
     def __init__(
@@ -67,23 +66,23 @@ class ContactCopies:
 
     @property
     def owed(self) -> Collection[UUID]:
-        """Whose change the cache has not taken yet."""
+        """Users whose change is not in the cache yet."""
         return frozenset(self._owed)
 
     @property
     def unfilled(self) -> int:
-        """How many documents were read and not looked after yet."""
+        """Number of documents that were read and whose copies are not checked yet."""
         return len(self._read)
 
     async def created(self, person: Person) -> None:
-        """After the commit: write the first copy, then ring. Never raises."""
+        """After the commit: write the first copy, then announce it. Never raises."""
         await self._replace({person.user_id: person})
         await self._ring(contact_cache.announcement(person.tenant, person.user_id))
 
     async def changed(self, people: Collection[Person]) -> None:
-        """After the commit: replace the copies, then ring. Once this returns no older copy is used for a send.
+        """After the commit: replace the copies, then announce it. Once this returns, no older copy is used for a send.
 
-        Raises ChangeUnconfirmed where neither the gateway nor the cache took it: then an older copy may still count.
+        Raises ChangeUnconfirmed if neither the gateway nor the cache accepted it: an older copy may then still be used.
         """
         documents = {person.user_id: person for person in people}
         confirmed = await self._confirm(
@@ -95,15 +94,15 @@ class ContactCopies:
             raise ChangeUnconfirmed
 
     async def forget(self, tenant: str, user_id: UUID) -> bool:
-        """The user is gone: no copy stays or counts, here or elsewhere. Whether the cache took the ring.
+        """Remove and invalidate all copies of a deleted user; return whether the cache accepted the announcement.
 
-        Never raises: an erasure repeats it.
+        Never raises, since an erasure repeats it.
         """
         await self._confirm({user_id: None}, [(tenant, user_id, GONE)])
         return await self._ring(contact_cache.announcement(tenant, user_id))
 
     def note_read(self, documents: Iterable[bytes]) -> None:
-        """Have `fill` keep copies of these, which were just read; the reader does not wait for it."""
+        """Queue documents that were just read for `fill`; the reader does not wait."""
         room, peek = FILL_WAITING - len(self._read), self._filled.peek
         unsure = [document for document in documents if peek(document) is None]
         if unsure and room > 0:
@@ -111,7 +110,7 @@ class ContactCopies:
             self.fills.wake()
 
     async def fill(self) -> None:
-        """Copy what was read, where the cache has no copy or an older one."""
+        """Cache read documents whose copy is missing or older."""
         documents = list(islice(self._read, FILL_BATCH))
         try:
             await self._fill(documents)
@@ -135,7 +134,7 @@ class ContactCopies:
             await self._recheck(missing)
 
     async def _fill_all(self) -> bool:
-        """Copy what is read, a moment after the first of it was."""
+        """Cache read documents a moment after the first of them was read."""
         if self._read:
             await self._clock.sleep(FILL_SECONDS)
         while self._read:
@@ -143,14 +142,14 @@ class ContactCopies:
         return False
 
     async def _repair(self) -> bool:
-        """Write what the cache has not taken. Raises StillPending when something is left."""
+        """Write pending changes to the cache. Raises StillPending if some are left."""
         await self.mend()
         if self._owed or self._unheard or (self._reached is not None and self._reached.untold):
             raise StillPending
         return False
 
     async def mend(self) -> None:
-        """Try once to write, and to ring for, what the cache did not take, and to tell what the gateway did not."""
+        """Try once to write and announce pending changes, and to report pending versions to the gateway."""
         owed = set(list(self._owed)[:MEND_BATCH])
         self._owed -= owed
         await self._settle(owed, None)
@@ -161,7 +160,7 @@ class ContactCopies:
             await self._reached.retry()
 
     async def _confirm(self, people: Mapping[UUID, Person | None], reached: Sequence[Reached]) -> bool:
-        """Whether older copies are out of use: by the gateway's word, or while it is away because they are replaced."""
+        """Whether older copies are invalid: by the gateway's confirmation, or without it because they are replaced."""
         if self._reached is None:
             await self._replace(people)
             return True
@@ -190,9 +189,9 @@ class ContactCopies:
             await self._settle(outdated, None)
 
     async def _settle(self, user_ids: set[UUID], documents: Mapping[UUID, bytes] | None) -> bool:
-        """Write the copies of `user_ids` until the database agrees, and whether it does.
+        """Write the copies of `user_ids` until they match the database; return whether they do.
 
-        `documents`: theirs, where they are known.
+        `documents`: their documents, if known.
         """
         try:
             for _ in range(ROUNDS):

@@ -1,4 +1,4 @@
-"""Reads contact documents as they are kept: the one query of `users_db` that is made before every send."""
+"""Reads stored contact documents: the only query of `users_db` before every send."""
 
 import json
 import sqlite3
@@ -32,27 +32,27 @@ SELECT contact FROM users WHERE user_id IN (SELECT value FROM json_each(?)) AND 
 _BY_LIST = "SELECT contact FROM users WHERE user_id IN %s AND tenant = %s AND contact_version = version"
 _BY_LIST_ALONE = "SELECT contact FROM users WHERE user_id IN %s AND contact_version = version"
 CONNECTIONS = 4
-"""For this query alone; it takes well under a millisecond."""
+"""Connections for this query only, which takes well under a millisecond."""
 
 
 class Documents(Protocol):
-    """Contact documents."""
+    """Reads contact documents."""
 
     async def find(self, tenant: str, user_ids: Collection[UUID]) -> Sequence[bytes]:
-        """Those of `tenant` that are there and as new as their row. Raises DatabaseUnavailable."""
+        """The documents of existing users of `tenant` that are as new as their row. Raises DatabaseUnavailable."""
         ...
 
     async def find_any(self, user_ids: Collection[UUID]) -> Sequence[bytes]:
-        """As `find`, of whatever tenant."""
+        """As `find`, for users of any tenant."""
         ...
 
     async def close(self) -> None:
-        """Release what was opened for it; idempotent."""
+        """Close its connections. Idempotent."""
         ...
 
 
 class EngineDocuments:
-    """Through the query layer, on every database."""
+    """Uses the query layer, on every database."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
@@ -73,7 +73,7 @@ class EngineDocuments:
 
 
 class PostgresqlDocuments:
-    """Past the query layer and its checks of the connection, which cost more than the query."""
+    """Bypasses the query layer and its connection checks, which cost more than the query."""
 
     def __init__(self, pool: PostgresqlPool) -> None:
         self._pool = pool
@@ -91,7 +91,7 @@ class PostgresqlDocuments:
 
 
 class MysqlDocuments:
-    """On MariaDB, past the query layer, its checks of the connection and its transaction."""
+    """Bypasses the query layer, its connection checks and its transaction on MariaDB."""
 
     def __init__(self, pool: MysqlPool) -> None:
         self._pool = pool
@@ -113,7 +113,7 @@ class MysqlDocuments:
 
 
 class SqliteDocuments:
-    """In one step of one thread; through the query layer each query takes half a dozen."""
+    """One hand-over to a thread; the query layer needs about six per query."""
 
     def __init__(self, thread: SqliteWriter) -> None:
         self._thread = thread
@@ -137,7 +137,7 @@ class SqliteDocuments:
 
 
 def open_documents(url: str, engine: AsyncEngine, *, fast_paths: bool = True) -> Documents:
-    """The reader for the database behind `url`, which `engine` serves. Connects at first use. Raises SettingsError.
+    """The reader for the database at `url`, for which `engine` exists. Connects at first use. Raises SettingsError.
 
     Without `fast_paths` it is `EngineDocuments` on every database.
     """

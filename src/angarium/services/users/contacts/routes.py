@@ -1,4 +1,4 @@
-"""`/internal/v1`: what other services ask."""
+"""`/internal/v1`: routes for other services."""
 
 from collections.abc import Callable, Collection
 from typing import Any
@@ -14,15 +14,15 @@ from angarium.services.users.contacts.use_cases import StoredContacts
 
 
 def routes(stored: StoredContacts) -> APIRouter:
-    """Contacts, many at once."""
+    """Batch look-up of contacts."""
     router = APIRouter(prefix="/internal/v1", tags=["internal"], include_in_schema=False, route_class=ServiceRoute)
     answer = _answering()
 
     @router.post("/contacts", response_model=None)
     async def contacts(caller: Caller, content: Any) -> JsonBytes:
-        """The users of the caller's tenant, or of those that are named, that exist; one that is missing is no user.
+        """The existing users of the caller's tenant, or of the named tenants. Missing ids do not exist.
 
-        Asked before every send, so the documents go out as they are kept, and nothing is validated on the way.
+        Called before every send, so stored documents are returned unchanged and without validation.
         """
         query = converted(content, ContactQuery)
         if query.of_tenants:
@@ -33,7 +33,7 @@ def routes(stored: StoredContacts) -> APIRouter:
 
 
 def _answering() -> Callable[[Collection[bytes]], bytes]:
-    """What puts documents into an answer."""
+    """Builds an answer from documents."""
     whole = Envelope(data={"contacts": []}, meta=Meta.of_page(total=1, limit=10, page=1)).model_dump_json().encode()
     before, after = whole.split(b"[]", 1)
     return lambda documents: b"".join((before, b"[", b",".join(documents), b"]", after))

@@ -11,7 +11,7 @@ from angarium.services.users.people.store import UserStore
 
 
 class StoredContacts:
-    """Contact documents of the database, which are copied to the cache once they are read."""
+    """Contact documents of the database, which are cached once they are read."""
 
     def __init__(self, *, store: UserStore, documents: Documents, copies: ContactCopies) -> None:
         self._store = store
@@ -19,13 +19,13 @@ class StoredContacts:
         self._copies = copies
 
     async def find(self, tenant: str, user_ids: Collection[UUID]) -> Sequence[bytes]:
-        """The documents of those of `user_ids` that exist in `tenant`. Raises DatabaseUnavailable."""
+        """The documents of existing users in `tenant`. Raises DatabaseUnavailable."""
         documents = await self._read(tenant, set(user_ids))
         self._copies.note_read(documents)
         return documents
 
     async def find_of(self, wanted: Mapping[str, Collection[UUID]]) -> Sequence[bytes]:
-        """The documents of those that exist in the tenant under which they are wanted. Raises DatabaseUnavailable."""
+        """The documents of existing users, by tenant. Raises DatabaseUnavailable."""
         user_ids: set[UUID] = set().union(*wanted.values())
         found = {user_of(document): document for document in await self._documents.find_any(user_ids)}
         people = await self._store.get_many(user_ids - found.keys()) if len(found) < len(user_ids) else {}

@@ -1,4 +1,4 @@
-"""Tells the gateway which version each user has reached, before a change is answered."""
+"""Reports the version that each user has reached to the gateway, before a change is answered."""
 
 import asyncio
 from collections import defaultdict
@@ -17,7 +17,7 @@ from angarium.platform.telemetry.logging import Logger
 PATH = "/internal/v1/contact-versions"
 BATCH = 500
 PATIENCE = 1.0
-"""Seconds for one call. The client whose change waits for it gives up after 2 s."""
+"""Timeout of one call in seconds. The client whose change waits for it times out after 2 s."""
 
 
 Reached = tuple[str, UUID, int]
@@ -25,10 +25,10 @@ Reached = tuple[str, UUID, int]
 
 
 class ReachedVersions:
-    """Versions of users, told to the gateway, which keeps them beside the notifications.
+    """Reports users' versions to the gateway, which stores them with the notifications.
 
-    A worker that cannot ask this service compares a cached copy with them. Changes that are made at the same moment
-    share a call. What the gateway did not take is remembered by this process; `retry` tells it again.
+    A worker that cannot reach this service compares cached copies with them. Concurrent changes share a call. Versions
+    that the gateway did not accept are kept in this process; `retry` reports them again.
     """
 
     def __init__(self, gateway: ServiceClient, logger: Logger) -> None:
@@ -39,15 +39,15 @@ class ReachedVersions:
 
     @property
     def untold(self) -> Sequence[Reached]:
-        """What the gateway has not taken yet."""
+        """Versions that the gateway has not accepted yet."""
         return list(self._untold.values())
 
     async def tell(self, reached: Sequence[Reached]) -> bool:
-        """Whether the gateway has stored all of them durably. Never raises but CancelledError."""
+        """Report versions; return whether the gateway has stored all of them durably. Raises only CancelledError."""
         return all(await self._calls.submit_many(reached))
 
     async def retry(self) -> None:
-        """Tell once more what was not taken."""
+        """Report pending versions again."""
         await self.tell(self.untold)
 
     async def _tell_batch(self, batch: Sequence[Reached]) -> Sequence[bool]:

@@ -13,7 +13,7 @@ from angarium.services.users.devices.use_cases import Devices
 
 
 def routes(devices: Devices) -> APIRouter:
-    """Remove the devices of a report."""
+    """Routes of reports of dead devices."""
     router = APIRouter(prefix="/internal/v1", tags=["internal"], include_in_schema=False, route_class=ServiceRoute)
 
     @router.post("/dead-devices", response_model=None)

@@ -1,4 +1,4 @@
-"""How requests change the devices of a person, computed without storing anything."""
+"""Pure functions that change a person's devices."""
 
 from dataclasses import replace
 from typing import Any
@@ -22,7 +22,7 @@ class DeviceNotFound(NotFound):
 
 
 def checked_token(body: DeviceCreate) -> Token:
-    """The token of `body` in the shape that its platform needs. Raises ValidationFailed."""
+    """Validate the token of `body` for its platform. Raises ValidationFailed."""
     try:
         if isinstance(body.token, str):
             return _plain(body.platform, body.token)
@@ -32,7 +32,7 @@ def checked_token(body: DeviceCreate) -> Token:
 
 
 def with_device(person: Person, device: Device) -> Person:
-    """`person` with `device` too; one with the same platform and token is kept and takes the new name.
+    """Add `device` to `person`; an existing one with the same platform and token is kept and gets the new name.
 
     Raises Conflict beyond 50 devices.
     """
@@ -45,7 +45,7 @@ def with_device(person: Person, device: Device) -> Person:
 
 
 def without_device(person: Person, device_id: UUID) -> Person:
-    """`person` without that device. Raises DeviceNotFound."""
+    """Remove a device from `person`. Raises DeviceNotFound."""
     left = tuple(device for device in person.devices if device.device_id != device_id)
     if len(left) == len(person.devices):
         raise DeviceNotFound

@@ -35,7 +35,7 @@ def routes(devices: Devices) -> APIRouter:
         response: Response,
         if_match: IfMatch = None,
     ) -> Envelope[DeviceView]:
-        """Register a device; the same token again gives the device that is there."""
+        """Register a device. A known token returns the existing device."""
         person, device = await devices.add(caller.tenant, user_id, body, if_match)
         tag(response, person.version)
         return one(device_view(device), "Device registered")
@@ -44,7 +44,7 @@ def routes(devices: Devices) -> APIRouter:
     async def remove_device(
         caller: Writer, user_id: UUID, device_id: UUID, response: Response, if_match: IfMatch = None
     ) -> Envelope[dict[str, UUID]]:
-        """Forget a device."""
+        """Remove a device."""
         person = await devices.remove(caller.tenant, user_id, device_id, if_match)
         tag(response, person.version)
         return one({"device_id": device_id}, "Device removed")

@@ -1,4 +1,4 @@
-"""What clients do with a user's devices."""
+"""Use cases of a user's devices."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -29,7 +29,7 @@ class Devices:
         return await self._store.get(tenant, user_id)
 
     async def add(self, tenant: str, user_id: UUID, body: DeviceCreate, if_match: str | None) -> tuple[Person, Device]:
-        """Register a device. The same token again gives the registered device. Raises Conflict beyond 50 devices."""
+        """Register a device. A known token returns the existing device. Raises Conflict beyond 50 devices."""
         device = Device(
             device_id=self._identifiers.new(),
             platform=body.platform,
@@ -46,7 +46,7 @@ class Devices:
         return await self._changes.change(tenant, user_id, lambda person: without_device(person, device_id), if_match)
 
     async def remove_dead(self, tenant: str, devices: Sequence[DeadDevice]) -> int:
-        """Remove devices whose tokens are dead; how many were there. Unknown users and devices are skipped."""
+        """Remove devices with dead tokens; return their number. Unknown users and devices are skipped."""
         removed = 0
         for device in devices:
             with suppress(UserNotFound, DeviceNotFound):

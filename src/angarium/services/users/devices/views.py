@@ -1,4 +1,4 @@
-"""Devices as the API shows them."""
+"""API views of devices."""
 
 from angarium.contracts.users import DeviceView
 from angarium.services.users.people.model import Device

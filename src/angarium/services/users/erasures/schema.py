@@ -1,4 +1,4 @@
-"""The table of erasures that are not done elsewhere yet."""
+"""The table of erasures that are pending in other services."""
 
 from sqlalchemy import Column, Index, String, Table, Uuid
 
@@ -14,6 +14,6 @@ pending_erasures = Table(
     Column("created_at", UtcDateTime(), nullable=False),
     Column("due_at", UtcDateTime(), nullable=False),
 )
-"""Users who are gone here and must still be erased elsewhere; written with their deletion, kept until it is done."""
+"""Users deleted here who must still be erased elsewhere; inserted with their deletion, kept until it is done."""
 
 Index("ix_pending_erasures_due_at", pending_erasures.c.due_at)

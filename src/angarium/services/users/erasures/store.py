@@ -1,4 +1,4 @@
-"""The queries over erasures that are not done elsewhere yet.
+"""Queries of pending erasures.
 
 Every method raises DatabaseUnavailable when the database cannot serve.
 """
@@ -17,7 +17,7 @@ from angarium.services.users.erasures.schema import pending_erasures
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A user who is gone here."""
+    """A user who was deleted here."""
 
     user_id: UUID
     tenant: str
@@ -25,13 +25,13 @@ class Pending:
 
 
 class PendingErasures:
-    """Erasures in `users_db`, by the moment at which they are due."""
+    """Pending erasures in `users_db`, by due time."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
     async def due(self, now: datetime, *, limit: int) -> Sequence[Pending]:
-        """Up to `limit` that are due, the longest due first."""
+        """Up to `limit` due erasures, the longest overdue first."""
         table = pending_erasures.c
         query = (
             select(table.user_id, table.tenant, table.created_at)
@@ -43,23 +43,23 @@ class PendingErasures:
             return [Pending(*row) for row in await connection.execute(query)]
 
     async def postpone(self, pending: Pending, until: datetime) -> None:
-        """Make one due at `until`."""
+        """Set the due time to `until`."""
         async with writing(self._engine) as connection:
             await connection.execute(
                 update(pending_erasures).where(pending_erasures.c.user_id == pending.user_id).values(due_at=until)
             )
 
     async def remove(self, pending: Pending) -> None:
-        """Delete one that is done. Idempotent."""
+        """Delete a completed erasure. Idempotent."""
         async with writing(self._engine) as connection:
             await connection.execute(delete(pending_erasures).where(pending_erasures.c.user_id == pending.user_id))
 
     async def empty_log(self) -> None:
-        """Have the database overwrite what its log still holds of deleted rows, where it has such a log."""
+        """Remove deleted rows from the database's log, if it has one."""
         await empty_log(self._engine)
 
 
 async def add_pending(connection: AsyncConnection, tenant: str, user_id: UUID, now: datetime) -> None:
-    """Add an erasure that is due at once, in the transaction of `connection`."""
+    """Add an erasure that is due immediately, in the transaction of `connection`."""
     pending = {"user_id": user_id, "tenant": tenant, "created_at": now, "due_at": now}
     await connection.execute(insert(pending_erasures).values(pending))

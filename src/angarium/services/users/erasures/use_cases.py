@@ -1,4 +1,4 @@
-"""Carries an erasure to where else a user has left traces: durable, repeated until it is done."""
+"""Erases users in other services: durable, and repeated until it is done."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
@@ -19,16 +19,16 @@ from angarium.services.users.erasures.store import Pending, PendingErasures
 PATH = "/internal/v1/erasures"
 BATCH = 100
 RETRY_SECONDS = 5.0
-"""Before a call that failed is repeated."""
+"""Seconds before a failed call is repeated."""
 SETTLED = timedelta(seconds=60)
-"""This long after an announcement, no process accepts or sends for the user from what it knew before; then the last
-pass. Until then what was accepted just before it has been recorded, and a listener whose connection was gone at
-that time has noticed it and forgotten all that it knew."""
+"""Time after an announcement until no process uses cached data of the user to accept or send; then the last pass runs.
+By then everything accepted just before is recorded, and a listener that was disconnected at the time has noticed that
+and cleared its cache."""
 MOST_ANNOUNCED = 10_000
 REMEMBERED = timedelta(hours=1)
-"""How long a process remembers an announcement. After that it announces again, and waits again."""
+"""How long a process remembers an announcement, before it announces and waits again."""
 FAULTY = timedelta(minutes=15)
-"""How long an erasure waits that met a fault of the program."""
+"""How long an erasure waits after an unexpected error."""
 _ANSWERS = frozenset({HTTPStatus.OK, HTTPStatus.ACCEPTED})
 _ANSWER = Envelope[ErasureAnswer]
 
@@ -38,12 +38,12 @@ class NotErased(Transient):
 
 
 class Erasures(Loop):
-    """Works off `pending_erasures`. Any number may run at once: an erasure may be repeated.
+    """Processes `pending_erasures`. Any number may run at once, since erasures are idempotent.
 
-    `forget` (tenant, user) takes them out of the cache and announces that; it says whether the cache took the
-    announcement. It is called at each pass: a copy may have come back, or the process that deleted them have ended
-    while the cache was away. Listeners keep contacts for minutes, so an erasure ends only `SETTLED` after an
-    announcement that was taken. `wake` it when a user was just deleted.
+    `forget` (tenant, user) removes them from the cache and announces that; it returns whether the cache accepted the
+    announcement. It is called in each pass, since a copy may have been written again, or the process that deleted them
+    may have ended while the cache was down. Listeners cache contacts for minutes, so an erasure ends only `SETTLED`
+    after a successful announcement. Call `wake` after a user was deleted.
     """
 
     name = "erasures"
@@ -69,12 +69,12 @@ class Erasures(Loop):
         )
 
     async def once(self) -> bool:
-        """Erase the users that are due. Raises Transient."""
+        """Erase the due users. Raises Transient."""
         await self.erase_due()
         return False
 
     async def erase_due(self) -> int:
-        """Erase the users that are due; how many are done for good. Raises Transient."""
+        """Erase the due users; return how many are completed. Raises Transient."""
         done = 0
         for pending in await self._store.due(self._clock.now(), limit=BATCH):
             try:
@@ -106,7 +106,7 @@ class Erasures(Loop):
         return False
 
     async def _announce(self, pending: Pending, now: datetime) -> datetime | None:
-        """Forget the user once more; from when on a pass is the last one, None while none was taken."""
+        """Announce the user again; return when the last pass may run, None without a successful announcement."""
         taken = await self._forget(pending.tenant, pending.user_id)
         announced = self._announced.peek(pending.user_id)
         if announced is None and taken:

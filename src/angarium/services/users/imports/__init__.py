@@ -1,1 +1,1 @@
-"""Imports of many users from a file."""
+"""Imports of users from files."""

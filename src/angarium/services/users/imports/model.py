@@ -1,4 +1,4 @@
-"""An import while it runs."""
+"""A running import."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,14 +8,14 @@ from uuid import UUID
 from angarium.contracts.errors import Detail, Rejected
 
 ERRORS_KEPT = 1000
-"""Of each import; what is beyond is counted."""
+"""Errors stored per import; further ones are only counted."""
 
 Status = Literal["running", "finished", "interrupted"]
 
 
 @dataclass
 class ImportJob:
-    """An import while it runs; its process alone changes it."""
+    """A running import, changed only by its process."""
 
     import_id: UUID
     tenant: str
@@ -30,7 +30,7 @@ class ImportJob:
     errors: list[dict[str, str | int]] = field(default_factory=list)
 
     def refuse(self, line: int, error: Rejected) -> None:
-        """Note that the row on `line` is not taken, and why."""
+        """Record why the row on `line` is refused."""
         self.failed += 1
         for detail in error.details or (Detail("body", error.message),):
             if len(self.errors) < ERRORS_KEPT:

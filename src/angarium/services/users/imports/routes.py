@@ -34,23 +34,23 @@ _CONTENT = {
 
 
 def routes(imports: Imports) -> APIRouter:
-    """Start an import, look how far it is."""
+    """Start an import and read its progress."""
     router = APIRouter(tags=["users"])
 
     @router.post(PATH, status_code=HTTPStatus.ACCEPTED, openapi_extra=_CONTENT)
     async def import_users(request: Request, caller: Writer, *, upsert: Upsert = False) -> Envelope[ImportView]:
-        """Take in a file of users, CSV or JSON lines, at most 16 MB and 100,000 rows.
+        """Import users from a CSV or JSON lines file of at most 16 MB and 100,000 rows.
 
-        Bad rows are reported, the others go in. Goes on after the answer: its progress and report are at
-        `/users/imports/{import_id}`. The imports of a tenant run one after another; when more than four wait, the next
-        is a 429.
+        Invalid rows are reported, the others are imported. The import continues after the answer; its progress and
+        report are at `/users/imports/{import_id}`. A tenant's imports run one after another; if more than four wait,
+        the next one is refused with 429.
         """
         content_type, body = request.headers.get("content-type", ""), await request.body()
         return one(await imports.start(caller.tenant, content_type, body, upsert=upsert), "Import started")
 
     @router.get("/users/imports/{import_id}")
     async def get_user_import(caller: Reader, import_id: UUID) -> Envelope[ImportView]:
-        """How far an import is, and what was wrong with which line (the first 1,000 faults)."""
+        """The progress of an import, and its errors by line (the first 1,000)."""
         return one(await imports.look(caller.tenant, import_id))
 
     return router

@@ -1,4 +1,4 @@
-"""Reads the rows of an import, CSV (RFC 4180) or JSON lines, one by one with their lines."""
+"""Reads the rows of an import, CSV (RFC 4180) or JSON lines, with their line numbers."""
 
 import csv
 import io
@@ -18,17 +18,17 @@ from angarium.platform.http.frame.validation import details_of
 CSV_TYPES = frozenset({"text/csv"})
 JSON_LINES_TYPES = frozenset({"application/x-ndjson", "application/jsonl", "application/x-jsonlines"})
 MOST_ROWS = 100_000
-"""Of one file."""
+"""Maximum rows per file."""
 MOST_LINES = 1_000_000
-"""Of one file, blank lines and line ends within cells included."""
+"""Maximum lines per file, including blank lines and line breaks within cells."""
 BodyT = TypeVar("BodyT", UserCreate, UserPatch)
 COLUMNS = ("name", "email", "phone", "push_token", "webhook", "locale", "timezone", "metadata")
-"""What a CSV file may have; `metadata` holds a JSON object. An empty cell is one that is not given."""
+"""Columns of a CSV file; `metadata` is a JSON object. An empty cell counts as absent."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImportRow:
-    """One user as the file says it: the line on which it begins, and its fields or what is wrong with it."""
+    """One row of the file: its first line, and its fields or its error."""
 
     line: int
     fields: Mapping[str, Any]
@@ -36,17 +36,17 @@ class ImportRow:
 
     @property
     def email(self) -> str | None:
-        """The address, where there is a readable one."""
+        """The email address, if it is readable."""
         email = self.fields.get("email")
         return email if isinstance(email, str) else None
 
     def to_create(self) -> UserCreate:
-        """A whole user. Raises ValidationFailed."""
+        """Validate it as a new user. Raises ValidationFailed."""
         self._check()
         return _validated(UserCreate, self.fields)
 
     def to_patch(self) -> UserPatch:
-        """What changes in an existing user; null is the same as not given. Raises ValidationFailed."""
+        """Validate it as changes of an existing user; null counts as absent. Raises ValidationFailed."""
         self._check()
         given = {
             name: field
@@ -64,23 +64,23 @@ class ImportRow:
 
 @dataclass(frozen=True, slots=True)
 class ImportFile:
-    """A file that can be read to its end. Rows are made as they are asked for, so that it takes no more memory."""
+    """A readable file. Rows are created lazily, to save memory."""
 
     body: bytes
     is_csv: bool
     total: int
-    """How many rows are not blank."""
+    """Number of rows, without blank ones."""
 
     def rows(self) -> Iterator[ImportRow]:
-        """Every row that is not blank."""
+        """Every row, without blank ones."""
         return _rows(self.body, is_csv=self.is_csv)
 
 
 def read_file(content_type: str, body: bytes) -> ImportFile:
-    """The file, checked as a whole. CPU-bound: up to a second; run it in a thread.
+    """Check the whole file. CPU-bound, up to a second: run it in a thread.
 
-    Raises UnsupportedMediaType; ValidationFailed for a file without rows, with more than 100,000, or that cannot be
-    read to its end.
+    Raises UnsupportedMediaType; ValidationFailed for a file without rows, with more than 100,000, or that is not
+    readable.
     """
     kind = content_type.partition(";")[0].strip().lower()
     if kind not in CSV_TYPES | JSON_LINES_TYPES:

@@ -21,4 +21,4 @@ imports = Table(
     Column("created_at", UtcDateTime(), nullable=False),
     Column("updated_at", UtcDateTime(), nullable=False),
 )
-"""Imports of many users: how far each is, for whichever process is asked. The rows themselves are not kept."""
+"""Progress of imports, readable by every process. The rows themselves are not stored."""

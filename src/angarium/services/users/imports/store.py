@@ -1,4 +1,4 @@
-"""The queries over imports: progress and report of each, for every process of the service."""
+"""Queries of imports: their progress and reports."""
 
 from uuid import UUID
 
@@ -16,23 +16,23 @@ class ImportNotFound(NotFound):
 
 
 class ImportJobs:
-    """Every method raises DatabaseUnavailable when the database cannot serve."""
+    """Stores imports. Every method raises DatabaseUnavailable."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
     async def add(self, job: ImportJob) -> None:
-        """Keep a new one."""
+        """Insert a new import."""
         async with writing(self._engine) as connection:
             await connection.execute(insert(imports).values(vars(job)))
 
     async def save(self, job: ImportJob) -> None:
-        """Keep how far it is."""
+        """Update its progress."""
         async with writing(self._engine) as connection:
             await connection.execute(update(imports).where(imports.c.import_id == job.import_id).values(vars(job)))
 
     async def get(self, tenant: str, import_id: UUID) -> ImportJob:
-        """The import. Raises ImportNotFound, for another tenant's too."""
+        """Return the import. Raises ImportNotFound, also for another tenant's."""
         query = select(imports).where(imports.c.import_id == import_id, imports.c.tenant == tenant)
         async with querying(self._engine) as connection:
             row = (await connection.execute(query)).mappings().one_or_none()

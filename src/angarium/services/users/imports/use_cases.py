@@ -1,4 +1,4 @@
-"""Takes in many users at once: a job that goes on after its request was answered, with a report to look at."""
+"""Imports of users: jobs that continue after their request was answered, with a report."""
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -26,23 +26,23 @@ from angarium.services.users.people.store import EmailTaken, UserStore
 
 BATCH = 200
 AT_ONCE = 2
-"""Imports that one process works on; further ones wait."""
+"""Concurrent imports per process; further ones wait."""
 MOST = 8
-"""Imports that one process works on or that wait there; each holds its file."""
+"""Running and waiting imports per process, each of which holds its file in memory."""
 MOST_OF_A_TENANT = 4
-"""Of these, how many one tenant may have; they run one after another."""
+"""The same per tenant; a tenant's imports run one after another."""
 GRACE = 5
-"""Seconds that the rows in hand have when the process stops."""
+"""Seconds for the current batch when the process stops."""
 RETRY_AFTER = 10
-"""Seconds after which an import that was refused may be tried again."""
+"""Seconds after which a refused import may be retried."""
 
 
 class Imports:
-    """Runs imports. Bad rows are reported and the others go in, a batch at a time, each batch one transaction.
+    """Runs imports. Invalid rows are reported and the others are imported in batches, one transaction each.
 
-    With `upsert` a row whose email belongs to a user of the tenant changes what it names in them; without, it fails.
-    The imports of a tenant run one after another in a process, and few may wait. An import whose process ends is
-    `interrupted`: what was processed stays, and giving the file again with `upsert` completes it.
+    With `upsert` a row whose email belongs to a user of the tenant updates that user; without, it fails. A tenant's
+    imports run one after another in a process, and few may wait. An import whose process ends is `interrupted`:
+    processed rows stay, and importing the file again with `upsert` completes it.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Imports:
     async def start(self, tenant: str, content_type: str, body: bytes, *, upsert: bool) -> ImportView:
         """Start an import of the file `body`.
 
-        Raises RateLimited while too many of the tenant or of all wait, what `read_file` raises, and
+        Raises RateLimited if too many of the tenant or in total wait, the errors of `read_file`, and
         DatabaseUnavailable.
         """
         self._enter(tenant)
@@ -91,7 +91,7 @@ class Imports:
         return import_view(job, job.updated_at)
 
     async def look(self, tenant: str, import_id: UUID) -> ImportView:
-        """The progress and the report of an import. Raises ImportNotFound, for another tenant's too."""
+        """The progress and report of an import. Raises ImportNotFound, also for another tenant's."""
         return import_view(await self._jobs.get(tenant, import_id), self._clock.now())
 
     def _enter(self, tenant: str) -> None:
@@ -108,7 +108,7 @@ class Imports:
             del self._turns[tenant]
 
     async def close(self) -> None:
-        """End what runs after the rows in hand; it shows as interrupted. What takes longer is cancelled."""
+        """Stop running imports after their current batch; they become `interrupted`. Slower ones are cancelled."""
         self._closing = True
         if not self._running:
             return
@@ -152,7 +152,10 @@ class Imports:
     def _plan(
         self, job: ImportJob, rows: Sequence[tuple[ImportRow, str | None]], owners: Mapping[str, UUID], *, upsert: bool
     ) -> "_Plan":
-        """What each row becomes; those refused are noted. A later row may change who an earlier one creates."""
+        """Plan the action of each row and record refusals.
+
+        A later row may update a user that an earlier one creates.
+        """
         plan, known = _Plan(), dict(owners)
         for row, key in rows:
             owner = known.get(key) if key is not None else None
@@ -184,7 +187,7 @@ class Imports:
             check_mandatory(wishes.categories, self._mandatory, path="preferences.")
 
     async def _insert(self, job: ImportJob, fresh: Sequence[tuple[int, Person]]) -> None:
-        """All in one transaction; one by one where somebody else took an email meanwhile."""
+        """Insert all in one transaction, or one by one if another request took an email meanwhile."""
         try:
             await self._store.insert_many([person for _, person in fresh])
             job.created += len(fresh)
@@ -201,7 +204,7 @@ class Imports:
             job.refuse(line, error)
 
     async def _change(self, job: ImportJob, changes: Sequence[tuple[int, UUID, UserPatch]]) -> None:
-        """Amend one by one. Where that breaks off, too, no older copy counts of those who were changed."""
+        """Update one by one. Even after a failure, older copies of changed users are invalidated."""
         last: dict[UUID, Person] = {}
         try:
             for line, user_id, patch in changes:
@@ -227,7 +230,7 @@ class Imports:
 
 @dataclass(slots=True)
 class _Turns:
-    """The imports of one tenant: how many there are, and whose turn it is."""
+    """The imports of one tenant: their number, and the order in which they run."""
 
     count: int = 0
     one: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -240,7 +243,7 @@ class _Plan:
 
 
 def _keys(rows: Iterable[ImportRow]) -> list[str | None]:
-    """By what each row's email is found; None where it has no good one."""
+    """The look-up key of each row's email; None without a valid one."""
     return [_key(row.email) if row.email is not None else None for row in rows]
 
 

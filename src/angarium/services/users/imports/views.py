@@ -1,4 +1,4 @@
-"""Imports as the API shows them."""
+"""API views of imports."""
 
 from datetime import datetime, timedelta
 
@@ -6,7 +6,7 @@ from angarium.contracts.users import ImportFault, ImportView
 from angarium.services.users.imports.model import ImportJob
 
 SILENCE = timedelta(minutes=2)
-"""A running import that has not written for so long has lost its process."""
+"""A running import without an update for this long has lost its process."""
 
 
 def import_view(job: ImportJob, now: datetime) -> ImportView:

@@ -1,4 +1,4 @@
-"""`POST /internal/v1/login`: the gateway asks who a user is."""
+"""`POST /internal/v1/login`: identifies a user for the gateway."""
 
 from typing import Annotated
 
@@ -14,7 +14,7 @@ Service = Annotated[Caller, Depends(service_only)]
 
 
 def routes(logins: Logins) -> APIRouter:
-    """Email and password."""
+    """Routes of logins."""
     router = APIRouter(prefix="/internal/v1", tags=["internal"], include_in_schema=False)
 
     @router.post("/login")

@@ -1,4 +1,4 @@
-"""Whose email and password these are."""
+"""Login of users with email and password."""
 
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from angarium.services.users.people.store import UserStore
 
 
 class Logins:
-    """Judges a user's email and password."""
+    """Verifies a user's email and password."""
 
     def __init__(self, *, store: UserStore, passwords: Passwords, throttle: LoginThrottle, logger: Logger) -> None:
         self._store = store
@@ -22,7 +22,7 @@ class Logins:
         self._logger = logger
 
     async def log_in(self, tenant: str, email: str, password: str) -> UUID:
-        """The user's id. An unknown address takes as long as a wrong password, and answers alike.
+        """Return the user's id. An unknown address takes the same time and gives the same answer as a wrong password.
 
         Raises Unauthorized, RateLimited, ServiceUnavailable, DatabaseUnavailable.
         """

@@ -1,6 +1,6 @@
 """The preference page: one HTML document without scripts and foreign resources.
 
-Links live for more than a year, and mails are forwarded: of the person it shows a masked address and nothing else.
+Links are valid for more than a year and mails are forwarded, so the only personal data shown is a masked address.
 """
 
 import hashlib
@@ -21,9 +21,9 @@ from angarium.services.users.preferences.choice import Choice
 
 CHANNELS = tuple(channel.value for channel in Channel)
 STOP = "act=unsubscribe"
-"""The form of the button that unsubscribes."""
+"""The form of the unsubscribe button."""
 FIELDS = 1000
-"""Form fields that are read at most."""
+"""Maximum form fields that are read."""
 _OWN_STYLE = """
 main { max-width: 34rem; margin: clamp(0rem, 8vw, 4rem) auto; padding: 1.5rem clamp(1rem, 5vw, 2rem) 2rem; }
 @media (min-width: 36rem) {
@@ -53,7 +53,7 @@ def _style() -> str:
 
 @cache
 def headers() -> Mapping[str, str]:
-    """Of every answer. The page's address is a secret, so nothing of it may leak: no referrer, no cache, no index."""
+    """Headers of every answer. The page's URL is a secret and must not leak: no referrer, no cache, no index."""
     digest = b64encode(hashlib.sha256(_style().encode()).digest()).decode()
     return {
         "content-security-policy": (
@@ -69,10 +69,10 @@ def headers() -> Mapping[str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """What the page shows. `categories`: those with switches; `always`: those without.
+    """The content of the page. `categories`: those with switches; `always`: those without.
 
-    `category`, `channel`: of the link; `category` is None where the link is about the whole channel. `can_stop`: the
-    link's category has a switch. `address`: where the person gets the channel's messages, masked.
+    `category`, `channel`: of the link; `category` is None if the link is about the whole channel. `can_stop`: the
+    link's category can be disabled. `address`: the person's masked address on the channel.
     """
 
     preferences: Preferences
@@ -87,7 +87,7 @@ class Shown:
 
 
 def page(shown: Shown, texts: Texts, *, token: str) -> str:
-    """The form with what is set now; it is sent to the page's own address."""
+    """The form with the current preferences; it is submitted to the page's own URL."""
     preferences = shown.preferences
     rows = [_row(texts, texts.all_messages, "", {name: getattr(preferences, name) for name in texts.channels})]
     rows += [
@@ -110,12 +110,12 @@ def page(shown: Shown, texts: Texts, *, token: str) -> str:
 
 
 def gone(texts: Texts) -> str:
-    """The page of a link that is no longer good."""
+    """The page of an expired or invalid link."""
     return _document(texts, texts.gone_heading, _paragraph(texts.gone))
 
 
 def masked(channel: Channel, person: Person) -> str | None:
-    """Enough of the address for its owner to know it, and not for the holder of an old link; None: there is none."""
+    """Enough of the address for its owner to recognise it, but not for others with the link; None if there is none."""
     if channel is Channel.EMAIL and person.email:
         local, _, domain = person.email.rpartition("@")
         return f"{local[:1]}…@{domain}"
@@ -125,12 +125,12 @@ def masked(channel: Channel, person: Person) -> str | None:
 
 
 def asks_to_stop(body: bytes) -> bool:
-    """Whether the form came from the one button that unsubscribes."""
+    """Whether the form was submitted with the unsubscribe button."""
     return STOP.encode() == body.strip()
 
 
 def choice(body: bytes, linked: str | None) -> Choice:
-    """What the form was sent with, by a link for the category `linked`. Raises ValidationFailed."""
+    """Parse the form of a link for the category `linked`. Raises ValidationFailed."""
     try:
         fields = parse_qs(body.decode(), max_num_fields=FIELDS, strict_parsing=bool(body))
     except ValueError:
@@ -154,7 +154,7 @@ def _facts(shown: Shown, texts: Texts) -> str:
 
 
 def _stopping(shown: Shown, texts: Texts, token: str) -> str:
-    """The one button that unsubscribes, or that it has been done."""
+    """The unsubscribe button, or the confirmation."""
     title, channel = texts.title(shown.category or ""), texts.by_channel[shown.channel]
     if not getattr(shown.preferences, shown.channel):
         done = texts.off_channel_done.format(channel=channel)
@@ -173,7 +173,7 @@ def _stopping(shown: Shown, texts: Texts, token: str) -> str:
 
 
 def _rank(shown: Shown) -> str:
-    """The look of the second button: the page has one that stands out."""
+    """The style of the second button, since only one button is emphasised."""
     return "" if shown.can_stop else "primary"
 
 

@@ -1,7 +1,7 @@
-"""`/preferences/{token}` and `/unsubscribe/{token}`: for people, by a signed link instead of a login.
+"""`/preferences/{token}` and `/unsubscribe/{token}`: for recipients, with a signed link instead of a login.
 
-Reading never changes anything: mail scanners follow every link. There are no cookies, so no foreign page can act in
-somebody's name; the holder of the link may use it.
+GET never changes anything, since mail scanners follow every link. There are no cookies, so CSRF is not possible; anyone
+with the link may use it.
 """
 
 from collections.abc import Callable, Collection
@@ -22,13 +22,13 @@ from angarium.services.users.people.model import Person
 from angarium.services.users.preferences.use_cases import UserPreferences
 
 _ONE_CLICK = (b"List-Unsubscribe=One-Click", b'name="List-Unsubscribe"')
-"""As a form, or as a part of a multipart one (RFC 8058 §3.2)."""
+"""The one-click body as a form, or in a multipart form (RFC 8058 §3.2)."""
 ReadLink = Callable[[str], PreferenceLink]
-"""The link of a token. Raises NotFound."""
+"""Verifies a token and returns its link. Raises NotFound."""
 
 
 class Showing(Protocol):
-    """Makes what the page shows."""
+    """Builds the content of the page."""
 
     def __call__(self, link: PreferenceLink, person: Person, *, saved: bool) -> Shown: ...
 
@@ -36,9 +36,9 @@ class Showing(Protocol):
 def routes(
     preferences: UserPreferences, links: PreferenceLinks | None, sender: str, mandatory: Collection[str]
 ) -> APIRouter:
-    """The page, its form, and the one click of a mail program. Without `links` every link is unknown.
+    """The page, its form, and one-click unsubscription. Without `links` every link is unknown.
 
-    `sender`: from whom the messages are. `mandatory`: categories without a switch.
+    `sender`: the sender shown on the page. `mandatory`: categories without a switch.
     """
     router = APIRouter(include_in_schema=False)
 
@@ -103,7 +103,7 @@ def _form(router: APIRouter, preferences: UserPreferences, read: ReadLink) -> No
 def _one_click(router: APIRouter, preferences: UserPreferences, read: ReadLink) -> None:
     @router.post(f"{UNSUBSCRIBE_PATH}/{{token}}")
     async def unsubscribe(request: Request, token: str) -> Response:
-        """RFC 8058 §3.1: without cookies, without a redirect, without a further question."""
+        """RFC 8058 §3.1: without cookies, redirects or confirmation."""
         body = await request.body()
         if not any(mark in body for mark in _ONE_CLICK):
             raise ValidationFailed.of("List-Unsubscribe", "must be One-Click")
@@ -114,7 +114,7 @@ def _one_click(router: APIRouter, preferences: UserPreferences, read: ReadLink) 
 
 
 def _gone(request: Request) -> Response:
-    """A page for browsers, which accept HTML. Raises NotFound for programs."""
+    """The page of an invalid link for browsers, which accept HTML. Raises NotFound for other clients."""
     if "text/html" not in request.headers.get("accept", ""):
         raise NotFound("This link is not valid or has expired")
     texts = texts_for(None, request.headers.get("accept-language"))

@@ -1,4 +1,4 @@
-"""What the preference page says, in each of its languages, and which language a reader gets."""
+"""The texts of the preference page in each language, and the choice of the language."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Texts:
-    """One language. Words in braces are values: `sender`, `address`, `title`, `titles`, `channel`."""
+    """The texts of one language. Names in braces are values: `sender`, `address`, `title`, `titles`, `channel`."""
 
     language: str
     heading: str
@@ -32,7 +32,7 @@ class Texts:
     titles: Mapping[str, str]
 
     def title(self, category: str) -> str:
-        """The category for people: a known one in their language, any other with its name as words."""
+        """The category's title: a known one is translated, any other is its name as words."""
         known = self.titles.get(category.lower())
         if known is not None:
             return known
@@ -182,11 +182,11 @@ _SPANISH = Texts(
 )
 LANGUAGES: Mapping[str, Texts] = {texts.language: texts for texts in (_ENGLISH, _GERMAN, _FRENCH, _SPANISH)}
 _MOST_READ = 20
-"""Languages of an Accept-Language that are looked at."""
+"""Maximum languages of an Accept-Language that are considered."""
 
 
 def texts_for(locale: str | None, accepted: str | None) -> Texts:
-    """The texts for a user with `locale` whose browser sends `accepted` (Accept-Language); English where none fits."""
+    """The texts for a user with `locale` whose browser sends `accepted` (Accept-Language); English if none matches."""
     for tag in (locale, *_preferred(accepted or "")):
         texts = LANGUAGES.get((tag or "").replace("_", "-").partition("-")[0].lower())
         if texts is not None:
@@ -195,7 +195,7 @@ def texts_for(locale: str | None, accepted: str | None) -> Texts:
 
 
 def _preferred(header: str) -> Iterator[str]:
-    """The tags of an Accept-Language, the most wanted first (RFC 9110 §12.5.4)."""
+    """The tags of an Accept-Language by preference (RFC 9110 §12.5.4)."""
     weighed = []
     for item in header.split(",")[:_MOST_READ]:
         tag, _, parameters = item.partition(";")

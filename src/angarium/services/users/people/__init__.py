@@ -1,1 +1,1 @@
-"""A user with devices and preferences: stored, changed and shown as one."""
+"""Users with devices and preferences, stored, changed and shown as one."""

@@ -1,4 +1,4 @@
-"""What an address must look like, and the one form in which it is kept."""
+"""Validation of addresses, and their stored form."""
 
 from collections.abc import Callable, Mapping
 
@@ -7,7 +7,7 @@ from angarium.contracts.errors import Detail, ValidationFailed
 
 
 def printable_token(value: str) -> str:
-    """A push token: visible ASCII, as every provider makes them. Raises ValueError."""
+    """A push token: visible ASCII, as used by every provider. Raises ValueError."""
     if not value.isascii() or not value.isprintable() or " " in value:
         message = "must be visible ASCII characters"
         raise ValueError(message)
@@ -24,7 +24,7 @@ _FORMS: Mapping[str, Callable[[str], str]] = {
 
 
 def canonical(values: Mapping[str, str | None]) -> dict[str, str | None]:
-    """`values` by field name in the form in which they are kept. Raises ValidationFailed, which names all bad ones."""
+    """`values` by field name in their stored form. Raises ValidationFailed, which names all invalid ones."""
     kept: dict[str, str | None] = {}
     details = []
     for name, value in values.items():
@@ -38,7 +38,7 @@ def canonical(values: Mapping[str, str | None]) -> dict[str, str | None]:
 
 
 def key_of_email(text: str) -> str:
-    """By what a user is found by email within a tenant. Text that is no address has a key, too."""
+    """The look-up key of an email address within a tenant. Invalid addresses also have a key."""
     try:
         return email_key(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The one way to change a user: conditional, in one transaction, and without older copies once it returns."""
+"""All changes of users: conditional, in one transaction, and with copies invalidated once they return."""
 
 from collections.abc import Collection
 from typing import Protocol
@@ -16,14 +16,14 @@ class ChangeUnconfirmed(ServiceUnavailable):
 
 
 class Copies(Protocol):
-    """Copies of contacts outside the database. Call each method after the commit."""
+    """Copies of contacts outside of the database. Call each method after the commit."""
 
     async def created(self, person: Person) -> None:
         """Write the first copy of a person. Never raises."""
         ...
 
     async def changed(self, people: Collection[Person]) -> None:
-        """Take older copies out of use. Raises ChangeUnconfirmed where that is not certain."""
+        """Invalidate older copies. Raises ChangeUnconfirmed if that is uncertain."""
         ...
 
     async def forget(self, tenant: str, user_id: UUID) -> object:
@@ -32,7 +32,7 @@ class Copies(Protocol):
 
 
 class Changes:
-    """Edits people; used by every resource that is a part of a user."""
+    """Changes users; used by every resource that is part of a user."""
 
     def __init__(self, *, store: UserStore, copies: Copies, runtime: Runtime) -> None:
         self._store = store
@@ -41,10 +41,10 @@ class Changes:
         self._logger = runtime.logger
 
     async def change(self, tenant: str, user_id: UUID, edit: Edit, if_match: str | None) -> Person:
-        """The person after `edit`. No older copy is used for a send once this returns.
+        """Apply `edit` and return the person. Once this returns, no older copy is used for a send.
 
-        `edit` only computes; it may be called again. Raises UserNotFound, PreconditionFailed (`if_match` names another
-        revision), EmailTaken, ChangeUnconfirmed, DatabaseUnavailable and what `edit` raises.
+        `edit` must be pure, as it may be called again. Raises UserNotFound, PreconditionFailed (`if_match` names
+        another revision), EmailTaken, ChangeUnconfirmed, DatabaseUnavailable and what `edit` raises.
         """
 
         def checked(person: Person) -> Person:

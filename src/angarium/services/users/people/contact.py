@@ -1,4 +1,4 @@
-"""The contact of a person: what other services read before a send."""
+"""The contact of a person, which other services read before a send."""
 
 from angarium.contracts.users import Contact, ContactDevice
 from angarium.directory import contact_cache
@@ -21,5 +21,5 @@ def contact(person: Person) -> Contact:
 
 
 def contact_document(person: Person) -> bytes:
-    """The contact as the row and the cache store it and other services read it."""
+    """The encoded contact, as stored in the row and the cache and read by other services."""
     return contact_cache.encode(person.tenant, contact(person), person.version)

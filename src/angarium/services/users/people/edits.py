@@ -1,4 +1,4 @@
-"""How bodies of requests change a person, computed without storing anything."""
+"""Pure functions that apply request bodies to a person."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +23,7 @@ _PLAIN = frozenset({"name", "email", "phone", "push_token", "webhook", "locale",
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What an edit needs from outside: an id for a device that it may make, the hash of a password, the time.
+    """Inputs of an edit: an id for a new device, the hash of a password, the time.
 
     `allowed`: address ranges in which a webhook may be plain http.
     """
@@ -35,7 +35,7 @@ class Stamp:
 
 
 def new_person(tenant: str, user_id: UUID, body: UserCreate, stamp: Stamp) -> Person:
-    """The person that `body` describes. Raises ValidationFailed."""
+    """Create a person from `body`. Raises ValidationFailed."""
     blank = Person(
         user_id=user_id,
         tenant=tenant,
@@ -54,9 +54,9 @@ def new_person(tenant: str, user_id: UUID, body: UserCreate, stamp: Stamp) -> Pe
 
 
 def is_repeat(owner: Person, person: Person, body: UserCreate) -> bool:
-    """Whether `body`, which would make `person`, says nothing that `owner` is not already.
+    """Whether `body`, from which `person` would be created, matches the existing `owner`.
 
-    The password itself is not compared. Preferences that the body does not name may differ.
+    The password itself is not compared. Preferences that the body omits may differ.
     """
     same = all(getattr(owner, name) == getattr(person, name) for name in _PLAIN)
     has_password = owner.password_hash is not None
@@ -65,7 +65,7 @@ def is_repeat(owner: Person, person: Person, body: UserCreate) -> bool:
 
 
 def amended(person: Person, body: UserPatch, stamp: Stamp) -> Person:
-    """`person` with what `body` names changed; null removes an address, the locale, the timezone or the metadata.
+    """Apply the given fields of `body` to `person`; null removes an address, the locale, the timezone or the metadata.
 
     Raises ValidationFailed.
     """

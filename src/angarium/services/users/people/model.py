@@ -1,4 +1,4 @@
-"""A person and the devices that reach them, as the service keeps them."""
+"""Persons and their devices."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,7 +12,7 @@ Token = str | dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
-    """Where a push can arrive. `is_push_token`: the one device that `push_token` names."""
+    """A device that receives pushes. `is_push_token`: the device of `push_token`."""
 
     device_id: UUID
     platform: Platform
@@ -24,7 +24,7 @@ class Device:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """A user with everything that belongs to them. `version` counts the changes; devices are oldest first."""
+    """A user with all of their data. `version` counts changes; devices are oldest first."""
 
     user_id: UUID
     tenant: str
@@ -44,7 +44,7 @@ class Person:
 
     @property
     def push_token(self) -> str | None:
-        """The token of the device that `push_token` names."""
+        """The token of the `push_token` device."""
         for device in self.devices:
             if device.is_push_token and isinstance(device.token, str):
                 return device.token
@@ -52,5 +52,5 @@ class Person:
 
     @property
     def reachable(self) -> bool:
-        """Whether any channel leads to this person."""
+        """Whether any channel can reach this person."""
         return bool(self.email or self.phone or self.webhook or self.devices)

@@ -1,4 +1,4 @@
-"""Parameters that the routes of a user's resources share."""
+"""Shared parameters of the routes of a user's resources."""
 
 from typing import Annotated
 
@@ -10,5 +10,5 @@ from angarium.platform.http.frame.dependencies import requires_or_own
 
 Reader = Annotated[Caller, Depends(requires_or_own(Scope.USERS_READ))]
 Writer = Annotated[Caller, Depends(requires_or_own(Scope.USERS_WRITE))]
-"""With the scope; or the user themselves, logged in, at all below `/users/{user_id}`."""
+"""A caller with the scope, or the logged-in user themselves, for everything below `/users/{user_id}`."""
 IfMatch = Annotated[str | None, Header(description="The ETag that the user must still have, else 412")]

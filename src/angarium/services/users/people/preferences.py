@@ -1,4 +1,4 @@
-"""How a change to preferences is merged into them."""
+"""Merging of changes into preferences."""
 
 from collections.abc import Collection, Mapping
 
@@ -14,10 +14,10 @@ _UNSET = ChannelSwitches()
 
 
 def merged(old: Preferences, patch: PreferencesPatch, *, path: str = "") -> Preferences:
-    """`old` with what `patch` names changed; categories are merged channel by channel (as RFC 7396 would).
+    """Apply the given fields of `patch` to `old`; categories are merged by channel (as in RFC 7396).
 
-    null removes a category's switch, a category, all categories or the quiet hours; a channel is on or off, never null.
-    Raises ValidationFailed, whose fields begin with `path`.
+    null removes a category's switch, a category, all categories or the quiet hours; a channel is true or false, never
+    null. Raises ValidationFailed, whose fields begin with `path`.
     """
     named = patch.model_fields_set
     changes = {name: getattr(patch, name) for name in _SWITCHES if name in named}
@@ -38,7 +38,7 @@ def check_mandatory(
     *,
     path: str = "",
 ) -> None:
-    """Raise ValidationFailed if a mandatory category is switched off somewhere."""
+    """Raise ValidationFailed if a mandatory category is disabled on a channel."""
     details = [
         Detail(f"{path}categories.{category}.{channel}", "cannot be switched off")
         for category, switches in (categories or {}).items()

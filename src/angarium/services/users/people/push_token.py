@@ -9,9 +9,9 @@ from angarium.services.users.people.model import Device, Person, Token
 
 
 def with_push_token(person: Person, token: str | None, *, device_id: UUID, now: datetime) -> Person:
-    """`person` whose `push_token` is `token`: its device is made, exchanged or, for None, taken away.
+    """Set `push_token` of `person` to `token`: its device is created, replaced or, for None, removed.
 
-    A device that was registered with this very token becomes the one that `push_token` names.
+    A device already registered with this token becomes the `push_token` device.
     """
     if token == person.push_token:
         return person
@@ -26,7 +26,7 @@ def with_push_token(person: Person, token: str | None, *, device_id: UUID, now: 
 
 
 def find_device(person: Person, platform: Platform, token: Token) -> Device | None:
-    """The device that is registered with this token."""
+    """The device registered with this token."""
     for device in person.devices:
         if device.platform == platform and device.token == token:
             return device
@@ -34,5 +34,5 @@ def find_device(person: Person, platform: Platform, token: Token) -> Device | No
 
 
 def exchanged(person: Person, old: Device, new: Device) -> Person:
-    """`person` with `new` in the place of `old`."""
+    """Replace `old` by `new` in `person`."""
     return replace(person, devices=tuple(new if device is old else device for device in person.devices))

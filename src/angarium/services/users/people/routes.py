@@ -21,7 +21,7 @@ Part = Annotated[str | None, Query(min_length=1, max_length=320, pattern=r"^[^\x
 
 
 def routes(people: People) -> APIRouter:
-    """Create, replace, amend, delete, list, read."""
+    """Routes to create, replace, update, delete, list and read users."""
     router = APIRouter(prefix="/users", tags=["users"])
     _create(router, people)
     _change(router, people)
@@ -34,7 +34,7 @@ def _read(router: APIRouter, people: People) -> None:
     async def list_users(
         caller: Reader, page: Page, email: Part = None, search: Part = None
     ) -> Envelope[list[UserView]]:
-        """Newest first. `email` finds one address; `search` a part of the name, email or phone."""
+        """List users, newest first. `email` matches one address; `search` a part of the name, email or phone."""
         found = await people.find(caller.tenant, Filter(email=email, search=search), page)
         views = [user_view(person) for person in found.people]
         return many(views, total=found.total, limit=page.limit, page=page.page, next_cursor=found.next_cursor)
@@ -57,10 +57,10 @@ def _create(router: APIRouter, people: People) -> None:
         },
     )
     async def create_user(caller: Writer, body: UserCreate, response: Response) -> Envelope[UserView]:
-        """A new user. The same body again gives the same user, with 200.
+        """Create a user. Repeating the same body returns the same user with 200.
 
-        409 `conflict` when the email belongs to a user with other values. 503 `service_unavailable`, and nothing is
-        done, when too many passwords are being hashed.
+        409 `conflict` if the email belongs to a user with other values. 503 `service_unavailable`, without any change,
+        if too many passwords are being hashed.
         """
         person, new = await people.create(caller.tenant, body)
         tag(response, person.version)
@@ -73,9 +73,9 @@ def _change(router: APIRouter, people: People) -> None:
     async def replace_user(
         caller: Writer, user_id: UUID, body: UserPut, response: Response, if_match: IfMatch = None
     ) -> Envelope[UserView]:
-        """Set what is named. What is not named stays; the body of a GET is taken as it is.
+        """Set the given fields. Omitted fields do not change; the body of a GET can be sent back.
 
-        A logged-in user changes their name, locale, timezone, push token and preferences only, else 403.
+        A logged-in user may change only their name, locale, timezone, push token and preferences; otherwise 403.
         """
         person = await people.amend(caller.tenant, user_id, body, if_match, by_user=caller.user_id is not None)
         tag(response, person.version)
@@ -85,13 +85,13 @@ def _change(router: APIRouter, people: People) -> None:
     async def amend_user(
         caller: Writer, user_id: UUID, body: UserPatch, response: Response, if_match: IfMatch = None
     ) -> Envelope[UserView]:
-        """Set what is named. null removes an address, the locale or the timezone."""
+        """Set the given fields. null removes an address, the locale or the timezone."""
         person = await people.amend(caller.tenant, user_id, body, if_match, by_user=caller.user_id is not None)
         tag(response, person.version)
         return one(user_view(person), "User updated")
 
     @router.delete("/{user_id}")
     async def delete_user(caller: Writer, user_id: UUID, if_match: IfMatch = None) -> Envelope[dict[str, UUID]]:
-        """Erases the user with devices and preferences."""
+        """Erase the user with devices and preferences."""
         await people.remove(caller.tenant, user_id, if_match)
         return one({"user_id": user_id}, "User deleted")

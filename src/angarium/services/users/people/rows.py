@@ -1,4 +1,4 @@
-"""Rows of `users_db` to persons and back."""
+"""Conversion between rows of `users_db` and persons."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -53,12 +53,12 @@ def device_row(user_id: UUID, device: Device) -> dict[str, Any]:
 
 
 def token_hash(token: Token) -> str:
-    """The same for the same token, whatever the order of a subscription's members."""
+    """A hash of the token that is independent of the order of a subscription's members."""
     return hashlib.sha256(msgspec.json.encode(token, order="sorted")).hexdigest()
 
 
 def to_person(row: Row, devices: Iterable[Row]) -> Person:
-    """The person that these rows keep."""
+    """Build a person from its rows."""
     return Person(
         user_id=row["user_id"],
         tenant=row["tenant"],

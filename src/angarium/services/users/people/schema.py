@@ -8,7 +8,7 @@ from angarium.platform.database.types import JsonDocument, UtcDateTime, new_meta
 metadata = new_metadata()
 
 _DOCUMENT = Text().with_variant(MEDIUMTEXT(), "mysql", "mariadb")
-"""Fifty devices with tokens of 4 KB are more than the 64 KB of MySQL's TEXT."""
+"""Fifty devices with tokens of 4 KB exceed the 64 KB of MySQL's TEXT."""
 
 users = Table(
     "users",
@@ -31,11 +31,11 @@ users = Table(
     Column("created_at", UtcDateTime(), nullable=False),
     Column("updated_at", UtcDateTime(), nullable=False),
 )
-"""People. `email_key` is what makes an address one person's: unique in a tenant. `version` counts every change.
+"""Users. `email_key` identifies an address and is unique within a tenant. `version` counts every change.
 
-`contact` is what other services get of the person, devices included, written with each change: before a send
-it is read, hundreds at a time, and passed on as it is. It counts only while `contact_version` is `version`; a row
-of a process that did not know of it yet is put together from its columns instead.
+`contact` is the document for other services, including devices, written with each change. Before a send it is read,
+hundreds at a time, and returned unchanged. It is valid only if `contact_version` equals `version`; otherwise, for a row
+written by an older process, the contact is built from the columns.
 """
 
 email_is_unique = Index("uq_users_tenant_email_key", users.c.tenant, users.c.email_key, unique=True)
@@ -44,7 +44,7 @@ Index("ix_users_tenant_user_id", users.c.tenant, users.c.user_id)
 SEARCH_INDEX = """
 CREATE INDEX ix_users_search ON users USING gin (name gin_trgm_ops, email gin_trgm_ops, phone gin_trgm_ops)
 """
-"""By trigrams, which only PostgreSQL has."""
+"""A trigram index, which only PostgreSQL supports."""
 for _statement, _moment in (
     ("CREATE EXTENSION IF NOT EXISTS pg_trgm", "before_create"),
     (SEARCH_INDEX, "after_create"),
@@ -65,7 +65,7 @@ devices = Table(
     Column("created_at", UtcDateTime(), nullable=False),
     ForeignKeyConstraint(["user_id"], ["users.user_id"], ondelete="CASCADE"),
 )
-"""Where a push can arrive. `is_push_token` marks the one device that `push_token` in a user body names."""
+"""Devices. `is_push_token` marks the device of `push_token` in a user's body."""
 
 Index(
     "uq_devices_user_id_platform_token_hash", devices.c.user_id, devices.c.platform, devices.c.token_hash, unique=True

@@ -1,4 +1,4 @@
-"""The queries over users and their devices, the same on every database.
+"""Queries of users and their devices, the same on every database.
 
 Every method raises DatabaseUnavailable when the database cannot serve.
 """
@@ -41,7 +41,7 @@ _PERSON = select(*(column for column in users.c if column.name not in {"contact"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """Which people are meant; `search` is a part of the name, email or phone, whatever its case."""
+    """A filter of users; `search` is a case-insensitive part of the name, email or phone."""
 
     email: str | None = None
     search: str | None = None
@@ -55,14 +55,14 @@ class EmailTaken(Conflict):
 
 
 class UserStore:
-    """People and their devices in `users_db`. Lists are read on `replica`, if there is one."""
+    """Users and their devices in `users_db`. Lists are read from `replica`, if there is one."""
 
     def __init__(self, engine: AsyncEngine, *, replica: Replica | None = None) -> None:
         self._engine = engine
         self._replica = replica or Replica(engine)
 
     async def insert(self, person: Person) -> None:
-        """Keep a new person. Raises EmailTaken."""
+        """Insert a person. Raises EmailTaken."""
         try:
             async with writing(self._engine) as connection:
                 await connection.execute(insert(users).values(person_row(person)))
@@ -71,7 +71,7 @@ class UserStore:
             raise EmailTaken from error
 
     async def insert_many(self, people: Sequence[Person]) -> None:
-        """Keep new people, all of them or none. Raises EmailTaken."""
+        """Insert persons, all or none. Raises EmailTaken."""
         devices_of = [device_row(person.user_id, device) for person in people for device in person.devices]
         try:
             async with writing(self._engine) as connection:
@@ -83,27 +83,27 @@ class UserStore:
             raise EmailTaken from error
 
     async def find_emails(self, tenant: str, keys: Collection[str]) -> Mapping[str, UUID]:
-        """Who has which of these emails, by `key_of_email`."""
+        """Find users with these emails, by `key_of_email`."""
         query = select(users.c.email_key, users.c.user_id).where(users.c.tenant == tenant, users.c.email_key.in_(keys))
         async with reading(self._engine) as connection:
             return {row.email_key: row.user_id for row in await connection.execute(query)}
 
     async def get(self, tenant: str, user_id: UUID) -> Person:
-        """The person. Raises UserNotFound, for another tenant's too."""
+        """Return the person. Raises UserNotFound, also for another tenant's."""
         found = await self._load(_PERSON.where(*_one(tenant, user_id)))
         if not found:
             raise UserNotFound
         return found[0]
 
     async def get_many(self, user_ids: Collection[UUID], *, tenant: str | None = None) -> Mapping[UUID, Person]:
-        """Those that exist (in `tenant`, if given), by id."""
+        """The existing persons (of `tenant`, if given), by id."""
         query = _PERSON.where(users.c.user_id.in_(user_ids))
         if tenant is not None:
             query = query.where(users.c.tenant == tenant)
         return {person.user_id: person for person in await self._load(query)}
 
     async def versions(self, user_ids: Collection[UUID]) -> Mapping[UUID, int]:
-        """The version at which each of those that exist stands."""
+        """The version of each existing user."""
         query = select(users.c.user_id, users.c.version).where(users.c.user_id.in_(user_ids))
         async with reading(self._engine) as connection:
             return {row.user_id: row.version for row in await connection.execute(query)}
@@ -111,10 +111,10 @@ class UserStore:
     async def find(
         self, tenant: str, wanted: Filter, *, limit: int, offset: int = 0, before: UUID | None = None
     ) -> tuple[Sequence[Person], int | None]:
-        """Up to `limit` people, newest first, and how many there are in all (as `count_up_to` says).
+        """Up to `limit` persons, newest first, and their total number (see `count_up_to`).
 
-        Begins after `offset` people, or right below the id `before`: then nothing is counted. What has just been
-        changed may be missing where there is a replica.
+        Starts after `offset` persons, or below the id `before`, without a count. With a replica recent changes may be
+        missing.
         """
         conditions = _conditions(tenant, wanted)
         query = _PERSON.where(*conditions).order_by(users.c.user_id.desc()).limit(limit)
@@ -127,15 +127,15 @@ class UserStore:
         return await self._replica.read(page)
 
     async def with_email(self, tenant: str, email: str) -> Person | None:
-        """The person who has this email now: never read on a replica."""
+        """The person with this email, never read from a replica."""
         found = await self._load(_PERSON.where(*_conditions(tenant, Filter(email=email))).limit(1))
         return found[0] if found else None
 
     async def change(self, tenant: str, user_id: UUID, edit: Edit, *, now: datetime) -> Person:
-        """What `edit` makes of the person, once it is committed; no one else changes them meanwhile.
+        """Apply `edit` to the person, whose row is locked, and return the committed result.
 
-        `edit` may be called again and must only compute. An edit that changes nothing writes nothing.
-        Raises UserNotFound, EmailTaken and whatever `edit` raises.
+        `edit` must be pure, as it may be called again. An edit without changes writes nothing. Raises UserNotFound,
+        EmailTaken and the errors of `edit`.
         """
         try:
             async with writing(self._engine) as connection:
@@ -150,7 +150,7 @@ class UserStore:
             raise EmailTaken from error
 
     async def remove(self, tenant: str, user_id: UUID, check: Callable[[Person], object], *, now: datetime) -> None:
-        """Erase the person unless `check` raises, and add the erasure elsewhere. Raises UserNotFound."""
+        """Delete the person unless `check` raises, and add the pending erasure. Raises UserNotFound."""
         async with writing(self._engine) as connection:
             check(await _lock(connection, tenant, user_id))
             await connection.execute(delete(users).where(*_one(tenant, user_id)))

@@ -1,4 +1,4 @@
-"""What clients do with users."""
+"""Use cases of users."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
@@ -19,13 +19,13 @@ from angarium.services.users.people.preferences import check_mandatory
 from angarium.services.users.people.store import EmailTaken, Filter, UserStore
 
 _OF_SERVICES = ("email", "phone", "webhook", "metadata")
-"""What a logged-in user cannot change alone: an address must be confirmed first, and metadata is the tenant's."""
+"""Fields that logged-in users cannot change: addresses must be confirmed first, and metadata belongs to the tenant."""
 _NOT_BY_USERS = "Users cannot change this themselves, only a client with users:write: {}"
 
 
 @dataclass(frozen=True, slots=True)
 class PeoplePage:
-    """One page of people, how many there are in all, and how to go on."""
+    """One page of users, their total number, and the next cursor."""
 
     people: Sequence[Person]
     total: int | None
@@ -33,7 +33,7 @@ class PeoplePage:
 
 
 class People:
-    """Creates, reads, changes and erases users. No older copy is used for a send once a change returns.
+    """Creates, reads, changes and erases users. Once a change returns, no older copy is used for a send.
 
     Methods raise UserNotFound, PreconditionFailed (`if_match` names another revision), ValidationFailed, Conflict
     and DatabaseUnavailable; `amend` also ChangeUnconfirmed. `erased` is called after each erasure.
@@ -63,10 +63,10 @@ class People:
         self._erased = erased
 
     async def create(self, tenant: str, body: UserCreate) -> tuple[Person, bool]:
-        """A new user and True; or the user that this very body made before, and False.
+        """Create a user and return it with True, or return the user created earlier by the same body, with False.
 
-        So a client whose call was cut off repeats it. Raises EmailTaken where the email belongs to another user, or to
-        this one with other values; ServiceUnavailable, before anything is done, where no password can be hashed now.
+        So a client can repeat a call whose answer was lost. Raises EmailTaken if the email belongs to another user, or
+        to this one with other values; ServiceUnavailable, before any change, if no password can be hashed now.
         """
         self._check(body)
         person = new_person(tenant, self._identifiers.new(), body, await self._stamp(None))
@@ -85,7 +85,7 @@ class People:
         return person, True
 
     async def _owner(self, person: Person) -> Person | None:
-        """The user with the email of `person`."""
+        """The existing user with the email of `person`."""
         return None if person.email is None else await self._store.with_email(person.tenant, person.email)
 
     async def _repeated(self, owner: Person, person: Person, body: UserCreate) -> Person:
@@ -110,7 +110,7 @@ class People:
     async def amend(
         self, tenant: str, user_id: UUID, body: UserPatch, if_match: str | None, *, by_user: bool = False
     ) -> Person:
-        """PUT and PATCH: what `body` names changes. `by_user`: the user asks for it. Raises Forbidden."""
+        """PUT and PATCH: apply the given fields. `by_user`: the user makes the request. Raises Forbidden."""
         self._check(body)
         if by_user and body.password is not None:
             raise Forbidden(_NOT_BY_USERS.format("password"))
@@ -126,7 +126,7 @@ class People:
         return await self._changes.change(tenant, user_id, edited, if_match)
 
     async def remove(self, tenant: str, user_id: UUID, if_match: str | None) -> None:
-        """Erase the user with everything that belongs to them."""
+        """Erase the user with all of their data."""
         await self._store.remove(
             tenant, user_id, lambda person: check_unchanged(person.version, if_match), now=self._clock.now()
         )

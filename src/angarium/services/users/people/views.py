@@ -1,4 +1,4 @@
-"""A person as the API shows them."""
+"""API views of users."""
 
 from angarium.contracts.statuses import Channel
 from angarium.contracts.users import PreferenceSwitches, UserView

@@ -1,4 +1,4 @@
-"""Preferences as people choose them on the preference page, or with one click in a mail."""
+"""Changes of preferences from the preference page and one-click unsubscription."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ _UNSET = ChannelSwitches()
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What a form was sent with: the channels that are on, and for each category that was shown those that are.
+    """A submitted form: the enabled channels, and those of each shown category.
 
-    `linked`: the category of the link; others count only if the person has them already.
+    `linked`: the category of the link; others are ignored unless the person already has them.
     """
 
     channels: frozenset[str]
@@ -25,7 +25,7 @@ class Choice:
 
 
 def chosen(old: Preferences, choice: Choice, mandatory: Collection[str]) -> Preferences:
-    """`old` as the form says; quiet hours, mandatory categories and those that were not shown stay."""
+    """Apply the form to `old`; quiet hours, mandatory categories and those that were not shown do not change."""
     categories = dict(old.categories)
     for category, ticked in choice.categories.items():
         if category not in mandatory and (category in old.categories or category == choice.linked):
@@ -36,12 +36,12 @@ def chosen(old: Preferences, choice: Choice, mandatory: Collection[str]) -> Pref
 
 
 def switched_off(channel: Channel) -> ChannelSwitches:
-    """One channel off."""
+    """Disable one channel."""
     return ChannelSwitches(**{channel.value: False})
 
 
 def without(old: Preferences, channel: Channel, category: str | None) -> Preferences:
-    """`old` without the category on the channel, or without the channel."""
+    """Disable the category on the channel, or the whole channel, in `old`."""
     if category is None:
         return msgspec.structs.replace(old, **{channel.value: False})
     before = old.categories.get(category, _UNSET)

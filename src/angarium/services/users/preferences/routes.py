@@ -30,7 +30,7 @@ def routes(preferences: UserPreferences) -> APIRouter:
         response: Response,
         if_match: IfMatch = None,
     ) -> Envelope[PreferencesView]:
-        """Set the preferences that are named. What is not named, or null, stays."""
+        """Set the given preferences. Omitted and null fields do not change."""
         person = await preferences.amend(caller.tenant, user_id, body, if_match)
         return _answer(response, person, "Preferences updated")
 
@@ -42,7 +42,7 @@ def routes(preferences: UserPreferences) -> APIRouter:
         response: Response,
         if_match: IfMatch = None,
     ) -> Envelope[PreferencesView]:
-        """Set the preferences that are named. Categories are merged channel by channel; null removes."""
+        """Set the given preferences. Categories are merged by channel; null removes."""
         person = await preferences.amend(caller.tenant, user_id, body, if_match)
         return _answer(response, person, "Preferences updated")
 

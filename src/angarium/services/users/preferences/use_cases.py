@@ -1,4 +1,4 @@
-"""What clients, and people through their preference page, do with preferences."""
+"""Use cases of preferences, for clients and the preference page."""
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
@@ -15,7 +15,7 @@ from angarium.services.users.preferences.choice import Choice, chosen, switched_
 
 
 class UserPreferences:
-    """Changes preferences; raises as `Changes.change` does. `mandatory` categories cannot be switched off."""
+    """Changes preferences; raises as `Changes.change` does. `mandatory` categories cannot be disabled."""
 
     def __init__(self, *, store: UserStore, changes: Changes, mandatory: Collection[str] = ()) -> None:
         self._store = store
@@ -27,22 +27,22 @@ class UserPreferences:
         return await self._store.get(tenant, user_id)
 
     async def amend(self, tenant: str, user_id: UUID, patch: PreferencesPatch, if_match: str | None) -> Person:
-        """Change the preferences that `patch` names, for PUT and PATCH alike."""
+        """Apply the given preferences in `patch`, for PUT and PATCH."""
         check_mandatory(patch.categories, self._mandatory)
         return await self._change(tenant, user_id, lambda old: merged(old, patch), if_match)
 
     async def choose(self, tenant: str, user_id: UUID, choice: Choice) -> Person:
-        """Set what the person ticked on their preference page; categories that were not shown stay."""
+        """Apply the form of the preference page; categories that were not shown do not change."""
         return await self._change(tenant, user_id, lambda old: chosen(old, choice, self._mandatory))
 
     async def unsubscribe(self, tenant: str, user_id: UUID, channel: Channel, category: str | None) -> Person:
-        """Switch the category off on the channel, or without a category the channel."""
+        """Disable the category on the channel, or without a category the whole channel."""
         check = {category: switched_off(channel)} if category is not None else {}
         check_mandatory(check, self._mandatory)
         return await self._change(tenant, user_id, lambda old: without(old, channel, category))
 
     def optional(self, categories: Iterable[str]) -> list[str]:
-        """Those of `categories` that may be switched off, sorted."""
+        """Those of `categories` that can be disabled, sorted."""
         return sorted(set(categories) - self._mandatory)
 
     async def _change(

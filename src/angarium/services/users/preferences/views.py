@@ -1,4 +1,4 @@
-"""Preferences as the API shows them."""
+"""API views of preferences."""
 
 import msgspec
 
@@ -7,7 +7,7 @@ from angarium.contracts.users import Preferences
 
 
 def preferences_view(preferences: Preferences) -> PreferencesView:
-    """The whole wishes."""
+    """The body of all preferences."""
     hours = preferences.quiet_hours
     return PreferencesView(
         email=preferences.email,
