@@ -1,7 +1,7 @@
-"""What a package needs that brings a provider of its own. See docs/providers.md.
+"""The public API for packages with their own provider. See docs/providers.md.
 
-An entry point in the group `angarium.providers` leads to a `ProviderEntry`; its name is the scheme of the URLs that
-operators configure. A provider has the methods of `Provider`. It is tested with `angarium.testing.ProviderConformance`.
+An entry point in the group `angarium.providers` names a `ProviderEntry`; its name is the URL scheme for operators. A
+provider implements `Provider`. Test it with `angarium.testing.ProviderConformance`.
 """
 
 from angarium.contracts.statuses import Channel

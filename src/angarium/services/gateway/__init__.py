@@ -1,1 +1,1 @@
-"""The only door for clients: authenticates, validates, records, queues, answers."""
+"""The gateway, the only service for clients: authenticates, validates, records and queues notifications."""

@@ -1,4 +1,4 @@
-"""The gateway put together from its parts: app, use cases and background loops."""
+"""Composes the gateway: app, use cases and background loops."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -104,11 +104,11 @@ from angarium.services.gateway.upstream.routes import routes as upstream_routes
 TITLE = "Angarium gateway"
 MAILBOX_PATH = "/internal/v1/mailbox/messages"
 USERS_IMPORT_PATH = "/api/v1/users/import"
-"""Files of users; the users service reads them."""
+"""Path of imports of users, which are forwarded to the users service."""
 
 
 class Gateway:
-    """The use cases over the parts, the app that serves them, and the loops beside it."""
+    """The use cases, the app that serves them, and the background loops."""
 
     def __init__(self, parts: GatewayParts) -> None:
         self.parts = parts
@@ -151,7 +151,7 @@ class Gateway:
         self.app: FastAPI = self._build_app()
 
     def start(self, background: Background) -> None:
-        """Run the loops beside the app."""
+        """Start the background loops."""
         if self.parts.periods:
             self.retention.announce()
         background.start(*self._loops())
@@ -193,7 +193,7 @@ class Gateway:
         )
 
     async def drain(self) -> None:
-        """Finish what was taken in: commits, their publishing, the audit log, the use of keys.
+        """Finish accepted work: commits, publishes, the audit log, the last use of keys.
 
         Call once the server and the loops have ended.
         """
@@ -233,7 +233,7 @@ class Gateway:
         )
 
     def _routers(self) -> Sequence[APIRouter]:
-        """In the order of the API's document."""
+        """The routers, in the order of the OpenAPI document."""
         parts = self.parts
         return (
             accepting_routes(self.acceptor, answer_form(fast_paths=parts.fast_paths)),
@@ -263,7 +263,7 @@ class Gateway:
         )
 
     def end_streams(self) -> None:
-        """End the live parts of pages, so that the server can stop. Call when it begins to."""
+        """End live streams of pages, so that the server can stop. Call it at the start of the shutdown."""
         self.dashboard.live.close()
 
     def _documents(self) -> Documents:
@@ -342,7 +342,7 @@ def _retention(parts: GatewayParts) -> RetentionKeeper:
 
 
 def _elsewhere(parts: GatewayParts) -> Sequence[Elsewhere]:
-    """What forgets notifications outside of `notification_db`: the mailbox."""
+    """Functions that delete notifications outside of `notification_db`: the mailbox."""
     return (parts.caught.forget,) if parts.caught is not None else ()
 
 
@@ -367,7 +367,10 @@ def _dispatcher(parts: GatewayParts, callbacks: CallbackStore) -> CallbackDispat
 
 
 def _health(parts: GatewayParts) -> Health:
-    """Without the cache the gateway works, only slower: it is shown, and does not make it unready."""
+    """Health checks.
+
+    The cache is optional: without it the gateway is only slower, so it is reported but does not affect readiness.
+    """
     checks = {
         "database": parts.store.problem,
         "broker": parts.broker.problem,

@@ -1,4 +1,4 @@
-"""Declares the broker's topology, however long the broker takes to be there."""
+"""Declares the broker's topology, with retries until the broker is available."""
 
 from angarium.platform.broker.port import Broker, Topology
 from angarium.platform.loop import Loop
@@ -6,7 +6,7 @@ from angarium.platform.telemetry.logging import Logger
 
 
 class TopologyKeeper(Loop):
-    """Until the declaration succeeded the gateway is not ready; it accepts all the same, into the outbox."""
+    """Until the topology is declared the gateway is not ready, but it accepts notifications into the outbox."""
 
     name = "topology"
     pause = 5.0
@@ -19,7 +19,7 @@ class TopologyKeeper(Loop):
         self._logger = logger
 
     async def once(self) -> bool:
-        """Declare the topology unless it is declared. Raises Transient when the broker does not answer."""
+        """Declare the topology unless it is declared. Raises Transient if the broker is unavailable."""
         if not await self._broker.ready():
             await self._broker.declare(self._topology)
             self._logger.info("broker.declared")

@@ -1,4 +1,4 @@
-"""Measures that have to be asked for: queues, outbox, dead letters."""
+"""Gauges that are polled: queues, outbox, dead letters."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
@@ -20,7 +20,7 @@ QUEUES: Sequence[str] = (
 
 
 class Gauges(Loop):
-    """Refreshes the gauges; one that cannot be asked for keeps its last value."""
+    """Refreshes the gauges. One that cannot be read keeps its last value."""
 
     name = "gauges"
     pause = 5.0
@@ -46,7 +46,7 @@ class Gauges(Loop):
         self._waits = waits
 
     async def once(self) -> bool:
-        """Ask for all. Raises the first Transient, after the others were asked for."""
+        """Refresh all gauges. Raises the first Transient after all were tried."""
         failed: Transient | None = None
         for ask in (self._queues, self._ages, self._outbox, self._letters):
             try:
@@ -65,7 +65,7 @@ class Gauges(Loop):
             self._metrics.queue_consumers.labels(stats.name).set(stats.consumers)
 
     async def _ages(self) -> None:
-        """Seconds that the oldest work of each queue has been due; 0 where none waits."""
+        """Seconds that the oldest work of each queue has been due; 0 if none waits."""
         oldest, now = await self._oldest_work(), self._clock.now()
         for queue in WORK_QUEUES:
             age = (now - oldest[queue]).total_seconds() if queue in oldest else 0.0

@@ -1,4 +1,4 @@
-"""What a gateway is made of."""
+"""The parts of a gateway."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,13 +27,12 @@ from angarium.services.gateway.retention import KEPT_FOR_EVER, Periods
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayParts:
-    """What a gateway is made of. The opener of a part closes it; the gateway closes none.
+    """The parts of a gateway. The code that opens a part closes it, not the gateway.
 
-    `engine` is the notification database (keys, audit log); `mailbox` the routes of the built-in catcher, if any, and
-    `caught` what it holds.
-    Without a `limiter` keys have only limits of their own, counted in this process.
-    Without a sender of `callbacks` they are kept, and sent by a gateway that has one.
-    `limits` and `never_paused`: by what workers pause a sender's marketing. `settings` are shown on a page.
+    `engine` is the notification database (keys, audit log); `mailbox` has the routes of the built-in mailbox, if any,
+    and `caught` its messages. Without a `limiter` only keys with their own limit are limited, counted in this process.
+    Without a sender of `callbacks` they are stored and sent by a gateway that has one. `limits` and `never_paused`: the
+    rules by which workers pause a sender's marketing. `settings` are shown on a page.
     """
 
     runtime: Runtime

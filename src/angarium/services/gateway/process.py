@@ -1,4 +1,4 @@
-"""The gateway as a process: what it opens, what it runs, how it ends."""
+"""The gateway as a process: its resources, its tasks and its shutdown."""
 
 import asyncio
 import os
@@ -52,20 +52,20 @@ from angarium.services.gateway.settings import GatewaySettings
 DATABASE_SETTING = "ANGARIUM_NOTIFICATIONS_DATABASE_URL"
 REPLICA_SETTING = "ANGARIUM_NOTIFICATIONS_READ_DATABASE_URL"
 InProcess = Callable[[], httpx2.AsyncBaseTransport]
-"""Makes the transport to a service in the same process."""
+"""Returns the transport to a service in the same process."""
 DirectoryT = TypeVar("DirectoryT", RestContacts, RestTemplates)
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A gateway with its loops running. `api_key`: the seeded key, for the one who started it to print."""
+    """A running gateway. `api_key`: the seeded key, to be printed at the start."""
 
     gateway: Gateway
     api_key: str | None = field(repr=False)
 
 
 async def run_gateway(settings: GatewaySettings, *, logger: Logger, stop: asyncio.Event) -> None:
-    """Serve until `stop` is set, finish what is under way, drain, close. Raises SettingsError."""
+    """Serve until `stop` is set, finish running requests, drain, close. Raises SettingsError."""
     async with AsyncExitStack() as stack:
         tracing = await open_tracing("angarium-gateway", logger, stack, os.environ)
         running = await start_gateway(settings, build_runtime(logger, tracing=tracing), stack)
@@ -88,9 +88,9 @@ async def start_gateway(
     *,
     beside: Sequence[Settings] = (),
 ) -> Running:
-    """A gateway with its loops running; `stack` ends the loops, drains, then closes every connection.
+    """Start a gateway and its loops; `stack` ends the loops, drains, then closes every connection.
 
-    Close `stack` only after the server has stopped. `in_process` and `beside` as of `open_gateway`. Raises
+    Close `stack` only after the server has stopped. `in_process` and `beside`: see `open_gateway`. Raises
     SettingsError.
     """
     gateway = Gateway(await open_gateway(settings, runtime, stack, in_process, beside=beside))
@@ -113,10 +113,10 @@ async def open_gateway(
     *,
     beside: Sequence[Settings] = (),
 ) -> GatewayParts:
-    """The parts of the gateway, closed with `stack`. Raises SettingsError.
+    """Open the parts of the gateway, closed with `stack`. Raises SettingsError.
 
-    With `in_process` the users and templates services are called through it, and the built-in catcher listens for SMTP.
-    `beside`: settings of what else runs in this process; the dashboard shows them with the gateway's.
+    With `in_process` the users and templates services are called through it, and the built-in mailbox listens for SMTP.
+    `beside`: settings of other parts of this process, which the dashboard shows with the gateway's.
     """
     engine = _open_engine(settings, stack)
     store = open_notifications(settings, runtime, stack)
@@ -162,9 +162,9 @@ async def open_gateway(
 
 
 class Seeding(Loop):
-    """Seeds the API key, however long the database takes to be there.
+    """Seeds the API key, with retries until the database is available.
 
-    Once that is done nothing wakes it, so a key that is revoked later stays revoked.
+    It runs only until it succeeds, so a key that is revoked later stays revoked.
     """
 
     name = "seed"
@@ -177,7 +177,7 @@ class Seeding(Loop):
         self._api_key = api_key
 
     async def once(self) -> bool:
-        """Seed. Raises Transient when the database does not answer."""
+        """Seed the key. Raises Transient if the database is unavailable."""
         await self._gateway.keys.seed(self._api_key)
         self._gateway.ring.forget()
         return False
@@ -191,19 +191,19 @@ def _open_engine(settings: GatewaySettings, stack: AsyncExitStack) -> AsyncEngin
 def _open_replica(
     settings: GatewaySettings, engine: AsyncEngine, runtime: Runtime, stack: AsyncExitStack
 ) -> Replica | None:
-    """The replica for status queries and lists, if there is one."""
+    """Open the replica for status queries and lists, if there is one."""
     url, pool_size = settings.notifications_read_database_url, settings.database_pool
     return open_replica(url, engine, stack, runtime.logger, pool_size=pool_size, setting=REPLICA_SETTING)
 
 
 async def _listening(directory: DirectoryT, stack: AsyncExitStack) -> DirectoryT:
-    """The directory, told of every change from now on."""
+    """Subscribe the directory to changes."""
     await stack.enter_async_context(directory.listening())
     return directory
 
 
 async def _open_mailbox(settings: GatewaySettings, runtime: Runtime, stack: AsyncExitStack) -> MailboxStore | None:
-    """The mailbox's messages; None in production."""
+    """Open the mailbox's messages; None in production."""
     if settings.env == "production":
         return None
     store = MailboxStore(settings.data_dir, clock=runtime.clock, identifiers=runtime.identifiers)
@@ -220,7 +220,7 @@ def _mailbox_routes(mailbox: Mailbox) -> Sequence[APIRouter]:
 
 
 async def _catch_smtp(settings: GatewaySettings, store: MailboxStore, runtime: Runtime, stack: AsyncExitStack) -> int:
-    """The port on which the mailbox's SMTP server listens."""
+    """Start the mailbox's SMTP server and return its port."""
     catcher = SmtpCatcher(store, port=settings.mailbox_smtp_port, logger=runtime.logger)
     await catcher.start()
     stack.push_async_callback(catcher.close)

@@ -14,18 +14,20 @@ from angarium.platform.runtime import Runtime
 TURN = 0x616E6772  # "angr": the advisory lock of the one gateway that does it
 SHORTEST_PAUSE = timedelta(seconds=1)
 LONGEST_PAUSE = timedelta(minutes=10)
-"""Between two passes: a hundredth of the shorter period, within these."""
+"""Bounds of the pause between two passes, which is a hundredth of the shorter period."""
 SHORTEST_REST = 0.02
-"""Seconds between two pieces; after a longer piece as long as that took, so that half of the time is left to others."""
+"""Minimum seconds between two steps. After a longer step the pause has the same length, so that half of the time is
+left to others."""
 OVERLAP = timedelta(hours=1)
-"""A pass looks again at what is younger by this than what the last one reached: it may have ended since."""
+"""A pass examines rows again that are younger by this than the last one's end, since they may have finished
+meanwhile."""
 WHOLE_EVERY = timedelta(hours=24)
-"""How often a pass looks at everything, for what ended long after it was accepted."""
+"""Interval of full passes, for rows that finished long after they were accepted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Periods:
-    """How long finished notifications stay, and how long what is personal in them; None: without end."""
+    """Retention of finished notifications, and of the personal data in them; None: without limit."""
 
     prune: timedelta | None = None
     redact: timedelta | None = None
@@ -35,7 +37,7 @@ class Periods:
 
     @property
     def pause(self) -> timedelta:
-        """Between two passes."""
+        """The pause between two passes."""
         shortest = min((period for period in (self.prune, self.redact) if period is not None), default=timedelta.max)
         return min(max(shortest / 100, SHORTEST_PAUSE), LONGEST_PAUSE)
 
@@ -45,7 +47,7 @@ _DONE = {Task.PRUNE: "retention.pruned", Task.REDACT: "retention.redacted"}
 
 
 class RetentionKeeper(Loop):
-    """Deletes and redacts in the background; one gateway at a time over all."""
+    """Deletes and redacts in the background, in one gateway at a time."""
 
     name = "retention"
 
@@ -69,18 +71,18 @@ class RetentionKeeper(Loop):
         self._whole_at: datetime | None = None
 
     def announce(self) -> None:
-        """Log what is on."""
+        """Log the configured periods."""
         self._logger.info(
             "retention.on", retention=_words(self._periods.prune), redact_after=_words(self._periods.redact)
         )
 
     async def once(self) -> bool:
-        """One pass over what is due. Raises DatabaseUnavailable."""
+        """Run one pass over due rows. Raises DatabaseUnavailable."""
         await self.pass_over()
         return False
 
     async def pass_over(self) -> bool:
-        """One pass over what is due; False: another gateway is at it. Raises DatabaseUnavailable."""
+        """Run one pass over due rows; False if another gateway is running one. Raises DatabaseUnavailable."""
         async with alone(self._engine, TURN) as mine:
             if not mine:
                 return False
@@ -92,7 +94,7 @@ class RetentionKeeper(Loop):
         return True
 
     async def _redact(self, now: datetime, before: datetime) -> None:
-        """What was redacted stays and would be read again at every pass, so most passes begin where the last ended."""
+        """Redacted rows remain and would be read again in every pass, so most passes begin where the last one ended."""
         whole = self._whole_at is None or self._redacted_until is None or now >= self._whole_at + WHOLE_EVERY
         since = None if whole or self._redacted_until is None else self._redacted_until - OVERLAP
         await self._do(Task.REDACT, before, since)

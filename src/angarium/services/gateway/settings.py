@@ -8,7 +8,7 @@ from angarium.platform.settings.groups import AuthSettings, CacheSettings, Callb
 
 
 class MailboxSettings(Settings):
-    """The built-in catcher; port 0: none."""
+    """Settings of the built-in mailbox; port 0: no SMTP server."""
 
     mailbox_smtp_port: Port = 1025
 
@@ -26,9 +26,9 @@ class GatewaySettings(
     CallbackSettings,
     RetentionSettings,
 ):
-    """The gateway's settings. Of the providers it knows which channels have any, and verifies their webhooks.
+    """The gateway's settings. It uses the providers' URLs to know the enabled channels and to verify webhooks.
 
-    It explains what workers do: it pauses no sender itself.
+    It explains pauses of senders, which only workers apply.
     """
 
     port: Port = 8000

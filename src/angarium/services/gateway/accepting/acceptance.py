@@ -1,4 +1,4 @@
-"""The values around an acceptance: where a request comes from, what a deployment allows, what is answered."""
+"""Values of an acceptance: the request's origin, the deployment's rules, the result."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ from angarium.services.gateway.settings import GatewaySettings
 
 @dataclass(frozen=True, slots=True)
 class AcceptanceRules:
-    """What a deployment allows. `outbox_lease`: how long the gateway has to publish before the relay does.
+    """What a deployment allows. `outbox_lease`: how long the gateway may take to publish before the relay does.
 
-    `callbacks`: whether there is a secret to sign them with.
+    `callbacks`: whether there is a signing secret.
     """
 
     channels: frozenset[Channel]
@@ -30,14 +30,14 @@ class AcceptanceRules:
 
 
 def acceptance_rules(settings: GatewaySettings) -> AcceptanceRules:
-    """What the settings allow to be accepted."""
+    """The rules in the settings."""
     callbacks = settings.callback_secret is not None or not settings.production
     enabled = frozenset(channel for channel in Channel if settings.providers(channel))
     return AcceptanceRules(channels=enabled, callback_allow=settings.callback_allow, callbacks=callbacks)
 
 
 class Origin(msgspec.Struct, frozen=True):
-    """Where a request comes from."""
+    """The origin of a request."""
 
     caller: Caller
     correlation_id: str
@@ -45,12 +45,12 @@ class Origin(msgspec.Struct, frozen=True):
 
 
 def origin_of(caller: Caller) -> Origin:
-    """The origin of the request that is being answered."""
+    """The origin of the current request."""
     return Origin(caller, current_correlation_id() or "", current_traceparent())
 
 
 class Accepted(msgspec.Struct, frozen=True):
-    """The durable record. `replayed`: the same request was accepted before, and this is its record."""
+    """The durable record. `replayed`: the request was accepted before, and this is its record."""
 
     notification_id: UUID
     request_id: str
@@ -61,8 +61,8 @@ class Accepted(msgspec.Struct, frozen=True):
 
 
 Verdict = Accepted | Rejected
-"""What becomes of one request."""
+"""The result of one request."""
 
 
 FindPrior = Callable[[str, str, Sequence[str]], Awaitable[Mapping[str, Prior]]]
-"""(tenant, caller, request_ids) → what was accepted before, by request_id. Raises StoreUnavailable."""
+"""Finds earlier acceptances for (tenant, caller, request_ids), by request_id. Raises StoreUnavailable."""

@@ -1,4 +1,4 @@
-"""Whether user and template allow a candidate, and the record it becomes."""
+"""Checks a candidate against its user and template, and builds its record."""
 
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from angarium.services.gateway.accepting.candidate import Candidate
 
 
 def check_against_template(candidate: Candidate, template: CompiledTemplate) -> None:
-    """Raise ValidationFailed naming every channel without a part and every required variable that is missing."""
+    """Raise ValidationFailed naming every channel without a part and every missing required variable."""
     details = [*_channel_faults(candidate, template), *_variable_faults(candidate, template)]
     if details:
         raise ValidationFailed(details=details)
@@ -25,7 +25,7 @@ def admit(
     contact: Contact | None,
     template: CompiledTemplate,
 ) -> NewNotification:
-    """The record of an admitted candidate; what the request leaves open comes from the user, then the template."""
+    """The record of an admitted candidate. Omitted values come from the user, then from the template."""
     request = candidate.request
     return NewNotification(
         id=identifier,

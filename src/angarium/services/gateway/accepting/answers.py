@@ -1,4 +1,4 @@
-"""The bodies of the 202s. That of a single acceptance has a form encoded by hand; a test holds the two together."""
+"""Bodies of the 202 answers. A single acceptance also has a hand-written encoder; a test checks that both agree."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -22,12 +22,12 @@ AnswerForm = Callable[[Accepted], bytes]
 
 
 def answer_form(*, fast_paths: bool) -> AnswerForm:
-    """The form of the 202: encoded by hand, or without `fast_paths` through its model."""
+    """The encoder of the 202: hand-written, or without `fast_paths` that of its model."""
     return quick_answer if fast_paths else accepted_answer
 
 
 def quick_answer(accepted: Accepted) -> bytes:
-    """As `accepted_answer`, encoded by hand."""
+    """As `accepted_answer`, with a hand-written encoder."""
     notification_id = str(accepted.notification_id)
     data = {
         "notification_id": notification_id,
@@ -56,9 +56,9 @@ def accepted_answer(accepted: Accepted) -> bytes:
 
 
 def bulk_answer(items: Sequence[Any], verdicts: Sequence[Verdict]) -> bytes:
-    """The body of a bulk's 202: `Envelope[BulkAccepted]`; a result shows only the names that it has.
+    """The body of a bulk request's 202: `Envelope[BulkAccepted]`; results omit absent fields.
 
-    The message says so where nothing was accepted.
+    The message says so if nothing was accepted.
     """
     results = [_result(index, item, verdict) for index, (item, verdict) in enumerate(zip(items, verdicts, strict=True))]
     rejected = sum(isinstance(verdict, Rejected) for verdict in verdicts)

@@ -1,4 +1,4 @@
-"""Decodes attachments beside the event loop: ten megabytes of base64 would hold up every other request."""
+"""Decodes attachments in a thread, since ten megabytes of base64 would delay every other request."""
 
 import asyncio
 from binascii import Error, a2b_base64
@@ -13,13 +13,13 @@ from angarium.notifications.options import AttachmentInfo
 
 _DIGEST_BYTES = 32
 _SLICE = 256 * 1024
-"""Characters that are decoded in one go, while no other thread runs; a multiple of four."""
+"""Characters decoded at once while holding the GIL; a multiple of four."""
 _AT_ONCE = 64 * 1024
-"""Characters that are decoded without a thread."""
+"""Characters up to which decoding needs no thread."""
 
 
 class Decoded(msgspec.Struct, frozen=True):
-    """A file, with the digest of its content by which it counts in a request's fingerprint."""
+    """A file, with the digest of its content for a request's fingerprint."""
 
     info: AttachmentInfo
     content: bytes
@@ -27,9 +27,9 @@ class Decoded(msgspec.Struct, frozen=True):
 
 
 async def decoded(attachments: Sequence[Attachment]) -> tuple[Decoded, ...]:
-    """The files, in order. Raises ValidationFailed naming each attachment that is wrong.
+    """Decode the files, in order. Raises ValidationFailed naming each invalid attachment.
 
-    Strict base64 (RFC 4648 §4, padded); line breaks are allowed, since MIME has them (RFC 2045 §6.8).
+    Strict, padded base64 (RFC 4648 §4); line breaks are allowed, as in MIME (RFC 2045 §6.8).
     """
     faults = [Detail(field, message) for field, message in attachment_faults(attachments)]
     if faults:

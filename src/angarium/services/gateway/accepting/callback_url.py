@@ -1,6 +1,6 @@
-"""Where status callbacks may go, as far as the URL alone can say.
+"""Validation of callback URLs, without name resolution.
 
-Addresses behind names are judged when the callback connects; here only what no resolution could make right.
+Resolved addresses are checked when the callback connects; here only URLs are refused that can never be valid.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ __all__ = ["Network", "check_callback_url"]
 
 
 def check_callback_url(url: str, allowed: Sequence[Network]) -> None:
-    """Raise ValidationFailed unless `url` is https, or http where `allowed` ranges make it possible."""
+    """Raise ValidationFailed unless `url` is https, or http that `allowed` ranges permit."""
     try:
         endpoint_url(url, allowed)
     except ValueError as error:

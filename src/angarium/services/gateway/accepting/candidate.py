@@ -1,4 +1,4 @@
-"""A request that is right as far as it alone can say: kept texts, fingerprint, no look-up yet."""
+"""A request that is valid by itself, with its stored texts and fingerprint, before any look-up."""
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
@@ -17,9 +17,9 @@ from angarium.services.gateway.accepting.json_text import json_text
 from angarium.services.gateway.accepting.options import channel_faults, given_fields, options_text
 
 FURTHEST = timedelta(days=3653)
-"""How far ahead a time may lie: ten years, so that no date arithmetic in any database overflows."""
+"""How far in the future a time may be: ten years, so that date arithmetic never overflows in any database."""
 LATEST_START = timedelta(seconds=60)
-"""How far in the past `send_at` may lie, in whole seconds: clocks differ, and a call takes its time."""
+"""How far in the past `send_at` may be, in whole seconds, to allow for clock differences and latency."""
 _FINGERPRINT_BYTES = 32
 
 
@@ -36,9 +36,9 @@ _canonical = msgspec.json.Encoder(order="deterministic", enc_hook=_fields_of)
 
 
 class Candidate(msgspec.Struct, frozen=True):
-    """A request with the texts the record keeps; times in UTC. `fingerprint` is a digest of its meaning.
+    """A request with the record's texts and times in UTC. `fingerprint` is a digest of its meaning.
 
-    `request_id` is the request's own, or one that was made for it.
+    `request_id` is the request's own or a generated one.
     """
 
     request: NotificationRequest
@@ -56,9 +56,9 @@ class Candidate(msgspec.Struct, frozen=True):
     def of(
         cls, request: NotificationRequest, make_request_id: Callable[[], str], files: Sequence[Decoded] = ()
     ) -> "Candidate":
-        """The candidate for `request`, whose decoded attachments are `files`.
+        """Create the candidate for `request` with the decoded attachments `files`.
 
-        Raises ValidationFailed for what can never be kept.
+        Raises ValidationFailed for values that cannot be stored.
         """
         recipient = request.recipient
         return cls(
@@ -76,7 +76,7 @@ class Candidate(msgspec.Struct, frozen=True):
 
     @property
     def channels(self) -> tuple[Channel, ...]:
-        """The channel, then its fallbacks."""
+        """The channel, followed by its fallbacks."""
         return (self.request.notification_type, *self.request.fallback)
 
 
@@ -88,10 +88,10 @@ def check_alone(
     now: datetime,
     plain: Sequence[Network] = (),
 ) -> None:
-    """Raise ValidationFailed naming everything that is wrong whatever users and templates say.
+    """Raise ValidationFailed with all errors that do not depend on users and templates.
 
-    `allowed`: ranges to which callbacks may go by plain http; None: there are no callbacks here. `plain`: those to
-    which webhooks may go so.
+    `allowed`: ranges in which callbacks may use plain http; None: callbacks are disabled. `plain`: the same for
+    webhooks.
     """
     details = [
         *_channel_faults(candidate.request, enabled),
@@ -152,5 +152,5 @@ def _time_faults(candidate: Candidate, now: datetime) -> list[Detail]:
 
 
 def _fingerprint(request: NotificationRequest, files: Sequence[Decoded]) -> bytes:
-    """A digest of what the request means: neither the order of keys nor the offset of a time changes it."""
+    """A digest of the request's meaning, independent of the order of keys and the offsets of times."""
     return blake2b(_canonical.encode(given_fields(request, files)), digest_size=_FINGERPRINT_BYTES).digest()

@@ -1,4 +1,4 @@
-"""The header `Idempotency-Key`: another place for a single call's `request_id`."""
+"""The `Idempotency-Key` header, an alternative to `request_id` in single calls."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,9 +22,9 @@ _NAME = IDEMPOTENCY_HEADER.lower()
 
 
 def with_idempotency_key(headers: Mapping[str, str], content: Any) -> Any:
-    """`content` with the header's value as `request_id`. Raises ValidationFailed as `idempotency_key_of` does.
+    """Add the header's value to `content` as `request_id`. Raises ValidationFailed as `idempotency_key_of`.
 
-    A body that is not an object, or whose `request_id` is not text, is left to validation.
+    A body that is not an object, or with a `request_id` that is not text, is not changed and fails validation.
     """
     given = headers.get(_NAME)
     if given is None or not isinstance(content, dict):
@@ -36,9 +36,9 @@ def with_idempotency_key(headers: Mapping[str, str], content: Any) -> Any:
 
 
 def idempotency_key_of(header: str | None, request_id: str | None) -> str | None:
-    """The key of a call: what the header says (Latin-1 text as the server reads it), or `request_id`.
+    """The idempotency key of a call: the header (Latin-1 text, as the server reads it), or `request_id`.
 
-    Raises ValidationFailed: an empty or too long header, or one that differs from `request_id`.
+    Raises ValidationFailed for an empty or too long header, or one that differs from `request_id`.
     """
     if header is None:
         return request_id
@@ -51,7 +51,7 @@ def idempotency_key_of(header: str | None, request_id: str | None) -> str | None
 
 
 def _decoded(value: str) -> str:
-    """A header beyond ASCII is UTF-8 in practice, so that it is compared with text of the body as the client meant."""
+    """Decode a non-ASCII header as UTF-8, which clients use in practice, so that it matches text in the body."""
     try:
         return value.encode("latin-1").decode()
     except UnicodeError:

@@ -1,4 +1,4 @@
-"""JSON as the record keeps it: text that every database takes."""
+"""JSON for the record: text that every database can store."""
 
 from typing import Any
 
@@ -12,8 +12,8 @@ _NUL_ESCAPE = b"\\u0000"
 def json_text(field: str, value: Any) -> str:
     """`value` as JSON text.
 
-    Raises ValidationFailed naming `field` for what cannot be kept: NUL characters (PostgreSQL's JSONB refuses
-    them), lone surrogates (not encodable in UTF-8), nesting beyond the interpreter's depth.
+    Raises ValidationFailed naming `field` for values that cannot be stored: NUL characters (refused by PostgreSQL's
+    JSONB), lone surrogates (not encodable in UTF-8), nesting beyond the interpreter's depth.
     """
     try:
         encoded = msgspec.json.encode(value)
@@ -27,7 +27,7 @@ def json_text(field: str, value: Any) -> str:
 
 
 def _holds_nul(value: Any) -> bool:
-    """Whether a string or key in `value` really has a NUL: an escaped backslash before `u0000` looks alike."""
+    """Whether a string or key in `value` contains a NUL; an escaped backslash before `u0000` looks the same in JSON."""
     if isinstance(value, str):
         return "\x00" in value
     if isinstance(value, dict):

@@ -1,8 +1,8 @@
-"""Which lane a notification travels in, so that one tenant's backlog does not delay another's few.
+"""Chooses lanes, so that one tenant's backlog does not delay another tenant's few notifications.
 
-A tenant's first messages before a crowded lane go by the light lane, where no tenant has many. So it is for the urgent
-lane too, as priority is the caller's own choice. Decided in memory, from the lanes' lengths as they were a
-moment ago: ordinary load pays a look into a dictionary.
+While a lane is crowded, a tenant's first messages use the light lane, where no tenant has many. This also applies to
+the urgent lane, since callers choose priorities themselves. Decisions are made in memory from recent queue lengths;
+under normal load they cost one dictionary look-up.
 """
 
 from collections import OrderedDict
@@ -21,20 +21,21 @@ from angarium.platform.clock import Clock
 from angarium.platform.loop import Loop
 
 CROWDED = 500
-"""Messages waiting in a lane from which on tenants are distinguished."""
+"""Waiting messages from which on a lane is crowded."""
 ALLOWANCE = 500
-"""Messages that a tenant may have sent by a channel and still pass for one that sends few."""
+"""Messages that a tenant may send on a channel and still use the light lane."""
 SPENT = ALLOWANCE // 2
-"""Who has less left is part of the crowd: what comes back to one that goes on sending does not add up to this."""
+"""A tenant with less allowance left uses the crowded lane; the refill of a tenant that keeps sending does not reach
+this."""
 REFILL = 50.0
-"""Of the allowance that come back in a second, while the light lane itself is short."""
+"""Allowance refilled per second while the light lane is short."""
 SHORT = 100
 _TENANTS = 10_000
 
 
 @dataclass(slots=True)
 class _Lane:
-    """How many wait in a channel's lanes: as last measured, and what was published since."""
+    """The length of a lane: as last measured, plus messages published since."""
 
     ordinary: int = 0
     urgent: int = 0
@@ -49,7 +50,7 @@ class _Allowance:
 
 
 class FairLanes(Loop):
-    """One for a process: each counts what it has published itself, and measures what all have: that is its loop."""
+    """One per process: counts the process's own publishes and, as a loop, measures the queues."""
 
     name = "lanes"
     pause = 0.25
@@ -63,12 +64,12 @@ class FairLanes(Loop):
         self._allowances: OrderedDict[tuple[str, Channel, bool], _Allowance] = OrderedDict()
 
     def messages(self, created: Sequence[NewNotification]) -> list[OutboxMessage]:
-        """What brings each to its workers, in the lane that is its due."""
+        """The work messages of notifications, each routed to its lane."""
         now = self._clock.monotonic()
         return [self._message(new, now) for new in created]
 
     async def once(self) -> bool:
-        """Measure the lanes in which there was anything. Raises Transient; then they are taken to be as they were."""
+        """Measure the used lanes. Raises Transient, after which the last lengths stay in use."""
         stirred = [channel for channel, lane in self._lanes.items() if lane.stirred]
         if not stirred:
             return False
@@ -97,9 +98,9 @@ class FairLanes(Loop):
         return message
 
     def _take(self, new: NewNotification, lane: _Lane, now: float, *, urgent: bool) -> bool:
-        """Whether the tenant had enough left of its allowance; one less is left.
+        """Take one of the tenant's allowance; return whether enough was left.
 
-        Beyond _TENANTS the allowance that was used longest ago is forgotten: no tenant of the crowd has that one.
+        Beyond _TENANTS the least recently used allowance is dropped, which is never that of a busy tenant.
         """
         key = (new.tenant, new.channel, urgent)
         allowance = self._allowances.get(key)

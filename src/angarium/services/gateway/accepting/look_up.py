@@ -1,4 +1,4 @@
-"""User and template of each request, looked up side by side and once for all requests that share them."""
+"""Looks up users and templates concurrently, each once for all requests that share it."""
 
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
@@ -20,13 +20,16 @@ _TemplateKey = tuple[str, int | None]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the directory said."""
+    """The results of the look-up."""
 
     contacts: Mapping[UUID, Contact | DirectoryUnavailable | None]
     templates: Mapping[_TemplateKey, CompiledTemplate | DirectoryUnavailable | None]
 
     def contact(self, request: NotificationRequest) -> Contact | None:
-        """The request's user; None for a recipient who is not stored. Raises UserNotFound, ServiceUnavailable."""
+        """The request's user; None for a recipient who is not a stored user.
+
+        Raises UserNotFound, ServiceUnavailable.
+        """
         if request.user_id is None:
             return None
         contact = self.contacts[request.user_id]
@@ -43,7 +46,7 @@ class Found:
 
 
 class LookUp:
-    """Asks contacts and templates."""
+    """Looks up contacts and templates."""
 
     def __init__(self, contacts: Contacts, templates: Templates, *, fast_paths: bool = True) -> None:
         self._contacts = contacts
@@ -51,9 +54,9 @@ class LookUp:
         self._fast_paths = fast_paths
 
     async def find(self, tenant: str, requests: Sequence[NotificationRequest]) -> Found:
-        """Everything that `requests` name. A directory that does not answer fails only the requests that need it.
+        """Look up everything that `requests` name. An unavailable directory fails only the requests that need it.
 
-        With `fast_paths` what is kept in memory is taken without a turn of the event loop.
+        With `fast_paths` cached values are used without yielding to the event loop.
         """
         users = {request.user_id for request in requests if request.user_id is not None}
         keys = {_template_key(request) for request in requests}
@@ -71,7 +74,7 @@ class LookUp:
         contacts: Mapping[UUID, Contact | None],
         templates: Mapping[_TemplateKey, CompiledTemplate | None],
     ) -> Found:
-        """The same, with those that are missing."""
+        """Look up the missing ones."""
         users = [(user_id, self._contacts.known(tenant, user_id)) for user_id, kept in contacts.items() if kept is None]
         versions = [(key, self._version(tenant, key)) for key, kept in templates.items() if kept is None]
         asked, told = await asyncio.gather(_settle(users), _settle(versions))

@@ -1,4 +1,4 @@
-"""What only some requests have: `email`, `push`, `attachments`, and the provider to use."""
+"""Optional fields of requests: `email`, `push`, `attachments`, and the provider to use."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ _OF_CHANNEL: Mapping[str, Channel] = {"attachments": Channel.EMAIL, "email": Cha
 
 
 def channel_faults(request: NotificationRequest, channels: Sequence[Channel]) -> Sequence[Detail]:
-    """A fault for each field whose channel is not among `channels`: the notification's own and its fallbacks."""
+    """An error for each field whose channel is not in `channels`, the notification's own and its fallbacks."""
     if request.attachments is None and request.email is None and request.push is None:
         return ()
     return [
@@ -26,7 +26,7 @@ def channel_faults(request: NotificationRequest, channels: Sequence[Channel]) ->
 
 
 def options_text(request: NotificationRequest, files: Sequence[Decoded]) -> str | None:
-    """`notifications.options.Options` as JSON; None: the request has none. Raises ValidationFailed."""
+    """`notifications.options.Options` as JSON; None if the request has none. Raises ValidationFailed."""
     through = request.through
     if not files and request.email is None and request.push is None and through is None:
         return None
@@ -43,9 +43,9 @@ def options_text(request: NotificationRequest, files: Sequence[Decoded]) -> str 
 
 
 def given_fields(request: NotificationRequest, files: Sequence[Decoded]) -> Mapping[str, Any]:
-    """The fields of a request for its fingerprint; an attachment counts by the digest of its content.
+    """The fields of a request for its fingerprint; attachments are represented by the digest of their content.
 
-    Those that are not given are left out: a request that is repeated across an upgrade has the digest that it had.
+    Absent fields are omitted, so that a request repeated after an upgrade has the same digest.
     """
     fields = request.__dict__.copy()
     for name in _OF_CHANNEL:

@@ -26,15 +26,15 @@ from angarium.services.gateway.accepting.idempotency import (
 from angarium.services.gateway.accepting.use_cases import Acceptor
 
 BYTES = 16 * 1024 * 1024
-"""Of a call with attachments. Beside what they hold it has 256 KB, as other calls."""
+"""Limit of a call with attachments. Besides their content it may have 256 KB, like other calls."""
 _MARK = b'"attachments"'
 _ACCEPTED = int(HTTPStatus.ACCEPTED)
-"""A plain number: a member of an enumeration is hashed in Python, at every acceptance."""
+"""A plain number, since hashing an enumeration member runs Python code at every acceptance."""
 Sender = Annotated[Caller, Depends(requires(Scope.NOTIFICATIONS_SEND))]
 
 
 def routes(acceptor: Acceptor, answer_of: AnswerForm) -> APIRouter:
-    """Accept one notification; `answer_of` writes the body of the 202."""
+    """Accept one notification; `answer_of` encodes the body of the 202."""
     direct = direct_route(
         NotificationRequest, Scope.NOTIFICATIONS_SEND, merge=with_idempotency_key, outside=attached, needs=_MARK
     )
@@ -48,9 +48,9 @@ def routes(acceptor: Acceptor, answer_of: AnswerForm) -> APIRouter:
         openapi_extra={"parameters": [dict(IDEMPOTENCY_PARAMETER)]},
     )
     async def send_notification(body: NotificationRequest, caller: Sender) -> Response:
-        """Accept a notification. The 202 is given once the record is durable; from then on it is never lost.
+        """Accept a notification. The 202 means that the record is durable, so it cannot be lost.
 
-        The body has at most 256 KB, and with `attachments` 16 MB.
+        The body has at most 256 KB, or 16 MB with `attachments`.
         """
         accepted = await acceptor.accept(origin_of(caller), body)
         headers = {REPLAYED_HEADER: "true"} if accepted.replayed else None
@@ -60,7 +60,7 @@ def routes(acceptor: Acceptor, answer_of: AnswerForm) -> APIRouter:
 
 
 def attached(content: Any) -> int:
-    """How many characters of a decoded body are attachments, which are not counted as the rest is."""
+    """The number of characters of attachments in a decoded body, which have a separate limit."""
     given = content.get("attachments") if isinstance(content, dict) else None
     if not isinstance(given, list):
         return 0

@@ -1,4 +1,4 @@
-"""The spans of acceptances. Only a gateway with tracing has any of this."""
+"""Spans of acceptances, used only with tracing."""
 
 from collections.abc import Awaitable, Callable, Sequence
 

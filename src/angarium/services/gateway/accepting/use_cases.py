@@ -1,4 +1,4 @@
-"""The use case at the heart of the gateway: a request becomes a durable record that is on its way."""
+"""Accepts notifications: turns requests into durable, published records."""
 
 import asyncio
 from collections import Counter
@@ -25,14 +25,14 @@ from angarium.services.gateway.accepting.tracing import committed
 BATCH = 500
 FLUSHERS = 1
 ATTACHED_BATCH = 8
-"""Notifications with attachments in one transaction; those without never wait for them."""
+"""Maximum notifications with attachments per transaction; those without never wait for them."""
 PATIENCE = 2.0
 """Seconds that an acceptance may wait for the database before it is refused with 503."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptorParts:
-    """What an Acceptor works with."""
+    """The dependencies of an Acceptor."""
 
     store: NotificationStore
     publisher: OutboxPublisher
@@ -47,7 +47,7 @@ class AcceptorParts:
 
 @dataclass(slots=True)
 class _Item:
-    """One request on its way through. A `candidate` that is missing could never have been accepted before."""
+    """One request being processed. Without a `candidate` it cannot have been accepted before."""
 
     request: NotificationRequest
     candidate: Candidate | None = None
@@ -57,11 +57,10 @@ class _Item:
 
 
 class Acceptor:
-    """Accepts notifications: checks, looks up, commits in groups, publishes after the commit.
+    """Accepts notifications: validates, looks up, commits in groups, publishes after the commit.
 
-    An acceptance that returns is durable and will be published, by this process or by a relay. The same
-    (tenant, caller, request_id) with the same meaning always answers with the first record, even when it would
-    be refused now.
+    A returned acceptance is durable and will be published, by this process or by a relay. The same (tenant, caller,
+    request_id) with the same meaning always returns the first record, even if it would be refused now.
     """
 
     def __init__(self, parts: AcceptorParts) -> None:
@@ -75,16 +74,16 @@ class Acceptor:
         self._publishing: set[asyncio.Task[int]] = set()
 
     async def accept(self, origin: Origin, request: NotificationRequest) -> Accepted:
-        """Accept one. Raises Rejected (400, 404, 409, 503), or Transient: then it may or may not be accepted."""
+        """Accept one. Raises Rejected (400, 404, 409, 503), or Transient, after which it may or may not be accepted."""
         [verdict] = await self.accept_many(origin, [request])
         if isinstance(verdict, Rejected):
             raise verdict
         return verdict
 
     async def accept_many(self, origin: Origin, requests: Sequence[NotificationRequest]) -> Sequence[Verdict]:
-        """A verdict for each, in order: a bad one is refused without its neighbours.
+        """Return a result for each, in order. An invalid item does not affect the others.
 
-        Raises Transient when the store does not answer; repeating the call is safe.
+        Raises Transient if the store is unavailable; the call can be repeated safely.
         """
         items = [
             self._examined(request) if request.attachments is None else await self._examined_with_files(request)
@@ -96,7 +95,7 @@ class Acceptor:
         return [_verdict(item) for item in items]
 
     async def drain(self) -> None:
-        """Return once everything accepted is committed and its publishing has ended, well or not."""
+        """Wait until everything accepted is committed and its publishing has ended, successfully or not."""
         await self._commit.drain()
         await self._attached.drain()
         while self._publishing:
@@ -175,7 +174,7 @@ class Acceptor:
         return acceptances
 
     def _publish(self, created: Sequence[NewNotification]) -> None:
-        """Publish outside the caller's wait: what does not get through is in the outbox."""
+        """Publish in the background; unconfirmed messages stay in the outbox."""
         if created:
             task = asyncio.create_task(self._parts.publisher.publish(self._parts.lanes.messages(created)))
             self._publishing.add(task)
@@ -194,7 +193,7 @@ class Acceptor:
         )
 
     async def _prefer_prior(self, origin: Origin, items: Sequence[_Item]) -> None:
-        """Let a replay win over a refusal: what was accepted once stays accepted."""
+        """Prefer a replay to a refusal: what was accepted once stays accepted."""
         asked = [(item, item.candidate) for item in items if item.candidate is not None and item.request.request_id]
         if not asked:
             return

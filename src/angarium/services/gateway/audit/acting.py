@@ -1,4 +1,4 @@
-"""Who acts, as the audit log wants to know it."""
+"""The actor of a change, for the audit log."""
 
 from starlette.requests import Request
 
@@ -8,6 +8,6 @@ from angarium.services.gateway.audit.store import Actor
 
 
 def actor_of(request: Request, caller: Caller) -> Actor:
-    """The caller, from the address of the connection (never one that a client may write in a header)."""
+    """The caller, with the address of the connection (never one from a header that clients can set)."""
     address = None if request.client is None else request.client.host
     return Actor(caller, address, current_correlation_id())

@@ -1,4 +1,4 @@
-"""Who changed what: the audit log."""
+"""The audit log: who changed what."""
 
 from collections.abc import Sequence
 
@@ -11,9 +11,9 @@ LONGEST_BACK_OFF_SECONDS = 1.0
 
 
 class AuditLog:
-    """Writes entries, alone or in the transaction of the change they tell of.
+    """Writes entries, separately or in the transaction of the change.
 
-    `backlog` holds those that the database did not take; it is a loop.
+    `backlog` is a loop that holds entries while the database is unavailable.
     """
 
     def __init__(self, store: AuditStore, runtime: Runtime) -> None:
@@ -24,7 +24,7 @@ class AuditLog:
         self.backlog = Backlog("audit", self._write_held, lost=self._lost, longest_back_off=LONGEST_BACK_OFF_SECONDS)
 
     def entry(self, actor: Actor, action: str, subject: object) -> Entry:
-        """An entry as of now."""
+        """Create an entry with the current time."""
         return Entry(self._identifiers.new(), self._clock.now(), actor, action, str(subject))
 
     async def write(self, entry: Entry) -> None:
@@ -32,11 +32,11 @@ class AuditLog:
         await self.write_many([entry])
 
     async def write_many(self, entries: Sequence[Entry]) -> None:
-        """Store entries; one that is stored already, by its id, is left as it is. Raises DatabaseUnavailable."""
+        """Store entries; those with an existing id do not change. Raises DatabaseUnavailable."""
         await self._store.add(entries)
 
     async def record(self, actor: Actor, action: str, subject: object) -> None:
-        """Store an entry of a change that happened elsewhere: now, or as soon as the database answers again."""
+        """Store an entry of a change made elsewhere, now or as soon as the database is available again."""
         entry = self.entry(actor, action, subject)
         try:
             await self.write(entry)

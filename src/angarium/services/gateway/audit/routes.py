@@ -1,4 +1,4 @@
-"""`/api/v1/audit`: who changed what; and the other services' reports of what was changed at them."""
+"""`/api/v1/audit`, and the other services' reports of changes."""
 
 from typing import Annotated
 
@@ -31,7 +31,7 @@ def _filter(
 
 
 def routes(reader: AuditReader, log: AuditLog) -> APIRouter:
-    """Show the log, and take reports from other services."""
+    """Routes of the log and of reports from other services."""
     router = APIRouter(tags=["audit"])
 
     @router.get(PATH)
@@ -44,7 +44,7 @@ def routes(reader: AuditReader, log: AuditLog) -> APIRouter:
 
     @router.post(REPORTS_PATH, include_in_schema=False)
     async def take(body: AuditReports, _service: Annotated[Caller, Depends(service_only)]) -> Envelope[None]:
-        """Store what was changed at another service."""
+        """Store changes made at another service."""
         await log.write_many([_entry(report) for report in body.reports])
         return one(None, "Kept")
 

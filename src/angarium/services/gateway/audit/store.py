@@ -1,4 +1,4 @@
-"""The queries over the audit log. Every method raises DatabaseUnavailable when the database cannot serve."""
+"""Queries of the audit log. Every method raises DatabaseUnavailable."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _BY_TIME = Listing(audit_log.c.at, audit_log.c.id)
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts, from which address, in which correlation."""
+    """The actor of a change, with address and correlation id."""
 
     caller: Caller
     address: str | None
@@ -28,7 +28,7 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line: `action` is a verb (`key.created`), `subject` names what it was done to."""
+    """An entry: `action` is an event (`key.created`), `subject` the changed resource."""
 
     id: UUID
     at: datetime
@@ -39,7 +39,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditFilter:
-    """Which entries are meant; what is None does not matter. `since` ≤ at < `until`."""
+    """A filter of entries; None matches any. `since` ≤ at < `until`."""
 
     actor: str | None = None
     action: str | None = None
@@ -49,13 +49,13 @@ class AuditFilter:
 
 
 class AuditStore:
-    """Writes entries that are not a part of another transaction."""
+    """Writes entries in their own transaction."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
     async def add(self, entries: Sequence[Entry]) -> None:
-        """Insert entries; one that is there already, by its id, stays as it is."""
+        """Insert entries; those with an existing id do not change."""
         async with writing(self._engine) as connection:
             known = await _known(connection, entries)
             for entry in entries:
@@ -70,7 +70,7 @@ class AuditReader:
         self._engine = engine
 
     async def find(self, tenant: str, wanted: AuditFilter, paging: Paging) -> Found[AuditView]:
-        """Those that match. Raises ValidationFailed for a cursor that is none."""
+        """Matching entries. Raises ValidationFailed for an invalid cursor."""
         query = select(audit_log).where(audit_log.c.tenant == tenant, *_conditions(wanted))
         async with reading(self._engine) as connection:
             rows, total, following = await _BY_TIME.page(connection, query, paging)

@@ -1,1 +1,1 @@
-"""The B2B surface: email to people who are not stored, with content that comes along."""
+"""The B2B API: email to recipients who are not stored users, with content in the request."""

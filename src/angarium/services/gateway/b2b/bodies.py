@@ -1,4 +1,4 @@
-"""The bodies that come in by the B2B surface, in snake_case or camelCase, and its words for a status."""
+"""Request bodies of the B2B API, in snake_case or camelCase, and its status values."""
 
 from enum import StrEnum
 from typing import Annotated, Any, Self, assert_never
@@ -31,7 +31,7 @@ def _email(value: str) -> str:
 
 
 def _web_link(value: str) -> str:
-    """Refuse what is no http(s) URL: `javascript:` above all."""
+    """Refuse URLs other than http(s), in particular `javascript:`."""
     message = "must be an http or https URL"
     if any(character < _FIRST_VISIBLE for character in value):
         raise ValueError(message)
@@ -48,21 +48,21 @@ Email = Annotated[str, StringConstraints(min_length=3, max_length=320), AfterVal
 WebLink = Annotated[str, StringConstraints(max_length=2048), AfterValidator(_web_link), URL_FORMAT]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f\u2028\u2029]*$")]
 Subject = Annotated[str, StringConstraints(min_length=1, max_length=998, pattern=r"^[^\x00-\x1f\x7f\u2028\u2029]*$")]
-"""One line (RFC 5322 §2.1.1): no break gets into a header."""
+"""One line (RFC 5322 §2.1.1), since line breaks must not get into a header."""
 UserReference = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00]*$")]
-"""Any string by which the caller knows the user."""
+"""Any identifier of the caller's."""
 Content = Annotated[str, StringConstraints(min_length=1, max_length=MOST_CHARACTERS, pattern=r"^[^\x00]*$")]
 CallbackUrl = Annotated[str, StringConstraints(max_length=2048), URL_FORMAT]
 
 
 class EitherCase(Body):
-    """A body whose fields may be written in camelCase too."""
+    """A body whose fields may also be in camelCase."""
 
     _camel_case: bool = PrivateAttr(default=False)
 
     @property
     def camel_case(self) -> bool:
-        """Whether any field was written so."""
+        """Whether any field was in camelCase."""
         return self._camel_case
 
     @model_validator(mode="wrap")
@@ -86,8 +86,7 @@ class SendRequest(EitherCase):
     """`POST /api/notifications/send`: content as HTML in `message` or `html_content`, or a stored template.
 
     Without `template_code`, `subject` and exactly one of `message` and `html_content` are required, and there are no
-    `variables`. With it the content fields are variables of that template, where `variables` lacks them. Fields may be
-    written in camelCase.
+    `variables`. With it, content fields are added to `variables` unless it has them. Fields may be in camelCase.
     """
 
     model_config = ConfigDict(
@@ -128,7 +127,7 @@ class SendRequest(EitherCase):
 
 
 class VerificationRequest(EitherCase):
-    """`POST /api/notifications/send-verification`. Fields may be written in camelCase."""
+    """`POST /api/notifications/send-verification`. Fields may be in camelCase."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -152,16 +151,16 @@ class VerificationRequest(EitherCase):
 
 
 class ReferredRequest(NotificationRequest):
-    """A request for someone who is not stored, kept under the caller's own name for that person.
+    """A request for a recipient who is not a stored user, with the caller's own user id.
 
-    `_camel_case` is no part of what the request means: a repeated call may be written in the other case.
+    `_camel_case` is not part of the request's meaning: a repeated call may use the other case.
     """
 
     reference: str | None = None
     _camel_case: bool = PrivateAttr(default=False)
 
     def written_in(self, *, camel_case: bool) -> Self:
-        """This request, whose callbacks carry camelCase names too where it was written so."""
+        """This request; if it was in camelCase, its callbacks also contain camelCase names."""
         self._camel_case = camel_case
         return self
 
@@ -177,7 +176,7 @@ class ReferredRequest(NotificationRequest):
 
 
 class Word(StrEnum):
-    """Where a notification stands, in this surface's words."""
+    """A notification's status in the B2B API."""
 
     QUEUED = "queued"
     SENDING = "sending"
@@ -187,7 +186,7 @@ class Word(StrEnum):
 
 
 def word_of(status: Status) -> Word:
-    """The word for `status`; every end but sent and delivered is a failure."""
+    """Map `status`; every final status except sent and delivered is a failure."""
     match status:
         case Status.SCHEDULED | Status.PENDING:
             return Word.QUEUED

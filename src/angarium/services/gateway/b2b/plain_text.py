@@ -1,6 +1,6 @@
-"""The plain-text part of mails whose HTML comes with the request.
+"""Generates the plain-text part of mails whose HTML is in the request.
 
-The HTML may be hostile, so a child process reads it. This is the parent's side; `plain_text_child` is the child's.
+The HTML may be hostile, so a child process parses it. This is the parent's side; `plain_text_child` is the child's.
 """
 
 from angarium.contracts.errors import ValidationFailed
@@ -10,19 +10,19 @@ from angarium.services.gateway.b2b.bodies import MOST_CHARACTERS
 
 MODULE = "angarium.services.gateway.b2b.plain_text_child"
 MOST_WAITING = 200
-"""Requests of one tenant that wait for their turn."""
+"""Maximum waiting requests per tenant."""
 
 
 class PlainTexts:
-    """Reads HTML in child processes with limits of time and memory."""
+    """Parses HTML in child processes with limits of time and memory."""
 
     def __init__(self, clock: Clock) -> None:
         self._children = ChildPool(MODULE, clock, most_waiting=MOST_WAITING)
 
     async def of(self, tenant: str, field: str, html: str) -> str:
-        """The text of `html`, which came as `field`; empty where it has none that can be read.
+        """The text of `html` from `field`; empty if it has no readable text.
 
-        Raises ValidationFailed (naming `field`) for HTML that is beyond the limits, RateLimited and Transient.
+        Raises ValidationFailed (naming `field`) for HTML that exceeds the limits, RateLimited and Transient.
         """
         try:
             text = (await self._children.ask(tenant, html.encode())).decode()

@@ -1,4 +1,4 @@
-"""Reads HTML as a child process: `python -m angarium.services.gateway.b2b.plain_text_child`."""
+"""The child process that parses HTML: `python -m angarium.services.gateway.b2b.plain_text_child`."""
 
 from angarium.platform.children.serving import Working, serve
 from angarium.rendering.limits import Limits
@@ -7,7 +7,7 @@ from angarium.rendering.problems import TemplateProblem
 
 
 def handle(job: bytes, working: Working) -> bytes:  # noqa: ARG001 - a job of one step
-    """The text of the HTML in `job` (UTF-8); nothing where it cannot be read."""
+    """The text of the HTML in `job` (UTF-8); empty if it cannot be parsed."""
     try:
         return make_text(job.decode(), "html", Limits()).encode()
     except (TemplateProblem, RecursionError, ValueError):

@@ -1,4 +1,4 @@
-"""What the B2B bodies mean as requests to notify."""
+"""Converts B2B bodies to notification requests."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ from angarium.services.gateway.b2b.plain_text import PlainTexts
 async def inline_or_template(
     body: SendRequest, request_id: str, tenant: str, plain_texts: PlainTexts
 ) -> ReferredRequest:
-    """The request of a `send`. Raises what `PlainTexts.of` raises."""
+    """The request of a `send`. Raises the errors of `PlainTexts.of`."""
     if body.template_code is not None:
         return _request(body, request_id, body.template_code, {**_content(body), **body.variables})
     html = body.message or body.html_content or ""
@@ -50,6 +50,6 @@ def _request(
 
 
 def _content(body: SendRequest) -> Mapping[str, str]:
-    """The content fields that are there, as variables."""
+    """The given content fields, as variables."""
     given = {"subject": body.subject, "message": body.message, "html_content": body.html_content, "text": body.text}
     return {name: value for name, value in given.items() if value is not None}

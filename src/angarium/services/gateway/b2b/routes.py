@@ -1,4 +1,4 @@
-"""`/api/notifications`: email to people who are not stored, in the words of other systems."""
+"""`/api/notifications`: email to recipients who are not stored users, in the format of other systems."""
 
 from http import HTTPStatus
 from typing import Annotated
@@ -53,26 +53,26 @@ def _send(router: APIRouter, emails: Emails) -> None:
 
     @router.post("/send", status_code=accepted, responses=refused, response_model=B2bEnvelope[Queued])
     async def send_email(body: SendRequest, caller: Sender, idempotency_key: IdempotencyKey = None) -> Response:
-        """Send a mail whose content comes along, or of a stored template. 202 once it is durable."""
+        """Send a mail with content in the request or from a stored template. 202 once it is durable."""
         return _queued(await emails.send(origin_of(caller), body, idempotency_key))
 
     @router.post("/send-verification", status_code=accepted, responses=refused, response_model=B2bEnvelope[Queued])
     async def send_verification_email(
         body: VerificationRequest, caller: Sender, idempotency_key: IdempotencyKey = None
     ) -> Response:
-        """Send a mail that asks someone to verify an address. 202 once it is durable."""
+        """Send a mail that asks the recipient to verify an address. 202 once it is durable."""
         return _queued(await emails.send_verification(origin_of(caller), body, idempotency_key))
 
 
 def _statistics(router: APIRouter, emails: Emails) -> None:
     @router.get("/queue/stats")
     async def get_queue_stats(caller: Reader) -> Envelope[QueueStats]:
-        """What waits now, in the queues of the whole system; the caller's dead letters, all for the default tenant."""
+        """Current queue lengths of the system, and the tenant's dead letters (all for the default tenant)."""
         return one(await emails.queue_stats(caller.tenant))
 
     @router.get("/user/{user_id:path}/stats")
     async def get_user_stats(caller: Reader, user_id: UserId) -> Envelope[UserStats]:
-        """How many notifications a user has had, by where they stand."""
+        """A user's notifications, counted by status."""
         return one(await emails.user_stats(caller.tenant, user_id))
 
 

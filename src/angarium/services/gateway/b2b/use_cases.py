@@ -1,4 +1,7 @@
-"""Email to people who are not stored, in the words of other systems. What is sent is a notification like any other."""
+"""Email to recipients who are not stored users, in the format of other systems.
+
+The mails are ordinary notifications.
+"""
 
 from uuid import UUID
 
@@ -40,7 +43,7 @@ class Emails:
         self._plain_texts = plain_texts
 
     async def send(self, origin: Origin, body: SendRequest, key: str | None) -> Accepted:
-        """Accept a mail whose content comes along, or of a stored template. `key`: the header Idempotency-Key."""
+        """Accept a mail with content in the request or from a stored template. `key`: the header Idempotency-Key."""
         request_id = self._request_id(body, key)
         request = await inline_or_template(body, request_id, origin.caller.tenant, self._plain_texts)
         return await self._acceptor.accept(origin, request)
@@ -57,7 +60,7 @@ class Emails:
         return email_view(view)
 
     async def user_stats(self, tenant: str, user_id: str) -> UserStats:
-        """How many notifications a user has had, by status."""
+        """A user's notifications, counted by status."""
         counts = dict.fromkeys(Word, 0)
         found = await self._reader.count_of_user(tenant, user_id)
         for status, count in found.by_status.items():
@@ -68,7 +71,7 @@ class Emails:
         return UserStats(user_id=user_id, total=total, pending=pending, last_sent_at=found.last_sent_at, **words)
 
     async def queue_stats(self, tenant: str) -> QueueStats:
-        """What waits now, in the queues of the whole system; dead letters of `tenant`, of all for the default one."""
+        """Current queue lengths of the system; dead letters of `tenant` (all for the default tenant)."""
         queues = [
             QueueLine(name=queue.name, messages=queue.messages, consumers=queue.consumers)
             for queue in await self._broker.stats(QUEUES)

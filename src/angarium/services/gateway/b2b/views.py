@@ -1,4 +1,4 @@
-"""The bodies that the B2B surface answers with."""
+"""Answer bodies of the B2B API."""
 
 from typing import Annotated, Generic, TypeVar
 from uuid import UUID
@@ -15,14 +15,14 @@ DataT = TypeVar("DataT")
 
 
 class B2bEnvelope(Envelope[DataT], Generic[DataT]):
-    """An answer about one mail, which says at the top level too which one, and where it can be asked for."""
+    """An answer about one mail, with its id and status URL repeated at the top level."""
 
     notification_id: Annotated[UUID, Field(serialization_alias="notificationId")]
     status_url: Annotated[str, Field(serialization_alias="statusUrl")]
 
 
 def about(notification_id: UUID, data: DataT, message: str = "OK") -> B2bEnvelope[DataT]:
-    """The envelope of `data`, which is about one mail."""
+    """The envelope of `data` about one mail."""
     plain = one(data, message)
     return B2bEnvelope(
         message=plain.message,
@@ -34,7 +34,7 @@ def about(notification_id: UUID, data: DataT, message: str = "OK") -> B2bEnvelop
 
 
 def status_url(notification_id: UUID) -> str:
-    """Where a mail can be asked for, relative to the gateway."""
+    """The URL of a mail, relative to the gateway."""
     return f"{PATH}/{notification_id}"
 
 
@@ -47,9 +47,9 @@ class Queued(BaseModel):
 
 
 class EmailView(BaseModel):
-    """`GET /api/notifications/{id}`. `subject` where it came with the request.
+    """`GET /api/notifications/{id}`. `subject` if it was in the request.
 
-    The same again under the camelCase names of other systems; `retryCount` is the attempts after the first.
+    Also contains the camelCase names of other systems; `retryCount` is the number of attempts after the first.
     """
 
     notification_id: UUID
@@ -101,7 +101,7 @@ class QueueStats(BaseModel):
 
 
 def email_view(view: NotificationView) -> EmailView:
-    """A notification as this surface shows it."""
+    """A notification in the form of this API."""
     subject = view.variables.get("subject")
     error = None if view.reason is None else view.reason.message or view.reason.code
     return EmailView(

@@ -30,7 +30,7 @@ def routes(acceptor: BulkAcceptor) -> APIRouter:
 
     @router.post(PATH, status_code=HTTPStatus.ACCEPTED, response_model=Envelope[BulkAccepted])
     async def send_notifications(body: BulkRequest, caller: Sender) -> Response:
-        """Accept up to 1,000 notifications; a bad one is refused without its neighbours."""
+        """Accept up to 1,000 notifications. An invalid item does not affect the others."""
         items = items_of(body)
         verdicts = await acceptor.accept(origin_of(caller), items)
         return JsonBytes(bulk_answer(items, verdicts), status_code=int(HTTPStatus.ACCEPTED))

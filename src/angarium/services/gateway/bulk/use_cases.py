@@ -1,4 +1,4 @@
-"""Accepts the items of a bulk in parts, each item judged by itself."""
+"""Accepts the items of a bulk request in parts, each item independently."""
 
 import asyncio
 from collections.abc import Sequence
@@ -14,9 +14,9 @@ from angarium.services.gateway.accepting.acceptance import Origin, Verdict
 from angarium.services.gateway.accepting.use_cases import Acceptor
 
 ITEM_BYTES = DEFAULT_BODY_LIMIT
-"""Of one item of a bulk, merged with what the bulk says for all: as compact JSON in UTF-8."""
+"""Limit of one item, merged with the common fields: as compact JSON in UTF-8."""
 BULK_PART = 250
-"""Items that are examined in one go: the database takes one part while the next is examined, and others get a turn."""
+"""Items validated at once: the database writes one part while the next is validated, and other tasks run in between."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -27,7 +27,7 @@ class BulkAcceptor:
         self._acceptor = acceptor
 
     async def accept(self, origin: Origin, items: Sequence[Any]) -> Sequence[Verdict]:
-        """A verdict for each item, in order."""
+        """Return a result for each item, in order."""
         parts = []
         for start in range(0, len(items), BULK_PART):
             parts.append(asyncio.create_task(self._accept_part(origin, items[start : start + BULK_PART])))
@@ -42,7 +42,7 @@ class BulkAcceptor:
 
 
 def items_of(body: BulkRequest) -> Sequence[Any]:
-    """The items whole, whichever of the two forms the bulk has."""
+    """The complete items, for both forms of the request."""
     if body.notifications is not None:
         return body.notifications
     whole = {"notification_type": body.notification_type, "template_code": body.template_code}
@@ -60,7 +60,7 @@ def _validated(item: Any) -> NotificationRequest | Rejected:
 
 
 def _check_size(item: dict[str, Any]) -> None:
-    """Raise PayloadTooLarge naming the largest field of an item that is larger than `ITEM_BYTES`."""
+    """Raise PayloadTooLarge, naming the largest field, for an item larger than `ITEM_BYTES`."""
     size = len(_encode(item))
     if size > ITEM_BYTES:
         largest = max(item, key=lambda name: len(_encode(item[name])))

@@ -1,1 +1,1 @@
-"""Status callbacks: kept with the change that they tell of, signed, and brought to their endpoints."""
+"""Status callbacks: stored with the change that they report, signed, and posted to their endpoints."""

@@ -1,4 +1,4 @@
-"""What a callback says."""
+"""The bodies of callbacks."""
 
 from typing import Any
 
@@ -8,18 +8,18 @@ from angarium.contracts.fields import rfc3339
 from angarium.services.gateway.callbacks.model import Callback
 
 _CAMEL_CASE = "#angarium-camel-case"
-"""Ends the stored URL of a callback whose receiver reads camelCase. A fragment is never sent (RFC 9110 §7.1)."""
+"""Fragment that marks the stored URL of a callback with camelCase names. A fragment is never sent (RFC 9110 §7.1)."""
 
 _TWINS = {"notification_id": "notificationId", "request_id": "requestId", "user_id": "userId", "error": "errorMessage"}
 
 
 def for_camel_case(url: str) -> str:
-    """`url` as it is stored for a caller who writes camelCase: its callbacks carry those names too."""
+    """Mark `url` for a caller that uses camelCase, whose callbacks also contain those names."""
     return url.partition("#")[0] + _CAMEL_CASE
 
 
 def body_of(callback: Callback) -> str:
-    """The JSON of `callback`; the same for every attempt. `user_id` is whose the notification is, None for others'."""
+    """The JSON of `callback`, the same for every attempt. `user_id` is the notification's user, None without one."""
     reason = None
     if callback.reason_code is not None:
         reason = {"code": callback.reason_code, "message": callback.reason_message or ""}

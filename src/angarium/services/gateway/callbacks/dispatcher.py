@@ -1,7 +1,7 @@
-"""Brings due callbacks to their endpoints.
+"""Posts due callbacks to their endpoints.
 
-Each host gets attempts in its own measure, so that a slow one holds up only itself, and each tenant in its share, so
-that many slow hosts hold up only their own tenant.
+Each host has its own limit of attempts, so that a slow one does not delay others, and each tenant its share, so that
+many slow hosts delay only their own tenant.
 """
 
 import asyncio
@@ -20,17 +20,17 @@ from angarium.services.gateway.callbacks.sending import CallbackSender
 from angarium.services.gateway.callbacks.store import CallbackStore
 
 AT_ONCE = 256
-"""Attempts under way in this process."""
+"""Maximum concurrent attempts in this process."""
 AT_ONCE_TO_A_HOST = 8
 AT_ONCE_TO_AN_AILING_HOST = 1
 AILING = 3
-"""Failures in a row from which a host is ailing."""
+"""Consecutive failures after which a host counts as failing."""
 REMEMBERED = 10_000
-"""Hosts whose failures are counted."""
+"""Upper bound of hosts whose failures are counted."""
 LEASE = timedelta(seconds=60)
-"""Longer than an attempt and its recording can take."""
+"""Longer than an attempt and recording it can take."""
 DRAIN = 3.0
-"""Seconds that attempts under way have at the end of the process; what is cut off is attempted again."""
+"""Seconds for running attempts at the end of the process; cancelled ones are repeated."""
 _GONE = 410
 
 
@@ -62,7 +62,10 @@ class CallbackDispatcher(Loop):
         self._records: GroupCommit[Attempted, bool] = GroupCommit(self._record, limit=100, flushers=1)
 
     async def once(self) -> bool:
-        """Start an attempt at each that is due and has room; whether there was any. Raises what the store raises."""
+        """Start an attempt for each due callback within the limits; return whether there was any.
+
+        Raises the store's errors.
+        """
         room = AT_ONCE - len(self._tasks)
         if room <= 0:
             return False
@@ -80,7 +83,7 @@ class CallbackDispatcher(Loop):
         return bool(leased)
 
     async def drain(self) -> None:
-        """Let attempts under way end; what does not in time is left to its lease. Call once the loop has ended."""
+        """Let running attempts end; slower ones are left to their lease. Call it once the loop has ended."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=DRAIN)
         for task in self._tasks:

@@ -18,14 +18,14 @@ _COLUMNS = callback_endpoints.c
 
 
 class Endpoints:
-    """What is known of endpoints, within a transaction that sees the moment `now`."""
+    """The state of endpoints, within a transaction at the time `now`."""
 
     def __init__(self, connection: AsyncConnection, now: datetime) -> None:
         self._connection = connection
         self._now = now
 
     async def disabled(self, keys: Collection[Key]) -> Collection[Key]:
-        """Those of `keys` that are."""
+        """The disabled ones among `keys`."""
         query = select(_COLUMNS.tenant, _COLUMNS.endpoint_hash)
         hashes = sorted({endpoint for _, endpoint in keys})
         rows = await self._connection.execute(
@@ -34,7 +34,7 @@ class Endpoints:
         return {(row.tenant, row.endpoint_hash) for row in rows}
 
     async def learn(self, batch: Sequence[Attempted]) -> Sequence[Attempted]:
-        """Take in what attempts say of their endpoints; the attempts by which one is disabled now."""
+        """Update endpoints from attempts; return the attempts that disabled one."""
         asked = sorted((attempted for attempted in batch if not attempted.callback.disabled), key=_finality)
         answers = {(a.callback.tenant, a.callback.endpoint_hash): a for a in asked}
         if not answers:
@@ -51,7 +51,7 @@ class Endpoints:
         return disabled
 
     async def enable(self, tenant: str, hashes: Collection[str]) -> None:
-        """Forget that these endpoints failed."""
+        """Reset these endpoints' failures."""
         mine = (_COLUMNS.tenant == tenant) & _COLUMNS.endpoint_hash.in_(sorted(hashes))
         await self._connection.execute(delete(callback_endpoints).where(mine))
 
@@ -77,7 +77,7 @@ class Endpoints:
 
 
 def _finality(attempted: Attempted) -> int:
-    """Of several answers of one endpoint: gone is gone, and one that took something is well."""
+    """Order of several answers of one endpoint: "gone" takes precedence, then success."""
     return 2 if attempted.gone else int(attempted.state is State.DELIVERED)
 
 

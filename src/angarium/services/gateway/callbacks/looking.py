@@ -1,4 +1,4 @@
-"""Which callbacks are due."""
+"""The query of due callbacks."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -9,11 +9,11 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from angarium.notifications.store.schema import callbacks
 
 LOOKED_AT = 500
-"""Due rows that one look chooses from."""
+"""Due rows that one query considers."""
 TURNS = 5000
-"""Due rows among which tenants take turns on MariaDB and MySQL."""
+"""Due rows among which tenants are served in rotation on MariaDB and MySQL."""
 OF_AN_ORIGIN = 16
-"""…and of each origin: more than may be under way to it at once."""
+"""The same per origin: more than its limit of concurrent attempts."""
 
 BESIDE_CROWDED = f"""
 WITH RECURSIVE origins (origin) AS (
@@ -33,10 +33,10 @@ FROM origins o CROSS JOIN LATERAL (
 WHERE o.origin <> ALL(:crowded)
 ORDER BY row_number() OVER (PARTITION BY due.tenant ORDER BY due.next_at), due.next_at LIMIT {LOOKED_AT}
 """  # noqa: S608 - a constant of this file
-"""By the index (origin, next_at): one look for each origin that has any, and none at what is due of the crowded ones.
+"""Uses the index (origin, next_at): one look-up per origin with due rows, without reading those of crowded origins.
 
-An endpoint that takes one callback a second while a hundred are made has millions of due rows before long; in the order
-of time alone all of them were read to find the others. Rows are compared, since with `origin = … AND next_at <= …` the
+An endpoint that accepts one callback per second while a hundred are created soon has millions of due rows; in order of
+time, all of them would be read to find the others. Rows are compared, since with `origin = … AND next_at <= …` the
 planner prefers the index of times.
 """
 _BESIDE_CROWDED = (
@@ -51,10 +51,10 @@ _BESIDE_CROWDED = (
 
 
 def due(now: datetime, crowded: Collection[str], full: Collection[str], dialect: str) -> Executable:
-    """The query for `id`, `origin` and `tenant` of the oldest that are due.
+    """The query for `id`, `origin` and `tenant` of the oldest due callbacks.
 
-    Without those of `crowded` origins and of `full` tenants. Beside them tenants take turns: on MariaDB and MySQL,
-    whose index of origins covers their beginnings alone, among the TURNS oldest.
+    Excludes `crowded` origins and `full` tenants. Other tenants are served in rotation; on MariaDB and MySQL, whose
+    index covers only prefixes of origins, among the TURNS oldest.
     """
     if (crowded or full) and dialect == "postgresql":
         return _BESIDE_CROWDED.bindparams(now=now, crowded=list(crowded), full=list(full))

@@ -1,4 +1,4 @@
-"""The values of callbacks: what is leased, what an endpoint answered, what is recorded of it."""
+"""Value types of callbacks: leased callbacks, answers of endpoints, recorded attempts."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ from angarium.contracts.statuses import Status
 
 
 class State(StrEnum):
-    """Where a callback stands."""
+    """The state of a callback."""
 
     PENDING = "pending"  # due at its `next_at`
     DELIVERED = "delivered"  # answered with 2xx
@@ -21,7 +21,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Callback:
-    """A callback that is leased until `leased_until`; with it, what its body tells. `tries`: the attempts before."""
+    """A callback leased until `leased_until`, with the data of its body. `tries`: the number of earlier attempts."""
 
     id: UUID
     tenant: str
@@ -48,18 +48,18 @@ class Callback:
 
     @property
     def webhook_id(self) -> str:
-        """The same for every attempt, so that a receiver can tell a repetition."""
+        """The same for every attempt, so that receivers can detect duplicates."""
         return f"msg_{self.id.hex}"
 
     @property
     def endpoint_hash(self) -> str:
-        """What is disabled as one: the URL without what changes from call to call."""
+        """The unit that is disabled: the URL without its query and fragment."""
         return endpoint_hash(self.url)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of one attempt: a status, or an `error` in words. `retry_after`: what the endpoint asks for."""
+    """The result of one attempt: a status, or an `error` text. `retry_after`: the wait that the endpoint requested."""
 
     at: datetime
     duration_ms: int
@@ -70,7 +70,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempted:
-    """An attempt to be recorded. `wait`: until the next one; None: there is none."""
+    """An attempt to record. `wait`: until the next one; None: there is none."""
 
     callback: Callback
     answer: Answer
@@ -79,13 +79,13 @@ class Attempted:
 
     @property
     def gone(self) -> bool:
-        """Whether the endpoint itself asks never to be called again (410)."""
+        """Whether the endpoint asks not to be called again (410)."""
         return self.state is State.DISABLED and not self.callback.disabled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """One attempt as it was recorded."""
+    """A recorded attempt."""
 
     id: UUID
     callback_id: UUID

@@ -1,4 +1,4 @@
-"""Opens what callbacks need, from the settings."""
+"""Opens the sender of callbacks from the settings."""
 
 from contextlib import AsyncExitStack
 
@@ -9,9 +9,9 @@ from angarium.services.gateway.settings import GatewaySettings
 
 
 def open_sender(settings: GatewaySettings, stack: AsyncExitStack, runtime: Runtime) -> CallbackSender | None:
-    """The sender that the settings ask for, closed with `stack`; None: there is no secret to sign with.
+    """Open the sender, closed with `stack`; None if there is no signing secret.
 
-    On a development machine a secret is made and kept in DATA_DIR. Raises SettingsError.
+    In development a secret is generated and stored in DATA_DIR. Raises SettingsError.
     """
     posts = open_posts(settings, stack, runtime.clock)
     if posts is None:

@@ -1,4 +1,4 @@
-"""Attempts at status callbacks, and sending them again."""
+"""Routes of callback attempts and replays."""
 
 from datetime import datetime
 from typing import Annotated
@@ -23,7 +23,7 @@ Sender = Annotated[Caller, Depends(requires(Scope.NOTIFICATIONS_SEND))]
 
 
 def routes(callbacks: CallbackStore, reader: NotificationReader, audit: AuditLog) -> APIRouter:
-    """List attempts and replay. A replayed callback has its old `webhook-id`, so receivers recognise it."""
+    """List attempts and replay callbacks. A replayed callback keeps its `webhook-id`, so receivers recognise it."""
     router = APIRouter(prefix="/api/v1", tags=["callbacks"])
     _attempts(router, callbacks, reader)
     _replay(router, callbacks, reader, audit)
@@ -36,7 +36,7 @@ def _attempts(router: APIRouter, callbacks: CallbackStore, reader: NotificationR
     async def list_callback_attempts(
         caller: Reader, notification_id: UUID, page: WholePage
     ) -> Envelope[list[CallbackAttempt]]:
-        """Every attempt at a notification's callbacks, oldest first; all of them unless a page is asked for."""
+        """Every attempt of a notification's callbacks, oldest first; all of them unless a page is requested."""
         await _must_be(reader, caller, notification_id)
         found = await callbacks.attempts(caller.tenant, notification_id)
         return part_of([attempt_view(attempt) for attempt in found], page)
@@ -45,7 +45,7 @@ def _attempts(router: APIRouter, callbacks: CallbackStore, reader: NotificationR
 def _replay(router: APIRouter, callbacks: CallbackStore, reader: NotificationReader, audit: AuditLog) -> None:
     @router.post("/notifications/{notification_id}/callbacks/replay")
     async def replay_callbacks(request: Request, caller: Sender, notification_id: UUID) -> Envelope[CallbackReplay]:
-        """Send a notification's callbacks again, from the beginning of the schedule; enables a disabled endpoint."""
+        """Send a notification's callbacks again, from the start of the schedule; enables a disabled endpoint."""
         await _must_be(reader, caller, notification_id)
         await _note(audit, request, caller, str(notification_id))
         replayed = await callbacks.replay(caller.tenant, notification_id)
@@ -70,7 +70,7 @@ async def _must_be(reader: NotificationReader, caller: Caller, notification_id: 
 
 
 async def _note(audit: AuditLog, request: Request, caller: Caller, subject: str) -> None:
-    """Write the audit entry, before the act: what cannot be audited is not done."""
+    """Write the audit entry before the action, which is not done if that fails."""
     await audit.write(audit.entry(actor_of(request, caller), "callbacks.replayed", subject))
 
 

@@ -1,4 +1,4 @@
-"""When a callback is tried again, and when its endpoint is given up."""
+"""The retry schedule of callbacks, and when endpoints are disabled."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -15,17 +15,17 @@ SCHEDULE: Sequence[timedelta] = (
     timedelta(hours=10),
     timedelta(hours=24),
 )
-"""The waits between attempts: the first within seconds, the last after nearly two days (Standard Webhooks,
+"""The delays between attempts: the first within seconds, the last after nearly two days (Standard Webhooks,
 "Deliverability and reliability")."""
 GIVEN_UP_AFTER = timedelta(days=3)
-"""An endpoint that has taken nothing for so long is disabled."""
+"""An endpoint that accepted nothing for this long is disabled."""
 LONGEST_WAIT = timedelta(hours=24)
 
 
 def next_wait(tries: int, asked: timedelta | None, schedule: Sequence[timedelta] = SCHEDULE) -> timedelta | None:
-    """The wait after the failed attempt number `tries` (from 1); None: that was the last.
+    """The delay after the failed attempt number `tries` (from 1); None: it was the last one.
 
-    `asked`: what the endpoint's Retry-After says; longer than the schedule, it wins, up to a day.
+    `asked`: the endpoint's Retry-After, which overrides a shorter scheduled delay, up to a day.
     """
     if tries > len(schedule):
         return None

@@ -1,4 +1,4 @@
-"""The table of endpoints that fail. Callbacks themselves are stored with the record: a trigger writes them."""
+"""The table of failing endpoints. Callbacks themselves are stored with the record by a trigger."""
 
 from sqlalchemy import Column, PrimaryKeyConstraint, String, Table
 

@@ -1,4 +1,4 @@
-"""One attempt at one callback."""
+"""Makes one attempt of a callback."""
 
 from angarium.platform.http.guard.guarded import asking_for
 from angarium.platform.http.guard.posting import ADDRESS_REFUSED, CANNOT_CONNECT, SignedPosts
@@ -8,17 +8,17 @@ from angarium.services.gateway.callbacks.body import body_of
 from angarium.services.gateway.callbacks.model import Answer, Callback
 
 UNREACHED = f"{CANNOT_CONNECT}, or the address is refused"
-"""One answer for both: else a tenant could find out which names are inside the operator's network."""
+"""The same answer for both; otherwise a tenant could find out which names exist in the operator's network."""
 
 
 class CallbackSender:
-    """Signs afresh and posts; `posts` belongs to its owner."""
+    """Signs and posts each attempt. The caller closes `posts`."""
 
     def __init__(self, posts: SignedPosts) -> None:
         self._posts = posts
 
     async def send(self, callback: Callback) -> Answer:
-        """What came of it; never raises for what an endpoint or its URL does."""
+        """Make an attempt and return its result. Never raises for failures of an endpoint or its URL."""
         return await self._attempt(callback, child_traceparent(callback.traceparent))
 
     async def _attempt(self, callback: Callback, traceparent: str) -> Answer:
@@ -32,9 +32,9 @@ class CallbackSender:
 
 
 class TracedSender(CallbackSender):
-    """A sender with a span for each attempt, below the notification's; the endpoint gets it as its parent.
+    """A sender with a span per attempt, a child of the notification's and the parent for the endpoint.
 
-    Neither the URL nor the host is an attribute: they are the tenant's, and may hold a secret.
+    Neither the URL nor the host is an attribute, since they belong to the tenant and may contain a secret.
     """
 
     def __init__(self, posts: SignedPosts, tracing: Tracing) -> None:

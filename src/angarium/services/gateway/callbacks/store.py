@@ -1,7 +1,7 @@
-"""Callbacks in the notification database: leased, recorded, replayed. On SQLAlchemy Core, one form for every database.
+"""Callbacks in the notification database: leases, attempts, replays. SQLAlchemy Core, the same for every database.
 
-Leases are judged by the database's clock. A change of several rows locks callbacks in the order of their ids, then
-notifications in the order of theirs.
+Leases use the database's clock. A change of several rows locks callbacks in the order of their ids, then notifications
+in the order of theirs.
 """
 
 from collections import Counter
@@ -30,11 +30,11 @@ from angarium.services.gateway.callbacks.model import Attempted, Callback, Recor
 
 REPLAYED_AT_ONCE = 500
 RoomFor = Callable[[str], int]
-"""How many more attempts an origin, or a tenant, may have under way."""
+"""How many more concurrent attempts an origin or a tenant may have."""
 
 
 class CallbackStore:
-    """Works on `engine`, which stays its owner's; `clock` is the database's clock on SQLite, which has none.
+    """Uses `engine`, which the caller closes; `clock` is the database's clock on SQLite, which has none.
 
     Every method raises DatabaseUnavailable when the database cannot serve.
     """
@@ -54,10 +54,9 @@ class CallbackStore:
         crowded: Collection[str],
         full: Collection[str],
     ) -> Sequence[Callback]:
-        """Up to `limit` that are due, oldest first, of each origin and tenant as many as it has room for.
+        """Lease up to `limit` due callbacks, oldest first, within the limits of each origin and tenant.
 
-        Those of `crowded` origins and `full` tenants are not looked at, so that a large number of them
-        hides no others.
+        Those of `crowded` origins and `full` tenants are skipped, so that they cannot hide others.
         """
         async with reading(self._engine) as connection:
             now = await self._now(connection)
@@ -74,9 +73,9 @@ class CallbackStore:
 
     @begun_again
     async def record(self, batch: Sequence[Attempted]) -> tuple[Collection[UUID], Sequence[Attempted]]:
-        """Write attempts whose lease still holds: their callbacks, and those whose endpoint is disabled by it.
+        """Record attempts with a valid lease: update their callbacks, and those of newly disabled endpoints.
 
-        An attempt stands in its callback and in the notification's timeline.
+        An attempt is stored in its callback and in the notification's timeline.
         """
         async with writing(self._engine) as connection:
             now = await self._now(connection)
@@ -89,7 +88,7 @@ class CallbackStore:
         return set(kept), disabled
 
     async def attempts(self, tenant: str, notification_id: UUID) -> Sequence[Recorded]:
-        """Every attempt at the callbacks of a notification, oldest first."""
+        """Every attempt of a notification's callbacks, oldest first."""
         mine = (callbacks.c.tenant == tenant) & (callbacks.c.notification_id == notification_id)
         async with reading(self._engine) as connection:
             rows = (await connection.execute(select(callbacks).where(mine))).mappings().all()
@@ -97,11 +96,14 @@ class CallbackStore:
         return sorted(found, key=lambda attempt: (attempt.at, attempt.callback_id, attempt.attempt))
 
     async def replay(self, tenant: str, notification_id: UUID) -> int:
-        """Make every callback of a notification due now, whatever became of it; how many. Enables their endpoints."""
+        """Make every callback of a notification due now, whatever its state; return their number.
+
+        Enables their endpoints.
+        """
         return await self._replay(tenant, callbacks.c.notification_id == notification_id)
 
     async def replay_range(self, tenant: str, start: datetime, end: datetime) -> int:
-        """Likewise for all that tell of what happened from `start` on and before `end`."""
+        """The same for callbacks of events from `start` on and before `end`."""
         return await self._replay(tenant, callbacks.c.occurred_at >= start, callbacks.c.occurred_at < end)
 
     async def _replay(self, tenant: str, *wanted: ColumnElement[bool]) -> int:
@@ -152,12 +154,12 @@ class CallbackStore:
         return [_callback(row, until, disabled) for row in rows]
 
     async def _forget(self, ids: Sequence[UUID], connection: AsyncConnection) -> None:
-        """Callbacks whose notification was erased."""
+        """Delete callbacks whose notification was erased."""
         if ids:
             await connection.execute(delete(callbacks).where(callbacks.c.id.in_(ids)))
 
     async def _held(self, connection: AsyncConnection, batch: Sequence[Attempted]) -> Mapping[UUID, list[Any]]:
-        """The attempts so far of each callback whose lease is still the one it was attempted under."""
+        """The earlier attempts of each callback whose lease is still that of the attempt."""
         leases = {attempted.callback.id: attempted.callback.leased_until for attempted in batch}
         rows = (await connection.execute(_locked(list(leases)))).mappings().all()
         return {row["id"]: row["attempts"] for row in rows if row["next_at"] == leases[row["id"]]}
@@ -181,7 +183,7 @@ class CallbackStore:
 
 
 def _place(row: RowMapping) -> Tuple:
-    """Where `row` stands in the order of a replay."""
+    """The position of `row` in the order of a replay."""
     return tuple_(literal(row["occurred_at"], UtcDateTime()), literal(row["id"], callbacks.c.id.type))
 
 

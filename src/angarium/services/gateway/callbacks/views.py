@@ -1,4 +1,4 @@
-"""Bodies of callbacks, as the API takes and shows them."""
+"""Bodies of callbacks in the API."""
 
 from typing import Annotated
 from uuid import UUID
@@ -10,7 +10,7 @@ from angarium.services.gateway.callbacks.model import Recorded
 
 
 class CallbackAttempt(BaseModel):
-    """One attempt at a callback; `next_at`: when the next one was due after it."""
+    """One attempt of a callback; `next_at`: when the next one was due after it."""
 
     id: UUID
     callback_id: UUID
@@ -24,7 +24,7 @@ class CallbackAttempt(BaseModel):
 
 
 class CallbackRange(Body):
-    """`POST /api/v1/callbacks/replay`: callbacks of what happened from `from` on and before `to`."""
+    """`POST /api/v1/callbacks/replay`: callbacks of events from `from` on and before `to`."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"from": "2026-11-20T09:00:00Z", "to": "2026-11-20T10:00:00Z"}]}
@@ -35,7 +35,7 @@ class CallbackRange(Body):
 
 
 class CallbackReplay(BaseModel):
-    """How many callbacks are on their way again."""
+    """The number of callbacks being sent again."""
 
     replayed: int
 

@@ -1,1 +1,1 @@
-"""Who is behind a key or a token."""
+"""Identification of callers by key or token."""

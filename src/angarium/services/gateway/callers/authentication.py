@@ -1,4 +1,4 @@
-"""How the gateway authenticates: keys from its own store, tokens, the service token."""
+"""The gateway's authentication: keys from its own store, tokens, the service token."""
 
 from angarium.platform.auth.caller import Authenticator
 from angarium.platform.auth.chain import ChainAuthenticator, OpenAuthenticator, Tokens
@@ -7,7 +7,7 @@ from angarium.services.gateway.keys.ring import KeyRing
 
 
 def build_authenticator(*, auth: str, service_token: str | None, ring: KeyRing, tokens: Tokens) -> Authenticator:
-    """The authenticator that the settings ask for; `auth` is `on`, or `off` (development only)."""
+    """Build the authenticator for the settings; `auth` is `on`, or `off` (development only)."""
     service_tokens = ServiceTokens(service_token)
     if auth == "off":
         return OpenAuthenticator(service_tokens)

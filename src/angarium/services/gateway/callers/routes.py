@@ -1,4 +1,4 @@
-"""`POST /internal/v1/verify`: who is behind a key or token, for the other services."""
+"""`POST /internal/v1/verify`: identifies callers for the other services."""
 
 from typing import Annotated
 
@@ -20,7 +20,7 @@ def routes(keys: KeyLookup, tokens: Tokens) -> APIRouter:
 
     @router.post(PATH)
     async def verify(body: VerifyRequest, _service: Annotated[Caller, Depends(service_only)]) -> Envelope[VerifyAnswer]:
-        """The caller behind a key or token; 401 for a bad one."""
+        """The caller of a key or token; 401 for an invalid one."""
         bearer = body.bearer
         caller = await (keys(body.api_key or "") if bearer is None else bearer_of(bearer, keys, tokens))
         if caller is None:

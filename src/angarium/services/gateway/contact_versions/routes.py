@@ -1,4 +1,4 @@
-"""`POST /internal/v1/contact-versions`: the users service tells which versions users have reached."""
+"""`POST /internal/v1/contact-versions`: the users service reports the versions that users have reached."""
 
 from typing import Any
 
@@ -15,14 +15,14 @@ PATH = "/internal/v1/contact-versions"
 
 
 def routes(store: NotificationStore) -> APIRouter:
-    """Keeps the versions beside the notifications, where workers can read them without the users service."""
+    """Stores the versions with the notifications, where workers can read them without the users service."""
     router = APIRouter(include_in_schema=False, route_class=ServiceRoute)
     answer: Envelope[None] = one(None, "Kept")
     kept = answer.model_dump_json().encode()
 
     @router.post(PATH, response_model=None)
     async def keep(caller: Caller, content: Any) -> JsonBytes:
-        """For users of the caller's tenant. Durable once answered; a lower version than is known changes nothing."""
+        """Store versions of the caller's tenant's users. Durable once answered; a lower version changes nothing."""
         await store.raise_contact_versions(caller.tenant, converted(content, ContactVersions).versions)
         return JsonBytes(kept)
 

@@ -6,7 +6,7 @@ from angarium.platform.runtime import Runtime
 
 
 class ForeignKeeper(Loop):
-    """Beside the app. A notification's own dead letter is never deleted by it."""
+    """A loop of the gateway. It never deletes a notification's own dead letter."""
 
     name = "foreign_letters"
     pause = 60.0
@@ -17,7 +17,7 @@ class ForeignKeeper(Loop):
         self._logger = runtime.logger
 
     async def once(self) -> bool:
-        """Delete a batch; whether there may be more. Raises DatabaseUnavailable."""
+        """Delete a batch; return whether there may be more. Raises DatabaseUnavailable."""
         dropped = await self._letters.trim()
         if dropped:
             self._logger.warning("dead_letters.foreign_dropped", count=dropped, reason="too many foreign messages")

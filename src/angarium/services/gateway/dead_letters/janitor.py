@@ -1,4 +1,4 @@
-"""Takes replayed and discarded letters out of `failed.queue`: the record is the truth, the queue follows it."""
+"""Removes replayed and discarded dead letters from `failed.queue`, so that it follows the record."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -15,14 +15,14 @@ from angarium.platform.loop import Loop
 from angarium.platform.runtime import Runtime
 
 HOLD = 10_000
-"""Messages that one pass holds back at once; a longer queue is turned over instead."""
+"""Messages that one pass holds at once; a longer queue is rotated instead."""
 BATCH = 500
 QUIET = 2.0
-"""Seconds without a message after which a pass has seen what there is."""
+"""Seconds without a message after which a pass has seen the whole queue."""
 
 TURN = 0x616E676A  # "angj": the advisory lock of the gateway that takes messages out
 Turn = Callable[[], AbstractAsyncContextManager[bool]]
-"""Whether this process has its turn, for as long as the block lasts."""
+"""Yields whether this process holds the lock, for the duration of the block."""
 
 
 def _always() -> AbstractAsyncContextManager[bool]:
@@ -34,15 +34,15 @@ class _Letter(msgspec.Struct):
 
 
 class Janitor(Loop):
-    """Any number may run at once: a message is with one of them at a time, and the list decides.
+    """Any number may run at once: each message is with one of them at a time, and the record decides.
 
-    A look is cheap: only when the queue is longer than the list are messages taken and judged. Messages
-    that are no letters (put there by others) stay.
+    A check is cheap: messages are consumed only if the queue is longer than the list. Messages that are not dead
+    letters (published by others) stay.
     """
 
     name = "janitor"
     pause = 15.0
-    """A letter that left the list leaves the queue within a minute."""
+    """A dead letter removed from the list is removed from the queue within a minute."""
 
     def __init__(
         self,
@@ -62,12 +62,12 @@ class Janitor(Loop):
         self._surplus = 0
 
     async def once(self) -> bool:
-        """Tidy. Raises Transient when broker or store does not answer."""
+        """Run `tidy`. Raises Transient if broker or store is unavailable."""
         await self.tidy()
         return False
 
     async def tidy(self) -> int:
-        """How many messages were taken out. Raises Transient when broker or store does not answer."""
+        """Remove messages and return their number. Raises Transient if broker or store is unavailable."""
         [stats] = await self._broker.stats([FAILED_QUEUE])
         listed = await self._count_letters()
         if stats.messages <= listed + self._surplus:
@@ -86,7 +86,10 @@ class Janitor(Loop):
 
 
 class _Pass:
-    """One look at every message. The living are held until the end, so that none is seen twice, and then go back."""
+    """One pass over every message.
+
+    Existing dead letters are held until the end, so that none is seen twice, and then requeued.
+    """
 
     def __init__(self, store: NotificationStore, broker: Broker, *, turn_over: bool) -> None:
         self.turn_over = turn_over
@@ -114,7 +117,7 @@ class _Pass:
             await self._to_the_end(consumer, [delivery for delivery in deliveries if delivery not in gone])
 
     async def _to_the_end(self, consumer: Consumer, kept: Sequence[Delivery]) -> None:
-        """Put the living behind the others: more than can be held must not hide what comes after them."""
+        """Move held dead letters to the end of the queue, so that they do not hide the messages after them."""
         copies = [
             Outgoing(
                 WORK_EXCHANGE,

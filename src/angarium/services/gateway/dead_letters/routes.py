@@ -1,4 +1,4 @@
-"""`/api/v1/dead-letters`: what could not be sent; looked at, sent again, discarded."""
+"""`/api/v1/dead-letters`: lists, replays and discards."""
 
 from collections.abc import Mapping
 from typing import Annotated, Literal
@@ -45,7 +45,7 @@ Listed = Envelope[list[DeadLetterView]] | Envelope[list[DeadLetterGroup]]
 
 
 def routes(reader: DeadLetterReader, replays: Replays) -> APIRouter:
-    """List, read, replay, discard. What was replayed or discarded is off the list at once."""
+    """List, read, replay, discard. Replayed and discarded dead letters disappear from the list at once."""
     router = APIRouter(prefix=PATH, tags=["dead letters"])
     _list(router, reader)
     _replay_many(router, replays)
@@ -60,7 +60,7 @@ def _list(router: APIRouter, reader: DeadLetterReader) -> None:
     async def list_dead_letters(
         request: Request, caller: Manager, page: Page, wanted: Wanted, group_by: Literal["reason"] | None = None
     ) -> Listed:
-        """Dead letters, newest first; or with `group_by=reason` how many of each kind; all, unless a page is named."""
+        """Dead letters, newest first, or with `group_by=reason` counts (all, unless a page is requested)."""
         if group_by is not None:
             return part_of(await reader.by_reason(caller.tenant, wanted), _whole_or(page, request.query_params))
         found = await reader.find(caller.tenant, wanted, page=page.page, limit=page.limit, cursor=page.cursor)
@@ -68,7 +68,7 @@ def _list(router: APIRouter, reader: DeadLetterReader) -> None:
 
 
 def _whole_or(page: PageQuery, given: Mapping[str, str]) -> PageQuery | None:
-    """The page of groups, of which `given` are the query parameters; None: all."""
+    """The requested page of groups from the query parameters `given`; None: all."""
     return whole_page_query(
         page.page if "page" in given else None, page.limit if "limit" in given else None, page.cursor
     )
@@ -77,7 +77,7 @@ def _whole_or(page: PageQuery, given: Mapping[str, str]) -> PageQuery | None:
 def _replay_many(router: APIRouter, replays: Replays) -> None:
     @router.post("/replay")
     async def replay_dead_letters(request: Request, caller: Manager, body: ReplayRequest) -> Envelope[ReplayResult]:
-        """Send all that match the filter again; `dry_run` only counts; `rate_per_second` spreads them out."""
+        """Replay all dead letters that match the filter; `dry_run` only counts, `rate_per_second` limits the rate."""
         result = await replays.matching(actor_of(request, caller), body)
         return one(result, "Counted" if body.dry_run else "Replayed")
 
@@ -92,7 +92,7 @@ def _read(router: APIRouter, reader: DeadLetterReader) -> None:
 def _discard(router: APIRouter, replays: Replays) -> None:
     @router.delete("/{letter_id}")
     async def discard_dead_letter(request: Request, caller: Manager, letter_id: UUID) -> Envelope[None]:
-        """Take it off the list; its notification stays `failed`."""
+        """Delete a dead letter; its notification stays `failed`."""
         if not await replays.discard(actor_of(request, caller), letter_id):
             raise NotFound
         return one(None, "Discarded")
@@ -101,7 +101,7 @@ def _discard(router: APIRouter, replays: Replays) -> None:
 def _replay(router: APIRouter, reader: DeadLetterReader, replays: Replays) -> None:
     @router.post("/{letter_id}/replay", responses=conflict("The notification is not failed any more"))
     async def replay_dead_letter(request: Request, caller: Manager, letter_id: UUID) -> Envelope[ReplayResult]:
-        """Send it again, in its template version, with attempts from 0."""
+        """Send it again with its template version, with attempts reset to 0."""
         if not await replays.one(actor_of(request, caller), letter_id):
             letter = await _letter(reader, caller, letter_id)
             message = f"The letter {letter.id} holds no notification that could be sent again"

@@ -1,4 +1,4 @@
-"""Sending dead letters again, and discarding them."""
+"""Replays and discards of dead letters."""
 
 import asyncio
 from collections.abc import Sequence
@@ -14,13 +14,13 @@ from angarium.services.gateway.audit.store import Actor
 
 BATCH = 500
 PATIENCE = 10.0
-"""Seconds that a caller waits for a paced replay; what is left then goes on without it."""
+"""Seconds that a caller waits for a rate-limited replay; the rest continues in the background."""
 STEP = 0.1
-"""Seconds of a pace that go in one batch."""
+"""Seconds of the rate per batch."""
 
 
 class Replays:
-    """Each letter is replayed once, however many ask for it at the same time: the store decides."""
+    """Replays dead letters. Concurrent requests replay each only once, as the store decides."""
 
     def __init__(
         self, *, store: NotificationStore, reader: DeadLetterReader, audit: AuditLog, runtime: Runtime
@@ -33,17 +33,17 @@ class Replays:
         self._going_on: set[asyncio.Task[None]] = set()
 
     async def one(self, actor: Actor, letter_id: UUID) -> bool:
-        """Send one letter again; False: it is not there, or holds no notification that failed."""
+        """Replay one dead letter; False if it does not exist or has no failed notification."""
         if not await self._replay(actor, [letter_id]):
             return False
         await self._audit.record(actor, "dead_letter.replayed", letter_id)
         return True
 
     async def matching(self, actor: Actor, request: ReplayRequest) -> ReplayResult:
-        """Send all that match again, at the pace asked for.
+        """Replay all matching dead letters, at the requested rate.
 
-        `replayed` counts those on their way when this returns. A paced replay that takes longer than a caller
-        waits goes on in this process; what the end of the process cuts off stays on the list.
+        `replayed` counts those already replayed when this returns. A rate-limited replay that takes longer than the
+        caller waits continues in this process; if the process ends, the remaining dead letters stay on the list.
         """
         letters = await self._reader.matching(actor.caller.tenant, request.wanted)
         if request.dry_run or not letters:
@@ -56,14 +56,14 @@ class Replays:
         return ReplayResult(matched=len(letters), replayed=replayed, dry_run=False)
 
     async def discard(self, actor: Actor, letter_id: UUID) -> bool:
-        """Take a letter off the list; False: it is not there."""
+        """Delete a dead letter; False if it does not exist."""
         if not await self._store.discard([letter_id], tenant=actor.caller.tenant):
             return False
         await self._audit.record(actor, "dead_letter.discarded", letter_id)
         return True
 
     async def close(self) -> None:
-        """Cut off what still goes on; those letters stay on the list."""
+        """Cancel running replays; the remaining dead letters stay on the list."""
         for task in self._going_on:
             task.cancel()
         await asyncio.gather(*self._going_on, return_exceptions=True)
@@ -96,7 +96,7 @@ class Replays:
 
 
 def _prompt_part(count: int, rate: float | None) -> int:
-    """How many of `count` letters go while the caller waits."""
+    """How many of `count` dead letters are replayed while the caller waits."""
     return count if rate is None else min(count, max(1, int(rate * PATIENCE)))
 
 

@@ -19,7 +19,7 @@ Reporter = Annotated[Caller, Depends(requires(Scope.NOTIFICATIONS_SEND))]
 
 
 class DeliveryReport(Body):
-    """What became of a notification after it was sent."""
+    """The outcome of a notification after it was sent."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -41,7 +41,7 @@ class DeliveryReport(Body):
 
 
 def routes(receipts: Receipts) -> APIRouter:
-    """Take reports, each on the path of its notification's channel; `pending` changes nothing."""
+    """Accept reports on the path of the notification's channel; `pending` changes nothing."""
     router = APIRouter(prefix="/api/v1", tags=["notifications"])
     for channel in Channel:
         _report(router, channel, receipts)
@@ -55,10 +55,9 @@ def _report(router: APIRouter, channel: Channel, receipts: Receipts) -> None:
         responses=conflict("Nothing was sent that this could be about"),
     )
     async def report(body: DeliveryReport, caller: Reporter) -> Envelope[DeliveryReport]:
-        """Take a delivery report. One that comes before the send is recorded is held until it is.
+        """Accept a delivery report. A report that arrives before the send is recorded is held until then.
 
-        The same report again changes nothing. What has ended stays as it is: 409. A notification of another
-        channel is a 404.
+        A repeated report changes nothing. A notification that has already ended is a 409, one of another channel a 404.
         """
         match body.status:
             case "delivered":

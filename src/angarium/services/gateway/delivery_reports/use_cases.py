@@ -1,4 +1,4 @@
-"""Delivery reports: what became of a notification after it was sent."""
+"""Delivery reports: the outcome of notifications after they were sent."""
 
 from datetime import datetime
 from uuid import UUID
@@ -18,10 +18,10 @@ _MOST_SET_ASIDE = 1_000
 
 
 class Receipts(Loop):
-    """Applies a report at once, or holds it until the send it speaks of is recorded. What has ended stays as it is.
+    """Applies a report at once, or holds it until its send is recorded. Notifications that have ended do not change.
 
-    A report says also that the provider took it: it answers the question of an `unknown` one.
-    Every method raises Transient when the store does not answer; then repeat it. As a loop it applies what was held.
+    A report implies that the provider accepted the message, so it resolves an `unknown` one. Every method raises
+    Transient if the store is unavailable, and can be repeated. As a loop it applies held reports.
     """
 
     name = "receipts"
@@ -37,28 +37,28 @@ class Receipts(Loop):
         self._set_aside: Lru[Key, bool] = Lru(_MOST_SET_ASIDE)
 
     async def delivered(self, caller: Caller, channel: Channel, notification_id: UUID, at: datetime | None) -> None:
-        """It arrived. The same report again changes nothing.
+        """Report a delivery. A repeated report changes nothing.
 
-        Raises NotFound, also for a notification of another channel; Conflict where it ended otherwise.
+        Raises NotFound, also for a notification of another channel, and Conflict if it ended in another way.
         """
         await self._take(self._report(caller, notification_id, Status.DELIVERED, at, None), channel)
 
     async def bounced(
         self, caller: Caller, channel: Channel, notification_id: UUID, at: datetime | None, error: str
     ) -> None:
-        """It did not arrive; no dead letter. The same report again changes nothing. Raises as `delivered` does."""
+        """Report a failed delivery, without a dead letter. A repeated report changes nothing. Raises as `delivered`."""
         await self._take(self._report(caller, notification_id, Status.FAILED, at, error), channel)
 
     async def pending(self, caller: Caller, channel: Channel, notification_id: UUID) -> None:
-        """Nothing new. Raises NotFound as `delivered` does."""
+        """Accept a report without news. Raises NotFound as `delivered`."""
         report = self._report(caller, notification_id, Status.DELIVERED, None, None)
         if await self._moves.look(report, channel) is None:
             raise NotFound
 
     async def once(self) -> bool:
-        """Apply the held reports that can be applied; True: there may be more. Any number may do so at once.
+        """Apply held reports where possible; True: there may be more. Any number may run at once.
 
-        A report that cannot be applied is set aside until the process starts again, so that it stops no other.
+        A report that cannot be applied is skipped until the process restarts, so that it does not block others.
         """
         due = await self._held.due(_BATCH, without=list(self._set_aside))
         for report in due:

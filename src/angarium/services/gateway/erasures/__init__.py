@@ -1,1 +1,1 @@
-"""The gateway's part in the erasure of a user."""
+"""Erasure of users in the gateway."""

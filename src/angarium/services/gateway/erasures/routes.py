@@ -1,4 +1,4 @@
-"""`POST /internal/v1/erasures`: the users service tells that a user was erased, until it is done."""
+"""`POST /internal/v1/erasures`: called by the users service until the erasure is complete."""
 
 from http import HTTPStatus
 from typing import Annotated
@@ -23,9 +23,9 @@ def routes(erasing: Erasing, logger: Logger) -> APIRouter:
     async def erase(
         body: ErasureRequest, response: Response, caller: Annotated[Caller, Depends(service_only)]
     ) -> Envelope[ErasureAnswer]:
-        """Idempotent; `sending` are those that a worker may still write to: ask again later.
+        """Idempotent. `sending` is the number of notifications that a worker may still write to: repeat the call later.
 
-        202 while it takes longer than one call may: the gateway goes on with it; the call that finds it done gets 200.
+        202 while the erasure is running in the background; the call that finds it complete gets 200.
         """
         passed = await erasing.ask(caller.tenant, body.user_id)
         if not passed.done:

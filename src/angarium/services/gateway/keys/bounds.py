@@ -1,4 +1,4 @@
-"""No key makes one that may do more than itself."""
+"""Checks that no key creates one with more permissions than itself."""
 
 from angarium.contracts.errors import Forbidden
 from angarium.contracts.keys import KeyKind
@@ -12,10 +12,10 @@ def kind_of(caller: Caller) -> KeyKind:
 
 
 def require_within(caller: Caller, kind: KeyKind, rate_limit: str | None) -> None:
-    """Raise Forbidden where a key of this kind and rate may do more than `caller`.
+    """Raise Forbidden if a key of this kind and rate has more permissions than `caller`.
 
-    A rate of None is the default one, which is more than a caller's own. Scopes need no check: only an admin, who has
-    all of them, makes keys.
+    A rate of None is the default, which exceeds a caller's own rate. Scopes need no check, since only admins, who have
+    all scopes, create keys.
     """
     if caller.test and kind == "live":
         raise Forbidden("A test key cannot make, or rotate, a live one")

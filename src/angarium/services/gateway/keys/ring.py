@@ -1,4 +1,4 @@
-"""Keys as they are checked at every request: from memory, for a moment."""
+"""Look-ups of keys at every request, with a short-lived cache."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -11,16 +11,16 @@ from angarium.platform.loop import Loop
 from angarium.services.gateway.keys.store import ApiKey, KeyStore
 
 GOOD_FOR = timedelta(seconds=30)
-"""A revoked key is refused everywhere after this at the latest."""
+"""How long a valid key is cached: a revoked key is refused everywhere after this at the latest."""
 BAD_FOR = timedelta(seconds=5)
-"""How long an unknown key is refused without asking; short, so that a new key works soon."""
+"""How long an unknown key is refused from the cache; short, so that a new key works soon."""
 ENTRIES = 10_000
 
 
 class KeyRing(Loop):
-    """Who is behind a key. Looks up by hash only, so no comparison depends on the secret.
+    """Finds the caller of a key. Looks up by hash only, so no comparison depends on the secret.
 
-    As a loop it writes down when keys were last used.
+    As a loop it records when keys were last used.
     """
 
     name = "keys"
@@ -35,9 +35,9 @@ class KeyRing(Loop):
         self._used: dict[UUID, datetime] = {}
 
     async def caller(self, secret: str) -> Caller | None:
-        """The caller behind a living key; None for any other.
+        """The caller of a valid key; None otherwise.
 
-        Raises DatabaseUnavailable when neither memory nor store can say.
+        Raises DatabaseUnavailable if the key is not cached and the store is unavailable.
         """
         key_hash = hash_key(secret)
         known = self._good.peek(key_hash)
@@ -52,12 +52,12 @@ class KeyRing(Loop):
         return known[1]
 
     def forget(self) -> None:
-        """Ask the store again: a key was made, rotated or revoked."""
+        """Clear the cache, after a key was created, rotated or revoked."""
         self._good.clear()
         self._bad.clear()
 
     async def once(self) -> bool:
-        """Write down when keys were last used. Raises DatabaseUnavailable; the next pass tries again."""
+        """Record when keys were last used. Raises DatabaseUnavailable; the next pass tries again."""
         used, self._used = self._used, {}
         written = not used
         try:

@@ -23,20 +23,21 @@ Admin = Annotated[Caller, Depends(requires(Scope.ADMIN))]
 
 
 def routes(keys: Keys, ring: KeyRing) -> APIRouter:
-    """List, create, revoke, rotate. The ring forgets what it has cached of a changed key."""
+    """List, create, revoke, rotate. Changes clear the ring's cache."""
     router = APIRouter(prefix=PATH, tags=["keys"])
 
     @router.get("")
     async def list_keys(caller: Admin, page: ShortPage) -> Envelope[list[KeyView]]:
-        """Keys, newest first; the secrets are not kept and cannot be shown."""
+        """Keys, newest first. The secrets are not stored and cannot be shown."""
         found, total = await keys.page(caller.tenant, limit=page.limit, page=page.page)
         return short_list([key_view(key) for key in found], total=total, page=page)
 
     @router.post("", status_code=HTTPStatus.CREATED, responses=conflict("A living key has this name"))
     async def create_key(request: Request, caller: Admin, body: KeyCreate, response: Response) -> Envelope[KeyCreated]:
-        """Make a key. This answer is the only one that shows it.
+        """Create a key. Only this answer shows it.
 
-        403 `forbidden` where the key could do more than the caller's: a live one by a test key, or a higher rate.
+        403 `forbidden` if the key would have more permissions than the caller's: a live key created by a test key, or a
+        higher rate.
         """
         response.headers["cache-control"] = "no-store"
         fresh = await keys.create(actor_of(request, caller), body)
@@ -45,14 +46,14 @@ def routes(keys: Keys, ring: KeyRing) -> APIRouter:
 
     @router.delete("/{key_id}")
     async def revoke_key(request: Request, caller: Admin, key_id: UUID) -> Envelope[None]:
-        """Revoke a key, in force everywhere within 60 s."""
+        """Revoke a key, effective everywhere within 60 s."""
         await keys.revoke(actor_of(request, caller), key_id)
         ring.forget()
         return one(None, "Key revoked")
 
     @router.post("/{key_id}/rotate", status_code=HTTPStatus.CREATED)
     async def rotate_key(request: Request, caller: Admin, key_id: UUID, response: Response) -> Envelope[KeyCreated]:
-        """Replace a key by a new one of the same name and scopes; the old one is revoked."""
+        """Replace a key by a new one with the same name and scopes; the old one is revoked."""
         response.headers["cache-control"] = "no-store"
         fresh = await keys.rotate(actor_of(request, caller), key_id)
         ring.forget()

@@ -1,4 +1,4 @@
-"""API keys as rows: hashes only, never a key."""
+"""Queries of API keys, which are stored as hashes only."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ _COLUMNS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey:
-    """What is known of a key."""
+    """The data of a key."""
 
     key_id: UUID
     tenant: str
@@ -45,7 +45,7 @@ class ApiKey:
 
 
 class KeyStore:
-    """Reads and writes keys; a change and its audit entry are one transaction. Raises DatabaseUnavailable."""
+    """Reads and writes keys. A change and its audit entry are one transaction. Raises DatabaseUnavailable."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
@@ -68,7 +68,7 @@ class KeyStore:
         return None if row is None else _key(row)
 
     async def page(self, tenant: str, *, limit: int, offset: int) -> tuple[Sequence[ApiKey], int]:
-        """Keys of a tenant, newest first, and how many there are (as `count_up_to` says)."""
+        """Keys of a tenant, newest first, and their number (see `count_up_to`)."""
         mine = api_keys.c.tenant == tenant
         order = (api_keys.c.created_at.desc(), api_keys.c.key_id.desc())
         async with reading(self._engine) as connection:
@@ -77,7 +77,7 @@ class KeyStore:
             return [_key(row) for row in rows.mappings()], await count_up_to(connection, query)
 
     async def add(self, key: ApiKey, key_hash: str, entry: Entry) -> bool:
-        """Keep a new key; False: a living key of its tenant has that name."""
+        """Insert a key; False if the tenant has a valid key with that name."""
         async with writing(self._engine) as connection:
             if await _name_is_taken(connection, key):
                 return False
@@ -86,7 +86,7 @@ class KeyStore:
         return True
 
     async def replace(self, old: ApiKey, new: ApiKey, key_hash: str, entry: Entry) -> bool:
-        """Revoke `old` and keep `new`, in one piece; False: `old` is not living any more."""
+        """Atomically revoke `old` and insert `new`; False if `old` is already revoked."""
         async with writing(self._engine) as connection:
             if not await _revoke(connection, old.tenant, old.key_id, new.created_at):
                 return False
@@ -95,7 +95,7 @@ class KeyStore:
         return True
 
     async def revoke(self, tenant: str, key_id: UUID, at: datetime, entry: Entry) -> bool:
-        """Revoke a living key; False: there is none with that id."""
+        """Revoke a valid key; False if there is none with that id."""
         async with writing(self._engine) as connection:
             if not await _revoke(connection, tenant, key_id, at):
                 return False
@@ -103,7 +103,7 @@ class KeyStore:
         return True
 
     async def put_seed(self, key: ApiKey, key_hash: str) -> None:
-        """Make `key` the only living one of its tenant and name; idempotent by hash."""
+        """Make `key` the only valid one with its tenant and name. Idempotent by hash."""
         same = api_keys.c.tenant == key.tenant, api_keys.c.name == key.name
         others = update(api_keys).where(*same, api_keys.c.key_hash != key_hash, api_keys.c.revoked_at.is_(None))
         revived = update(api_keys).where(api_keys.c.key_hash == key_hash)
@@ -114,7 +114,7 @@ class KeyStore:
                 await insert_key(connection, key, key_hash)
 
     async def touch(self, used: Mapping[UUID, datetime]) -> None:
-        """Note when keys were last used; an older moment never replaces a newer one."""
+        """Record when keys were last used; an older time never replaces a newer one."""
         async with writing(self._engine) as connection:
             for key_id, moment in used.items():
                 stale = or_(api_keys.c.last_used_at.is_(None), api_keys.c.last_used_at < moment)
@@ -123,7 +123,7 @@ class KeyStore:
 
 
 async def insert_key(connection: AsyncConnection, key: ApiKey, key_hash: str) -> None:
-    """Keep a new key within the transaction of `connection`."""
+    """Insert a key within the transaction of `connection`."""
     await connection.execute(insert(api_keys).values(_values(key, key_hash)))
 
 

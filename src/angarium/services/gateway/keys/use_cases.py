@@ -1,4 +1,4 @@
-"""The use cases of API keys: seed, create, list, rotate, revoke. A key is shown once, where it is made."""
+"""Use cases of API keys: seed, create, list, rotate, revoke. A key is shown once, when it is created."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -22,14 +22,14 @@ from angarium.services.gateway.keys.store import ApiKey, KeyStore
 
 @dataclass(frozen=True, slots=True)
 class FreshKey:
-    """A key that was just made, with the only copy of its secret."""
+    """A new key with the only copy of its secret."""
 
     key: ApiKey
     secret: str = field(repr=False)
 
 
 class Keys:
-    """What one may do with keys. Raises DatabaseUnavailable where the store does not answer."""
+    """Manages keys. Raises DatabaseUnavailable if the store is unavailable."""
 
     def __init__(
         self,
@@ -46,10 +46,10 @@ class Keys:
         self._entropy = entropy
 
     async def seed(self, secret: str) -> None:
-        """Make `secret` the one living key named `default`, with all scopes; idempotent.
+        """Make `secret` the only valid key named `default`, with all scopes. Idempotent.
 
-        The setting is the operator's word: a key seeded before with another value is revoked, and the given one
-        is good again even if it was revoked.
+        The setting takes precedence: a key seeded earlier with another value is revoked, and the given one becomes
+        valid even if it was revoked.
         """
         key = ApiKey(
             key_id=self._identifiers.new(),
@@ -66,9 +66,10 @@ class Keys:
             await self._store.put_seed(key, hash_key(secret))
 
     async def create(self, actor: Actor, request: KeyCreate) -> FreshKey:
-        """A new key of the actor's tenant; without a rate of its own it has the actor's.
+        """Create a key in the actor's tenant; its default rate is the actor's.
 
-        Raises Conflict: the name is the caller's identity, so it is unique; Forbidden: it may do more than the actor's.
+        Raises Conflict if the name is taken, since it is the caller's identity; Forbidden if it would have more
+        permissions than the actor's.
         """
         rate_limit = request.rate_limit or actor.caller.rate_limit
         require_within(actor.caller, request.kind, rate_limit)
@@ -88,11 +89,14 @@ class Keys:
         return FreshKey(key, secret)
 
     async def page(self, tenant: str, *, limit: int, page: int) -> tuple[Sequence[ApiKey], int]:
-        """Keys of the tenant, newest first, and how many there are."""
+        """Keys of the tenant, newest first, and their number."""
         return await self._store.page(tenant, limit=limit, offset=(page - 1) * limit)
 
     async def rotate(self, actor: Actor, key_id: UUID) -> FreshKey:
-        """A new secret under the same name, scopes and limit; the old one is revoked. Raises NotFound, Forbidden."""
+        """Create a new secret with the same name, scopes and limit, and revoke the old one.
+
+        Raises NotFound, Forbidden.
+        """
         old = await self._store.get(actor.caller.tenant, key_id)
         if old is None or old.revoked_at is not None:
             raise NotFound
@@ -113,7 +117,7 @@ class Keys:
         return FreshKey(new, secret)
 
     async def revoke(self, actor: Actor, key_id: UUID) -> None:
-        """Revoke a living key of the actor's tenant, in force everywhere within 60 s. Raises NotFound."""
+        """Revoke a valid key of the actor's tenant, effective everywhere within 60 s. Raises NotFound."""
         entry = self._audit.entry(actor, "key.revoked", key_id)
         if not await self._store.revoke(actor.caller.tenant, key_id, self._clock.now(), entry):
             raise NotFound

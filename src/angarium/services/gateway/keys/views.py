@@ -1,4 +1,4 @@
-"""Keys as the API shows them."""
+"""API views of keys."""
 
 from angarium.contracts.keys import KeyCreated, KeyView
 from angarium.services.gateway.keys.store import ApiKey

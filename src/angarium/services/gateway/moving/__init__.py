@@ -1,1 +1,1 @@
-"""Changes of status from outside: cancellation, delivery reports, resolution."""
+"""Manual changes of status: cancellation, delivery reports, resolution."""

@@ -31,7 +31,7 @@ def routes(moves: Moves, reading: Reading, audit: AuditLog) -> APIRouter:
     async def resolve_notification(
         request: Request, caller: Operator, notification_id: UUID, body: ResolveRequest
     ) -> Envelope[NotificationView]:
-        """Decide on one whose outcome is `unknown`: it was sent, it failed, or it is to be sent again; else 409."""
+        """Resolve an `unknown` notification: it was sent, it failed, or it is sent again. 409 for any other status."""
         await moves.resolve(caller, notification_id, _RESOLVED[body.as_])
         await audit.record(actor_of(request, caller), f"notification.resolved_as_{body.as_}", notification_id)
         return one(await reading.get_now(caller, notification_id), "Notification resolved")
@@ -40,7 +40,7 @@ def routes(moves: Moves, reading: Reading, audit: AuditLog) -> APIRouter:
     async def cancel_notification(
         request: Request, caller: Sender, notification_id: UUID
     ) -> Envelope[NotificationView]:
-        """Take a notification back that is not on its way yet; else 409."""
+        """Cancel a notification that is not being sent yet; otherwise 409."""
         await moves.cancel(caller, notification_id)
         await audit.record(actor_of(request, caller), "notification.cancelled", notification_id)
         return one(await reading.get_now(caller, notification_id), "Notification cancelled")

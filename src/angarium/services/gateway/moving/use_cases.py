@@ -1,4 +1,4 @@
-"""Moving a notification by hand: cancellations, and an operator's word on unknown outcomes."""
+"""Manual moves: cancellations, and resolutions of unknown outcomes by operators."""
 
 from collections.abc import Collection
 from uuid import UUID
@@ -12,7 +12,7 @@ from angarium.platform.runtime import Runtime
 
 
 class Moves:
-    """Each is conditional on the table of transitions. Raises Transient when the store does not answer."""
+    """Each move is conditional on the table of transitions. Raises Transient if the store is unavailable."""
 
     def __init__(self, *, store: NotificationStore, runtime: Runtime) -> None:
         self._store = store
@@ -20,16 +20,16 @@ class Moves:
         self._logger = runtime.logger
 
     async def cancel(self, caller: Caller, notification_id: UUID) -> None:
-        """Take it back. Raises NotFound; Conflict once it is being sent or has ended."""
+        """Cancel it. Raises NotFound, and Conflict once it is being sent or has ended."""
         reason = Reason("cancelled", "Cancelled by the caller")
         event = Event("cancelled", self._clock.now(), {"status": Status.CANCELLED.value, "by": caller.identity})
         await self._move(caller, notification_id, Status.CANCELLED, event, reason)
         self._logger.info("notification.cancelled", notification_id=str(notification_id))
 
     async def resolve(self, caller: Caller, notification_id: UUID, to: Status) -> None:
-        """An operator's word on an `unknown` one: sent, failed, or pending (it is sent again).
+        """Resolve an `unknown` notification as sent, failed, or pending (it is sent again).
 
-        Raises NotFound; Conflict unless it is unknown.
+        Raises NotFound, and Conflict unless it is unknown.
         """
         event = Event(str(to), self._clock.now(), {"status": to.value, "by": caller.identity})
         reason = Reason("resolved", f"{caller.identity} found that it was not sent") if to is Status.FAILED else None

@@ -1,1 +1,1 @@
-"""Reading notifications: one, lists, timelines, why."""
+"""Reading notifications: status, lists, timelines, explanations."""

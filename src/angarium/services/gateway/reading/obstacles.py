@@ -1,6 +1,6 @@
-"""What keeps providers from a notification that waits: an open circuit breaker, or a pause of marketing.
+"""Reasons why no provider sends a waiting notification: an open circuit breaker, or a pause of marketing.
 
-Pure: the notification, its timeline and the state of the providers in, plain words out.
+Pure functions of the notification, its timeline and the providers' state.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -15,19 +15,19 @@ from angarium.notifications.providers.model import Standing
 from angarium.notifications.providers.reputation import is_marketing
 
 WAITING = frozenset({Status.PENDING, Status.RETRYING})
-"""Statuses in which a provider's state matters."""
+"""Statuses in which a provider's state is relevant."""
 
 
 @dataclass(frozen=True, slots=True)
 class Obstacles:
-    """A decision for each provider that cannot be used now. `all`: no other one is left."""
+    """A decision for each provider that cannot be used now. `all`: there is no other one."""
 
     each: tuple[Decision, ...] = ()
     all: bool = False
 
     @property
     def words(self) -> str:
-        """Why no provider takes it, as the rest of a sentence; empty where one does."""
+        """Why no provider can be used, as the end of a sentence; empty if one can."""
         if not self.all:
             return ""
         details = " ".join(decision.detail for decision in self.each)
@@ -45,7 +45,7 @@ def obstacles_of(
     never_paused: Collection[str],
     now: datetime,
 ) -> Obstacles:
-    """What keeps the channel's providers from it. What a test key made goes by the sandbox, which nothing keeps."""
+    """The obstacles of the channel's providers. Test keys use the sandbox, which has none."""
     if view.test or view.status not in WAITING:
         return NO_OBSTACLES
     able = [one for one in standings if one.workers and one.configured.channel is view.notification_type]

@@ -17,7 +17,7 @@ from angarium.services.gateway.reading.use_cases import Reading
 
 PATH = "/api/v1/notifications"
 Reader = Annotated[Caller, Depends(requires_or_user(Scope.NOTIFICATIONS_READ))]
-"""Also a user who logged in, to whom only their own notifications are shown."""
+"""Also admits a logged-in user, who sees only their own notifications."""
 Wanted = Annotated[NotificationFilter, Depends(notification_filter)]
 
 
@@ -27,7 +27,7 @@ def routes(reading: Reading) -> APIRouter:
 
     @router.get("", openapi_extra={"parameters": [METADATA_PARAMETER]})
     async def list_notifications(caller: Reader, page: Page, wanted: Wanted) -> Envelope[list[NotificationView]]:
-        """Notifications, newest first; a user who logged in sees their own."""
+        """Notifications, newest first; a logged-in user sees their own."""
         found = await reading.find(caller, wanted, page)
         return many(found.rows, total=found.total, limit=page.limit, page=page.page, next_cursor=found.next_cursor)
 
@@ -41,12 +41,12 @@ def routes(reading: Reading) -> APIRouter:
     async def list_notification_events(
         caller: Reader, notification_id: UUID, page: WholePage
     ) -> Envelope[list[dict[str, Any]]]:
-        """The timeline, oldest first; all of it unless a page is asked for."""
+        """The timeline, oldest first; all of it unless a page is requested."""
         return part_of(await reading.events(caller, notification_id), page)
 
     @router.get("/{notification_id}/why")
     async def explain_notification(caller: Reader, notification_id: UUID) -> Envelope[Why]:
-        """Why it stands where it does, in plain words: every decision, and what the providers answered."""
+        """An explanation of its status in plain English: every decision, and the providers' answers."""
         return one(await reading.why(caller, notification_id))
 
     return router

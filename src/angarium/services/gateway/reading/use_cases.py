@@ -1,4 +1,4 @@
-"""Reads the record for its callers: a user who logged in sees what was sent to them and nothing else."""
+"""Reads notifications for callers. A logged-in user sees only notifications sent to them."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -18,9 +18,9 @@ from angarium.services.gateway.reading.why import explain
 
 
 class Reading:
-    """Methods raise NotFound, also for another's notification, and DatabaseUnavailable.
+    """Methods raise NotFound, also for notifications of others, and DatabaseUnavailable.
 
-    `never_paused`: the categories that go on while their sender is paused.
+    `never_paused`: categories that are sent even while their sender is paused.
     """
 
     def __init__(
@@ -38,14 +38,14 @@ class Reading:
         return await self._reader.find(caller.tenant, wanted, page=page.page, limit=page.limit, cursor=page.cursor)
 
     async def get(self, caller: Caller, notification_id: UUID) -> NotificationView:
-        """One notification; from a replica, where there is one."""
+        """One notification, from a replica if there is one."""
         view = await self._reader.get(caller.tenant, notification_id)
         if view is None or (caller.user_id is not None and view.user_id != str(caller.user_id)):
             raise NotFound
         return view
 
     async def get_now(self, caller: Caller, notification_id: UUID) -> NotificationView:
-        """One notification with the last change, never from a replica."""
+        """One notification with the latest change, never from a replica."""
         view = await self._reader.get_now(caller.tenant, notification_id)
         if view is None:
             raise NotFound
@@ -61,7 +61,7 @@ class Reading:
         return events
 
     async def why(self, caller: Caller, notification_id: UUID) -> Why:
-        """Every decision about a notification, and what the providers answered."""
+        """Every decision about a notification, and the providers' answers."""
         view = await self.get(caller, notification_id)
         events = await self._reader.events(caller.tenant, notification_id) or ()
         return explain(view, events, await self._obstacles(view, events))

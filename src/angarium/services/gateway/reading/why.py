@@ -1,4 +1,4 @@
-"""Why a notification stands where it does, in plain words: read from its record, its timeline and its providers."""
+"""Explains a notification's status in plain English, from its record, its timeline and its providers."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -34,7 +34,7 @@ _NOT_SENT: Mapping[str, str] = {
 
 
 def explain(view: NotificationView, events: Timeline, obstacles: Obstacles = NO_OBSTACLES) -> Why:
-    """What happened, in a sentence or two, and each decision that led there, in the order in which they are taken."""
+    """Summarise what happened in a sentence or two, and list each decision in order."""
     sentences = (_summary(view, events, obstacles), _copies(view, events), _followed_by(events))
     summary = " ".join(filter(None, sentences))
     decisions = (
@@ -111,7 +111,7 @@ def _sent(view: NotificationView, events: Timeline) -> str:
 
 
 def _answers(events: Timeline) -> str:
-    """What the last of these attempts was answered."""
+    """The answer to the last of these attempts."""
     tries = [event for event in _tries(events) if event.get("outcome") != "sent"]
     if not tries:
         return ""
@@ -120,7 +120,7 @@ def _answers(events: Timeline) -> str:
 
 
 def _copies(view: NotificationView, events: Timeline) -> str:
-    """How many copies may have arrived, where answers were lost after the message was out."""
+    """How many copies may have arrived, if answers were lost after the message was sent."""
     outcomes = [event.get("outcome") for event in _tries(events)]
     lost = outcomes.count("ambiguous")
     if not lost or view.status is Status.UNKNOWN:
@@ -241,7 +241,7 @@ def _fallback(view: NotificationView, events: Timeline) -> Decision | None:
 
 
 def _was_addressed(view: NotificationView, events: Timeline) -> bool:
-    """Whether it came as far as the address check: everything before it was passed."""
+    """Whether it reached the address check, so that all earlier checks passed."""
     if _tries(events):
         return True
     code = view.reason.code if view.reason else None
@@ -267,7 +267,7 @@ def _moment(text: str) -> str:
 
 
 def _capitalised(message: str) -> str:
-    """`message` as a sentence without its full stop; the rest of its letters stay as they are."""
+    """`message` as a sentence without its full stop; only the first letter changes."""
     return f"{message[:1].upper()}{message[1:]}".rstrip(". ")
 
 

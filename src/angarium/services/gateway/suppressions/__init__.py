@@ -1,1 +1,1 @@
-"""The suppression list, for those who run a tenant."""
+"""The suppression list of tenants."""

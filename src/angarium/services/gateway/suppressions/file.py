@@ -1,4 +1,4 @@
-"""Reads a file of suppressions: CSV (RFC 4180) with a line of headings."""
+"""Reads a file of suppressions: CSV (RFC 4180) with a header line."""
 
 import csv
 import io
@@ -13,9 +13,9 @@ from angarium.contracts.suppressions import ImportFault, SuppressionCreate
 from angarium.platform.http.frame.validation import details_of
 
 COLUMNS = ("channel", "address", "reason", "source", "expires_at")
-"""What a file may have; `channel` and `address` it must. An empty cell is one that is not given."""
+"""Permitted columns; `channel` and `address` are required. An empty cell counts as absent."""
 IGNORED = frozenset({"id", "created_at"})
-"""Columns of other lists and of an export that say nothing to an import."""
+"""Columns of other lists and of an export that an import ignores."""
 MOST_ROWS = 10_000
 MOST_FAULTS = 100
 DEFAULT_SOURCE = "import"
@@ -23,7 +23,7 @@ DEFAULT_SOURCE = "import"
 
 @dataclass(frozen=True, slots=True)
 class SuppressionFile:
-    """The entries of a file, and the lines that are none. `faults` has the first 100."""
+    """The entries of a file, and its invalid lines. `faults` has the first 100."""
 
     entries: Sequence[SuppressionCreate]
     refused: int
@@ -31,10 +31,10 @@ class SuppressionFile:
 
 
 def read_file(content_type: str, body: bytes) -> SuppressionFile:
-    """The entries of a file. CPU-bound, up to a second: run it in a thread.
+    """Read the entries of a file. CPU-bound, up to a second: run it in a thread.
 
     Raises UnsupportedMediaType; ValidationFailed for a file without rows, with more than 10,000, with unknown columns,
-    or that cannot be read to its end.
+    or that is not readable.
     """
     if content_type.partition(";")[0].strip().lower() != "text/csv":
         message = "An import is text/csv"
@@ -59,7 +59,7 @@ def read_file(content_type: str, body: bytes) -> SuppressionFile:
 
 
 def _rows(body: bytes) -> Iterator[tuple[int, dict[str, str]]]:
-    """Each row that is not blank: the line on which it begins, and the cells that are given."""
+    """Each row that is not blank: its first line, and its non-empty cells."""
     reader = csv.reader(io.TextIOWrapper(io.BytesIO(body), encoding="utf-8-sig", newline=""), strict=True)
     try:
         names = [name.strip() for name in next(reader, [])]

@@ -1,4 +1,4 @@
-"""`/api/v1/suppressions`: addresses of the caller's tenant that get nothing."""
+"""`/api/v1/suppressions`: the suppression list of the caller's tenant."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated
@@ -63,20 +63,20 @@ def routes(suppressions: Suppressions) -> APIRouter:
 
     @router.get("")
     async def list_suppressions(caller: Manager, page: Page, wanted: Wanted) -> Envelope[list[SuppressionView]]:
-        """Entries, newest first. One entry is enough for an address to get nothing."""
+        """Entries, newest first. One entry is enough to suppress an address."""
         found = await suppressions.page(caller.tenant, wanted, Paging(page.limit, page.page, page.cursor))
         views = [suppression_view(entry) for entry in found.rows]
         return many(views, total=found.total, limit=page.limit, page=page.page, next_cursor=found.next_cursor)
 
     @router.post("")
     async def add_suppression(request: Request, caller: Manager, body: SuppressionCreate) -> Envelope[SuppressionView]:
-        """Add an entry, or change source and end of the one with this channel, address and reason."""
+        """Add an entry, or update source and expiry of the one with this channel, address and reason."""
         entry = await suppressions.add(actor_of(request, caller), body)
         return one(suppression_view(entry), "Address suppressed")
 
     @router.delete("/{suppression_id}")
     async def remove_suppression(request: Request, caller: Manager, suppression_id: UUID) -> Envelope[None]:
-        """Remove an entry. Entries of the same address for other reasons stay."""
+        """Remove an entry. Entries of the same address with other reasons stay."""
         await suppressions.remove(actor_of(request, caller), suppression_id)
         return one(None, "Suppression removed")
 
@@ -87,9 +87,9 @@ def routes(suppressions: Suppressions) -> APIRouter:
 def _add_files(router: APIRouter, suppressions: Suppressions) -> None:
     @router.post("/import", openapi_extra=_CSV)
     async def import_suppressions(request: Request, caller: Manager) -> Envelope[SuppressionImport]:
-        """Add the entries of a CSV file, at most 10,000 rows; the same file again changes nothing.
+        """Import a CSV file of at most 10,000 rows. Importing the same file again changes nothing.
 
-        Columns: `channel`, `address`, and if wanted `reason` (`manual`), `source` (`import`), `expires_at`.
+        Columns: `channel`, `address`, and optionally `reason` (`manual`), `source` (`import`), `expires_at`.
         """
         content_type, body = request.headers.get("content-type", ""), await request.body()
         return one(await suppressions.import_file(actor_of(request, caller), content_type, body), "Imported")
@@ -100,7 +100,7 @@ def _add_files(router: APIRouter, suppressions: Suppressions) -> None:
         responses={200: {"description": "The entries", "content": {"text/csv": {"schema": {"type": "string"}}}}},
     )
     async def export_suppressions(caller: Manager, wanted: Wanted) -> StreamingResponse:
-        """Every entry as CSV, fit for an import. The address of an erased user is an empty cell."""
+        """Every entry as CSV, in the format of imports. The address of an erased user is empty."""
         entries = suppressions.all(caller.tenant, wanted)
 
         async def lines() -> AsyncIterator[str]:

@@ -1,4 +1,4 @@
-"""The use cases of the suppression list: list, add, remove, import, export."""
+"""Use cases of the suppression list: list, add, remove, import, export."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,7 +22,7 @@ from angarium.services.gateway.suppressions.file import read_file
 
 
 class Suppressions:
-    """What a caller may do with its tenant's list. Raises DatabaseUnavailable where the store does not answer.
+    """Manages a tenant's list. Raises DatabaseUnavailable if the store is unavailable.
 
     The audit log names entries by their ids, never by addresses.
     """
@@ -32,7 +32,7 @@ class Suppressions:
         self._audit = audit
 
     async def page(self, tenant: str, wanted: SuppressionFilter, paging: Paging) -> Found[Suppression]:
-        """Entries of the tenant, newest first. Raises ValidationFailed for a cursor that is none."""
+        """Entries of the tenant, newest first. Raises ValidationFailed for an invalid cursor."""
         return await self._store.page(tenant, wanted, paging)
 
     def all(self, tenant: str, wanted: SuppressionFilter) -> AsyncIterator[Suppression]:
@@ -40,19 +40,19 @@ class Suppressions:
         return self._store.all(tenant, wanted)
 
     async def add(self, actor: Actor, body: SuppressionCreate) -> Suppression:
-        """Add an entry, or change the one with this channel, address and reason. In force when it returns."""
+        """Add an entry, or update the one with this channel, address and reason. Effective once it returns."""
         entry = await self._store.add(_new(actor.caller.tenant, body))
         await self._audit.record(actor, "suppression.added", entry.id)
         return entry
 
     async def remove(self, actor: Actor, suppression_id: UUID) -> None:
-        """Remove an entry of the actor's tenant; entries of the address for other reasons stay. Raises NotFound."""
+        """Remove an entry of the actor's tenant; entries of the address with other reasons stay. Raises NotFound."""
         if await self._store.remove(actor.caller.tenant, suppression_id) is None:
             raise NotFound("There is no such suppression")
         await self._audit.record(actor, "suppression.removed", suppression_id)
 
     async def import_file(self, actor: Actor, content_type: str, body: bytes) -> SuppressionImport:
-        """Add the entries of a file; lines that are none are refused singly. Raises what `read_file` raises."""
+        """Add the entries of a file; invalid lines are refused separately. Raises the errors of `read_file`."""
         read = await asyncio.to_thread(read_file, content_type, body)
         added = await self._store.add_many([_new(actor.caller.tenant, entry) for entry in read.entries])
         await self._audit.record(actor, "suppression.imported", f"{added.new} new, {added.changed} changed")
@@ -60,7 +60,7 @@ class Suppressions:
 
 
 def filter_of(channel: Channel | None, address: str | None, reason: SuppressionReason | None) -> SuppressionFilter:
-    """The filter of a list, its address in the form to send to. Raises ValidationFailed."""
+    """The filter of a list, with its address in the form to send to. Raises ValidationFailed."""
     if address is not None:
         kind = channel or (Channel.EMAIL if "@" in address else Channel.SMS)
         try:

@@ -1,4 +1,4 @@
-"""Entries of the suppression list as the API shows them."""
+"""API views of the suppression list."""
 
 import csv
 import io
@@ -11,7 +11,7 @@ from angarium.services.gateway.suppressions.file import COLUMNS
 
 
 def suppression_view(entry: Suppression) -> SuppressionView:
-    """What a caller sees of an entry of its tenant."""
+    """The body of an entry."""
     return SuppressionView(
         id=entry.id,
         channel=entry.channel,
@@ -36,7 +36,7 @@ def csv_headings() -> str:
 
 
 def csv_row(entry: Suppression) -> str:
-    """An entry as a line of an export; what is unknown is an empty cell."""
+    """An entry as a line of an export; unknown values are empty."""
     ends = "" if entry.expires_at is None else rfc3339(entry.expires_at)
     cells = (entry.channel, entry.address or "", entry.reason, entry.source, ends, rfc3339(entry.created_at))
     return csv_lines([cells])

@@ -37,7 +37,7 @@ def routes(tenants: Tenants) -> APIRouter:
 
     @router.get("")
     async def list_tenants(_caller: Operator, page: ShortPage) -> Envelope[list[TenantView]]:
-        """Tenants in the order of their ids."""
+        """Tenants, ordered by id."""
         found, total = await tenants.page(limit=page.limit, page=page.page)
         return short_list([tenant_view(tenant) for tenant in found], total=total, page=page)
 
@@ -45,7 +45,7 @@ def routes(tenants: Tenants) -> APIRouter:
     async def create_tenant(
         request: Request, caller: Operator, body: TenantCreate, response: Response
     ) -> Envelope[TenantCreated]:
-        """Make a tenant. This answer is the only one that shows its first key, which may do all within it."""
+        """Create a tenant. Only this answer shows its first key, which has all scopes in the tenant."""
         response.headers["cache-control"] = "no-store"
         tenant, fresh = await tenants.create(actor_of(request, caller), body)
         made = TenantCreated(**tenant_view(tenant).model_dump(), key_id=fresh.key.key_id, key=fresh.secret)

@@ -1,4 +1,4 @@
-"""The queries over tenants. Every method raises DatabaseUnavailable when the database cannot serve."""
+"""Queries of tenants. Every method raises DatabaseUnavailable."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,20 +33,20 @@ class TenantStore:
         self._engine = engine
 
     async def page(self, *, limit: int, page: int) -> tuple[Sequence[Tenant], int]:
-        """Tenants by id, and how many there are (as `count_up_to` says)."""
+        """Tenants by id, and their number (see `count_up_to`)."""
         query = select(tenants).order_by(tenants.c.tenant).limit(limit).offset((page - 1) * limit)
         async with reading(self._engine) as connection:
             found = [Tenant(**row) for row in (await connection.execute(query)).mappings()]
             return found, await count_up_to(connection, query)
 
     async def names(self) -> Sequence[str]:
-        """Every tenant's id, the default one's included."""
+        """Every tenant's id, including the default tenant's."""
         async with querying(self._engine) as connection:
             found = list(await connection.scalars(select(tenants.c.tenant)))
         return sorted({DEFAULT_TENANT, *found})
 
     async def insert(self, tenant: Tenant, key: ApiKey, key_hash: str, entry: Entry) -> None:
-        """Store a tenant, its first key and the audit entry in one transaction. Raises Conflict for a taken id."""
+        """Store a tenant, its first key and the audit entry in one transaction. Raises Conflict if the id is taken."""
         row = {"tenant": tenant.tenant, "name": tenant.name, "created_at": tenant.created_at}
         try:
             async with writing(self._engine) as connection:

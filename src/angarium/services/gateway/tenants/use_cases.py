@@ -1,4 +1,4 @@
-"""Tenants: made by admins of the default one, each with a first key of its own."""
+"""Tenants, created by admins of the default tenant, each with a first key."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ FIRST_KEY_NAME = "admin"
 
 
 class Tenants:
-    """What one may do with tenants. Raises DatabaseUnavailable where the store does not answer."""
+    """Manages tenants. Raises DatabaseUnavailable if the store is unavailable."""
 
     def __init__(
         self,
@@ -36,13 +36,13 @@ class Tenants:
         self._entropy = entropy
 
     async def page(self, *, limit: int, page: int) -> tuple[Sequence[Tenant], int]:
-        """Tenants by id, and how many there are (as `count_up_to` says)."""
+        """Tenants by id, and their number (see `count_up_to`)."""
         return await self._store.page(limit=limit, page=page)
 
     async def create(self, actor: Actor, request: TenantCreate) -> tuple[Tenant, FreshKey]:
-        """A new tenant and its first key, in one piece. Raises Conflict where there is one of that id.
+        """Create a tenant and its first key, atomically. Raises Conflict if the id is taken.
 
-        The key has the kind and the rate of the actor's.
+        The key has the kind and rate of the actor's.
         """
         tenant = Tenant(request.tenant, request.name or request.tenant, self._clock.now())
         fresh = self._first_key(tenant, actor.caller)

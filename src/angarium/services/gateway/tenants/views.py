@@ -1,4 +1,4 @@
-"""Tenants as the API shows them."""
+"""API views of tenants."""
 
 from angarium.contracts.tenants import TenantView
 from angarium.services.gateway.tenants.store import Tenant

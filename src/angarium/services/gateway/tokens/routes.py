@@ -20,7 +20,7 @@ Known = Annotated[Caller, Depends(authenticated)]
 
 
 def routes(tokens: OwnTokens, logins: Logins) -> APIRouter:
-    """Exchange a key, or an email and a password, for a token."""
+    """Routes that issue tokens for a key, or for an email and a password."""
     router = APIRouter(prefix=PREFIX, tags=["tokens"])
 
     def issued(response: Response, caller: Caller) -> Envelope[TokenIssued]:
@@ -32,7 +32,10 @@ def routes(tokens: OwnTokens, logins: Logins) -> APIRouter:
     async def create_token(
         caller: Known, response: Response, body: TokenRequest | None = None
     ) -> Envelope[TokenIssued]:
-        """A token that may do what the key may, or less, in its name; it outlives a revoked key by at most 15 min."""
+        """Issue a token with the key's scopes, or fewer, and its identity.
+
+        It outlives a revoked key by at most 15 min.
+        """
         if caller.key_id is None:
             message = "Only an API key can be exchanged for a token"
             raise Forbidden(message)
@@ -43,7 +46,7 @@ def routes(tokens: OwnTokens, logins: Logins) -> APIRouter:
 
     @router.post("/login", responses=refusals(HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS))
     async def log_in(body: LoginRequest, response: Response) -> Envelope[TokenIssued]:
-        """A token for a user who has a password: good for that user's own data and notifications alone."""
+        """Issue a token for a user with a password, valid only for their own data and notifications."""
         return issued(response, await logins.user(body))
 
     return router

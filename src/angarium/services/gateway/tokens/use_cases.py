@@ -1,4 +1,4 @@
-"""Signing users in: the users service judges the password, the gateway makes the token."""
+"""Login of users: the users service verifies the password, the gateway issues the token."""
 
 from http import HTTPStatus
 
@@ -13,15 +13,15 @@ PATH = "/internal/v1/login"
 
 
 class Logins:
-    """Asks who a user is."""
+    """Identifies users by password."""
 
     def __init__(self, users: ServiceClient) -> None:
         self._users = users
 
     async def user(self, request: LoginRequest) -> Caller:
-        """The user, who may do nothing but what is their own.
+        """Return the user as a caller, who may access only their own data.
 
-        Raises Unauthorized, whatever was wrong; RateLimited after too many wrong passwords; Transient.
+        Raises Unauthorized, without the cause; RateLimited after too many wrong passwords; Transient.
         """
         body = {"email": request.email, "password": request.password}
         answer = await self._users.post(PATH, tenant=request.tenant, json=body)

@@ -1,1 +1,1 @@
-"""What the gateway passes on to the users and templates services."""
+"""Requests that the gateway forwards to the users and templates services."""

@@ -1,4 +1,4 @@
-"""`/api/v1/users…` and `/api/v1/templates…`, passed on to the services that own them."""
+"""`/api/v1/users…` and `/api/v1/templates…`, forwarded to their services."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -17,21 +17,22 @@ from angarium.services.gateway.audit.acting import actor_of
 from angarium.services.gateway.audit.log import AuditLog
 
 COMPILING_SECONDS = 12.0
-"""For a call that compiles a template: a turn, a start and a compilation take up to 10 s on a busy machine."""
+"""Timeout of calls that compile a template: waiting, starting a child and compiling take up to 10 s on a busy
+machine."""
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 _PREFIX = "/api/v1"
 _PREVIEW = "/preview"
 _NO_CONTENT = 204
 _WRITING_SECONDS = 10.0
-"""Seconds for a change: giving up early would answer 503 for what is done a moment later."""
+"""Timeout of changes: a shorter one would answer 503 for changes that succeed a moment later."""
 _SUCCESS = range(200, 300)
 _UP = frozenset({".", ".."})
-"""Segments by which a client would leave the service's public paths: URL libraries resolve them."""
+"""Path segments with which a client could leave the service's public paths, since URL libraries resolve them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """A service behind the gateway: `/api/v1/{name}…` goes to its `/{name}…`."""
+    """A service behind the gateway: `/api/v1/{name}…` is forwarded to its `/{name}…`."""
 
     name: str
     client: ServiceClient
@@ -42,19 +43,22 @@ class Upstream:
     writing_seconds: float = _WRITING_SECONDS
 
     def check(self, caller: Caller, method: str, path: str) -> None:
-        """Raise Forbidden unless the caller has the scope; whether something is a user's own the service judges."""
+        """Raise Forbidden unless the caller has the scope.
+
+        The service checks whether data belongs to a logged-in user.
+        """
         if caller.user_id is None or not self.knows_owners:
             caller.require(self.scope_for(method, path))
 
     def scope_for(self, method: str, path: str) -> Scope:
-        """What a caller must be allowed: reading for GET (and for POSTs that change nothing), else writing."""
+        """The required scope: read for GET (and for POSTs without changes), otherwise write."""
         if method == "GET" or (method == "POST" and path.endswith(self.reading_posts or ("\0",))):
             return self.read
         return self.write
 
 
 def routes(*, users: ServiceClient, templates: ServiceClient, audit: AuditLog) -> APIRouter:
-    """Pass requests on with the caller's name and scopes, and answers back as they are."""
+    """Forward requests with the caller's identity and scopes, and return answers unchanged."""
     router = APIRouter(include_in_schema=False)
     _pass_on(router, Upstream("users", users, Scope.USERS_READ, Scope.USERS_WRITE, knows_owners=True), audit)
     _pass_on(
@@ -78,7 +82,7 @@ def _pass_on(router: APIRouter, upstream: Upstream, audit: AuditLog) -> None:
     @router.api_route(f"{path}/{{rest:path}}", methods=_METHODS, dependencies=admission)
     @router.api_route(path, methods=_METHODS, dependencies=admission)
     async def pass_on(request: Request) -> Response:
-        """Pass on what was admitted."""
+        """Forward an admitted request."""
         caller = await authenticated(request)
         try:
             answer = await upstream.client.forward(
@@ -99,14 +103,17 @@ def _pass_on(router: APIRouter, upstream: Upstream, audit: AuditLog) -> None:
 
 
 async def _note(request: Request, caller: Caller, answer: bytes, audit: AuditLog) -> None:
-    """Write the audit entry of a change that was made."""
+    """Write the audit entry of a change."""
     change = change_of(request.method, request.scope["path"].removeprefix(_PREFIX), answer)
     if change is not None:
         await audit.record(actor_of(request, caller), change.action, change.subject)
 
 
 def _admission(upstream: Upstream) -> Callable[[Request], Awaitable[Caller]]:
-    """A dependency: the caller, who may call this path of `upstream`. Raises Unauthorized, NotFound, Forbidden."""
+    """A dependency that returns a caller permitted to use this path of `upstream`.
+
+    Raises Unauthorized, NotFound, Forbidden.
+    """
 
     async def admitted(request: Request) -> Caller:
         caller = await authenticated(request)
@@ -122,7 +129,7 @@ def _admission(upstream: Upstream) -> Callable[[Request], Awaitable[Caller]]:
 
 
 def _raw_path(request: Request) -> str:
-    """The path as the client encoded it, so that an escaped slash stays one."""
+    """The path in the client's encoding, so that an escaped slash stays escaped."""
     raw: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
     return raw.decode("latin-1").partition("?")[0].removeprefix(_PREFIX)
 
