@@ -113,5 +113,5 @@ async def test_alarms_of_a_distributed_system(system: DistributedSystem) -> None
             assert (await system.submit(recipient={"email": new_email()}, **mail)).status_code == 503
         return await scrape(system)
 
-    before = await refused()  # a rate does not see what a series begins with
-    assert await firing(before, await refused(), "AngariumErrors") == ""
+    refusing = await refused()  # a rate does not see what a series begins with
+    assert await firing(refusing, await refused(), "AngariumErrors") == ""

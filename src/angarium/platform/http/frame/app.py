@@ -87,9 +87,9 @@ def build_app(
     `body_limits`: bytes by path (default: 256 KB, or 32 KB without authentication); `raw_bodies`: path prefixes whose
     bodies are not JSON; `innermost`, `outermost`: middleware inside and outside of the frame's own, except correlation;
     `own_document`: whether `/openapi.json` is the app's own document, else one of the `routers` serves it; `aliases`:
-    paths that are also served below a prefix, by that prefix. Without `fast_paths` the framework also answers the direct
-    routes. Routes are declared without a trailing slash; both forms are served. `app.state` holds `authenticator`,
-    `clock`, `identifiers`, `logger` and `metrics`.
+    paths that are also served below a prefix, by that prefix. Without `fast_paths` the framework also answers the
+    direct routes. Routes are declared without a trailing slash; both forms are served. `app.state` holds
+    `authenticator`, `clock`, `identifiers`, `logger` and `metrics`.
     """
     clock, identifiers, logger, metrics = runtime.clock, runtime.identifiers, runtime.logger, runtime.metrics
     rules = BodyRules(body_limits or {}, raw_bodies)
