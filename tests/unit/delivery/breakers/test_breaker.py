@@ -7,7 +7,7 @@ from angarium.contracts.statuses import Channel
 from angarium.delivery.breakers.breaker import MISCONFIGURED, PAUSES, Breaker, Close, Open
 from angarium.delivery.breakers.window import CONNECTIONS_IN_A_ROW
 from angarium.delivery.outcome import Ambiguous, Configuration, Outcome, Permanent, Retry, Sent
-from angarium.notifications.providers.model import ProviderState
+from angarium.notifications.providers.model import REFUSED, ProviderState
 from tests.support.clock import ManualClock
 
 UNREACHABLE = Retry("cannot connect", unreachable=True)
@@ -107,6 +107,7 @@ def test_a_failed_probe_opens_again(outcome: Outcome) -> None:
     assert breaker.state is BreakerState.OPEN
     assert isinstance(breaker.change, Open)
     assert breaker.change.probed
+    assert breaker.change.reason.startswith(REFUSED) is isinstance(outcome, Configuration)
 
 
 def test_late_answers_from_before_do_not_open_again() -> None:
