@@ -105,7 +105,7 @@ async def test_while_an_operator_pauses_marketing_it_waits_and_the_rest_goes_on(
 
     await until(told, 20, message="the timeline does not say that it is held")
     why = (await system.client.get(f"/api/v1/notifications/{held['notification_id']}/why")).json()["data"]
-    assert f"Waits, since {email['name']} sends no marketing since " in why["summary"]
+    assert f"Waits, since {email['name']} has sent no marketing since " in why["summary"]
     waiting = await system.status(held["notification_id"])
     assert (waiting["status"], waiting["attempts"]) == ("pending", 0)
     lifted = await set_reputation(system, email["provider_id"], "auto")

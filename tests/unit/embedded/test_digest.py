@@ -147,7 +147,7 @@ async def test_a_paused_sender_is_named_holds_marketing_alone_and_an_operator_re
         assert "sender.paused" in system.log.getvalue()
         held = await system.send("ann@example.com", category="marketing")
         await system.becomes(await system.send("ann@example.com", category="orders"), "sent")
-        why = await system.why(held, "Waits, since sandbox sends no marketing since ")
+        why = await system.why(held, "Waits, since sandbox has sent no marketing since ")
         assert "sends in 24 h bounced (" in why["summary"]
         assert "%, limit 5%). It goes on when the rates are well below the limits" in why["summary"]
         assert ("reputation", "paused") in [(one["check"], one["result"]) for one in why["decisions"]]
@@ -177,7 +177,7 @@ async def test_refused_credentials_are_the_first_line_and_explained(tmp_path: Pa
             assert (severity, title) == ("critical", "Provider smtp (email) refuses our credentials or account")
             assert "535" in rest
             assert "angarium providers test smtp --channel email --to ADDRESS --watch" in rest
-            why = await system.why(waiting, "smtp is not used: its circuit breaker is open since ")
+            why = await system.why(waiting, "smtp is not used: its circuit breaker has been open since ")
             assert "refused us: 535" in why["summary"]
             assert "It is tried again at " in why["summary"]
             assert ("breaker", "open") in [(one["check"], one["result"]) for one in why["decisions"]]
@@ -192,5 +192,5 @@ async def test_a_provider_that_is_down_is_the_first_line_and_explained(tmp_path:
         assert severity == "critical"
         assert "connection failures in a row" in rest
         for waiting in made:
-            why = await system.why(waiting, "smtp is not used: its circuit breaker is ")
+            why = await system.why(waiting, "smtp is not used: its circuit breaker has been open since ")
             assert "connection failures in a row" in why["summary"]

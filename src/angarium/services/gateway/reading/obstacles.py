@@ -11,7 +11,7 @@ from typing import Any
 from angarium.contracts.notifications import Decision, NotificationView
 from angarium.contracts.providers import BreakerState
 from angarium.contracts.statuses import Status
-from angarium.notifications.providers.model import Standing
+from angarium.notifications.providers.model import SenderStanding, Standing
 from angarium.notifications.providers.reputation import is_marketing
 
 WAITING = frozenset({Status.PENDING, Status.RETRYING})
@@ -68,7 +68,7 @@ def _obstacle(standing: Standing, now: datetime, *, marketing: bool) -> Decision
         words = _forced(standing) if standing.forced else _opened(standing, now)
         return Decision(check="breaker", result=standing.breaker, detail=f"{name} is not used: {words}")
     if marketing and standing.sender.paused:
-        return Decision(check="reputation", result="paused", detail=f"{name} sends no marketing{_paused(standing)}")
+        return Decision(check="reputation", result="paused", detail=f"{name} {_paused(standing.sender)}")
     return None
 
 
@@ -78,25 +78,25 @@ def _forced(standing: Standing) -> str:
 
 
 def _opened(standing: Standing, now: datetime) -> str:
-    since = _since(standing.opened_at)
+    """A breaker that is half open has not been closed either: it is open but for one message."""
+    since = standing.opened_at
+    opened = "is open" if since is None else f"has been open since {moment_in_words(since)}"
     because = f" ({standing.reason.rstrip('. ')})" if standing.reason else ""
+    return f"its circuit breaker {opened}{because}. {_tried_again(standing, now)}"
+
+
+def _tried_again(standing: Standing, now: datetime) -> str:
     if standing.breaker is BreakerState.HALF_OPEN:
-        return f"its circuit breaker is half open{since}{because}. One message is sent to try it."
+        return "One message is being sent to try it."
     due = standing.probe_at
     again = "with the next message" if due is None or due <= now else f"at {moment_in_words(due)}"
-    return f"its circuit breaker is open{since}{because}. It is tried again {again}."
+    return f"It is tried again {again}."
 
 
-def _paused(standing: Standing) -> str:
-    sender = standing.sender
+def _paused(sender: SenderStanding) -> str:
+    since = sender.changed_at
+    sends = "sends no marketing" if since is None else f"has sent no marketing since {moment_in_words(since)}"
     if sender.forced:
-        return f"{_since(sender.changed_at)}: an operator paused it. It goes on when an operator resumes it."
+        return f"{sends}: an operator paused it. It goes on when an operator resumes it."
     because = f": {sender.reason}" if sender.reason else ""
-    return (
-        f"{_since(sender.changed_at)}{because}."
-        " It goes on when the rates are well below the limits, or an operator resumes it."
-    )
-
-
-def _since(moment: datetime | None) -> str:
-    return "" if moment is None else f" since {moment_in_words(moment)}"
+    return f"{sends}{because}. It goes on when the rates are well below the limits, or an operator resumes it."

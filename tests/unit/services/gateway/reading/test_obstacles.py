@@ -24,8 +24,8 @@ DOWN: dict[str, Any] = {
     "probe_at": AT + timedelta(seconds=4),
 }
 OPEN = (
-    "smtp is not used: its circuit breaker is open since 2026-11-20 09:00:00 UTC (5 connection failures in a row)."
-    " It is tried again at 2026-11-20 09:00:04 UTC."
+    "smtp is not used: its circuit breaker has been open since 2026-11-20 09:00:00 UTC"
+    " (5 connection failures in a row). It is tried again at 2026-11-20 09:00:04 UTC."
 )
 
 FORCED = (
@@ -82,7 +82,7 @@ def summary(*providers: Standing, events: Any = (), **changes: Any) -> str:
         ),
         (
             standing(**{**DOWN, "breaker": BreakerState.HALF_OPEN}),
-            f"Waits, since {OPEN.partition('It is')[0]}One message is sent to try it.".replace("open", "half open"),
+            f"Waits, since {OPEN.partition('It is')[0]}One message is being sent to try it.",
         ),
         (
             standing(breaker=BreakerState.OPEN, forced=True, opened_at=AT, reason="opened by an operator"),
@@ -97,12 +97,12 @@ def test_an_open_breaker_is_named_with_since_when_and_when_it_is_tried_again(pro
 def test_a_paused_sender_is_named_for_marketing_alone() -> None:
     sender = paused(reason="61 of 1,000 sends in 24 h bounced (6.1%, limit 5%)")
     assert summary(sender, category="news") == (
-        "Waits, since smtp sends no marketing since 2026-11-20 09:00:00 UTC:"
+        "Waits, since smtp has sent no marketing since 2026-11-20 09:00:00 UTC:"
         " 61 of 1,000 sends in 24 h bounced (6.1%, limit 5%)."
         " It goes on when the rates are well below the limits, or an operator resumes it."
     )
     assert summary(paused(forced=True), category="news") == (
-        "Waits, since smtp sends no marketing since 2026-11-20 09:00:00 UTC: an operator paused it."
+        "Waits, since smtp has sent no marketing since 2026-11-20 09:00:00 UTC: an operator paused it."
         " It goes on when an operator resumes it."
     )
     assert summary(sender) == summary(sender, category="orders") == "Waits for a worker."
@@ -113,7 +113,7 @@ def test_all_providers_are_named_where_none_can_be_used() -> None:
     both = summary(standing(**DOWN), standing("ses", breaker=BreakerState.HALF_OPEN, reason="451."))
     assert both == (
         f"Waits, since no provider can take it: {OPEN}"
-        " ses is not used: its circuit breaker is half open (451). One message is sent to try it."
+        " ses is not used: its circuit breaker is open (451). One message is being sent to try it."
     )
 
 
