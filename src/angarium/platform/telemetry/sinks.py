@@ -82,6 +82,8 @@ class Sinks:
                 log_dir.mkdir(parents=True, exist_ok=True)
             combined = LineFile(log_dir / "combined.log")
             self._errors = LineFile(log_dir / "error.log")
+            for file in (combined, self._errors):  # what collects logs finds both, even if there is no error yet
+                file.write(b"")
         self._waiting = _Waiting(stream, combined, pretty)
         self._turn: asyncio.AbstractEventLoop | None = None
         weakref.finalize(self, self._waiting.write)

@@ -83,6 +83,14 @@ async def test_a_warning_is_written_at_once_after_those_that_wait(tmp_path: Path
     assert stream.events()[-1] == "broken"
 
 
+async def test_both_files_are_there_from_the_start(tmp_path: Path) -> None:
+    _logger(CountingStream(), tmp_path / "logs")
+    assert {file.name: file.read_bytes() for file in (tmp_path / "logs").iterdir()} == {
+        "combined.log": b"",
+        "error.log": b"",
+    }
+
+
 async def test_no_more_than_a_few_wait() -> None:
     stream = CountingStream()
     logger = _logger(stream)
