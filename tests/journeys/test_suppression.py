@@ -128,6 +128,9 @@ async def test_the_commands_manage_the_list(system: System, tmp_path: Path) -> N
     assert (status, written["file"]) == (0, str(out))
     assert two in out.read_text()
     assert one not in out.read_text()
+    status, rows, _ = await run_angarium(system, "suppressions", "export", "--reason", "complaint")
+    assert status == 0
+    assert two in [row["address"] for row in rows]
     status, removed, _ = await run_angarium(system, "suppressions", "remove", made["id"])
     assert (status, removed["removed"]) == (0, True)
     assert await _listed(system, address=one) == []

@@ -4,9 +4,10 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from angarium.cli.api import Api, CallFailed
+from angarium.cli.api import Api
 from angarium.cli.output import Output
 from angarium.cli.settings import ClientSettings
+from angarium.cli.usage import WrongUsage
 from angarium.contracts.statuses import Channel
 
 PATH = "/api/v1/dead-letters"
@@ -90,7 +91,7 @@ def replay(
     """
     chosen = {k: v for k, v in _filter(channel, reason, template, older_than).items() if v is not None}
     if (letter_id is not None) + bool(chosen) + all_ != 1:
-        raise CallFailed("give a dead letter id, a filter, or --all")
+        raise WrongUsage("give a dead letter id, a filter, or --all")
     with Api(ClientSettings.load()) as api:
         if letter_id is not None:
             done = api.call("POST", f"{PATH}/{letter_id}/replay")["data"]

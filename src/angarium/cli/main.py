@@ -10,6 +10,7 @@ from cyclopts import App, CycloptsError, Parameter
 from angarium import __version__
 from angarium.cli.examples import completed
 from angarium.cli.output import printable
+from angarium.cli.usage import WrongUsage
 from angarium.contracts.errors import AngariumError, SettingsError
 
 app = App(
@@ -111,7 +112,7 @@ def _leaf(group: BaseExceptionGroup[BaseException], kind: type[AngariumError]) -
 
 def _end(error: AngariumError) -> NoReturn:
     _complain(str(error) or cleandoc(type(error).__doc__ or ""))
-    sys.exit(WRONG_USAGE if isinstance(error, SettingsError) else FAILED)
+    sys.exit(WRONG_USAGE if isinstance(error, SettingsError | WrongUsage) else FAILED)
 
 
 def _complain(message: str) -> None:

@@ -14,6 +14,7 @@ from cyclopts import Parameter
 from angarium.cli.api import Api, CallFailed
 from angarium.cli.output import Output
 from angarium.cli.settings import ClientSettings
+from angarium.cli.usage import WrongUsage
 from angarium.cli.variables import variable
 from angarium.contracts.statuses import ADDRESS_FIELD, Channel
 
@@ -64,7 +65,7 @@ def send(
         as_json: Print JSON.
     """
     if (to is None) == (user is None):
-        raise CallFailed("give exactly one of an address and --user")
+        raise WrongUsage("give exactly one of an address and --user")
     body: dict[str, Any] = {
         "notification_type": channel,
         "template_code": template,

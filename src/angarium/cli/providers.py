@@ -8,6 +8,7 @@ from angarium.cli.api import Api, CallFailed
 from angarium.cli.notifications import watch_to_the_end
 from angarium.cli.output import Output
 from angarium.cli.settings import ClientSettings
+from angarium.cli.usage import WrongUsage
 
 PATH = "/api/v1/providers"
 _COLUMNS = {
@@ -177,8 +178,8 @@ def _find(rows: list[dict[str, Any]], name: str | None, channel: str | None) -> 
         raise CallFailed(f"There is {what}. `angarium providers list` shows them.")
     if name is None and len(found) > 1:
         names = ", ".join(f"{row['name']} ({row['channel']})" for row in found)
-        raise CallFailed(f"There are several providers: {names}. Give one's name.")
+        raise WrongUsage(f"There are several providers: {names}. Give one's name.")
     if len(found) > 1:
         channels = ", ".join(row["channel"] for row in found)
-        raise CallFailed(f"{name} is a provider of several channels ({channels}): give --channel.")
+        raise WrongUsage(f"{name} is a provider of several channels ({channels}): give --channel.")
     return found[0]

@@ -1,6 +1,8 @@
 """`angarium suppressions`: addresses that get nothing."""
 
 import sys
+from csv import DictReader
+from io import StringIO
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,6 +11,7 @@ from cyclopts import App, Parameter
 from angarium.cli.api import Api, CallFailed
 from angarium.cli.output import Output
 from angarium.cli.settings import ClientSettings
+from angarium.cli.usage import counted
 
 PATH = "/api/v1/suppressions"
 _COLUMNS = {
@@ -116,7 +119,7 @@ def import_(file: Path, /, *, as_json: AsJson = False) -> None:
     if report["faults"] and not as_json:
         output.table(report["faults"], _FAULTS, empty="")
     if report["refused"]:
-        raise CallFailed(f"{report['refused']} rows were not imported")
+        raise CallFailed(f"not imported: {counted(report['refused'], 'row')}")
 
 
 @app.command
@@ -134,10 +137,14 @@ def export(
         file: The file to write; without it, standard output.
         channel: email or sms.
         reason: Only this reason.
-        as_json: Print the name and size of the written file as JSON.
+        as_json: Print the entries as JSON, or the name and size of the written file.
     """
     with Api(ClientSettings.load()) as api:
         content = api.download(f"{PATH}/export", query={"channel": channel, "reason": reason})
+    if file is None and as_json:
+        rows = [{name: value or None for name, value in row.items()} for row in DictReader(StringIO(content.decode()))]
+        Output(as_json=True).table(rows, {}, empty="")
+        return
     if file is None:
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()

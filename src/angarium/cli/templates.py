@@ -11,6 +11,7 @@ from cyclopts import App, Parameter
 from angarium.cli.api import Api, CallFailed
 from angarium.cli.output import Output
 from angarium.cli.settings import ClientSettings
+from angarium.cli.usage import WrongUsage, counted
 from angarium.cli.variables import variable
 from angarium.contracts.statuses import Channel
 
@@ -99,7 +100,7 @@ def lint(folder: Path | None = None, /, *, starters: Flag = False, as_json: AsJs
     bodies = _read(_root(folder, starters=starters), output)
     checked = _check(bodies, {}, output)
     rows: list[dict[str, Any]] = []
-    output.table(rows, _FAULTS, empty=f"{len(checked)} templates, no errors.")
+    output.table(rows, _FAULTS, empty=f"{counted(len(checked), 'template')}, no errors.")
 
 
 @app.command(name="list")
@@ -158,7 +159,7 @@ def _root(folder: Path | None, *, starters: bool) -> "Traversable":
     from importlib.resources import files
 
     if (folder is None) != starters:
-        raise CallFailed("give exactly one of a folder and --starters")
+        raise WrongUsage("give exactly one of a folder and --starters")
     if folder is None:
         return files("angarium.services.templates").joinpath("starters")
     if not folder.is_dir():
@@ -185,4 +186,4 @@ def _check(bodies: "Mapping[str, TemplateCreate]", elsewhere: "Fragments", outpu
 def _refuse(problems: "Sequence[FileProblem]", output: Output) -> None:
     if problems:
         output.table([asdict(problem) for problem in problems], _FAULTS, empty="")
-        raise CallFailed(f"{len(problems)} error{'' if len(problems) == 1 else 's'}")
+        raise CallFailed(counted(len(problems), "error"))

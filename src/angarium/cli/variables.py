@@ -3,14 +3,14 @@
 import json
 from typing import Any
 
-from angarium.cli.api import CallFailed
+from angarium.cli.usage import WrongUsage
 
 
 def variable(item: str) -> tuple[str, Any]:
-    """A template variable; a value that is JSON is read as such. Raises CallFailed."""
+    """A template variable; a value that is JSON is read as such. Raises WrongUsage."""
     name, separator, value = item.partition("=")
     if not separator:
-        raise CallFailed(f"--var {name}: must be NAME=VALUE")
+        raise WrongUsage(f"--var {name}: must be NAME=VALUE")
     try:
         return name, json.loads(value)
     except ValueError:

@@ -75,6 +75,29 @@ def test_help_tells_the_exit_status(monkeypatch: pytest.MonkeyPatch, capsys: pyt
     assert "Exit status with --watch" in helped("send", monkeypatch, capsys)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "dead-letters replay",
+        "dead-letters replay --all --channel email",
+        "send email t",
+        "send email t ada@example.com --user 1",
+        "send email t ada@example.com --var name",
+        "templates push",
+        "send fax t 1",
+        "nothing",
+    ],
+)
+def test_wrong_usage_ends_with_2(
+    line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["angarium", *line.split()])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert capsys.readouterr().out == ""
+
+
 @pytest.mark.parametrize("path", sorted(EXAMPLES.keys() - {"up", "serve", "work", "completion"}))
 def test_every_command_that_prints_data_prints_json(path: str) -> None:
     command = app
