@@ -29,7 +29,7 @@ LONGEST_LIFE = 36_000
 """Seconds: the maximum `ValidityPeriod` (error 90007)."""
 _SERVICE = re.compile(r"MG[0-9A-Za-z]{10,}")
 """Longer than any sender name, so the two cannot be confused."""
-_SID = re.compile(r"[A-Za-z0-9]{2,64}")
+_SID = re.compile(r"[A-Za-z0-9_-]{2,64}")
 _KEY = "SK"
 _SENDER = re.compile(r"\+[1-9]\d{1,14}|\d{3,8}|(?=.*[A-Za-z])[A-Za-z0-9 +\-_&]{1,11}")
 _ERRORS = "https://www.twilio.com/docs/api/errors"
