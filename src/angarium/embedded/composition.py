@@ -7,7 +7,7 @@ transport between services. Needs no installed servers; a restart continues unfi
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, closing, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -15,7 +15,7 @@ from typing import Any, Self
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from angarium.channels.registry import CHANNELS, OWN_SCHEMES
-from angarium.delivery.composition import EngineParts, build_engine
+from angarium.delivery.composition import ChannelKit, EngineParts, build_engine
 from angarium.delivery.devices import DeadDevices
 from angarium.delivery.engine import Engine
 from angarium.delivery.process import (
@@ -39,7 +39,7 @@ from angarium.platform.http.client.client import ServiceClient
 from angarium.platform.http.client.opening import open_client
 from angarium.platform.http.server.server import reserve, serve
 from angarium.platform.http.server.switchboard import Switchboard
-from angarium.platform.runtime import build_runtime
+from angarium.platform.runtime import Runtime, build_runtime
 from angarium.platform.telemetry.logging import Logger
 from angarium.platform.telemetry.tracing import Tracing
 from angarium.platform.telemetry.tracing_opening import open_tracing
@@ -172,6 +172,7 @@ async def open_embedded(
     """Open, migrate and compose the whole system. On exit the gateway drains and every connection is closed."""
     runtime, switchboard = build_runtime(logger, tracing=tracing), Switchboard()
     async with AsyncExitStack() as stack:
+        await _check_providers(settings.worker, runtime)
         await _migrate(settings)
         beside = (settings.worker, settings.users, settings.templates)
         running = await start_gateway(settings.gateway, runtime, stack, switchboard.transport, beside=beside)
@@ -267,14 +268,30 @@ def _engine_parts(
     )
 
 
+def _open_kits(
+    settings: WorkerSettings, gateway: ServiceClient, runtime: Runtime, stack: AsyncExitStack
+) -> Sequence[ChannelKit]:
+    """Every channel's kit, its providers closed with the stack. Raises SettingsError."""
+    around = provider_parts(gateway, runtime, stack, installed_providers(OWN_SCHEMES))
+    kits = [entry.build_kit(settings, around) for entry in CHANNELS.values()]
+    for provider in [provider for kit in kits for provider in kit.providers]:
+        stack.push_async_callback(provider.close)
+    return kits
+
+
+async def _check_providers(settings: WorkerSettings, runtime: Runtime) -> None:
+    """Raise SettingsError for a provider that cannot be made, before anything is created or logged."""
+    async with AsyncExitStack() as stack:
+        gateway = ServiceClient(settings.gateway_url, service_token=None, name="gateway")
+        stack.push_async_callback(gateway.close)
+        _open_kits(settings, gateway, runtime, stack)
+
+
 def _open_engines(
     settings: WorkerSettings, parts: EngineParts, gateway: ServiceClient, stack: AsyncExitStack
 ) -> tuple[Engine, ...]:
     """Open an engine for each channel with a provider."""
-    around = provider_parts(gateway, parts.runtime, stack, installed_providers(OWN_SCHEMES))
-    kits = [entry.build_kit(settings, around) for entry in CHANNELS.values()]
-    for provider in [provider for kit in kits for provider in kit.providers]:
-        stack.push_async_callback(provider.close)
+    kits = _open_kits(settings, gateway, parts.runtime, stack)
     return tuple(
         build_engine(
             kit,

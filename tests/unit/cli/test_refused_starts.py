@@ -61,6 +61,14 @@ def test_a_taken_port_is_named(command: str, taken: int, tmp_path: Path) -> None
     assert line == f"ANGARIUM_PORT: port {taken} is already in use; set ANGARIUM_PORT to another one"
 
 
+@pytest.mark.parametrize("command", ["up", "work email"])
+def test_a_wrong_provider_is_named_before_anything_is_created(command: str, tmp_path: Path) -> None:
+    ended = run(command, tmp_path, {"EMAIL_PROVIDERS": "smtp://u:canary@h?colour=red", "PORT": "0"})
+    assert refusal(ended) == "ANGARIUM_EMAIL_PROVIDERS: smtp:// has an unknown parameter: colour"
+    assert ended.stdout == ""
+    assert not [*tmp_path.rglob("*.sqlite3")]
+
+
 @pytest.mark.parametrize("command", ["up", "work sms"])
 @pytest.mark.parametrize("host", ["nosuch.invalid", "192.0.2.1"])
 def test_a_host_of_another_machine_is_named(command: str, host: str, tmp_path: Path) -> None:
