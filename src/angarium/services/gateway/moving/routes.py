@@ -34,7 +34,7 @@ def routes(moves: Moves, reading: Reading, audit: AuditLog) -> APIRouter:
         """Resolve an `unknown` notification: it was sent, it failed, or it is sent again. 409 for any other status."""
         await moves.resolve(caller, notification_id, _RESOLVED[body.as_])
         await audit.record(actor_of(request, caller), f"notification.resolved_as_{body.as_}", notification_id)
-        return one(await reading.get_now(caller, notification_id), "Notification resolved")
+        return one(moves.count(await reading.get_now(caller, notification_id)), "Notification resolved")
 
     @router.post("/cancel", responses=conflict("It is sent, being sent or ended"))
     async def cancel_notification(
@@ -43,6 +43,6 @@ def routes(moves: Moves, reading: Reading, audit: AuditLog) -> APIRouter:
         """Cancel a notification that is not being sent yet; otherwise 409."""
         await moves.cancel(caller, notification_id)
         await audit.record(actor_of(request, caller), "notification.cancelled", notification_id)
-        return one(await reading.get_now(caller, notification_id), "Notification cancelled")
+        return one(moves.count(await reading.get_now(caller, notification_id)), "Notification cancelled")
 
     return router

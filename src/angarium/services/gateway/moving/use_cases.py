@@ -4,7 +4,8 @@ from collections.abc import Collection
 from uuid import UUID
 
 from angarium.contracts.errors import Conflict, NotFound
-from angarium.contracts.statuses import Status, may_become
+from angarium.contracts.notifications import NotificationView
+from angarium.contracts.statuses import UNFINISHED, Status, may_become
 from angarium.notifications.model import Event, Reason
 from angarium.notifications.store.port import NotificationStore
 from angarium.platform.auth.caller import Caller
@@ -18,6 +19,13 @@ class Moves:
         self._store = store
         self._clock = runtime.clock
         self._logger = runtime.logger
+        self._finished = runtime.metrics.notifications_finished_total
+
+    def count(self, moved: NotificationView) -> NotificationView:
+        """Count the end of one that was moved; gives it back."""
+        if moved.status not in UNFINISHED:
+            self._finished.labels(moved.notification_type, moved.status).inc()
+        return moved
 
     async def cancel(self, caller: Caller, notification_id: UUID) -> None:
         """Cancel it. Raises NotFound, and Conflict once it is being sent or has ended."""

@@ -127,6 +127,8 @@ async def test_a_scheduled_one_can_be_cancelled(world: World) -> None:
     data = answer.json()["data"]
     assert (data["status"], data["delivery_status"], data["reason"]["code"]) == ("cancelled", "failed", "cancelled")
     assert [e["event"] for e in (await world.client.get(f"{url}/events")).json()["data"]][-1] == "cancelled"
+    labels = {"channel": "email", "status": "cancelled"}
+    assert world.metrics.registry.get_sample_value("angarium_notifications_finished_total", labels) == 1
 
 
 async def test_one_that_is_sent_or_cancelled_cannot_be_cancelled(world: World) -> None:

@@ -96,11 +96,13 @@ class NotificationDesk:
     async def cancel(self, actor: Actor, notification_id: UUID) -> None:
         """Take it back. Raises Conflict once it is being sent or has ended."""
         await self._moves.cancel(actor.caller, notification_id)
+        self._moves.count(await self._reading.get_now(actor.caller, notification_id))
         await self._audit.record(actor, "notification.cancelled", notification_id)
 
     async def resolve(self, actor: Actor, notification_id: UUID, decision: str) -> None:
         """Decide on one whose outcome is unknown. Raises Conflict where it is known."""
         await self._moves.resolve(actor.caller, notification_id, RESOLUTIONS[decision])
+        self._moves.count(await self._reading.get_now(actor.caller, notification_id))
         await self._audit.record(actor, f"notification.resolved_as_{decision}", notification_id)
 
     async def send_again(self, actor: Actor, view: NotificationView) -> UUID:
