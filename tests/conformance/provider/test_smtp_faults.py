@@ -163,6 +163,17 @@ async def test_a_mail_that_expires_before_its_final_dot_is_taken_back(connect: C
     assert not server.received
 
 
+async def test_a_session_that_replaces_a_closed_one_is_not_waited_for_without_end(connect: Connect) -> None:
+    async with SmtpServer(mails_per_session=1) as server:
+        provider = connect(server, "tls=off&pool=1", patience=timedelta(seconds=0.3))
+        assert isinstance(await provider.send(outbound()), Sent)
+        server.delays[""] = 1.5  # the next greeting
+        outcome, seconds = await timed(provider.send(outbound()))
+        assert outcome == Retry("no session in time", unreachable=True)
+        assert seconds < 1.2
+        server.delays.clear()
+
+
 async def test_patience_does_not_cut_the_wait_for_the_final_dot(connect: Connect) -> None:
     async with SmtpServer() as server:
         server.script("john@example.com", Step(tarpit=0.03))  # 0.66 s

@@ -108,7 +108,11 @@ class SmtpPermit:
             result = _unfit(self._session, letter) or await self._transferred(self._session, letter)
             if result is not None:
                 return result
-            await self._open()
+            try:
+                async with asyncio.timeout(self._post.patience(self._message)):
+                    await self._open()
+            except TimeoutError:
+                return lost(Phase.SESSION, "no session in time")
 
     async def _open(self) -> None:
         self._phase = Phase.SESSION
