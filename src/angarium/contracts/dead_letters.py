@@ -3,7 +3,7 @@
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from angarium.contracts.fields import Body, Flag, InstantField, Timestamp, field_error
 from angarium.contracts.notifications import Reason, Text
@@ -48,6 +48,14 @@ class DeadLetterFilter(Body):
         return all(value is None for value in self.__dict__.values())
 
 
+def _number(value: object) -> object:
+    """`value`, which is no switch: true is not 1 per second. A form has the number as text."""
+    if isinstance(value, bool):
+        message = "must be a number"
+        raise ValueError(message)  # noqa: TRY004 - what pydantic expects of a validator
+    return value
+
+
 class ReplayRequest(Body):
     """`POST /api/v1/dead-letters/replay`: replay matching dead letters, or all with `{"all": true}`."""
 
@@ -60,7 +68,7 @@ class ReplayRequest(Body):
     filter: DeadLetterFilter | None = None
     all: Flag = False
     dry_run: Flag = False
-    rate_per_second: Annotated[float, Field(gt=0, le=100_000, strict=True)] | None = None
+    rate_per_second: Annotated[float, Field(gt=0, le=100_000), BeforeValidator(_number)] | None = None
 
     @property
     def wanted(self) -> DeadLetterFilter:

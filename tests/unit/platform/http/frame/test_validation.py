@@ -42,7 +42,7 @@ def message(model: type[BaseModel], body: dict[str, Any]) -> str:
         (KeyCreate, {"name": "a", "scopes": []}, "must have at least 1 item"),
         (SuppressionCreate, {"channel": "push", "address": "a"}, "must be 'email' or 'sms'"),
         (ReplayRequest, {"all": True, "rate_per_second": 0}, "must be more than 0"),
-        (ReplayRequest, {"all": True, "rate_per_second": "5"}, "must be a number"),
+        (ReplayRequest, {"all": True, "rate_per_second": "fast"}, "must be a number"),
         (TemplateCreate, {"code": "a", "content": "a", "required_variables": ["a b"]}, "a letter or _ first"),
         (PushFields, {"collapse_key": "a b"}, "must be 1 to 64 visible ASCII characters"),
         (TenantCreate, {"tenant": "A b"}, "must be 1 to 63 lower-case letters"),

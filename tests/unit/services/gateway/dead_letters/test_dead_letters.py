@@ -81,7 +81,7 @@ async def test_groups(world: World) -> None:
     assert await letters(world, "?group_by=reason&page=2&limit=1") == []
 
 
-@pytest.mark.parametrize("rate", [True, "5", 0, -1])
+@pytest.mark.parametrize("rate", [True, "fast", 0, -1])
 async def test_a_rate_is_a_positive_number(world: World, rate: object) -> None:
     body = {"all": True, "dry_run": True, "rate_per_second": rate}
     answer = await world.client.post(f"{LETTERS}/replay", json=body)
