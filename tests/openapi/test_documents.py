@@ -81,7 +81,7 @@ def test_every_field_and_parameter_is_described(documents: dict[str, Any], servi
         f"{model}.{name}"
         for model, schema in document["components"]["schemas"].items()
         for name, field in schema.get("properties", {}).items()
-        if not field.get("description") and "$ref" not in field
+        if not field.get("description")
     }
     parameters = {
         f"{operation['operationId']}({parameter['name']})"
@@ -153,6 +153,23 @@ def test_every_field_has_an_example_that_fits(documents: dict[str, Any], service
                 validator = Draft202012Validator({**field, "components": document["components"]})
                 if faults := [fault.message for fault in validator.iter_errors(example)]:
                     wrong[f"{model}.{name}"] = faults
+    assert (missing, wrong) == (set(), {})
+
+
+@pytest.mark.parametrize("service", OPERATIONS)
+def test_every_parameter_has_an_example_that_fits(documents: dict[str, Any], service: str) -> None:
+    document = documents[service]
+    missing, wrong = set(), {}
+    for operation in _operations(document):
+        for parameter in operation.get("parameters", ()):
+            name, schema = f"{operation['operationId']}({parameter['name']})", parameter["schema"]
+            examples = [*schema.get("examples", ()), *([parameter["example"]] if "example" in parameter else [])]
+            if not examples and not _refers(schema):
+                missing.add(name)
+            for example in examples:
+                validator = Draft202012Validator({**schema, "components": document["components"]})
+                if faults := [fault.message for fault in validator.iter_errors(example)]:
+                    wrong[name] = faults
     assert (missing, wrong) == (set(), {})
 
 

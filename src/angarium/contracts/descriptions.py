@@ -167,6 +167,9 @@ _TEMPLATES = {
 _OPERATION = {
     "key_id": "The key's id (a UUID)",
     "provider_id": "The provider's id (a UUID), the same after every restart",
+    "reputation": "What became of its sends in the last 24 hours",
+    "ReputationView.state": "Whether marketing is sent through it, or paused",
+    "breaker": "The state of its circuit breaker",
     "weight": "Its share of messages among weighted providers; null without a weight",
     "ReputationView.complaints": "Complaints reported by the provider's webhooks",
     "ReputationChange.state": "`paused` or `active` until changed again; `auto`: the workers decide",

@@ -210,8 +210,17 @@ _OPERATION: Mapping[str, Any] = {
     "retrying": 0,
     "sent": 3,
 }
+_PARAMETERS: Mapping[str, Any] = {
+    "parameter.Idempotency-Key": "order-42",
+    "parameter.cursor": "MDE5MmYwYzE",
+    "parameter.if-match": '"3"',
+    "parameter.provider": "sendgrid",
+    "parameter.q": "parcel",
+    "parameter.reason": "retries_exhausted",
+    "parameter.search": "ada",
+}
 _FIELDS: Mapping[str, Any] = MappingProxyType(
-    {**_ENVELOPE, **_NOTIFICATION, **_PEOPLE, **_TEMPLATES, **_OPERATION},
+    {**_ENVELOPE, **_NOTIFICATION, **_PEOPLE, **_TEMPLATES, **_OPERATION, **_PARAMETERS},
 )
 _BY_FORMAT: Mapping[str, str] = {
     "uuid": "0192f0c1-7c5b-7d52-9b1e-2f6a4c1d8e90",
@@ -235,6 +244,11 @@ def example_of(model: str, name: str, field: Mapping[str, Any]) -> list[Any]:
     if key in _FIELDS:
         return [_FIELDS[key]]
     return [_FIELDS[name]] if name in _FIELDS else []
+
+
+def parameter_example(name: str, schema: Mapping[str, Any]) -> list[Any]:
+    """As `example_of`, of a parameter of a path, query or header."""
+    return [] if "examples" in schema else example_of("parameter", name, schema)
 
 
 def _says_something(choice: Mapping[str, Any]) -> bool:

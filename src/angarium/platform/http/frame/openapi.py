@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 
 from angarium.contracts.descriptions import FIELDS, PARAMETERS
 from angarium.contracts.envelope import ErrorEnvelope
-from angarium.contracts.examples import example_of
+from angarium.contracts.examples import example_of, parameter_example
 from angarium.contracts.scopes import Scope
 
 SCOPE_MARK = "required_scope"
@@ -94,10 +94,8 @@ def _correct(document: dict[str, Any], guards: dict[tuple[str, str], list[Any]])
 
 
 def _describe(model: str, schema: dict[str, Any]) -> None:
-    """Add missing descriptions and examples to fields; a reference gets those of its target."""
+    """Add missing descriptions and examples to fields; a reference shows the examples of its target."""
     for name, field in schema.get("properties", {}).items():
-        if "$ref" in field:
-            continue
         meaning = FIELDS.get(f"{model}.{name}") or FIELDS.get(name)
         if meaning is not None:
             field.setdefault("description", meaning)
@@ -118,6 +116,8 @@ def _correct_operation(operation: dict[str, Any], guards: list[Any]) -> None:
     for parameter in operation.get("parameters", ()):
         if parameter["name"] in PARAMETERS:
             parameter.setdefault("description", PARAMETERS[parameter["name"]])
+        if examples := parameter_example(parameter["name"], parameter["schema"]):
+            parameter.setdefault("example", examples[0])
     if operation.get("description"):  # a sentence says more than the name of a function
         operation["summary"] = operation["description"].split("\n")[0].partition(". ")[0].removesuffix(".")
     refused = [*_PUBLIC_REFUSALS]

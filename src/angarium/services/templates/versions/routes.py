@@ -13,7 +13,6 @@ from angarium.platform.http.frame.short_lists import ShortPage, short_list
 from angarium.services.templates.library.parameters import (
     IfMatch,
     Number,
-    NumberQuery,
     Reader,
     Writer,
 )
@@ -21,7 +20,10 @@ from angarium.services.templates.library.views import template_view
 from angarium.services.templates.versions.use_cases import Versions
 from angarium.services.templates.versions.views import version_view
 
-From = Annotated[int, Query(alias="from", ge=1, le=HIGHEST_VERSION)]
+From = Annotated[
+    int, Query(alias="from", ge=1, le=HIGHEST_VERSION, description="The version before the change", examples=[1])
+]
+To = Annotated[int, Query(ge=1, le=HIGHEST_VERSION, description="The version after the change", examples=[2])]
 
 
 def routes(versions: Versions) -> APIRouter:
@@ -73,9 +75,7 @@ def _publish(router: APIRouter, versions: Versions) -> None:
 
 def _compare(router: APIRouter, versions: Versions) -> None:
     @router.get("/diff")
-    async def diff_versions(
-        caller: Reader, code: str, old: From, to: NumberQuery
-    ) -> Envelope[dict[str, int | dict[str, str]]]:
+    async def diff_versions(caller: Reader, code: str, old: From, to: To) -> Envelope[dict[str, int | dict[str, str]]]:
         """A unified diff of each differing part."""
         changes = await versions.diff(caller.tenant, code, old, to)
         return one({"from": old, "to": to, "parts": changes})
