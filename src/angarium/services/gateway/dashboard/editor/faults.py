@@ -11,10 +11,14 @@ LONGEST_LINE = 160
 
 
 def faults_of(details: Sequence[Detail], fields: Mapping[str, str]) -> Sequence[Mapping[str, Any]]:
-    """Each fault with the piece of the source around it; `fields` are the sources by the names that faults have."""
+    """Each fault with the piece of the source around it; `fields` are the sources by the names that faults have.
+
+    `anchor` names the form's field: that of `retry_delays.0` is `retry_delays`.
+    """
     return [
         {
             "field": detail.field,
+            "anchor": _anchor(detail.field),
             "message": detail.message,
             "line": detail.line,
             "column": detail.column,
@@ -22,6 +26,10 @@ def faults_of(details: Sequence[Detail], fields: Mapping[str, str]) -> Sequence[
         }
         for detail in details
     ]
+
+
+def _anchor(field: str) -> str:
+    return field if field.startswith("translations.") else field.partition(".")[0]
 
 
 def excerpt(source: str, line: int | None, column: int | None) -> Sequence[Mapping[str, Any]]:

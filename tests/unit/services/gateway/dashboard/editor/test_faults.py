@@ -39,3 +39,11 @@ def test_without_a_line_in_the_source_nothing_is_shown(line: int | None) -> None
 def test_a_long_line_is_cut() -> None:
     [line] = excerpt("x" * 1000, 1, 5)
     assert len(line["text"]) == LONGEST_LINE
+
+
+@pytest.mark.parametrize(
+    ("field", "anchor"),
+    [("html", "html"), ("retry_delays.0", "retry_delays"), ("translations.pt-BR.html", "translations.pt-BR.html")],
+)
+def test_a_fault_leads_to_its_field(field: str, anchor: str) -> None:
+    assert faults_of([Detail(field, "is wrong")], {})[0]["anchor"] == anchor
