@@ -62,8 +62,13 @@ def _is_error(message: Message) -> bool:
 
 
 def _message_of(body: bytes, status: int) -> str:
+    """The envelope's message, with each field that is wrong and why."""
     try:
-        message = msgspec.json.decode(body)["message"]
-    except (ValueError, KeyError, TypeError):
-        message = None
-    return message if isinstance(message, str) else HTTPStatus(status).phrase
+        envelope = msgspec.json.decode(body)
+        faults = [f"{one['field']}: {one['message']}" for one in (envelope.get("error") or {}).get("details", ())]
+        message = envelope["message"]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        message, faults = None, []
+    if not isinstance(message, str):
+        return HTTPStatus(status).phrase
+    return f"{message}: {'; '.join(faults)}" if faults else message

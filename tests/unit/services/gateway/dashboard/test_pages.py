@@ -165,7 +165,9 @@ async def test_dead_letters_are_replayed_one_or_by_filter_and_discarded(world: W
     begun = await browser.post("/dashboard/dead-letters/replay", reason="permanent", rate="50")
     assert begun.status_code == 303
     assert "Done" in (await browser.get(begun.headers["location"])).text
-    assert (await browser.post("/dashboard/dead-letters/replay", reason="permanent", rate="-1")).status_code == 400
+    for rate in ("-1", "0", "nan", "inf", "fast"):
+        refused = await browser.post("/dashboard/dead-letters/replay", reason="permanent", rate=rate)
+        assert (refused.status_code, "rate_per_second" in refused.text) == (400, True), rate
 
 
 async def test_an_operator_sees_why_marketing_is_paused_and_resumes_it(world: World, desk: Desk) -> None:
@@ -189,6 +191,14 @@ async def test_an_operator_sees_why_marketing_is_paused_and_resumes_it(world: Wo
     assert (await browser.post(f"/dashboard/providers/{provider_id}/reputation", state="open")).status_code == 400
     viewer = await desk.signed_in(Role.VIEWER)
     assert "Resume the marketing" not in (await viewer.get("/dashboard/providers")).text
+
+
+async def test_a_refused_form_says_which_field_is_wrong(desk: Desk) -> None:
+    browser = await desk.signed_in(Role.OPERATOR)
+    refused = await browser.post("/dashboard/suppressions", address="<no address>")
+    assert refused.status_code == 400
+    assert "Validation failed: address: " in refused.text
+    assert "<no address>" not in refused.text
 
 
 def test_assets_are_those_of_the_folder_only() -> None:

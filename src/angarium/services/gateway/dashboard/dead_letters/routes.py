@@ -101,7 +101,7 @@ def _replay_many(router: APIRouter, reader: DeadLetterReader, replays: Replays, 
     ) -> Response:
         given = _given(form)
         wanted = _filter(given)
-        body = {"filter": None if wanted.empty else wanted, "all": wanted.empty, "rate_per_second": form.get("rate")}
+        body = {"filter": None if wanted.empty else wanted, "all": wanted.empty, "rate_per_second": _rate(form)}
         try:
             asked = ReplayRequest.model_validate(body)
         except ValidationError as error:
@@ -140,6 +140,15 @@ def _one(router: APIRouter, reader: DeadLetterReader, replays: Replays, pages: P
 
 def _given(parameters: Mapping[str, str]) -> Mapping[str, str]:
     return {name: parameters[name] for name in _FIELDS if parameters.get(name)}
+
+
+def _rate(form: Mapping[str, str]) -> float | str | None:
+    """The pace in the form; what is no number stays a text, which the request refuses by its field."""
+    text = form.get("rate")
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return text
 
 
 def _filter(given: Mapping[str, str]) -> DeadLetterFilter:
