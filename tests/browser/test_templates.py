@@ -98,8 +98,12 @@ def test_a_template_is_written_corrected_published_and_rolled_back(desk: Page, b
     assert board.get(f"/api/v1/templates/{code}")["version"] == 2
     turn(desk, "Roll back", 1)
     assert board.get(f"/api/v1/templates/{code}")["version"] == 1
-    done = ["template.published", "template.published", "template.version_added", "template.created"]
-    assert [action for action in board.audited() if action.startswith("template.")][:4] == done
+    desk.get_by_text("Archive", exact=True).click()
+    desk.get_by_role("button", name=f"Archive {code}").click()
+    expect(desk.get_by_role("status").first).to_contain_text("Archived")
+    assert board.client.get(f"/api/v1/templates/{code}").status_code == 404
+    done = ["archived", "published", "published", "version_added", "created"]
+    assert board.audited()[:5] == [f"template.{act}" for act in done]
 
 
 def turn(page: Page, act: str, version: int) -> None:

@@ -53,6 +53,7 @@ DONE: Mapping[str, str] = {
     "draft_saved": "Saved as a draft: this version. Nothing is sent with it until you publish it.",
     "template_made": "The template is there, and its first version is published.",
     "published": "Published: sent from now on. What was accepted before keeps its version.",
+    "archived": "Archived: no call can use the template. What was accepted with it is still sent.",
     "test_sent": "Accepted like any other notification: this one.",
     "preferences_saved": "Saved. It counts for everything sent from now on.",
     "device_removed": "Removed. Nothing is pushed to it any more.",

@@ -50,6 +50,7 @@ LEAST = {
     "GET /dashboard/templates/{code}/html": Role.VIEWER,
     "GET /dashboard/templates/{code}/diff": Role.VIEWER,
     "POST /dashboard/templates/{code}/versions/{version}/publish": Role.EDITOR,
+    "POST /dashboard/templates/{code}/archive": Role.EDITOR,
     "POST /dashboard/templates/{code}/test": Role.OPERATOR,
     "GET /dashboard/keys": Role.ADMIN,
     "POST /dashboard/keys": Role.ADMIN,

@@ -28,7 +28,7 @@ Form = Annotated[Mapping[str, str], Depends(form_of)]
 
 
 def routes(library: Library, pages: Pages, viewers: Viewers) -> APIRouter:
-    """List, look, preview, compare, publish, send a test."""
+    """List, look, preview, compare, publish, archive, send a test."""
     router = APIRouter(prefix=PATH, include_in_schema=False)
     _look(router, library, pages, viewers)
     _compare(router, library, pages, viewers)
@@ -96,6 +96,11 @@ def _publish(router: APIRouter, library: Library, viewers: Viewers) -> None:
             raise NotFound
         await library.publish(actor_of(request, caller), code, number)
         return see(f"{PATH}/{code}?done=published")
+
+    @router.post("/{code}/archive", dependencies=[Depends(form_of)])
+    async def archive_template(request: Request, caller: Annotated[Caller, Depends(writes)], code: str) -> Response:
+        await library.archive(actor_of(request, caller), code)
+        return see(f"{PATH}?done=archived")
 
 
 def _test(router: APIRouter, library: Library, pages: Pages, viewers: Viewers) -> None:

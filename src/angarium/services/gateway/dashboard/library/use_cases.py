@@ -99,6 +99,10 @@ class Library:
         """Have a version sent from now on; an older one rolls back."""
         await self._templates.change(actor, "POST", f"{_path(code)}/versions/{version}/publish")
 
+    async def archive(self, actor: Actor, code: str) -> None:
+        """Take a template out of use. What was accepted with it is still sent."""
+        await self._templates.change(actor, "DELETE", _path(code))
+
     async def create(self, actor: Actor, body: Thing) -> Thing:
         """A new template, its first version published. Raises Conflict, ValidationFailed with lines and columns."""
         return await self._templates.change(actor, "POST", PATH, body)
