@@ -51,7 +51,7 @@ DONE: Mapping[str, str] = {
     "suppressed": "Added. The address gets nothing from now on.",
     "unsuppressed": "Removed.",
     "draft_saved": "Saved as a draft: this version. Nothing is sent with it until you publish it.",
-    "template_made": "The template is there, and its first version is published.",
+    "template_made": "The template is there, and its first version is published: calls can use it.",
     "published": "Published: sent from now on. What was accepted before keeps its version.",
     "archived": "Archived: no call can use the template. What was accepted with it is still sent.",
     "test_sent": "Accepted like any other notification: this one.",
