@@ -33,6 +33,7 @@ from angarium.services.gateway.dashboard.viewing import Viewers, text_form_of, v
 PATH = f"{TEMPLATES}/-/edit"
 FORM_BYTES = 1024 * 1024
 """A body of 256 KB, which the templates service takes, is up to three times as large as a form."""
+_ADDED = "The language is added below. Nothing is saved yet."
 _NEW = "new"
 """What a form has in place of the version that it began from."""
 
@@ -62,8 +63,8 @@ def routes(library: Library, pages: Pages, viewers: Viewers) -> APIRouter:
         Whatever prevents it, the form comes back with what was written.
         """
         base, code = form.get("base", _NEW), form.get("code", "").strip()
-        if "add" in form:
-            return _page(request, pages, _with_language(form), base=base)
+        if form.get("new_language", "").strip():  # also where Enter in that field pressed the first button
+            return _page(request, pages, _with_language(form), base=base, said=_ADDED)
         try:
             body, actor = body_of(form), actor_of(request, caller)
             if base == _NEW:
@@ -85,7 +86,15 @@ def _with_language(form: Fields) -> Fields:
     return {**form, LANGUAGES: ",".join([*languages_of(form), added])}
 
 
-def _page(request: Request, pages: Pages, fields: Fields, *, base: str, fault: Rejected | None = None) -> Response:
+def _page(
+    request: Request,
+    pages: Pages,
+    fields: Fields,
+    *,
+    base: str,
+    fault: Rejected | None = None,
+    said: str | None = None,
+) -> Response:
     faults: Sequence[Mapping[str, Any]] = () if fault is None else faults_of(fault.details, fields)
     values = {
         "fields": {**EMPTY, **fields},
@@ -97,6 +106,7 @@ def _page(request: Request, pages: Pages, fields: Fields, *, base: str, fault: R
         "policies": [policy.value for policy in DeliveryPolicy],
         "faults": faults,
         "faulty": [one["field"] for one in faults],
+        "done": said,
         "fault": words_of(fault) if fault is not None and not faults else None,
     }
     status = HTTPStatus.OK if fault is None else fault.http_status

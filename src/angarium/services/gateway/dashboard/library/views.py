@@ -53,9 +53,36 @@ def previews_of(previews: Sequence[Preview]) -> Mapping[str, Any]:
 
 
 def sample_of(template: Mapping[str, Any]) -> str:
-    """Variables to begin with: each required one with its own name."""
-    names = {**{name: name for name in template.get("required_variables", ())}, **template.get("defaults", {})}
-    return as_text(names) or "{}"
+    """Variables to begin with: each required one with a value of its type, a text with its own name."""
+    types = {one["name"]: one.get("type") for one in template.get("variables", ())}
+    sample: dict[str, Any] = {}
+    for name in template.get("required_variables", ()):
+        _put(sample, name.split("."), _value(name, types.get(name)))
+    return as_text({**sample, **template.get("defaults", {})}) or "{}"
+
+
+def _put(sample: dict[str, Any], path: Sequence[str], value: object) -> None:
+    """Set a value at a dotted path; what is no object on the way stays."""
+    *way, last = path
+    for name in way:
+        sample = sample.setdefault(name, {})
+        if not isinstance(sample, dict):
+            return
+    sample.setdefault(last, value)
+
+
+def _value(name: str, kind: str | None) -> object:
+    match kind:
+        case "number":
+            return 42
+        case "bool":
+            return True
+        case "list":
+            return [name]
+        case "object":
+            return {}
+        case _:
+            return name
 
 
 def _shown(preview: Preview) -> Mapping[str, Any]:

@@ -50,4 +50,10 @@ function go(event) {
 // A tab in a source would trap the keyboard (WCAG 2.1.2), so the key keeps its meaning.
 for (const area of document.querySelectorAll(".source textarea")) numbered(area);
 document.addEventListener("click", go);
+// What is written and not saved is lost with the page, so the browser asks first.
+const form = document.querySelector("form.editor");
+let unsaved = document.querySelector(".faults, main > .said") !== null;
+form.addEventListener("input", () => { unsaved = true; });
+form.addEventListener("submit", () => { unsaved = false; });
+window.addEventListener("beforeunload", (event) => { if (unsaved) event.preventDefault(); });
 document.querySelector(".faults")?.scrollIntoView({ block: "nearest" });

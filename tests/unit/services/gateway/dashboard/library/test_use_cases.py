@@ -106,9 +106,7 @@ async def test_a_template_that_cannot_be_rendered_can_still_be_seen_and_edited(w
 
 async def test_a_further_language_is_added_without_saving(world: World, desk: Desk) -> None:
     browser = await desk.signed_in(Role.EDITOR)
-    shown = await browser.post(
-        EDITOR, base="1", code="welcome", content="written", add="language", new_language="pt-BR"
-    )
+    shown = await browser.post(EDITOR, base="1", code="welcome", content="written", new_language="pt-BR")
     assert shown.status_code == 200
     assert 'name="translations.pt-BR.content"' in shown.text
     assert "written</textarea>" in shown.text
