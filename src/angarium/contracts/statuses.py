@@ -26,17 +26,17 @@ ADDRESS_NAMES = f"{', '.join(tuple(ADDRESS_FIELD.values())[:-1])} or {tuple(ADDR
 class Status(StrEnum):
     """The state of a notification. Each comment lists its outgoing transitions."""
 
-    SCHEDULED = "scheduled"  # waits for its time → pending
+    SCHEDULED = "scheduled"  # waits for its due time → pending
     PENDING = "pending"  # accepted and durable, waits for a worker → sending
     SENDING = "sending"  # claimed by one worker under a lease → any outcome
-    SENT = "sent"  # the provider took responsibility → delivered, or failed by a bounce
-    DELIVERED = "delivered"  # a receipt says that it arrived; the end
+    SENT = "sent"  # the provider accepted it → delivered, or failed by a bounce
+    DELIVERED = "delivered"  # a receipt confirmed the delivery; final
     RETRYING = "retrying"  # a retryable answer; waits for its next attempt → sending
-    FAILED = "failed"  # refused for good or retries used up → pending, by a replay only
-    SKIPPED = "skipped"  # the user does not want it; the end
-    CANCELLED = "cancelled"  # the caller took it back; the end
-    EXPIRED = "expired"  # its time had passed before it could be sent; the end
-    UNKNOWN = "unknown"  # at_most_once and the answer was lost; an operator decides
+    FAILED = "failed"  # permanently refused, or no retries left → pending, by a replay only
+    SKIPPED = "skipped"  # the user opted out, or the address is suppressed; final
+    CANCELLED = "cancelled"  # cancelled by the caller; final
+    EXPIRED = "expired"  # `expires_at` passed before it could be sent; final
+    UNKNOWN = "unknown"  # the answer was lost under at_most_once; an operator decides
 
 
 class DeliveryStatus(StrEnum):
@@ -62,9 +62,9 @@ TRANSITIONS: Mapping[Status, frozenset[Status]] = MappingProxyType(
         _S.PENDING: frozenset({_S.SENDING, _S.CANCELLED, _S.EXPIRED}),
         _S.SENDING: frozenset(
             {
-                _S.SENDING,  # another worker takes over after the lease ended
-                _S.PENDING,  # given back unsent; burns no attempt
-                _S.SCHEDULED,  # deferred, by quiet hours for one; burns no attempt
+                _S.SENDING,  # another worker takes over after the lease expired
+                _S.PENDING,  # released unsent, without using an attempt
+                _S.SCHEDULED,  # deferred, for example by quiet hours, without using an attempt
                 _S.SENT,
                 _S.RETRYING,
                 _S.FAILED,
