@@ -89,7 +89,7 @@ class EngineParts:
     """The providers' state shared by all workers; None: each process has its own."""
     failover_after: timedelta | None = None
     suppressions: SuppressionStore | None = None
-    """The suppression list; None: there is none."""
+    """The suppression list, if there is one."""
     limits: Limits = DEFAULT_LIMITS
     """Rates above which a sender's marketing is paused."""
     never_paused: frozenset[str] = frozenset()

@@ -23,7 +23,7 @@ _MOST_SERVICES = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Route:
-    """One configured provider: what it is called, its breaker, and its weight among the others (None: by order).
+    """One configured provider: its name, its breaker, and its weight among the others (None: by order).
 
     `sender`: what its sends came to, and whether its marketing is paused.
     """

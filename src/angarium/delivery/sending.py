@@ -46,9 +46,9 @@ class Gate(Protocol):
 class Sending:
     """Chooses a provider for each address, waits for its permit, sends, and returns the result for the record.
 
-    The wait is no attempt. After it, just before the send, the lease and the recipient's wishes are checked again.
-    What was made with a test key goes to `sandbox` alone, whatever is configured. What names its provider goes by that
-    one or not at all. `exempt`: the categories that go on while a sender is paused.
+    The wait is not an attempt. After it, just before the send, the lease and the recipient's preferences are checked
+    again. Notifications of test keys go to `sandbox` only, whatever is configured. A notification that names its
+    provider is sent through that one or not at all. `exempt`: the categories that go on while a sender is paused.
     """
 
     def __init__(

@@ -32,7 +32,7 @@ class Counts:
         return self.faults / self.answers if self.answers else None
 
     def reason(self, others: "Counts | None" = None) -> str | None:
-        """Why the breaker has to open, in words for operators; None: it need not.
+        """Why the breaker must open, for operators; None if it need not.
 
         These are the counts of one worker, whose failures in a row are one. Those of several workers are one only if no
         connection was made meanwhile: nothing says in which order they came.

@@ -34,7 +34,7 @@ _Item = tuple[str, bytes]
 class MailboxProvider:
     """Posts messages in batches: everything that waits when a post ends goes into the next one.
 
-    `sender` is shown as the mails' sender. The client belongs to the caller and is not closed here. `timeout` bounds
+    `sender` is shown as the sender of mails. The caller closes the client. `timeout` bounds
     the wait for the gateway; the message may be caught all the same.
     """
 

@@ -2,7 +2,7 @@
 
 | email, any domain | phone | push token, or path of a URL or of a browser's endpoint | answer |
 |---|---|---|---|
-| `bounce@` | `+15005550001` | `bounce` | refused for good, address suppressed |
+| `bounce@` | `+15005550001` | `bounce` | permanent refusal, address suppressed |
 | `timeout@` | `+15005550002` | `timeout` | no answer within the URL's `timeout`, at every attempt |
 | `retry@` | `+15005550003` | `retry` | one retryable answer, then sent |
 | `fail-N@` | | `fail-N` | N retryable answers, then sent |

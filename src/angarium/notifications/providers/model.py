@@ -12,7 +12,7 @@ from angarium.notifications.providers.reputation import NOTHING, Totals
 ALIVE = timedelta(seconds=15)
 """A worker without a report for this long no longer counts."""
 PROBE_LEASE = timedelta(seconds=90)
-"""How long a worker has for a probe; then another worker may send one."""
+"""Time limit of a worker's probe, after which another worker may send one."""
 REFUSED = "refused us: "
 """How the reason of a breaker begins that a provider opened by refusing our credentials, sender or account."""
 
@@ -42,9 +42,9 @@ class Report(msgspec.Struct, frozen=True):
 class ProviderState(msgspec.Struct, frozen=True):
     """The shared state of a provider.
 
-    `answers`, `faults`, `in_a_row`: the sums over the *other* workers that are alive. `workers`: those alive, `busy`:
-    those that have something to send, the asking one counted in both. `probe_due`: a probe may be sent now.
-    `paused`: marketing is not sent through it.
+    `answers`, `faults`, `in_a_row`: the sums over the *other* live workers. `workers`: the live ones, `busy`: those
+    with messages to send, both including the calling one. `probe_due`: a probe may be sent now. `paused`: marketing is
+    not sent through it.
     """
 
     provider_id: UUID
@@ -75,7 +75,7 @@ class SenderStanding(msgspec.Struct, frozen=True):
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """A provider as an operator sees it; the counts are the sums over all workers that are alive.
+    """A provider's state for operators; the counts are sums over all live workers.
 
     `opened_at`: since when the breaker has not been closed, through all its probes. `probe_at`: when one message is
     sent as a probe, or from when on; None: the breaker is closed, or forced.

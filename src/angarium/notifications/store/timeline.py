@@ -9,7 +9,7 @@ import msgspec
 from angarium.notifications.model import Event
 
 FOLDED = ("claimed", "attempt", "published", "held")
-"""Kinds of events that a deferral repeats."""
+"""Kinds of events that deferrals repeat."""
 FOLDED_BY = ("event", "attempt", "provider", "outcome")
 """Fields by which two such events are equal."""
 _ENCODER = msgspec.json.Encoder()
