@@ -1,7 +1,7 @@
-"""A value of each field of the API, for the OpenAPI documents.
+"""Example values of the API's fields, for the OpenAPI documents.
 
-As in `descriptions`, a name has one example in all bodies, and `Model.name` comes first where it does not fit. What is
-not here follows from the field's type: an enum's first value, `true`, a UUID, a time.
+As in `descriptions`, a name has one example for all bodies unless `Model.name` overrides it. Other examples are derived
+from the field's type: an enum's first value, `true`, a UUID, a time.
 """
 
 from collections.abc import Mapping
@@ -230,7 +230,7 @@ _REFERENCE = "$ref"
 
 
 def example_of(model: str, name: str, field: Mapping[str, Any]) -> list[Any]:
-    """At most one example of a field with this JSON schema; none where it is a schema with examples of its own."""
+    """At most one example of a field with this JSON schema; none if the schema has its own examples."""
     choices = [
         choice for choice in (field, *field.get("anyOf", ()), *field.get("oneOf", ())) if _says_something(choice)
     ]

@@ -1,4 +1,4 @@
-"""Configured providers as operators see them, and their circuit breakers."""
+"""Configured providers and their circuit breakers, for operators."""
 
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -21,14 +21,14 @@ class BreakerState(StrEnum):
 
 
 class SenderState(StrEnum):
-    """Whether marketing goes out through a provider, and what leads out of it."""
+    """Whether marketing is sent through a provider, with the transitions."""
 
     ACTIVE = "active"  # everything is sent → paused, when too much bounces or too many complain
     PAUSED = "paused"  # marketing waits or goes by another provider → active, when the rates are well below the limits
 
 
 class ReputationView(BaseModel):
-    """What became of a provider's sends in the last 24 hours, and whether that has paused its marketing."""
+    """The outcomes of a provider's sends in the last 24 hours, and whether its marketing is paused."""
 
     state: SenderState
     forced: bool = Field(description="Whether an operator has set the state.")
@@ -74,8 +74,8 @@ class BreakerChange(Body):
 class ReputationChange(Body):
     """`POST /api/v1/providers/{provider_id}/reputation`.
 
-    `paused` and `active` hold until further notice. `auto` leaves it to the workers: a pause is lifted, and what was
-    counted before does not count any more.
+    `paused` and `active` stay in effect until they are changed. `auto` returns control to the workers: it ends a pause
+    and resets the counts.
     """
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"state": "auto"}]})

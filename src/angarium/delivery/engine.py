@@ -111,7 +111,7 @@ class Engine:
 
     @asynccontextmanager
     async def _in_step(self, keeper: BreakerKeeper | ReputationGuard) -> AsyncIterator[None]:
-        """Keep in step with other workers what they share."""
+        """Synchronise shared state with other workers."""
         keeping = asyncio.create_task(run_loop(keeper, clock=self._clock, logger=self._logger))
         try:
             yield

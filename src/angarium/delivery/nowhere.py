@@ -1,4 +1,4 @@
-"""What becomes of a notification that no provider takes now: how long it waits, or why it ends."""
+"""The result of a notification that no provider accepts now: a wait or a failure."""
 
 from collections.abc import Collection
 from datetime import timedelta
@@ -13,10 +13,10 @@ from angarium.platform.telemetry.logging import Logger
 
 
 class Nowhere:
-    """Which providers a notification must not take, and what follows where none is left.
+    """Determines the providers that a notification must not use, and the result if none is left.
 
-    `exempt`: the categories that go on while a sender is paused. What is made with a test key goes by `sandbox`, where
-    nothing is named, paused or missing.
+    `exempt`: categories that are sent even while a sender is paused. Test keys use `sandbox`, which is always
+    available.
     """
 
     def __init__(
@@ -29,17 +29,17 @@ class Nowhere:
         self._logger = logger
 
     def through(self, router: Router, claimed: Claimed) -> str | None:
-        """The name of the one provider that it is for; None: any, and always so in the sandbox."""
+        """The name of the provider that it is for; None: any, as always in the sandbox."""
         through = claimed.options.through
         return None if through is None or router is self._sandbox else through.provider
 
     def passed_over(self, router: Router, claimed: Claimed) -> list[Route]:
-        """The providers that it must not take, since it is marketing and they are paused for that."""
+        """The providers whose marketing is paused, if it is marketing."""
         paused = router.paused
         return [*paused] if paused and self._is_marketing(claimed) else []
 
     def result(self, router: Router, ready: Ready) -> Result:
-        """Where no provider takes it: it waits without an attempt, or fails where none is configured for it."""
+        """The result without a provider: a wait that uses no attempt, or a failure if no suitable one is configured."""
         claimed, through = ready.claimed, self.through(router, ready.claimed)
         if any(router.serves(address, through=through) for address in ready.addresses):
             paused = self._all_paused(router, ready)
@@ -54,7 +54,7 @@ class Nowhere:
         return self._results.failed(claimed, Reason("no_provider", f"no provider for devices of {platforms}"))
 
     def wait(self, router: Router, ready: Ready) -> timedelta:
-        """How long a notification waits whose provider refuses us: not long, where another one is there."""
+        """The wait after a provider refused our configuration: short if there is another provider."""
         if router is self._sandbox:
             return PAUSE
         claimed, passed = ready.claimed, self.passed_over(router, ready.claimed)
@@ -73,7 +73,7 @@ class Nowhere:
         return timedelta(seconds=1) if another else PAUSE
 
     def _all_paused(self, router: Router, ready: Ready) -> Route | None:
-        """One of its providers, where each of them is paused for it."""
+        """One of its providers if all of them are paused for it."""
         claimed = ready.claimed
         if not router.paused or not self._is_marketing(claimed):
             return None
@@ -86,5 +86,5 @@ class Nowhere:
 
 
 def bound_to(claimed: Claimed) -> str | None:
-    """The provider that may have sent it already: no other one may."""
+    """The provider that may already have sent it, so that no other does."""
     return claimed.provider if claimed.doubtful else None

@@ -10,16 +10,16 @@ from angarium.delivery.provider import Permit
 from angarium.notifications.model import Claimed
 
 _TICK = timedelta(milliseconds=1)
-"""By how much a timer of the loop may ring before the clock has come so far."""
+"""How early a timer of the event loop may fire."""
 
 
 def has_expired(claimed: Claimed, now: datetime) -> bool:
-    """Whether nothing is sent any more."""
+    """Whether it has expired and must not be sent."""
     return claimed.expires_at is not None and claimed.expires_at <= now
 
 
 def longest_wait(claimed: Claimed, now: datetime, failover_after: timedelta | None) -> timedelta | None:
-    """How long it may wait for a permit: until it expires, and `failover_after` where another provider may take it."""
+    """The longest wait for a permit: until it expires, and `failover_after` if there is another provider."""
     bound = claimed.doubtful or claimed.options.through is not None
     limits = [] if failover_after is None or bound else [failover_after]
     if claimed.expires_at is not None:

@@ -1,6 +1,6 @@
-"""The reputation of senders: what a worker counts of each provider, and the loop that pauses marketing by it.
+"""The reputation of senders: a worker's counts per provider, and the loop that pauses marketing.
 
-Counting costs a send two additions in memory. The database is asked every few seconds.
+Counting costs two additions in memory per send. The database is accessed every few seconds.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,14 +18,14 @@ from angarium.platform.loop import Loop
 from angarium.platform.runtime import Runtime
 
 INTERVAL = 5.0
-"""Seconds between two looks. What is counted and not written yet is lost with a process that is killed."""
+"""Seconds between passes. Counts that are not written yet are lost if the process is killed."""
 PRUNE_EVERY = 3600.0
 FIRST_HOLD, LONGEST_HOLD = timedelta(seconds=10), timedelta(minutes=15)
-"""Bounds of how long held marketing waits before the next look: a quarter of the time that the pause has lasted."""
+"""Bounds of the wait of held marketing, which is a quarter of the pause's duration so far."""
 
 
 class Sender:
-    """One provider as one worker sees it: what its sends came to, and whether its marketing is paused."""
+    """One worker's view of a provider: the outcomes of its sends, and whether its marketing is paused."""
 
     __slots__ = ("_bounces", "_sends", "_since", "paused")
 
@@ -35,9 +35,9 @@ class Sender:
         self._sends = self._bounces = 0
 
     def answered(self, outcome: Outcome) -> None:
-        """Count an attempt, if it says something of the sender: not what failed for the moment, or for other reasons.
+        """Count an attempt if it concerns the sender's reputation. Temporary and other failures are ignored.
 
-        A recipient who opted out at the provider is no bounce.
+        A recipient who opted out at the provider does not count as a bounce.
         """
         if isinstance(outcome, Sent):
             self._sends += 1
@@ -47,39 +47,39 @@ class Sender:
 
     @property
     def counted(self) -> Totals:
-        """What was counted since it was last written."""
+        """The counts since the last write."""
         return Totals(self._sends, self._bounces)
 
     def written(self, totals: Totals) -> None:
-        """A part of what was counted is in the database now."""
+        """Subtract counts that are stored in the database now."""
         self._sends -= totals.sends
         self._bounces -= totals.bounces
 
     def apply(self, *, paused: bool, now: float) -> None:
-        """Take over what all workers know. `now`: monotonic seconds."""
+        """Adopt the shared state. `now`: monotonic seconds."""
         if paused and not self.paused:
             self._since = now
         self.paused = paused
 
     def hold(self, clock: Clock) -> timedelta:
-        """How long held marketing waits before it is looked at again."""
+        """How long held marketing waits until the next check."""
         lasted = timedelta(seconds=clock.monotonic() - self._since)
         return min(max(lasted / 4, FIRST_HOLD), LONGEST_HOLD)
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A provider as configured, with what this worker counts of it."""
+    """A configured provider with this worker's counts."""
 
     configured: Configured
     sender: Sender
 
 
 class ReputationGuard(Loop):
-    """Writes what this worker has counted, and pauses and resumes senders by the totals of all.
+    """Writes this worker's counts, and pauses and resumes senders by the totals of all workers.
 
-    Any number of workers may run it: one of them makes each change, and says so. While the database is away the
-    counts wait.
+    Any number of workers may run it: each change is made and logged by one of them. While the database is unavailable,
+    counts are kept.
     """
 
     name = "reputation"
@@ -96,7 +96,7 @@ class ReputationGuard(Loop):
         self._pruned_at = -PRUNE_EVERY
 
     async def once(self) -> bool:
-        """One look. Raises DatabaseUnavailable, and everything is repeated at the next look."""
+        """Run one pass. Raises DatabaseUnavailable, after which the next pass repeats everything."""
         await self._write()
         totals = await self._store.totals(list(self._watched))
         for provider_id, one in self._watched.items():
@@ -105,7 +105,7 @@ class ReputationGuard(Loop):
         return False
 
     async def leave(self) -> None:
-        """This worker ends: write what it has counted."""
+        """Write the remaining counts at the end of the worker."""
         try:
             await self._write()
         except Transient as error:
@@ -122,7 +122,7 @@ class ReputationGuard(Loop):
             self._watched[provider_id].sender.written(totals)
 
     async def _judge(self, one: Watched, totals: Totals) -> None:
-        """Pause or resume. The other workers follow when they read the provider's state."""
+        """Pause or resume. Other workers apply it when they read the provider's state."""
         reason = self._limits.exceeded(totals)
         provider_id, paused = one.configured.provider_id, one.sender.paused
         if not paused and reason is not None and await self._store.pause(provider_id, reason):

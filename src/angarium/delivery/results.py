@@ -109,7 +109,7 @@ class Results:
         )
 
     def expired(self, claimed: Claimed) -> Result:
-        """The end of what was not sent before `expires_at`."""
+        """The result of a notification that was not sent before `expires_at`."""
         return self.ended(claimed, Status.EXPIRED, Reason("expired", "expires_at has passed"))
 
     def unknown(self, claimed: Claimed, answer: str, events: Sequence[Event], provider: str) -> Result:
@@ -137,7 +137,7 @@ class Results:
         )
 
     def held(self, claimed: Claimed, wait: timedelta, provider: str) -> Result:
-        """It is marketing, and its sender is paused: it waits, and the timeline says so once."""
+        """Deferred marketing while its sender is paused, with a single event in the timeline."""
         now = self._clock.now()
         data = {"reason": "sender_paused", "provider": provider, "next_at": rfc3339(later(now, wait))}
         return self.deferred(claimed, wait, [Event("held", now, data)])

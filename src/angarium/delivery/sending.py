@@ -48,7 +48,7 @@ class Sending:
 
     The wait is not an attempt. After it, just before the send, the lease and the recipient's preferences are checked
     again. Notifications of test keys go to `sandbox` only, whatever is configured. A notification that names its
-    provider is sent through that one or not at all. `exempt`: the categories that go on while a sender is paused.
+    provider is sent through that one or not at all. `exempt`: categories that are sent even while a sender is paused.
     """
 
     def __init__(

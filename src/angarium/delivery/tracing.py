@@ -1,6 +1,6 @@
-"""The spans of deliveries. Only a worker with tracing has any of this.
+"""Spans of deliveries, used only with tracing.
 
-The parent of an attempt is the trace that the record stores, so the attempts of one notification are siblings.
+The parent of an attempt is the trace stored in the record, so the attempts of a notification are siblings.
 """
 
 import re
@@ -23,18 +23,18 @@ from angarium.platform.telemetry.redaction import scrub
 from angarium.platform.telemetry.tracing import Kind, Span, Tracing, Value, spanned
 
 _MOST_LINKS = 128
-"""Links of one span: what the SDK keeps."""
+"""Maximum links per span, the limit of the SDK."""
 _CODE = re.compile(r"\d{3}\b")
 
 
 class AttemptSpan:
-    """The span of one notification's turn in a worker."""
+    """The span of a notification's processing in a worker."""
 
     def __init__(self, span: Span) -> None:
         self._span = span
 
     def resulted(self, result: Result) -> None:
-        """Note what came of it: the status that is recorded, and the code of its reason."""
+        """Record the result: its status and the code of its reason."""
         self._span.set("angarium.status", str(result.status))
         if result.reason is not None:
             self._span.set("angarium.reason", result.reason.code)
@@ -43,7 +43,7 @@ class AttemptSpan:
 
 
 class DeliveryTracing:
-    """Makes the spans of one channel's engine. `system`: the broker, as `messaging.system` names it."""
+    """Creates the spans of one channel's engine. `system`: the broker's name in `messaging.system`."""
 
     def __init__(self, tracing: Tracing, channel: Channel, *, system: str) -> None:
         self.tracing = tracing
@@ -52,7 +52,7 @@ class DeliveryTracing:
 
     @contextmanager
     def attempt(self, held: Held) -> Iterator[AttemptSpan]:
-        """The work on one claimed notification, with its correlation id and its trace."""
+        """A context for the work on one claimed notification, with its correlation id and trace."""
         claimed, queue = held.claimed, held.carrier.deliveries[0].queue
         attributes: dict[str, Value] = {
             **self._messaging("process", queue),
@@ -72,7 +72,7 @@ class DeliveryTracing:
 
     @contextmanager
     def batch(self, name: str, kind: Kind, queue: str, parents: Sequence[str | None]) -> Iterator[None]:
-        """The work on several notifications at once: below the one it is for, or linked to each of them."""
+        """A span of the work on a batch: a child of its only notification, or linked to each of them."""
         traces = list(dict.fromkeys(trace for trace in parents if trace is not None))
         attributes = {**self._messaging(name, queue), "messaging.batch.message_count": len(parents)}
         parent = traces[0] if len(traces) == 1 else None
@@ -91,14 +91,14 @@ class DeliveryTracing:
 
 
 def working_on(held: Held, tracing: DeliveryTracing | None) -> AbstractContextManager[AttemptSpan | None]:
-    """The work on one claimed notification: with its correlation id and its trace, and a span where tracing is on."""
+    """A context for the work on one claimed notification: its correlation id and trace, and a span with tracing."""
     if tracing is None:
         return bind_correlation(held.claimed.correlation_id, held.claimed.traceparent)
     return tracing.attempt(held)
 
 
 class TracedClaiming(Claiming):
-    """A span around the claim of a batch, and one around its preparation: with what both ask of other services."""
+    """Adds spans to the claim and the preparation of a batch, including their calls to other services."""
 
     def __init__(self, *, tracing: DeliveryTracing, **parts: Any) -> None:
         super().__init__(**parts)
@@ -121,7 +121,7 @@ class TracedClaiming(Claiming):
 
 
 class TracedSending(Sending):
-    """A span around each attempt at a provider, below the notification's turn in the worker."""
+    """Adds a span to each attempt, a child of the notification's span."""
 
     def __init__(self, *, tracing: DeliveryTracing, **parts: Any) -> None:
         super().__init__(**parts)

@@ -80,7 +80,7 @@ def main_part(channel: Channel, parts: Mapping[str, object]) -> str | None:
 
 
 def own_part_fault(parts: TemplateParts, channel: Channel) -> tuple[str, str] | None:
-    """The field to correct and why, where a template has nothing to say by its own `channel`; None: it has.
+    """The field to correct and the reason if a template has no content for its own `channel`; None if it has.
 
     A mail may consist of its `text` alone.
     """

@@ -25,7 +25,7 @@ _LEVELS: Mapping[BreakerState, int] = {BreakerState.CLOSED: 0, BreakerState.HALF
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A provider as configured, with this worker's breaker for it, and what it counts of the sender."""
+    """A configured provider with this worker's breaker and its counts of the sender."""
 
     configured: Configured
     breaker: Breaker

@@ -34,8 +34,8 @@ class Counts:
     def reason(self, others: "Counts | None" = None) -> str | None:
         """Why the breaker must open, for operators; None if it need not.
 
-        These are the counts of one worker, whose failures in a row are one. Those of several workers are one only if no
-        connection was made meanwhile: nothing says in which order they came.
+        These are one worker's counts, with its run of failures. The runs of several workers can be added only if there
+        was no successful connection, since their order is unknown.
         """
         total = self if others is None else self.plus(others)
         in_a_row = self.in_a_row if total.answers > total.faults else total.in_a_row

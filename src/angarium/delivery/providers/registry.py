@@ -11,7 +11,7 @@ from angarium.notifications.providers.model import Configured
 from angarium.platform.settings.values import ProviderUrl, is_private_origin
 
 _PLACE = ("username", "password", "host", "port", "path")
-"""The parts of a URL that say where something is, and who asks."""
+"""The parts of a URL with an address or credentials."""
 Factory = Callable[[ProviderUrl], Provider]
 
 
@@ -82,7 +82,7 @@ def numbered(names: Sequence[str]) -> Sequence[str]:
 def of_no_place(make: Callable[[timedelta | None], Provider]) -> Factory:
     """The factory of a provider whose URL says nothing but its `timeout`, which `make` takes.
 
-    It raises ValueError for a URL that says where something is, or has a parameter of its own.
+    It raises ValueError for a URL with an address, credentials or own parameters.
     """
 
     def factory(url: ProviderUrl) -> Provider:

@@ -14,7 +14,7 @@ ALIVE = timedelta(seconds=15)
 PROBE_LEASE = timedelta(seconds=90)
 """Time limit of a worker's probe, after which another worker may send one."""
 REFUSED = "refused us: "
-"""How the reason of a breaker begins that a provider opened by refusing our credentials, sender or account."""
+"""The prefix of a breaker's reason if the provider refuses our credentials, sender or account."""
 
 
 class Configured(msgspec.Struct, frozen=True):
@@ -60,7 +60,7 @@ class ProviderState(msgspec.Struct, frozen=True):
 
 
 class SenderStanding(msgspec.Struct, frozen=True):
-    """Whether marketing is sent through a provider, who has decided so, why and when, and what that follows from."""
+    """Whether marketing is sent through a provider, with the decision's author, reason and time, and its figures."""
 
     state: SenderState = SenderState.ACTIVE
     forced: bool = False
@@ -77,8 +77,8 @@ class SenderStanding(msgspec.Struct, frozen=True):
 class Standing(msgspec.Struct, frozen=True):
     """A provider's state for operators; the counts are sums over all live workers.
 
-    `opened_at`: since when the breaker has not been closed, through all its probes. `probe_at`: when one message is
-    sent as a probe, or from when on; None: the breaker is closed, or forced.
+    `opened_at`: since when the breaker has not been closed, including probes. `probe_at`: the earliest time of the next
+    probe; None: the breaker is closed or forced.
     """
 
     configured: Configured
@@ -95,7 +95,7 @@ class Standing(msgspec.Struct, frozen=True):
 
     @property
     def refusal(self) -> str | None:
-        """What the provider answered where it refuses our credentials, sender or account; None: it does not."""
+        """The provider's answer if it refuses our credentials, sender or account; None otherwise."""
         reason = self.reason or ""
         if self.breaker is BreakerState.CLOSED or not reason.startswith(REFUSED):
             return None

@@ -1,7 +1,7 @@
-"""When a sender's marketing is paused, since too much of what it sends bounces or is complained about.
+"""The rules for pausing a sender's marketing when its bounce or complaint rate is too high.
 
-Pure: totals and limits in, a decision out. Mailbox providers judge a sender by these rates; one that they distrust
-loses its transactional messages too.
+Pure functions of totals and limits. Mailbox providers rate senders by these figures, and a bad reputation also affects
+transactional messages.
 """
 
 from collections.abc import Collection
@@ -12,16 +12,16 @@ import msgspec
 from angarium.contracts.notifications import URGENT_PRIORITY
 
 PERIOD = timedelta(hours=24)
-"""What counts. Totals are kept by the hour, so it is up to an hour less."""
+"""The period of the totals. They are stored per hour, so it may be up to an hour shorter."""
 RELIEF = 0.8
-"""A pause ends at this part of a limit, so that it does not begin again at once."""
+"""The fraction of a limit at which a pause ends, so that it does not start again at once."""
 
 
 class Totals(msgspec.Struct, frozen=True):
-    """What became of the sends of one sender. A bounce or complaint counts when it is reported.
+    """The outcomes of one sender's sends. Bounces and complaints count at the time of their report.
 
-    `sends`: those that the provider took, and those that it refused for good because of the address. The latter count
-    among the `bounces` too.
+    `sends`: those that the provider accepted, and those that it permanently refused because of the address, which are
+    also `bounces`.
     """
 
     sends: int = 0
@@ -34,12 +34,12 @@ class Totals(msgspec.Struct, frozen=True):
 
     @property
     def bounce_rate(self) -> float | None:
-        """The share of bounces; None without sends."""
+        """The fraction of bounces; None without sends."""
         return min(self.bounces / self.sends, 1.0) if self.sends else None
 
     @property
     def complaint_rate(self) -> float | None:
-        """The share of complaints; None without sends."""
+        """The fraction of complaints; None without sends."""
         return min(self.complaints / self.sends, 1.0) if self.sends else None
 
 
@@ -47,9 +47,9 @@ NOTHING = Totals()
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """Shares of the sends above which marketing is paused; None: that one does not count.
+    """Fractions of the sends above which marketing is paused; None: no limit.
 
-    `sends`: fewer say nothing.
+    `sends`: the minimum number of sends for a decision.
     """
 
     bounces: float | None = 0.05
@@ -57,7 +57,7 @@ class Limits(msgspec.Struct, frozen=True):
     sends: int = 1000
 
     def exceeded(self, totals: Totals) -> str | None:
-        """Why marketing has to be paused, in words for operators; None: it need not be."""
+        """Why marketing must be paused, for operators; None if it need not be."""
         if totals.sends < self.sends:
             return None
         if self.bounces is not None and totals.bounces / totals.sends > self.bounces:
@@ -69,8 +69,8 @@ class Limits(msgspec.Struct, frozen=True):
     def relieved(self, totals: Totals) -> bool:
         """Whether a pause may end: every rate is below RELIEF of its limit.
 
-        While marketing waits there may be few sends. Then the rate is that of the fewest sends that say something:
-        one bounce of ten transactional mails prolongs no pause, and fifty of fifty do.
+        During a pause there may be few sends. The rate is then computed for the minimum number of sends: one bounce in
+        ten transactional mails does not prolong a pause, but fifty in fifty do.
         """
         sends = max(totals.sends, self.sends)
         pairs = ((totals.bounces, self.bounces), (totals.complaints, self.complaints))
@@ -83,14 +83,14 @@ DEFAULT_LIMITS = Limits()
 def is_marketing(category: str | None, priority: int, exempt: Collection[str]) -> bool:
     """Whether a notification waits while its sender is paused.
 
-    It has a category that people may switch off and that is not listed as transactional; `exempt` has the mandatory
-    categories and the transactional ones. What has no category, or is urgent, is transactional.
+    True for a category that users can disable and that is not listed as transactional; `exempt` has the mandatory and
+    the transactional categories. Notifications without a category, and urgent ones, are transactional.
     """
     return category is not None and category not in exempt and priority < URGENT_PRIORITY
 
 
 def percent(share: float) -> str:
-    """`5%`, `0.12%`: with two digits where it is small."""
+    """`5%`, `0.12%`: small values have two digits."""
     return f"{share * 100:.3g}%" if share < 0.1 else f"{share:.0%}"  # noqa: PLR2004 - 10 %
 
 

@@ -1,8 +1,8 @@
-"""What became of each sender's sends, and whether its marketing is paused, in the notification database.
+"""The outcomes of each sender's sends, and whether its marketing is paused, in the notification database.
 
-Workers and gateways add what they have counted every few seconds, never for a single message. Every change of the
-state is one conditional UPDATE, so that of many workers one makes it. Hours are those of the database's clock. Not a
-hot path: SQLAlchemy Core, one form for every database.
+Workers and gateways add their counts every few seconds, never per message. Every change of the state is one conditional
+UPDATE, so that only one of several workers makes it. Hours are those of the database's clock. Not a hot path:
+SQLAlchemy Core, the same for every database.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ from angarium.platform.database.moments import database_moment
 from angarium.platform.database.types import UtcDateTime
 
 KEPT = 2 * PERIOD
-"""How long hourly totals stay."""
+"""How long hourly totals are stored."""
 LONGEST_REASON = 500
 _NOW = timedelta(0)
 _mine = providers.c
@@ -40,7 +40,7 @@ class ReputationStore:
 
     @begun_again
     async def add(self, counted: Mapping[UUID, Totals]) -> None:
-        """Add what a process has counted to the current hour."""
+        """Add a process's counts to the current hour."""
         async with writing(self._engine) as connection:
             await add_totals(connection, self._clock, counted)
 
@@ -50,19 +50,19 @@ class ReputationStore:
             return await read_totals(connection, self._clock, provider_ids)
 
     async def pause(self, provider_id: UUID, reason: str) -> bool:
-        """Pause a sender's marketing; whether this call did it. What an operator has set stays."""
+        """Pause a sender's marketing; return whether this call did so. A state set by an operator does not change."""
         active = or_(_mine.sender.is_(None), _mine.sender == SenderState.ACTIVE)
         return await self._change(provider_id, active, self._values(SenderState.PAUSED, reason))
 
     async def resume(self, provider_id: UUID) -> bool:
-        """End the pause; whether this call did it. What an operator has set stays."""
+        """End the pause; return whether this call did so. A state set by an operator does not change."""
         paused = _mine.sender == SenderState.PAUSED
         return await self._change(provider_id, paused, self._values(SenderState.ACTIVE, None))
 
     async def force(self, provider_id: UUID, state: SenderState | None) -> bool:
-        """Set the state for an operator, who alone can change it then; whether there is such a provider.
+        """Set the state for an operator; return whether the provider exists. Only operators can change it then.
 
-        None gives it back to the workers, active: what was counted until now counts no more.
+        None returns it to the workers, active, and resets the counts.
         """
         reason = "paused by an operator" if state is SenderState.PAUSED else None
         values = {**self._values(state or SenderState.ACTIVE, reason), "sender_forced": state is not None}
@@ -73,7 +73,7 @@ class ReputationStore:
         return bool(done.rowcount)
 
     async def prune(self) -> int:
-        """Delete totals that count no more; how many hours."""
+        """Delete outdated totals; return the number of hours."""
         before = moment_of(self._engine.dialect.name, self._clock, -KEPT)
         async with writing(self._engine) as connection:
             return (await connection.execute(delete(provider_hours).where(_hours.hour <= before))).rowcount
@@ -93,14 +93,14 @@ class ReputationStore:
 
 
 def moment_of(dialect: str, clock: Clock, wait: timedelta = _NOW) -> ColumnElement[Any]:
-    """The database's time, `wait` later. SQLite has no clock of microseconds: its process lends its own."""
+    """The database's time plus `wait`. On SQLite it is the process's time."""
     return literal(clock.now() + wait, UtcDateTime()) if dialect == "sqlite" else database_moment(dialect, wait)
 
 
 async def add_totals(connection: AsyncConnection, clock: Clock, counted: Mapping[UUID, Totals]) -> None:
-    """Add to the current hour within the caller's transaction, of which it should be the last step.
+    """Add to the current hour within the caller's transaction. It should be the last step of it.
 
-    Rows are locked in the order of their ids, so two that add wait for each other and never both.
+    Rows are locked in the order of their ids, so concurrent additions cannot deadlock.
     """
     hour = await _hour(connection, clock)
     for provider_id, totals in sorted(counted.items()):
@@ -129,7 +129,7 @@ async def _hour(connection: AsyncConnection, clock: Clock) -> datetime:
 
 
 async def _added(connection: AsyncConnection, provider_id: UUID, hour: datetime, totals: Totals) -> bool:
-    """Whether the hour was there already."""
+    """Add to an existing hour; return whether it exists."""
     values = {
         "sends": _hours.sends + totals.sends,
         "bounces": _hours.bounces + totals.bounces,

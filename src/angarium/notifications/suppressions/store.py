@@ -112,7 +112,7 @@ class SuppressionStore:
         return Added(added, len(news) - added)
 
     async def page(self, tenant: str, wanted: SuppressionFilter, paging: Paging) -> Found[Suppression]:
-        """Entries of a tenant, newest first. Raises ValidationFailed for a cursor that is none."""
+        """Entries of a tenant, newest first. Raises ValidationFailed for an invalid cursor."""
         query = select(*_SHOWN).where(*await self._wanted(tenant, wanted))
         async with reading(self._engine) as connection:
             rows, total, following = await _BY_TIME.page(connection, query, paging)

@@ -19,7 +19,7 @@ class Credentials:
 
 
 def credentials_of(headers: Mapping[str, str]) -> Credentials:
-    """The key or token in `headers` (lower-case names); the key wins. Raises Unauthorized where there is none."""
+    """The key or token in `headers` (lower-case names); the key wins. Raises Unauthorized if there is none."""
     key = headers.get(API_KEY_HEADER)
     if key:
         return _bounded(Credentials("api_key", key))

@@ -38,7 +38,7 @@ def development_api_key(data_dir: Path, entropy: Callable[[int], bytes] = os.ura
 
 
 def kept_secret(path: Path, make: Callable[[], str]) -> str:
-    """The secret in the file `path`, created where it is missing and readable by its owner alone.
+    """The secret in the file `path`, which is created if it is missing, readable by its owner only.
 
     Concurrent callers get the same secret. Raises SettingsError, which names DATA_DIR.
     """

@@ -1,4 +1,4 @@
-"""Settings as people may see them: values without secrets."""
+"""Settings for display, without secrets."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ SET, UNSET = "set", "–"
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One setting: its variable, its value or `set`. `given`: it is not the default."""
+    """One setting: its variable, and its value or `set`. `given`: it differs from the default."""
 
     name: str
     value: str
@@ -24,10 +24,10 @@ class Shown:
 
 
 def shown(groups: Iterable[BaseModel]) -> Sequence[Shown]:
-    """Every field of `groups` (settings) once, by name.
+    """Every field of the settings `groups` once, by name.
 
-    A secret is `set`. Of a URL the scheme, the hosts and the path are shown, of a provider its scheme, its host and its
-    name: the rest may hold credentials.
+    A secret is shown as `set`. URLs are reduced to scheme, hosts and path, providers to scheme, host and name, since
+    the rest may contain credentials.
     """
     found: dict[str, Shown] = {}
     for group in groups:
@@ -41,7 +41,7 @@ def shown(groups: Iterable[BaseModel]) -> Sequence[Shown]:
 
 
 def _text(value: Any, *, hidden: bool, is_url: bool) -> str:
-    """The value as text. Where nothing says that a field is open (`hidden`), only known forms are shown."""
+    """The value as text. Unless a field is known not to be secret (`hidden`), only known forms are shown."""
     if value is None or value == ():
         return UNSET
     if isinstance(value, SecretStr):
@@ -56,7 +56,7 @@ def _text(value: Any, *, hidden: bool, is_url: bool) -> str:
 
 
 def _provider(url: ProviderUrl) -> str:
-    """Its host only where it cannot be a key: `sendgrid://KEY` without `@api` is a mistake that must not be shown."""
+    """Shows the host only if it cannot be a key: a mistaken `sendgrid://KEY` without `@api` must not be shown."""
     known = url.scheme == "smtp" or url.username is not None
     shown_as = f"{url.scheme}://{url.host or ''}" if known else f"{url.scheme}://"
     return shown_as if url.name is None else f"{shown_as} ({url.name})"
@@ -77,7 +77,7 @@ def _plain(value: Any) -> str:
 
 
 def _without_credentials(url: str) -> str:
-    """Scheme, hosts and path: neither user, password nor query. Without a scheme it may be anything."""
+    """Scheme, hosts and path, without user, password and query. Hidden completely without a scheme."""
     scheme, separator, rest = url.partition("://")
     if not separator:
         return SET

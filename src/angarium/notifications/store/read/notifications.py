@@ -69,7 +69,7 @@ class UserCounts:
 
 
 class NotificationReader:
-    """Reads through `engine`, which stays its owner's.
+    """Reads through `engine`, which the caller closes.
 
     With a `replica` notifications, timelines and lists are read from there, or from `engine` if the replica fails or
     does not have the row yet. `dead_letters` are read from `engine` only.
@@ -102,7 +102,7 @@ class NotificationReader:
     async def find(
         self, tenant: str, wanted: NotificationFilter, *, page: int = 1, limit: int = 10, cursor: str | None = None
     ) -> Found[NotificationView]:
-        """Those that match, newest first. Raises ValidationFailed for a cursor that is none."""
+        """Matching notifications, newest first. Raises ValidationFailed for an invalid cursor."""
         search, paging = _search(tenant, wanted), Paging(limit, page, cursor)
         known = None if self._capped is None else self._capped.peek((tenant, wanted))
         read = partial(_page, search, paging, known)

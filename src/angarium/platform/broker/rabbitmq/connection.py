@@ -232,7 +232,7 @@ class Link:
             self._keeper = asyncio.create_task(self._keep())
 
     async def close(self) -> None:
-        """Close the connection for good."""
+        """Close the connection permanently."""
         self._closed = True
         if self._keeper is not None:
             self._keeper.cancel()

@@ -1,4 +1,4 @@
-"""The client spans of requests between services. Only a client with tracing has any of this."""
+"""Client spans of requests between services, used only with tracing."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -9,9 +9,9 @@ from angarium.platform.telemetry.tracing import Kind, Tracing, spanned
 
 
 class TracedExchange:
-    """Implements `Exchange`: a span around each request, which the service that is asked gets as its parent.
+    """Implements `Exchange` with a span per request, the parent of the called service's span.
 
-    The path is no attribute: it may hold a token. The span of the service that answers has its route.
+    The path is not an attribute, since it may contain a token. The called service's span has the route.
     """
 
     def __init__(self, exchange: Exchange, tracing: Tracing, service: str) -> None:

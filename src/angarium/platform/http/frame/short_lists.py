@@ -1,4 +1,4 @@
-"""Lists that are short enough to be counted and skipped through: their cursors hold the number of the next page."""
+"""Pages of short lists, whose cursors contain the number of the next page."""
 
 from collections.abc import Sequence
 from typing import Annotated, TypeVar
@@ -19,7 +19,7 @@ _Cursor = Annotated[str | None, Query(max_length=512, description=CURSOR)]
 
 
 def short_page_query(page: _Page = None, limit: _Limit = None, cursor: _Cursor = None) -> PageQuery:
-    """The page asked for. A cursor holds the page and its limit; another limit beside it is a 400."""
+    """The requested page. A cursor contains the page and its limit; a different `limit` is a 400."""
     if cursor is None:
         return PageQuery(page or 1, limit or DEFAULT_LIMIT)
     number, size = decode_cursor(cursor, _read)
@@ -29,7 +29,7 @@ def short_page_query(page: _Page = None, limit: _Limit = None, cursor: _Cursor =
 
 
 def whole_page_query(page: _Page = None, limit: _Limit = None, cursor: _Cursor = None) -> PageQuery | None:
-    """As `short_page_query`; None, for the whole list, where no page is asked for."""
+    """As `short_page_query`; None, for the whole list, if no page is requested."""
     whole = page is None and limit is None and cursor is None
     return None if whole else short_page_query(page, limit, cursor)
 
@@ -37,11 +37,11 @@ def whole_page_query(page: _Page = None, limit: _Limit = None, cursor: _Cursor =
 ShortPage = Annotated[PageQuery, Depends(short_page_query)]
 """`page: ShortPage` in a route's signature."""
 WholePage = Annotated[PageQuery | None, Depends(whole_page_query)]
-"""`page: WholePage` in a route's signature: a list that is given whole unless a page of it is asked for."""
+"""`page: WholePage` in a route's signature: a list that is returned completely unless a page is requested."""
 
 
 def short_list(data: Sequence[DataT], *, total: int, page: PageQuery) -> Envelope[list[DataT]]:
-    """The envelope of a page, which is `data`, of `total` things."""
+    """The envelope of the page `data` of `total` items."""
     more = page.offset + len(data) < total
     following = encode_cursor(f"{page.page + 1}.{page.limit}".encode("ascii")) if data and more else None
     counted = None if page.cursor is not None else total
@@ -49,7 +49,7 @@ def short_list(data: Sequence[DataT], *, total: int, page: PageQuery) -> Envelop
 
 
 def part_of(data: Sequence[DataT], page: PageQuery | None) -> Envelope[list[DataT]]:
-    """The envelope of a page of `data`; None: of all of it."""
+    """The envelope of a page of `data`; None: of all items."""
     if page is None:
         return many(data, total=len(data), limit=max(1, len(data)), page=1)
     return short_list(data[page.offset : page.offset + page.limit], total=len(data), page=page)

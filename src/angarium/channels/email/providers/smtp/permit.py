@@ -33,7 +33,7 @@ class Post(Protocol):
         ...
 
     def patience(self, message: Outbound) -> float | None:
-        """Seconds after which the mail is taken back, where its final dot was not sent; None: never."""
+        """Seconds after which a mail without its final dot is aborted; None: never."""
         ...
 
     def outcome(self, answer: Answer, message: Outbound) -> Outcome:
@@ -155,7 +155,7 @@ class SmtpPermit:
 
 @asynccontextmanager
 async def _taken_back(session: Session, after: float | None) -> AsyncIterator[None]:
-    """Within this the transfer is given up where its final dot was not sent `after` so many seconds."""
+    """A context in which the transfer is aborted if its final dot was not sent `after` this many seconds."""
     if after is None:
         yield
         return

@@ -98,7 +98,7 @@ class SmtpProvider:
         )
 
     def patience(self, message: Outbound) -> float | None:
-        """For how many seconds the mail may still be taken back; None: for as long as each step is in time."""
+        """Seconds during which the mail may be aborted; None: only the steps' timeouts apply."""
         limits = [] if self._patience is None else [self._patience]
         if message.expires_at is not None:
             limits.append(max(message.expires_at - self._clock.now(), timedelta(0)))

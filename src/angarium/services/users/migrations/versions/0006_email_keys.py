@@ -1,9 +1,9 @@
 """Two domains that case folding takes for one, such as `straße.example` and `strasse.example`, are two addresses.
 
 `email_key` becomes the local part in lower case and the domain in ASCII. Only addresses with other letters than ASCII
-change. The new keys tell apart more addresses than the old ones did, so two users do not get the same key; should it
-happen all the same, the second one stays as it is. Processes of the version before find these addresses no more until
-they are replaced.
+change. The new keys distinguish more addresses than the old ones, so two users do not get the same key; if that should
+happen, the second one does not change. Processes of the previous version do not find these addresses until they are
+replaced.
 """
 
 from collections.abc import Iterator, Sequence
