@@ -30,11 +30,11 @@ class Verdict(StrEnum):
     RETRY = auto()  # a provider's fault: its breaker counts it
     LATER = auto()  # retry; about the recipient, so no breaker counts it
     PERMANENT = auto()
-    POLICY = auto()  # permanent, and somebody should look: reputation, content, authentication of the domain
-    SUPPRESS = auto()  # permanent, and the address gets nothing any more
-    OPTED_OUT = auto()  # as SUPPRESS, until the recipient takes it back
-    CONFIGURATION = auto()  # about the sender or its account: another provider may take the message
-    AMBIGUOUS = auto()  # the provider may have taken the message
+    POLICY = auto()  # permanent, and needs attention: reputation, content, authentication of the domain
+    SUPPRESS = auto()  # permanent, and the address is suppressed
+    OPTED_OUT = auto()  # as SUPPRESS, until the recipient revokes it
+    CONFIGURATION = auto()  # about the sender or its account: another provider may accept the message
+    AMBIGUOUS = auto()  # the provider may have accepted the message
 
 
 def as_outcome(verdict: Verdict, words: str, after: timedelta | None = None) -> Outcome:
@@ -100,7 +100,7 @@ USUAL: Sequence[Row] = (
     Row(range(500, 600), Verdict.RETRY, HTTP),
     Row(frozenset({401, 403}), Verdict.CONFIGURATION, HTTP),
     Row(range(400, 500), Verdict.PERMANENT, HTTP),
-    # Neither a success nor a refusal: what answers is not the provider's API.
+    # Neither a success nor a refusal: the answer is not from the provider's API.
     Row(range(1000), Verdict.CONFIGURATION, HTTP),
 )
 """The rows used if none of a provider's own rows match."""

@@ -20,9 +20,9 @@ Password = Annotated[str, StringConstraints(min_length=SHORTEST_PASSWORD, max_le
 class Role(StrEnum):
     """An operator's role. Each role includes the permissions of the previous one."""
 
-    VIEWER = "viewer"  # look at everything but keys, the audit log and operators
-    OPERATOR = "operator"  # and cancel, send again, replay dead letters, set breakers, change suppressions
-    EDITOR = "editor"  # and change users and templates
+    VIEWER = "viewer"  # read everything except keys, the audit log and operators
+    OPERATOR = "operator"  # also cancel, resend, replay dead letters, set breakers, change suppressions
+    EDITOR = "editor"  # also change users and templates
     ADMIN = "admin"  # everything
 
 

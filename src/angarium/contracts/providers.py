@@ -16,15 +16,15 @@ class BreakerState(StrEnum):
     """The state of a provider's circuit breaker, with its transitions."""
 
     CLOSED = "closed"  # messages are sent → open, after too many faults
-    OPEN = "open"  # no message is sent → half_open, once its pause is over
-    HALF_OPEN = "half_open"  # one message is sent as a probe → closed or open, by its outcome
+    OPEN = "open"  # no message is sent → half_open, once the pause has ended
+    HALF_OPEN = "half_open"  # one message is sent as a probe → closed or open, depending on its outcome
 
 
 class SenderState(StrEnum):
     """Whether marketing is sent through a provider, with the transitions."""
 
-    ACTIVE = "active"  # everything is sent → paused, when too much bounces or too many complain
-    PAUSED = "paused"  # marketing waits or goes by another provider → active, when the rates are well below the limits
+    ACTIVE = "active"  # everything is sent → paused, when the bounce or complaint rate is too high
+    PAUSED = "paused"  # marketing waits or uses another provider → active, when the rates are well below the limits
 
 
 class ReputationView(BaseModel):

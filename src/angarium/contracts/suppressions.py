@@ -23,7 +23,7 @@ Source = Annotated[
 class SuppressionReason(StrEnum):
     """Why an address is suppressed. Each reason is a separate entry; one is enough."""
 
-    HARD_BOUNCE = "hard_bounce"  # a provider says that the address does not exist
+    HARD_BOUNCE = "hard_bounce"  # a provider reported that the address does not exist
     SOFT_BOUNCE = "soft_bounce"  # five bounces in a row
     COMPLAINT = "complaint"  # the recipient reported a message as spam
     OPT_OUT = "opt_out"  # the recipient asked for no more messages

@@ -190,7 +190,7 @@ class Engine:
             try:
                 await self._burying.set_aside(found, verdicts, consumer)
             except Exception:
-                await self._clock.sleep(_AWAY_PAUSE)  # it comes again at once
+                await self._clock.sleep(_AWAY_PAUSE)  # it is redelivered at once
                 raise
             unsettled.pop_all()
 

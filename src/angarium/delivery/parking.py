@@ -104,7 +104,7 @@ class Parking:
             return [False] * len(messages)
         except Exception:
             self._logger.exception("parking.failed", count=len(messages))
-        # Whatever broke: one message must not keep the others from their delay.
+        # After any error: one message must not prevent the others from being parked.
         if len(messages) == 1:
             return [False]
         return [taken for message in messages for taken in await self._publish([message])]
@@ -113,8 +113,8 @@ class Parking:
         delivery = carrier.deliveries[0]
         return Outgoing(
             exchange=WORK_EXCHANGE,
-            # Not the delivery's own key: it may be one that no queue is bound with (the default exchange, a shovel),
-            # and a message that finds no queue at the end of its delay stays in the delay queue, in others' way.
+            # Not the delivery's own key, which may not match any binding (the default exchange, a shovel): a message
+            # without a queue at the end of its delay stays in the delay queue and blocks others.
             routing_key=carrier.routing_key,
             # Delay queues hold messages for hours; an erasure must find no variables there.
             body=pointer(delivery.body, carrier.notification_id),

@@ -81,7 +81,7 @@ class Router:
                 continue
             if not breaker.pace.ramping:
                 return route
-            slow = slow or route  # it has just come back: another one takes what it should not be met with yet
+            slow = slow or route  # it has just recovered: another provider takes what exceeds its ramp
         return slow
 
     def breaker(self, route: Route, address: Address) -> Breaker:

@@ -249,7 +249,7 @@ class Sending:
         self, router: Router, route: Route, ready: Ready, address: Address, attempt: Attempt, *, probe: bool
     ) -> None:
         """Process what an answer says about the provider, our account, or a device."""
-        if router is self._sandbox:  # it only acts as if; another test must not wait for that
+        if router is self._sandbox:  # the sandbox only simulates outcomes; other tests must not wait for it
             return
         router.breaker(route, address).answered(attempt.outcome, probe=probe)
         route.sender.answered(attempt.outcome)

@@ -132,7 +132,7 @@ class TracedSending(Sending):
             attempt = await super()._tried(name, permit)
             word = outcome_word(attempt.outcome)
             span.set("angarium.outcome", word)
-            # Only a status code of the answer's words: the others are the provider's, and may quote anything.
+            # Only a status code of the answer: the rest is the provider's text and may contain anything.
             if code := _CODE.match(attempt.outcome.answer):
                 span.set("angarium.answer_code", code[0])
             if not isinstance(attempt.outcome, Sent):

@@ -28,7 +28,7 @@ class Waiting:
         assert task is not None  # noqa: S101 - for the type checker; a coroutine runs in a task
         before = task.cancelling()
         self._tasks.add(task)
-        # One turn later: a permit that is there at once is taken even now.
+        # One loop iteration later, so that an immediately available permit is still used.
         soon = task.get_loop().call_soon(self._end, task) if self._over else None
         try:
             granted = await permit.__aenter__()
@@ -37,7 +37,7 @@ class Waiting:
                 raise WaitCut from None
             raise
         finally:
-            self._was_cut(task)  # it may have been granted in the same turn
+            self._was_cut(task)  # it may have been granted in the same iteration
             self._tasks.discard(task)
             if soon is not None:
                 soon.cancel()

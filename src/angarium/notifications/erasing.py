@@ -100,7 +100,7 @@ class Erasing(Loop):
             async with writing(self._engine) as connection:
                 await connection.execute(insert(erasures).values(new))
         except IntegrityError:
-            return  # another call began it
+            return  # another call started it
 
     async def _take(self, tenant: str, user_id: UUID) -> RowMapping | None:
         """Lease the pass to this process; None if it is finished or leased to another."""
@@ -133,7 +133,7 @@ class Erasing(Loop):
         mine = _of(tenant, user_id)
         async with writing(self._engine) as connection:
             row = (await connection.execute(select(erasures).where(mine))).mappings().first()
-            if row is None:  # told to another call in this moment
+            if row is None:  # just reported to another call
                 return Pass(done=False, under_way=0, age=0.0)
             done = row["finished_at"] is not None
             if done:

@@ -246,4 +246,4 @@ class SweepReport:
     requeued: int = 0  # published again
     expired: int = 0
     unknown: int = 0  # at_most_once whose worker died
-    left: int = 0  # looked at, to be looked at again later
+    left: int = 0  # checked, and to be checked again later

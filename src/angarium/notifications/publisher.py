@@ -51,7 +51,7 @@ class OutboxPublisher:
 
     def _forget_late(self, key: OutboxKey) -> None:
         self._late.append(key)
-        if len(self._late) == 1:  # those that come in the same turn are forgotten together
+        if len(self._late) == 1:  # confirms of the same loop iteration are deleted together
             task = asyncio.get_running_loop().create_task(self._forget_all_late())
             self._forgetting.add(task)
             task.add_done_callback(self._forgetting.discard)

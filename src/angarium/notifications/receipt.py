@@ -10,13 +10,13 @@ from uuid import UUID
 class ReceiptKind(StrEnum):
     """The kind of event. Each comment states the effect on the notification and on the address."""
 
-    DELIVERED = "delivered"  # → delivered; its soft bounces are forgotten
+    DELIVERED = "delivered"  # → delivered; resets the address's soft bounces
     HARD_BOUNCE = "hard_bounce"  # → failed; suppressed
     SOFT_BOUNCE = "soft_bounce"  # → failed; suppressed after five in a row
-    BLOCKED = "blocked"  # → failed, for a reason that lies with the sender; nothing for the address
+    BLOCKED = "blocked"  # → failed because of the sender; no effect on the address
     COMPLAINED = "complained"  # an event; suppressed
     OPTED_OUT = "opted_out"  # an event; suppressed until the recipient opts in again
-    DEFERRED = "deferred"  # the provider tries again; nothing changes
+    DEFERRED = "deferred"  # the provider retries; nothing changes
 
 
 FAILURES = frozenset({ReceiptKind.HARD_BOUNCE, ReceiptKind.SOFT_BOUNCE, ReceiptKind.BLOCKED})

@@ -72,7 +72,7 @@ class Backlog(Loop, Generic[ItemT]):
         return True
 
     async def _write_oldest(self, limit: int) -> None:
-        # Taken out before the write: what `add` drops meanwhile is then never an item that the write has taken.
+        # Removed before the write, so that `add` cannot drop an item that is being written.
         items = [self._held.popleft() for _ in range(min(limit, len(self._held)))]
         settled = False
         try:

@@ -48,7 +48,7 @@ class GroupCommit(Generic[ItemT, ResultT]):
         self._patience = patience
         self._idle = flushers
         self._waiting: deque[_Entry[ItemT, ResultT]] = deque()
-        self._overdue = 0  # flushes under way that have taken longer than `patience`
+        self._overdue = 0  # running flushes that have taken longer than `patience`
         self._running: set[asyncio.Task[None]] = set()
 
     async def submit(self, item: ItemT) -> ResultT:

@@ -138,6 +138,6 @@ def _always(ttl: timedelta | None) -> Callable[[], float]:
 
 
 def _retrieve(task: asyncio.Task[ValueT | None]) -> None:
-    # When every caller was cancelled none is left to receive the error.
+    # If every caller was cancelled, no one is left to receive the error.
     if not task.cancelled():
         task.exception()

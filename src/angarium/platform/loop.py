@@ -96,7 +96,7 @@ class _Runner:
 
     async def run(self) -> None:
         while not self._stop.is_set():
-            self._loop.woken.clear()  # before the pass: a wake during it asks for another
+            self._loop.woken.clear()  # before the pass: a wake during it requests another one
             try:
                 more = await self._loop.once()
             except (Exception, asyncio.CancelledError) as error:
@@ -107,7 +107,7 @@ class _Runner:
             self._back_off = min(FIRST_BACK_OFF_SECONDS, self._loop.longest_back_off)
             self._reminder.clear()
             if more:
-                await asyncio.sleep(0)  # a pass that never waits must not hold up the others
+                await asyncio.sleep(0)  # a pass that never waits must not starve others
             else:
                 await self._rest()
 

@@ -235,7 +235,7 @@ class _Job:
         """Check `source` as written and inline its layout and partials."""
         environments.authoring.compiled(source, name)
         flat = self._assembler.assemble(source, part=part, name=name, locale=self._locale)
-        self._assembled_characters += len(flat)  # also of what turns out to be faulty
+        self._assembled_characters += len(flat)  # also for sources that turn out to be invalid
         if self._assembled_characters > MOST_CHARACTERS:
             message = f"with its layouts and partials the template is larger than {MOST_CHARACTERS} characters"
             raise TemplateInvalid([*self.problems, TemplateProblem(name, message)])
@@ -254,7 +254,7 @@ class _Job:
             try:
                 return self._parsed_again(make_text(html, field, self._limits), self._plain.rendering, field)
             except TemplateProblem:
-                return ""  # HTML and Liquid are interwoven too closely: the mail goes without this part
+                return ""  # HTML and Liquid are too intertwined: the mail has no such part
 
         return self._once(field, ("text", field, html), made)
 

@@ -59,7 +59,7 @@ def bounded(original: Filter, limits: Limits, growth: Growth | None = None, *, o
     @wraps(original)
     def filtered(value: object, *arguments: Any, **keywords: Any) -> Any:
         if value is None and of_lists:
-            value = []  # the engine takes it for a list of one
+            value = []  # the engine treats it as a list of one
         for given in (value, *arguments):
             weigh(given, limits)
         if growth is not None and growth(limits, value, *arguments) > limits.characters:
@@ -69,7 +69,7 @@ def bounded(original: Filter, limits: Limits, growth: Growth | None = None, *, o
         except (FilterArgumentError, TypeError, ValueError):
             if value is not None:
                 raise
-            made = ""  # what is not given shows nothing, in an object as elsewhere
+            made = ""  # missing values render as empty text, also in objects
         weigh(made, limits)
         return made
 

@@ -131,7 +131,7 @@ class BoundedTemplate(BoundTemplate):
             for node in self.nodes:
                 index = max(node.token.start_index, 0)
                 literal = node.text if isinstance(node, ContentNode) else None
-                if literal is not None:  # without the blanks that a tag beside it takes away
+                if literal is not None:  # without the whitespace that an adjacent tag strips
                     index = max(source.find(literal, index), index)
                 places.append(Place(buffer.tell(), index, literal is not None))
                 node.render(context, buffer)
@@ -257,7 +257,7 @@ def render(
         raise RenderTooSlow(part, _message(error)) from error
     except LiquidError as error:
         raise RenderFailed(part, _message(error)) from error
-    except Exception as error:  # a filter's arithmetic, a date's parser, a recursion: all the template's own fault
+    except Exception as error:  # arithmetic in a filter, a date parser, a recursion: errors of the template
         raise RenderFailed(part, f"{type(error).__name__} while rendering") from error
 
 

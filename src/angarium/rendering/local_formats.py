@@ -119,7 +119,7 @@ def _amount(value: Any, context: Speaking, write: Callable[[Decimal, Locale], st
 
 
 def _applied(pattern: NumberPattern, amount: Decimal, locale: Locale, places: int | None) -> str:
-    own = parse_pattern(pattern.pattern)  # the one that is given belongs to every rendering
+    own = parse_pattern(pattern.pattern)  # the given environment is shared by all renderings
     own.frac_prec = pattern.frac_prec if places is None else (places, places)
     text: str = own.apply(amount, locale)
     return text

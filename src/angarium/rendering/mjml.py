@@ -12,8 +12,8 @@ from angarium.rendering.placeholders import Protected, protect
 from angarium.rendering.problems import TemplateProblem
 from angarium.rendering.structure import find_fault
 
-# https://documentation.mjml.io/#components; the compiler passes over a tag that it does not know without a word.
-# mj-include is left out: a template reads no files.
+# https://documentation.mjml.io/#components; the compiler silently ignores unknown tags.
+# mj-include is excluded, since templates must not read files.
 _KNOWN = frozenset(
     "mjml mj-accordion mj-accordion-element mj-accordion-text mj-accordion-title mj-all mj-attributes mj-body "  # noqa: SIM905 - a list of words
     "mj-breakpoint mj-button mj-carousel mj-carousel-image mj-class mj-column mj-divider mj-font mj-group mj-head "
@@ -143,7 +143,7 @@ def _check_places(source: str, protected: Protected, field: str) -> None:
             continue
         if closing:
             while opened and opened.pop() != name:
-                pass  # an element of HTML that needs no end
+                pass  # a void HTML element
             continue
         parent = opened[-1] if opened else ""
         if parent in _CHILDREN and name not in _CHILDREN[parent]:

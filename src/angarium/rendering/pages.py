@@ -173,5 +173,5 @@ class _Reader:
 def _code(rest: str) -> tuple[str, str]:
     named = _CODE.match(rest)
     if named is None:
-        return "", rest  # what is checked to be in order names one
+        return "", rest  # a validated tag names one
     return named.group(1) or named.group(2) or "", rest[named.end() :]

@@ -60,7 +60,7 @@ class Renderer:
         self._html = SafeEnvironment(self._limits, timer, html=True)
         self._plain = SafeEnvironment(self._limits, timer, html=False)
         self._parsed: Lru[Key, Parsed] = Lru(max_templates)
-        self._slow: Lru[Key, bool] = Lru(max_templates)  # until others fill the memory with theirs
+        self._slow: Lru[Key, bool] = Lru(max_templates)  # until others evict it
         self._turns = Turns(at_once=1, most_waiting=SLOW_OF_A_TENANT, most_in_all=SLOW_IN_ALL, patience=None)
 
     def render(

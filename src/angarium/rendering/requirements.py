@@ -32,7 +32,7 @@ def required_by_channel(
     """
     try:
         uses = _uses_by_channel(locales, limits or Limits())
-    except TemplateProblem:  # compiled under other limits: rather ask for too much than send blanks
+    except TemplateProblem:  # compiled under other limits: require too much rather than send blanks
         return {channel: list(required) for channel in _served(locales)}
     return {channel: [name for name in required if _requires(channel, name, uses)] for channel in uses}
 

@@ -69,7 +69,7 @@ def answer_by(provider: Provider, sender: str, logger: Logger) -> Answer:
 
 def _message(key: str, number: str, text: str) -> Outbound:
     return Outbound(
-        notification_id=UUID(key[:32]),  # of no notification: its receipt is put aside
+        notification_id=UUID(key[:32]),  # without a notification: its receipt is ignored
         tenant="",
         channel=Channel.SMS,
         attempt=1,

@@ -36,7 +36,7 @@ def build_kit(settings: WorkerSettings, parts: ProviderParts) -> ChannelKit:
         return twilio.from_url(url, clock=clock, status_callback=callback(url) if can_verify(url) else None)
 
     def from_vonage(url: ProviderUrl) -> vonage.VonageApi:
-        # Without a key its webhooks are refused here, and the account may name another place for them.
+        # Without a key its webhooks are refused here, and the account may have another URL for them.
         return vonage.from_url(url, clock=clock, status_callback=callback(url) if url.webhook_key else None)
 
     kit = make_kit(

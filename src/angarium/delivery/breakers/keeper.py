@@ -63,7 +63,7 @@ class BreakerKeeper(Loop):
         self._busy: Counter[UUID] = Counter()
         self._shown: dict[UUID, BreakerState] = {}
         self._reported_at = -IDLE_INTERVAL
-        for one in kept:  # a worker that starts takes no part of a rate before the others can know of it
+        for one in kept:  # a new worker does not use its share of a rate before the others can know about it
             one.breaker.pace.set_share(None if one.configured.rate is None else 0.0)
 
     async def once(self) -> bool:

@@ -101,7 +101,7 @@ class Pace:
                 break
             await self._clock.sleep(min(begins - now, _LOOK_AGAIN))
             if rate > 0 and begins - now <= _LOOK_AGAIN and rate == self._rate():
-                self._last = begins  # not the moment of waking, so that late timers cost no rate
+                self._last = begins  # not the time of waking, so that late timers do not reduce the rate
                 return
         self._last = self._clock.monotonic()
 

@@ -150,5 +150,5 @@ async def _begin(connection: AsyncConnection, provider_id: UUID, hour: datetime,
     try:
         async with connection.begin_nested():
             await connection.execute(insert(provider_hours).values(values))
-    except IntegrityError:  # another process began the hour at this moment
+    except IntegrityError:  # another process has just started the hour
         await _added(connection, provider_id, hour, totals)

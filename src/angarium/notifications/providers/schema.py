@@ -21,11 +21,11 @@ providers = Table(
     Column("reason", Text()),
     Column("changed_at", UtcDateTime()),
     Column("probe_at", UtcDateTime()),  # a probe may be sent from then on
-    Column("probe_by", KEY),  # the worker whose probe is under way
-    Column("trips", Integer(), nullable=False),  # in a row, without a success between them
-    Column("seen_at", UtcDateTime(), nullable=False),  # a worker had it configured then
+    Column("probe_by", KEY),  # the worker whose probe is running
+    Column("trips", Integer(), nullable=False),  # consecutive, without a success in between
+    Column("seen_at", UtcDateTime(), nullable=False),  # when a worker last had it configured
     Column("opened_at", UtcDateTime()),  # since then the breaker has not been closed
-    Column("sender", WORD),  # whether marketing is paused; null: it never was
+    Column("sender", WORD),  # whether marketing is paused; null: never paused
     Column("sender_forced", Boolean()),
     Column("sender_reason", Text()),
     Column("sender_changed_at", UtcDateTime()),

@@ -110,7 +110,7 @@ class ProviderStore:
         }
         async with writing(self._engine) as connection:
             done = await connection.execute(change.values(values))
-            if done.rowcount:  # what was counted belongs to the time before
+            if done.rowcount:  # the counts belong to the time before
                 await connection.execute(
                     update(provider_reports)
                     .where(provider_reports.c.provider_id == provider_id)
@@ -182,7 +182,7 @@ class ProviderStore:
         try:
             async with connection.begin_nested():
                 await connection.execute(insert(providers).values(new))
-        except IntegrityError:  # another worker that starts now was first, with the same settings
+        except IntegrityError:  # another starting worker was first, with the same settings
             return
 
     async def _report(self, connection: AsyncConnection, worker: str, report: Report, now: Any) -> None:

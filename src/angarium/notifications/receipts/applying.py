@@ -111,7 +111,7 @@ class ApplyReceipts(Loop):
         if moved:
             await self._finish(sorted(moved, key=_order))
         for outcome in outcomes:
-            if isinstance(outcome, BaseException):  # of the store: these are taken again when their lease ends
+            if isinstance(outcome, BaseException):  # from the store: these are taken again when their lease expires
                 raise outcome
 
     async def _move_all(self, group: Sequence["_Step"]) -> Sequence["_Step"]:

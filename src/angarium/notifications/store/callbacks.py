@@ -33,7 +33,7 @@ async def lock_due(connection: AsyncConnection, ids: Sequence[UUID], now: dateti
     mine = (callbacks.c.id.in_(ids), callbacks.c.next_at <= now)
     query = select(*_OF_CALLBACK, *_OF_NOTIFICATION).select_from(beside).order_by(callbacks.c.id)
     if connection.dialect.name == "mysql":
-        # MariaDB locks the rows of every table of a join. A notification that is locked elsewhere would be skipped.
+        # MariaDB locks the rows of all joined tables, so callbacks of locked notifications would be skipped.
         lock = select(callbacks.c.id).where(*mine).order_by(callbacks.c.id).with_for_update(skip_locked=True)
         query = query.where(callbacks.c.id.in_((await connection.scalars(lock)).all()))
     else:

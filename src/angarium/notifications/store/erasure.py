@@ -165,7 +165,7 @@ class Erasure:
         after = []
         if place.at is not None:  # MariaDB seeks by a column, not by a pair
             after = [mine.created_at >= place.at, tuple_(mine.created_at, mine.id) > (place.at, place.id)]
-        page = (  # in the order of the index; a page in the order of ids would read all of the user's each time
+        page = (  # in index order; a page in the order of ids would read all of the user's rows each time
             select(mine.id, mine.created_at)
             .where(mine.tenant == tenant, mine.user_id == user_id, *after)
             .order_by(mine.created_at, mine.id)
@@ -185,7 +185,7 @@ class Erasure:
     async def _erase_these(self, connection: AsyncConnection, ids: Sequence[UUID]) -> int:
         """Erase these notifications; return how many of them and of their callbacks are in progress."""
         mine, told = notifications.c, callbacks.c
-        # Callbacks first, as everywhere: two transactions that lock in different orders can wait for each other.
+        # Callbacks first, as everywhere: transactions that lock in different orders can deadlock.
         of_these = select(told.id).where(told.notification_id.in_(ids))
         await connection.execute(of_these.order_by(told.id).with_for_update())
         query = select(mine.id, mine.status, mine.events, mine.reason_code).where(mine.id.in_(ids))

@@ -51,7 +51,7 @@ class HeldReports:
             async with writing(self._engine) as connection:
                 await connection.execute(insert(held_reports).values(values))
         except IntegrityError:
-            return  # it is held already
+            return  # it is already held
 
     async def due(self, limit: int, *, without: Collection[Key] = ()) -> Sequence[Report]:
         """Reports whose notification is no longer in progress, in the order of their creation.

@@ -121,7 +121,7 @@ async def append_event(connection: AsyncConnection, clock: Clock, notification_i
     if events is None:
         return
     line = {"event": event.event, "at": rfc3339(event.at.astimezone(UTC)), **event.data}
-    # By the same clock as other changes; a redaction by age looks again at what was changed after it.
+    # The same clock as for other changes; redaction by age examines rows again that were changed after it.
     dialect = connection.dialect.name
     now = literal(clock.now(), UtcDateTime()) if dialect == "sqlite" else database_moment(dialect)
     changed = {"events": [*events, line], "updated_at": now}

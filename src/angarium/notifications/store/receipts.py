@@ -59,7 +59,7 @@ class ReceiptStore:
             some = distinct[start : start + _BATCH_ROWS]
             try:
                 added += await self._add_many(some)
-            except IntegrityError:  # another process stored one of them meanwhile: one by one
+            except IntegrityError:  # another process stored one of them meanwhile: insert one by one
                 added += sum([await self._add_one(new) for new in some])
         return added
 

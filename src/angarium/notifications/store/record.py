@@ -30,8 +30,8 @@ class Kind(StrEnum):
     BYTES = "bytes"
     MOMENT = "moment"  # to the microsecond, in UTC
     DURATION = "duration"  # in arguments of statements only
-    VERBATIM = "verbatim"  # JSON as it was written: a template may loop over its members in order
-    DOCUMENT = "document"  # JSON that statements take apart
+    VERBATIM = "verbatim"  # verbatim JSON: a template may loop over its members in order
+    DOCUMENT = "document"  # JSON that statements parse
 
 
 class Use(Flag):
@@ -41,7 +41,7 @@ class Use(Flag):
     CLAIMED = auto()  # read by a claim: a field of Claimed
     QUEUED = auto()  # read with an outbox row, to build the message of the notification
     SHOWN = auto()  # read for a NotificationView
-    COPIED = auto()  # copied to the notification of the next channel when this one fails for good
+    COPIED = auto()  # copied to the notification on the next channel after a permanent failure
 
 
 ACCEPTED, CLAIMED, QUEUED, SHOWN, COPIED = Use.ACCEPTED, Use.CLAIMED, Use.QUEUED, Use.SHOWN, Use.COPIED
@@ -53,8 +53,8 @@ class Personal(StrEnum):
 
     NULL = "null"  # becomes NULL
     EMPTY = "empty"  # becomes an empty object
-    REWRITTEN = "rewritten"  # what is personal in it goes (`personal.blank_row`)
-    LATER = "later"  # becomes NULL once nothing of the notification is under way
+    REWRITTEN = "rewritten"  # its personal data is removed (`personal.blank_row`)
+    LATER = "later"  # becomes NULL once nothing of the notification is in progress
 
 
 _json = msgspec.json.Decoder().decode
@@ -143,7 +143,7 @@ RECORD: tuple[Column, ...] = (
     Column("claim_token", Kind.ID, nullable=True),
     Column("lease_until", Kind.MOMENT, nullable=True),
     Column("due_at", Kind.MOMENT, nullable=True),  # not to be claimed before
-    Column("sweep_at", Kind.MOMENT, nullable=True),  # when the sweeper looks at it; NULL once it has ended
+    Column("sweep_at", Kind.MOMENT, nullable=True),  # when the sweeper checks it; NULL once it has ended
     Column("reason_code", Kind.TEXT, SHOWN, nullable=True),
     Column("reason_message", Kind.TEXT, SHOWN, nullable=True, personal=Personal.REWRITTEN),
     Column("provider", Kind.TEXT, CLAIMED | SHOWN, nullable=True),
@@ -153,10 +153,10 @@ RECORD: tuple[Column, ...] = (
     Column("updated_at", Kind.MOMENT, SHOWN),
     Column("sent_at", Kind.MOMENT, SHOWN, nullable=True),
     Column("delivered_at", Kind.MOMENT, SHOWN, nullable=True),
-    # Accepted with a test key: nothing leaves.
+    # Accepted with a test key: never sent.
     Column("test", Kind.BOOLEAN, ACCEPTED | CLAIMED | SHOWN | COPIED, default=False, server_default=False, decode=bool),
-    Column("redacted_at", Kind.MOMENT, nullable=True),  # when its personal data was taken out by age
-    # What its attachments hold is in `attachments`; their names and sizes are here.
+    Column("redacted_at", Kind.MOMENT, nullable=True),  # when its personal data was redacted by age
+    # Contents of attachments are in `attachments`; their names and sizes are here.
     Column(
         "options",
         Kind.VERBATIM,

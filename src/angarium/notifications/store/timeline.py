@@ -35,7 +35,7 @@ def folded(events: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     runs: dict[tuple[Any, ...], Mapping[str, Any]] = {}
     for event in events[start:]:
         key = tuple(event.get(name) for name in FOLDED_BY)
-        before = runs.pop(key, None)  # put in again, so that the order is that of the last ones
+        before = runs.pop(key, None)  # reinserted, so that the order is that of the last occurrences
         runs[key] = event if before is None else _repeated(before, event)
     return [*events[:start], *runs.values()]
 

@@ -26,7 +26,7 @@ class Consented(StrEnum):
 
     STOPPED = auto()  # the number is suppressed for all of the tenant's senders
     STARTED = auto()  # an opt-out was lifted; suppressions for other reasons stay
-    HELP = auto()  # the sender is to answer with who it is
+    HELP = auto()  # the sender must answer with its identity
     NOTHING = auto()  # an ordinary message, or START where there was no opt-out
 
 

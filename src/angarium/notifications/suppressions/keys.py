@@ -48,7 +48,7 @@ class AddressKeys:
         try:
             async with writing(self._engine) as connection:
                 await connection.execute(insert(suppression_keys).values({"id": _ROW, "secret": fresh}))
-        except IntegrityError:  # another process made one
+        except IntegrityError:  # another process created one
             async with reading(self._engine) as connection:
                 return str(await connection.scalar(query))
         return fresh

@@ -107,7 +107,7 @@ class SuppressionStore:
             wanted = {(key_of(new.target), new.reason): new for new in some}
             try:
                 added += await self._put_many(wanted)
-            except IntegrityError:  # another process added one of them meanwhile: one by one
+            except IntegrityError:  # another process added one of them meanwhile: insert one by one
                 added += await self._put_each(wanted)
         return Added(added, len(news) - added)
 

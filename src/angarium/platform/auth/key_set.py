@@ -64,7 +64,7 @@ class KeySet:
                 self._keys = _keys_of(answer.json())
                 self._fetched_at = self._clock.monotonic()
         except (httpx2.TransportError, OSError, ValueError, jwt.PyJWTError):
-            return  # what is known goes on
+            return  # known keys stay in use
 
 
 def _keys_of(document: object) -> Mapping[str, PinnedKey]:

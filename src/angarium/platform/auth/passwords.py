@@ -54,7 +54,7 @@ class Passwords:
         await self._take_slot()
         running = asyncio.get_running_loop().run_in_executor(self._threads, work)
         running.add_done_callback(lambda _: self._slots.release())
-        return await asyncio.shield(running)  # a caller that leaves frees the slot only once the thread is done
+        return await asyncio.shield(running)  # a cancelled caller releases the slot only once the thread is done
 
     async def _take_slot(self) -> None:
         if self._waiting >= WAITING:

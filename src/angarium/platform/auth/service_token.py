@@ -96,7 +96,7 @@ def _make_once(path: Path, entropy: Callable[[int], bytes]) -> None:
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
         file.write(entropy(32).hex())
-    # a link appears whole, and only the first one does
+    # creating a link is atomic, and only the first one succeeds
     with suppress(FileExistsError):
         os.link(draft, path)
     draft.unlink()

@@ -83,7 +83,7 @@ class RedisCache:
             async with asyncio.timeout(self._timeout):
                 answer = await question(self._client)
         except ResponseError as error:
-            # It answers, only not this: full memory, a replica, a missing right. Others may still be answered.
+            # It answers with an error: full memory, a replica, a missing permission. Other commands may still succeed.
             self._logger.warning("cache.refused", error=str(error))
             return None
         except (RedisError, OSError, TimeoutError) as error:
@@ -96,7 +96,7 @@ class RedisCache:
         now = self._clock.monotonic()
         if self._failing and now < self._rest_ends:
             return True
-        # The first caller after the rest tries alone; the others go on resting until it is known.
+        # Only the first caller after the rest tries; the others continue to rest until its result is known.
         self._rest_ends = now + self._rest
         return False
 

@@ -42,7 +42,7 @@ class Child:
     async def start(cls, module: str) -> "Child":
         """Start a child that runs `module`, and wait until it is ready. Raises ChildUnavailable."""
         try:
-            # -P: the current folder is no place to import from. A session of its own: a Ctrl-C goes to the service.
+            # -P: do not import from the current folder. A separate session: Ctrl-C goes to the service only.
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-P", "-m", module),
                 stdin=PIPE,

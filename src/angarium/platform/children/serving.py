@@ -82,7 +82,7 @@ def _say(sink: BinaryIO, kind: Kind, payload: bytes = b"") -> None:
     try:
         sink.write(frame(kind, payload))
         sink.flush()
-    except BrokenPipeError:  # the parent is gone
+    except BrokenPipeError:  # the parent has ended
         os._exit(0)
 
 
@@ -91,7 +91,7 @@ def _limit_memory() -> None:
     with suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    # Where memory runs out all the same, the kernel ends this process and not the service.
+    # If memory runs out anyway, the kernel kills this process and not the service.
     with suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as score:  # noqa: PTH123 - no file
         score.write("1000")
 

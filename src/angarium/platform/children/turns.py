@@ -82,7 +82,7 @@ class Turns:
         turn = queue.popleft()
         if queue:
             self._waiting[key] = queue  # behind the other keys
-        if turn.cancelled():  # its waiter leaves by itself
+        if turn.cancelled():  # its waiter removes itself
             if queue:
                 self._grant()
             return

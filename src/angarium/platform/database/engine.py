@@ -214,7 +214,7 @@ def _open_server(url: URL, pool_size: int, setting: str, arguments: dict[str, An
             pool_recycle=int(LIFETIME),
             connect_args=arguments,
             execution_options={_ARGUMENTS: arguments},
-            hide_parameters=True,  # they are people's names and addresses, and errors are logged
+            hide_parameters=True,  # parameters contain names and addresses, and errors are logged
         )
     except ModuleNotFoundError as error:
         raise missing_package(error.name or url.drivername, setting=setting) from None

@@ -24,8 +24,8 @@ _STATES = frozenset(
         "40001",  # serialization failure
         "40P01",  # deadlock
         "55P03",  # lock not available
-        "26000",  # a prepared statement is unknown: a pooler between us and the server changed the session
-        "42P05",  # …or has one of that name already
+        "26000",  # unknown prepared statement: a pooler changed the session
+        "42P05",  # …or already has one with that name
     }
 )
 _DAMAGED = frozenset({"XX001", "XX002"})
@@ -71,7 +71,7 @@ _MYSQL_LOCKED = frozenset(
 _MYSQL_GOOD_SESSION = _MYSQL_LOCKED | {
     1317,  # the statement was ended by an operator
     1412,  # the table's definition changed
-    1969,  # the statement's time was over (MariaDB)
+    1969,  # statement timeout (MariaDB)
     3024,  # …(MySQL)
 }
 """Errors of one statement or transaction, after which the session is usable."""

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from alembic.script import Script, ScriptDirectory
 
 Heads = tuple[str, ...]
-_LOCK = 0x616E6761  # "anga": the advisory lock under which schemas change
+_LOCK = 0x616E6761  # "anga": the advisory lock of migrations
 _LOOK_SECONDS = 0.2
 """Seconds between checks whether another process has finished its migration."""
 _OTHERS_SECONDS = 3600.0
@@ -181,7 +181,7 @@ def _missing(
 ) -> "list[MigrationStep]":
     """The steps from `heads`. An empty database starts with the baseline of its database system, if there is one."""
     if not _revisions(scripts).issuperset(heads):
-        return []  # a later version of this code was here
+        return []  # the schema is from a later version of this code
     begun = heads or (tuple(baseline.get_heads()) if baseline else ())
     first = [] if baseline is None or heads else _steps(baseline, ())
     return [*first, *_steps(scripts, begun)]

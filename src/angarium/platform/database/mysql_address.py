@@ -21,7 +21,7 @@ class TlsMode(StrEnum):
 
     DISABLED = "disabled"
     REQUIRED = "required"  # encrypted, but not authenticated
-    VERIFY_CA = "verify_ca"  # its certificate is signed by an authority that is trusted
+    VERIFY_CA = "verify_ca"  # its certificate is signed by a trusted authority
     VERIFY_IDENTITY = "verify_identity"  # …and is for this host
 
 
@@ -62,7 +62,7 @@ def connect_arguments(
         "user": url.username or "root",
         "password": (url.password or "").encode(),  # the driver would encode a text as Latin-1
         "charset": "utf8mb4",
-        "binary_prefix": True,  # bytes are no text, whatever they look like
+        "binary_prefix": True,  # bytes are never text, whatever they look like
         "connect_timeout": connect_timeout,
         "read_timeout": patience,
         "init_command": session_command(statement_timeout=statement_timeout, lock_timeout=lock_timeout),

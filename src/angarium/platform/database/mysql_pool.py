@@ -144,7 +144,7 @@ class MysqlPool:
         try:
             result = await work(session)
         except Exception as error:
-            if _leaves_good(error):  # a lock that was not got ends the statement alone
+            if _leaves_good(error):  # a lock timeout ends only the statement
                 await connection.rollback()
             raise
         await connection.commit()
@@ -183,7 +183,7 @@ class MysqlPool:
         now = asyncio.get_running_loop().time()
         while self._idle:
             connection = self._idle.pop()
-            # Whether it is open is all that it says in public; that the server closed it, only so.
+            # Its public API only shows whether it is open; that the server closed it is visible only here.
             if not connection._stream_broken and now - self._open[connection] < LIFETIME:  # noqa: SLF001
                 return connection
             self._drop(connection)

@@ -63,7 +63,7 @@ def _create_table(element: Any, compiler: Any, **options: Any) -> str:
 
 
 def _primary_key(constraint: Any, compiler: Any, **options: Any) -> str:
-    # Without its name, which MariaDB ignores with a warning: a primary key has no other name than that.
+    # Without its name, which MariaDB ignores with a warning, since primary keys have a fixed name.
     declared: str = (
         "PRIMARY KEY" + compiler.visit_primary_key_constraint(constraint, **options).partition("PRIMARY KEY")[2]
     )

@@ -18,9 +18,9 @@ from angarium.contracts.errors import SettingsError
 class Pooler(StrEnum):
     """The kind of connection pooler in front of the server."""
 
-    AUTO = "auto"  # found out at each connection
-    SESSION = "session"  # nothing, or a pooler that gives each connection a session of its own
-    TRANSACTION = "transaction"  # a pooler that gives each transaction any session
+    AUTO = "auto"  # detected at each connection
+    SESSION = "session"  # none, or a pooler with a session per connection
+    TRANSACTION = "transaction"  # a pooler with any session per transaction
 
 
 @dataclass(frozen=True, slots=True)

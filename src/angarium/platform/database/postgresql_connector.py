@@ -66,7 +66,7 @@ class Connector:
         try:
             if not self._pooled and await self._meets_a_pooler(connection):
                 self._pooled = True
-                connection.terminate()  # it remembers prepared statements
+                connection.terminate()  # it caches prepared statements
                 connection = await self._open()
             elif not self._pooled and self._session:
                 await connection.execute(self._session)
@@ -88,7 +88,7 @@ class Connector:
                 statement_cache_size=0 if self._pooled else _PREPARED,
             )
         except asyncpg.exceptions.TargetServerAttributeNotMatched as error:
-            # In the middle of a fail-over: an answer of no server, but none serves.
+            # During a fail-over: not a server's answer, but no server is available.
             raise ConnectionRefusedError("no host has the wanted target_session_attrs") from error
 
     async def _meets_a_pooler(self, connection: Any) -> bool:

@@ -27,7 +27,7 @@ class ConnectorDialect(PGDialect_asyncpg):
         async def made() -> Any:
             return opened
 
-        # Without a name a statement lives until the next one is prepared, and none stays in the pooler's session.
+        # An unnamed statement exists until the next one is prepared, so none stays in the pooler's session.
         pooled = {"prepared_statement_cache_size": 0, "prepared_statement_name_func": str}
         return self.loaded_dbapi.connect(async_creator_fn=made, **(pooled if self.connector.pooled else {}))
 

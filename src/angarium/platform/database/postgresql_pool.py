@@ -111,7 +111,7 @@ class PostgresqlPool:
                 rows = await connection.fetch(statement, *arguments)
         except BaseException as error:
             if getattr(error, "sqlstate", None) is None:
-                # Not an answer of the server: what the connection is still busy with is unknown.
+                # Not the server's answer: the connection's state is unknown.
                 self._drop(connection)
             elif ends_session(error):
                 self._drop(connection)
@@ -146,9 +146,9 @@ class PostgresqlPool:
 
 
 PLANNING = {
-    # Hot statements are planned once, often while the tables are still empty, when reading a table whole looks cheap.
-    # They bound each table by its keys, so that they go by index and lock in the order of the keys, whatever the
-    # tables' size; what is joined to them is hashed.
+    # Hot statements are planned once, often while tables are empty and a sequential scan looks cheap. They restrict
+    # each table by its keys, so that they use an index and lock in the order of the keys whatever the tables' size;
+    # joins to them use hashes.
     "enable_seqscan": "off",
     "enable_bitmapscan": "off",
     "enable_nestloop": "off",

@@ -67,7 +67,7 @@ class Replica:
     def _ended(self, asking: "asyncio.Task[Any]") -> None:
         self._asking.discard(asking)
         if not asking.cancelled():
-            asking.exception()  # waiting callers get it; after PATIENCE it is of no more interest
+            asking.exception()  # waiting callers get it; after PATIENCE it is ignored
 
     def _leave(self, error: Exception) -> None:
         self._rest_ends = asyncio.get_running_loop().time() + self._rest

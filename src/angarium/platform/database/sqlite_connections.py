@@ -19,12 +19,12 @@ EMPTY_LOG = "PRAGMA wal_checkpoint(TRUNCATE)"
 def sqlite_pragmas() -> tuple[str, ...]:
     """PRAGMAs of every SQLite connection: durable commits, readers beside the writer, a lock timeout."""
     return (
-        f"PRAGMA busy_timeout = {int(LOCK_TIMEOUT * 1000)}",  # first: the next one may meet a lock
+        f"PRAGMA busy_timeout = {int(LOCK_TIMEOUT * 1000)}",  # first, since the next one may wait for a lock
         "PRAGMA journal_mode = WAL",
-        f"PRAGMA journal_size_limit = {LOG_LIMIT}",  # else the log stays as large as it has ever been
+        f"PRAGMA journal_size_limit = {LOG_LIMIT}",  # otherwise the log keeps its largest size
         "PRAGMA synchronous = FULL",
         "PRAGMA foreign_keys = ON",
-        "PRAGMA secure_delete = ON",  # what is erased is overwritten, not only forgotten
+        "PRAGMA secure_delete = ON",  # deleted data is overwritten
     )
 
 
@@ -57,7 +57,7 @@ def prepare_sqlite(connection: Any, _record: object) -> None:
 def begin_sqlite(connection: Connection) -> None:
     """Listener for "begin" of an engine."""
     # A transaction that reads first and writes later fails at once if another wrote between (SQLITE_BUSY_SNAPSHOT);
-    # with IMMEDIATE it waits its turn instead.
+    # with IMMEDIATE it waits instead.
     begin = connection.get_execution_options().get(BEGIN_OPTION, "BEGIN IMMEDIATE")
     if begin:
         connection.exec_driver_sql(begin)

@@ -99,7 +99,7 @@ async def start_gateway(
     gateway.start(background)
     api_key = _api_key(settings)
     if api_key is not None and in_process is not None:
-        await gateway.keys.seed(api_key)  # the database is up to date, and the first request may come at once
+        await gateway.keys.seed(api_key)  # the database is migrated, and the first request may come immediately
     elif api_key is not None:
         background.start(Seeding(gateway, api_key))
     return Running(gateway, api_key)

@@ -148,7 +148,7 @@ class Session(asyncio.Protocol):
             self._say("502 5.5.1 not offered")
             return
         self._say("220 2.0.0 go ahead")
-        self.transport.pause_reading()  # what follows is no longer for this protocol to read
+        self.transport.pause_reading()  # this protocol must not read what follows
         self._encrypting = True
         self._server.spawn(self._encrypt(self._server.starttls))
 
@@ -165,7 +165,7 @@ class Session(asyncio.Protocol):
             self.transport = transport
             self._encrypted = True
             self._encrypting = False
-            self._serve()  # what came decrypted before this task went on
+            self._serve()  # data decrypted before this task continued
 
     def _auth(self, line: str) -> None:
         _, _, rest = line.partition(" ")

@@ -46,7 +46,7 @@ _REASONS: Mapping[str, tuple[ReceiptKind, ...]] = {
     "suppress-complaint": (ReceiptKind.BLOCKED, ReceiptKind.COMPLAINED),
     "suppress-unsubscribe": (ReceiptKind.BLOCKED, ReceiptKind.OPTED_OUT),
     "espblock": (ReceiptKind.BLOCKED,),
-    "old": (ReceiptKind.SOFT_BOUNCE,),  # tried for as long as Mailgun does
+    "old": (ReceiptKind.SOFT_BOUNCE,),  # retried for as long as Mailgun does
 }
 """`reason` of a permanent failure; for other values the receiving server's text decides."""
 

@@ -57,7 +57,7 @@ TABLE = AnswerTable(
         # An address that is not verified is usually a 403; older accounts answer 400.
         Row({400}, Verdict.CONFIGURATION, _SENDERS, words=words_of(r"verified sender identity", r"\bcredits exceeded")),
         Row({400, 406, 413, 451}, Verdict.PERMANENT, _ERRORS),
-        # What answers is not this API: a wrong base_url.
+        # The answer is not from this API: a wrong base_url.
         Row({404, 405}, Verdict.CONFIGURATION, _ERRORS),
     ],
     read=_read,

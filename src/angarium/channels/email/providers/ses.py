@@ -51,7 +51,7 @@ def _names(*names: str) -> frozenset[str]:
 
 TABLE = AnswerTable(
     [
-        # The quota of a day: minutes do not help, so the messages wait and another provider takes them.
+        # The daily quota: waiting minutes does not help, so the messages wait and another provider takes them.
         Row(_ANY_REFUSAL, Verdict.CONFIGURATION, _QUOTAS, words=words_of(r"\bdaily (message|sending) quota\b")),
         Row(_ANY_REFUSAL, Verdict.RETRY, _QUOTAS, codes=_names("TooManyRequests", "Throttling")),
         Row(_ANY_REFUSAL, Verdict.CONFIGURATION, _MESSAGES, words=words_of(r"\bnot verified\b")),
@@ -72,7 +72,7 @@ TABLE = AnswerTable(
                 *("SignatureDoesNotMatch", "UnrecognizedClient"),
             ),
         ),
-        # What answers is not this API: a wrong region or base_url.
+        # The answer is not from this API: a wrong region or base_url.
         Row({404, 405}, Verdict.CONFIGURATION, _COMMON),
     ],
     read=_read,

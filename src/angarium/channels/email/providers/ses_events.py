@@ -84,7 +84,7 @@ class SesEvents:
         await self._parts.fetch(url)
 
     def _events(self, text: str) -> Read:
-        if text.startswith("Successfully validated SNS topic"):  # SES tries a topic when it is chosen
+        if text.startswith("Successfully validated SNS topic"):  # SES tests a topic when it is selected
             return Read()
         event = decoded(text.encode())
         if not isinstance(event, dict):

@@ -46,7 +46,7 @@ ROWS = (
     Row(_CLIENT, Verdict.OPTED_OUT, f"{_ERRORS}/21610", codes=_codes(21610)),  # its owner has replied STOP
     # Credentials or account: wrong, not active, suspended.
     Row(_CLIENT, Verdict.CONFIGURATION, f"{_ERRORS}/20003", codes=_codes(20003, 20005, 10001, 30002)),
-    # The sender or the account cannot reach the recipient's country: others it can, so the provider is not paused.
+    # The sender or the account cannot reach the recipient's country, but others, so the provider is not paused.
     Row(_CLIENT, Verdict.POLICY, f"{_ERRORS}/21408", codes=_codes(21408, 21612, 21659, 21661)),
     # The sender: not a number, not ours, cannot send SMS, unknown service, service without numbers.
     Row(

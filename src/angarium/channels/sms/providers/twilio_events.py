@@ -83,7 +83,7 @@ class TwilioEvents:
 
     def _reply(self, fields: dict[str, str]) -> Reply:
         key = receipt_key(self._parts.name, "reply", fields.get("MessageSid", ""), fields["From"])
-        # With Advanced Opt-Out the words are the account's own, in any language, and this says what they mean.
+        # With Advanced Opt-Out the account defines the keywords, in any language, and this field has their meaning.
         return Reply(key, fields["From"], fields.get("OptOutType") or fields["Body"])
 
     def _receipts(self, fields: dict[str, str], posted: Posted) -> Iterator[Receipt]:
@@ -94,7 +94,7 @@ class TwilioEvents:
         code, address = fields.get("ErrorCode", ""), fields.get("To", "")
         for kind in _kinds(status, code):
             yield Receipt(
-                # Twilio has no id of an event; a message reaches each status once.
+                # Twilio's events have no id, but a message reaches each status only once.
                 key=receipt_key(self._parts.name, kind, message, status),
                 provider=self._parts.name,
                 kind=kind,

@@ -46,8 +46,8 @@ ROWS = (
     Row(_ANY, Verdict.RETRY, _MESSAGES, codes=_codes(1000, "throttled")),
     # Blocked by the account's own list, not in the list of a trial: about the pair of account and number.
     Row(_ANY, Verdict.PERMANENT, _MESSAGES, codes=_codes(1050, 1160)),
-    Row(_ANY, Verdict.SUPPRESS, _MESSAGES, codes=_codes(1170)),  # not a number of a phone
-    # The recipient's country does not allow this sender: others do, so the provider is not paused.
+    Row(_ANY, Verdict.SUPPRESS, _MESSAGES, codes=_codes(1170)),  # not a phone number
+    # The recipient's country does not allow this sender, but others do, so the provider is not paused.
     Row(_ANY, Verdict.POLICY, _MESSAGES, codes=_codes(1120)),
     # Account barred, out of credit, not enabled for this API, signature, facility not allowed.
     Row(_ANY, Verdict.CONFIGURATION, _MESSAGES, codes=_codes(1060, 1070, 1080, 1110, 1140)),

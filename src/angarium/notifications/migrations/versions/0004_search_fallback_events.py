@@ -217,8 +217,8 @@ def _word() -> sa.types.TypeEngine[str]:
 
 
 _FILL = {
-    # Whatever changes a column to what it is, is taken for a change by neither: so it is done as the triggers do it.
-    # Rows are locked, so that none changes between being read and being filled in.
+    # Neither database counts setting a column to its current value as a change, so this does what the triggers do.
+    # Rows are locked, so that none changes between the read and the insert.
     "postgresql": """
         INSERT INTO notification_metadata (tenant, name, value, created_at, id)
         SELECT n.tenant, entry.key, n.metadata ->> entry.key, n.created_at, n.id

@@ -13,7 +13,7 @@ LENGTH = 64
 
 
 def upgrade(op: Operations) -> None:
-    add_index(  # first, since it commits what comes before it
+    add_index(  # first, since it commits everything before it
         op,
         "ix_notifications_provider_message_id",
         "notifications",

@@ -83,7 +83,7 @@ async def _accept(session: Session, new: Sequence[NewNotification], outbox_lease
         await enqueue_work(session, _pending(new, now), after=outbox_lease)
         return created
     known = await _prior(session, new)
-    # A row under the caller's own id may come from an earlier call whose answer was lost.
+    # A row with the caller's id may come from an earlier call whose answer was lost.
     created_now = [one for one in new if _is(one, known.get(by_key(one)), _aware(now))]
     await attach(session, created_now)
     await enqueue_work(session, _pending(created_now, now), after=outbox_lease)

@@ -52,7 +52,7 @@ def _write(connection: sqlite3.Connection, now: int, result: Result) -> bool:
         dead_letters.put(connection, now, [result.dead_letter] if result.dead_letter else [])
         outbox.put(connection, result.outbox, available_at=now + micros(RESULT_OUTBOX_LEASE))
         return True
-    # It may stand there already: a repetition after an answer that was lost.
+    # It may already be written: a repetition after a lost answer.
     return connection.execute(WRITTEN_BEFORE, change).fetchone() is not None
 
 

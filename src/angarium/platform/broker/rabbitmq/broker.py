@@ -16,8 +16,8 @@ from angarium.platform.broker.rabbitmq.topology import declare_topology, queue_s
 from angarium.platform.clock import Clock
 from angarium.platform.telemetry.logging import Logger
 
-# The broker must have told the consumers of a deleted queue before there is a new one: declared within 20 ms (tried on
-# 3.10), they are not told, and the new queue hands its messages to consumers that never get them.
+# The broker must notify the consumers of a deleted queue before it is declared again: within 20 ms (observed on 3.10)
+# they are not notified, and the new queue delivers messages to consumers that never receive them.
 _HEAL_AFTER_SECONDS = 1.0
 
 
@@ -94,7 +94,7 @@ class RabbitMQBroker:
             raise BrokerUnavailable("not connected")
         found = await queue_stats(connection, queues)
         if None in found:
-            self._heal_soon()  # one that is missing is declared again
+            self._heal_soon()  # a missing one is declared again
         return [stats or QueueStats(queue, 0, 0) for queue, stats in zip(queues, found, strict=True)]
 
     async def ready(self) -> bool:
@@ -109,7 +109,7 @@ class RabbitMQBroker:
             return "no topology is declared"
         if publishing.blocked is None and await self._publisher.probe(self._topology):
             return None
-        if publishing.blocked is not None:  # the broker says so in answer to a publish
+        if publishing.blocked is not None:  # the broker reports it in the answer to a publish
             return f"publishing is blocked: {publishing.blocked}"
         return "it does not take what is published"
 

@@ -123,7 +123,7 @@ class Confirms:
             for each in tags:
                 self._settle(each, taken=payload.startswith(ACK))
             return True
-        return payload.startswith(RETURN)  # which one it is stands in the header that follows
+        return payload.startswith(RETURN)  # the header that follows identifies it
 
     def _returned(self, message_id: str | None) -> None:
         """Handle a return: the message was routed to no queue, so the confirm that follows does not count."""

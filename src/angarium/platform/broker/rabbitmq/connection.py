@@ -22,7 +22,7 @@ ANSWER_SECONDS = 10.0
 
 _CONNECT_SECONDS = 5.0
 _CLOSE_SECONDS = 3.0
-# A peer that is gone without a word is noticed within three of these.
+# A peer that disappears silently is noticed within three of these.
 _HEARTBEAT_SECONDS = 10
 _BACK_OFF_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)
 _STEADY_SECONDS = 5.0
@@ -257,7 +257,7 @@ class Link:
             except (Exception, asyncio.CancelledError):
                 if cancellations():
                     raise
-                # An error that nothing expects must not end this task: everyone would wait for a connection for good.
+                # An unexpected error must not end this task, or all callers would wait for a connection indefinitely.
                 self._logger.exception("broker.link_failed", link=self._name)
             else:
                 reminder.clear()

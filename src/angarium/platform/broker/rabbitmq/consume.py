@@ -202,7 +202,7 @@ class RabbitMQConsumer:
             except (Exception, asyncio.CancelledError):
                 if cancellations():
                     raise
-                # An error that nothing expects must not end this task: `receive` would wait for good.
+                # An unexpected error must not end this task, or `receive` would wait indefinitely.
                 self._logger.exception("broker.consumer_failed", queue=self._queue)
             await self._clock.sleep(_PAUSE_SECONDS)
 

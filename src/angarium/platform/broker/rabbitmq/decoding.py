@@ -22,7 +22,8 @@ _CONTENT = Struct(">QH")  # the body's size, then the properties' flags
 _CONTENT_AT, _PROPERTIES_AT = 4, 14
 _BEFORE_HEADERS, _HEADERS = (1 << 15, 1 << 14), 1 << 13
 _OCTETS, _BEFORE_ID, _MESSAGE_ID = (1 << 12, 1 << 11), (1 << 10, 1 << 9, 1 << 8), 1 << 7
-# What RabbitMQ adds to a message that it dead-lettered: passed on, it would make a cycle of an honest second wait.
+# Headers that RabbitMQ adds to dead-lettered messages. If republished, a legitimate second delay would count as a
+# cycle.
 _BROKER_HEADERS = ("x-death", "x-first-death-", "x-last-death-")
 _TEXT = ord("S")
 # Octets of each type of a field, as RabbitMQ uses them: https://www.rabbitmq.com/docs/amqp-0-9-1-errata

@@ -65,7 +65,7 @@ class _Outlet:
             if not written:
                 self.confirms.take_back(burst)
 
-        # The future makes the writer drain, which holds further bursts back from a broker that reads no more.
+        # The future makes the writer drain, which blocks further bursts to a broker that has stopped reading.
         drained = asyncio.get_running_loop().create_future()
         await put(self.channel, ChannelFrame(payload=payload, should_close=False, drain_future=drained), then)
 
@@ -99,7 +99,7 @@ class Publisher:
         if not bursts:
             await asyncio.sleep(
                 0
-            )  # a caller that tries again at once must not stop the loop, which brings the confirms
+            )  # a caller that retries immediately must not starve the loop, which receives the confirms
         try:
             async with asyncio.timeout(self._timeout):
                 await asyncio.gather(*(self._send(burst, topology) for burst in bursts))

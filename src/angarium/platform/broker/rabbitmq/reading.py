@@ -59,7 +59,7 @@ class FrameReader(asyncio.StreamReader):
             if after > len(received) and kind in _KINDS:
                 break
             if kind not in _KINDS or received[after - 1] != _FRAME_END:
-                self._takers.clear()  # not AMQP: the library's to complain about
+                self._takers.clear()  # not AMQP: the library reports it
                 at = len(received)
                 break
             taker = self._takers.get(number)

@@ -15,7 +15,7 @@ from pamqp.common import FieldValue
 from angarium.platform.broker.port import Queue, QueueStats, Topology, TopologyConflict, milliseconds
 from angarium.platform.broker.rabbitmq.connection import answer, close_channel, open_channel
 
-# How often a message comes again is counted in the record; the broker must never be the one that gives up.
+# The record counts redeliveries; the broker must never drop a message because of them.
 _DELIVERY_LIMIT = 1_000_000
 
 Arguments = dict[str, FieldValue]

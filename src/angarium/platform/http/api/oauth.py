@@ -84,7 +84,7 @@ class AccessTokens:
             )
         except Untrusted as error:
             raise TokenRefused(f"no access token: {error}") from error
-        except (NotSent, AnswerLost) as error:  # asking twice does no harm
+        except (NotSent, AnswerLost) as error:  # a repeated request is harmless
             raise TokenUnavailable(f"no access token: {error}") from error
         token = _token_of(answer)
         seconds = _seconds(token.expires_in)

@@ -145,7 +145,7 @@ class Connection(asyncio.Protocol):
     def _end(self, outcome: Answer | ConnectionLost) -> None:
         awaited, self._awaited = self._awaited, None
         self._forget()
-        self._lasts = self._lasts and not self._unwritten  # what is left of a request would be read as the next one
+        self._lasts = self._lasts and not self._unwritten  # the rest of the request would be read as the next one
         self._unwritten = b""
         if awaited is None or awaited.done():
             return

@@ -277,7 +277,7 @@ class DirectPaths:
         check_large(body, route.large_needs)
         content = await decode_body(body) if body else None
         route.weigh(len(body), content)
-        del body  # its texts are in memory twice, and the answer may take a while
+        del body  # its texts are in memory twice, and the answer may take time
         return await route.respond(caller, headers, content)
 
 

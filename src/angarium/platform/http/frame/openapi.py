@@ -118,7 +118,7 @@ def _correct_operation(operation: dict[str, Any], guards: list[Any]) -> None:
             parameter.setdefault("description", PARAMETERS[parameter["name"]])
         if examples := parameter_example(parameter["name"], parameter["schema"]):
             parameter.setdefault("example", examples[0])
-    if operation.get("description"):  # a sentence says more than the name of a function
+    if operation.get("description"):  # a sentence is more informative than a function's name
         operation["summary"] = operation["description"].split("\n")[0].partition(". ")[0].removesuffix(".")
     refused = [*_PUBLIC_REFUSALS]
     if guards:

@@ -29,7 +29,7 @@ DENIED: Sequence[Network] = tuple(
         "203.0.113.0/24",
         "224.0.0.0/4",
         "240.0.0.0/4",
-        # IPv6: all but the global unicast 2000::/3, and of that what carries an IPv4 address or is special.
+        # IPv6: everything except global unicast 2000::/3, and its ranges that embed IPv4 addresses or are special.
         "::/3",  # loopback, IPv4-mapped, NAT64 (64:ff9b::/96), discard
         "4000::/2",
         "8000::/1",  # unique local (fc00::/7), link-local, multicast

@@ -107,10 +107,10 @@ class GuardedClient:
     ) -> None:
         self._resolve = resolve
         self._allowed = tuple(allowed)
-        # A kept connection would be found again by its address, whatever name it was opened and verified for.
+        # A kept connection would be reused by address, regardless of the name it was verified for.
         limits = httpx2.Limits(max_connections=None, max_keepalive_connections=0)
         self._client = httpx2.AsyncClient(
-            timeout=httpx2.Timeout(timeout, connect=timeout / 2),  # so that a second address gets its turn
+            timeout=httpx2.Timeout(timeout, connect=timeout / 2),  # so that a second address is tried
             limits=limits,
             follow_redirects=False,
             trust_env=False,

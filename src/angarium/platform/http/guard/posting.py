@@ -75,7 +75,7 @@ class SignedPosts:
         return {
             "content-type": "application/json",
             "user-agent": f"Angarium/{__version__}",
-            "accept-encoding": "identity",  # nothing to unpack, so nothing that grows
+            "accept-encoding": "identity",  # no decompression, so the body cannot grow
             **headers,
             **self._signer.headers(webhook_id, at, body),
         }

@@ -52,17 +52,17 @@ class BoundedProtocol(HttpToolsProtocol):
         super().__init__(*args, **named)
         self._patience = patience
         self._fast_paths = fast_paths
-        self._unread = 0  # bytes since the parser last handed something on
+        self._unread = 0  # bytes since the parser's last event
         self._asked = False  # whether a request has begun
         self._awaited: Literal["head", "body"] | None = "head"
         self._watched: Literal["head", "body"] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._hosts: list[bytes] | None = None  # the last one that was found good
+        self._hosts: list[bytes] | None = None  # the last valid one
         self._outlet: _Outlet | None = None
         self._lingering: Lingering | None = None
-        self._unwanted: asyncio.TimerHandle | None = None  # ends the wait for a body that is answered already
+        self._unwanted: asyncio.TimerHandle | None = None  # ends the wait for the body of an answered request
         self._dropped = 0
-        self._deaf = False  # what comes is no HTTP
+        self._deaf = False  # the input is not HTTP
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
@@ -77,7 +77,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._lingering is not None:
             self._lingering.end()
         super().connection_lost(exc)
-        # they refer to each other and to this protocol: without an end to that they would wait for the collector
+        # break the reference cycle with this protocol, which would otherwise wait for the garbage collector
         self.cycle = self.scope = None  # type: ignore[assignment]  # as they are before the first request
 
     def data_received(self, data: bytes) -> None:
@@ -94,7 +94,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         if self._lingering is not None:
-            raise ConnectionAbortedError  # out of the parser: nothing more is answered
+            raise ConnectionAbortedError  # stops the parser: nothing more is answered
         self._awaited, self._asked = "head", True
         super().on_message_begin()
 
@@ -123,7 +123,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._unwanted is not None:
             self._want_no_more(False)
         self._awaited, self._asked, self._unread = None, False, 0
-        self._watch()  # the next request has a time of its own, also where it began in the same packet
+        self._watch()  # the next request has its own timeout, even if it began in the same packet
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
@@ -179,7 +179,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._awaited = None
         self._watch()
         self.flow.pause_reading()
-        self.cycle.keep_alive = False  # the last one that came whole
+        self.cycle.keep_alive = False  # the last complete one
 
     def _linger(self) -> None:
         self.pipeline.clear()

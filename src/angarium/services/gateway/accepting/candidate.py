@@ -25,7 +25,7 @@ _FINGERPRINT_BYTES = 32
 
 def _fields_of(value: object) -> Any:
     if isinstance(value, Recipient) and value.webhook is None:
-        # A recipient of a request that was accepted before there were webhooks has the digest it had then.
+        # Without webhooks, so that requests accepted before they existed keep their digest.
         return {name: field for name, field in value.__dict__.items() if name != "webhook"}
     if isinstance(value, BaseModel):
         return value.__dict__

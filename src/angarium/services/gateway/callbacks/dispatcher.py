@@ -111,7 +111,7 @@ class CallbackDispatcher(Loop):
         try:
             kept = await self._records.submit(attempted)
         except Transient as error:
-            # Its lease ends, and it is delivered again: at least once.
+            # Its lease expires, and it is delivered again: at least once.
             self._logger.warning("callback.not_recorded", callback_id=str(callback.id), error=type(error).__name__)
             return
         if kept:

@@ -20,7 +20,7 @@ BATCH = 500
 QUIET = 2.0
 """Seconds without a message after which a pass has seen the whole queue."""
 
-TURN = 0x616E676A  # "angj": the advisory lock of the gateway that takes messages out
+TURN = 0x616E676A  # "angj": the advisory lock of the gateway that removes messages
 Turn = Callable[[], AbstractAsyncContextManager[bool]]
 """Yields whether this process holds the lock, for the duration of the block."""
 
@@ -72,7 +72,7 @@ class Janitor(Loop):
         listed = await self._count_letters()
         if stats.messages <= listed + self._surplus:
             return 0
-        async with self._turn() as mine:  # of many gateways only one turns a long queue over
+        async with self._turn() as mine:  # only one of several gateways rotates a long queue
             return await self._pass(stats, listed) if mine else 0
 
     async def _pass(self, stats: QueueStats, listed: int) -> int:

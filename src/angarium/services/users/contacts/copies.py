@@ -57,7 +57,7 @@ class ContactCopies:
         self._clock = runtime.clock
         self._logger = runtime.logger
         self._owed: set[UUID] = set()
-        self._unheard = True  # a process that ended between a commit and its ring has left that to the next one
+        self._unheard = True  # the previous process may have ended between a commit and its announcement
         self._read: dict[bytes, None] = {}
         self._filled: LocalCache[bytes, bool] = LocalCache(runtime.clock, max_entries=FILL_WAITING, ttl=FILLED)
         self.repairs = Passes("contact copies", self._repair, pause=None, longest_back_off=LONGEST_BACK_OFF_SECONDS)

@@ -81,7 +81,7 @@ class Erasures(Loop):
                 done += await self._erase(pending)
             except Transient:
                 raise
-            except Exception:  # it waits, so that it stops no other
+            except Exception:  # it is postponed, so that it does not block others
                 self._logger.exception("user.not_erased", user_id=str(pending.user_id))
                 await self._store.postpone(pending, self._clock.now() + FAULTY)
         return done

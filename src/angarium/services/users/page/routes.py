@@ -95,7 +95,7 @@ def _form(router: APIRouter, preferences: UserPreferences, read: ReadLink) -> No
                 await preferences.choose(link.tenant, link.user_id, choice(body, link.category))
         except NotFound:
             return _gone(request)
-        # The page, so that loading it again does not send the form again.
+        # A redirect to the page, so that a reload does not submit the form again.
         address = f"{PAGE_PATH}/{token}?saved=1"
         return RedirectResponse(address, status_code=HTTPStatus.SEE_OTHER, headers=headers())
 
@@ -108,7 +108,7 @@ def _one_click(router: APIRouter, preferences: UserPreferences, read: ReadLink) 
         if not any(mark in body for mark in _ONE_CLICK):
             raise ValidationFailed.of("List-Unsubscribe", "must be One-Click")
         link = read(token)
-        with suppress(UserNotFound):  # an erased user gets nothing more either
+        with suppress(UserNotFound):  # an erased user gets no more messages either
             await preferences.unsubscribe(link.tenant, link.user_id, link.channel, link.category)
         return JsonBytes(one({"unsubscribed": True}, "Unsubscribed").model_dump_json(), headers=headers())
 

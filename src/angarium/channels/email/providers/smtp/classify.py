@@ -15,7 +15,7 @@ from angarium.delivery.outcome import Ambiguous, Outcome, Retry
 class Phase(StrEnum):
     """The command that a reply answers."""
 
-    SESSION = auto()  # greeting, EHLO, STARTTLS, AUTH: nothing of a mail yet
+    SESSION = auto()  # greeting, EHLO, STARTTLS, AUTH: before any mail
     MAIL = auto()
     RCPT = auto()
     COPY = auto()  # RCPT of cc and bcc
@@ -96,7 +96,7 @@ TABLE: tuple[Row, ...] = (
     Row(_TRANSIENT, Verdict.RETRY),
     # About our own mailbox in Exchange Online, where a mail is first stored: full, over its quota, not ours to send as.
     Row(_REFUSED, Verdict.CONFIGURATION, words=_words(r"\bSTOREDRV\.(Submission|ClientSubmit)\b(?!.*Recipients)")),
-    # About this mail or this mailbox: too long, of a kind that is not taken (x.6), full.
+    # About this mail or this mailbox: too long, an unsupported kind (x.6), full.
     Row(_REFUSED, Verdict.PERMANENT, enhanced=("5.2.2.", "5.2.3.", "5.3.4.", "5.6.")),
     Row(_REFUSED, Verdict.PERMANENT, words=_words(*_SIZE)),
     # About this recipient.
@@ -107,7 +107,8 @@ TABLE: tuple[Row, ...] = (
         phases=_ABOUT_RECIPIENT,
     ),
     # About the sender or its account (RFC 3463: x.1.7, x.1.8, x.3, x.4.5; RFC 4954, 5248: x.7.8, x.7.9, x.7.11, x.7.13,
-    # x.7.14; Exchange Online: 5.1.90, 5.2.251-255, 5.7.60, 5.7.501-503, 5.7.7xx). At MAIL there is nothing else yet.
+    # x.7.14; Exchange Online: 5.1.90, 5.2.251-255, 5.7.60, 5.7.501-503, 5.7.7xx). At MAIL a refusal cannot be about
+    # anything else.
     Row(_REFUSED, Verdict.CONFIGURATION, phases=frozenset({Phase.MAIL})),
     Row(
         _REFUSED,
@@ -132,7 +133,7 @@ TABLE: tuple[Row, ...] = (
     Row(_REFUSED, Verdict.PERMANENT, words=_words(*_MAILBOX)),
     Row(_REFUSED, Verdict.CONFIGURATION, words=_words(*_SENDER), phases=_ABOUT_RECIPIENT),
     Row(_REFUSED - _STORAGE, Verdict.CONFIGURATION, words=_words(*_QUOTA), phases=_ABOUT_RECIPIENT),
-    # Whatever else.
+    # Anything else.
     Row(_REFUSED, Verdict.POLICY, enhanced=("5.7.",)),
     Row(_REFUSED, Verdict.PERMANENT),
 )

@@ -71,7 +71,7 @@ async def open_session(server: Server, times: Times) -> Session:
     try:
         return await _opened(server, times)
     except _TokenWasRefused:
-        pass  # it may have been revoked, or have ended early
+        pass  # it may have been revoked or have expired early
     try:
         return await _opened(server, times)
     except _TokenWasRefused as error:

@@ -84,7 +84,7 @@ def _signer(key: bytes, selector: bytes, domain: bytes) -> Sign:
     def sign(mail: bytes) -> bytes:
         signature: Any = dkim.DKIM(mail, minkey=_FEWEST_BITS, linesep=b"\r\n")
         present = {name.lower() for name, _ in signature.headers}
-        # From and Subject once more than they are there, so that a second one would break the signature (§8.15).
+        # From and Subject are listed once more than they occur, so that adding one breaks the signature (§8.15).
         names = [name for name in _SIGNED if name in present] + [b"from", b"subject"]
         try:
             line: bytes = signature.sign(selector, domain, key, canonicalize=_RELAXED, include_headers=names)

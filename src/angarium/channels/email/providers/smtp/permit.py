@@ -63,7 +63,7 @@ class SmtpPermit:
         self._phase = Phase.SESSION
 
     async def __aenter__(self) -> Self:
-        if self._letter is None:  # with attachments: beside the event loop
+        if self._letter is None:  # with attachments: in a thread
             self._letter = await asyncio.to_thread(self._post.letter, self._message)
         if not isinstance(self._letter, Letter):
             return self

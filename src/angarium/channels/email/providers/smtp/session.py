@@ -94,7 +94,7 @@ class Session(asyncio.Protocol):
         self._open_transaction = False
         self._lost = False
         self._answer: asyncio.Future[Answer] = self._loop.create_future()
-        self._answer.cancel()  # no transfer is under way
+        self._answer.cancel()  # no transfer is running
         self._closed: asyncio.Future[None] = self._loop.create_future()
 
     @property
@@ -160,7 +160,7 @@ class Session(asyncio.Protocol):
             self.fresh = False
             heard = True
             self._replied(self._awaited.popleft(), self._replies.popleft())
-        if heard and self._awaited:  # some bytes of a reply are none
+        if heard and self._awaited:  # an incomplete reply counts as none
             self._timer.begin(self._times.reply(self._awaited[0]))
 
     def _replied(self, phase: Phase, reply: Reply) -> None:
@@ -183,7 +183,8 @@ class Session(asyncio.Protocol):
             self._say_next()
         else:
             self.phase = Phase.DATA
-            # A close that came along with the 354 is seen before anything can be in doubt: one turn later.
+            # Wait one loop iteration: a close that arrived with the 354 is then noticed before the outcome can be
+            # ambiguous.
             self._loop.call_soon(self._loop.call_soon, self._send)
 
     def _give_up(self, refused: Answer, last: Reply) -> None:

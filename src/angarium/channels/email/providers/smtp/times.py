@@ -26,7 +26,7 @@ class Times:
     mail: float = 300.0
     rcpt: float = 300.0
     data: float = 120.0
-    block: float = 180.0  # no byte of the mail was taken for so long
+    block: float = 180.0  # no byte of the mail was accepted for this long
     final: float = 600.0
 
     @classmethod

@@ -16,7 +16,7 @@ def _reasons(*reasons: str) -> frozenset[str]:
 ROWS = (
     Row({410}, Verdict.SUPPRESS, _PAGE),  # Unregistered, ExpiredToken
     Row({400}, Verdict.SUPPRESS, _PAGE, codes=_reasons("BadDeviceToken", "Unregistered", "ExpiredToken")),
-    # The device is of another app: the topic or the app's registration is wrong, so the device stays.
+    # The device belongs to another app: the topic or the app's registration is wrong, so the device is kept.
     Row({400}, Verdict.PERMANENT, _PAGE, codes=_reasons("DeviceTokenNotForTopic")),
     Row(
         {400},

@@ -22,7 +22,7 @@ _NO_TOKEN = words_of("^The registration token is not a valid FCM registration to
 ROWS = (
     Row({404}, Verdict.SUPPRESS, _CODES, codes=_codes("UNREGISTERED")),
     Row({404}, Verdict.CONFIGURATION, _PAGE),  # no such project, or not this API
-    # The token is of another project: our key or the app is the wrong one, so the device stays.
+    # The token belongs to another project: our key or the app is wrong, so the device is kept.
     Row({403}, Verdict.PERMANENT, _CODES, codes=_codes("SENDER_ID_MISMATCH")),
     Row({400}, Verdict.SUPPRESS, _PAGE, codes=_codes(TOKEN_FIELD)),
     Row({400}, Verdict.SUPPRESS, _PAGE, words=_NO_TOKEN),
