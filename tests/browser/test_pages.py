@@ -178,7 +178,7 @@ def test_the_preference_page_speaks_the_language_of_the_user(page: Page, site: S
     expect(page.get_by_role("heading", level=1)).to_have_text("Vos préférences")
 
 
-def test_a_link_that_is_none_says_so(page: Page) -> None:
+def test_an_invalid_link_shows_an_error(page: Page) -> None:
     browsers = {"accept": "text/html,application/xhtml+xml"}
     answer = page.request.get("/preferences/AAAA", headers=browsers)
     assert answer.status == 404

@@ -1,4 +1,4 @@
-"""What fails by one channel goes on by the next, and can say why."""
+"""A notification that fails on one channel continues on the next, and explains why."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Templates that never end fail alone: what stands beside them is delivered."""
+"""Endless templates fail without affecting the other notifications."""
 
 import asyncio
 import time

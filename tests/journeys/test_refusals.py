@@ -1,4 +1,4 @@
-"""What is refused, and how it is said."""
+"""Refusals and their error messages."""
 
 from typing import Any
 from uuid import uuid4

@@ -154,7 +154,7 @@ async def test_a_lock_that_is_never_released_is_an_error(
     await upgrade(engine, MIGRATIONS)
 
 
-async def test_an_index_that_was_left_unfinished_is_made_again(
+async def test_an_invalid_index_is_rebuilt(
     engine: AsyncEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await upgrade(engine, _up_to("0006", tmp_path, monkeypatch))

@@ -118,7 +118,7 @@ def test_every_refusal_is_listed(documents: dict[str, Any]) -> None:
     assert {"401", "429"} <= set(login["responses"])
 
 
-def test_formats_and_rules_between_fields_are_said(documents: dict[str, Any]) -> None:
+def test_formats_and_rules_between_fields_are_documented(documents: dict[str, Any]) -> None:
     schemas = documents["gateway"]["components"]["schemas"]
     request, shown = schemas["NotificationRequest"], schemas["NotificationView"]
     assert "Exactly one of `user_id` and `recipient`" in request["description"]

@@ -84,7 +84,7 @@ async def test_a_connection_goes_on_after_a_head(system: EmbeddedSystem, method:
         ("TRACE /", 405, {"GET", "HEAD"}),
     ],
 )
-async def test_what_a_path_allows_is_said(
+async def test_the_allowed_methods_of_a_path_are_listed(
     system: EmbeddedSystem, request_: str, status: int, allowed: set[str] | None
 ) -> None:
     answer = await said(system, request_)

@@ -15,7 +15,7 @@ from tests.security.whole import NO_SECRET_OF_A_TENANT, World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 ANSWERED_WITHOUT_ANY = frozenset({"/api/notifications/user/{user_id}/stats"})
-"""Counts, which are zero for anyone of whom nothing is known."""
+"""Counts, which are zero for unknown users."""
 REFUSED = {
     "/api/v1/providers/{provider_id}/breaker": HTTPStatus.FORBIDDEN,
     "/api/v1/providers/{provider_id}/reputation": HTTPStatus.FORBIDDEN,

@@ -118,7 +118,7 @@ def _forget_unconfirmed() -> AbstractContextManager[object]:
 
 
 def _stale_wishes() -> AbstractContextManager[object]:
-    """After a wait for a connection the user's wishes are not asked for again."""
+    """After a wait for a connection the user's preferences are not checked again."""
 
     async def unwanted(self: sending.Sending, ready: Ready) -> Result | None:
         await asyncio.sleep(0)

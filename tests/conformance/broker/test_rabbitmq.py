@@ -104,7 +104,7 @@ async def test_a_consumer_of_a_deleted_queue_gets_what_comes_to_the_new_one(
 
 
 @pytest.mark.fault(64)
-async def test_a_consumer_that_the_broker_forgot_subscribes_anew(
+async def test_a_consumer_that_the_broker_forgot_subscribes_again(
     rabbitmq_url: str, topology: Topology, logger: Logger, channel: aiormq.abc.AbstractChannel
 ) -> None:
     broker = RabbitMQBroker(rabbitmq_url, clock=SystemClock(), logger=logger, idle_check=timedelta(milliseconds=200))

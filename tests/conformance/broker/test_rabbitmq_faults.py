@@ -1,4 +1,5 @@
-"""The server killed, frozen, out of memory, cut off: nothing is lost, nothing hangs, all goes on by itself."""
+"""The server killed, frozen, out of memory, cut off: nothing is lost, nothing hangs, everything recovers
+automatically."""
 
 import asyncio
 import time

@@ -32,7 +32,7 @@ async def test_many_sends_share_one_token_of_google(tmp_path: Path) -> None:
     assert sum(call.path == "/token" for call in api.calls) == 1
 
 
-async def test_a_token_that_google_refuses_is_fetched_anew_once(tmp_path: Path) -> None:
+async def test_a_token_refused_by_google_is_fetched_again_once(tmp_path: Path) -> None:
     async with phone_api("fcm", tmp_path) as (provider, api):
         await provider.send(push("fcm"))
         api.replies.append(Reply(status=401))

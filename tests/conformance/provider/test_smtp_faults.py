@@ -404,7 +404,7 @@ async def test_a_server_that_is_down_is_retried(connect: Connect) -> None:
 @pytest.mark.parametrize(
     ("greeting", "kind"), [("421 4.3.2 busy", Retry), ("554 5.7.1 you are listed", Configuration), ("what?", Retry)]
 )
-async def test_a_greeting_that_is_none(connect: Connect, greeting: str, kind: type[Outcome]) -> None:
+async def test_an_invalid_greeting(connect: Connect, greeting: str, kind: type[Outcome]) -> None:
     async with SmtpServer(greeting=greeting) as server:
         assert isinstance(await connect(server).send(outbound()), kind)
 

@@ -216,7 +216,7 @@ async def test_a_wrong_url_is_refused_without_being_shown(url: str, words: str) 
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"client_email": "a", "private_key": "canary"}'])
-async def test_a_key_file_that_is_none_is_refused(tmp_path: Path, content: str) -> None:
+async def test_an_invalid_key_file_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "key.json"
     path.write_text(content)
     client = Http1Client(SystemClock())

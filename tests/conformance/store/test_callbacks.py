@@ -230,7 +230,7 @@ async def test_an_endpoint_is_given_up_after_days_in_which_it_took_nothing(kept:
     assert disabled == [False, False, True]
 
 
-async def test_one_success_and_the_days_count_anew(kept: Kept) -> None:
+async def test_a_success_resets_the_days_of_failure(kept: Kept) -> None:
     disabled = []
     for state in (State.FAILED, State.DELIVERED, State.FAILED):
         await kept.pass_time(GIVEN_UP_AFTER)

@@ -36,7 +36,7 @@ async def test_no_ids_no_verdicts(backend: Backend) -> None:
     assert list(await backend.store.claim([], token=uuid4(), lease=LEASE, worker="w1")) == []
 
 
-async def test_under_a_living_lease_it_is_not_now(backend: Backend) -> None:
+async def test_a_claim_during_a_valid_lease_is_not_now(backend: Backend) -> None:
     claim = await backend.claimed()
     [verdict] = await backend.store.claim([claim.id], token=uuid4(), lease=LEASE, worker="w2")
     assert isinstance(verdict, NotNow)

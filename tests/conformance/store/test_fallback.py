@@ -1,4 +1,4 @@
-"""What fails for good goes on by the next of its channels, made by the very change that ended it."""
+"""A permanently failed notification continues on its next channel, made by the very change that ended it."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -63,7 +63,7 @@ async def test_nothing_to_bury(backend: Backend) -> None:
     assert await backend.reader.dead_letters.count() == 0
 
 
-async def test_a_replay_starts_anew(backend: Backend) -> None:
+async def test_a_replay_resets_the_attempts(backend: Backend) -> None:
     claim = await backend.claimed()
     letter = letter_of(claim)
     failed = result(
@@ -141,7 +141,7 @@ async def test_the_unpublished_message_of_a_discarded_letter_goes_with_it(backen
     assert [message.key.subject for message in messages] == [kept.id]
 
 
-async def test_the_living_are_named_whatever_their_tenant(backend: Backend) -> None:
+async def test_existing_dead_letters_are_found_in_every_tenant(backend: Backend) -> None:
     _, one = await backend.failed()
     _, two = await backend.failed(tenant="other")
     assert set(await backend.store.living_letters([one, two, uuid4()])) == {one, two}

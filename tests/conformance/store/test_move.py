@@ -70,7 +70,7 @@ async def test_one_being_sent_belongs_to_its_worker_even_when_its_lease_has_ende
     assert await backend.store.record([result(claim, Status.SENT)]) == [True]
 
 
-async def test_a_cancelled_one_has_its_reason_and_is_left_in_peace(backend: Backend) -> None:
+async def test_a_cancelled_notification_has_its_reason_and_is_not_swept(backend: Backend) -> None:
     identifier = await backend.accepted()
     await _move(backend, identifier, Status.CANCELLED)
     view = await backend.reader.get(TENANT, identifier)

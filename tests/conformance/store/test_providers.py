@@ -156,7 +156,7 @@ async def test_a_probe_without_an_outcome_goes_to_another_worker(shared: Shared)
     assert not await shared.store.close(A, WORKERS[0])
 
 
-async def test_pauses_grow_with_each_failed_probe_and_start_anew_after_a_success(shared: Shared) -> None:
+async def test_pauses_grow_with_each_failed_probe_and_reset_after_a_success(shared: Shared) -> None:
     await shared.opened()
     for pause in (*PAUSES, PAUSES[-1]):
         await shared.pass_time(pause - timedelta(seconds=1))

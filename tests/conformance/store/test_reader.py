@@ -94,7 +94,7 @@ async def test_pages_by_cursor_lose_and_repeat_nothing(backend: Backend) -> None
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "AAAA", "ä", "OTk5OTk5OTk5OTk5OTk5OTk5OTk5OS4x", "MS4x"])
-async def test_a_cursor_that_is_none_is_refused(backend: Backend, cursor: str) -> None:
+async def test_an_invalid_cursor_is_refused(backend: Backend, cursor: str) -> None:
     with pytest.raises(ValidationFailed) as refusal:
         await backend.reader.find(TENANT, ALL, cursor=cursor)
     assert refusal.value.details[0].field == "cursor"

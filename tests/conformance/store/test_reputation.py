@@ -100,7 +100,7 @@ async def test_an_operator_has_the_last_word(shared: ProviderStore) -> None:
     assert await _paused(shared) == {A: False, B: False}
 
 
-async def test_what_an_operator_gives_back_begins_anew(shared: ProviderStore) -> None:
+async def test_returning_control_to_the_workers_resets_the_counts(shared: ProviderStore) -> None:
     await shared.reputation.add({A: Totals(1000, 90), B: Totals(7)})
     await shared.reputation.pause(A, BAD)
     assert await shared.reputation.force(A, None)

@@ -110,7 +110,7 @@ async def test_a_replica_that_lacks_a_row_or_is_away_is_stood_in_for(
         await replica.dispose()
 
 
-async def test_without_a_replica_a_database_that_is_away_is_said() -> None:
+async def test_without_a_replica_an_unavailable_database_is_an_error() -> None:
     engine = open_engine(_away())
     with pytest.raises(DatabaseUnavailable):
         await NotificationReader(engine).find(TENANT, NotificationFilter())

@@ -31,7 +31,7 @@ async def _now(backend: Backend) -> datetime:
     return backend.clock.now() if backend.url.startswith("sqlite") else datetime.now(UTC)
 
 
-async def test_what_is_well_is_left_alone(backend: Backend) -> None:
+async def test_rows_that_are_not_overdue_are_not_swept(backend: Backend) -> None:
     await backend.accepted()
     await backend.claimed()
     await backend.ended(Status.RETRYING)
@@ -139,7 +139,7 @@ async def test_a_send_whose_worker_died_is_published_again(backend: Backend) -> 
     assert again.attempt == 2
 
 
-async def test_a_send_whose_worker_lives_is_left_alone(backend: Backend) -> None:
+async def test_a_send_with_a_live_worker_is_not_swept(backend: Backend) -> None:
     claim = await backend.claimed()
     for _ in range(6):
         await backend.pass_time(LEASE / 2)

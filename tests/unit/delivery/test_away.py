@@ -1,4 +1,4 @@
-"""While users or templates cannot say what sends need, the queue is looked at ever more rarely."""
+"""While users or templates cannot say what sends need, the queue is checked with increasing delays."""
 
 from datetime import timedelta
 
@@ -10,7 +10,7 @@ from tests.support.clock import ManualClock
 from tests.support.virtual_engine import virtual_engine
 
 
-async def test_waits_grow_with_the_outage_and_begin_anew_after_it() -> None:
+async def test_waits_grow_with_the_outage_and_reset_after_it() -> None:
     clock = ManualClock()
     away = Away(clock)
     waits = []

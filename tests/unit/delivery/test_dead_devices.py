@@ -157,7 +157,7 @@ async def test_removal_goes_on_once_answers_are_good_again(bench: Bench) -> None
 
 
 @pytest.mark.parametrize("status", [500, 503, 429])
-async def test_a_report_that_is_not_taken_is_made_again(bench: Bench, status: int) -> None:
+async def test_a_refused_report_is_repeated(bench: Bench, status: int) -> None:
     bench.service.answers = [status, status]
     bench.answer(2, DEAD)
     await bench.clock.advance(HOLD + 30)

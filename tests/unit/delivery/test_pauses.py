@@ -1,4 +1,4 @@
-"""Lanes take nothing while nothing can be sent: no message is claimed in vain over and over."""
+"""Lanes take nothing while nothing can be sent: no message is claimed repeatedly without effect."""
 
 from uuid import uuid4
 

@@ -193,7 +193,7 @@ async def test_a_lane_has_one_request_at_a_time() -> None:
     waits.cancel()
 
 
-async def test_waiting_in_vain_is_timed_since_the_last_slot_came_free() -> None:
+async def test_a_fruitless_wait_is_timed_since_the_last_free_slot() -> None:
     clock = ManualClock()
     slots = Slots(2, clock)
     await clock.advance(1_000)

@@ -1,4 +1,4 @@
-"""The wait for a permit: no attempt, ended by a stop, and followed by a last look at lease and wishes."""
+"""The wait for a permit: no attempt, ended by a stop, and followed by a last check of lease and preferences."""
 
 import asyncio
 import json

@@ -356,7 +356,7 @@ async def test_a_user_that_cannot_be_looked_up_does_not_delay_others(
     assert isinstance(results[1], DirectoryUnavailable)
 
 
-async def test_a_service_that_failed_is_left_in_peace_for_a_second(
+async def test_a_service_that_failed_is_not_called_for_a_second(
     contacts: RestContacts, service: UsersService, clock: ManualClock
 ) -> None:
     user_id = service.add()
@@ -422,7 +422,7 @@ async def test_a_copy_that_cannot_be_read_says_nothing(
     assert await contacts.current("default", [user_id]) == {}
 
 
-async def test_an_answer_that_is_none_is_a_service_that_is_down(service: UsersService, clock: ManualClock) -> None:
+async def test_an_invalid_answer_counts_as_an_unavailable_service(service: UsersService, clock: ManualClock) -> None:
     async def nonsense(_: httpx2.Request) -> httpx2.Response:
         return httpx2.Response(200, content=b"<html>")
 

@@ -29,7 +29,7 @@ def test_no_byte_of_it_can_be_changed(position: int, change: int) -> None:
 
 
 @given(st.text(max_size=200))
-def test_what_is_none_is_none(text: str) -> None:
+def test_an_invalid_token_gives_none(text: str) -> None:
     assert LINKS.read(text) is None
 
 

@@ -209,7 +209,7 @@ async def test_what_cannot_be_read_in_the_cache_is_not_there(
         await templates.version("default", "welcome", 1)
 
 
-async def test_a_service_that_is_away_is_left_in_peace(
+async def test_an_unavailable_service_is_not_called_for_a_while(
     templates: RestTemplates, service: Service, clock: ManualClock
 ) -> None:
     service.away = True

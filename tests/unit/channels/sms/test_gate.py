@@ -128,6 +128,6 @@ async def test_a_refused_notification_ends_skipped_without_attempt(tmp_path: Pat
 
 
 @pytest.mark.parametrize("text", ["DE", "+", "+D", "+DE,", "-XYZ", "+DE;FR", "*"])
-def test_a_list_that_is_none_is_refused_with_its_rule(text: str) -> None:
+def test_an_invalid_list_is_refused_with_its_rule(text: str) -> None:
     with pytest.raises(ValueError, match="country codes"):
         Countries.parse(text)

@@ -32,7 +32,7 @@ def package(folder: Path, name: str, *lines: str) -> Sequence[EntryPoint]:
 
 @pytest.fixture
 def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The name of a module with a provider, and with what is none."""
+    """The name of a module with a provider and with an invalid one."""
     name = "angarium_test_provider"
     (tmp_path / f"{name}.py").write_text(SOURCE)
     (tmp_path / f"{name}_broken.py").write_text("raise RuntimeError('no\\nlicence')\n")

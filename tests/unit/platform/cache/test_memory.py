@@ -24,7 +24,7 @@ async def test_a_value_expires_exactly_after_its_ttl() -> None:
     assert list(await cache.get_many(["a"])) == [None]
 
 
-async def test_setting_again_begins_its_life_anew() -> None:
+async def test_setting_again_renews_the_ttl() -> None:
     clock = ManualClock()
     cache = MemoryCache(clock)
     await cache.set_many({"a": b"1"}, timedelta(seconds=10))

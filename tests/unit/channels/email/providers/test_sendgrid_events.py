@@ -111,6 +111,6 @@ async def test_a_body_of_another_kind_is_unreadable(make: Make, body: bytes, mon
 
 
 @pytest.mark.parametrize("key", ["abc", "bm90IGEga2V5"])
-def test_a_key_that_is_none_stops_the_start(make: Make, key: str) -> None:
+def test_an_invalid_key_stops_the_start(make: Make, key: str) -> None:
     with pytest.raises(ValueError, match="webhook_key"):
         make(SendGridEvents.of, URL + key)

@@ -107,7 +107,7 @@ async def test_a_notification_of_feedback_without_a_configuration_set_is_read_to
     assert await kinds(make(SesEvents.of, URL), sns(event)) == [ReceiptKind.HARD_BOUNCE]
 
 
-def test_a_topic_that_is_none_stops_the_start(make: Make) -> None:
+def test_an_invalid_topic_stops_the_start(make: Make) -> None:
     with pytest.raises(ValueError, match="webhook_key"):
         make(SesEvents.of, "ses://KEY:SECRET@eu-west-1?webhook_key=topic")
 

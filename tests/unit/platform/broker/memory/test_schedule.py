@@ -56,7 +56,7 @@ async def test_an_action_may_add_another(schedule: Schedule, clock: ManualClock)
     assert ran == [1, 2, 3]
 
 
-async def test_it_begins_anew_after_it_was_empty(schedule: Schedule, clock: ManualClock) -> None:
+async def test_it_restarts_after_it_was_empty(schedule: Schedule, clock: ManualClock) -> None:
     ran: list[float] = []
     for moment in (1, 2):
         schedule.at(moment, lambda: ran.append(clock.monotonic()))

@@ -65,7 +65,7 @@ async def test_a_consumer_reports_an_error_that_nothing_expects_and_subscribes_a
             await consumer.close()
 
 
-async def test_a_connection_that_cannot_be_prepared_for_an_odd_reason_is_made_again() -> None:
+async def test_an_unexpected_error_in_prepare_reconnects() -> None:
     prepared = 0
 
     async def prepare(_: Connection) -> None:

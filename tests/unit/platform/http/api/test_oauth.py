@@ -127,7 +127,7 @@ async def test_what_a_failure_is(reply: Reply, error: type[Exception], words: st
             reply.after.set()
 
 
-async def test_after_a_failure_the_endpoint_is_left_alone_for_a_moment() -> None:
+async def test_after_a_failure_the_endpoint_is_not_called_for_a_moment() -> None:
     clock = ManualClock()
     async with tokens(clock) as (source, api):
         api.replies.append(Reply(status=503))

@@ -196,7 +196,7 @@ def test_a_signature_is_fresh_for_each_moment() -> None:
 @pytest.mark.parametrize(
     "secret", ["", ",", "whsec_", "plain", "whsec_%%%%", "whsec_!!c2VjcmV0", "whsec_c2VjcmV0c", f"{SECRET},whsec_"]
 )
-async def test_a_secret_that_is_none_stops_the_start(tmp_path: Path, secret: str) -> None:
+async def test_an_invalid_secret_stops_the_start(tmp_path: Path, secret: str) -> None:
     settings = GatewaySettings(data_dir=tmp_path).model_copy(update={"callback_secret": SecretStr(secret)})
     async with AsyncExitStack() as stack:
         with pytest.raises(SettingsError, match="ANGARIUM_CALLBACK_SECRET: ") as caught:
@@ -277,7 +277,7 @@ async def test_a_time_range_is_replayed(world: World) -> None:
         ({"from": "2026-11-20T08:00:00Z", "to": "2026-11-20T09:00:00Z", "tenant": "x"}, "tenant"),
     ],
 )
-async def test_a_range_that_is_none_is_refused(world: World, body: dict[str, str], field: str) -> None:
+async def test_an_invalid_range_is_refused(world: World, body: dict[str, str], field: str) -> None:
     assert fields_of(await world.client.post("/api/v1/callbacks/replay", json=body)) == [field]
 
 

@@ -136,7 +136,7 @@ async def test_many_are_replayed_by_filter(world: World) -> None:
         {"filter": {"reason": "a\x00b"}},
     ],
 )
-async def test_everything_is_replayed_only_when_it_is_said(world: World, body: dict[str, Any]) -> None:
+async def test_replaying_everything_must_be_explicit(world: World, body: dict[str, Any]) -> None:
     await fail(world, "a")
     answer = await world.client.post(f"{LETTERS}/replay", json=body)
     assert answer.status_code == 400

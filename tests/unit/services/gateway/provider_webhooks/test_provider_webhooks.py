@@ -185,7 +185,7 @@ async def test_a_bounce_after_the_delivery_is_an_event_and_suppresses(life: Life
     assert (await life.timeline())[-2:] == ["delivered", "bounced"]
 
 
-async def test_five_soft_bounces_in_a_row_suppress_and_a_delivery_begins_the_row_anew(world: World) -> None:
+async def test_five_consecutive_soft_bounces_suppress_and_a_delivery_resets_the_count(world: World) -> None:
     for name in ("bounce",) * 4 + ("delivered",) + ("bounce",) * 5:
         assert await suppressed(world) == []
         life = await another(world)
@@ -391,7 +391,7 @@ async def test_a_scheme_selects_all_of_its_providers_whatever_their_names() -> N
         ({"email_providers": "mailgun://K@d.example?name=a", "sms_providers": "twilio://S:T@+15?name=a"}, "named a"),
     ],
 )
-def test_sources_of_one_name_and_keys_that_are_none_stop_the_start(settings: dict[str, str], match: str) -> None:
+def test_duplicate_source_names_and_invalid_keys_stop_the_start(settings: dict[str, str], match: str) -> None:
     with pytest.raises(SettingsError, match=match):
         build_sources(ProviderSettings.load(**settings), SystemClock(), _fetch)
 

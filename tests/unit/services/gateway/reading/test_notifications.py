@@ -51,7 +51,7 @@ async def test_another_tenants_is_a_404(world: World) -> None:
     assert (await world.client.get(PATH, headers=OTHER_TENANT)).json()["meta"]["total"] == 0
 
 
-async def test_an_id_that_is_none_is_a_400(world: World) -> None:
+async def test_an_invalid_id_is_a_400(world: World) -> None:
     answer = await world.client.get(f"{PATH}/nonsense")
     assert (answer.status_code, fields_of(answer)) == (400, ["notification_id"])
 

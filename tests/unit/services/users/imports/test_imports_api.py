@@ -145,7 +145,7 @@ NO_FILES: Sequence[tuple[Any, ...]] = [
 ]
 
 
-async def test_a_file_that_is_none_is_refused_as_a_whole(client: httpx2.AsyncClient, subtests: pytest.Subtests) -> None:
+async def test_an_invalid_file_is_refused_as_a_whole(client: httpx2.AsyncClient, subtests: pytest.Subtests) -> None:
     for kind, body, status in NO_FILES:
         with subtests.test(kind=kind, body=body):
             answer = await client.post("/users/import", content=body, headers={"content-type": kind})

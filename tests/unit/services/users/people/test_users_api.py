@@ -477,7 +477,7 @@ async def test_pages_follow_each_other(client: httpx2.AsyncClient) -> None:
     assert len((await client.get("/users?page=9")).json()["data"]) == 0
 
 
-async def test_a_page_that_is_none_is_refused(client: httpx2.AsyncClient, subtests: pytest.Subtests) -> None:
+async def test_an_invalid_page_is_refused(client: httpx2.AsyncClient, subtests: pytest.Subtests) -> None:
     for query in ("page=0", "limit=0", "limit=101", "limit=x", "cursor=nonsense", "cursor=%00"):
         with subtests.test(query=query):
             answer = await client.get(f"/users?{query}")
