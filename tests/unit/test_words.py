@@ -38,6 +38,13 @@ UNUSED = {
     r"no more than that": "only",
     r"to blame": "the cause",
     r"lest|whereby|thereof|therein|thereby|hitherto|henceforth": "because, so that",
+    r"in vain": "without effect",
+    r"left in peace": "not called, not changed",
+    r"living lease": "valid lease",
+    r"(?:stays?|belongs? to) its owner(?:'s)?": "the caller closes it",
+    r"one form for (?:all|every)": "the same for every …",
+    r"in words that anyone": "without confidential details",
+    r"what it means that": "the outcome if",
 }
 """A pattern of whole words, and what is written instead."""
 PATTERN = re.compile(rf"\b(?:{'|'.join(UNUSED)})\b", re.IGNORECASE)

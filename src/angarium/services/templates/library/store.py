@@ -144,7 +144,7 @@ async def _revive(
 
 
 def _matching(wanted: Filter) -> list[ColumnElement[bool]]:
-    """Conditions on the published version, without those that are None."""
+    """Conditions on the published version; None values are ignored."""
     exact = (("channel", wanted.channel), ("category", wanted.category))
     conditions = [json_text(versions.c.source, name) == value for name, value in exact if value is not None]
     if wanted.search is not None:
