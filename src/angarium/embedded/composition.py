@@ -282,7 +282,7 @@ def _open_kits(
 async def _check_providers(settings: WorkerSettings, runtime: Runtime) -> None:
     """Raise SettingsError for a provider that cannot be made, before anything is created or logged."""
     async with AsyncExitStack() as stack:
-        gateway = ServiceClient(settings.gateway_url, service_token=None, name="gateway")
+        gateway = ServiceClient(settings.gateway_url, service_token=None, name="gateway", fast_paths=settings.fast)
         stack.push_async_callback(gateway.close)
         _open_kits(settings, gateway, runtime, stack)
 
