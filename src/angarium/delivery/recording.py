@@ -158,7 +158,24 @@ class Recorder:
             self._logger.warning("record.stale", count=len(batch) - len(fresh))
 
     async def _publish(self, messages: Sequence[OutboxMessage], parked: Sequence[tuple[Carrier, timedelta]]) -> None:
-        await asyncio.gather(self._publisher.publish(messages), self._parking.park(parked))
+        await asyncio.gather(self._publish_outbox(messages), self._park(parked))
+
+    async def _publish_outbox(self, messages: Sequence[OutboxMessage]) -> None:
+        """Publish; after an unexpected error the relay does, since the messages are in the outbox."""
+        try:
+            await self._publisher.publish(messages)
+        except Exception:
+            self._logger.exception("record.publish_failed", count=len(messages))
+
+    async def _park(self, parked: Sequence[tuple[Carrier, timedelta]]) -> None:
+        """Park; after an unexpected error the messages return to their queue, and are parked when they arrive again."""
+        try:
+            await self._parking.park(parked)
+        except Exception:
+            self._logger.exception("parking.failed", count=len(parked))
+            await self._clock.sleep(_LONGEST_PAUSE)
+            for carrier, _ in parked:
+                await carrier.consumer.release(carrier.deliveries)
 
     async def _ack(self, settled: Sequence[Finished]) -> None:
         """One acknowledgement per consumer."""

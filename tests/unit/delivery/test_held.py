@@ -6,7 +6,7 @@ from operator import attrgetter
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from angarium.contracts.errors import Transient
@@ -94,6 +94,7 @@ async def settles(bench: VirtualBench, minutes: int = 5) -> bool:
     counts=st.lists(st.integers(0, 7), min_size=3, max_size=3),
     concurrency=st.integers(1, 8),
 )
+@example(faults={12: "error", 13: "error", 0: "error", 31: "error"}, counts=[0, 3, 3], concurrency=7)
 def test_a_failure_at_any_step_keeps_nothing(faults: dict[int, str], counts: list[int], concurrency: int) -> None:
     async def run() -> None:
         async with virtual_engine(concurrency=concurrency) as bench:
