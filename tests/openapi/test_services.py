@@ -54,6 +54,7 @@ def system(
 
 
 @pytest.mark.distributed
+@pytest.mark.timeout(300)  # the first one starts all servers and services, too
 @pytest.mark.parametrize("service", SECONDS)
 async def test_a_service_keeps_its_document(system: DistributedSystem, service: str, tmp_path: Path) -> None:
     command = [
