@@ -31,7 +31,7 @@ BODIES: Mapping[str, dict[str, Any]] = {
 }
 """Bodies that a schema cannot tell in full."""
 NAMED_IN_BODIES = ("user_id", "notification_id", "template_code")
-NO_SECRET_OF_A_TENANT = frozenset({"version", "channel", "position", "from", "to"})
+NO_SECRET_OF_A_TENANT = frozenset({"version", "channel", "position", "from", "to", "index"})
 """Parameters that mean the same for every tenant."""
 OPEN_BY_TOKEN = ("/preferences/{token}", "/unsubscribe/{token}")
 """Anyone with the signed link may use it, whatever the tenant."""
