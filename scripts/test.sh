@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs every test but the long ones in three processes, file by file: many tests wait for servers, leases and time-outs,
+# Runs every test but the long ones in three processes, by file (journeys: by form): many tests wait for servers, leases and time-outs,
 # so that three keep two processors busy. Each process starts private servers of its own when a test first needs them.
 set -eu
 cd "$(dirname "$0")/.."

@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -42,6 +42,16 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[STARTED] = time.monotonic()
     if table := config.getoption("--fault-table"):
         config.pluginmanager.register(FaultReport(table))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `--dist=loadfile`, keep the journeys of one form together too."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from tests.support.scheduling import ByFileAndForm  # noqa: PLC0415 - only a parallel run has the package loaded
+
+    return ByFileAndForm(config, log)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -1,8 +1,9 @@
 """One running system of each form for all journeys: the same journeys, unchanged, over each.
 
-`embedded-plain` is the embedded form without its fast paths (docs/fast-paths.md). `mariadb` is the distributed form
-with its databases on MariaDB: it runs the journeys of ON_MARIADB, which depend on the database most, and all of them
-with `--journeys=all` (`make journeys`).
+`embedded-plain` is the embedded form without its fast paths (docs/fast-paths.md): it leaves out the journeys of
+BY_COMMANDS, whose time goes into the start of commands. `mariadb` is the distributed form with its databases on
+MariaDB: it runs the journeys of ON_MARIADB, which depend on the database most. With `--journeys=all` (`make journeys`)
+every form runs all of them.
 """
 
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -34,18 +35,23 @@ EMBEDDED: Mapping[str, Mapping[str, str]] = {"embedded": {}, "embedded-plain": {
 ON_MARIADB = frozenset({"test_fallback", "test_idempotency", "test_lists"})
 
 
+BY_COMMANDS = frozenset({"test_command_line", "test_template_files", "test_user_files"})
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the journeys over MariaDB that are not wanted."""
+    """Leave out the journeys that not every form runs."""
     if config.getoption("--journeys") == "all":
         return
-    left_out = [item for item in items if _is_over_mariadb(item) and item.path.stem not in ON_MARIADB]
-    config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if item not in set(left_out)]
+    left_out = {item for item in items if _is_left_out(item)}
+    config.hook.pytest_deselected(items=list(left_out))
+    items[:] = [item for item in items if item not in left_out]
 
 
-def _is_over_mariadb(item: pytest.Item) -> bool:
+def _is_left_out(item: pytest.Item) -> bool:
     called = getattr(item, "callspec", None)
-    return called is not None and called.params.get("shared_system") == "mariadb"
+    form = called.params.get("shared_system") if called is not None else None
+    journey = item.path.stem
+    return (form == "mariadb" and journey not in ON_MARIADB) or (form == "embedded-plain" and journey in BY_COMMANDS)
 
 
 SERVED = [pytest.param(form, marks=pytest.mark.distributed) for form in ("distributed", "mariadb")]

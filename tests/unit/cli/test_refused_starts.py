@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,13 +15,18 @@ pytestmark = pytest.mark.slow
 
 WITHIN = 30
 MAIN = "from angarium.cli.main import main; main()"
-PROCESSES = ("up", "serve gateway", "serve users", "serve templates", "work email")
+
 ELSEWHERE = {
     "BROKER_URL": "amqp://guest:guest@localhost:1/",
     "CACHE_URL": "redis://localhost:1/0",
     "NOTIFICATIONS_DATABASE_URL": "postgresql://postgres@localhost:1/x",
 }
 PACKAGES = {"BROKER_URL": "aiormq", "CACHE_URL": "redis", "NOTIFICATIONS_DATABASE_URL": "asyncpg"}
+
+
+def each(*commands: str) -> list[Any]:
+    """Commands as parameters of a test. Each starts a process, so all but the first are left to `make faults`."""
+    return [pytest.param(command, marks=[pytest.mark.long] if at else []) for at, command in enumerate(commands)]
 
 
 def run(
@@ -55,13 +61,13 @@ def taken() -> Iterator[int]:
         yield other.getsockname()[1]
 
 
-@pytest.mark.parametrize("command", PROCESSES)
+@pytest.mark.parametrize("command", each("up", "serve gateway", "serve users", "serve templates", "work email"))
 def test_a_taken_port_is_named(command: str, taken: int, tmp_path: Path) -> None:
     line = refusal(run(command, tmp_path, {"PORT": str(taken)}))
     assert line == f"ANGARIUM_PORT: port {taken} is already in use; set ANGARIUM_PORT to another one"
 
 
-@pytest.mark.parametrize("command", ["up", "work email"])
+@pytest.mark.parametrize("command", each("up", "work email"))
 def test_a_wrong_provider_is_named_before_anything_is_created(command: str, tmp_path: Path) -> None:
     ended = run(command, tmp_path, {"EMAIL_PROVIDERS": "smtp://u:canary@h?colour=red", "PORT": "0"})
     assert refusal(ended) == "ANGARIUM_EMAIL_PROVIDERS: smtp:// has an unknown parameter: colour"
@@ -69,13 +75,13 @@ def test_a_wrong_provider_is_named_before_anything_is_created(command: str, tmp_
     assert not [*tmp_path.rglob("*.sqlite3")]
 
 
-@pytest.mark.parametrize("command", ["up", "work sms"])
+@pytest.mark.parametrize("command", each("up", "work sms"))
 @pytest.mark.parametrize("host", ["nosuch.invalid", "192.0.2.1"])
 def test_a_host_of_another_machine_is_named(command: str, host: str, tmp_path: Path) -> None:
     assert refusal(run(command, tmp_path, {"HOST": host, "PORT": "0"})).startswith(f"ANGARIUM_HOST: {host} is not")
 
 
-@pytest.mark.parametrize("command", ["up", "serve users", "work email", "migrate"])
+@pytest.mark.parametrize("command", each("up", "serve users", "work email", "migrate"))
 def test_a_data_folder_that_cannot_be_made_is_named(command: str, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     line = refusal(run(command, tmp_path, {"DATA_DIR": "file/data", "PORT": "0"}))
@@ -94,7 +100,7 @@ def test_a_database_file_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     assert line.startswith("ANGARIUM_USERS_DATABASE_URL: file cannot be written")
 
 
-@pytest.mark.parametrize("command", ["up", "migrate"])
+@pytest.mark.parametrize("command", each("up", "migrate"))
 def test_a_database_that_does_not_answer_is_named(command: str, tmp_path: Path) -> None:
     settings = {"NOTIFICATIONS_DATABASE_URL": "postgresql://u:canary@127.0.0.1:1/x", "PORT": "0"}
     ended = run(command, tmp_path, settings)
@@ -102,28 +108,28 @@ def test_a_database_that_does_not_answer_is_named(command: str, tmp_path: Path) 
     assert (ended.returncode, ended.stderr) == (1, message)
 
 
-@pytest.mark.parametrize("command", ["up", "migrate"])
+@pytest.mark.parametrize("command", each("up", "migrate"))
 def test_a_file_that_is_not_a_database_is_named(command: str, tmp_path: Path) -> None:
     (tmp_path / "users.sqlite3").write_text("This is a letter to a friend, not a database.\n" * 100)
     line = refusal(run(command, tmp_path, {"USERS_DATABASE_URL": "sqlite:///users.sqlite3", "PORT": "0"}))
     assert line.startswith("ANGARIUM_USERS_DATABASE_URL: ")
 
 
-@pytest.mark.parametrize("command", ["up", "work push"])
+@pytest.mark.parametrize("command", each("up", "work push"))
 def test_a_log_folder_that_cannot_be_made_is_named(command: str, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     line = refusal(run(command, tmp_path, {"LOG_DIR": "file/logs", "PORT": "0"}))
     assert line.startswith("ANGARIUM_LOG_DIR: file/logs cannot be written")
 
 
-@pytest.mark.parametrize("command", ["up", "work email"])
+@pytest.mark.parametrize("command", each("up", "work email"))
 def test_a_certificate_that_cannot_be_used_is_named(command: str, tmp_path: Path) -> None:
     (tmp_path / "cert.pem").write_text("not a certificate")
     line = refusal(run(command, tmp_path, {"TLS_CERT": "cert.pem", "TLS_KEY": "cert.pem", "PORT": "0"}))
     assert line.startswith("ANGARIUM_TLS_CERT: ")
 
 
-@pytest.mark.parametrize("command", ["up", "serve users", "migrate", "keys list"])
+@pytest.mark.parametrize("command", each("up", "serve users", "migrate", "keys list"))
 def test_a_faulty_toml_file_is_named_with_the_place(command: str, tmp_path: Path) -> None:
     (tmp_path / "angarium.toml").write_text('port = 1\nhost "x"\n')
     line = refusal(run(command, tmp_path, {}))
@@ -132,7 +138,11 @@ def test_a_faulty_toml_file_is_named_with_the_place(command: str, tmp_path: Path
 
 @pytest.mark.parametrize(
     ("setting", "command"),
-    [*product(PACKAGES, ["up", "work email"]), ("NOTIFICATIONS_DATABASE_URL", "migrate")],
+    [
+        *product(PACKAGES, ["up"]),
+        *[pytest.param(setting, "work email", marks=pytest.mark.long) for setting in PACKAGES],
+        pytest.param("NOTIFICATIONS_DATABASE_URL", "migrate", marks=pytest.mark.long),
+    ],
 )
 def test_a_missing_extra_is_named_with_what_to_install(setting: str, command: str, tmp_path: Path) -> None:
     hidden = f"import sys; sys.modules['{PACKAGES[setting]}'] = None; "
@@ -140,7 +150,7 @@ def test_a_missing_extra_is_named_with_what_to_install(setting: str, command: st
     assert line == f"ANGARIUM_{setting}: needs the package {PACKAGES[setting]}; pip install 'angarium[distributed]'"
 
 
-@pytest.mark.parametrize("command", ["up", "serve gateway", "work email", "migrate", "keys list"])
+@pytest.mark.parametrize("command", each("up", "serve gateway", "work email", "migrate", "keys list"))
 def test_an_unknown_setting_is_named_with_the_nearest_one(command: str, tmp_path: Path) -> None:
     line = refusal(run(command, tmp_path, {"EMAIL_PROVIDER": "smtp://canary"}))
     assert line == "ANGARIUM_EMAIL_PROVIDER: unknown setting; did you mean ANGARIUM_EMAIL_PROVIDERS?"
