@@ -1,6 +1,8 @@
 """Passwords as argon2id hashes (RFC 9106), computed outside the event loop."""
 
 import asyncio
+import base64
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -37,7 +39,7 @@ class Passwords:
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="argon2")
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._waiting = 0
-        self._placeholder: str | None = None
+        self._placeholder = _hash_of_nothing(self._hasher)
 
     async def hash(self, password: str) -> str:
         """The hash to store, with its salt and parameters. Raises ServiceUnavailable."""
@@ -69,13 +71,21 @@ class Passwords:
             self._waiting -= 1
 
     def _verify(self, kept: str | None, password: str) -> bool:
-        if self._placeholder is None:
-            self._placeholder = self._hasher.hash("")
         try:
             self._hasher.verify(kept or self._placeholder, password)
         except (VerificationError, InvalidHashError):
             return False
         return kept is not None
+
+
+def _hash_of_nothing(hasher: PasswordHasher) -> str:
+    """A hash that no password has. Verifying it takes as long as verifying a hash of `hasher`."""
+    salt, made = (_encoded(os.urandom(length)) for length in (hasher.salt_len, hasher.hash_len))
+    return f"$argon2id$v=19$m={hasher.memory_cost},t={hasher.time_cost},p={hasher.parallelism}${salt}${made}"
+
+
+def _encoded(value: bytes) -> str:
+    return base64.b64encode(value).decode().rstrip("=")
 
 
 def _busy() -> ServiceUnavailable:

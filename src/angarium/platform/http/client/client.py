@@ -100,13 +100,23 @@ class ServiceClient:
         return _sound(self.name, await self._send("GET", path, self._headers(tenant, caller)))
 
     async def post(
-        self, path: str, *, tenant: str, caller: Caller | None = None, json: Any = None, content: bytes | None = None
+        self,
+        path: str,
+        *,
+        tenant: str,
+        caller: Caller | None = None,
+        json: Any = None,
+        content: bytes | None = None,
+        seconds: float | None = None,
     ) -> Answer:
-        """POST `content` unchanged, or `json` encoded. Returns every status below 500. Raises ServiceDown."""
+        """POST `content` unchanged, or `json` encoded. Returns every status below 500.
+
+        Raises ServiceDown, also if there is no answer within `seconds`, by default the client's timeout.
+        """
         headers = self._headers(tenant, caller)
         headers["content-type"] = "application/json"
         body = content if content is not None else msgspec.json.encode(json)
-        return _sound(self.name, await self._send("POST", path, headers, body))
+        return _sound(self.name, await self._send("POST", path, headers, body, seconds))
 
     async def forward(
         self,

@@ -10,6 +10,8 @@ from angarium.platform.auth.caller import Caller
 from angarium.platform.http.client.client import ServiceClient
 
 PATH = "/internal/v1/login"
+CHECKING_SECONDS = 10.0
+"""A check waits up to a second for a slot and hashes for 0.2 s of a core, several times that on a busy machine."""
 
 
 class Logins:
@@ -24,7 +26,7 @@ class Logins:
         Raises Unauthorized, without the cause; RateLimited after too many wrong passwords; Transient.
         """
         body = {"email": request.email, "password": request.password}
-        answer = await self._users.post(PATH, tenant=request.tenant, json=body)
+        answer = await self._users.post(PATH, tenant=request.tenant, json=body, seconds=CHECKING_SECONDS)
         match answer.status_code:
             case HTTPStatus.OK:
                 checked = PasswordChecked.model_validate(msgspec.json.decode(answer.content)["data"])
