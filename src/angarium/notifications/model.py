@@ -3,7 +3,7 @@
 Types used for every notification are Structs, which are created ten times faster than frozen dataclasses.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -240,10 +240,20 @@ NO_WAITS = Patience()
 
 @dataclass(frozen=True, slots=True)
 class SweepReport:
-    """The counts of one pass of the sweeper."""
+    """The counts of one pass of the sweeper, and the notifications that it ended."""
 
     released: int = 0  # scheduled → pending
     requeued: int = 0  # published again
     expired: int = 0
     unknown: int = 0  # at_most_once whose worker died
     left: int = 0  # checked, and to be checked again later
+    ended: Sequence["Ended"] = field(default=(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A notification that reached a final status without a worker: `expired` or `unknown`."""
+
+    id: UUID
+    channel: Channel
+    status: Status

@@ -1,10 +1,11 @@
 """Wakes due notifications and finds those whose message was lost."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
+from angarium.contracts.statuses import Status
 from angarium.notifications.look_back import LookBack
-from angarium.notifications.model import Patience, SweepReport
+from angarium.notifications.model import Ended, Patience, SweepReport
 from angarium.notifications.store.port import NotificationStore
 from angarium.platform.loop import Loop
 from angarium.platform.runtime import Runtime
@@ -14,6 +15,7 @@ OUTAGE = 5.0
 """Seconds without a pass after which workers may have been unable to record results or renew leases."""
 RETURN = 30.0
 """Seconds for workers to record results after an outage, before their sends count as lost."""
+_EVENTS = {status: f"notification.{status}" for status in Status}
 
 
 class Sweeper(Loop):
@@ -37,6 +39,7 @@ class Sweeper(Loop):
         self._store = store
         self._clock = runtime.clock
         self._logger = runtime.logger
+        self._finished = runtime.metrics.notifications_finished_total
         self._waits = waits
         self._look_back = LookBack(runtime.clock)
         self._last: tuple[float, float] | None = None
@@ -50,6 +53,7 @@ class Sweeper(Loop):
         moved = report.released + report.requeued + report.expired + report.unknown
         if moved:
             self._log(report)
+        self._report_ended(report.ended)
         full = moved + report.left >= _BATCH
         self._look_back.end(whole=not full)
         return full
@@ -72,6 +76,12 @@ class Sweeper(Loop):
 
     def _times(self) -> tuple[float, float]:
         return self._clock.monotonic(), self._clock.now().timestamp()
+
+    def _report_ended(self, ended: Sequence[Ended]) -> None:
+        """Log and count each, as a worker does for those that it ends."""
+        for one in ended:
+            self._finished.labels(one.channel, one.status).inc()
+            self._logger.info(_EVENTS[one.status], notification_id=str(one.id), channel=one.channel)
 
     def _log(self, report: SweepReport) -> None:
         lost = report.requeued + report.unknown

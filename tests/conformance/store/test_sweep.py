@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from angarium.contracts.statuses import Status
-from angarium.notifications.model import OutboxKey, OutboxKind, Patience, Reason, SweepReport
+from angarium.contracts.statuses import Channel, Status
+from angarium.notifications.model import Ended, OutboxKey, OutboxKind, Patience, Reason, SweepReport
 from angarium.notifications.sweeper import Sweeper
 from angarium.platform.database.types import to_microseconds
 from tests.conformance.store.backends import (
@@ -72,7 +72,8 @@ async def test_a_scheduled_one_whose_time_has_passed_expires(backend: Backend) -
     new = notification(send_at=due, expires_at=due + MINUTE)
     await backend.store.accept([new], outbox_lease=OUTBOX_LEASE)
     await backend.pass_time(2 * HOUR)
-    assert await backend.store.sweep(100) == SweepReport(expired=1)
+    report = await backend.store.sweep(100)
+    assert (report, list(report.ended)) == (SweepReport(expired=1), [Ended(new.id, Channel.EMAIL, Status.EXPIRED)])
     view = await backend.reader.get(TENANT, new.id)
     assert view is not None
     assert view.status is Status.EXPIRED
@@ -152,7 +153,8 @@ async def test_a_send_with_a_live_worker_is_not_swept(backend: Backend) -> None:
 async def test_at_most_once_whose_worker_died_is_unknown(backend: Backend) -> None:
     claim = await backend.claimed(policy=AT_MOST_ONCE)
     await backend.pass_time(LEASE + timedelta(seconds=31))
-    assert await backend.store.sweep(100) == SweepReport(unknown=1)
+    report = await backend.store.sweep(100)
+    assert (report, list(report.ended)) == (SweepReport(unknown=1), [Ended(claim.id, Channel.EMAIL, Status.UNKNOWN)])
     view = await backend.reader.get(TENANT, claim.id)
     assert view is not None
     assert view.status is Status.UNKNOWN

@@ -13,6 +13,7 @@ from angarium.contracts.statuses import Channel, Status
 from angarium.notifications.messages import work_message
 from angarium.notifications.model import (
     Claimed,
+    Ended,
     NothingToDo,
     NotNow,
     OutboxKey,
@@ -132,13 +133,13 @@ def _work(row: Row) -> _WorkRow:
     return _WorkRow(**values | {"channel": Channel(row["channel"])})
 
 
-def sweep_report(rows: Iterable[Row]) -> SweepReport:
-    """Counts by `verdict`."""
-    counts = {row["verdict"]: row["rows"] for row in rows}
+def sweep_report(counts: Mapping[str, int], ended: Iterable[Row]) -> SweepReport:
+    """From the counts by verdict, and `id`, `channel` and `verdict` of the rows that ended."""
     return SweepReport(
         released=counts.get("released", 0),
         requeued=counts.get("requeued", 0),
         expired=counts.get("expired", 0),
         unknown=counts.get("unknown", 0),
-        left=sum(counts.get(verdict, 0) for verdict in ("wait", "alive", "spared", "queued", "waiting")),
+        left=sum(counts.get(verdict, 0) for verdict in ("left", "wait", "alive", "spared", "queued", "waiting")),
+        ended=[Ended(row["id"], Channel(row["channel"]), Status(row["verdict"])) for row in ended],
     )

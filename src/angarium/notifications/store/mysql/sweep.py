@@ -3,7 +3,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -68,10 +68,10 @@ class _Swept(NamedTuple):
 async def sweep(db: Database, limit: int, back: timedelta | None = None, patience: Patience = NO_WAITS) -> SweepReport:
     """As `NotificationStore.sweep`."""
 
-    async def work(session: Session) -> Counter[str]:
+    async def work(session: Session) -> Sequence[Row]:
         rows = await session.fetch(SWEEP, since(back), limit)
         if not rows:
-            return Counter()
+            return ()
         ids = tuple(sorted(row["id"] for row in rows))
         queued = {row["subject"] for row in await session.fetch(QUEUED, ids)}
         swept = {row["id"]: _judged(row, patience, queued=row["id"] in queued) for row in rows}
@@ -79,10 +79,11 @@ async def sweep(db: Database, limit: int, back: timedelta | None = None, patienc
         await session.run(SWEPT, as_rows(_CHANGE, changes))
         published = [UUID(key) for key, found in swept.items() if found.verdict in {"released", "requeued"}]
         await enqueue_work(session, published)
-        return Counter(found.verdict for found in swept.values())
+        return [{"id": UUID(row["id"]), "channel": row["channel"], "verdict": swept[row["id"]].verdict} for row in rows]
 
-    counts = await db.transaction(work)
-    return sweep_report({"verdict": verdict, "rows": number} for verdict, number in counts.items())
+    swept = await db.transaction(work)
+    counts = Counter(row["verdict"] for row in swept)
+    return sweep_report(counts, [row for row in swept if row["verdict"] in {Status.EXPIRED, Status.UNKNOWN}])
 
 
 async def requeue_unfinished(db: Database) -> int:

@@ -28,7 +28,7 @@ _WAITING_SWEEP = f"""now() + least(
 
 SWEEP = f"""
 WITH chosen AS MATERIALIZED (
-    SELECT n.id, CASE
+    SELECT n.id, n.channel, CASE
         WHEN n.status = 'scheduled' AND n.due_at > now() THEN 'wait'
         WHEN n.status = 'scheduled' AND n.expires_at <= now() THEN 'expired'
         WHEN n.status = 'scheduled' THEN 'released'
@@ -43,7 +43,7 @@ WITH chosen AS MATERIALIZED (
 ), queued_already AS MATERIALIZED (
     SELECT subject FROM outbox WHERE subject = ANY(ARRAY(SELECT id FROM chosen)) AND kind = 'work'
 ), due AS MATERIALIZED (
-    SELECT id, CASE WHEN first_look <> 'overdue' THEN first_look
+    SELECT id, channel, CASE WHEN first_look <> 'overdue' THEN first_look
         WHEN id IN (SELECT subject FROM queued_already) THEN 'queued'
         ELSE 'requeued' END AS verdict
     FROM chosen
@@ -80,7 +80,8 @@ WITH chosen AS MATERIALIZED (
     INSERT INTO outbox (subject, kind, available_at)
     SELECT id, 'work', now() FROM due WHERE verdict IN ('released', 'requeued') {ENQUEUE}
 )
-SELECT verdict, count(*) AS rows FROM due GROUP BY verdict
+SELECT verdict, count(*) AS rows, NULL::uuid AS id, NULL::text AS channel FROM due GROUP BY verdict
+UNION ALL SELECT verdict, NULL, id, channel FROM due WHERE verdict IN ('expired', 'unknown')
 """
 
 REQUEUE_UNFINISHED = f"""
@@ -100,7 +101,9 @@ SELECT count(*) AS rows FROM queued
 async def sweep(db: Database, limit: int, back: timedelta | None = None, patience: Patience = NO_WAITS) -> SweepReport:
     """As `NotificationStore.sweep`."""
     lanes, waits = list(patience.lanes), list(patience.lanes.values())
-    return sweep_report(await db.fetch(SWEEP, limit, back, patience.claims, lanes, waits))
+    rows = await db.fetch(SWEEP, limit, back, patience.claims, lanes, waits)
+    counts = {row["verdict"]: row["rows"] for row in rows if row["id"] is None}
+    return sweep_report(counts, [row for row in rows if row["id"] is not None])
 
 
 async def requeue_unfinished(db: Database) -> int:

@@ -10,6 +10,7 @@ from uuid import UUID
 from angarium.contracts.messages import routing_key
 from angarium.contracts.statuses import Channel, DeliveryPolicy, Status
 from angarium.notifications.model import NO_WAITS, Patience, SweepReport
+from angarium.notifications.store.rows import sweep_report
 from angarium.notifications.store.sqlite.outbox import enqueue_work
 from angarium.notifications.store.sqlite.sql import APPEND, appendix, event_now, micros, since
 from angarium.notifications.store.timing import (
@@ -56,15 +57,13 @@ def sweep(
 ) -> SweepReport:
     """As `NotificationStore.sweep`."""
     counts: Counter[str] = Counter()
+    ended: list[_Row] = []
     for row in connection.execute(SWEEP, (now, since(now, back), limit)).fetchall():
-        counts[_sweep_one(connection, now, dict(row), patience)] += 1
-    return SweepReport(
-        released=counts["released"],
-        requeued=counts["requeued"],
-        expired=counts["expired"],
-        unknown=counts["unknown"],
-        left=counts["left"],
-    )
+        verdict = _sweep_one(connection, now, dict(row), patience)
+        counts[verdict] += 1
+        if verdict in {Status.EXPIRED, Status.UNKNOWN}:
+            ended.append({"id": UUID(hex=row["id"]), "channel": row["channel"], "verdict": verdict})
+    return sweep_report(counts, ended)
 
 
 def requeue_unfinished(connection: sqlite3.Connection, now: int) -> int:
