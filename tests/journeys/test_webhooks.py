@@ -32,7 +32,7 @@ async def test_the_templates_json_is_posted_and_signed(system: System) -> None:
             recipient={"webhook": hook.url("/in?key=1")},
             template_code=code,
             variables={"name": 'Ada "Countess" <b>', "items": [1, {"a": None}]},
-            headers={"X-Correlation-ID": "c-webhook"},
+            headers={"X-Correlation-ID": "c-webhook", "traceparent": f"00-{'ab' * 16}-{'cd' * 8}-01"},
         )
     [received] = hook.received
     assert _verified(system, received) == {
@@ -42,6 +42,8 @@ async def test_the_templates_json_is_posted_and_signed(system: System) -> None:
     assert received.headers["webhook-id"] == found["notification_id"] == found["provider_message_id"]
     assert received.headers["content-type"] == "application/json"
     assert received.headers["x-correlation-id"] == "c-webhook"
+    _, trace, span, _ = received.headers["traceparent"].split("-")
+    assert (trace, span != "cd" * 8) == ("ab" * 16, True)
     assert (found["provider"], found["attempts"]) == ("http", 1)
 
 

@@ -9,6 +9,7 @@
 A lost answer is a retry too: `webhook-id` is the same on every attempt, so receivers can detect duplicates.
 """
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -18,7 +19,12 @@ from angarium.delivery.outcome import Outcome, Permanent, Retry, Sent
 from angarium.delivery.provider import ImmediatePermit, Outbound
 from angarium.platform.clock import Clock
 from angarium.platform.http.guard.posting import Reply, SignedPosts
-from angarium.platform.telemetry.correlation import CORRELATION_HEADER
+from angarium.platform.telemetry.correlation import (
+    CORRELATION_HEADER,
+    TRACEPARENT_HEADER,
+    child_traceparent,
+    current_traceparent,
+)
 
 _RETRIED = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
 _OK, _REDIRECTS, _SERVER_ERRORS = 200, 300, 500
@@ -65,12 +71,11 @@ class HttpProvider:
 
     async def _posted(self, message: Outbound, body: str) -> Outcome:
         try:
-            headers = {CORRELATION_HEADER: message.correlation_id} if message.correlation_id else {}
             reply = await self._posts.post(
                 message.address.value,
                 webhook_id=message.message_key,
                 body=body,
-                headers=headers,
+                headers=_headers(message),
                 within=self._timeout,
             )
         except Exception as error:  # noqa: BLE001 - the port promises an outcome whatever happens
@@ -89,6 +94,14 @@ def outcome_of(reply: Reply, message_key: str) -> Outcome:
     if status in _RETRIED or status >= _SERVER_ERRORS:
         return Retry(f"answered {status}", after=reply.retry_after, provider_fault=False)
     return Permanent(f"answered {status}")
+
+
+def _headers(message: Outbound) -> Mapping[str, str]:
+    """The correlation id and the trace of the notification, where it has them."""
+    headers = {CORRELATION_HEADER: message.correlation_id} if message.correlation_id else {}
+    if trace := current_traceparent():
+        headers[TRACEPARENT_HEADER] = child_traceparent(trace)
+    return headers
 
 
 def _host(url: str) -> str:
