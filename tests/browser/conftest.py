@@ -34,7 +34,6 @@ PATIENCE = 30_000.0
 """Milliseconds that `expect` waits in every browser test: three processes of tests share two cores with the browser."""
 BLOCKED = ("Blocked script execution", 'Content Security Policy directive: "img-src data:"')
 """What the browser says where it keeps a mail from running scripts and from loading images."""
-AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"], "resultTypes": ["violations"]}
 """The rules of WCAG 2.2, levels A and AA."""
 
 

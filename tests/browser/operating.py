@@ -13,12 +13,12 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from playwright.sync_api import Browser, Page, StorageState, expect
 
 from angarium.testing.smtp.sink import SmtpSink
+from tests.browser.accessibility import AXE
 from tests.browser.conftest import opened
 from tests.support.system import EmbeddedSystem, running
 
 NAME, PASSWORD = "ada", "correct horse battery"
 HOSTILE = "<script>document.title = 'ran'</script>"
-AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"], "resultTypes": ["violations"]}
 """The rules of WCAG 2.2, levels A and AA."""
 EXPECTED = (
     "Blocked script execution",

@@ -16,7 +16,8 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from playwright.sync_api import Browser, Page, Route, expect
 
 from angarium.testing.smtp.sink import SmtpSink
-from tests.browser.conftest import AXE, READY_WITHIN, opened
+from tests.browser.accessibility import AXE
+from tests.browser.conftest import READY_WITHIN, opened
 from tests.support.servers.ports import free_port
 from tests.support.system import EmbeddedSystem, running
 

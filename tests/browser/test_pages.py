@@ -6,7 +6,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it has none
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import AXE, Site
+from tests.browser.accessibility import AXE
+from tests.browser.conftest import Site
 
 pytestmark = pytest.mark.browser
 

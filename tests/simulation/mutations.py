@@ -83,7 +83,7 @@ def _sweep_without_depth() -> AbstractContextManager[object]:
 
 def _another_provider() -> AbstractContextManager[object]:
     """After an ambiguous answer the next provider is tried."""
-    return patch.object(sending, "_only", lambda _: None)
+    return patch.object(sending, "bound_to", lambda _: None)
 
 
 def _ignore_retry_after() -> AbstractContextManager[object]:

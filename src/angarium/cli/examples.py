@@ -44,6 +44,8 @@ EXAMPLES: Mapping[str, Sequence[str]] = MappingProxyType(
         "providers open": ("angarium providers open smtp",),
         "providers close": ("angarium providers close smtp",),
         "providers auto": ("angarium providers auto smtp",),
+        "providers pause": ("angarium providers pause smtp",),
+        "providers resume": ("angarium providers resume ses", "angarium providers resume ses --always"),
         "suppressions list": ("angarium suppressions list --channel email",),
         "suppressions add": ("angarium suppressions add email ada@example.com",),
         "suppressions remove": ("angarium suppressions remove 0192d6a0-7ec9-764a-b61a-ce54ccb0749d",),

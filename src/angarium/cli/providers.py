@@ -101,8 +101,6 @@ def resume(name: str, /, *, channel: Channel = None, always: bool = False, as_js
 
     What waited is sent within 15 minutes. Marketing is paused again when the rates are too high again.
 
-    Example: angarium providers resume ses
-
     Args:
         name: The provider's name or id.
         channel: Its channel, where two providers have the name.

@@ -8,6 +8,7 @@ from pathlib import Path
 from tests.support.servers.binaries import find
 from tests.support.servers.process import Process
 from tests.support.servers.server import Server
+from tests.support.wait import until
 
 
 class Redis(Server):
@@ -94,8 +95,13 @@ class RedisSentinel(Redis):
         return b"role-reported" in await asyncio.to_thread(self._ask, f"SENTINEL REPLICAS {self.MASTER}".encode())
 
     async def fail_over(self) -> None:
-        """Swap primary and replica while both live, as for a planned change."""
-        await self._command(f"SENTINEL FAILOVER {self.MASTER}".encode())
+        """Swap primary and replica while both live, as for a planned change. Waits until the replica is fit for it."""
+        await until(self._fails_over, 30)
+
+    async def _fails_over(self) -> bool:
+        answer = await asyncio.to_thread(self._ask, f"SENTINEL FAILOVER {self.MASTER}".encode())
+        assert answer.startswith((b"+OK", b"-NOGOODSLAVE")), answer
+        return answer.startswith(b"+OK")
 
     def _launch(self) -> Process:
         configuration = self.folder / "sentinel.conf"
