@@ -5,17 +5,12 @@ from functools import partial
 
 from fastapi import APIRouter, FastAPI
 
-from angarium import __version__
-from angarium.notifications.erasing import Erasing
 from angarium.notifications.publisher import OutboxPublisher
 from angarium.notifications.queue_waits import QueueWaits
 from angarium.notifications.relay import Relay
-from angarium.notifications.store.erasure import Erasure
 from angarium.notifications.store.foreign_letters import ForeignLetters
 from angarium.notifications.store.held_reports import HeldReports
 from angarium.notifications.store.port import MOST_COUNTED
-from angarium.notifications.store.prior import PriorAcceptances
-from angarium.notifications.store.retention import Elsewhere, Retention
 from angarium.notifications.store.waiting import WaitingWork
 from angarium.notifications.suppressions.store import SuppressionStore
 from angarium.notifications.sweeper import Sweeper
@@ -25,7 +20,6 @@ from angarium.platform.auth.passwords import Passwords
 from angarium.platform.auth.throttle import LoginThrottle
 from angarium.platform.database.turns import alone
 from angarium.platform.http.frame.app import build_app
-from angarium.platform.http.frame.health import Health, answers
 from angarium.platform.lifecycle import Background
 from angarium.platform.loop import Loop, run_last_pass
 from angarium.platform.rate_limit.limiter import RateLimiter
@@ -34,18 +28,26 @@ from angarium.services.gateway.accepting.answers import answer_form
 from angarium.services.gateway.accepting.lanes import FairLanes
 from angarium.services.gateway.accepting.routes import BYTES as SENDING_BYTES
 from angarium.services.gateway.accepting.routes import routes as accepting_routes
-from angarium.services.gateway.accepting.use_cases import Acceptor, AcceptorParts
+from angarium.services.gateway.accepting.use_cases import Acceptor
 from angarium.services.gateway.audit.log import AuditLog
 from angarium.services.gateway.audit.routes import routes as audit_routes
 from angarium.services.gateway.audit.store import AuditReader, AuditStore
 from angarium.services.gateway.b2b.plain_text import PlainTexts
 from angarium.services.gateway.b2b.routes import routes as b2b_routes
-from angarium.services.gateway.b2b.use_cases import Emails
+from angarium.services.gateway.building import (
+    build_acceptor_parts,
+    build_dispatcher,
+    build_documents,
+    build_emails,
+    build_erasing,
+    build_health,
+    build_provider_tests,
+    build_retention,
+)
 from angarium.services.gateway.bulk.routes import BYTES as BULK_BYTES
 from angarium.services.gateway.bulk.routes import PATH as BULK_PATH
 from angarium.services.gateway.bulk.routes import routes as bulk_routes
 from angarium.services.gateway.bulk.use_cases import BulkAcceptor
-from angarium.services.gateway.callbacks.dispatcher import CallbackDispatcher
 from angarium.services.gateway.callbacks.routes import routes as callback_routes
 from angarium.services.gateway.callbacks.store import CallbackStore
 from angarium.services.gateway.callers.authentication import build_authenticator
@@ -64,7 +66,6 @@ from angarium.services.gateway.declaring import TopologyKeeper
 from angarium.services.gateway.delivery_reports.routes import routes as delivery_report_routes
 from angarium.services.gateway.delivery_reports.use_cases import Receipts
 from angarium.services.gateway.documents.routes import routes as document_routes
-from angarium.services.gateway.documents.use_cases import Documents
 from angarium.services.gateway.erasures.routes import routes as erasure_routes
 from angarium.services.gateway.gauges import Gauges
 from angarium.services.gateway.keys.ring import KeyRing
@@ -85,11 +86,9 @@ from angarium.services.gateway.provider_webhooks.routes import PATH as WEBHOOK_P
 from angarium.services.gateway.provider_webhooks.routes import routes as provider_webhook_routes
 from angarium.services.gateway.provider_webhooks.use_cases import ProviderWebhooks
 from angarium.services.gateway.providers.routes import routes as provider_routes
-from angarium.services.gateway.providers.trying import ProviderTests
 from angarium.services.gateway.providers.use_cases import Providers
 from angarium.services.gateway.reading.routes import routes as reading_routes
 from angarium.services.gateway.reading.use_cases import Reading
-from angarium.services.gateway.retention import RetentionKeeper
 from angarium.services.gateway.suppressions.routes import IMPORT_BYTES as SUPPRESSIONS_IMPORT_BYTES
 from angarium.services.gateway.suppressions.routes import IMPORT_PATH as SUPPRESSIONS_IMPORT_PATH
 from angarium.services.gateway.suppressions.routes import routes as suppression_routes
@@ -117,7 +116,7 @@ class Gateway:
         keys = KeyStore(parts.engine)
         self.publisher = OutboxPublisher(store=parts.store, broker=parts.broker, logger=runtime.logger)
         self.lanes = FairLanes(parts.broker, runtime.clock)
-        self.acceptor = Acceptor(_acceptor_parts(parts, self.publisher, self.lanes))
+        self.acceptor = Acceptor(build_acceptor_parts(parts, self.publisher, self.lanes))
         self.ring = KeyRing(keys, runtime.clock)
         self.keys = Keys(store=keys, audit=audit, runtime=runtime)
         self.tenants = Tenants(store=TenantStore(parts.engine), audit=audit, runtime=runtime)
@@ -126,7 +125,7 @@ class Gateway:
         self.receipts = Receipts(store=parts.store, held=HeldReports(parts.engine), runtime=runtime)
         self.replays = Replays(store=parts.store, reader=parts.reader.dead_letters, audit=audit, runtime=runtime)
         self.callbacks = CallbackStore(parts.engine, runtime.clock, runtime.identifiers)
-        self.dispatcher = _dispatcher(parts, self.callbacks)
+        self.dispatcher = build_dispatcher(parts, self.callbacks)
         self.suppressions = SuppressionStore(parts.engine, runtime.clock, runtime.identifiers)
         self.provider_webhooks = ProviderWebhooks(
             parts.webhooks,
@@ -136,8 +135,8 @@ class Gateway:
             tenants=TenantStore(parts.engine).names,
             runtime=runtime,
         )
-        self.retention = _retention(parts)
-        self.erasing = _erasing(parts, self.suppressions)
+        self.retention = build_retention(parts)
+        self.erasing = build_erasing(parts, self.suppressions)
         self.plain_texts = PlainTexts(runtime.clock)
         self.own_tokens = OwnTokens(parts.service_token, runtime.clock)
         self.tokens = BearerTokens(self.own_tokens, parts.tokens)
@@ -208,7 +207,7 @@ class Gateway:
 
     def _build_app(self) -> FastAPI:
         parts = self.parts
-        self.health = health = _health(parts)
+        self.health = health = build_health(parts)
         return build_app(
             service="gateway",
             title=TITLE,
@@ -244,7 +243,7 @@ class Gateway:
             key_routes(self.keys, self.ring),
             tenant_routes(self.tenants),
             operator_routes(self._operators()),
-            provider_routes(self._providers, self._provider_tests()),
+            provider_routes(self._providers, build_provider_tests(parts, self.acceptor, self.audit)),
             suppression_routes(self._listed_suppressions),
             token_routes(self.own_tokens, Logins(parts.users_client)),
             audit_routes(AuditReader(parts.engine), self.audit),
@@ -257,31 +256,18 @@ class Gateway:
             *parts.mailbox,
             upstream_routes(users=parts.users_client, templates=parts.templates_client, audit=self.audit),
             callback_routes(self.callbacks, parts.reader, self.audit),
-            b2b_routes(self._emails()),
+            b2b_routes(build_emails(parts, self.acceptor, self.plain_texts)),
             *self.dashboard.routers(),
-            document_routes(self._documents()),
+            document_routes(build_documents(parts)),
         )
 
     def end_streams(self) -> None:
         """End live streams of pages, so that the server can stop. Call it at the start of the shutdown."""
         self.dashboard.live.close()
 
-    def _documents(self) -> Documents:
-        parts = self.parts
-        return Documents({"users": parts.users_client, "templates": parts.templates_client}, parts.runtime.clock)
-
     def _operators(self) -> Operators:
         store = OperatorStore(self.parts.engine)
         return Operators(store=store, passwords=self._passwords, audit=self.audit, runtime=self.parts.runtime)
-
-    def _provider_tests(self) -> ProviderTests:
-        return ProviderTests(
-            store=self.parts.providers,
-            acceptor=self.acceptor,
-            audit=self.audit,
-            clock=self.parts.runtime.clock,
-            plain=self.parts.rules.callback_allow,
-        )
 
     def _build_dashboard(self) -> Dashboard:
         runtime = self.parts.runtime
@@ -312,68 +298,3 @@ class Gateway:
                 audit=self.audit,
             )
         )
-
-    def _emails(self) -> Emails:
-        parts = self.parts
-        return Emails(
-            acceptor=self.acceptor,
-            reader=parts.reader,
-            store=parts.store,
-            broker=parts.broker,
-            identifiers=parts.runtime.identifiers,
-            plain_texts=self.plain_texts,
-        )
-
-
-def _erasing(parts: GatewayParts, suppressions: SuppressionStore) -> Erasing:
-    erasure = Erasure(
-        parts.engine, parts.runtime.clock, elsewhere=_elsewhere(parts), forget_user=suppressions.forget_user
-    )
-    return Erasing(parts.engine, erasure, parts.runtime.clock)
-
-
-def _retention(parts: GatewayParts) -> RetentionKeeper:
-    return RetentionKeeper(
-        engine=parts.engine,
-        retention=Retention(parts.engine, parts.runtime.clock, elsewhere=_elsewhere(parts)),
-        periods=parts.periods,
-        runtime=parts.runtime,
-    )
-
-
-def _elsewhere(parts: GatewayParts) -> Sequence[Elsewhere]:
-    """Functions that delete notifications outside of `notification_db`: the mailbox."""
-    return (parts.caught.forget,) if parts.caught is not None else ()
-
-
-def _acceptor_parts(parts: GatewayParts, publisher: OutboxPublisher, lanes: FairLanes) -> AcceptorParts:
-    return AcceptorParts(
-        store=parts.store,
-        publisher=publisher,
-        contacts=parts.contacts,
-        templates=parts.templates,
-        find_prior=PriorAcceptances(parts.engine).find,
-        runtime=parts.runtime,
-        rules=parts.rules,
-        lanes=lanes,
-        fast_paths=parts.fast_paths,
-    )
-
-
-def _dispatcher(parts: GatewayParts, callbacks: CallbackStore) -> CallbackDispatcher | None:
-    if parts.callbacks is None:
-        return None
-    return CallbackDispatcher(store=callbacks, sender=parts.callbacks, runtime=parts.runtime)
-
-
-def _health(parts: GatewayParts) -> Health:
-    """Health checks.
-
-    The cache is optional: without it the gateway is only slower, so it is reported but does not affect readiness.
-    """
-    checks = {
-        "database": parts.store.problem,
-        "broker": parts.broker.problem,
-        "cache": answers(parts.cache.ready),
-    }
-    return Health("gateway", __version__, checks, optional=frozenset({"cache"}))
