@@ -171,8 +171,9 @@ def build_parts(
     templates: Templates,
     devices: DeadDevices,
     suppressions: SuppressionStore,
+    local_url: str | None = None,
 ) -> EngineParts:
-    """Build the parts of a process's engines. Raises SettingsError."""
+    """Build the parts of a process's engines. `local_url`: see `unsubscribing_of`. Raises SettingsError."""
     links = links_of(settings, service_token_of(settings), runtime.clock)
     return EngineParts(
         runtime=runtime,
@@ -185,7 +186,7 @@ def build_parts(
         worker=worker_name(),
         crash_at=settings.crash_at,
         mandatory=frozenset(settings.mandatory_categories),
-        unsubscribing=unsubscribing_of(settings, links, runtime.logger),
+        unsubscribing=unsubscribing_of(settings, links, runtime.logger, local_url=local_url),
         devices=devices,
         providers=providers,
         failover_after=settings.failover_after,

@@ -24,16 +24,20 @@ class _LinkSettings(Protocol):
     def mandatory_categories(self) -> tuple[str, ...]: ...
 
 
-def unsubscribing_of(settings: _LinkSettings, links: PreferenceLinks | None, logger: Logger) -> "Unsubscribing | None":
+def unsubscribing_of(
+    settings: _LinkSettings, links: PreferenceLinks | None, logger: Logger, *, local_url: str | None = None
+) -> "Unsubscribing | None":
     """Build it from the settings; None: mails have no such header, since there is no URL that recipients can reach.
 
-    Logs a warning for a public URL that does not support one-click unsubscription.
+    `local_url` is used without a public URL: where a browser on this machine reaches the gateway, in development. Logs
+    a warning for a public URL that does not support one-click unsubscription.
     """
-    if settings.public_url is None or links is None:
+    url = settings.public_url or local_url
+    if url is None or links is None:
         return None
-    if not _allows_one_click(settings.public_url):
+    if settings.public_url is not None and not _allows_one_click(settings.public_url):
         logger.warning("unsubscribe.no_one_click", reason="ANGARIUM_PUBLIC_URL is not https")
-    return Unsubscribing(links, settings.public_url, settings.mandatory_categories)
+    return Unsubscribing(links, url, settings.mandatory_categories)
 
 
 class Unsubscribing:

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanag
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from angarium.channels.registry import CHANNELS, OWN_SCHEMES
 from angarium.delivery.composition import ChannelKit, EngineParts, build_engine
@@ -30,6 +30,7 @@ from angarium.delivery.providers.installed import installed_providers
 from angarium.delivery.settings import WorkerSettings
 from angarium.directory.gateway.surroundings import Surroundings, build_surroundings
 from angarium.embedded.contacts import LocalContacts
+from angarium.embedded.one_port import OnePort
 from angarium.notifications.store.schema import MIGRATIONS as NOTIFICATIONS_MIGRATIONS
 from angarium.notifications.suppressions.store import SuppressionStore
 from angarium.platform.database.migrate import database_of, upgrade
@@ -143,7 +144,9 @@ async def _run_on(
     tracing: Tracing | None,
 ) -> None:
     own = settings.gateway
-    async with open_embedded(settings, logger=logger, tracing=tracing) as system, asyncio.TaskGroup() as tasks:
+    local_url = None if own.production else own.address(listener.getsockname()[1])
+    opening = open_embedded(settings, logger=logger, tracing=tracing, local_url=local_url)
+    async with opening as system, asyncio.TaskGroup() as tasks:
         for engine in system.engines:
             tasks.create_task(keep_delivering(engine, system.parts, stop))
 
@@ -167,9 +170,11 @@ async def _run_on(
 
 @asynccontextmanager
 async def open_embedded(
-    settings: EmbeddedSettings, *, logger: Logger, tracing: Tracing | None = None
+    settings: EmbeddedSettings, *, logger: Logger, tracing: Tracing | None = None, local_url: str | None = None
 ) -> AsyncIterator[Embedded]:
-    """Open, migrate and compose the whole system. On exit the gateway drains and every connection is closed."""
+    """Open, migrate and compose the whole system. On exit the gateway drains and every connection is closed.
+
+    `local_url`: the base of links in mails without ANGARIUM_PUBLIC_URL."""
     runtime, switchboard = build_runtime(logger, tracing=tracing), Switchboard()
     async with AsyncExitStack() as stack:
         await _check_providers(settings.worker, runtime)
@@ -187,7 +192,7 @@ async def open_embedded(
         client = _users_client(running.gateway, settings, switchboard, stack)
         devices = await open_dead_devices(client, runtime, stack)
         suppressions = open_suppressions(settings.worker, runtime, stack)
-        parts = _engine_parts(running.gateway.parts, users, settings, devices, suppressions)
+        parts = _engine_parts(running.gateway.parts, users, settings, devices, suppressions, local_url)
         engines = _open_engines(settings.worker, parts, around.gateway, stack)
         running.gateway.health.add("delivery", moves_on(engines))
         yield Embedded(
@@ -199,18 +204,6 @@ async def open_embedded(
             end_streams=running.gateway.end_streams,
             sign_in_link=running.gateway.links.make,
         )
-
-
-class OnePort:
-    """The gateway's app, with the users and templates services under their own paths."""
-
-    def __init__(self, gateway: ASGIApp, *, users: ASGIApp, templates: ASGIApp) -> None:
-        self._gateway = gateway
-        self._beside = {"users": users, "templates": templates}
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        first = scope["path"].removeprefix("/").partition("/")[0] if scope["type"] == "http" else ""
-        await self._beside.get(first, self._gateway)(scope, receive, send)
 
 
 async def _migrate(settings: EmbeddedSettings) -> None:
@@ -252,6 +245,7 @@ def _engine_parts(
     settings: EmbeddedSettings,
     devices: DeadDevices,
     suppressions: SuppressionStore,
+    local_url: str | None,
 ) -> EngineParts:
     """The gateway's store, broker and directory. Contacts come directly from the users service."""
     local = LocalContacts(users.contacts, shared.contacts)
@@ -265,6 +259,7 @@ def _engine_parts(
         templates=shared.templates,
         devices=devices,
         suppressions=suppressions,
+        local_url=local_url,
     )
 
 

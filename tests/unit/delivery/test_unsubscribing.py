@@ -101,6 +101,19 @@ async def test_one_click_is_offered_by_https_alone(tmp_path: Path, public_url: s
     assert [line["event"] for line in warned] == ([] if one_click else ["unsubscribe.no_one_click"])
 
 
+async def test_in_development_links_lead_to_this_machine_and_nothing_is_warned_of(tmp_path: Path) -> None:
+    log, user_id = io.StringIO(), uuid4()
+    logger = make_logger("email", format="json", stream=log)
+    assert unsubscribing_of(WorkerSettings(), LINKS, logger) is None
+    made = unsubscribing_of(WorkerSettings(), LINKS, logger, local_url="http://localhost:8000")
+    async with delivering(tmp_path, unsubscribing=made) as bench:
+        bench.directory.add_user(user_id)
+        headers = (await _sent(bench, user_id=str(user_id), recipient=None)).headers
+    assert list(headers) == ["List-Unsubscribe"]
+    assert headers["List-Unsubscribe"].startswith("<http://localhost:8000/unsubscribe/")
+    assert log.getvalue() == ""
+
+
 @pytest.mark.parametrize(("category", "status"), [("security", "sent"), ("news", "skipped")])
 async def test_a_stored_opt_out_of_a_mandatory_category_does_not_count(
     tmp_path: Path, category: str, status: str

@@ -12,8 +12,9 @@ import pytest
 from angarium.directory import contact_cache
 from angarium.directory.contacts import RestContacts
 from angarium.directory.port import Contacts
-from angarium.embedded.composition import Embedded, EmbeddedSettings, OnePort, open_embedded
+from angarium.embedded.composition import Embedded, EmbeddedSettings, open_embedded
 from angarium.embedded.contacts import LocalContacts
+from angarium.embedded.one_port import OnePort
 from angarium.platform.database.faults import DatabaseUnavailable
 from angarium.platform.http.frame.app import ServiceApp
 from angarium.platform.telemetry.logging import make_logger
