@@ -144,7 +144,7 @@ async def _run_on(
     tracing: Tracing | None,
 ) -> None:
     own = settings.gateway
-    local_url = None if own.production else own.address(listener.getsockname()[1])
+    local_url = None if own.production else own.address(listener.getsockname()[1])  # of links in mails
     opening = open_embedded(settings, logger=logger, tracing=tracing, local_url=local_url)
     async with opening as system, asyncio.TaskGroup() as tasks:
         for engine in system.engines:
@@ -172,9 +172,7 @@ async def _run_on(
 async def open_embedded(
     settings: EmbeddedSettings, *, logger: Logger, tracing: Tracing | None = None, local_url: str | None = None
 ) -> AsyncIterator[Embedded]:
-    """Open, migrate and compose the whole system. On exit the gateway drains and every connection is closed.
-
-    `local_url`: the base of links in mails without ANGARIUM_PUBLIC_URL."""
+    """Open, migrate and compose the whole system. On exit the gateway drains and every connection is closed."""
     runtime, switchboard = build_runtime(logger, tracing=tracing), Switchboard()
     async with AsyncExitStack() as stack:
         await _check_providers(settings.worker, runtime)
