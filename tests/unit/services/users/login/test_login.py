@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 import httpx2
@@ -117,7 +117,7 @@ async def test_many_other_addresses_do_not_displace_a_limited_one() -> None:
 
 
 class Stuck(PasswordHasher):
-    """Hashes only once it may."""
+    """Hashes and verifies only once it may."""
 
     def __init__(self) -> None:
         super().__init__(time_cost=1, memory_cost=8, parallelism=1)
@@ -128,6 +128,10 @@ class Stuck(PasswordHasher):
         assert self.free.wait(30)
         self.hashed += 1
         return super().hash(password, salt=salt)
+
+    def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:  # noqa: A002 - the library's name
+        assert self.free.wait(30)
+        return super().verify(hash, password)
 
 
 async def test_a_flood_is_turned_away_instead_of_waiting() -> None:
