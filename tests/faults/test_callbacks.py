@@ -24,6 +24,7 @@ endpoint that hangs would hold the others for 10."""
 
 
 @pytest.mark.fault(38)
+@pytest.mark.long  # it measures time, which needs a machine with nothing else to do
 async def test_bad_endpoints_are_not_felt_by_the_others(tmp_path: Path) -> None:
     """The 95th percentile of the time from a status to its callback, with the bad ones and without."""
     alone = await _measured(tmp_path / "alone", bad=False)

@@ -82,6 +82,7 @@ async def _insert(engine: AsyncEngine, waits: list[float]) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("revision", ["0003", "0004"])
 @pytest.mark.fault(51)
+@pytest.mark.long  # it measures time, which needs a machine with nothing else to do
 async def test_no_insert_waits_long_while_a_large_database_is_migrated(
     revision: str, engine: AsyncEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
