@@ -59,7 +59,7 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailboxFilter:
-    """Which messages are meant; what is None does not narrow.
+    """A filter of messages. A field that is None matches all of them.
 
     `to`: a part of the address, ignoring ASCII case. `search`: words that all occur in the subject, the title or the
     text, ignoring case; in the HTML where there is no text.

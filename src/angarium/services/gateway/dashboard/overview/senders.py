@@ -106,7 +106,7 @@ def _distrusted(standing: Standing, limits: Limits) -> Iterator[Finding]:
 def _rate(standing: Standing, limits: Limits, title: str, counted: str) -> Finding:
     paused = standing.sender.paused
     if paused:
-        effect = "Marketing is paused and goes on by itself when the rates are well below the limits."
+        effect = "Marketing is paused. It resumes automatically when the rates are well below the limits."
     else:
         effect = f"Above the limit marketing is paused, from {limits.sends:,} sends on."
     return Finding(
