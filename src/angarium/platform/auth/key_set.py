@@ -36,7 +36,7 @@ class KeySet:
     async def find(self, key_id: str) -> PinnedKey | None:
         """Return the key with that id, None if the issuer has no such key.
 
-        Raises ServiceUnavailable before its keys were fetched for the first time.
+        Raises ServiceUnavailable if its keys have never been fetched.
         """
         if self._stale(key_id):
             async with self._fetching:
