@@ -73,7 +73,7 @@ class Unsubscribing:
         links = dict(zip(LINK_VARIABLES, (unsubscribe, f"{self._base}{PAGE_PATH}/{token}"), strict=True))
         return {**links, **claimed.variables}
 
-    def _token(self, claimed: Claimed, user_id: UUID) -> str:
+    def _token(self, claimed: Claimed, user_id: str) -> str:
         return self._links.token(claimed.tenant, user_id, claimed.channel, claimed.category)
 
     def _uses_links(self, template: CompiledTemplate) -> bool:
@@ -86,11 +86,11 @@ class Unsubscribing:
         return found
 
 
-def _reader_of(claimed: Claimed) -> UUID | None:
-    """The stored user who receives the mail; None if it is not a mail or the recipient is not stored."""
+def _reader_of(claimed: Claimed) -> str | None:
+    """The id of the stored user who receives the mail; None if it is not a mail or the recipient is not stored."""
     if claimed.channel is not Channel.EMAIL or claimed.recipient is not None or claimed.user_id is None:
         return None
-    return UUID(claimed.user_id)
+    return claimed.user_id
 
 
 def _allows_one_click(public_url: str) -> bool:

@@ -4,10 +4,9 @@ A token is signed (HMAC-SHA256, RFC 2104) and holds no personal data: only the u
 Its holder may see and change these preferences and nothing else.
 """
 
-import hashlib
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from datetime import UTC, datetime, timedelta
+from datetime import date
 from typing import Protocol
 from uuid import UUID
 
@@ -23,7 +22,8 @@ PAGE_PATH = "/preferences"
 UNSUBSCRIBE_PATH = "/unsubscribe"
 _PURPOSE = b"angarium preference links 1"
 _SIGNATURE_BYTES = 20
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_ENCODER = msgspec.msgpack.Encoder()
+_EPOCH_DAY = date(1970, 1, 1).toordinal()
 
 
 class PreferenceLink(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
@@ -51,15 +51,16 @@ class PreferenceLinks:
     """Creates and verifies tokens with one secret."""
 
     def __init__(self, secret: str, clock: Clock) -> None:
-        self._key = hmac.digest(secret.encode(), _PURPOSE, "sha256")
+        key = hmac.digest(secret.encode(), _PURPOSE, "sha256")
+        self._keyed = hmac.new(key, digestmod="sha256")  # copied for each token, since keying costs more than signing
         self._clock = clock
 
-    def token(self, tenant: str, user_id: UUID, channel: Channel, category: str | None) -> str:
-        """Create a token, valid for 400 days. Equal arguments give the same token on the same day."""
-        link = PreferenceLink(
-            tenant=tenant, user_id=user_id, channel=channel, category=category, expires=self._today() + LIFE_DAYS
-        )
-        content = msgspec.msgpack.encode(link)
+    def token(self, tenant: str, user_id: UUID | str, channel: Channel, category: str | None) -> str:
+        """Create a token, valid for 400 days. Equal arguments give the same token on the same day.
+
+        A mail has one, so it is encoded from `user_id` as it is in the record; a string must be a UUID.
+        """
+        content = _ENCODER.encode((tenant, user_id, channel, category, self._today() + LIFE_DAYS))
         return urlsafe_b64encode(self._signature(content) + content).decode().rstrip("=")
 
     def read(self, token: str) -> PreferenceLink | None:
@@ -75,7 +76,9 @@ class PreferenceLinks:
         return link if link.expires >= self._today() else None
 
     def _signature(self, content: bytes) -> bytes:
-        return hmac.digest(self._key, content, hashlib.sha256)[:_SIGNATURE_BYTES]
+        signed = self._keyed.copy()
+        signed.update(content)
+        return signed.digest()[:_SIGNATURE_BYTES]
 
     def _today(self) -> int:
-        return (self._clock.now() - _EPOCH) // timedelta(days=1)
+        return self._clock.now().toordinal() - _EPOCH_DAY

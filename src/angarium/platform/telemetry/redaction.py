@@ -33,11 +33,15 @@ def scrub(text: str) -> str:
 
 def clean(fields: Mapping[str, Any]) -> dict[str, Any]:
     """`fields` without the sensitive ones, free text scrubbed."""
-    return {name: _clean_value(name, value) for name, value in fields.items() if name not in SENSITIVE}
+    return {
+        name: value if type(value) in _HARMLESS else _clean_value(name, value)
+        for name, value in fields.items()
+        if name not in SENSITIVE
+    }
 
 
 def _clean_value(name: str, value: Any) -> Any:
-    if type(value) in _HARMLESS:
+    if type(value) in _HARMLESS:  # an item of a list
         return value
     if isinstance(value, str):
         return scrub(value) if name in FREE_TEXT else value

@@ -1,8 +1,6 @@
 """A permit of the SMTP provider: a mail, a slot in the pool, and an open session or the reason why there is none."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -129,9 +127,12 @@ class SmtpPermit:
 
     async def _transferred(self, session: Session, letter: Letter) -> Answer | Outcome | None:
         """None: the session had ended before this mail began, so another one is needed."""
+        patience = self._post.patience(self._message)
+        timer = None
+        if patience is not None:  # the transfer is aborted if its final dot was not sent by then
+            timer = asyncio.get_running_loop().call_later(patience, session.give_up, round(patience, 1))
         try:
-            async with _taken_back(session, self._post.patience(self._message)):
-                answer = await session.transfer(letter.envelope, letter.data)
+            answer = await session.transfer(letter.envelope, letter.data)
         except StepTimedOut as late:
             self._drop(session)
             return lost(session.phase, str(late))
@@ -141,6 +142,9 @@ class SmtpPermit:
         except BaseException:
             self._drop(session)
             raise
+        finally:
+            if timer is not None:
+                timer.cancel()
         if answer.reply.code != _UNAVAILABLE:
             return answer
         self._drop(session)
@@ -151,19 +155,6 @@ class SmtpPermit:
         self._phase = session.phase
         self._session = None
         session.abort()
-
-
-@asynccontextmanager
-async def _taken_back(session: Session, after: float | None) -> AsyncIterator[None]:
-    """A context in which the transfer is aborted if its final dot was not sent `after` this many seconds."""
-    if after is None:
-        yield
-        return
-    timer = asyncio.get_running_loop().call_later(after, session.give_up, round(after, 1))
-    try:
-        yield
-    finally:
-        timer.cancel()
 
 
 def _unfit(session: Session, letter: Letter) -> Outcome | None:
