@@ -12,7 +12,7 @@ from yarl import URL
 
 from angarium.contracts.errors import SettingsError
 from angarium.platform.broker.port import BrokerUnavailable
-from angarium.platform.broker.rabbitmq.reading import FrameReader, Taker
+from angarium.platform.broker.rabbitmq.decoding import FrameReader, Taker
 from angarium.platform.clock import Clock
 from angarium.platform.telemetry.logging import Logger
 from angarium.platform.telemetry.reminder import Reminder

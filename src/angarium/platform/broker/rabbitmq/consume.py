@@ -21,9 +21,8 @@ from angarium.platform.broker.rabbitmq.connection import (
 )
 from angarium.platform.broker.rabbitmq.decoding import ACK, NACK, Content, Delivered
 from angarium.platform.broker.rabbitmq.deliveries import Deliveries
-from angarium.platform.broker.rabbitmq.encoding import settlement
+from angarium.platform.broker.rabbitmq.encoding import either, put, settlement
 from angarium.platform.broker.rabbitmq.topology import queue_stats
-from angarium.platform.broker.rabbitmq.writing import either, put
 from angarium.platform.clock import Clock
 from angarium.platform.telemetry.logging import Logger
 

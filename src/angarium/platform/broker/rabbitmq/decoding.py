@@ -1,16 +1,21 @@
-"""Decoding of the AMQP frames of deliveries and confirms (AMQP 0-9-1 §4.2).
+"""Reading and decoding the AMQP frames of deliveries and confirms (AMQP 0-9-1 §4.2).
 
-The library decodes every field of a message and of a confirm into objects that are not used. This module reads only the
-fields that are used; a property test checks that both agree.
+The library reads, decodes and queues each frame, creates a task for each delivery, and decodes fields that are not
+used. Here the frames of every notification are taken from the connection's stream before the library sees them, and
+only the fields that are used are decoded; a property test checks that both agree. The library still handles all other
+frames: opening, closing, heartbeats and replies.
 
 Properties and headers are bytes from the publisher: RabbitMQ checks neither their encoding nor every value. Decoding
 never raises, since an error here would end the connection, and the message would be redelivered on the next one.
 Invalid UTF-8 is replaced. A value that is truncated or of an unknown type is left out, with all that follow it.
 """
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Iterable, Mapping
 from struct import Struct, error
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, SupportsIndex, cast
+
+from pamqp.heartbeat import Heartbeat
 
 METHOD_FRAME, HEADER_FRAME, BODY_FRAME = 1, 2, 3
 DELIVER, RETURN, ACK, NACK = (bytes((0, 60, 0, method)) for method in (60, 50, 80, 120))
@@ -29,6 +34,13 @@ _TEXT = ord("S")
 # Octets of each type of a field, as RabbitMQ uses them: https://www.rabbitmq.com/docs/amqp-0-9-1-errata
 _FIXED = dict(zip(b"tbBsuIildTfDV", (1, 1, 1, 2, 2, 4, 4, 8, 8, 8, 4, 5, 0), strict=True))
 _SIZED = frozenset(b"SxAF")  # their size comes first
+_HEAD = Struct(">BHI")  # a frame's type, channel, size
+_AROUND = 8  # octets of a frame besides its payload
+_FRAME_END = 0xCE
+_KINDS = frozenset({METHOD_FRAME, HEADER_FRAME, BODY_FRAME, 8})
+# A connection on which the library sees nothing for a few heartbeats counts as dead.
+_SIGN_OF_LIFE = Heartbeat().marshal()
+_SHOW_LIFE_SECONDS = 1.0
 
 
 class Delivered(NamedTuple):
@@ -116,3 +128,68 @@ def _after(table: bytes, at: int) -> int:
 
 def _short(payload: bytes, at: int) -> str:
     return payload[at + 1 : at + 1 + payload[at]].decode("utf-8", "replace")
+
+
+class Taker(Protocol):
+    """Takes frames of one channel."""
+
+    def take(self, kind: int, payload: bytes) -> bool:
+        """Whether it took the frame; other frames go to the library."""
+        ...
+
+
+class FrameReader(asyncio.StreamReader):
+    """The library's stream without the frames that Takers take."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop=loop)
+        self._monotonic = loop.time
+        self._takers: dict[int, Taker] = {}
+        self._held = b""
+        self._life_shown = 0.0
+
+    def give(self, number: int, taker: Taker) -> None:
+        """Offer the frames of channel `number` to `taker` from now on."""
+        self._takers[number] = taker
+
+    def keep(self, number: int, taker: Taker) -> None:
+        """Stop offering frames to `taker`, unless the number already has another one."""
+        if self._takers.get(number) is taker:
+            del self._takers[number]
+
+    def feed_data(self, data: Iterable[SupportsIndex]) -> None:
+        received = self._held + cast("bytes", data)
+        passed = at = 0
+        while len(received) - at >= _HEAD.size:
+            kind, number, size = _HEAD.unpack_from(received, at)
+            after = at + size + _AROUND
+            if after > len(received) and kind in _KINDS:
+                break
+            if kind not in _KINDS or received[after - 1] != _FRAME_END:
+                self._takers.clear()  # not AMQP: the library reports it
+                at = len(received)
+                break
+            taker = self._takers.get(number)
+            if taker is not None and taker.take(kind, received[at + _HEAD.size : after - 1]):
+                self._pass_on(received[passed:at])
+                passed = after
+            at = after
+        self._held = received[at:]
+        self._pass_on(received[passed:at])
+        if passed:
+            self._show_life()
+
+    def feed_eof(self) -> None:
+        held, self._held = self._held, b""
+        if held:
+            self._pass_on(held)
+        super().feed_eof()
+
+    def _pass_on(self, data: bytes) -> None:
+        super().feed_data(data)
+
+    def _show_life(self) -> None:
+        now = self._monotonic()
+        if now - self._life_shown >= _SHOW_LIFE_SECONDS:
+            self._life_shown = now
+            self._pass_on(_SIGN_OF_LIFE)

@@ -1,15 +1,17 @@
-"""Messages as AMQP frames (AMQP 0-9-1 §2.3.5, §4.2).
+"""Messages as AMQP frames (AMQP 0-9-1 §2.3.5, §4.2), and queueing frames on a connection's writer.
 
 Fields that every message has are written directly; the library's general encoder takes five times as long. A property
 test checks that both agree.
 """
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from struct import Struct
 
 import pamqp.frame
 from aiormq import Channel
+from aiormq.abc import ChannelFrame
 from pamqp import commands as spec
 from pamqp.body import ContentBody
 
@@ -101,3 +103,36 @@ def _short(text: bytes) -> bytes:
     if len(text) > _SHORT_STRING:
         raise ValueError("an id or a header's name is longer than 255 bytes")
     return len(text).to_bytes(1, "big") + text
+
+
+async def either(future: asyncio.Future[None], channel: Channel) -> None:
+    """Return once `future` is done or the channel has ended."""
+    closing = channel.closing
+    try:
+        await asyncio.wait((future, closing), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        if not channel.is_closed:  # once it is, this is the channel's own future
+            closing.cancel()
+
+
+async def put(channel: Channel, frame: ChannelFrame, then: Callable[[bool], None]) -> None:
+    """Queue `frame` for writing as soon as there is room, unless the channel ends or the call is cancelled first.
+
+    Calls `then` exactly once, before anything else can run, with whether the frame was queued.
+    """
+    if channel.is_closed:
+        then(False)
+    elif not channel.write_queue.full():
+        channel.write_queue.put_nowait(frame)
+        then(True)
+    else:
+        await _put_later(channel, frame, then)
+
+
+async def _put_later(channel: Channel, frame: ChannelFrame, then: Callable[[bool], None]) -> None:
+    queued = asyncio.ensure_future(channel.write_queue.put(frame))
+    try:
+        await either(queued, channel)
+    finally:
+        # A task that can still be cancelled has not queued its frame and will not.
+        then(not queued.cancel())

@@ -15,8 +15,7 @@ from aiormq.abc import ChannelFrame
 from angarium.platform.broker.port import BrokerUnavailable, Late, Outgoing, Topology
 from angarium.platform.broker.rabbitmq.confirms import Burst, Confirms, Stall
 from angarium.platform.broker.rabbitmq.connection import Link, close_channel, open_channel
-from angarium.platform.broker.rabbitmq.encoding import FrameWriter
-from angarium.platform.broker.rabbitmq.writing import put
+from angarium.platform.broker.rabbitmq.encoding import FrameWriter, put
 from angarium.platform.broker.routing import check_delay
 from angarium.platform.clock import Clock
 from angarium.platform.telemetry.logging import Logger

@@ -15,7 +15,7 @@ from angarium.contracts.errors import Transient
 from angarium.platform.auth.caller import SERVICE_TOKEN_HEADER, Caller
 from angarium.platform.auth.service_token import caller_headers
 from angarium.platform.clock import Clock, SystemClock
-from angarium.platform.http.client.connections import Connections
+from angarium.platform.http.client.connection import Connections
 from angarium.platform.http.client.exchange import (
     Answer,
     ConnectionLost,

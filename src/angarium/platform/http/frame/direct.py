@@ -27,12 +27,14 @@ from angarium.platform.http.budget import BodyBudget
 from angarium.platform.http.frame.answers import internal_error, refuse
 from angarium.platform.http.frame.bodies import (
     DEFAULT_BODY_LIMIT,
+    WEIGHED_BYTES,
     BodyRules,
     ClientLeft,
     check_large,
     check_length,
     check_media_type,
     decode_body,
+    decode_json,
     read_body,
     too_large,
 )
@@ -41,7 +43,6 @@ from angarium.platform.http.frame.front import end_if_unread
 from angarium.platform.http.frame.headers import headers_of
 from angarium.platform.http.frame.heads import NO_PARAMETERS
 from angarium.platform.http.frame.middleware import NO_SNIFFING, RequestMeter
-from angarium.platform.http.frame.strict_json import WEIGHED_BYTES, decode_json
 from angarium.platform.http.frame.validation import details_of
 from angarium.platform.http.server.lingering import has_body
 from angarium.platform.http.server.protocol import WHOLE_ANSWER

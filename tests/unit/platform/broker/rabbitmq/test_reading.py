@@ -12,9 +12,8 @@ from pamqp.body import ContentBody
 from pamqp.header import ContentHeader
 from pamqp.heartbeat import Heartbeat
 
-from angarium.platform.broker.rabbitmq.decoding import Content, Delivered
+from angarium.platform.broker.rabbitmq.decoding import Content, Delivered, FrameReader
 from angarium.platform.broker.rabbitmq.deliveries import Deliveries
-from angarium.platform.broker.rabbitmq.reading import FrameReader
 
 _MINE, _OTHERS = 3, 4
 

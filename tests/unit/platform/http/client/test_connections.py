@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from angarium.platform.http.client import connections
+from angarium.platform.http.client import connection
 from angarium.platform.http.client.client import ServiceClient, ServiceDown
-from angarium.platform.http.client.connections import Connections
+from angarium.platform.http.client.connection import Connections
 from angarium.platform.http.client.exchange import ConnectionLost
 from tests.support.clock import ManualClock
 from tests.support.wait import until
@@ -119,8 +119,8 @@ async def test_a_connection_that_the_server_ended_is_not_used_again(exchange: Co
 async def test_no_more_connections_than_allowed_and_the_rest_waits(
     server: Server, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, kept: int
 ) -> None:
-    monkeypatch.setattr(connections, "AT_ONCE", 3)
-    monkeypatch.setattr(connections, "KEPT", kept)
+    monkeypatch.setattr(connection, "AT_ONCE", 3)
+    monkeypatch.setattr(connection, "KEPT", kept)
     exchange = Connections(f"http://127.0.0.1:{server.port}", tls=None, patience=2.0, clock=clock)
     server.gate.clear()
     asking = [asyncio.create_task(ask(exchange)) for _ in range(10)]

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from angarium.platform.http.client.client import ServiceClient
-from angarium.platform.http.client.connections import Connections
+from angarium.platform.http.client.connection import Connections
 from angarium.platform.http.client.exchange import ConnectionLost, Exchange, TransportExchange, network_transport
 from angarium.platform.settings.settings import ProcessSettings
 from tests.support.clock import ManualClock

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from angarium.contracts.errors import PayloadTooLarge, ValidationFailed
-from angarium.platform.http.frame import strict_json
-from angarium.platform.http.frame.strict_json import MOST_CONTAINERS, MOST_VALUES, decode_heavy_json, weigh_json
+from angarium.platform.http.frame import bodies
+from angarium.platform.http.frame.bodies import MOST_CONTAINERS, MOST_VALUES, decode_heavy_json, weigh_json
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ from angarium.platform.http.frame.strict_json import MOST_CONTAINERS, MOST_VALUE
     ids=["objects", "lists", "values", "after text", "open", "after an escape"],
 )
 async def test_too_many_values_are_refused_before_decoding(body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(strict_json, "decode_json", lambda _: pytest.fail("it was decoded"))
+    monkeypatch.setattr(bodies, "decode_json", lambda _: pytest.fail("it was decoded"))
     with pytest.raises(PayloadTooLarge) as refused:
         await decode_heavy_json(body)
     assert str(MOST_CONTAINERS) in refused.value.message
@@ -63,10 +63,10 @@ async def test_slices_change_nothing(value: object, size: int) -> None:
     body = json.dumps(value).encode()
     containers = _containers(value)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(strict_json, "_SLICE", size)
-        patch.setattr(strict_json, "MOST_CONTAINERS", containers)
+        patch.setattr(bodies, "_SLICE", size)
+        patch.setattr(bodies, "MOST_CONTAINERS", containers)
         await weigh_json(body)
-        patch.setattr(strict_json, "MOST_CONTAINERS", containers - 1)
+        patch.setattr(bodies, "MOST_CONTAINERS", containers - 1)
         with pytest.raises(PayloadTooLarge):
             await weigh_json(body)
 

@@ -14,8 +14,7 @@ from angarium.channels.email.message import (
 )
 from angarium.channels.email.providers.smtp.classify import Phase, lost, refusal, verdict
 from angarium.channels.email.providers.smtp.connect import Server, open_session
-from angarium.channels.email.providers.smtp.permit import Letter, SmtpPermit
-from angarium.channels.email.providers.smtp.pool import SessionPool
+from angarium.channels.email.providers.smtp.pool import Letter, SessionPool, SmtpPermit
 from angarium.channels.email.providers.smtp.reply import answer
 from angarium.channels.email.providers.smtp.session import Answer, Envelope
 from angarium.channels.email.providers.smtp.times import Times
