@@ -46,8 +46,7 @@ from angarium.platform.http.server.protocol import BoundedProtocol, Patience
 from angarium.platform.runtime import build_runtime
 from angarium.platform.telemetry.logging import make_logger
 from angarium.rendering.renderer import Renderer
-from angarium.services.gateway.accepting.acceptance import Accepted
-from angarium.services.gateway.accepting.answers import accepted_answer, quick_answer
+from angarium.services.gateway.accepting.acceptance import Accepted, accepted_answer, quick_answer
 from angarium.services.gateway.accepting.look_up import LookUp
 from angarium.services.users.app import MIGRATIONS as USER_MIGRATIONS
 from angarium.services.users.contacts.documents import Documents, open_documents

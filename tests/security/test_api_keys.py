@@ -11,7 +11,7 @@ import pytest
 
 from angarium.contracts.errors import Unauthorized
 from angarium.directory.gateway.authenticator import RemoteAuthenticator
-from angarium.platform.auth import keys as api_keys
+from angarium.platform.auth import credentials as api_keys
 from angarium.platform.broker.memory.broker import MemoryBroker
 from angarium.platform.clock import SystemClock
 from angarium.platform.http.client.client import ServiceClient

@@ -1,16 +1,20 @@
-"""Wrappers of permits: the provider's rate, and a limit of the wait."""
+"""Waits for permits: behind the provider's rate, for a limited time, and interrupted at once by a shutdown."""
 
 import asyncio
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from datetime import datetime, timedelta
 from types import TracebackType
+from typing import Any, TypeVar
 
+from angarium.contracts.errors import AngariumError
 from angarium.delivery.breakers.pace import Pace
 from angarium.delivery.provider import Permit
 from angarium.notifications.model import Claimed
 
 _TICK = timedelta(milliseconds=1)
 """How early a timer of the event loop may fire."""
+PermitT = TypeVar("PermitT")
 
 
 def has_expired(claimed: Claimed, now: datetime) -> bool:
@@ -68,3 +72,61 @@ class Bounded:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._permit.__aexit__(kind, error, trace)
+
+
+class WaitCut(AngariumError):
+    """The wait was ended by a stop"""
+
+
+class Waiting:
+    """Tracks waiting tasks, so that all waits can be interrupted."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._cut: set[asyncio.Task[Any]] = set()
+        self._over = False
+
+    async def entered(self, permit: AbstractAsyncContextManager[PermitT]) -> PermitT:
+        """Enter `permit`. Raises WaitCut if it would have to wait after `cut`."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - for the type checker; a coroutine runs in a task
+        before = task.cancelling()
+        self._tasks.add(task)
+        # One loop iteration later, so that an immediately available permit is still used.
+        soon = task.get_loop().call_soon(self._end, task) if self._over else None
+        try:
+            granted = await permit.__aenter__()
+        except asyncio.CancelledError:
+            if self._was_cut(task) and task.cancelling() <= before:
+                raise WaitCut from None
+            raise
+        finally:
+            self._was_cut(task)  # it may have been granted in the same iteration
+            self._tasks.discard(task)
+            if soon is not None:
+                soon.cancel()
+        return granted
+
+    @contextmanager
+    def cut(self) -> Iterator[None]:
+        """Interrupt every wait now, and each that begins in this context."""
+        self._over = True
+        for task in list(self._tasks):
+            self._end(task)
+        try:
+            yield
+        finally:
+            self._over = False
+
+    def _was_cut(self, task: asyncio.Task[Any]) -> bool:
+        """Whether `_end` cancelled it; if so, uncancels the task."""
+        if task not in self._cut:
+            return False
+        self._cut.discard(task)
+        task.uncancel()
+        return True
+
+    def _end(self, task: asyncio.Task[Any]) -> None:
+        if task in self._tasks and task not in self._cut:
+            self._cut.add(task)
+            task.cancel()

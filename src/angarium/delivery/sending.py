@@ -13,15 +13,13 @@ from angarium.contracts.statuses import Channel, Status
 from angarium.delivery.attaching import Attaching
 from angarium.delivery.devices import DeadDevices
 from angarium.delivery.leases import LeaseKeeper
-from angarium.delivery.nowhere import Nowhere, bound_to
 from angarium.delivery.outcome import Ambiguous, Configuration, Outcome, Retry, outcome_word, strength
-from angarium.delivery.permits import Bounded, Paced, has_expired, longest_wait
+from angarium.delivery.permits import Bounded, Paced, WaitCut, Waiting, has_expired, longest_wait
 from angarium.delivery.provider import Address, Busy, NoPermit, Outbound, Permit
 from angarium.delivery.results import Attempt, Results, noted
-from angarium.delivery.routing import Route, Router
+from angarium.delivery.routing import Nowhere, Route, Router, bound_to
 from angarium.delivery.suppressing import Suppressing
 from angarium.delivery.unsubscribing import Unsubscribing
-from angarium.delivery.waiting import WaitCut, Waiting
 from angarium.delivery.work import Ready
 from angarium.notifications.model import Claimed, Reason, Result
 from angarium.platform.clock import Clock

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from liquid import BoundTemplate
 
+from angarium.contracts.header_text import header_text, one_line, without_breaks
 from angarium.contracts.statuses import Channel
 from angarium.contracts.templates import ChannelSources, CompiledTemplate
 from angarium.platform.caching import Lru
@@ -15,7 +16,6 @@ from angarium.platform.children.turns import Turns
 from angarium.rendering.content import Content, EmailContent, PushContent, SmsContent, WebhookContent
 from angarium.rendering.json_text import json_fault
 from angarium.rendering.limits import Limits, Timer
-from angarium.rendering.lines import header_text, one_line, without_breaks
 from angarium.rendering.liquid import SafeEnvironment, render
 from angarium.rendering.locales import language_of, nearest_locale
 from angarium.rendering.problems import RenderFailed, RenderTooSlow, TemplateProblem

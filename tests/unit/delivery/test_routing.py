@@ -9,9 +9,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from angarium.contracts.providers import BreakerState
-from angarium.delivery.breakers.breaker import PAUSES
+from angarium.delivery.breakers.breaker import CONNECTIONS_IN_A_ROW, PAUSES
 from angarium.delivery.breakers.local import LocalBreaker
-from angarium.delivery.breakers.window import CONNECTIONS_IN_A_ROW
 from angarium.delivery.outcome import Retry, Sent
 from angarium.delivery.provider import Address
 from angarium.delivery.routing import Route, Router

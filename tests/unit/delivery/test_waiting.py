@@ -18,9 +18,9 @@ from angarium.delivery import preparation
 from angarium.delivery.breakers.local import LocalBreaker
 from angarium.delivery.leases import LEASE, MARGIN, LeaseKeeper
 from angarium.delivery.outcome import Ambiguous, Configuration, Outcome, Retry, Sent
+from angarium.delivery.permits import WaitCut, Waiting
 from angarium.delivery.provider import Address, Busy, ImmediatePermit, NoPermit, Outbound
 from angarium.delivery.routing import PAUSE, Route, Router
-from angarium.delivery.waiting import WaitCut, Waiting
 from angarium.notifications.model import LeaseOf, Renewed
 from tests.support.clock import ManualClock
 from tests.support.delivering import Bench, ScriptedProvider, delivering

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from angarium.contracts.header_text import header_text
 from angarium.rendering.limits import Limits
-from angarium.rendering.lines import header_text
 from angarium.rendering.liquid import SafeEnvironment, render
 
 NULL_FILTERS = ("upcase", "plus: 1", "round", "truncate: 3", "join: ','", "map: 'x'", "sort", "split: ','", "times: 2")

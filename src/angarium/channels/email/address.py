@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from msgspec.structs import replace
 
 from angarium.contracts.addresses import email_address
+from angarium.contracts.header_text import header_text
 from angarium.contracts.users import Contact
 from angarium.delivery.provider import Address, InvalidAddress
-from angarium.rendering.lines import header_text
 
 
 def check(address: str, rule: Callable[[str], str] = email_address) -> str:

@@ -10,8 +10,7 @@ from angarium.contracts.errors import ServiceUnavailable, Transient, Unauthorize
 from angarium.contracts.keys import CallerKind
 from angarium.contracts.scopes import known_scopes
 from angarium.platform.auth.caller import Caller
-from angarium.platform.auth.credentials import Credentials, credentials_of
-from angarium.platform.auth.keys import hash_key
+from angarium.platform.auth.credentials import Credentials, credentials_of, hash_key
 from angarium.platform.auth.service_token import DEFAULT_TENANT, ServiceTokens
 from angarium.platform.caching import Lru
 from angarium.platform.clock import Clock

@@ -1,13 +1,18 @@
-"""The credentials in a request."""
+"""The credentials in a request, and API keys: generated at random, stored as a hash."""
 
-from collections.abc import Mapping
+import os
+from base64 import b32encode
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Literal
 
 from angarium.contracts.errors import Unauthorized
 
 API_KEY_HEADER = "x-api-key"
 MAX_SECRET_CHARACTERS = 8192
+KeyKind = Literal["live", "test"]
+_RANDOM_BYTES = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +38,13 @@ def _bounded(credentials: Credentials) -> Credentials:
     if len(credentials.secret) > MAX_SECRET_CHARACTERS:
         raise Unauthorized
     return credentials
+
+
+def new_api_key(kind: KeyKind = "live", entropy: Callable[[int], bytes] = os.urandom) -> str:
+    """A key such as `ang_live_…` with 200 random bits; shown once."""
+    return f"ang_{kind}_{b32encode(entropy(_RANDOM_BYTES)).decode().lower()}"
+
+
+def hash_key(key: str) -> str:
+    """The SHA-256 of a key, in hex: what is stored. A random key needs no slow hash."""
+    return sha256(key.encode("utf-8", "surrogatepass")).hexdigest()

@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 from pydantic import SecretStr
 
-from angarium.platform.auth.keys import new_api_key
+from angarium.platform.auth.credentials import new_api_key
 from angarium.platform.folders import make_private
 from angarium.platform.settings.sources import wrong
 

@@ -8,8 +8,7 @@ from angarium.platform.caching import Lru
 from angarium.platform.clock import Clock
 from angarium.platform.rate_limit.memory import WINDOWS, MemoryCounter
 from angarium.platform.rate_limit.port import Counter, CounterUnavailable
-from angarium.platform.rate_limit.standing import Standing
-from angarium.platform.rate_limit.tally import Tally, UsedUp
+from angarium.platform.rate_limit.tally import Standing, Tally, UsedUp
 from angarium.platform.settings.values import RateLimit
 from angarium.platform.telemetry.metrics import Metrics
 

@@ -1,11 +1,13 @@
-"""Counts one caller's calls in this process and reports them to the shared counter."""
+"""Counts one caller's calls in this process and reports them to the shared counter; the state after a call."""
 
 import asyncio
+import math
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 from angarium.platform.clock import Clock
 from angarium.platform.rate_limit.port import SLOTS, Counter, CounterUnavailable
-from angarium.platform.rate_limit.standing import Standing
 from angarium.platform.settings.values import RateLimit
 
 AHEAD = 0.01
@@ -17,6 +19,29 @@ GATHER_SECONDS = 0.05
 """Maximum seconds to gather calls for one report; less for short windows."""
 REST_SECONDS = 1.0
 """Seconds without a request after the shared counter did not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """`remaining` calls are possible now; `reset`: seconds until there are more."""
+
+    limit: RateLimit
+    remaining: int
+    reset: float
+
+    def headers(self) -> Mapping[str, str]:
+        """RateLimit header fields (draft-ietf-httpapi-ratelimit-headers-07)."""
+        period = math.ceil(self.limit.period.total_seconds())
+        return {
+            "ratelimit-limit": str(self.limit.count),
+            "ratelimit-remaining": str(max(0, self.remaining)),
+            "ratelimit-reset": str(max(1, math.ceil(self.reset))),
+            "ratelimit-policy": f"{self.limit.count};w={period}",
+        }
+
+    def raw_headers(self) -> Sequence[tuple[bytes, bytes]]:
+        """The same fields in ASGI's form."""
+        return [(name.encode(), value.encode()) for name, value in self.headers().items()]
 
 
 class UsedUp(Exception):

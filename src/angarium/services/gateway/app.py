@@ -23,8 +23,8 @@ from angarium.platform.http.frame.app import build_app
 from angarium.platform.lifecycle import Background
 from angarium.platform.loop import Loop, run_last_pass
 from angarium.platform.rate_limit.limiter import RateLimiter
-from angarium.services.gateway.accepting.answers import PATH as SENDING_PATH
-from angarium.services.gateway.accepting.answers import answer_form
+from angarium.services.gateway.accepting.acceptance import PATH as SENDING_PATH
+from angarium.services.gateway.accepting.acceptance import answer_form
 from angarium.services.gateway.accepting.lanes import FairLanes
 from angarium.services.gateway.accepting.routes import BYTES as SENDING_BYTES
 from angarium.services.gateway.accepting.routes import routes as accepting_routes

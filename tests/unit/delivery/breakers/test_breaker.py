@@ -4,8 +4,7 @@ import pytest
 
 from angarium.contracts.providers import BreakerState, provider_id_of
 from angarium.contracts.statuses import Channel
-from angarium.delivery.breakers.breaker import MISCONFIGURED, PAUSES, Breaker, Close, Open
-from angarium.delivery.breakers.window import CONNECTIONS_IN_A_ROW
+from angarium.delivery.breakers.breaker import CONNECTIONS_IN_A_ROW, MISCONFIGURED, PAUSES, Breaker, Close, Open
 from angarium.delivery.outcome import Ambiguous, Configuration, Outcome, Permanent, Retry, Sent
 from angarium.notifications.providers.model import REFUSED, ProviderState
 from tests.support.clock import ManualClock

@@ -9,9 +9,8 @@ import pytest
 
 from angarium.contracts.providers import BreakerState, provider_id_of
 from angarium.contracts.statuses import Channel
-from angarium.delivery.breakers.breaker import PAUSES, Breaker
+from angarium.delivery.breakers.breaker import CONNECTIONS_IN_A_ROW, PAUSES, Breaker
 from angarium.delivery.breakers.keeper import IDLE_INTERVAL, INTERVAL, BreakerKeeper, Kept
-from angarium.delivery.breakers.window import CONNECTIONS_IN_A_ROW
 from angarium.delivery.outcome import Retry, Sent
 from angarium.notifications.providers.model import Configured
 from angarium.notifications.providers.store import ProviderStore

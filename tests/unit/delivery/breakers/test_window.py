@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from angarium.delivery.breakers.window import CONNECTIONS_IN_A_ROW, FEWEST_ANSWERS, WINDOW, Counts, Window
+from angarium.delivery.breakers.breaker import CONNECTIONS_IN_A_ROW, FEWEST_ANSWERS, WINDOW, Counts, Window
 from angarium.delivery.outcome import Ambiguous, Configuration, Outcome, Permanent, Retry, Sent
 from tests.support.clock import ManualClock
 

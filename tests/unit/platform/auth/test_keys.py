@@ -10,8 +10,7 @@ import pytest
 from angarium.contracts.errors import Forbidden, Unauthorized
 from angarium.contracts.scopes import Scope, known_scopes
 from angarium.platform.auth.caller import Caller
-from angarium.platform.auth.credentials import credentials_of
-from angarium.platform.auth.keys import hash_key, new_api_key
+from angarium.platform.auth.credentials import credentials_of, hash_key, new_api_key
 from angarium.platform.auth.service_token import ServiceTokens, caller_headers, service_token_of, shared_service_token
 from angarium.platform.settings.settings import ServiceTokenSettings
 

@@ -3,7 +3,7 @@
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from angarium.platform.http.frame.dependencies import STANDING_KEY
-from angarium.platform.rate_limit.standing import Standing
+from angarium.platform.rate_limit.tally import Standing
 
 
 class RateLimitMiddleware:

@@ -1,6 +1,9 @@
-"""A request that is valid by itself, with its stored texts and fingerprint, before any look-up."""
+"""A request that is valid by itself, with its stored texts and fingerprint, before any look-up.
 
-from collections.abc import Callable, Collection, Sequence
+Its optional fields, and its JSON as text that every database can store.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any
@@ -13,14 +16,82 @@ from angarium.contracts.notifications import NotificationRequest, Recipient, add
 from angarium.contracts.statuses import Channel
 from angarium.services.gateway.accepting.attachments import Decoded
 from angarium.services.gateway.accepting.callback_url import Network, check_callback_url
-from angarium.services.gateway.accepting.json_text import json_text
-from angarium.services.gateway.accepting.options import channel_faults, given_fields, options_text
 
+_OF_CHANNEL: Mapping[str, Channel] = {"attachments": Channel.EMAIL, "email": Channel.EMAIL, "push": Channel.PUSH}
+_NUL_ESCAPE = b"\\u0000"
 FURTHEST = timedelta(days=3653)
 """How far in the future a time may be: ten years, so that date arithmetic never overflows in any database."""
 LATEST_START = timedelta(seconds=60)
 """How far in the past `send_at` may be, in whole seconds, to allow for clock differences and latency."""
 _FINGERPRINT_BYTES = 32
+
+
+def channel_faults(request: NotificationRequest, channels: Sequence[Channel]) -> Sequence[Detail]:
+    """An error for each field whose channel is not in `channels`, the notification's own and its fallbacks."""
+    if request.attachments is None and request.email is None and request.push is None:
+        return ()
+    return [
+        Detail(field, f"only for notifications by {channel}")
+        for field, channel in _OF_CHANNEL.items()
+        if getattr(request, field) is not None and channel not in channels
+    ]
+
+
+def options_text(request: NotificationRequest, files: Sequence[Decoded]) -> str | None:
+    """`notifications.options.Options` as JSON; None if the request has none. Raises ValidationFailed."""
+    through = request.through
+    if not files and request.email is None and request.push is None and through is None:
+        return None
+    given: dict[str, Any] = {}
+    for field, value in (("email", request.email), ("push", request.push)):
+        if value is not None:
+            given[field] = value.model_dump(exclude_defaults=True)
+            json_text(field, given[field])
+    if files:
+        given["attachments"] = [msgspec.to_builtins(file.info) for file in files]
+    if through is not None:
+        given["through"] = dict(through)
+    return json_text("attachments", given)
+
+
+def given_fields(request: NotificationRequest, files: Sequence[Decoded]) -> Mapping[str, Any]:
+    """The fields of a request for its fingerprint; attachments are represented by the digest of their content.
+
+    Absent fields are omitted, so that a request repeated after an upgrade has the same digest.
+    """
+    fields = request.__dict__.copy()
+    for name in _OF_CHANNEL:
+        if fields[name] is None:
+            del fields[name]
+    if files:
+        fields["attachments"] = [(file.info, file.digest) for file in files]
+    return fields
+
+
+def json_text(field: str, value: Any) -> str:
+    """`value` as JSON text.
+
+    Raises ValidationFailed naming `field` for values that cannot be stored: NUL characters (refused by PostgreSQL's
+    JSONB), lone surrogates (not encodable in UTF-8), nesting beyond the interpreter's depth.
+    """
+    try:
+        encoded = msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        raise ValidationFailed.of(field, "must not hold lone surrogates") from None
+    except (RecursionError, OverflowError, TypeError, ValueError):
+        raise ValidationFailed.of(field, "cannot be kept as JSON") from None
+    if _NUL_ESCAPE in encoded and _holds_nul(value):
+        raise ValidationFailed.of(field, "must not hold NUL characters")
+    return encoded.decode()
+
+
+def _holds_nul(value: Any) -> bool:
+    """Whether a string or key in `value` contains a NUL; an escaped backslash before `u0000` looks the same in JSON."""
+    if isinstance(value, str):
+        return "\x00" in value
+    if isinstance(value, dict):
+        return any(_holds_nul(key) or _holds_nul(entry) for key, entry in value.items())
+    return isinstance(value, list) and any(_holds_nul(entry) for entry in value)
 
 
 def _fields_of(value: object) -> Any:

@@ -15,8 +15,7 @@ from angarium.platform.http.frame.answers import JsonBytes
 from angarium.platform.http.frame.dependencies import requires
 from angarium.platform.http.frame.direct import direct_route
 from angarium.platform.http.frame.openapi import conflict
-from angarium.services.gateway.accepting.acceptance import origin_of
-from angarium.services.gateway.accepting.answers import PATH, AnswerForm
+from angarium.services.gateway.accepting.acceptance import PATH, AnswerForm, origin_of
 from angarium.services.gateway.accepting.idempotency import (
     IDEMPOTENCY_CONFLICT,
     IDEMPOTENCY_PARAMETER,

@@ -14,9 +14,8 @@ from angarium.platform.auth.caller import Caller
 from angarium.platform.http.frame.answers import JsonBytes
 from angarium.platform.http.frame.dependencies import requires
 from angarium.platform.http.frame.direct import direct_route
-from angarium.services.gateway.accepting.acceptance import origin_of
-from angarium.services.gateway.accepting.answers import PATH as SINGLE_PATH
-from angarium.services.gateway.accepting.answers import bulk_answer
+from angarium.services.gateway.accepting.acceptance import PATH as SINGLE_PATH
+from angarium.services.gateway.accepting.acceptance import bulk_answer, origin_of
 from angarium.services.gateway.bulk.use_cases import BulkAcceptor, items_of
 
 PATH = f"{SINGLE_PATH}/bulk"

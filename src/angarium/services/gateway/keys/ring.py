@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from angarium.platform.auth.caller import Caller
-from angarium.platform.auth.keys import hash_key
+from angarium.platform.auth.credentials import hash_key
 from angarium.platform.caching import LocalCache
 from angarium.platform.clock import Clock
 from angarium.platform.loop import Loop

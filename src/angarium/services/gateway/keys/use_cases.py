@@ -11,7 +11,7 @@ from angarium.contracts.errors import Conflict, Detail, NotFound
 from angarium.contracts.keys import KeyCreate
 from angarium.contracts.scopes import Scope
 from angarium.platform.auth.chain import SEEDED_KEY_NAME
-from angarium.platform.auth.keys import hash_key, new_api_key
+from angarium.platform.auth.credentials import hash_key, new_api_key
 from angarium.platform.auth.service_token import DEFAULT_TENANT
 from angarium.platform.runtime import Runtime
 from angarium.services.gateway.audit.log import AuditLog

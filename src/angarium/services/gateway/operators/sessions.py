@@ -9,7 +9,7 @@ from datetime import timedelta
 from angarium.contracts.errors import ServiceUnavailable, Transient, Unauthorized
 from angarium.contracts.operators import SCOPES, Role
 from angarium.platform.auth.caller import Caller
-from angarium.platform.auth.keys import hash_key
+from angarium.platform.auth.credentials import hash_key
 from angarium.platform.auth.passwords import Passwords
 from angarium.platform.auth.service_token import DEFAULT_TENANT
 from angarium.platform.auth.throttle import LoginThrottle

@@ -17,8 +17,7 @@ from angarium.platform.auth.service_token import DEFAULT_TENANT
 from angarium.platform.http.frame.answers import JsonBytes
 from angarium.platform.http.frame.dependencies import requires
 from angarium.platform.http.frame.short_lists import ShortPage, part_of
-from angarium.services.gateway.accepting.acceptance import origin_of
-from angarium.services.gateway.accepting.answers import accepted_answer
+from angarium.services.gateway.accepting.acceptance import accepted_answer, origin_of
 from angarium.services.gateway.audit.acting import actor_of
 from angarium.services.gateway.providers.trying import ProviderTests
 from angarium.services.gateway.providers.use_cases import Providers

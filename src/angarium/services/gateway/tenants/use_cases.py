@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from angarium.contracts.scopes import Scope
 from angarium.contracts.tenants import TenantCreate
 from angarium.platform.auth.caller import Caller
-from angarium.platform.auth.keys import hash_key, new_api_key
+from angarium.platform.auth.credentials import hash_key, new_api_key
 from angarium.platform.runtime import Runtime
 from angarium.services.gateway.audit.log import AuditLog
 from angarium.services.gateway.audit.store import Actor

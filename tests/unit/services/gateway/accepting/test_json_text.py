@@ -1,7 +1,7 @@
 import pytest
 
 from angarium.contracts.errors import ValidationFailed
-from angarium.services.gateway.accepting.json_text import json_text
+from angarium.services.gateway.accepting.candidate import json_text
 
 
 def test_text_is_the_json_of_the_value() -> None:

@@ -18,8 +18,7 @@ from angarium.contracts.scopes import Scope
 from angarium.contracts.statuses import Channel, Status
 from angarium.contracts.templates import ChannelSources
 from angarium.contracts.users import Contact
-from angarium.services.gateway.accepting.acceptance import Accepted, Verdict
-from angarium.services.gateway.accepting.answers import accepted_answer, bulk_answer, quick_answer
+from angarium.services.gateway.accepting.acceptance import Accepted, Verdict, accepted_answer, bulk_answer, quick_answer
 from angarium.services.gateway.accepting.look_up import LookUp
 from tests.support.wait import until
 from tests.unit.services.gateway.conftest import PATH, World, error_of, fields_of
