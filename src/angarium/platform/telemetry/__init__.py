@@ -1,1 +1,1 @@
-"""Logs, metrics and the correlation that ties them together."""
+"""Logs, metrics, traces, and the correlation ids that connect them."""

@@ -1,4 +1,4 @@
-"""The correlation id and trace of the work at hand, carried through awaits, REST calls and messages."""
+"""The correlation id and trace of the current work, passed on through awaits, REST calls and messages."""
 
 import re
 import secrets
@@ -15,17 +15,17 @@ _TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f
 
 
 def current_correlation_id() -> str | None:
-    """The correlation id of the work at hand; None outside of any."""
+    """The correlation id of the current work, or None."""
     return _correlation_id.get()
 
 
 def current_traceparent() -> str | None:
-    """The W3C traceparent of the work at hand; None outside of any."""
+    """The W3C traceparent of the current work, or None."""
     return _traceparent.get()
 
 
 class bind_correlation:  # noqa: N801 - used as a statement, like the functions of contextlib
-    """Make these the correlation id and trace within the block, and in tasks started there."""
+    """Set the correlation id and trace for the block and for tasks started in it."""
 
     __slots__ = ("_correlation", "_tokens", "_trace")
 
@@ -42,7 +42,7 @@ class bind_correlation:  # noqa: N801 - used as a statement, like the functions 
 
 
 class bind_traceparent:  # noqa: N801 - as `bind_correlation`
-    """Make this the trace within the block, and in tasks started there; the correlation id stays."""
+    """Set the trace for the block and for tasks started in it. The correlation id does not change."""
 
     __slots__ = ("_token", "_trace")
 
@@ -57,16 +57,16 @@ class bind_traceparent:  # noqa: N801 - as `bind_correlation`
 
 
 def new_correlation_id(given: str | None, make: Callable[[], object]) -> str:
-    """`given` where it is 1 to 128 visible ASCII characters; else a new one by `make`."""
+    """`given` if it is 1 to 128 visible ASCII characters, otherwise a new id from `make`."""
     if given is not None and _VALID_ID.fullmatch(given):
         return given
     return str(make())
 
 
 def child_traceparent(given: str | None, entropy: Callable[[int], bytes] = secrets.token_bytes) -> str:
-    """A traceparent (W3C Trace Context §3.2) with a span id of its own.
+    """A traceparent (W3C Trace Context §3.2) with a new span id.
 
-    It stays in the trace of `given` where that is valid, else it begins one, not sampled.
+    It continues the trace of `given`. If `given` is not a valid traceparent, it starts a new trace that is not sampled.
     """
     trace = parse_traceparent(given)
     if trace is None:
@@ -76,7 +76,7 @@ def child_traceparent(given: str | None, entropy: Callable[[int], bytes] = secre
 
 
 def parse_traceparent(given: str | None) -> tuple[str, str, str] | None:
-    """Trace id, span id and flags (`00` or `01`, sampled) of a valid traceparent, in hex; None for any other text."""
+    """The trace id, span id and flags (`00`, or `01` for sampled) in hex, or None if the text is not valid."""
     match = _TRACEPARENT.fullmatch(given) if given else None
     if match is None:
         return None
@@ -87,5 +87,5 @@ def parse_traceparent(given: str | None) -> tuple[str, str, str] | None:
 
 
 def _nonzero(value: bytes) -> str:
-    """In hex; all zeros would be invalid."""
+    """`value` in hex. All zeros are invalid and are replaced."""
     return (value if any(value) else b"\x01" * len(value)).hex()

@@ -1,4 +1,4 @@
-"""Structured logs: JSON lines to stdout, a readable form on a terminal, and files where a folder is set."""
+"""Structured logs: JSON lines to stdout, readable lines on a terminal, and files if `log_dir` is set."""
 
 import logging
 import os
@@ -18,7 +18,7 @@ from angarium.platform.telemetry.redaction import clean
 from angarium.platform.telemetry.sinks import Sinks
 
 Logger = FilteringBoundLogger
-"""What every part logs through; passed in, never global."""
+"""The logger that is passed to every part; there is no global one."""
 Format = Literal["auto", "json", "pretty"]
 
 _LEVELS: Final = {
@@ -39,12 +39,12 @@ def make_logger(
     clock: Clock | None = None,
     fast_paths: bool = True,
 ) -> Logger:
-    """A logger whose lines carry `timestamp, level, service, event, correlation_id` and the fields given with them.
+    """Make a logger. Its lines have `timestamp, level, service, event, correlation_id` and the fields of the call.
 
-    Logging never raises. Fields that hold bodies, addresses or secrets are dropped (`redaction`). `auto` is pretty
-    on a terminal: one short line for each event, in colours unless `NO_COLOR` is set. `log_dir` gets `combined.log`
-    and `error.log`, always as JSON. Without `fast_paths` lines go through a chain of structlog's processors, and each
-    is written at once.
+    Logging never raises. Fields that hold bodies, addresses or secrets are dropped (`redaction`). On a terminal `auto`
+    means `pretty`: one short line per event, in colour unless `NO_COLOR` is set. In `log_dir` the files `combined.log`
+    and `error.log` are written, always as JSON. Without `fast_paths` each line passes through structlog's processors
+    and is written immediately.
     """
     out = stream if stream is not None else sys.stdout
     pretty = format == "pretty" or (format == "auto" and out.isatty())
@@ -66,14 +66,14 @@ def make_logger(
 
 
 def _bound_logger(least: int) -> type[Logger]:
-    """A filtering logger of structlog, which hands what passes to `_Lines` instead of a chain of processors."""
+    """A filtering logger of structlog that passes lines directly to `_Lines` instead of through processors."""
     filtering = structlog.make_filtering_bound_logger(least)
-    heard = {name: _level_method(name, getattr(filtering, name)) for name, level in _LEVELS.items() if level >= least}
-    return type("BoundLogger", (filtering,), {"_proxy_to_logger": _hand_over, **heard})
+    methods = {name: _level_method(name, getattr(filtering, name)) for name, level in _LEVELS.items() if level >= least}
+    return type("BoundLogger", (filtering,), {"_proxy_to_logger": _hand_over, **methods})
 
 
 def _level_method(level: str, filtering: Callable[..., None]) -> Callable[..., None]:
-    """What `filtering` does, two calls shorter where no values are to be put into the event."""
+    """Do the same as `filtering`, with two calls fewer if the event has no values to format."""
 
     def log(self: Any, event: str, *values: Any, **fields: Any) -> None:
         if values:
@@ -89,7 +89,7 @@ def _hand_over(self: Any, level: str, event: str, **fields: Any) -> None:
 
 
 class _Lines:
-    """Orders, cleans and completes what becomes a line."""
+    """Orders the fields of a line, removes sensitive ones and adds the standard ones."""
 
     def __init__(self, service: str, clock: Clock, sinks: Sinks) -> None:
         self._service = service
@@ -97,13 +97,13 @@ class _Lines:
         self._sinks = sinks
 
     def write(self, level: str, event: str, fields: EventDict) -> None:
-        """Write one line; takes `fields` over."""
+        """Write one line. The caller must not use `fields` afterwards."""
         if "exc_info" in fields:
             fields = structlog.processors.format_exc_info(self, level, fields)
         self._sinks.write(self._line(level, event, fields))
 
     def processed(self, _: object, level: str, fields: EventDict) -> tuple[tuple[EventDict], dict[str, object]]:
-        """As structlog's last processor: the line, as the arguments of the logger's method."""
+        """The last processor of structlog: returns the line as the arguments of the logger's method."""
         return (self._line(level, fields.pop("event"), fields),), {}
 
     def _line(self, level: str, event: str, fields: EventDict) -> EventDict:
@@ -121,16 +121,16 @@ class _Lines:
 
 
 class _Taken:
-    """What structlog hands finished lines to, by the name of their level."""
+    """The logger to which structlog passes finished lines, with a method for each level."""
 
     def __init__(self, sinks: Sinks) -> None:
         self.debug = self.info = self.warning = self.error = self.critical = sinks.write
 
 
 def adopt_standard_logging(logger: Logger) -> None:
-    """Route what libraries log (uvicorn, aio_pika, asyncio, …) into `logger`, from warnings up.
+    """Send warnings and errors that libraries log (uvicorn, aio_pika, asyncio, …) to `logger`.
 
-    For entry points only: the standard library's logging is global.
+    Only for entry points, because the standard library's logging is global.
     """
     root = logging.getLogger()
     root.handlers[:] = [_Bridge(logger)]
@@ -139,7 +139,7 @@ def adopt_standard_logging(logger: Logger) -> None:
 
 
 class _Bridge(logging.Handler):
-    """Hands records to a structured logger."""
+    """Passes the standard library's log records to a structured logger."""
 
     def __init__(self, logger: Logger) -> None:
         super().__init__()

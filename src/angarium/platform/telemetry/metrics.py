@@ -1,4 +1,4 @@
-"""Every instrument of Angarium, on a registry that is passed in."""
+"""All metrics of Angarium, on a registry that is passed in."""
 
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -19,10 +19,10 @@ _DELIVERY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30
 
 
 class Metrics:
-    """The instruments as attributes, named as scraped but for the prefix `angarium_`."""
+    """The metrics as attributes, with the names that Prometheus scrapes, without the prefix `angarium_`."""
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
-        # the text format 0.0.4 shows when a counter was made as a series of its own, which nothing reads
+        # text format 0.0.4 exposes a counter's creation time as a separate series, which nothing reads
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = registry = registry or CollectorRegistry(auto_describe=True)
         self.http_requests_total = Counter(
@@ -33,7 +33,7 @@ class Metrics:
         )
         self.http_request_duration_seconds = Histogram(
             "angarium_http_request_duration_seconds",
-            "From the request's head to the answer's end.",
+            "From the head of the request to the end of the response.",
             ["service", "method", "route"],
             buckets=_REQUEST_BUCKETS,
             registry=registry,
@@ -47,7 +47,7 @@ class Metrics:
         )
         self.accept_to_sent_seconds = Histogram(
             "angarium_accept_to_sent_seconds",
-            "From the acceptance until the provider took responsibility.",
+            "From acceptance until the provider accepted the message.",
             ["channel"],
             buckets=_DELIVERY_BUCKETS,
             registry=registry,
@@ -88,7 +88,7 @@ class Metrics:
         )
         self.largest_tenant_share = Gauge(
             "angarium_largest_tenant_share",
-            "The part of a shared bound that one tenant holds, at most: 0 to 1.",
+            "Largest share of a shared limit that one tenant uses: 0 to 1.",
             ["resource"],
             registry=registry,
         )
@@ -130,7 +130,7 @@ class Metrics:
 
 
 class Children(dict[tuple[str, ...], ChildT], Generic[ChildT]):
-    """The children of an instrument by the values of its labels; `labels` is asked only once for each."""
+    """A metric's children by the values of its labels. `labels` is called once for each combination."""
 
     def __init__(self, labels: Callable[..., ChildT]) -> None:
         super().__init__()

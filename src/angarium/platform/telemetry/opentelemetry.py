@@ -1,7 +1,7 @@
-"""Spans by the SDK of OpenTelemetry. Needs the extra `opentelemetry`; imported only where tracing is on.
+"""Tracing with the OpenTelemetry SDK. Needs the extra `opentelemetry`; imported only if tracing is on.
 
-The SDK reads the standard variables `OTEL_*` itself. Spans wait in its bounded queue and are exported by a thread of
-its own: a slow or absent endpoint costs spans and nothing else.
+The SDK reads the standard variables `OTEL_*` itself. Spans wait in its bounded queue and its own thread exports them. A
+slow or unreachable endpoint therefore loses spans, but delays nothing.
 """
 
 import asyncio
@@ -36,11 +36,11 @@ from angarium.platform.telemetry.reminder import Reminder
 from angarium.platform.telemetry.tracing import Attributes, Kind, Value
 
 LAST_SECONDS: Final = 3.0
-"""How long the end of a process waits for its last spans to be exported."""
+"""How long a stopping process waits for the export of its last spans."""
 _KINDS: Final = {kind: SpanKind[kind.value] for kind in Kind}
 _FAILED: Final = Status(StatusCode.ERROR)
 _NOTHING: Final = Context()
-"""Nothing around a span becomes its parent: that is always given."""
+"""An empty context: a span's parent is always passed explicitly."""
 
 
 class SdkTracing:
@@ -92,9 +92,9 @@ class RecordedSpan:
 
 
 class ReportingExporter(SpanExporter):
-    """Logs what goes wrong when spans are exported: once, then ever more rarely while it lasts.
+    """Logs failed exports, less and less often while the fault lasts (`Reminder`).
 
-    The exporter's own words are not logged: they may quote an answer or a header.
+    The exporter's own messages are not logged, because they may quote a response or a header.
     """
 
     def __init__(self, exporter: SpanExporter, logger: Logger, clock: Clock) -> None:
@@ -106,7 +106,7 @@ class ReportingExporter(SpanExporter):
         error = "refused or not reached"
         try:
             result = self._exporter.export(spans)
-        except Exception as failure:  # noqa: BLE001 - whatever it is, it is no reason to lose the thread that exports
+        except Exception as failure:  # noqa: BLE001 - no error may end the thread that exports
             result, error = SpanExportResult.FAILURE, type(failure).__name__
         if result is SpanExportResult.SUCCESS:
             self._reminder.clear()
@@ -122,16 +122,15 @@ class ReportingExporter(SpanExporter):
 
 
 def tracing_of(provider: TracerProvider) -> SdkTracing:
-    """Spans by `provider`."""
+    """Tracing with the spans of `provider`."""
     return SdkTracing(provider.get_tracer("angarium", __version__))
 
 
 @asynccontextmanager
 async def exporting(service: str, logger: Logger, clock: Clock) -> AsyncIterator[SdkTracing]:
-    """Spans that go to the OTLP/HTTP endpoint of the environment; the last ones at the end, within `LAST_SECONDS`.
+    """Export spans to the OTLP/HTTP endpoint of the environment. On exit, export the last ones within `LAST_SECONDS`.
 
-    `service` names the process where the environment does not. Raises what the SDK raises for settings that it cannot
-    use.
+    `service` is the process's name if the environment has none. Raises the SDK's errors for settings that it refuses.
     """
     given = OTELResourceDetector().detect().attributes
     resource = Resource.create({SERVICE_NAME: service, SERVICE_VERSION: __version__, **given})
@@ -144,7 +143,7 @@ async def exporting(service: str, logger: Logger, clock: Clock) -> AsyncIterator
 
 
 async def _shut_down(provider: TracerProvider) -> None:
-    """In a thread of its own: the end of a loop would wait for the loop's executor, however long an endpoint takes."""
+    """Shut down in a separate thread: a closing event loop would wait for its executor, however slow the endpoint."""
     loop, done = asyncio.get_running_loop(), asyncio.Event()
 
     def shut_down() -> None:

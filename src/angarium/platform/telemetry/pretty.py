@@ -1,8 +1,8 @@
-"""Log lines for a person at a terminal: one short line for each event, with the few fields that matter.
+"""Log lines for reading on a terminal: one short line per event, with its most important fields.
 
     14:03:22 I notification.sent            01a21c8a-6173-79c7-b676-c1da6b719b84 channel=email attempt=1 provider=smtp
 
-Text that came from outside cannot act on the terminal (`terminal.printable`).
+Control characters in text from outside are escaped (`terminal.printable`).
 """
 
 import os
@@ -18,7 +18,7 @@ from angarium.contracts.fields import rfc3339
 from angarium.platform.telemetry.terminal import on_one_line, printable
 
 _EVENT_WIDTH: Final = 28
-"""Events begin and ids after them in the same columns, so that an id ends before column 80."""
+"""Width of the event's name: ids are aligned and end before column 80."""
 _LETTERS: Final = {"debug": "D", "info": "I", "warning": "W", "error": "E", "critical": "E"}
 _COLOURS: Final = {"D": "\x1b[2m", "I": "\x1b[32m", "W": "\x1b[33m", "E": "\x1b[31m"}
 _PLAIN: Final = "\x1b[0m"
@@ -26,19 +26,19 @@ _DIM: Final = "\x1b[2m"
 _BOLD: Final = "\x1b[1m"
 _GRAVE: Final = frozenset({"W", "E"})
 _IDS: Final = ("notification_id", "callback_id", "user_id", "template_code", "correlation_id")
-"""What a line is about: the first of these that it has, without its name."""
+"""The first of these fields that an event has is shown first, without its name."""
 _FIRST: Final = ("channel", "attempt", "provider", "status", "reason", "error", "message")
 _LAST: Final = "correlation_id"
 _HEAD: Final = frozenset({"timestamp", "level", "service", "event", "exception"})
 _WITH_AN_ID: Final = frozenset({"callback_id", "user_id", "correlation_id", "template_code", "template_version"})
-"""Left out below a warning, where the line has an id: the JSON and `angarium status` have them."""
+"""Omitted below a warning if the line has an id: the JSON logs and `angarium status` show them."""
 _PUNCTUATION: Final = frozenset(' "=')
 
 
 class PrettyLines:
-    """Renders events. `width` gives the terminal's columns, None where there is no end to a line.
+    """Renders events. `width` returns the terminal's number of columns, or None for no limit.
 
-    Below a warning, fields that do not fit are left out; a warning or worse has all of them. An id is never cut.
+    Below a warning, fields that do not fit are omitted. Warnings and errors have all fields. An id is never truncated.
     """
 
     def __init__(self, *, colours: bool, width: Callable[[], int | None] = lambda: None) -> None:
@@ -46,7 +46,7 @@ class PrettyLines:
         self._width = width
 
     def render(self, event: EventDict) -> str:
-        """One line, and below it the trace of an error."""
+        """One line, followed by the traceback if the event has one."""
         letter = _LETTERS.get(event["level"], "I")
         width = None if letter in _GRAVE else self._width()
         name = on_one_line(str(event["event"])).ljust(_EVENT_WIDTH)
@@ -68,7 +68,7 @@ class PrettyLines:
 
 
 def pretty_lines(stream: TextIO, environment: Mapping[str, str]) -> PrettyLines:
-    """Lines for `stream`: as wide as the terminal, and coloured on one unless `NO_COLOR` is set (no-color.org)."""
+    """Lines for `stream`. A terminal gets its width, and colours unless `NO_COLOR` is set (no-color.org)."""
     terminal = stream.isatty()
     colours = terminal and not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
     return PrettyLines(colours=colours, width=lambda: _columns(stream) if terminal else None)
@@ -82,12 +82,12 @@ def _columns(stream: TextIO) -> int | None:
 
 
 def _time(moment: object) -> str:
-    """The time of day of this machine."""
+    """The time of day in this machine's time zone."""
     return moment.astimezone().strftime("%H:%M:%S") if isinstance(moment, datetime) else "--:--:--"
 
 
 def _fields(event: EventDict, *, whole: bool) -> Iterator[str]:
-    """What follows the event's name: the id that the line is about, then the others, the usual ones first."""
+    """The fields after the event's name: first the id, then common fields, then the others."""
     about = next((name for name in _IDS if event.get(name) is not None), None)
     if about is not None:
         yield _text(event[about])

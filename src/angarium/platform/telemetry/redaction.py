@@ -1,4 +1,4 @@
-"""What never appears in a log: bodies, addresses, tokens and secrets, by key and, in free text, by shape."""
+"""Removes bodies, addresses, tokens and secrets from log fields: by key, and in free text by pattern."""
 
 import re
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from uuid import UUID
 from angarium.contracts.sensitive import SENSITIVE
 
 FREE_TEXT: Final = frozenset({"answer", "detail", "error", "event", "exception", "message", "reason"})
-"""Keys whose text may quote what came from outside."""
+"""Keys whose text may quote input, such as an error message."""
 
 _SHAPES: Final = (
     (re.compile(r"://[^\s/@]*@"), "://[credentials]@"),
@@ -23,7 +23,7 @@ _HINTS: Final = ("@", "+", "ang_", "eyJ", "whsec_")
 
 
 def scrub(text: str) -> str:
-    """`text` without what has the shape of an address, a phone number, a credential, a key or a token."""
+    """`text` with everything replaced that looks like an address, a phone number, a credential, a key or a token."""
     if not any(hint in text for hint in _HINTS):
         return text
     for shape, word in _SHAPES:
@@ -32,7 +32,7 @@ def scrub(text: str) -> str:
 
 
 def clean(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """`fields` without the sensitive ones, free text scrubbed."""
+    """`fields` without the sensitive ones and with free text scrubbed."""
     return {
         name: value if type(value) in _HARMLESS else _clean_value(name, value)
         for name, value in fields.items()

@@ -1,4 +1,4 @@
-"""When a fault that goes on is logged again."""
+"""Decides when a persistent fault is logged again."""
 
 from angarium.platform.clock import Clock
 
@@ -7,20 +7,20 @@ LONGEST_SECONDS = 600.0
 
 
 class Reminder:
-    """A fault is logged when it begins or changes, then after 10 s, and after twice as long each time up to 10 min."""
+    """Logs a fault when it starts or changes, again after 10 s, then at doubling intervals of at most 10 min."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.clear()
 
     def clear(self) -> None:
-        """The fault has ended."""
+        """Reset: the fault has ended."""
         self._fault: str | None = None
         self._due_at = 0.0
         self._pause = FIRST_SECONDS
 
     def due(self, fault: str) -> bool:
-        """Whether to log `fault`, which was just met again."""
+        """Whether to log `fault`, which has just occurred."""
         now = self._clock.monotonic()
         if fault != self._fault:
             self._fault, self._pause = fault, FIRST_SECONDS

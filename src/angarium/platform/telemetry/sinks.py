@@ -1,6 +1,6 @@
-"""Where log lines go: a stream and, where a folder is set, `combined.log` and `error.log`.
+"""The destinations of log lines: a stream and, if a folder is set, `combined.log` and `error.log`.
 
-A sink never raises and never grows: what a full disk or a closed stream does not take is lost.
+A sink never raises and its memory is bounded: lines that a full disk or a closed stream refuses are lost.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from angarium.contracts.fields import rfc3339
 from angarium.platform.telemetry.pretty import PrettyLines
 
 MOST_WAITING = 256
-"""Lines that wait for the end of a turn."""
+"""Maximum number of lines that wait for the end of an event loop iteration."""
 _FOR_THE_GROUP = 0o640
 _CAN_WAIT = frozenset({"debug", "info"})
 _GRAVE = frozenset({"error", "critical"})
@@ -30,14 +30,14 @@ _ENCODER = msgspec.json.Encoder(enc_hook=str)
 
 
 class LineFile:
-    """Appends whole lines to a file; several processes may share it (`O_APPEND`)."""
+    """Appends whole lines to a file. Several processes can share the file (`O_APPEND`)."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._open_file: _Descriptor | None = None
 
     def write(self, line: bytes) -> None:
-        """Append `line`; opens the file anew when it failed before."""
+        """Append `line`. After a failed write the file is reopened."""
         try:
             if self._open_file is None:
                 self._open_file = _Descriptor(self._path)
@@ -47,13 +47,13 @@ class LineFile:
 
 
 class _Descriptor:
-    """A file open for appending, closed when nothing refers to it any more."""
+    """A file open for appending. It is closed when the object is garbage collected."""
 
     def __init__(self, path: Path) -> None:
         new = not path.exists()
         self.number = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, _FOR_THE_GROUP)
         if new:
-            os.fchmod(self.number, _FOR_THE_GROUP)  # whatever the umask: programs that collect logs read it
+            os.fchmod(self.number, _FOR_THE_GROUP)  # independent of the umask: log collectors must be able to read it
         weakref.finalize(self, _close, self.number)
 
 
@@ -63,12 +63,12 @@ def _close(descriptor: int) -> None:
 
 
 class Sinks:
-    """What the structured logger writes to.
+    """The destinations of the structured logger.
 
-    Lines below a warning that are logged in one turn of the event loop are encoded and written together when it ends;
-    a warning or worse, a line outside of any loop and the one that fills the memory are written at once, after those
-    that wait. What still waits when the process ends is written then. Without `fast_paths` no line waits. The stream
-    gets JSON, or `pretty` lines; files always get JSON.
+    Debug and info lines of one event loop iteration wait, and are encoded and written together at its end. All waiting
+    lines are written immediately if a line is a warning or worse, if there is no event loop, if `MOST_WAITING` lines
+    wait, and when the process exits. Without `fast_paths` no line waits. The stream gets JSON or `pretty` lines; the
+    files always get JSON.
     """
 
     def __init__(
@@ -82,14 +82,14 @@ class Sinks:
                 log_dir.mkdir(parents=True, exist_ok=True)
             combined = LineFile(log_dir / "combined.log")
             self._errors = LineFile(log_dir / "error.log")
-            for file in (combined, self._errors):  # what collects logs finds both, even if there is no error yet
+            for file in (combined, self._errors):  # create both, so that log collectors find them
                 file.write(b"")
         self._waiting = _Waiting(stream, combined, pretty)
         self._turn: asyncio.AbstractEventLoop | None = None
         weakref.finalize(self, self._waiting.write)
 
     def write(self, event: EventDict) -> None:
-        """Take one event over and write it, at the end of this turn of the event loop at the latest."""
+        """Write one event, at the latest at the end of this event loop iteration. The event now belongs to the sink."""
         self._waiting.append(event)
         level = event["level"]
         can_wait = self._fast_paths and level in _CAN_WAIT
@@ -99,7 +99,7 @@ class Sinks:
             self._errors.write(_encoded([event]))
 
     def _at_end_of_turn(self) -> bool:
-        """See to it that what waits is written when this turn ends; False: there is no event loop."""
+        """Schedule writing for the end of this event loop iteration; False if there is no event loop."""
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
@@ -115,17 +115,17 @@ class Sinks:
 
 
 class _Waiting(deque[EventDict]):
-    """Events on their way to the stream and to `combined.log`, in order. Safe for threads."""
+    """Events that wait to be written to the stream and to `combined.log`, in order. Thread-safe."""
 
     def __init__(self, stream: TextIO, combined: LineFile | None, pretty: PrettyLines | None) -> None:
         super().__init__()
         self._stream = stream
         self._combined = combined
         self._pretty = pretty
-        self._writing = threading.RLock()  # what is freed or shown while writing may log itself
+        self._writing = threading.RLock()  # reentrant: a finalizer or `__str__` that runs while writing may log
 
     def write(self) -> None:
-        """Write what there is."""
+        """Write all waiting events."""
         with self._writing:
             events = [self.popleft() for _ in range(len(self))]
             if not events:
@@ -145,22 +145,22 @@ def _shown(events: Sequence[EventDict], pretty: PrettyLines) -> str:
 def _shown_one(event: EventDict, pretty: PrettyLines) -> str:
     try:
         return f"{pretty.render(event)}\n"
-    except Exception:  # noqa: BLE001 - what a value's own `__str__` raises must not cost the other lines
+    except Exception:  # noqa: BLE001 - an error in a value's `__str__` must not lose other lines
         return _encoded_plainly(event).decode()
 
 
 def _plain(value: object) -> object:
-    """Moments and identifiers as they are in JSON."""
+    """Timestamps and UUIDs in their JSON form; other values unchanged."""
     if isinstance(value, datetime):
         return rfc3339(value)
     return str(value) if isinstance(value, UUID) else value
 
 
 def _encoded(events: Sequence[EventDict]) -> bytes:
-    """A line of JSON for each; one that JSON cannot say as it is, is said plainly."""
+    """A line of JSON per event. If a value cannot be encoded, its event's values are converted to text."""
     try:
         return _ENCODER.encode_lines(events)
-    except Exception:  # noqa: BLE001 - what a value's own `__str__` raises must not cost the other lines
+    except Exception:  # noqa: BLE001 - an error in a value's `__str__` must not lose other lines
         return b"".join([_encoded_plainly(event) for event in events])
 
 

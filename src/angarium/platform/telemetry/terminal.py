@@ -1,4 +1,4 @@
-"""Text from outside, made safe to print on a terminal."""
+"""Makes text from outside safe to print on a terminal."""
 
 import re
 
@@ -8,12 +8,12 @@ _BREAKS = re.compile(r"[\t\n]")
 
 
 def printable(text: str) -> str:
-    """`text` with control characters written as escapes; tabs and line feeds stay."""
+    """`text` with control characters escaped, except tabs and line feeds."""
     return _STEERING.sub(_escaped, text)
 
 
 def on_one_line(text: str) -> str:
-    """As `printable`, with tabs and line feeds written as escapes too."""
+    """As `printable`, with tabs and line feeds escaped too."""
     return _BREAKS.sub(_escaped, printable(text))
 
 

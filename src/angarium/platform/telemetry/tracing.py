@@ -1,7 +1,7 @@
-"""The port to spans. A process without tracing has no `Tracing` at all: nothing is made, asked or imported.
+"""The port for tracing. A process without tracing has no `Tracing` object and imports no SDK.
 
-Names and attributes follow OpenTelemetry's semantic conventions (HTTP 1.23, messaging 1.36). No attribute holds an
-address, a variable, a URL, a path or a query: they may hold personal data and tokens.
+Names and attributes follow OpenTelemetry's semantic conventions (HTTP 1.23, messaging 1.36). Addresses, template
+variables, URLs, paths and queries are never attributes, because they may contain personal data and tokens.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,25 +16,25 @@ Attributes = Mapping[str, Value]
 
 
 class Kind(Enum):
-    """What a span is about, in the words of OpenTelemetry."""
+    """The kinds of span, as named by OpenTelemetry."""
 
     INTERNAL = "INTERNAL"  # work within the process
-    SERVER = "SERVER"  # a request that is answered
-    CLIENT = "CLIENT"  # a request that is made
-    PRODUCER = "PRODUCER"  # a message that is made
-    CONSUMER = "CONSUMER"  # a message that is worked on
+    SERVER = "SERVER"  # handling a request
+    CLIENT = "CLIENT"  # making a request
+    PRODUCER = "PRODUCER"  # publishing a message
+    CONSUMER = "CONSUMER"  # processing a message
 
 
 class Span(Protocol):
-    """One span. No method raises or waits."""
+    """One span. Its methods never raise or block."""
 
     @property
     def traceparent(self) -> str:
-        """The W3C traceparent of this span: the parent of what it leads to."""
+        """The W3C traceparent of this span, to be used as the parent of further spans."""
         ...
 
     def rename(self, name: str) -> None:
-        """Give it another name, which what decides on the sampling has not seen."""
+        """Change the span's name. The sampler has already decided by the first name."""
         ...
 
     def set(self, name: str, value: Value) -> None:
@@ -46,20 +46,20 @@ class Span(Protocol):
         ...
 
     def end(self) -> None:
-        """End the span; idempotent."""
+        """End the span. Idempotent."""
         ...
 
 
 class Tracing(Protocol):
-    """Makes spans. Whether one is recorded is decided when it begins; what it costs otherwise is little."""
+    """Starts spans. Whether a span is recorded is decided at its start; other spans cost little."""
 
     def begin(
         self, name: str, kind: Kind, *, parent: str | None, attributes: Attributes, links: Sequence[str] = ()
     ) -> Span:
-        """Begin a span. Never raises, never waits.
+        """Start a span. Never raises or blocks.
 
-        `parent`: a W3C traceparent; None, or one that is not valid, begins a trace. `links`: traceparents of spans
-        that led to this one beside its parent; those that are not valid are left out.
+        `parent`: a W3C traceparent; None or an invalid one starts a new trace. `links`: traceparents of further spans
+        that caused this one; invalid ones are ignored.
         """
         ...
 
@@ -74,11 +74,10 @@ def spanned(
     parent: str | None = None,
     links: Sequence[str] = (),
 ) -> Iterator[Span]:
-    """A span around the block, and the trace of the work in it.
+    """A span around the block. Spans started in the block are its children.
 
-    Without `parent` it belongs to the work at hand; an empty one begins a trace.
-
-    What the block raises marks the span as failed, and is raised.
+    Without `parent` the span continues the current trace; an empty `parent` starts a new trace. An exception in the
+    block marks the span as failed and is raised again.
     """
     if parent is None:
         parent = current_traceparent()

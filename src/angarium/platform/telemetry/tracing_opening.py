@@ -1,7 +1,7 @@
-"""Switches tracing on where the standard variables of OpenTelemetry ask for it.
+"""Starts tracing if OpenTelemetry's standard variables ask for it.
 
-Tracing is no part of delivering, and these variables are often set for every program of a machine or a cluster. So what
-is wrong with them, or a missing package, is logged, and the process starts without tracing.
+These variables are often set for every program of a machine or a cluster, and delivery does not depend on tracing.
+Therefore invalid variables and a missing package are logged, and the process starts without tracing.
 """
 
 import logging
@@ -36,11 +36,11 @@ async def open_tracing(
     *,
     clock: Clock | None = None,
 ) -> Tracing | None:
-    """Tracing as `environment` (the process's own, which the SDK reads too) asks for; None where it does not.
+    """Start tracing as configured in `environment`; None if it is not configured.
 
-    `service` is the process's `service.name` where the environment has none. The last spans are exported when `stack`
-    ends. Never raises. For entry points only: what the SDK logs by itself is
-    silenced until then, since it may quote a header with a credential.
+    `environment` must be the process's own, which the SDK reads too. `service` is the process's `service.name` if the
+    environment has none. The last spans are exported when `stack` closes. Never raises. Only for entry points: until
+    `stack` closes the SDK's own log is silenced, because it may quote a header with a credential.
     """
     if not is_wanted(environment):
         return None
@@ -54,7 +54,7 @@ async def open_tracing(
     except ImportError:
         logger.warning("tracing.unavailable", reason="a package is missing: pip install 'angarium[opentelemetry]'")
         return None
-    except Exception as error:  # noqa: BLE001 - whatever the SDK makes of its settings, sends go on
+    except Exception as error:  # noqa: BLE001 - whatever the SDK raises, the process must start
         logger.warning("tracing.unavailable", reason=f"OTEL_*: the SDK refuses its settings ({type(error).__name__})")
         return None
     logger.info("tracing.on", sampler=environment.get("OTEL_TRACES_SAMPLER", "parentbased_always_on"))
@@ -62,7 +62,7 @@ async def open_tracing(
 
 
 def is_wanted(environment: Mapping[str, str]) -> bool:
-    """Whether an endpoint is named, or the exporter `otlp`; never with `OTEL_SDK_DISABLED=true`."""
+    """Whether an endpoint or the exporter `otlp` is set. False with `OTEL_SDK_DISABLED=true`."""
     if environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return False
     exporters = environment.get("OTEL_TRACES_EXPORTER")
@@ -72,7 +72,7 @@ def is_wanted(environment: Mapping[str, str]) -> bool:
 
 
 def faults(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Variables that are changed or ignored, each with the reason. No value is repeated."""
+    """Variables that are ignored or replaced, each with the reason. Values are not quoted."""
     protocol = next((name for name in _PROTOCOLS if environment.get(name)), None)
     if protocol is not None and environment[protocol] != "http/protobuf":
         yield protocol, "only http/protobuf is spoken"
