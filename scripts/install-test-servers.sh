@@ -1,6 +1,7 @@
 #!/bin/sh
-# Installs what the tests start and is missing: PostgreSQL, PgBouncer, RabbitMQ, Redis, MariaDB, Postfix, promtool, curl, and Chromium
-# where there are browser tests. Uses apt on Debian and Ubuntu; elsewhere says what to install. Nothing installed here is started.
+# Installs the missing programs that the tests start: PostgreSQL, PgBouncer, RabbitMQ, Redis, MariaDB, Postfix,
+# promtool, curl, and Chromium for browser tests. Uses apt on Debian and Ubuntu; on other systems it prints what to
+# install. The packages' own services are not started.
 set -eu
 cd "$(dirname "$0")/.."
 PATH="$PATH:/usr/sbin:/sbin"
@@ -15,7 +16,7 @@ installed() {
 }
 
 missing=
-# The patterns are meant to expand.
+# The patterns are unquoted so that the shell expands them.
 installed initdb /usr/lib/postgresql/*/bin/initdb || missing="$missing postgresql"
 installed rabbitmqctl /usr/lib/rabbitmq/bin/rabbitmqctl || missing="$missing rabbitmq-server"
 installed redis-server || missing="$missing redis-server"
@@ -30,7 +31,7 @@ fi
 [ -n "$missing" ] || exit 0
 
 if ! command -v apt-get >/dev/null; then
-    echo "make test: install what corresponds to Debian's packages$missing, then try again" >&2
+    echo "make test: install the equivalents of these Debian packages, then try again:$missing" >&2
     exit 1
 fi
 as_root=
@@ -42,7 +43,7 @@ if [ "$(id -u)" -ne 0 ]; then
     as_root=sudo
 fi
 
-# A package's own instance would take its usual port for nothing; policy-rc.d forbids it to start.
+# policy-rc.d prevents the packages' own services from starting and occupying their usual ports.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
     trap '$as_root rm -f "$policy"' EXIT

@@ -1,4 +1,4 @@
-"""Makes docs/images/templates: the starter templates as Chromium shows them, wide and narrow, light and dark."""
+"""Writes docs/images/templates: the starter templates in Chromium, wide and narrow, light and dark."""
 
 import sys
 from pathlib import Path
@@ -16,7 +16,7 @@ PICTURES = {"wide-light": 720, "wide-dark": 720, "narrow-light": 360}
 
 
 def main() -> None:
-    """Write a picture of each."""
+    """Write the pictures of all starter templates."""
     IMAGES.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = launch(playwright)
@@ -27,7 +27,7 @@ def main() -> None:
 
 
 def take(browser: Browser, html: str, file: Path, width: int, *, dark: bool) -> None:
-    """One picture."""
+    """Write one picture."""
     page = browser.new_page(
         viewport={"width": width, "height": 600},
         color_scheme="dark" if dark else "light",

@@ -1,8 +1,8 @@
-"""Prints the changelog's section of the version that a tag names; the release workflow runs it.
+"""Prints the changelog's section for a tag's version. Used by the release workflow.
 
     python scripts/release_notes.py v1.2.3
 
-Exits with 1 and one line where the tag, `angarium.__version__` and CHANGELOG.md do not name the same version.
+Exits with 1 and an error message if the tag, `angarium.__version__` and CHANGELOG.md do not name the same version.
 """
 
 import re
@@ -15,7 +15,7 @@ CHANGELOG = Path(__file__).resolve().parent.parent / "CHANGELOG.md"
 
 
 def notes(tag: str, changelog: str) -> str:
-    """The text below the heading `## [1.2.3] - …`, up to the next version's. Raises ValueError."""
+    """The text between the heading `## [1.2.3] - …` and the next version's heading. Raises ValueError."""
     version = tag.removeprefix("v")
     if version != __version__:
         raise ValueError(f"the tag is {tag}, the package's version {__version__}")

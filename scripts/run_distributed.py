@@ -1,7 +1,7 @@
-"""Runs each service as a process of its own on the local RabbitMQ, PostgreSQL and Redis, until Ctrl-C.
+"""Runs each service as a separate process, using the local RabbitMQ, PostgreSQL and Redis, until Ctrl-C.
 
-Any `ANGARIUM_` variable that is set already, in the environment or in `.env`, wins. The databases are created if they
-are missing, and migrated first.
+`ANGARIUM_` variables in the environment or in `.env` take precedence over the defaults here. Missing databases are
+created, and all databases are migrated before the start.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ _SERVICES = {
     "templates": ("serve", "templates"),
     **{channel.value: ("work", channel.value) for channel in Channel},
 }
-_STOP_WITHIN = 30.0  # seconds; what a service has for its drain
+_STOP_WITHIN = 30.0  # seconds that a service has to finish running work
 _READY_WITHIN = 60.0  # seconds
 
 
@@ -56,7 +56,7 @@ def _environment(given: Mapping[str, str]) -> dict[str, str]:
 
 
 async def _create_database(url: str) -> None:
-    """Create the database of `url` if there is none. Other kinds than PostgreSQL are left to the migration."""
+    """Create the database of `url` if it is PostgreSQL and missing."""
     parts = urlsplit(url)
     if parts.scheme != "postgresql":
         return
@@ -84,7 +84,7 @@ async def _prepare(environment: Mapping[str, str]) -> None:
 
 
 async def _start(arguments: tuple[str, ...], environment: Mapping[str, str]) -> Process:
-    # In a session of its own: Ctrl-C reaches this process only, which signals each service once.
+    # In a new session, so that Ctrl-C reaches only this process, which signals each service once.
     return await asyncio.create_subprocess_exec(_ANGARIUM, *arguments, env=environment, start_new_session=True)
 
 
@@ -112,7 +112,7 @@ async def _announce(environment: Mapping[str, str]) -> None:
         development = environment.get("ANGARIUM_ENV", "development") != "production"
         await welcome(Place(address, mailbox=development), key if development else None, send=True)
     else:
-        print(f"run-distributed: not ready after {_READY_WITHIN:.0f} s: {address}/ready tells", flush=True)
+        print(f"run-distributed: not ready after {_READY_WITHIN:.0f} s: {address}/ready has the reason", flush=True)
 
 
 async def _stop(processes: Mapping[str, Process]) -> None:
@@ -129,7 +129,7 @@ async def _stop(processes: Mapping[str, Process]) -> None:
 
 
 async def _first_end(processes: Mapping[str, Process], stop: asyncio.Event) -> str | None:
-    """Which service ended by itself; None when asked to stop."""
+    """The name of a service that ended by itself; None if `stop` was set."""
     ends = {asyncio.create_task(process.wait()): name for name, process in processes.items()}
     asked = asyncio.create_task(stop.wait())
     done, waiting = await asyncio.wait({asked, *ends}, return_when=asyncio.FIRST_COMPLETED)

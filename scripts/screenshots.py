@@ -1,6 +1,6 @@
-"""Takes the screenshots of docs/dashboard.md: an embedded system with made-up notifications, seen by Chromium.
+"""Takes the screenshots of docs/dashboard.md in Chromium, from an embedded system with sample notifications.
 
-Run by `make screenshots`. It starts a system of its own, on a free port and in a temporary folder.
+Run by `make screenshots`. It starts its own system, on a free port and in a temporary folder.
 """
 
 import os
@@ -38,7 +38,7 @@ TEMPLATE_PAGE = "/dashboard/templates/receipt?variables=%7B%22name%22%3A%22Ada%2
 SIGN_IN = "/dashboard/sign-in"
 WIDE = ("/", "/dashboard/notifications", "/dashboard/dead-letters", "one", TEMPLATE_PAGE)
 NARROW = ("/", "one", SIGN_IN)
-"""Paths; `one` is of a notification."""
+"""Paths; `one` is the page of a notification."""
 STARTED_WITHIN = 60.0
 
 
@@ -59,7 +59,7 @@ def main() -> None:
 
 @contextmanager
 def running(folder: Path) -> Iterator[tuple[str, str]]:
-    """An embedded system: its address, and what it printed at its start."""
+    """An embedded system: its address and the output of its start."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -84,7 +84,7 @@ def running(folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def send(client: httpx2.Client) -> None:
-    """Two hundred notifications, one in eight of which has trouble."""
+    """Send two hundred notifications; about one in eight has a problem."""
     chosen = random.Random(7)  # noqa: S311 - the same picture each time
     client.post("/api/v1/templates", json=TEMPLATE)
     for number in range(200):
@@ -114,7 +114,7 @@ def send(client: httpx2.Client) -> None:
 
 
 def settle(client: httpx2.Client) -> None:
-    """Wait until nothing is under way but what is for later."""
+    """Wait until every notification that is not scheduled has ended."""
     deadline = time.monotonic() + STARTED_WITHIN
     for status in ("pending", "sending", "retrying"):
         while client.get("/api/v1/notifications", params={"status": status}).json()["data"]:
@@ -124,14 +124,14 @@ def settle(client: httpx2.Client) -> None:
 
 
 def spread(database: Path) -> None:
-    """Move the notifications back, over the last hour, more of them to its middle: the chart has something to show."""
+    """Distribute the notifications over the last hour, mostly around its middle, to fill the chart."""
     with closing(sqlite3.connect(database)) as connection, connection:
         back = "(((rowid * 7919) % 2500 + (rowid * 104729) % 900) * 1000000)"
         connection.execute(f"UPDATE notifications SET created_at = created_at - {back}, sent_at = sent_at - {back}")  # noqa: S608
 
 
 def shoot(browser: Browser, url: str, link: str) -> None:
-    """Each page on a wide screen by day and on a telephone by night."""
+    """Take each page on a wide screen in light colours and on a phone in dark colours."""
     cookies: Sequence[Any] = ()
     for scheme, width, height, wanted in (("light", 1280, 900, WIDE), ("dark", 390, 844, NARROW)):
         context = browser.new_context(
@@ -162,7 +162,7 @@ def _path(page: Page, name: str) -> str:
 
 
 def _one(page: Page, word: str) -> str:
-    """The path of a notification to that address."""
+    """The path of a notification that the search finds for `word`."""
     page.goto(f"/dashboard/notifications?q={word}@example.com")
     return str(page.locator("td.to a").first.get_attribute("href"))
 
@@ -187,7 +187,7 @@ def _printed(path: Path) -> str:
 def _found(pattern: str, text: str) -> str:
     match = re.search(pattern, text)
     if match is None:
-        raise SystemExit(f"{pattern} is not in what the system printed")
+        raise SystemExit(f"{pattern} is not in the system's output")
     return match[1]
 
 
@@ -196,7 +196,7 @@ def _chromium() -> str:
         (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
     )
     if found is None:
-        raise SystemExit("Chromium is not installed: scripts/install-test-servers.sh does it")
+        raise SystemExit("Chromium is not installed: run scripts/install-test-servers.sh")
     return found
 
 

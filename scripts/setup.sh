@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes .venv from the lock file: finds a Python, installs the pinned uv with pip, and lets it install the rest.
+# Creates .venv from the lock file: finds a Python, installs the pinned uv with pip, and runs it.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -18,7 +18,7 @@ find_python() {
     fail "Python 3.11 or newer is needed; install it, for example with: apt-get install python3 python3-venv"
 }
 
-# Debian ships Python without ensurepip, which venv needs.
+# venv needs ensurepip, which Debian packages separately.
 install_venv() {
     version=$("$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
     command -v apt-get >/dev/null || fail "$1 has no ensurepip; install your system's package for Python's venv"

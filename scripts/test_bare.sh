@@ -1,10 +1,10 @@
 #!/bin/sh
-# Runs the README's first two commands, `make run` and `make test`, on a bare Debian made by debootstrap: nothing is
-# installed there but ca-certificates, git, make and python3. Tests what is committed. Needs root and Debian's archive.
+# Runs the README's first two commands, `make run` and `make test`, in a minimal Debian created by debootstrap, with
+# only ca-certificates, git, make and python3 installed. Tests the committed state. Needs root and Debian's archive.
 #
 #   make test-bare SUITE=trixie            Debian 13, as root (SUITE=bookworm: Debian 12)
-#   make test-bare SUITE=trixie BY=user    as an ordinary user who may use sudo
-#   make test-bare SUITE=trixie TESTS="tests/unit -k nodes"    these tests alone
+#   make test-bare SUITE=trixie BY=user    as an ordinary user with sudo
+#   make test-bare SUITE=trixie TESTS="tests/unit -k nodes"    runs these tests only
 set -eu
 cd "$(dirname "$0")/.."
 suite=$1
@@ -16,7 +16,7 @@ fail() {
     exit 1
 }
 
-[ "$(id -u)" -eq 0 ] || fail "needs root: debootstrap and chroot do"
+[ "$(id -u)" -eq 0 ] || fail "debootstrap and chroot need root"
 case $suite in bookworm | trixie) ;; *) fail "SUITE must be bookworm or trixie" ;; esac
 case $as in root | user) ;; *) fail "BY must be root or user" ;; esac
 command -v debootstrap >/dev/null || fail "run this first: apt-get install debootstrap"
@@ -36,7 +36,7 @@ trap 'exit 130' INT TERM
 cp -a "$pristine/." "$root"
 chmod 755 "$root"
 cp /etc/resolv.conf /etc/hosts "$root/etc/"
-# Where a proxy of the network signs with an authority of its own, the root trusts it as this machine does.
+# The same certificate authorities are trusted as on the host, including one of a local proxy.
 cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt"
 
 home=/root
@@ -49,7 +49,7 @@ git clone -q . "$root$home/angarium"
 cp scripts/test_bare_inside.sh "$root/test_bare_inside.sh"
 [ "$as" = root ] || chroot "$root" chown -R tester: "$home/angarium"
 
-# Namespaces of its own: what is mounted and what runs in there ends with the command.
+# In separate namespaces: mounts and processes inside end with the command.
 # shellcheck disable=SC2016 # expanded by the inner shell
 unshare --mount --pid --fork sh -euc '
     mount -t proc proc "$1/proc"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The part of test_bare.sh that runs inside the bare system: the README's first two commands, word for word.
+# The part of test_bare.sh that runs inside the minimal system: the README's first two commands, unchanged.
 set -eu
 cd "$1"
 tests=$2
@@ -11,8 +11,8 @@ key = {"X-API-Key": open("angarium-data/api-key").read().strip()}
 print(u.urlopen(u.Request(sys.argv[1], headers=key), timeout=5).read().decode())' "$1" 2>/dev/null
 }
 
-# In a process group of its own, with SIGINT in force (the shell starts background commands with it ignored): so that
-# Ctrl-C can be tried, which reaches the whole group of the foreground.
+# Ctrl-C sends SIGINT to the whole foreground process group. To test it, start a new process group and restore the
+# handling of SIGINT, which the shell ignores in background commands.
 python3 -c 'import os, signal
 os.setsid()
 signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -35,7 +35,7 @@ echo "test-bare: the first notification is in the mailbox"
 kill -INT "-$run"
 code=0
 wait "$run" || code=$?
-# make itself ends by the signal; Angarium ends before it.
+# make ends by the signal; Angarium ends before it.
 case $code in 0 | 2 | 130) ;; *) echo "test-bare: make run ended with $code" >&2; exit 1 ;; esac
 if answers http://localhost:8000/health; then
     echo "test-bare: make run did not end on Ctrl-C" >&2

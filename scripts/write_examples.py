@@ -20,7 +20,7 @@ FOLDER = Path(__file__).parents[1] / "examples"
 COLLECTION = "angarium.postman_collection.json"
 K6 = "k6/send.js"
 METHODS = ("post", "get", "put", "patch", "delete")
-"""In the order in which a folder has them: what makes a thing comes before what reads it."""
+"""The order of the requests in a folder: creating requests come before reading ones."""
 CAPTURED: Mapping[str, tuple[str, str]] = {
     "send_notification": ("notification_id", "data.notification_id"),
     "create_user": ("user_id", "data.user_id"),
@@ -35,9 +35,9 @@ CAPTURED: Mapping[str, tuple[str, str]] = {
     "list_mailbox_messages": ("message_id", "data[0].id"),
     "list_dead_letters": ("letter_id", "data[0].id"),
 }
-"""The collection's variable that an operation's answer sets, and where the answer has it."""
+"""The collection variable that an operation's response sets, and its place in the response."""
 AFTER = ("rotate_key", "list_suppressions")
-"""Those that need what another operation makes."""
+"""Operations that need the result of another operation."""
 VARIABLES: Mapping[str, str] = {
     "url": "http://localhost:8000",
     "key": "",
@@ -87,13 +87,13 @@ Json = dict[str, Any]
 
 
 def made(document: Json) -> dict[str, str]:
-    """The texts of the files by their names in `examples/`."""
+    """The contents of the files, by their names in `examples/`."""
     collection = json.dumps(_collection(document), indent=2, ensure_ascii=False)
     return {COLLECTION: f"{collection}\n", K6: _k6(document)}
 
 
 async def the_document() -> Json:
-    """The gateway's document, of a system in this process."""
+    """The OpenAPI document of a gateway in this process."""
     with tempfile.TemporaryDirectory() as folder:
         settings = EmbeddedSettings.load(data_dir=Path(folder), mailbox_smtp_port=0, api_key="ang_live_of_the_examples")
         logger = make_logger("examples", format="json", stream=io.StringIO())
@@ -105,7 +105,7 @@ async def the_document() -> Json:
 
 
 def _operations(document: Json) -> Iterator[tuple[str, str, Json]]:
-    """Path, method and operation, method by method."""
+    """Path, method and operation, ordered by method."""
     for method in METHODS:
         for path, item in document["paths"].items():
             if method in item:
@@ -139,14 +139,14 @@ def _collection(document: Json) -> Json:
 
 
 def _place(found: tuple[str, str, Json]) -> tuple[bool, int]:
-    """What sets a variable comes first; of what removes things, a part before the whole."""
+    """The sort key: requests that set a variable first; among deletions, a part before its whole."""
     path, method, operation = found
     last = operation["operationId"] not in CAPTURED or operation["operationId"] in AFTER
     return last, -path.count("/") if method == "delete" else 0
 
 
 def _sorted_tags(document: Json) -> list[Json]:
-    """Users and templates first: notifications are sent to the ones with the others."""
+    """Users and templates come first, because notifications refer to them."""
     first = ("users", "preferences", "devices", "templates")
     tags: list[Json] = document["tags"]
     return sorted(tags, key=lambda tag: first.index(tag["name"]) if tag["name"] in first else len(first))
@@ -188,13 +188,13 @@ def _item(document: Json, path: str, method: str, operation: Json) -> Json:
 
 
 def _value(parameter: Json) -> Any:
-    """A value for a required parameter of a query."""
+    """A value for a required query parameter."""
     schema = parameter.get("schema", {})
     return parameter.get("example", schema.get("examples", [1])[0])
 
 
 def _body(document: Json, operation: Json) -> tuple[str | None, str | None]:
-    """The media type and an example of the operation's body."""
+    """The media type of the operation's body, and an example."""
     content = operation.get("requestBody", {}).get("content", {})
     if not content:
         return None, None
@@ -207,7 +207,7 @@ def _body(document: Json, operation: Json) -> tuple[str | None, str | None]:
 
 
 def _example(document: Json, schema: Json) -> Any:
-    """The first example of a schema, or of one that it refers to."""
+    """The first example of a schema or of a schema that it refers to."""
     if "$ref" in schema:
         return _example(document, document["components"]["schemas"][schema["$ref"].rpartition("/")[2]])
     for one in (schema, *schema.get("anyOf", ())):
@@ -219,7 +219,7 @@ def _example(document: Json, schema: Json) -> Any:
 
 
 def _test(operation: Json) -> Json:
-    """What Postman checks and keeps of an answer: its status is documented; its id is for the requests that follow."""
+    """The Postman script for a response: checks that its status is documented and stores its id in a variable."""
     codes = sorted(int(code) for code in operation["responses"] if code.isdecimal() and code != "503")
     lines = [
         'pm.test("the status is documented", () => {',

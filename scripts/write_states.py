@@ -18,7 +18,7 @@ that the system will leave by itself; a state without entries in `may become` is
 
 
 def page() -> str:
-    """The page as it should be."""
+    """The content of the page."""
     return f"{_HEAD}\n{_diagram()}\n{_table()}"
 
 
@@ -45,7 +45,7 @@ def _targets(status: Status) -> str:
 
 
 def _comments() -> dict[str, str]:
-    """What the enum's comments say of each state, without their arrows."""
+    """The comment of each enum member, without its arrow."""
     source = inspect.getsource(statuses)
     lines = source.splitlines()
     enum = next(
