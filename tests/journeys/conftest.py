@@ -1,9 +1,9 @@
-"""One running system of each form for all journeys: the same journeys, unchanged, over each.
+"""One running system per form. The same journeys run unchanged on every form.
 
-`embedded-plain` is the embedded form without its fast paths (docs/fast-paths.md): it leaves out the journeys of
-BY_COMMANDS, whose time goes into the start of commands. `mariadb` is the distributed form with its databases on
-MariaDB: it runs the journeys of ON_MARIADB, which depend on the database most. With `--journeys=all` (`make journeys`)
-every form runs all of them.
+`embedded-plain` is the embedded form without its fast paths (docs/fast-paths.md). It skips the journeys of BY_COMMANDS,
+which spend most of their time starting commands. `mariadb` is the distributed form with its databases on MariaDB. It
+runs only the journeys of ON_MARIADB, which depend most on the database. With `--journeys=all` (`make journeys`) every
+form runs all journeys.
 """
 
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -24,7 +24,7 @@ def sink() -> Iterator[SmtpSink]:
 
 @pytest.fixture(scope="package")
 def twilio() -> Iterator[TwilioSink]:
-    """The second provider of SMS, which sends while the first one's breaker is open."""
+    """The second SMS provider, which sends while the breaker of the first one is open."""
     with TwilioSink() as sink:
         yield sink
 
@@ -39,7 +39,7 @@ BY_COMMANDS = frozenset({"test_command_line", "test_template_files", "test_user_
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the journeys that not every form runs."""
+    """Deselect the journeys that a form does not run."""
     if config.getoption("--journeys") == "all":
         return
     left_out = {item for item in items if _is_left_out(item)}
@@ -80,6 +80,6 @@ def shared_system(
 
 @pytest.fixture
 async def system(shared_system: System) -> AsyncIterator[System]:
-    """The system, with a client in this test's event loop."""
+    """The system, with a client in the event loop of the test."""
     async with shared_system.connected():
         yield shared_system

@@ -1,4 +1,4 @@
-"""Users with passwords: many created at once, and the same call repeated."""
+"""Users with passwords: many concurrent creations, and repeated calls."""
 
 import asyncio
 from collections import Counter
@@ -15,12 +15,12 @@ MANY = 28
 
 @pytest.fixture
 def bodies() -> list[Json]:
-    """More than wait for a hash at a time."""
+    """More accounts than may wait for a password hash at the same time."""
     part = new_name("account")
     return [{"name": f"{part} {n}", "email": new_email(), "password": new_name("secret")} for n in range(MANY)]
 
 
-async def test_of_many_accounts_at_once_each_is_created_or_refused_untouched(
+async def test_concurrent_creations_of_accounts_are_complete_or_refused_without_effect(
     system: System, bodies: list[Json]
 ) -> None:
     async def create(body: Json) -> httpx2.Response:

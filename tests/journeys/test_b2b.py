@@ -1,4 +1,4 @@
-"""The B2B surface, from its request to the mail that arrives."""
+"""The B2B surface, from the request to the arrival of the mail."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ async def _sent(system: System, path: str, body: dict[str, Any]) -> dict[str, An
     return found
 
 
-async def test_inline_content_arrives_as_it_was_given(system: System) -> None:
+async def test_inline_content_is_sent_unchanged(system: System) -> None:
     address, user = new_email(), new_name("user")
     body = {"email": address, "subject": "Your bill", "htmlContent": HTML, "userId": user}
     view = await _sent(system, "send", body)
@@ -39,7 +39,7 @@ async def test_inline_content_arrives_as_it_was_given(system: System) -> None:
     assert (stats["total"], stats["sent"], stats["last_sent_at"]) == (1, 1, view["sent_at"])
 
 
-async def test_a_verification_mail_brings_its_link(system: System) -> None:
+async def test_a_verification_mail_contains_its_link(system: System) -> None:
     address, link = new_email(), "https://shop.example/verify?token=a&user=b"
     body = {"email": address, "username": "Ann <b>", "verification_link": link}
     assert (await _sent(system, "send-verification", body))["subject"] == "Verify your email address"

@@ -1,4 +1,4 @@
-"""Many at once."""
+"""Bulk requests: valid and invalid items, and the size limits."""
 
 from uuid import uuid4
 
@@ -10,7 +10,7 @@ from tests.support.system_verbs import new_email, new_name
 BULK = "/api/v1/notifications/bulk"
 
 
-async def test_bad_ones_are_refused_singly(system: System) -> None:
+async def test_invalid_items_of_a_bulk_are_refused_separately(system: System) -> None:
     template = await system.create_template()
     addresses = [new_email(), new_email()]
     ids = [new_name("bulk") for _ in range(6)]
@@ -46,7 +46,7 @@ async def test_bad_ones_are_refused_singly(system: System) -> None:
         assert len(system.sink.to(address)) == 1
 
 
-async def test_one_template_for_many_people(system: System) -> None:
+async def test_one_template_is_sent_to_many_recipients(system: System) -> None:
     template = await system.create_template()
     users = [await system.create_user() for _ in range(3)]
     recipients = [
@@ -67,7 +67,7 @@ async def test_one_template_for_many_people(system: System) -> None:
 
 
 @pytest.mark.fault(46)
-async def test_an_item_of_a_megabyte_is_refused_singly_in_both_forms(system: System) -> None:
+async def test_an_item_of_a_megabyte_is_refused_separately_in_both_forms(system: System) -> None:
     template = await system.create_template()
     large, fits = {"name": "Ada", "x": "a" * 1_100_000}, {"name": "Ada", "x": "a" * 250_000}
     addresses = [new_email(), new_email()]
@@ -90,7 +90,7 @@ async def test_an_item_of_a_megabyte_is_refused_singly_in_both_forms(system: Sys
         assert len(system.sink.to(address)) == 1
 
 
-async def test_a_thousand_are_taken_and_one_more_is_too_many(system: System) -> None:
+async def test_a_bulk_has_at_most_a_thousand_items(system: System) -> None:
     template = await system.create_template()
     items = [
         {

@@ -1,4 +1,4 @@
-"""The command line as a person or a script uses it: exit statuses, tables, secrets, errors."""
+"""The command line: exit statuses, tables, secrets and errors."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ KEY = re.compile(r"^Key +(ang_live_\S+)$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command ended."""
+    """The result of a command."""
 
     status: int
     output: str
@@ -29,7 +29,7 @@ class Ended:
 
 
 async def angarium(system: System, *arguments: str, **settings: str) -> Ended:
-    """Run a command in a pipe."""
+    """Run a command with its output in a pipe."""
     environment = {"ANGARIUM_GATEWAY_URL": system.url, "ANGARIUM_API_KEY": system.key, "PATH": os.defpath, **settings}
     process = await asyncio.create_subprocess_exec(
         str(ANGARIUM),
@@ -43,7 +43,7 @@ async def angarium(system: System, *arguments: str, **settings: str) -> Ended:
     return Ended(process.returncode or 0, output.decode(), complaints.decode())
 
 
-async def test_watching_exits_with_the_outcome(system: System) -> None:
+async def test_status_watch_exits_with_the_outcome(system: System) -> None:
     template = await system.create_template()
     refused = new_email()
     system.sink.script(refused, UNKNOWN_USER)
@@ -58,7 +58,7 @@ async def test_watching_exits_with_the_outcome(system: System) -> None:
     assert (await angarium(system, "status", notification_id)).status == 0
 
 
-async def test_a_provider_is_tried_from_the_command_line(system: System) -> None:
+async def test_a_provider_is_tested_from_the_command_line(system: System) -> None:
     refused = new_email()
     system.sink.script(refused, UNKNOWN_USER)
     sent = await angarium(system, "providers", "test", "--channel", "email", "--to", new_email(), "--watch")
@@ -84,7 +84,7 @@ async def test_marketing_is_paused_and_resumed_from_the_command_line(system: Sys
     assert (resumed.status, resumed.output) == (0, "smtp (email): marketing active\n")
 
 
-async def test_every_channel_is_a_choice_and_nothing_else(system: System) -> None:
+async def test_the_channel_option_accepts_exactly_the_channels(system: System) -> None:
     made = await system.create_template(channel="webhook", subject=None, content=None, json='{"a": {{ a | json }}}')
     async with endpoint() as hook:
         sent = await angarium(system, "send", "webhook", made["code"], hook.url(), "--var", "a=1", "--watch")
@@ -98,7 +98,7 @@ async def test_every_channel_is_a_choice_and_nothing_else(system: System) -> Non
         assert "pigeon" in refused.complaints
 
 
-async def test_watching_a_cancelled_one_fails(system: System) -> None:
+async def test_status_watch_fails_for_a_cancelled_notification(system: System) -> None:
     template = await system.create_template()
     later = await system.send(
         recipient={"email": new_email()},
@@ -110,7 +110,7 @@ async def test_watching_a_cancelled_one_fails(system: System) -> None:
     assert (await angarium(system, "status", later["notification_id"], "--watch")).status == 1
 
 
-async def test_ids_from_a_pipe_can_be_used(system: System) -> None:
+async def test_ids_can_be_read_from_a_pipe(system: System) -> None:
     name = new_name("shop")
     made = await angarium(system, "keys", "create", name, "--scope", "notifications:send", "--scope", "users:read")
     assert "it is shown only once" in made.output
@@ -125,7 +125,7 @@ async def test_ids_from_a_pipe_can_be_used(system: System) -> None:
     assert (await angarium(system, "keys", "revoke", row[0])).status == 0
 
 
-async def test_operators_are_made_listed_and_revoked(system: System) -> None:
+async def test_operators_are_created_listed_and_revoked(system: System) -> None:
     name = new_name("operator")
     made = await angarium(system, "operators", "create", name, "--role", "viewer")
     assert f"Operator  {name} (viewer)" in made.output
@@ -143,7 +143,7 @@ async def test_a_tenants_key_is_labelled(system: System) -> None:
     assert made.output.rstrip().endswith("Copy the key now: it is shown only once.")
 
 
-async def test_control_characters_of_others_are_not_printed(system: System) -> None:
+async def test_control_characters_in_responses_are_not_printed(system: System) -> None:
     template = await system.create_template(name="\x1b]0;owned\x07\x1b[2Jx\u202e")
     listed = await angarium(system, "templates", "list")
     assert template["code"] in listed.output
@@ -151,7 +151,7 @@ async def test_control_characters_of_others_are_not_printed(system: System) -> N
     assert r"\x1b]0;owned\x07" in listed.output
 
 
-async def test_a_dry_run_says_that_nothing_happened(system: System) -> None:
+async def test_a_dry_run_reports_that_nothing_was_changed(system: System) -> None:
     template = await system.create_template()
     refused = new_email()
     system.sink.script(refused, UNKNOWN_USER)
@@ -175,14 +175,16 @@ async def test_a_dry_run_says_that_nothing_happened(system: System) -> None:
         ("localhost:{port}", 2, "ANGARIUM_GATEWAY_URL: must begin with http:// or https://"),
     ],
 )
-async def test_a_gateway_that_is_not_there_is_one_line(system: System, url: str, status: int, message: str) -> None:
+async def test_an_unreachable_gateway_is_reported_in_one_line(
+    system: System, url: str, status: int, message: str
+) -> None:
     ended = await angarium(system, "keys", "list", ANGARIUM_GATEWAY_URL=url.format(port=free_port()))
     assert (ended.status, ended.output) == (status, "")
     assert message in ended.complaints
     assert ended.complaints.count("\n") == 1
 
 
-async def test_what_a_person_asks_of_one_notification(system: System) -> None:
+async def test_the_commands_about_one_notification(system: System) -> None:
     template = await system.create_template()
     preview = await angarium(system, "templates", "preview", template["code"], "--var", "name=Ada")
     assert preview.status == 0
@@ -202,7 +204,7 @@ async def test_what_a_person_asks_of_one_notification(system: System) -> None:
     assert explained.output.startswith("Not sent, since it was cancelled")
 
 
-async def test_the_gateway_and_the_key_can_be_named_in_the_command(system: System) -> None:
+async def test_the_gateway_and_the_key_can_be_options(system: System) -> None:
     nowhere = {"ANGARIUM_GATEWAY_URL": "http://localhost:1", "ANGARIUM_API_KEY": "wrong"}
     here = ("--url", system.url, "--key", system.key)
     for arguments in ((*here, "keys", "list"), ("keys", "list", *here)):
@@ -210,7 +212,7 @@ async def test_the_gateway_and_the_key_can_be_named_in_the_command(system: Syste
     assert "--url" in (await angarium(system, "keys", "list", **nowhere)).complaints
 
 
-async def test_the_doctor_names_what_is_wrong(system: System) -> None:
+async def test_doctor_names_what_is_wrong(system: System) -> None:
     well = await angarium(system, "doctor")
     assert well.status == 0, well.output
     assert "gateway's database\tok" in well.output
@@ -221,7 +223,7 @@ async def test_the_doctor_names_what_is_wrong(system: System) -> None:
     assert "settings of worker\tfailed\tANGARIUM_WORKER_CONCURRENCY" in unset.output
 
 
-async def test_a_key_is_rotated_and_shells_complete(system: System) -> None:
+async def test_a_key_is_rotated_and_completion_scripts_are_printed(system: System) -> None:
     made = await angarium(system, "keys", "create", new_name("shop"), "--scope", "notifications:read")
     old = KEY.search(made.output)
     key_id = re.search(r"^Key id +(\S+)$", made.output, re.MULTILINE)

@@ -1,4 +1,4 @@
-"""What a notification says beside its template: attachments, copies and header fields of a mail, fields of a push."""
+"""Content of a notification beyond its template: attachments, copies and headers of a mail, and fields of a push."""
 
 from base64 import b64encode
 from typing import Any
@@ -20,7 +20,7 @@ def attachment(name: str, content: bytes, **more: str) -> dict[str, Any]:
     }
 
 
-async def test_a_mail_with_attachments_and_copies(system: System) -> None:
+async def test_attachments_and_copies_of_a_mail_arrive(system: System) -> None:
     to, cc, bcc, suppressed = (new_email() for _ in range(4))
     answer = await system.client.post("/api/v1/suppressions", json={"channel": "email", "address": suppressed})
     assert answer.status_code == 200, answer.text
@@ -65,7 +65,7 @@ async def test_a_mail_with_attachments_and_copies(system: System) -> None:
     assert (note["reason"], note["cc"]) == ("suppressed", [suppressed])
 
 
-async def test_a_push_with_its_own_fields(system: System) -> None:
+async def test_the_fields_of_a_push_arrive(system: System) -> None:
     token = new_name("token")
     push = {
         "ttl": 60,

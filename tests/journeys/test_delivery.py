@@ -1,4 +1,4 @@
-"""From the acceptance to the arrival, by each channel."""
+"""Delivery on each channel, from acceptance to arrival."""
 
 import re
 from datetime import datetime
@@ -7,7 +7,7 @@ from tests.support.system import System
 from tests.support.system_verbs import new_email, new_name, new_phone
 
 
-async def test_a_mail_arrives_as_its_template_says(system: System) -> None:
+async def test_a_mail_arrives_as_rendered_from_its_template(system: System) -> None:
     address = new_email()
     user = await system.create_user(name="Ada Lovelace", email=address)
     template = await system.create_template(
@@ -37,7 +37,7 @@ async def test_a_mail_arrives_as_its_template_says(system: System) -> None:
     assert found["provider_message_id"] == mail["Message-ID"]
 
 
-async def test_the_status_tells_everything(system: System) -> None:
+async def test_the_status_contains_all_fields(system: System) -> None:
     user = await system.create_user()
     template = await system.create_template(category="account")
     found = await system.deliver(
@@ -135,7 +135,7 @@ async def test_an_sms_arrives(system: System) -> None:
     assert found["delivery_status"] == "delivered"
 
 
-async def test_someone_who_is_not_stored_gets_a_mail(system: System) -> None:
+async def test_a_recipient_who_is_not_a_stored_user_gets_a_mail(system: System) -> None:
     address = new_email()
     template = await system.create_template()
     found = await system.deliver(
@@ -147,7 +147,7 @@ async def test_someone_who_is_not_stored_gets_a_mail(system: System) -> None:
     assert mail["To"] == f"Grace <{address}>"
 
 
-async def test_the_users_language_is_chosen_and_the_callers_wins(system: System) -> None:
+async def test_the_callers_locale_overrides_the_users(system: System) -> None:
     address = new_email()
     user = await system.create_user(email=address, locale="fr")
     template = await system.create_template(
@@ -163,7 +163,7 @@ async def test_the_users_language_is_chosen_and_the_callers_wins(system: System)
     assert [mail["Subject"] for mail in system.sink.mails_to(address)] == ["Bonjour Ada", "Hallo Ada"]
 
 
-async def test_an_urgent_one_is_sent_too(system: System) -> None:
+async def test_an_urgent_notification_is_sent(system: System) -> None:
     address = new_email()
     template = await system.create_template()
     await system.deliver(
@@ -172,7 +172,7 @@ async def test_an_urgent_one_is_sent_too(system: System) -> None:
     assert len(system.sink.to(address)) == 1
 
 
-async def test_the_correlation_is_made_where_none_is_given(system: System) -> None:
+async def test_a_correlation_id_is_generated_if_none_is_given(system: System) -> None:
     template = await system.create_template()
     answer = await system.submit(
         recipient={"email": new_email()}, template_code=template["code"], variables={"name": "Ada"}
@@ -181,7 +181,7 @@ async def test_the_correlation_is_made_where_none_is_given(system: System) -> No
     assert answer.json()["data"]["correlation_id"] == answer.headers["X-Correlation-ID"]
 
 
-async def test_a_delivery_report_makes_it_delivered(system: System) -> None:
+async def test_a_delivery_report_changes_the_status_to_delivered(system: System) -> None:
     template = await system.create_template()
     found = await system.deliver(
         recipient={"email": new_email()}, template_code=template["code"], variables={"name": "Ada"}

@@ -1,4 +1,4 @@
-"""Each example of a body in the documentation can be sent as it is."""
+"""Every example body in the documentation is accepted unchanged."""
 
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
@@ -10,7 +10,7 @@ from tests.support.system_verbs import Json, new_email
 
 DOCUMENTS = ("/openapi.json",)
 UNKNOWN = {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNAUTHORIZED}
-"""Right answers to an example that names what is not there, is there already, or may not log in."""
+"""Expected statuses of examples with an unknown object, an existing object, or a wrong login."""
 
 
 async def test_every_documented_body_is_accepted(system: System) -> None:
@@ -56,19 +56,19 @@ async def _places(system: System) -> Mapping[str, str]:
 
 
 def _examples(documents: list[Json]) -> Iterator[tuple[str, str, Any, str]]:
-    """Method, path, example and media type of each operation that takes a body."""
+    """Method, path, example and media type of each operation with a body."""
     schemas = {name: schema for one in documents for name, schema in one["components"]["schemas"].items()}
     for document in documents:
         for path, item in document["paths"].items():
             if path.startswith("/webhooks/"):
-                continue  # what a provider posts, signed
+                continue  # posted by providers, with a signature
             for method, operation in item.items():
                 for media, content in operation.get("requestBody", {}).get("content", {}).items():
                     yield method.upper(), path, content.get("example") or _example(content["schema"], schemas), media
 
 
 def _example(schema: Json, schemas: Json) -> Any:
-    """The first example of a schema, of what it refers to, or of its first choice."""
+    """The first example of a schema, of a schema that it refers to, or of its first alternative."""
     if "examples" in schema:
         return schema["examples"][0]
     if "$ref" in schema:

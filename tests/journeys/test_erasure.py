@@ -1,4 +1,4 @@
-"""A user who is erased leaves nothing behind, wherever the system keeps things."""
+"""After the erasure of a user, none of their data remains in databases, queues and caches."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,7 @@ from tests.support.traces import holders, queued
 from tests.support.wait import until
 
 WITHIN = 60.0
-"""Seconds; 90 are promised."""
+"""Seconds; the documented limit is 90."""
 
 
 async def _forgotten(system: System, words: Sequence[str]) -> None:
@@ -67,7 +67,9 @@ async def test_nothing_is_left_of_an_erased_user(system: System) -> None:
 @pytest.mark.parametrize(
     "shared_system", [pytest.param("distributed", marks=pytest.mark.distributed)], indirect=True, scope="package"
 )
-async def test_what_waits_in_a_queue_goes_when_a_worker_takes_it(system: DistributedSystem) -> None:
+async def test_queued_messages_of_an_erased_user_are_removed_when_a_worker_receives_them(
+    system: DistributedSystem,
+) -> None:
     canary = f"canary{uuid4().hex}"
     template = await system.create_template()
     user = await system.create_user(name=canary, email=f"{canary}@example.com")

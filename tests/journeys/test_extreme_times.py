@@ -1,4 +1,4 @@
-"""Times that no calendar holds are refused, and reports of others go on."""
+"""Timestamps outside the supported range are refused and do not affect other reports."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""Retries on schedule, failures for good, dead letters and their replay."""
+"""Retries on schedule, permanent failures, dead letters and their replay."""
 
 import itertools
 from functools import partial
@@ -11,11 +11,11 @@ from tests.support.system_verbs import Json, new_email, new_name
 from tests.support.wait import until
 
 DELAYS = [0.1, 0.2, 0.4]
-LATE = 3.0  # seconds that a retry may be late on a loaded machine; early it may never be
+LATE = 3.0  # seconds that a retry may be late on a loaded machine; it must never be early
 GREYLISTED = Step(rcpt="451 4.7.1 greylisted")
 UNKNOWN_USER = Step(rcpt="550 5.1.1 no such user")
 REFUSED = Step(rcpt="554 5.6.0 refused")
-"""For good, but not on account of the address: it is not suppressed."""
+"""A permanent refusal that is not about the address, so the address is not suppressed."""
 
 
 async def _send(system: System, address: str) -> Json:
@@ -28,7 +28,7 @@ def _gaps(times: list[float]) -> list[float]:
 
 
 @pytest.mark.fault(24)
-async def test_a_greylisted_mail_is_tried_again_on_schedule(system: System) -> None:
+async def test_a_greylisted_mail_is_retried_on_schedule(system: System) -> None:
     address = new_email()
     system.sink.script(address, GREYLISTED, GREYLISTED)
     accepted = await _send(system, address)
@@ -48,7 +48,7 @@ async def test_a_greylisted_mail_is_tried_again_on_schedule(system: System) -> N
 
 
 @pytest.mark.fault(25)
-async def test_a_refusal_for_good_is_not_tried_again(system: System) -> None:
+async def test_a_permanent_refusal_is_not_retried(system: System) -> None:
     address = new_email()
     system.sink.script(address, UNKNOWN_USER)
     accepted = await _send(system, address)
@@ -68,7 +68,7 @@ async def test_a_refusal_for_good_is_not_tried_again(system: System) -> None:
     ]
 
 
-async def test_used_up_retries_end_in_a_dead_letter_whose_replay_is_delivered_once(system: System) -> None:
+async def test_exhausted_retries_end_in_a_dead_letter_whose_replay_is_delivered_once(system: System) -> None:
     address = new_email()
     system.sink.script(address, *[Step(rcpt="421 4.3.2 shutting down")] * 4)
     accepted = await _send(system, address)
@@ -98,7 +98,7 @@ async def test_used_up_retries_end_in_a_dead_letter_whose_replay_is_delivered_on
     assert again.status_code == 404
 
 
-async def test_letters_are_filtered_grouped_replayed_and_discarded(system: System) -> None:
+async def test_dead_letters_are_filtered_grouped_replayed_and_discarded(system: System) -> None:
     template = await system.create_template()
     code = template["code"]
     ids = []
@@ -162,7 +162,7 @@ async def test_the_dead_letter_queue_follows_the_list(system: DistributedSystem)
     await until(holds_none, 60, interval=1.0)
 
 
-async def test_without_an_address_it_fails(system: System) -> None:
+async def test_a_notification_fails_without_an_address(system: System) -> None:
     user = await system.create_user()
     template = await system.create_template(channel="sms")
     accepted = await system.send(

@@ -27,7 +27,7 @@ async def _why(system: System, notification_id: str) -> Any:
     return answer.json()["data"]
 
 
-async def test_a_refused_mail_goes_on_as_a_text_message(system: System) -> None:
+async def test_a_refused_mail_falls_back_to_an_sms(system: System) -> None:
     address, order = new_email(), new_name("order")
     system.sink.script(address, Step(rcpt="550 5.1.1 no such user"))
     code = (await system.create_template(text="Hello {{ name }}"))["code"]

@@ -1,4 +1,4 @@
-"""The first minute with Angarium: one command, and a notification in the built-in mailbox."""
+"""The first start: one command, and a notification in the built-in mailbox."""
 
 import asyncio
 import os
@@ -16,7 +16,7 @@ from tests.support.system import EmbeddedSystem, running
 from tests.support.wait import until
 
 
-async def test_a_first_notification_is_seen_in_the_mailbox(sink: SmtpSink, tmp_path: Path) -> None:
+async def test_a_first_notification_appears_in_the_mailbox(sink: SmtpSink, tmp_path: Path) -> None:
     smtp_port = free_port()
     settings = {"EMAIL_PROVIDERS": "mailbox://", "MAILBOX_SMTP_PORT": str(smtp_port)}
     system = EmbeddedSystem(tmp_path, sink=sink, settings=settings)
@@ -41,7 +41,7 @@ async def test_a_first_notification_is_seen_in_the_mailbox(sink: SmtpSink, tmp_p
             assert await system.mailbox() == []
 
 
-async def test_the_banner_says_where_things_are_and_what_is_sent_only_once(sink: SmtpSink, tmp_path: Path) -> None:
+async def test_the_banner_shows_addresses_and_sends_one_first_notification(sink: SmtpSink, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         taken = other.getsockname()[1]
         settings = {"EMAIL_PROVIDERS": "mailbox://", "MAILBOX_SMTP_PORT": str(taken)}
@@ -68,7 +68,7 @@ async def test_the_banner_says_where_things_are_and_what_is_sent_only_once(sink:
             assert "Send another:" in again
 
 
-async def test_a_banner_in_production_has_no_key(sink: SmtpSink, tmp_path: Path) -> None:
+async def test_the_banner_in_production_shows_no_key(sink: SmtpSink, tmp_path: Path) -> None:
     settings = {
         "ENV": "production",
         "SERVICE_TOKEN": "9f0b7c6b1f3d4d9e8a2c5e7f60b1d3c4",
@@ -87,7 +87,7 @@ async def test_a_banner_in_production_has_no_key(sink: SmtpSink, tmp_path: Path)
 
 
 def _banner(system: EmbeddedSystem, number: int) -> str:
-    """The banner of the start with this number, from 1; empty before it is complete."""
+    """The banner of the start with this number, counted from 1; empty until it is complete."""
     parts = system.tail("angarium", 0).split("Angarium runs on ")
     return parts[number] if len(parts) > number and "Press Ctrl-C" in parts[number] else ""
 

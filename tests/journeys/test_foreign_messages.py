@@ -1,4 +1,4 @@
-"""What others publish into our queues: matched with what was accepted, or put aside where people see it."""
+"""Messages of other programs in Angarium's queues: they are matched to notifications, or become dead letters."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.parametrize(
 
 
 async def _publish(system: DistributedSystem, *bodies: bytes, key: str = "email") -> None:
-    """As a foreign program does: only the bodies, confirmed."""
+    """Publish only bodies, with confirms, as a foreign program does."""
     connection = await aio_pika.connect(system.vhost)
     async with connection:
         channel = await connection.channel()
@@ -54,7 +54,7 @@ async def _letter_with(system: DistributedSystem, text: str) -> Json:
     return letter
 
 
-async def test_a_foreign_message_delivers_what_was_accepted(system: DistributedSystem) -> None:
+async def test_a_foreign_message_triggers_delivery_of_its_notification(system: DistributedSystem) -> None:
     address = new_email()
     body = await _body(system, address)
     await system.stop("email")
@@ -74,7 +74,7 @@ async def test_a_foreign_message_delivers_what_was_accepted(system: DistributedS
     assert len(system.sink.to(address)) == 1
 
 
-async def test_a_foreign_message_does_nothing_to_what_was_sent(system: DistributedSystem) -> None:
+async def test_a_foreign_message_does_not_affect_a_sent_notification(system: DistributedSystem) -> None:
     address = new_email()
     body = await _body(system, address)
     await system.deliver(**body)
@@ -90,7 +90,7 @@ async def test_a_foreign_message_does_nothing_to_what_was_sent(system: Distribut
     assert not [letter for letter in await system.dead_letters() if body["request_id"] in (letter["payload"] or "")]
 
 
-async def test_one_that_matches_nothing_is_dead_lettered(system: DistributedSystem) -> None:
+async def test_a_foreign_message_without_a_match_is_dead_lettered(system: DistributedSystem) -> None:
     request_id = new_name("nobody")
     await _publish(system, _message({"request_id": request_id, "template_code": "x", "variables": {}}))
     letter = await _letter_with(system, request_id)
@@ -99,7 +99,7 @@ async def test_one_that_matches_nothing_is_dead_lettered(system: DistributedSyst
     assert "no notification" in letter["reason"]["message"]
 
 
-async def test_one_that_matches_two_is_dead_lettered(system: DistributedSystem) -> None:
+async def test_a_foreign_message_with_two_matches_is_dead_lettered(system: DistributedSystem) -> None:
     made = await system.client.post("/api/v1/keys", json={"name": new_name("twin"), "scopes": ["notifications:send"]})
     address = new_email()
     body = await _body(system, address)
@@ -131,7 +131,7 @@ MALFORMED = [
 
 
 @pytest.mark.fault(15, 45)
-async def test_malformed_ones_are_dead_lettered_and_their_neighbours_dont_notice(system: DistributedSystem) -> None:
+async def test_malformed_messages_are_dead_lettered_and_do_not_affect_others(system: DistributedSystem) -> None:
     addresses = [new_email() for _ in range(len(MALFORMED))]
     bodies = [await _body(system, address) for address in addresses]
     marks = [new_name("mark").encode() for _ in MALFORMED]
@@ -182,7 +182,7 @@ async def test_properties_and_headers_may_hold_any_bytes(system: DistributedSyst
     assert b"broker.connection_lost" not in system.log("email").read_bytes()[before:]
 
 
-async def test_a_foreign_message_with_odd_properties_delivers_what_was_accepted(system: DistributedSystem) -> None:
+async def test_a_foreign_message_with_unusual_properties_triggers_delivery(system: DistributedSystem) -> None:
     for properties in PROPERTIES.values():
         address = new_email()
         body = await _body(system, address)
@@ -193,7 +193,7 @@ async def test_a_foreign_message_with_odd_properties_delivers_what_was_accepted(
 
 
 @pytest.mark.fault(61)
-async def test_a_message_by_the_default_exchange_is_retried_like_any_other(system: DistributedSystem) -> None:
+async def test_a_message_published_to_the_default_exchange_is_retried_like_any_other(system: DistributedSystem) -> None:
     address = new_email()
     body = await _body(system, address)
     await system.stop("email")
@@ -214,7 +214,7 @@ async def test_a_message_by_the_default_exchange_is_retried_like_any_other(syste
 
 
 @pytest.mark.fault(61)
-async def test_a_message_in_another_channels_queue_finds_its_own(system: DistributedSystem) -> None:
+async def test_a_message_in_another_channels_queue_is_moved_to_its_own(system: DistributedSystem) -> None:
     address = new_email()
     body = await _body(system, address)
     await system.stop("email")
@@ -222,7 +222,7 @@ async def test_a_message_in_another_channels_queue_finds_its_own(system: Distrib
         accepted = await system.send(**body)
 
         async def waits() -> bool:
-            return sum(await system.queue("email.queue")) >= 1  # two workers may send one home each
+            return sum(await system.queue("email.queue")) >= 1  # two workers may each move one to its own queue
 
         await until(waits, 15, interval=0.2)
         await system.rabbitmq.ctl("purge_queue", "-p", system.vhost.rpartition("/")[2], "email.queue")

@@ -1,4 +1,4 @@
-"""Keys, tokens, tenants, limits and the audit log, from outside."""
+"""Keys, tokens, tenants, rate limits and the audit log, through the public API."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ PASSWORD = "correct horse battery"
 
 
 def users_address(system: System) -> str:
-    """Where the users service itself answers."""
+    """The address of the users service."""
     return system.address("users") if "users" in system.commands else system.url
 
 
@@ -30,7 +30,7 @@ async def log_in(system: System, email: str, password: str = PASSWORD) -> httpx2
     return await system.client.post("/api/v1/auth/login", json={"email": email, "password": password})
 
 
-async def test_nothing_leaves_with_a_test_key(system: System) -> None:
+async def test_nothing_is_sent_with_a_test_key(system: System) -> None:
     template, to = await system.create_template(), new_email()
     body: Json = {"template_code": template["code"], "variables": {"name": "Ada"}, "recipient": {"email": to}}
     trial = await system.send(headers=await key(system, kind="test"), **body)
@@ -42,7 +42,7 @@ async def test_nothing_leaves_with_a_test_key(system: System) -> None:
     assert len(system.sink.to(to)) == 1
 
 
-async def test_a_token_does_what_its_key_does(system: System) -> None:
+async def test_a_token_has_the_rights_of_its_key(system: System) -> None:
     made = await key(system, scopes=["notifications:send"])
     answer = await system.client.post("/api/v1/auth/token", headers=made)
     token = {"Authorization": f"Bearer {answer.json()['data']['access_token']}", "X-API-Key": ""}
@@ -52,7 +52,7 @@ async def test_a_token_does_what_its_key_does(system: System) -> None:
     assert (await system.client.get("/api/v1/notifications", headers=token)).status_code == 403
 
 
-async def test_a_user_logs_in_and_reaches_their_own_things_alone(system: System) -> None:
+async def test_a_logged_in_user_reaches_only_their_own_data(system: System) -> None:
     email = new_email()
     user, other = await system.create_user(email=email, password=PASSWORD), await system.create_user()
     template = await system.create_template()
@@ -76,7 +76,7 @@ async def test_a_user_logs_in_and_reaches_their_own_things_alone(system: System)
     assert (await system.client.get(path, headers=token)).status_code == 404
 
 
-async def test_a_change_is_audited_wherever_it_is_made(system: System) -> None:
+async def test_changes_are_audited_in_every_service(system: System) -> None:
     made = await key(system, name=(name := new_name("auditor")))
     user = await system.create_user()
     for address in (f"{system.url}/api/v1", users_address(system)):
@@ -94,7 +94,7 @@ async def test_a_change_is_audited_wherever_it_is_made(system: System) -> None:
     assert told == {("user.changed", "127.0.0.1", name)}
 
 
-async def test_a_limit_holds_for_all_services_together(system: System) -> None:
+async def test_a_rate_limit_applies_to_all_services_together(system: System) -> None:
     made = await key(system, rate_limit="6/hour")
     answers = [
         await system.client.get(f"{address}/users?limit=1", headers=made)
@@ -105,7 +105,7 @@ async def test_a_limit_holds_for_all_services_together(system: System) -> None:
     assert 0 < int(answers[-1].headers["retry-after"]) <= 3600 * 1.05
 
 
-async def test_tenants_are_made_on_the_command_line(system: System) -> None:
+async def test_tenants_are_created_on_the_command_line(system: System) -> None:
     tenant = new_name("tenant")
     made = await _angarium(system, "tenants", "create", tenant, "--json")
     listed = await _angarium(system, "tenants", "list", "--limit", "100", "--json")
@@ -125,7 +125,7 @@ async def _angarium(system: System, *arguments: str) -> Any:
     return json.loads(output)
 
 
-async def test_what_a_client_has_is_not_sent_again(system: System) -> None:
+async def test_an_unchanged_response_is_a_304(system: System) -> None:
     user, template = await system.create_user(), await system.create_template()
     for path in (f"/api/v1/users/{user['user_id']}", f"/api/v1/templates/{template['code']}"):
         seen = await system.client.get(path)

@@ -1,4 +1,4 @@
-"""Finished notifications lose what is personal in them by age, and are deleted by `angarium prune`."""
+"""Personal data is removed from old finished notifications, and `angarium prune` deletes them."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.fault(50)
-async def test_what_ended_is_redacted_and_what_waits_is_not(sink: SmtpSink, tmp_path: Path) -> None:
+async def test_finished_notifications_are_redacted_and_waiting_ones_are_not(sink: SmtpSink, tmp_path: Path) -> None:
     system = EmbeddedSystem(tmp_path, sink=sink, settings={"REDACT_AFTER": "1s"})
     with running(system):
         async with system.connected():
@@ -53,7 +53,7 @@ async def _shown(system: EmbeddedSystem, notification_id: str) -> dict[str, Any]
 
 
 async def _prune(folder: Path, system: EmbeddedSystem, *options: str) -> dict[str, Any]:
-    """The report of the command, beside the running system."""
+    """Run `angarium prune` while the system runs, and return its report."""
     [file] = await asyncio.to_thread(lambda: list(folder.rglob("notifications.sqlite3")))
     environment = os.environ | {"ANGARIUM_NOTIFICATIONS_DATABASE_URL": f"sqlite:///{file}"}
     process = await asyncio.create_subprocess_exec(

@@ -1,4 +1,4 @@
-"""Endless templates fail without affecting the other notifications."""
+"""Templates that take too long fail without affecting other notifications."""
 
 import asyncio
 import time
@@ -9,7 +9,7 @@ from tests.support.system_verbs import new_email, new_name
 ENDLESS = "{% for a in (1..300) %}{% for b in (1..300) %}{% assign z = a | times: b %}{% endfor %}{% endfor %}"
 
 
-async def test_neighbours_of_an_endless_template_are_delivered(system: System) -> None:
+async def test_an_endless_template_does_not_affect_other_notifications(system: System) -> None:
     hostile, plain = await system.create_template(content=ENDLESS + "{{ name }}"), await system.create_template()
     address = new_email()
     bodies = [
@@ -24,7 +24,7 @@ async def test_neighbours_of_an_endless_template_are_delivered(system: System) -
     assert len(system.sink.to(address)) == 3
 
 
-async def test_templates_that_take_long_to_compile_are_refused_and_hold_up_nothing(system: System) -> None:
+async def test_templates_that_compile_too_slowly_are_refused_without_delaying_others(system: System) -> None:
     hero = await system.create_template(code=new_name("_hero"), mjml="<mj-hero></mj-hero>" * 1_900, content=None)
     body = f"<mjml><mj-body>{{% render '{hero['code']}' %}}</mj-body></mjml>"
     translations = {f"q{a}{b}": {"subject": a + b} for a in "abcdefgh" for b in "abcdefghijklmnopqrstuvwxy"}
@@ -46,7 +46,7 @@ async def test_templates_that_take_long_to_compile_are_refused_and_hold_up_nothi
     await system.create_template()
 
 
-async def test_a_carousel_of_thousands_of_images_is_refused_with_its_place(system: System) -> None:
+async def test_a_carousel_of_thousands_of_images_is_refused_with_its_position(system: System) -> None:
     images = "<mj-carousel-image src='a'/>\n" * 2_000
     column = f"<mj-column><mj-carousel>{images}</mj-carousel></mj-column>"
     page = f"<mjml><mj-body><mj-section>{column}</mj-section></mj-body></mjml>"
@@ -56,7 +56,7 @@ async def test_a_carousel_of_thousands_of_images_is_refused_with_its_place(syste
     assert '"line":51' in answer.text.replace(" ", "")
 
 
-async def test_html_that_makes_endless_text_is_refused_by_the_b2b_surface(system: System) -> None:
+async def test_html_that_renders_to_endless_text_is_refused_by_the_b2b_surface(system: System) -> None:
     html = "<div style='padding-left:9999em'>x" * 450
     body = {"email": new_email(), "subject": "s", "html_content": html}
     answer = await system.client.post("/api/notifications/send", json=body)

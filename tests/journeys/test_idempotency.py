@@ -1,4 +1,4 @@
-"""One `request_id`, one notification."""
+"""Requests with the same `request_id` create one notification."""
 
 import asyncio
 
@@ -16,7 +16,7 @@ async def _body(system: System, address: str) -> Json:
     }
 
 
-async def test_fifty_at_once_are_one(system: System) -> None:
+async def test_fifty_concurrent_requests_with_one_request_id_create_one_notification(system: System) -> None:
     address = new_email()
     body = await _body(system, address)
     answers = await asyncio.gather(*(system.submit(**body) for _ in range(50)))
@@ -33,7 +33,7 @@ async def test_fifty_at_once_are_one(system: System) -> None:
     assert len(system.sink.to(address)) == 1
 
 
-async def test_another_body_is_a_conflict(system: System) -> None:
+async def test_another_body_with_the_same_request_id_is_a_conflict(system: System) -> None:
     body = await _body(system, new_email())
     await system.send(**body)
     answer = await system.submit(**{**body, "variables": {"name": "Grace"}})
@@ -41,7 +41,7 @@ async def test_another_body_is_a_conflict(system: System) -> None:
     assert answer.json()["error"]["code"] == "idempotency_conflict"
 
 
-async def test_another_callers_request_id_is_its_own(system: System) -> None:
+async def test_request_ids_are_separate_per_caller(system: System) -> None:
     key = await system.client.post(
         "/api/v1/keys", json={"name": new_name("service"), "scopes": ["notifications:send", "notifications:read"]}
     )

@@ -1,4 +1,4 @@
-"""Sent later, not at all any more, or taken back."""
+"""Scheduled, expired and cancelled notifications."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,7 +21,7 @@ async def _send(
     return await system.send(recipient={"email": address}, template_code=code, variables={"name": "Ada"}, **times)
 
 
-async def test_it_is_sent_at_its_time_and_not_before(system: System) -> None:
+async def test_a_scheduled_notification_is_sent_at_its_time(system: System) -> None:
     address = new_email()
     accepted = await _send(system, address, send_in=1.5)
     assert accepted["status"] == "scheduled"
@@ -35,13 +35,13 @@ async def test_it_is_sent_at_its_time_and_not_before(system: System) -> None:
     ]
 
 
-async def test_a_time_that_has_passed_means_now(system: System) -> None:
+async def test_a_send_at_in_the_past_means_now(system: System) -> None:
     accepted = await _send(system, new_email(), send_in=-60)
     assert accepted["status"] == "pending"
     await system.wait_for(accepted["notification_id"], "sent")
 
 
-async def test_a_late_one_is_never_sent(system: System) -> None:
+async def test_an_expired_notification_is_not_sent(system: System) -> None:
     address = new_email()
     system.sink.script(address, Step(rcpt="451 4.7.1 later"))
     accepted = await _send(system, address, expires_in=1.5, retry_delays=["2s"])
@@ -52,7 +52,7 @@ async def test_a_late_one_is_never_sent(system: System) -> None:
     assert await system.dead_letter(accepted["notification_id"]) is None
 
 
-async def test_a_scheduled_one_can_be_taken_back_once(system: System) -> None:
+async def test_a_scheduled_notification_can_be_cancelled_once(system: System) -> None:
     accepted = await _send(system, new_email(), send_in=3600)
     path = f"/api/v1/notifications/{accepted['notification_id']}/cancel"
     cancelled = await system.client.post(path)
@@ -64,14 +64,14 @@ async def test_a_scheduled_one_can_be_taken_back_once(system: System) -> None:
     assert again.json()["error"]["code"] == "conflict"
 
 
-async def test_a_sent_one_cannot_be_taken_back(system: System) -> None:
+async def test_a_sent_notification_cannot_be_cancelled(system: System) -> None:
     accepted = await _send(system, new_email())
     await system.wait_for(accepted["notification_id"], "sent")
     answer = await system.client.post(f"/api/v1/notifications/{accepted['notification_id']}/cancel")
     assert answer.status_code == 409
 
 
-async def test_a_retrying_one_can_be_taken_back(system: System) -> None:
+async def test_a_retrying_notification_can_be_cancelled(system: System) -> None:
     address = new_email()
     system.sink.script(address, Step(rcpt="451 4.7.1 later"))
     accepted = await _send(system, address, retry_delays=["30s"])

@@ -20,7 +20,7 @@ async def _five(system: System) -> tuple[Json, list[str]]:
     return body, ids
 
 
-async def test_filters_narrow_the_list(system: System) -> None:
+async def test_a_list_can_be_filtered(system: System) -> None:
     body, ids = await _five(system)
     mine = {"template_code": body["template_code"]}
     now = datetime.now(UTC)
@@ -41,7 +41,7 @@ async def test_filters_narrow_the_list(system: System) -> None:
         assert await system.count(**filters) == expected, filters
 
 
-async def test_pages_and_cursors_show_everything_once_newest_first(system: System) -> None:
+async def test_pages_and_cursors_return_each_item_once_newest_first(system: System) -> None:
     body, ids = await _five(system)
     mine = {"template_code": body["template_code"], "limit": 2}
     paged: list[str] = []
@@ -64,7 +64,7 @@ async def test_pages_and_cursors_show_everything_once_newest_first(system: Syste
 
 
 async def _paths(system: System) -> list[str]:
-    """Every list of the API, with at least two things in each that can be filled here."""
+    """The path of every list of the API. Each list that can be filled here has at least two items."""
     user, template = await system.create_user(), await system.create_template()
     devices, versions = f"/api/v1/users/{user['user_id']}/devices", f"/api/v1/templates/{template['code']}/versions"
     for number in range(2):
@@ -117,7 +117,7 @@ async def test_bad_parameters_are_named(system: System, parameters: dict[str, st
     assert [detail["field"] for detail in answer.json()["error"]["details"]] == [field]
 
 
-async def test_metadata_comes_back(system: System) -> None:
+async def test_metadata_is_returned(system: System) -> None:
     template = await system.create_template()
     metadata = {"order": 42, "nested": {"a": [1, None, "ü"]}}
     accepted = await system.send(

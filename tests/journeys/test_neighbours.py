@@ -1,4 +1,4 @@
-"""What one tenant's sends do, another tenant's do not notice."""
+"""Failures of one tenant's sends do not delay those of another tenant."""
 
 import asyncio
 
@@ -10,13 +10,13 @@ from tests.support.system_verbs import Json, new_email, new_name
 from tests.support.wait import until
 
 MANY = 140
-"""More than a worker sends at once by default."""
+"""More than the default number of concurrent sends of a worker."""
 LONGEST = 5.0
-"""Seconds within which a neighbour's notification is sent."""
+"""Seconds within which the other tenant's notification must be sent."""
 
 
 async def tenant_of(system: System, *, kind: str = "live") -> httpx2.AsyncClient:
-    """A client of a new tenant, with a key of this kind."""
+    """A client with a key of this kind for a new tenant."""
     made = await system.client.post("/api/v1/tenants", json={"tenant": new_name("tenant")})
     assert made.status_code == 201, made.text
     client = client_of(system, made.json()["data"]["key"])
@@ -57,11 +57,11 @@ async def sent_in_time(client: httpx2.AsyncClient, body: Json) -> None:
     async def sent() -> bool:
         return bool((await client.get(path)).json()["data"]["status"] == "sent")
 
-    await until(sent, LONGEST, message="not sent beside a neighbour's failures")
+    await until(sent, LONGEST, message="not sent in time while another tenant's sends fail")
 
 
 @pytest.mark.parametrize("delays", [["24h"], ["50ms", "100ms", "24h"]])
-async def test_retryable_failures_of_a_tenant_hold_up_no_other(system: System, delays: list[str]) -> None:
+async def test_retryable_failures_of_a_tenant_do_not_delay_another(system: System, delays: list[str]) -> None:
     async with await tenant_of(system, kind="test") as hostile, await tenant_of(system) as neighbour:
         failing, plain = await template_of(hostile, retry_delays=delays), await template_of(neighbour)
         for priority in (5, 9):
@@ -74,7 +74,7 @@ async def test_retryable_failures_of_a_tenant_hold_up_no_other(system: System, d
         assert ready.status_code == 200, ready.text
 
 
-async def test_retry_delays_that_no_clock_can_add_are_refused(system: System) -> None:
+async def test_retry_delays_that_overflow_a_timestamp_are_refused(system: System) -> None:
     body = {"code": new_name("code"), "subject": "S", "content": "x", "retry_delays": ["9999999999h"]}
     answer = await system.client.post("/api/v1/templates", json=body)
     assert answer.status_code == 400, answer.text

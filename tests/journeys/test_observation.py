@@ -1,4 +1,4 @@
-"""What the processes say of themselves: health, metrics, logs. And what they never say."""
+"""Health, metrics and logs of the processes, and personal data that must not be in them."""
 
 import json
 from collections import Counter
@@ -23,7 +23,7 @@ def _lines(system: System, name: str) -> list[Json]:
     return [json.loads(line) for line in system.log(name).read_text().splitlines() if line.startswith("{")]
 
 
-async def test_every_process_is_healthy_ready_and_measured_without_a_key(system: System) -> None:
+async def test_health_readiness_and_metrics_of_every_process_need_no_key(system: System) -> None:
     del system.client.headers["X-API-Key"]
     for name in system.commands:
         health = await system.client.get(f"{system.address(name)}/health")
@@ -59,10 +59,10 @@ PASSING = (
     "angarium_sender_paused",
     "angarium_sender_rate",
 )
-"""Gauges of what is soon over or rare; unit tests see them move, and the journey of providers."""
+"""Gauges of short or rare conditions; unit tests and the journey of providers cover them."""
 
 
-async def test_every_metric_moves(system: System) -> None:
+async def test_every_metric_changes(system: System) -> None:
     async def now() -> Counter[str]:
         measured: Counter[str] = Counter()
         for address in {system.url, system.address(system.worker)}:
@@ -97,7 +97,7 @@ async def _exceed_a_rate(system: System) -> None:
     assert [answer.status_code for answer in answers] == [200, 429]
 
 
-async def test_the_correlation_runs_through_every_log(system: System) -> None:
+async def test_every_log_has_the_correlation_id(system: System) -> None:
     correlation_id = new_name("correlation")
     found = await _deliver(system, headers={"X-Correlation-ID": correlation_id})
     assert found["correlation_id"] == correlation_id
@@ -121,7 +121,7 @@ async def test_the_correlation_runs_through_every_log(system: System) -> None:
         assert set(line) >= {"timestamp", "level", "service", "event"}
 
 
-async def test_nothing_personal_is_ever_logged(system: System) -> None:
+async def test_personal_data_is_never_logged(system: System) -> None:
     canary = new_name("canary").replace("-", "")
     addresses = [f"{canary}{number}@example.com" for number in range(3)]
     phone = new_phone()

@@ -1,4 +1,4 @@
-"""Clients of other systems, which know a base URL, a key, and their own habits."""
+"""Clients written for other notification systems, which have their own field names and conventions."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -21,7 +21,7 @@ ERROR = ("code", "message", "details", "correlation_id")
 
 @asynccontextmanager
 async def client_of(base_url: str, key: str) -> AsyncIterator[httpx2.AsyncClient]:
-    """A client with nothing but a base URL and a key, which it shows as a bearer token."""
+    """A client that knows only a base URL and a key, which it sends as a bearer token."""
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     async with httpx2.AsyncClient(base_url=base_url, headers=headers, trust_env=False, timeout=20) as client:
         yield client
@@ -43,16 +43,14 @@ async def _done(client: httpx2.AsyncClient, path: str, **wanted: str) -> Json:
     return found
 
 
-async def test_the_probes_are_below_the_base_url_and_need_no_key(system: System) -> None:
+async def test_health_checks_below_the_base_url_need_no_key(system: System) -> None:
     for below in ("", "/api", "/api/v1"):
         async with client_of(f"{system.url}{below}", "") as client:
             assert (await client.get("/health")).json()["status"] == "healthy"
             assert (await client.get("/ready/")).json()["status"] == "ready"
 
 
-async def test_a_client_that_names_things_in_its_own_way_sends_a_mail(
-    other: httpx2.AsyncClient, system: System
-) -> None:
+async def test_a_client_with_other_field_names_sends_a_mail(other: httpx2.AsyncClient, system: System) -> None:
     address, code = new_email(), new_name("code").lower()
     body = {"name": "Ann", "email": address, "preferences": {"email": True, "push": True}}
     user = (await other.post("/users", json=body)).json()["data"]
@@ -85,7 +83,7 @@ async def test_a_client_that_names_things_in_its_own_way_sends_a_mail(
     assert mail["Subject"] == "Hello Ann"
 
 
-async def test_what_a_get_gave_can_be_put_back(other: httpx2.AsyncClient) -> None:
+async def test_the_body_of_a_get_is_valid_for_a_put(other: httpx2.AsyncClient) -> None:
     body = {"name": "Ann", "email": new_email(), "phone": "+14155550123", "timezone": "Europe/Paris"}
     made = (await other.post("/users", json=body)).json()["data"]
     shown = (await other.get(f"/users/{made['id']}")).json()["data"]
@@ -93,7 +91,7 @@ async def test_what_a_get_gave_can_be_put_back(other: httpx2.AsyncClient) -> Non
     assert (put.status_code, put.json()["data"]["name"], put.json()["data"]["phone"]) == (200, "Ann B.", "+14155550123")
 
 
-async def test_without_an_idempotency_key_every_call_sends(other: httpx2.AsyncClient) -> None:
+async def test_without_an_idempotency_key_every_call_sends_a_notification(other: httpx2.AsyncClient) -> None:
     message = {
         "notification_type": "email",
         "recipient": {"email": new_email()},
@@ -119,7 +117,7 @@ async def test_without_an_idempotency_key_every_call_sends(other: httpx2.AsyncCl
         ("GET", "/templates/absent", 404),
     ],
 )
-async def test_a_refusal_has_its_message_at_both_places(
+async def test_an_error_message_is_in_both_places(
     other: httpx2.AsyncClient, method: str, path: str, status: int
 ) -> None:
     answer = await other.request(method, path, json={} if method == "POST" else None)
@@ -128,7 +126,7 @@ async def test_a_refusal_has_its_message_at_both_places(
     assert body["error"]["message"] == body["message"]
 
 
-async def test_the_owners_of_users_and_templates_answer_the_public_paths_too(system: System) -> None:
+async def test_the_users_and_templates_services_serve_the_public_paths(system: System) -> None:
     for name in ("users", "templates"):
         base = system.address(name) if name in system.ports else system.url
         async with client_of(f"{base}/api/v1", system.key) as client:
@@ -139,7 +137,7 @@ async def test_the_owners_of_users_and_templates_answer_the_public_paths_too(sys
             assert (await client.get(f"/{name}?stat=x")).status_code == 400
 
 
-async def test_templates_are_found(other: httpx2.AsyncClient) -> None:
+async def test_templates_can_be_searched(other: httpx2.AsyncClient) -> None:
     code, category = new_name("find").lower(), new_name("cat").lower()
     for suffix, channel in (("mail", "email"), ("text", "sms")):
         body = {"code": f"{code}-{suffix}", "type": channel, "subject": "x", "content": "x", "category": category}
@@ -155,7 +153,7 @@ async def test_templates_are_found(other: httpx2.AsyncClient) -> None:
     assert await found(search=f"{code.upper()}-MAIL") == [f"{code}-mail"]
 
 
-async def test_a_camel_case_client_follows_its_mail(system: System) -> None:
+async def test_a_camel_case_client_can_query_its_mail(system: System) -> None:
     user, address = new_name("user"), new_email()
     body = {"email": address, "subject": "Your bill", "htmlContent": "<p>Pay</p>", "userId": user}
     async with client_of(system.url, system.key) as client:
@@ -169,7 +167,7 @@ async def test_a_camel_case_client_follows_its_mail(system: System) -> None:
     assert len(system.sink.to(address)) == 1
 
 
-async def test_a_long_list_says_that_its_total_is_capped(other: httpx2.AsyncClient) -> None:
+async def test_a_long_list_reports_that_its_total_is_capped(other: httpx2.AsyncClient) -> None:
     code = new_name("many").lower()
     assert (await other.post("/templates", json={"code": code, "subject": "x", "content": "x"})).status_code == 201
     later = (datetime.now(UTC) + timedelta(days=30)).isoformat()
@@ -188,7 +186,7 @@ async def test_a_long_list_says_that_its_total_is_capped(other: httpx2.AsyncClie
     assert (following["meta"]["total"], len(following["data"])) == (None, 100)
 
 
-async def test_a_bulk_of_which_nothing_is_accepted_says_so(other: httpx2.AsyncClient) -> None:
+async def test_a_bulk_without_an_accepted_item_reports_it(other: httpx2.AsyncClient) -> None:
     answer = await other.post("/notifications/bulk", json={"notifications": [{"notification_type": "email"}]})
     assert (answer.status_code, answer.json()["message"]) == (202, "No notification accepted")
 
@@ -201,7 +199,7 @@ def calling_back(tmp_path: Path, sink: SmtpSink) -> Iterator[EmbeddedSystem]:
 
 
 @pytest.mark.slow
-async def test_callbacks_speak_as_their_request_did(calling_back: EmbeddedSystem) -> None:
+async def test_callbacks_use_the_naming_style_of_their_request(calling_back: EmbeddedSystem) -> None:
     user = new_name("user")
     async with endpoint() as hook, client_of(f"{calling_back.url}/api/notifications", calling_back.key) as client:
         for body in (

@@ -1,4 +1,4 @@
-"""The commands that the README and the tour of the API print do what the pages say."""
+"""The commands in the README and in docs/api.md work as described."""
 
 import asyncio
 import re
@@ -16,7 +16,7 @@ FIELD = 'python3 -c \'import json, sys; print(json.load(sys.stdin)["data"][0]["n
 
 
 def _commands(page: str, system: EmbeddedSystem) -> str:
-    """The page's commands for this system, with what a reader fills in."""
+    """The page's commands for this system, with placeholders replaced."""
     text = (ROOT / page).read_text(encoding="utf-8").partition("\n## Distributed\n")[0]
     script = "".join(re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL)).replace(FIRST_COMMAND, "")
     script = script.replace("http://localhost:8000", system.url).replace("localhost:8000", system.url)
@@ -25,7 +25,7 @@ def _commands(page: str, system: EmbeddedSystem) -> str:
     return re.sub(r"^curl ", "curl -sS --fail-with-body ", script, flags=re.MULTILINE)
 
 
-async def test_every_command_of_the_pages_succeeds_one_page_after_the_other(sink: SmtpSink, tmp_path: Path) -> None:
+async def test_every_documented_command_succeeds_in_order(sink: SmtpSink, tmp_path: Path) -> None:
     system = EmbeddedSystem(tmp_path, sink=sink, settings={"EMAIL_PROVIDERS": "mailbox://"})
     with running(system):
         for page in ("README.md", "docs/api.md", "docs/api.md"):

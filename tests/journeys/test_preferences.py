@@ -1,4 +1,4 @@
-"""Who does not want it does not get it."""
+"""Preferences and quiet hours are respected."""
 
 from typing import Any
 
@@ -24,13 +24,13 @@ async def _skipped(system: System, address: str, accepted: Json) -> None:
     assert await system.dead_letter(accepted["notification_id"]) is None
 
 
-async def test_who_opted_out_of_the_channel_is_skipped(system: System) -> None:
+async def test_a_user_who_opted_out_of_the_channel_is_skipped(system: System) -> None:
     address = new_email()
     user = await system.create_user(email=address, preferences={"email": False})
     await _skipped(system, address, await _send(system, user))
 
 
-async def test_a_change_counts_for_everything_sent_after_it(system: System) -> None:
+async def test_a_changed_preference_applies_to_all_later_sends(system: System) -> None:
     address = new_email()
     user = await system.create_user(email=address)
     first = await _send(system, user)
@@ -47,7 +47,7 @@ async def test_a_change_counts_for_everything_sent_after_it(system: System) -> N
 
 
 @pytest.mark.parametrize(("priority", "status"), [(5, "scheduled"), (9, "sent")])
-async def test_quiet_hours_defer_all_but_the_urgent(system: System, priority: int, status: str) -> None:
+async def test_quiet_hours_defer_all_but_urgent_notifications(system: System, priority: int, status: str) -> None:
     user = await system.create_user(timezone="UTC")
     path = f"/api/v1/users/{user['user_id']}/preferences"
     quiet = {"quiet_hours": {"start": "00:00", "end": "23:59"}}
@@ -59,7 +59,7 @@ async def test_quiet_hours_defer_all_but_the_urgent(system: System, priority: in
         assert found["attempts"] == 0
 
 
-async def test_a_deleted_user_is_forgotten(system: System) -> None:
+async def test_a_deleted_user_is_not_found(system: System) -> None:
     user = await system.create_user()
     path = f"/api/v1/users/{user['user_id']}"
     assert (await system.client.delete(path)).status_code in {200, 204}

@@ -1,4 +1,4 @@
-"""Operators see providers and their breakers, and take a provider out and back."""
+"""Operators list providers, open and close breakers, and pause marketing."""
 
 from collections.abc import AsyncIterator
 
@@ -41,7 +41,7 @@ async def set_breaker(system: System, provider_id: str, state: str) -> Json:
 
 @pytest.fixture
 async def email(system: System) -> AsyncIterator[Json]:
-    """The provider of mails; its breaker is left to the workers at the end."""
+    """The email provider. Afterwards its breaker is under automatic control again."""
     provider = await provider_of(system, "email")
     yield provider
     await set_breaker(system, provider["provider_id"], "auto")
@@ -62,7 +62,7 @@ async def test_providers_are_listed_with_their_breakers(system: System, email: J
     assert email["workers"] >= 1
 
 
-async def test_a_provider_that_is_taken_out_gets_nothing_until_it_is_back(system: System, email: Json) -> None:
+async def test_nothing_is_sent_through_a_provider_with_an_open_breaker(system: System, email: Json) -> None:
     template = await system.create_template()
     opened = await set_breaker(system, email["provider_id"], "open")
     assert (opened["breaker"], opened["forced"]) == ("open", True)
@@ -85,7 +85,7 @@ async def test_a_provider_that_is_taken_out_gets_nothing_until_it_is_back(system
     assert {"provider.breaker_open", "provider.breaker_auto"} <= set(actions)
 
 
-async def test_while_an_operator_pauses_marketing_it_waits_and_the_rest_goes_on(system: System, email: Json) -> None:
+async def test_paused_marketing_waits_while_other_notifications_are_sent(system: System, email: Json) -> None:
     template = await system.create_template()
     request = {"template_code": template["code"], "variables": {"name": "Ada"}}
     paused = await set_reputation(system, email["provider_id"], "paused")
@@ -103,7 +103,7 @@ async def test_while_an_operator_pauses_marketing_it_waits_and_the_rest_goes_on(
         events = (await system.client.get(f"/api/v1/notifications/{held['notification_id']}/events")).json()["data"]
         return any(event["event"] == "held" and event["reason"] == "sender_paused" for event in events)
 
-    await until(told, 20, message="the timeline does not say that it is held")
+    await until(told, 20, message="the timeline has no event `held`")
     why = (await system.client.get(f"/api/v1/notifications/{held['notification_id']}/why")).json()["data"]
     assert f"Waits, since {email['name']} has sent no marketing since " in why["summary"]
     waiting = await system.status(held["notification_id"])
@@ -132,7 +132,7 @@ async def test_sends_and_bounces_of_a_provider_are_counted(system: System, email
         after = (await provider_of(system, "email"))["reputation"]
         return bool(after["sends"] >= before["sends"] + 2 and after["bounces"] == before["bounces"] + 1)
 
-    await until(counted, 30, message="what was sent is not counted")
+    await until(counted, 30, message="the sends are not counted")
 
 
 @pytest.mark.parametrize(("scopes", "status"), [(["providers:manage"], 200), (["notifications:send"], 403)])
@@ -142,7 +142,7 @@ async def test_providers_need_their_scope(system: System, scopes: list[str], sta
     assert (await system.client.get(PATH, headers=key)).status_code == status
 
 
-async def test_another_tenant_does_not_see_them(system: System) -> None:
+async def test_another_tenant_does_not_see_providers(system: System) -> None:
     made = await system.client.post("/api/v1/tenants", json={"tenant": new_name("tenant")})
     key = {"X-API-Key": made.json()["data"]["key"]}
     answer = await system.client.get(PATH, headers=key)
@@ -150,7 +150,7 @@ async def test_another_tenant_does_not_see_them(system: System) -> None:
     assert answer.json()["error"]["code"] == "forbidden"
 
 
-async def test_wrong_calls_name_what_is_wrong(system: System, email: Json) -> None:
+async def test_errors_of_the_providers_api_name_the_field(system: System, email: Json) -> None:
     unknown = await system.client.post(f"{PATH}/00000000-0000-0000-0000-000000000000/breaker", json={"state": "open"})
     assert (unknown.status_code, unknown.json()["error"]["code"]) == (404, "not_found")
     nowhere = await system.client.post(
@@ -164,7 +164,7 @@ async def test_wrong_calls_name_what_is_wrong(system: System, email: Json) -> No
     assert wrong.json()["error"]["details"][0]["field"] == "state"
 
 
-async def test_a_test_message_goes_by_the_provider_and_shows_its_answer(system: System, email: Json) -> None:
+async def test_a_test_message_uses_the_provider_and_shows_its_answer(system: System, email: Json) -> None:
     answer = await system.client.post(f"{PATH}/{email['provider_id']}/test", json={"to": new_email()})
     assert answer.status_code == 202, answer.text
     made = answer.json()["data"]["notification_id"]

@@ -1,4 +1,4 @@
-"""A provider reports what became of a message, and what people answer to it."""
+"""Receipts and replies that a provider reports by webhooks."""
 
 from collections.abc import AsyncIterator, Mapping
 
@@ -15,7 +15,7 @@ from tests.support.wait import until
 
 @pytest.fixture
 async def template(system: System) -> AsyncIterator[Json]:
-    """A text that Twilio sends: the other provider is taken out."""
+    """An SMS template. Twilio sends it, because the breaker of the other provider is open."""
     mailbox = await provider_of(system, "sms")
     await set_breaker(system, mailbox["provider_id"], "open")
     yield await system.create_template(channel="sms", subject=None, content="Hello {{ name }}")
@@ -23,7 +23,7 @@ async def template(system: System) -> AsyncIterator[Json]:
 
 
 async def _sent_by_twilio(system: System, template: Json, phone: str) -> Json:
-    """A message that Twilio took; the workers see an open breaker within seconds."""
+    """A message that Twilio accepted; the workers apply an open breaker within seconds."""
 
     async def taken() -> Json | None:
         sent = await system.deliver(
@@ -34,13 +34,13 @@ async def _sent_by_twilio(system: System, template: Json, phone: str) -> Json:
         )
         return sent if sent["provider"] == "twilio" else None
 
-    found = await until(taken, 20, interval=0.5, message="the workers do not send by Twilio")
+    found = await until(taken, 20, interval=0.5, message="the workers do not send with Twilio")
     assert found is not None
     return found
 
 
 async def _became(system: System, notification_id: str, status: str) -> Json:
-    """The notification once a receipt has moved it there."""
+    """The notification, once a receipt has changed its status to `status`."""
 
     async def there() -> Json | None:
         found = await system.status(notification_id)
@@ -70,7 +70,9 @@ async def _skipped(system: System, template: Json, phone: str) -> None:
     assert (ended["reason"]["code"], ended["attempts"]) == ("suppressed", 0)
 
 
-async def test_receipts_and_replies_of_a_provider(system: System, template: Json, twilio: TwilioSink) -> None:
+async def test_receipts_and_replies_of_a_provider_are_applied(
+    system: System, template: Json, twilio: TwilioSink
+) -> None:
     phone = new_phone()
     sent = await _sent_by_twilio(system, template, phone)
     assert twilio.sent[sent["provider_message_id"]]["To"] == phone

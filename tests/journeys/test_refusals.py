@@ -40,7 +40,9 @@ PHONES = {"phone": "+14155550134", "push_token": "token123", "email": "ada@examp
 
 
 @pytest.mark.parametrize(("channel", "fallback"), [("sms", []), ("push", []), ("email", ["push", "sms"])])
-async def test_a_mail_alone_is_never_sent_to_a_phone(system: System, channel: str, fallback: list[str]) -> None:
+async def test_a_template_with_email_parts_only_is_never_sent_to_a_phone(
+    system: System, channel: str, fallback: list[str]
+) -> None:
     code = (await system.create_template())["code"]
     body = {"notification_type": channel, "recipient": PHONES, "template_code": code, "variables": {"name": "Ada"}}
     answer = await system.submit(**body, fallback=fallback)
@@ -56,7 +58,7 @@ async def test_a_mail_alone_is_never_sent_to_a_phone(system: System, channel: st
     assert {detail["field"]: detail["message"] for detail in result["error"]["details"]} == told
 
 
-async def test_the_preview_of_a_channel_without_a_part(system: System) -> None:
+async def test_the_preview_of_a_channel_without_a_part_is_refused(system: System) -> None:
     code = (await system.create_template())["code"]
     for channel in ("sms", "push"):
         answer = await system.client.post(f"/api/v1/templates/{code}/preview", json={"channel": channel})
@@ -64,7 +66,7 @@ async def test_the_preview_of_a_channel_without_a_part(system: System) -> None:
         assert (detail["field"], detail["message"]) == ("channel", f"template {code} has no {channel} part")
 
 
-async def test_an_sms_template_cannot_serve_the_email_surface(system: System) -> None:
+async def test_an_sms_template_is_refused_by_the_email_surface(system: System) -> None:
     code = (await system.create_template(channel="sms", subject=None, content="Hi {{ name }}"))["code"]
     body = {"email": new_email(), "template_code": code, "variables": {"name": "Ada"}}
     answer = await system.client.post("/api/notifications/send", json=body)
@@ -95,12 +97,12 @@ async def test_variables_of_other_channels_are_not_required(system: System) -> N
         {"channel": "sms", "content": " \n"},
     ],
 )
-async def test_a_template_without_a_part_for_its_own_channel(system: System, body: Json) -> None:
+async def test_a_template_without_a_part_for_its_own_channel_is_refused(system: System, body: Json) -> None:
     answer = await system.client.post("/api/v1/templates", json={"code": new_name("own"), **body})
     assert _fields(_error(answer, 400, "validation_error")) == {"content"}
 
 
-async def test_the_body_of_a_mail_counts_as_its_content(system: System) -> None:
+async def test_the_body_part_of_an_email_template_is_its_content(system: System) -> None:
     made = await system.client.post(
         "/api/v1/templates", json={"code": new_name("body"), "channel": "email", "body": "<p>{{ name }}</p>"}
     )
@@ -114,18 +116,18 @@ async def test_the_body_of_a_mail_counts_as_its_content(system: System) -> None:
     assert "<p>Ada</p>" in html.get_content()
 
 
-async def test_an_unknown_user(system: System) -> None:
+async def test_an_unknown_user_is_a_404(system: System) -> None:
     template = await system.create_template()
     answer = await system.submit(user_id=str(uuid4()), template_code=template["code"], variables={"name": "Ada"})
     _error(answer, 404, "user_not_found")
 
 
-async def test_an_unknown_template(system: System) -> None:
+async def test_an_unknown_template_is_a_404(system: System) -> None:
     answer = await system.submit(recipient={"email": new_email()}, template_code="no.such.template", variables={})
     _error(answer, 404, "template_not_found")
 
 
-async def test_an_unknown_notification(system: System) -> None:
+async def test_an_unknown_notification_is_a_404(system: System) -> None:
     _error(await system.client.get(f"{NOTIFICATIONS}/{uuid4()}"), 404, "not_found")
 
 
@@ -148,7 +150,7 @@ async def test_an_unknown_notification(system: System) -> None:
         ({"callback_url": "http://169.254.169.254/"}, "callback_url"),
     ],
 )
-async def test_a_bad_field_is_named(system: System, change: Json, field: str) -> None:
+async def test_an_invalid_field_is_named(system: System, change: Json, field: str) -> None:
     template = await system.create_template()
     body = {"recipient": {"email": new_email()}, "template_code": template["code"], "variables": {"name": "Ada"}}
     fields = {name: value for name, value in {**body, **change}.items() if value is not None}
@@ -163,41 +165,41 @@ async def test_missing_fields_are_all_named(system: System) -> None:
 @pytest.mark.parametrize(
     "content", [b"{", b"", b"[]", b'{"request_id": "\xff"}', b'{"a": 1, "a": NaN}', b"[" * 100_000]
 )
-async def test_broken_json(system: System, content: bytes) -> None:
+async def test_invalid_json_is_a_400(system: System, content: bytes) -> None:
     answer = await system.client.post(NOTIFICATIONS, content=content, headers={"Content-Type": "application/json"})
     _error(answer, 400, "validation_error")
 
 
-async def test_a_body_over_256_kilobytes(system: System) -> None:
+async def test_a_body_over_256_kilobytes_is_a_413(system: System) -> None:
     body = {"notification_type": "email", "variables": {"x": "y" * 262_144}}
     _error(await system.client.post(NOTIFICATIONS, json=body), 413, "payload_too_large")
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/xml", "application/x-www-form-urlencoded"])
-async def test_another_content_type(system: System, content_type: str) -> None:
+async def test_another_content_type_is_a_415(system: System, content_type: str) -> None:
     answer = await system.client.post(NOTIFICATIONS, content=b"{}", headers={"Content-Type": content_type})
     _error(answer, 415, "unsupported_media_type")
 
 
 @pytest.mark.parametrize("path", [NOTIFICATIONS, "/api/v1/users", "/api/v1/templates"])
-async def test_a_method_that_is_not_there(system: System, path: str) -> None:
+async def test_an_unsupported_method_is_a_405(system: System, path: str) -> None:
     answer = await system.client.put(path, json={})
     _error(answer, 405, "method_not_allowed")
     assert set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD", "POST"}
 
 
-async def test_a_path_that_is_not_there(system: System) -> None:
+async def test_an_unknown_path_is_a_404(system: System) -> None:
     _error(await system.client.get("/api/v1/nothing"), 404, "not_found")
 
 
 @pytest.mark.parametrize("headers", [{"X-API-Key": ""}, {"X-API-Key": "ang_live_wrong"}, {"Authorization": "Bearer x"}])
 @pytest.mark.parametrize("path", [NOTIFICATIONS, "/api/v1/users", "/api/v1/templates", "/api/v1/dead-letters"])
-async def test_without_a_good_key(system: System, headers: dict[str, str], path: str) -> None:
+async def test_a_missing_or_invalid_key_is_a_401(system: System, headers: dict[str, str], path: str) -> None:
     del system.client.headers["X-API-Key"]
     _error(await system.client.get(path, headers=headers), 401, "unauthorized")
 
 
-async def test_without_the_scope(system: System) -> None:
+async def test_a_missing_scope_is_a_403(system: System) -> None:
     made = await system.client.post("/api/v1/keys", json={"name": new_name("reader"), "scopes": ["notifications:read"]})
     assert made.status_code == 201, made.text
     key = {"X-API-Key": made.json()["data"]["key"]}
@@ -210,7 +212,7 @@ async def test_without_the_scope(system: System) -> None:
     _error(await system.client.get("/api/v1/templates", headers=key), 403, "forbidden")
 
 
-async def test_a_revoked_key(system: System) -> None:
+async def test_a_revoked_key_is_refused(system: System) -> None:
     made = await system.client.post("/api/v1/keys", json={"name": new_name("gone"), "scopes": ["notifications:read"]})
     data = made.json()["data"]
     key = {"X-API-Key": data["key"]}
@@ -220,7 +222,7 @@ async def test_a_revoked_key(system: System) -> None:
 
 
 @pytest.mark.parametrize("path", [NOTIFICATIONS, "/api/v1/users", "/api/v1/templates", "/api/v1/dead-letters"])
-async def test_the_last_slash_makes_no_difference(system: System, path: str) -> None:
+async def test_a_trailing_slash_is_ignored(system: System, path: str) -> None:
     with_slash = await system.client.get(f"{path}/", params={"limit": 1})
     assert with_slash.status_code == 200
     body = with_slash.json()
@@ -229,7 +231,7 @@ async def test_the_last_slash_makes_no_difference(system: System, path: str) -> 
     assert body["meta"]["limit"] == 1
 
 
-async def test_sending_with_the_last_slash(system: System) -> None:
+async def test_a_notification_is_accepted_with_a_trailing_slash(system: System) -> None:
     template = await system.create_template()
     body = {
         "notification_type": "email",
@@ -242,7 +244,7 @@ async def test_sending_with_the_last_slash(system: System) -> None:
     assert answer.status_code == 202
 
 
-async def test_a_taken_email_and_a_stale_change(system: System) -> None:
+async def test_a_taken_email_and_an_outdated_change_are_refused(system: System) -> None:
     address = new_email()
     user = await system.create_user(email=address)
     again = await system.client.post("/api/v1/users", json={"name": "Other", "email": address.upper()})

@@ -1,4 +1,4 @@
-"""An address that is on the suppression list gets nothing, however it came there."""
+"""Nothing is sent to an address on the suppression list, for whichever reason it is listed."""
 
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ async def _listed(system: System, **query: str) -> list[Json]:
 
 
 async def _skipped(system: System, recipient: Json, template: Json, reason: str, **fields: Any) -> None:
-    """A notification to `recipient` ends skipped for that reason, and says so."""
+    """A notification to `recipient` ends as skipped with this reason."""
     sent = await system.send(recipient=recipient, template_code=template["code"], variables={"name": "Ada"}, **fields)
     ended = await system.wait_for(sent["notification_id"], "skipped")
     assert (ended["reason"]["code"], ended["attempts"]) == ("suppressed", 0)
@@ -56,7 +56,7 @@ async def test_a_hard_bounce_suppresses_the_address(system: System) -> None:
     await _skipped(system, {"email": address.upper()}, template, "hard_bounce from smtp")
 
 
-async def test_a_report_of_failure_suppresses_nothing(system: System) -> None:
+async def test_a_failure_report_suppresses_no_address(system: System) -> None:
     address, template = new_email(), await system.create_template()
     sent = await system.deliver(recipient={"email": address}, template_code=template["code"], variables={"name": "A"})
     body = {"notification_id": sent["notification_id"], "status": "failed", "error": "bounced: no such user"}
@@ -72,14 +72,14 @@ async def test_a_suppressed_number_gets_no_sms(system: System) -> None:
     await _skipped(system, {"phone": phone}, template, "opt_out from desk", notification_type="sms")
 
 
-async def test_an_address_suppressed_before_its_time_gets_nothing(system: System) -> None:
+async def test_a_scheduled_notification_to_a_suppressed_address_is_skipped(system: System) -> None:
     address, template = new_email(), await system.create_template()
     entry = await _suppress(system, address, expires_at="2099-01-01T00:00:00Z")
     assert entry["expires_at"] == "2099-01-01T00:00:00Z"
     await _skipped(system, {"email": address}, template, "manual from api")
 
 
-async def test_another_tenant_reaches_the_address(system: System) -> None:
+async def test_a_suppression_does_not_affect_another_tenant(system: System) -> None:
     address = new_email()
     await _suppress(system, address)
     tenant = uuid4().hex
@@ -97,7 +97,7 @@ async def test_another_tenant_reaches_the_address(system: System) -> None:
     await until(reached, 20.0, interval=0.1)
 
 
-async def test_an_opt_out_outlives_the_erasure_of_its_user(system: System) -> None:
+async def test_a_suppression_remains_after_the_erasure_of_its_user(system: System) -> None:
     address, template = new_email(), await system.create_template()
     system.sink.script(address, Step(rcpt="550 5.1.1 no such user"))
     user = await system.create_user(email=address)

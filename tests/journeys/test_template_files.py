@@ -1,4 +1,4 @@
-"""Templates as files: pushed once, pulled the same, sent."""
+"""Templates as files: pushing, pulling and sending."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ from tests.support.system_verbs import new_email, new_name
 
 
 async def angarium(system: System, *arguments: str) -> tuple[int, Any, str]:
-    """The exit code, the JSON and the complaints of `angarium templates …`."""
+    """The exit status, the JSON output and the error output of `angarium templates …`."""
     environment = {
         **os.environ,
         "ANGARIUM_GATEWAY_URL": system.url,
@@ -35,7 +35,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
     return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
-async def test_templates_travel_as_files(system: System, tmp_path: Path) -> None:
+async def test_templates_are_pushed_and_pulled_as_files(system: System, tmp_path: Path) -> None:
     code, rows, complaints = await angarium(system, "push", "--starters")
     assert code == 0, complaints
     assert set(EXAMPLES) < set(actions(rows))
@@ -66,7 +66,7 @@ async def test_templates_travel_as_files(system: System, tmp_path: Path) -> None
     assert "See your order!" in html.get_content()
 
 
-async def test_a_webhooks_json_is_a_file_of_its_own(system: System, tmp_path: Path) -> None:
+async def test_the_json_of_a_webhook_is_a_separate_file(system: System, tmp_path: Path) -> None:
     folder = tmp_path / "one" / new_name("files")
     (folder / "fr").mkdir(parents=True)
     (folder / "template.yaml").write_text("name: Hook\nchannel: webhook\n")
@@ -92,7 +92,7 @@ async def test_a_webhooks_json_is_a_file_of_its_own(system: System, tmp_path: Pa
     assert [(row["file"], row["line"], row["column"]) for row in rows] == [(f"{folder.name}/webhook.json", 3, 1)]
 
 
-async def test_faulty_files_are_named_and_nothing_is_pushed(system: System, tmp_path: Path) -> None:
+async def test_invalid_files_are_named_and_nothing_is_pushed(system: System, tmp_path: Path) -> None:
     folder = tmp_path / "broken_files"
     (folder / "fr").mkdir(parents=True)
     (folder / "template.yaml").write_text("name: Broken\nsubject: '{{ a'\n")

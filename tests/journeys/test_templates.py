@@ -1,4 +1,4 @@
-"""What was accepted is sent in the version that was accepted."""
+"""A notification is sent with the template version with which it was accepted."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -19,7 +19,7 @@ async def _publish(system: System, template: Json, subject: str) -> int:
 
 
 @pytest.mark.fault(35)
-async def test_a_version_published_meanwhile_changes_nothing(system: System) -> None:
+async def test_an_accepted_notification_keeps_its_template_version(system: System) -> None:
     address = new_email()
     template = await system.create_template(subject="First {{ name }}")
     body = {"recipient": {"email": address}, "template_code": template["code"], "variables": {"name": "Ada"}}
@@ -32,7 +32,7 @@ async def test_a_version_published_meanwhile_changes_nothing(system: System) -> 
     assert [mail["Subject"] for mail in system.sink.mails_to(address)] == ["First Ada", "Second Ada"]
 
 
-async def test_a_caller_may_pin_a_version(system: System) -> None:
+async def test_a_caller_can_pin_a_version(system: System) -> None:
     address = new_email()
     template = await system.create_template(subject="First {{ name }}")
     await _publish(system, template, "Second {{ name }}")
@@ -60,7 +60,7 @@ async def test_an_archived_template_still_sends_what_was_accepted(system: System
     assert len(system.sink.to(address)) == 1
 
 
-async def test_variables_can_do_no_harm_in_a_mail(system: System) -> None:
+async def test_variables_are_escaped_in_a_mail(system: System) -> None:
     address = new_email()
     template = await system.create_template()
     await system.deliver(

@@ -1,4 +1,4 @@
-"""Traces by OpenTelemetry, as a collector sees them: from the caller's request to the provider's answer."""
+"""OpenTelemetry traces as a collector receives them, from the caller's request to the provider's answer."""
 
 import json
 import secrets
@@ -53,11 +53,11 @@ async def system(traced: System) -> AsyncIterator[System]:
 
 
 def named(spans: Sequence[Seen], name: str) -> list[Seen]:
-    """The spans whose names begin so."""
+    """The spans whose names begin with `name`."""
     return [span for span in spans if span.name.startswith(name)]
 
 
-async def test_one_trace_goes_from_the_request_to_the_providers_answer(system: System, collector: Collector) -> None:
+async def test_one_trace_covers_the_request_up_to_the_providers_answer(system: System, collector: Collector) -> None:
     trace, caller = secrets.token_hex(16), secrets.token_hex(8)
     address = f"{CANARY}@{CANARY}.test"
     user = await system.create_user(email=address, name=CANARY)
@@ -88,7 +88,7 @@ async def test_one_trace_goes_from_the_request_to_the_providers_answer(system: S
     assert made.attributes["angarium.notification_id"] == accepted["notification_id"]
     publishes = named(spans, "publish notifications.direct")
     assert {(one.kind, one.parent) for one in publishes} == {("CLIENT", made.span)}
-    assert len(publishes) == 3, "the acceptance's, and one for each delay"
+    assert len(publishes) == 3, "one for the acceptance and one for each delay"
     attempts = sorted(named(spans, "process email.queue"), key=lambda one: one.attributes["angarium.attempt"])
     assert {(one.kind, one.parent) for one in attempts} == {("CONSUMER", made.span)}, "siblings"
     assert [one.attributes["angarium.attempt"] for one in attempts] == [1, 2, 3]
@@ -125,7 +125,7 @@ async def _hold_no_secret(system: System, collector: Collector) -> None:
             assert word not in text, f"{word} in {place}"
 
 
-async def test_what_the_caller_does_not_sample_is_not_exported(system: System, collector: Collector) -> None:
+async def test_an_unsampled_trace_is_not_exported(system: System, collector: Collector) -> None:
     unsampled, sampled = secrets.token_hex(16), secrets.token_hex(16)
     for trace, flags in ((unsampled, "00"), (sampled, "01")):
         answer = await system.client.get(
@@ -148,7 +148,7 @@ async def test_tokens_in_paths_are_not_exported(system: System, collector: Colle
     assert CANARY not in collector.text
 
 
-async def test_an_endpoint_that_fails_or_hangs_stops_nothing(system: System, collector: Collector) -> None:
+async def test_a_failing_or_hanging_endpoint_does_not_affect_delivery(system: System, collector: Collector) -> None:
     template = await system.create_template()
     send = {"recipient": {"email": f"{secrets.token_hex(4)}@x.test"}, "template_code": template["code"]}
     collector.status = 400

@@ -1,4 +1,4 @@
-"""People from a file: who is well written goes in, who is not is named."""
+"""Import of users from a file."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from tests.support.system import System
 from tests.support.system_verbs import new_email
 
 
-async def test_bad_rows_are_named_and_the_others_go_in(system: System, tmp_path: Path) -> None:
+async def test_invalid_rows_are_named_and_the_others_are_imported(system: System, tmp_path: Path) -> None:
     ada, bob = new_email(), new_email()
     file = tmp_path / "people.csv"
     file.write_text(f"name,email\nAda,{ada}\nNobody,no-address\nBob,{bob}\nAgain,{ada}\n")
@@ -23,7 +23,7 @@ async def test_bad_rows_are_named_and_the_others_go_in(system: System, tmp_path:
     assert (code, report["updated"], report["failed"]) == (0, 1, 0), complaints
 
 
-async def test_a_file_that_is_not_there_is_named(system: System, tmp_path: Path) -> None:
+async def test_a_missing_file_is_named(system: System, tmp_path: Path) -> None:
     code, _, complaints = await run_angarium(system, "users", "import", str(tmp_path / "none.csv"))
     assert code == 1
     assert "none.csv: No such file" in complaints

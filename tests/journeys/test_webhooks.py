@@ -1,4 +1,4 @@
-"""Webhooks: a notification as a signed POST to a URL of its recipient's."""
+"""Webhooks: a notification is sent as a signed POST to the recipient's URL."""
 
 import json
 from typing import Any
@@ -14,7 +14,7 @@ from tests.support.wait import until
 
 
 def _verified(system: System, received: Received) -> Any:
-    """The body, verified as a receiver would, with the secret that was made for development."""
+    """The body, verified as a receiver would, with the secret generated in development."""
     secret = (system.data_dir / "callback-secret").read_text()
     return Webhook(secret).verify(received.body, received.headers)
 
@@ -47,7 +47,7 @@ async def test_the_templates_json_is_posted_and_signed(system: System) -> None:
     assert (found["provider"], found["attempts"]) == ("http", 1)
 
 
-async def test_title_and_text_become_a_body_of_our_form(system: System) -> None:
+async def test_title_and_text_are_sent_in_the_default_body(system: System) -> None:
     code = await _template(system, title="Order {{ number }}", text="Shipped & gone")
     async with endpoint() as hook:
         found = await system.deliver(
@@ -69,7 +69,7 @@ async def test_title_and_text_become_a_body_of_our_form(system: System) -> None:
     }
 
 
-async def test_a_failure_is_tried_again_under_the_same_id(system: System) -> None:
+async def test_a_failure_is_retried_with_the_same_id(system: System) -> None:
     code = await _template(system, text="Hello")
     async with endpoint(answers=[500, 429]) as hook:
         found = await system.deliver(notification_type="webhook", recipient={"webhook": hook.url()}, template_code=code)
@@ -82,7 +82,7 @@ async def test_a_failure_is_tried_again_under_the_same_id(system: System) -> Non
 
 
 @pytest.mark.parametrize("status", [301, 404, 410])
-async def test_a_refusal_is_for_good(system: System, status: int) -> None:
+async def test_a_refusal_is_permanent(system: System, status: int) -> None:
     code = await _template(system, text="Hello")
     async with endpoint(status=status, headers={"location": "http://127.0.0.1:1/"}) as hook:
         accepted = await system.send(notification_type="webhook", recipient={"webhook": hook.url()}, template_code=code)
@@ -92,7 +92,7 @@ async def test_a_refusal_is_for_good(system: System, status: int) -> None:
     assert await system.dead_letter(accepted["notification_id"]) is not None
 
 
-async def test_a_private_address_is_refused_when_it_is_connected_to(system: System) -> None:
+async def test_a_private_address_is_refused_at_connection(system: System) -> None:
     code = await _template(system, text="Hello")
     accepted = await system.send(
         notification_type="webhook", recipient={"webhook": "https://10.1.2.3/hook"}, template_code=code
@@ -106,7 +106,7 @@ async def test_a_private_address_is_refused_when_it_is_connected_to(system: Syst
     "url",
     ["http://example.com.invalid:99999/", "http://10.0.0.1/x", "ftp://example.com/", "https://u:p@example.com/", "/x"],
 )
-async def test_a_bad_url_is_a_400_that_names_it(system: System, url: str) -> None:
+async def test_an_invalid_url_is_a_400_that_names_the_field(system: System, url: str) -> None:
     code = await _template(system, text="Hello")
     answer = await system.submit(notification_type="webhook", recipient={"webhook": url}, template_code=code)
     assert answer.status_code == 400
@@ -116,7 +116,7 @@ async def test_a_bad_url_is_a_400_that_names_it(system: System, url: str) -> Non
     assert [detail["field"] for detail in answer.json()["error"]["details"]] == ["webhook"]
 
 
-async def test_a_user_has_a_webhook_and_may_switch_it_off(system: System) -> None:
+async def test_a_user_can_have_a_webhook_and_disable_it(system: System) -> None:
     code = await _template(system, text="Hello {{ name }}")
     async with endpoint() as hook:
         user = await system.create_user(webhook=hook.url())
@@ -144,7 +144,7 @@ async def _scheduled(system: System, notification_id: str) -> bool:
     return (await system.status(notification_id))["status"] in {"scheduled", "sent"}
 
 
-async def test_a_user_without_one_has_no_address(system: System) -> None:
+async def test_a_user_without_a_webhook_has_no_address(system: System) -> None:
     code = await _template(system, text="Hello")
     user = await system.create_user()
     accepted = await system.send(notification_type="webhook", user_id=user["user_id"], template_code=code)
@@ -152,7 +152,7 @@ async def test_a_user_without_one_has_no_address(system: System) -> None:
     assert found["reason"]["code"] == "no_address"
 
 
-async def test_json_that_cannot_be_is_refused_at_save_and_at_send(system: System) -> None:
+async def test_invalid_json_is_refused_at_save_and_at_send(system: System) -> None:
     broken = {"code": "webhook-broken", "channel": "webhook", "json": '{\n  "name": {{ name | json }},\n  "b": }'}
     answer = await system.client.post("/api/v1/templates", json=broken)
     assert answer.status_code == 400
@@ -174,7 +174,7 @@ async def test_json_that_cannot_be_is_refused_at_save_and_at_send(system: System
     assert [json.loads(one.body) for one in hook.received] == [{"name": "Ada"}]
 
 
-async def test_a_refused_mail_goes_on_as_a_webhook(system: System) -> None:
+async def test_a_refused_mail_falls_back_to_a_webhook(system: System) -> None:
     address = new_email()
     system.sink.script(address, Step(rcpt="550 5.1.1 no such user"))
     template = await system.create_template(text="Hello {{ name }}", title="Hi")
@@ -191,7 +191,7 @@ async def test_a_refused_mail_goes_on_as_a_webhook(system: System) -> None:
     assert (body["title"], body["text"], body["metadata"]) == ("Hi", "Hello Ada", {"order": 7})
 
 
-async def test_a_preview_shows_the_body(system: System) -> None:
+async def test_a_preview_shows_the_webhook_body(system: System) -> None:
     code = await _template(system, json='{"name": {{ name | json }}}')
     answer = await system.client.post(f"/api/v1/templates/{code}/preview", json={"variables": {"name": "<Ada>"}})
     assert answer.json()["data"] == {"json": '{"name": "<Ada>"}', "missing_variables": []}
