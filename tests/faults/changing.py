@@ -1,4 +1,4 @@
-"""What fault tests do to a running system beside killing it: other settings, and looks at its database."""
+"""Tools of the fault tests to change a running system's settings and connections, and to query its database."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -12,7 +12,7 @@ from tests.support.system import DistributedSystem
 
 @asynccontextmanager
 async def restarted(system: DistributedSystem, name: str, settings: Mapping[str, str]) -> AsyncIterator[None]:
-    """Within the block a process runs with further settings; at the end it is killed, and starts as before."""
+    """Run a process with additional settings within the block; at the end kill it and restart it without them."""
     await system.stop(name)
     system.own_settings[name] = settings
     try:
@@ -25,7 +25,7 @@ async def restarted(system: DistributedSystem, name: str, settings: Mapping[str,
 
 @asynccontextmanager
 async def behind_a_proxy(system: DistributedSystem, name: str, setting: str) -> AsyncIterator[Proxy]:
-    """A process that reaches the server of a setting (`BROKER_URL`, …) only through a proxy that misbehaves."""
+    """Run a process that reaches the server of a setting (`BROKER_URL`, …) only through the returned proxy."""
     is_broker = setting == "BROKER_URL"
     url = system.vhost if is_broker else system.databases[setting.removesuffix("_DATABASE_URL")]
     server = system.rabbitmq if is_broker else system.postgresql
@@ -38,7 +38,7 @@ async def behind_a_proxy(system: DistributedSystem, name: str, setting: str) -> 
 
 @asynccontextmanager
 async def database_of(system: DistributedSystem, name: str = "NOTIFICATIONS") -> AsyncIterator[asyncpg.Connection]:
-    """A connection of an operator's own to one of the system's databases."""
+    """A separate connection to one of the system's databases, as an operator would open it."""
     connection = await asyncpg.connect(system.databases[name])
     try:
         yield connection
@@ -53,6 +53,6 @@ async def query(system: DistributedSystem, statement: str, *values: object) -> l
 
 
 async def outbox(system: DistributedSystem) -> int:
-    """How many messages the broker has not confirmed yet."""
+    """The number of messages that the broker has not confirmed yet."""
     [row] = await query(system, "SELECT count(*) AS count FROM outbox")
     return int(row["count"])

@@ -1,4 +1,4 @@
-"""One distributed system whose parts and servers the faults stop, kill and freeze; revived before each test."""
+"""One distributed system for all fault tests. Its processes and servers are restarted before each test."""
 
 from collections.abc import AsyncIterator, Iterator
 
@@ -21,7 +21,7 @@ def shared_sink() -> Iterator[SmtpSink]:
 
 @pytest.fixture
 def sink(shared_sink: SmtpSink) -> Iterator[SmtpSink]:
-    """Quick again after each test."""
+    """The SMTP sink. After each test its delays are removed."""
     yield shared_sink
     shared_sink.slow_down(0)
 
@@ -46,7 +46,7 @@ def shared_system(
 
 @pytest.fixture
 async def system(shared_system: DistributedSystem, sink: SmtpSink) -> AsyncIterator[DistributedSystem]:
-    """The system with all of its parts and servers alive."""
+    """The system with all processes and servers running."""
     await shared_system.revive()
     async with shared_system.connected():
         yield shared_system

@@ -1,17 +1,17 @@
-"""How long the gateway took to refuse, by its own clock."""
+"""Counts the requests that the gateway answered too late, by its own metrics."""
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.system import DistributedSystem
 
 REFUSED_WITHIN = 2.5
-"""Seconds: 2 that acceptances wait for the database, and what belongs to a request besides."""
+"""Seconds: acceptances wait 2 s for the database; the rest of a request takes less than 0.5 s."""
 
 
 async def slower_requests(system: DistributedSystem) -> float:
-    """How many notifications the gateway has answered later than it promises.
+    """The number of notification requests that the gateway answered after more than `REFUSED_WITHIN`.
 
-    Its own histogram: the client's pool has 100 connections, so beyond those a request also waits here.
+    Read from the gateway's histogram, because further requests also wait in the client's pool of 100 connections.
     """
     text = (await system.client.get("/metrics")).text
     samples = [

@@ -1,4 +1,4 @@
-"""Work for the system while something fails, and the account of it afterwards."""
+"""Creates load while a fault is provoked, and compares what was accepted with what was received."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ BULK = 500
 
 @dataclass(slots=True)
 class Load:
-    """Mails of one template, each to an address of its own; `ledger` knows which were accepted."""
+    """Mails of one template to different addresses. `ledger` records the accepted ones."""
 
     system: System
     code: str
@@ -26,11 +26,11 @@ class Load:
 
     @classmethod
     async def prepare(cls, system: System) -> "Load":
-        """A template of our own."""
+        """Create the load with a new template."""
         return cls(system, (await system.create_template())["code"])
 
     def body(self) -> Json:
-        """One more request."""
+        """The body of another request."""
         return {
             "notification_type": "email",
             "recipient": {"email": new_email()},
@@ -40,26 +40,26 @@ class Load:
         }
 
     async def send_bulk(self, count: int) -> None:
-        """Have `count` accepted."""
+        """Send bulk requests until `count` notifications are accepted."""
         for start in range(0, count, BULK):
             bodies = [self.body() for _ in range(min(BULK, count - start))]
             self.ledger.accept(await self.system.send_many(bodies))
 
     async def send_singly(self, count: int) -> None:
-        """Try `count` once each, one after the other; what is refused is kept in `refusals`."""
+        """Send `count` requests once each, in sequence. Refused ones are added to `refusals`."""
         for _ in range(count):
             await self.try_once(self.body())
 
     async def try_once(self, body: Json) -> None:
-        """One request, whatever it is answered."""
+        """Send one request, whatever the answer."""
         self._note(await self.system.submit(**body))
 
     async def insist_on(self, body: Json, pause: float = 0.01) -> None:
-        """One request, sent again with the same `request_id` until it is accepted."""
+        """Send one request repeatedly, with the same `request_id`, until it is accepted."""
         await until(partial(self._accepted, body), 60, interval=pause, message="accepted in the end")
 
     async def send_for(self, seconds: float, senders: int = 8) -> None:
-        """Have as many accepted as `senders` get accepted in so many seconds; what is refused is sent again."""
+        """Send with `senders` concurrent tasks for this many seconds. Refused requests are repeated."""
         stop = asyncio.Event()
         tasks = [asyncio.create_task(self.insist(stop)) for _ in range(senders)]
         try:
@@ -69,23 +69,23 @@ class Load:
             await asyncio.gather(*tasks)
 
     async def insist(self, stop: asyncio.Event, pause: float = 0.01) -> None:
-        """Send until `stop`; what gets no 202 is sent again with the same `request_id` until it does."""
+        """Send until `stop` is set. A request without a 202 is repeated with the same `request_id`."""
         while not stop.is_set():
             await self.insist_on(self.body(), pause)
             await asyncio.sleep(pause)
 
     async def all_sent(self, within: float) -> None:
-        """Return once every accepted one is `sent`."""
+        """Wait until every accepted notification is `sent`."""
         await until(self._all_sent, within, interval=0.2, message=f"{len(self.ledger.accepted)} are sent")
 
     async def received(self, count: int, within: float = 30.0) -> None:
-        """Return once the provider received `count` of ours."""
+        """Wait until the provider has received `count` mails of this load."""
         await until(partial(self._have_arrived, count), within, interval=0.01, message=f"{count} are received")
 
     async def judge(self, *, window: int = 0, refused: int = 0) -> Account:
-        """Assert that nothing was lost, and that at most `window` mails came twice: those in flight at a kill.
+        """Assert that nothing was lost, and that at most `window` mails (those in flight at a kill) arrived twice.
 
-        `refused`: how many requests were answered otherwise while they may have been written.
+        `refused`: the number of requests that were refused although they may have been stored.
         """
         statuses = await self.system.listed(template_code=self.code)
         account = self.ledger.account(statuses, self.system.sink.notifications())
@@ -117,6 +117,6 @@ class Load:
 
 
 def clean(account: Account, *, duplicated: int = 0, unexpected: int = 0) -> bool:
-    """Nothing lost, nothing in doubt, no more mails twice or unexpected than allowed."""
+    """Whether nothing is lost or ambiguous, and no more mails are duplicated or unexpected than allowed."""
     few = account.duplicated <= duplicated and account.unexpected <= unexpected
     return (account.lost, account.ambiguous) == (0, 0) and few

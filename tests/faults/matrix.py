@@ -1,6 +1,6 @@
 """The fault matrix: each row is a condition that a test provokes on real processes and servers.
 
-`docs/reliability.md` shows it with figures. Tests name the rows that they provoke with `@pytest.mark.fault(…)`.
+`docs/reliability.md` shows the rows with measured figures. Tests refer to their rows with `@pytest.mark.fault(…)`.
 """
 
 from collections.abc import Mapping
@@ -48,11 +48,11 @@ FAULTS: Mapping[int, str] = {
     40: "log disk full",
     41: "delivery reports before the send is recorded, twice, out of order",
     42: "a relay that takes seconds for each mail",
-    43: "bursts in one lane or of one tenant beside a backlog",
+    43: "bursts in one lane or of one tenant during a backlog",
     44: "foreign message whose properties or headers are not valid",
     45: "foreign message whose values cannot be stored",
     46: "bulk item with a megabyte of variables",
-    47: "users service away, provider's password wrong, for a long time",
+    47: "users service down, or provider's password wrong, for a long time",
     48: "backlog longer than the sweeper's grace",
     49: "large tables without vacuum",
     50: "years of use: retention and redaction",
@@ -61,13 +61,13 @@ FAULTS: Mapping[int, str] = {
     53: "database frozen under 200 requests a second",
     54: "dead callback endpoint with a large backlog",
     55: "embedded broker with many dead letters",
-    56: "database away for longer than a lease while mails are being sent",
+    56: "database down for longer than a lease while mails are being sent",
     57: "row locked by another transaction",
     58: "batch of many tenants, slow users service",
     59: "erasure of a user with 50,000 notifications",
     60: "confirms that come late, or never for one message",
     61: "message put into a queue directly, or into another channel's queue",
-    62: "fail-over to a standby, PgBouncer in transaction mode",
+    62: "failover to a standby, PgBouncer in transaction mode",
     63: "rolling restart under load",
     64: "frame_max of 0, quorum queue without its leader, consumer cancelled by the broker",
     65: "engine restarted within its process",

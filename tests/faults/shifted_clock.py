@@ -1,4 +1,4 @@
-"""Runs `angarium` with a wall clock that is off: `python shifted_clock.py SECONDS ARGUMENTS…`."""
+"""Runs `angarium` with a wrong wall clock: `python shifted_clock.py SECONDS ARGUMENTS…`."""
 
 import sys
 from datetime import UTC, datetime, timedelta
@@ -8,7 +8,7 @@ from angarium.platform.clock import SystemClock
 
 
 def shift(offset: timedelta) -> None:
-    """Have every process clock of this process read so much later; monotonic time is as it was."""
+    """Shift the wall clock of this process by `offset`. Monotonic time is not changed."""
 
     def now(self: SystemClock) -> datetime:
         return datetime.now(UTC) + offset

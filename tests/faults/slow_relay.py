@@ -1,6 +1,6 @@
-"""A healthy but slow SMTP relay: one copy, one attempt and `sent` for every mail, with all default settings.
+"""Cases of a healthy but slow SMTP relay. With default settings each mail has one copy, one attempt and is `sent`.
 
-`python -m tests.faults.slow_relay` prints the whole table (about four minutes); the tests run a part of it.
+`python -m tests.faults.slow_relay` prints the whole table in about four minutes; the tests run some of the cases.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ _ENDS = frozenset({"sent", "failed", "unknown", "expired", "skipped"})
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """So many mails to a relay that takes its time before each greeting and before each answer to a final dot."""
+    """A number of mails to a relay that delays each greeting and each answer to a final dot."""
 
     mails: int
     dot: float = 0.0
@@ -39,7 +39,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How many mails had so many copies, attempts, and ended so."""
+    """The number of mails by copies, by attempts and by final status."""
 
     copies: dict[int, int]
     attempts: dict[int, int]
@@ -47,7 +47,7 @@ class Outcome:
     seconds: float
 
     def clean(self, case: Case) -> bool:
-        """Each mail: one copy, one attempt, sent."""
+        """Whether each mail has one copy, one attempt and the status `sent`."""
         every = {1: case.mails}
         return (self.copies, self.attempts, self.statuses) == (every, every, {"sent": case.mails})
 
@@ -65,7 +65,7 @@ CASES = (
 
 
 async def measure(case: Case, system: EmbeddedSystem) -> Outcome:
-    """Send, wait for the ends, and count what the relay took."""
+    """Send the mails, wait until they end, and count what the relay received."""
     system.sink.slow_down(case.dot)
     system.sink.greet_after(case.greeting)
     load = await Load.prepare(system)
@@ -90,13 +90,13 @@ async def measure(case: Case, system: EmbeddedSystem) -> Outcome:
 
 
 async def measured(case: Case, system: EmbeddedSystem) -> Outcome:
-    """`measure`, with a client of its own."""
+    """`measure` with a new client."""
     async with system.connected():
         return await measure(case, system)
 
 
 def run(case: Case, folder: Path) -> Outcome:
-    """One case on a relay and a process of its own."""
+    """Run one case with a new relay and a new process."""
     with SmtpSink() as sink:
         settings = {"RETRY_DELAYS": DEFAULT_DELAYS}
         if case.options:
@@ -106,7 +106,7 @@ def run(case: Case, folder: Path) -> Outcome:
 
 
 def main() -> int:
-    """Print the table; 1 where a row is not clean."""
+    """Print the table. Return 1 if a row is not clean."""
     logging.disable()
     good = True
     sys.stdout.write("| mails | copies | attempts | status | seconds | |\n|---|---|---|---|---|---|\n")

@@ -1,4 +1,4 @@
-"""The alarms of deploy/prometheus fire on the faults that they are for, by what the processes show of them."""
+"""The alarms of deploy/prometheus fire on their faults, given the metrics of the running processes."""
 
 import math
 from collections.abc import AsyncIterator, Mapping
@@ -20,7 +20,7 @@ MANY = 40
 
 @pytest.fixture
 async def embedded(sink: SmtpSink, tmp_path: Path) -> AsyncIterator[EmbeddedSystem]:
-    """Its SMS provider refuses our credentials."""
+    """A system whose SMS provider refuses the credentials."""
     async with endpoint(status=401) as twilio:
         url = f"twilio://AC0123456789:secret@+15005550006?base_url={twilio.url('')}"
         with running(EmbeddedSystem(tmp_path, sink=sink, settings={"SMS_PROVIDERS": url})) as system:
@@ -29,7 +29,7 @@ async def embedded(sink: SmtpSink, tmp_path: Path) -> AsyncIterator[EmbeddedSyst
 
 
 async def _mails(system: System, step: Step) -> list[str]:
-    """Many mails whose transactions go so, each time."""
+    """Send many mails, each of which the server answers with `step`."""
     template = await system.create_template()
     addresses = [new_email() for _ in range(MANY)]
     for address in addresses:
@@ -39,7 +39,7 @@ async def _mails(system: System, step: Step) -> list[str]:
 
 
 async def _shown(system: System, name: str, *, least: float = 0, most: float = math.inf) -> None:
-    """The series that begin with `name` show so much in all."""
+    """Wait until the sum of the series whose names begin with `name` is in this range."""
 
     async def there() -> bool:
         shown = sum(value for series, value in (await scrape(system)).items() if series.startswith(name))
@@ -48,7 +48,7 @@ async def _shown(system: System, name: str, *, least: float = 0, most: float = m
     await until(there, 30, message=f"{name} is from {least} to {most}", interval=0.2)
 
 
-async def test_alarms_of_one_process(embedded: EmbeddedSystem) -> None:
+async def test_the_alarms_of_an_embedded_system_fire(embedded: EmbeddedSystem) -> None:
     system = embedded
     code = (await system.create_template())["code"]
     await system.deliver(recipient={"email": new_email()}, template_code=code, variables={"name": "Ada"})
@@ -81,7 +81,7 @@ async def test_alarms_of_one_process(embedded: EmbeddedSystem) -> None:
 
 @pytest.mark.long
 @pytest.mark.distributed
-async def test_alarms_of_a_distributed_system(system: DistributedSystem) -> None:
+async def test_the_alarms_of_a_distributed_system_fire(system: DistributedSystem) -> None:
     template = await system.create_template()
     mail: dict[str, Any] = {"template_code": template["code"], "variables": {"name": "Ada"}}
     await system.deliver(recipient={"email": new_email()}, **mail)
@@ -113,5 +113,5 @@ async def test_alarms_of_a_distributed_system(system: DistributedSystem) -> None
             assert (await system.submit(recipient={"email": new_email()}, **mail)).status_code == 503
         return await scrape(system)
 
-    refusing = await refused()  # a rate does not see what a series begins with
+    refusing = await refused()  # a rate ignores the first value of a series
     assert await firing(refusing, await refused(), "AngariumErrors") == ""

@@ -1,4 +1,4 @@
-"""Backlogs: of a provider that is down, of one lane or tenant, of dead letters, of users that cannot be asked."""
+"""Backlogs: of a provider that is down, of a lane or tenant, of dead letters, and while the users service is down."""
 
 import asyncio
 import itertools
@@ -29,7 +29,7 @@ TENANTS = 112
 @pytest.mark.long
 @pytest.mark.timeout(300)
 @pytest.mark.fault(33)
-async def test_after_an_outage_of_the_provider_its_backlog_is_sent_at_the_pace(
+async def test_the_backlog_of_a_provider_outage_is_sent_at_the_configured_rate(
     system: DistributedSystem, volume: int
 ) -> None:
     load = await Load.prepare(system)
@@ -67,7 +67,7 @@ def _most_in_a_second(moments: list[float]) -> int:
 @pytest.mark.distributed
 @pytest.mark.long
 @pytest.mark.fault(43)
-async def test_urgent_mails_pass_a_backlog(system: DistributedSystem, volume: int) -> None:
+async def test_urgent_mails_overtake_a_backlog(system: DistributedSystem, volume: int) -> None:
     load, urgent = await Load.prepare(system), await Load.prepare(system)
     system.sink.slow_down(0.1)
     await load.send_bulk(2 * volume)
@@ -78,7 +78,7 @@ async def test_urgent_mails_pass_a_backlog(system: DistributedSystem, volume: in
     await urgent.all_sent(within=30)
     seconds = time.monotonic() - started
     left = 2 * volume - await system.count(template_code=load.code, status="sent")
-    assert left > volume / 10, "there was no backlog any more"
+    assert left > volume / 10, "the backlog was too small"
     note(f"{len(bodies)} urgent mails in {seconds:.1f} s beside {left} waiting ones")
     system.sink.slow_down(0)
     await load.all_sent(within=60 + volume / 20)
@@ -89,7 +89,9 @@ async def test_urgent_mails_pass_a_backlog(system: DistributedSystem, volume: in
 @pytest.mark.distributed
 @pytest.mark.long
 @pytest.mark.fault(47)
-async def test_an_outage_of_the_users_service_leaves_no_trail_of_events(system: DistributedSystem, volume: int) -> None:
+async def test_timelines_do_not_grow_during_an_outage_of_the_users_service(
+    system: DistributedSystem, volume: int
+) -> None:
     load = await Load.prepare(system)
     people = [await system.create_user() for _ in range(10)]
     await system.stop("email")
@@ -120,7 +122,7 @@ async def test_an_outage_of_the_users_service_leaves_no_trail_of_events(system: 
 @pytest.mark.distributed
 @pytest.mark.long
 @pytest.mark.fault(58)
-async def test_a_slow_users_service_is_asked_once_for_many_tenants(system: DistributedSystem) -> None:
+async def test_a_slow_users_service_gets_one_request_for_many_tenants(system: DistributedSystem) -> None:
     port = system.ports["users"]
     loads = []
     for _ in range(TENANTS):
@@ -145,7 +147,7 @@ async def test_a_slow_users_service_is_asked_once_for_many_tenants(system: Distr
             for headers, notification_id in ids:
                 await until(partial(_is_sent, system, notification_id, headers), 30)
             seconds = time.monotonic() - started
-    assert seconds < TENANTS * 0.2, "each tenant was asked for on its own"
+    assert seconds < TENANTS * 0.2, "each tenant had a separate call"
     assert {system.sink.notifications()[notification_id] for _, notification_id in ids} == {1}
     note(f"{TENANTS} tenants in {seconds:.1f} s with 0.2 s for each call")
 
@@ -157,7 +159,9 @@ async def _is_sent(system: DistributedSystem, notification_id: str, headers: dic
 
 @pytest.mark.long
 @pytest.mark.fault(55)
-async def test_dead_letters_of_the_embedded_broker_take_no_room(sink: SmtpSink, tmp_path: Path, volume: int) -> None:
+async def test_dead_letters_of_the_embedded_broker_do_not_block_sends(
+    sink: SmtpSink, tmp_path: Path, volume: int
+) -> None:
     with running(EmbeddedSystem(tmp_path, sink=sink, settings=SETTINGS)) as system:
         async with system.connected():
             refused, load = await Load.prepare(system), await Load.prepare(system)
@@ -199,7 +203,7 @@ async def test_delivery_reports_before_and_after_the_send_count_once(system: Dis
 
 
 async def _report(system: DistributedSystem, notification_id: str) -> None:
-    """Two reports at once, in both orders of arrival."""
+    """Send two reports concurrently, so that either may arrive first."""
     body = {"notification_id": notification_id, "status": "delivered"}
     answers = await asyncio.gather(*(system.client.post("/api/v1/email/status", json=body) for _ in range(2)))
     assert {answer.status_code for answer in answers} == {200}

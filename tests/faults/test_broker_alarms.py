@@ -1,4 +1,4 @@
-"""RabbitMQ that takes no messages, loses its queues and bindings, or whose connections are cut."""
+"""RabbitMQ refuses messages, loses queues and bindings, or its connections are cut."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -34,7 +34,7 @@ LATE = 6.0  # seconds each way: a confirm takes longer than the publisher waits 
         pytest.param("disk", marks=[pytest.mark.fault(10), pytest.mark.long]),
     ],
 )
-async def test_under_an_alarm_everything_is_accepted_at_once_and_published_afterwards(
+async def test_notifications_are_accepted_during_a_broker_alarm_and_published_afterwards(
     system: DistributedSystem, volume: int, alarm: str
 ) -> None:
     load = await Load.prepare(system)
@@ -48,7 +48,7 @@ async def test_under_an_alarm_everything_is_accepted_at_once_and_published_after
             slowest = max(slowest, time.monotonic() - started)
         await load.send_bulk(volume)
         assert load.refusals == []
-        assert await outbox(system) >= volume, "the broker took messages: there was no alarm"
+        assert await outbox(system) >= volume, "the broker accepted messages: there was no alarm"
     finally:
         await system.rabbitmq.ctl(command, off)
     assert slowest < REFUSED_WITHIN
@@ -75,7 +75,7 @@ async def _unbind(system: DistributedSystem) -> None:
         pytest.param(_unbind, marks=[pytest.mark.fault(12), pytest.mark.long], id="binding"),
     ],
 )
-async def test_a_queue_or_binding_that_is_missing_is_declared_again(
+async def test_a_missing_queue_or_binding_is_declared_again(
     system: DistributedSystem, volume: int, harm: Callable[[DistributedSystem], Awaitable[None]]
 ) -> None:
     load = await Load.prepare(system)
@@ -89,7 +89,7 @@ async def test_a_queue_or_binding_that_is_missing_is_declared_again(
 
 @pytest.mark.long
 @pytest.mark.fault(11)
-async def test_messages_that_went_with_their_queue_are_published_again(system: DistributedSystem, volume: int) -> None:
+async def test_messages_of_a_deleted_queue_are_published_again(system: DistributedSystem, volume: int) -> None:
     load = await Load.prepare(system)
     await system.stop("email")
     await load.send_bulk(volume)
@@ -100,14 +100,14 @@ async def test_messages_that_went_with_their_queue_are_published_again(system: D
     await until(published, 30)
     await _delete_queue(system)
     await system.start("email")
-    await query(system, "UPDATE notifications SET sweep_at = now() WHERE status = 'pending'")  # else ten minutes
+    await query(system, "UPDATE notifications SET sweep_at = now() WHERE status = 'pending'")  # due in 10 min otherwise
     await load.all_sent(within=60 + volume / 50)
     await load.judge()
 
 
 @pytest.mark.long
 @pytest.mark.fault(13)
-async def test_a_retry_whose_queue_is_missing_waits_for_it(system: DistributedSystem, volume: int) -> None:
+async def test_a_retry_waits_until_its_missing_queue_exists(system: DistributedSystem, volume: int) -> None:
     load = await Load.prepare(system)
     system.sink.usually(GREYLISTED)
     await load.send_bulk(volume)
@@ -118,14 +118,14 @@ async def test_a_retry_whose_queue_is_missing_waits_for_it(system: DistributedSy
     await until(all_wait, 60 + volume / 50, interval=0.2)
     await _delete_queue(system)
     system.sink.usually(Step())
-    await load.send_bulk(1)  # is returned, and has the queue declared again
+    await load.send_bulk(1)  # it is returned, which causes the queue to be declared again
     await load.all_sent(within=120 + volume / 50)
     await load.judge()
 
 
 @pytest.mark.long
 @pytest.mark.fault(17)
-async def test_publishes_whose_confirms_are_cut_off_are_repeated(system: DistributedSystem, volume: int) -> None:
+async def test_publishes_without_a_confirm_are_repeated(system: DistributedSystem, volume: int) -> None:
     before = len(system.tail("gateway", 0))
     async with behind_a_proxy(system, "gateway", "BROKER_URL") as proxy:
         load = await Load.prepare(system)
@@ -139,7 +139,7 @@ async def test_publishes_whose_confirms_are_cut_off_are_repeated(system: Distrib
 
 @pytest.mark.long
 @pytest.mark.fault(60)
-async def test_confirms_that_come_late_count(system: DistributedSystem, volume: int) -> None:
+async def test_late_confirms_are_counted(system: DistributedSystem, volume: int) -> None:
     async with behind_a_proxy(system, "gateway", "BROKER_URL") as proxy:
         load = await Load.prepare(system)
         proxy.latency = LATE
@@ -156,7 +156,7 @@ async def test_confirms_that_come_late_count(system: DistributedSystem, volume: 
 
 @pytest.mark.long
 @pytest.mark.fault(2)
-async def test_what_a_killed_relay_had_published_is_sent_once(system: DistributedSystem, volume: int) -> None:
+async def test_messages_published_by_a_killed_relay_are_sent_once(system: DistributedSystem, volume: int) -> None:
     load = await Load.prepare(system)
     await system.rabbitmq.freeze()
     await load.send_bulk(volume)
@@ -172,7 +172,7 @@ async def test_what_a_killed_relay_had_published_is_sent_once(system: Distribute
 
 
 @pytest.mark.fault(15)
-async def test_a_message_of_fifty_megabytes_holds_up_no_other(system: DistributedSystem, volume: int) -> None:
+async def test_a_message_of_fifty_megabytes_does_not_delay_others(system: DistributedSystem, volume: int) -> None:
     load = await Load.prepare(system)
     await load.send_bulk(volume // 2)
     async with await aio_pika.connect(system.vhost) as connection:

@@ -1,4 +1,4 @@
-"""One endpoint that hangs, one that leads astray and one that ails must not be felt by the others."""
+"""Callback endpoints that hang, redirect or fail do not delay the callbacks of others."""
 
 import asyncio
 import statistics
@@ -16,17 +16,17 @@ from tests.support.wait import until
 ENDPOINTS = 20
 EACH = 10
 TO_THE_HUNG_ONE = 300
-"""More than a gateway has under way at once."""
+"""More than the maximum of concurrent attempts of a gateway."""
 TO_THE_OTHER_BAD_ONES = 40
 SLACK = 3.0
-"""Seconds beside the promised 10 %: the bad ones' repetitions are work too, and other tests run meanwhile; an
-endpoint that hangs would hold the others for 10."""
+"""Seconds in addition to the allowed 10 %: repeated callbacks and other tests use the machine too. An endpoint that
+hangs would delay the others by 10 s."""
 
 
 @pytest.mark.fault(38)
-@pytest.mark.long  # it measures time, which needs a machine with nothing else to do
-async def test_bad_endpoints_are_not_felt_by_the_others(tmp_path: Path) -> None:
-    """The 95th percentile of the time from a status to its callback, with the bad ones and without."""
+@pytest.mark.long  # it measures time, which needs an idle machine
+async def test_bad_callback_endpoints_do_not_delay_others(tmp_path: Path) -> None:
+    """Compares the 95th percentile of the time from a status to its callback, with and without bad endpoints."""
     alone = await _measured(tmp_path / "alone", bad=False)
     beside = await _measured(tmp_path / "beside", bad=True)
     assert beside <= alone * 1.1 + SLACK, f"p95 {alone:.3f} s alone, {beside:.3f} s beside bad endpoints"
@@ -71,7 +71,7 @@ def _p95(good: Sequence[Endpoint], started: float) -> float:
     return statistics.quantiles([one.at - started for one in received], n=20)[-1]
 
 
-async def test_an_endpoint_that_ails_gets_all_of_them_once_it_is_well(tmp_path: Path) -> None:
+async def test_an_endpoint_gets_all_callbacks_after_it_recovers(tmp_path: Path) -> None:
     async with endpoint(answers=[500, 503, 500, 500, 503]) as ailing, delivering(tmp_path, schedule=SHORT) as callbacks:
         ids = await callbacks.end([ailing.url()] * 12)
 
@@ -86,8 +86,8 @@ async def test_an_endpoint_that_ails_gets_all_of_them_once_it_is_well(tmp_path: 
 
 @pytest.mark.long
 @pytest.mark.fault(54)
-async def test_hundreds_of_endpoints_that_hang_leave_room_for_another_tenants(tmp_path: Path) -> None:
-    """Together they would have all attempts of a gateway."""
+async def test_hundreds_of_hanging_endpoints_do_not_block_another_tenant(tmp_path: Path) -> None:
+    """Together they could use all attempts of a gateway."""
     never = asyncio.Event()
     async with (
         endpoint(before=never.wait, host="0.0.0.0") as hung,  # noqa: S104 - hundreds of loopback addresses

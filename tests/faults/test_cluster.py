@@ -1,4 +1,4 @@
-"""A RabbitMQ cluster of three nodes that loses the leader of its queues."""
+"""A RabbitMQ cluster of three nodes loses the leader of its queues, or its quorum."""
 
 import asyncio
 import re
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.distributed, pytest.mark.long, pytest.mark.timeout(400
 
 @pytest.fixture(scope="module")
 def nodes(servers_folder: Path) -> Iterator[Sequence[RabbitMQ]]:
-    """Three members, running."""
+    """A running cluster of three nodes."""
     folder = servers_folder / "cluster"
     with (
         RabbitMQ(folder / "1") as first,
@@ -40,7 +40,7 @@ def clustered(
     redis_server: Redis,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[DistributedSystem]:
-    """A system that knows all three nodes."""
+    """A system configured with all three nodes."""
     for server in (postgresql, redis_server):
         server.start_now()
     vhost = asyncio.run(nodes[0].create_vhost())
@@ -66,7 +66,7 @@ async def system(clustered: DistributedSystem, sink: SmtpSink) -> AsyncIterator[
 
 
 @pytest.mark.fault(8, 64)
-async def test_the_node_that_leads_the_queues_is_killed(
+async def test_nothing_is_lost_if_the_leader_of_the_queues_is_killed(
     system: DistributedSystem, nodes: Sequence[RabbitMQ], volume: int
 ) -> None:
     load = await Load.prepare(system)
@@ -85,7 +85,7 @@ async def test_the_node_that_leads_the_queues_is_killed(
 
 
 @pytest.mark.fault(64)
-async def test_without_a_majority_everything_is_accepted_and_sent_later(
+async def test_without_a_quorum_notifications_are_accepted_and_sent_later(
     system: DistributedSystem, nodes: Sequence[RabbitMQ], volume: int
 ) -> None:
     load = await Load.prepare(system)
@@ -102,7 +102,7 @@ async def test_without_a_majority_everything_is_accepted_and_sent_later(
 
 
 async def _leader(system: DistributedSystem, nodes: Sequence[RabbitMQ]) -> int:
-    """Which node leads `email.queue`."""
+    """The index of the node that leads `email.queue`."""
     name = system.vhost.rpartition("/")[2]
     listed = await nodes[0].ctl("list_queues", "-p", name, "--no-table-headers", "name", "leader")
     [leader] = re.findall(r"^email\.queue\s+'?([\w@.-]+)", listed, flags=re.MULTILINE)

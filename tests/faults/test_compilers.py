@@ -1,4 +1,4 @@
-"""The child processes that compile drafts, killed, and orphaned by their parent."""
+"""The child processes that compile drafts are killed, or their parent is."""
 
 import asyncio
 import os
@@ -26,21 +26,21 @@ async def system(sink: SmtpSink, tmp_path: Path) -> AsyncIterator[EmbeddedSystem
 
 
 async def compiler_of(system: EmbeddedSystem) -> int:
-    """The child that has compiled a draft."""
+    """The process id of the child that compiles drafts."""
     await system.create_template()
     [child] = children_of(system.process_id("angarium"))
     return child
 
 
 async def save_slowly(system: EmbeddedSystem, partial: str) -> None:
-    """Save a draft that its compiler works on for more than a second."""
+    """Save a draft that takes more than a second to compile."""
     page = f"<mjml><mj-body>{{% render '{partial}' %}}</mj-body></mjml>"
     translations = {language: {"subject": language} for language in LANGUAGES}
     body = {"code": new_name("slow"), "subject": "s", "mjml": page, "translations": translations}
     await system.client.post("/api/v1/templates", json=body)
 
 
-async def test_a_killed_compiler_costs_no_save(system: EmbeddedSystem) -> None:
+async def test_a_save_succeeds_although_its_compiler_is_killed(system: EmbeddedSystem) -> None:
     child = await compiler_of(system)
     os.kill(child, signal.SIGKILL)
     await system.create_template()

@@ -1,4 +1,4 @@
-"""A crash at each point at which it makes a difference, provoked by `CRASH_AT`."""
+"""A crash at each crash point, provoked by `CRASH_AT`."""
 
 import asyncio
 from contextlib import suppress
@@ -15,9 +15,9 @@ from tests.faults.load import Load
 from tests.support.system import EmbeddedSystem, running
 
 AT_ONCE = 3
-"""Systems that start and wait for leases beside each other."""
+"""The number of systems that run concurrently."""
 COPIES = dict.fromkeys(CrashPoint, 1) | {CrashPoint.AFTER_SEND: 2}
-"""Only a mail whose result could not be recorded is sent again."""
+"""Expected copies: a mail is sent again only if its result could not be recorded."""
 
 
 @pytest.mark.long
@@ -34,7 +34,7 @@ async def test_a_crash_at_each_point_loses_nothing(sink: SmtpSink, tmp_path: Pat
 
 
 async def _crash(point: CrashPoint, sink: SmtpSink, folder: Path) -> int:
-    """How many copies of a notification arrive when the process ends at `point` on its way."""
+    """The number of copies of a notification that arrive if the process ends at `point`."""
     with running(EmbeddedSystem(folder, sink=sink, settings=SETTINGS)) as system:
         async with system.connected():
             load = await Load.prepare(system)

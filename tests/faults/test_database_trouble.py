@@ -1,4 +1,4 @@
-"""PostgreSQL that restarts, cuts connections, has none left, takes no writes, or is locked by an operator."""
+"""PostgreSQL restarts, cuts connections, has none left, becomes read-only, or has locked rows."""
 
 import asyncio
 import time
@@ -16,7 +16,7 @@ from tests.support.wait import until
 pytestmark = pytest.mark.distributed
 
 REFUSED_WITHIN = 4.0
-"""The two seconds of the contract, and what a busy machine adds."""
+"""Seconds: the documented two, plus a margin for a busy machine."""
 CUTS = 10
 
 
@@ -44,7 +44,7 @@ async def test_connections_cut_in_the_middle_of_transactions_lose_nothing(
     sending = asyncio.create_task(load.send_for(5))
     ended = 0
     for _ in range(CUTS):
-        await asyncio.sleep(0.3)  # the load, not a wait: connections are in use again
+        await asyncio.sleep(0.3)  # not a wait for a condition: lets the load use the connections again
         ended += int(
             await system.postgresql.sql(
                 "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
@@ -60,7 +60,7 @@ async def test_connections_cut_in_the_middle_of_transactions_lose_nothing(
 
 @pytest.mark.long
 @pytest.mark.fault(20)
-async def test_with_every_connection_taken_requests_are_refused_soon(system: DistributedSystem) -> None:
+async def test_requests_are_refused_in_time_if_all_connections_are_in_use(system: DistributedSystem) -> None:
     load = await Load.prepare(system)
     await load.send_singly(1)
     async with restarted(system, "gateway", {"DATABASE_POOL": "2"}), database_of(system) as operator:
@@ -76,7 +76,7 @@ async def test_with_every_connection_taken_requests_are_refused_soon(system: Dis
         assert {answer.status_code for answer in load.refusals} == {503}
         assert max(seconds) < REFUSED_WITHIN
         note(f"slowest 503: {max(seconds):.1f} s")
-        for body in bodies:  # as a client does: a refused call may have been accepted, the same call again says so
+        for body in bodies:  # a refused call may have been accepted; clients repeat it with the same `request_id`
             await load.insist_on(body)
         await load.all_sent(within=60)
         await load.judge()
@@ -89,7 +89,7 @@ async def _timed(load: Load, body: Json) -> float:
 
 
 @pytest.mark.fault(21)
-async def test_while_the_database_is_read_only_nothing_is_sent(system: DistributedSystem, volume: int) -> None:
+async def test_nothing_is_sent_while_the_database_is_read_only(system: DistributedSystem, volume: int) -> None:
     load = await Load.prepare(system)
     await system.stop("email")
     await load.send_bulk(volume)
@@ -119,7 +119,7 @@ async def _is_refused(load: Load) -> bool:
 
 @pytest.mark.long
 @pytest.mark.fault(57)
-async def test_a_row_that_an_operator_has_locked_holds_up_no_other(system: DistributedSystem, volume: int) -> None:
+async def test_a_locked_row_does_not_delay_others(system: DistributedSystem, volume: int) -> None:
     load = await Load.prepare(system)
     await system.stop("email")
     await load.send_bulk(volume)
@@ -139,7 +139,7 @@ async def test_a_row_that_an_operator_has_locked_holds_up_no_other(system: Distr
 
 @pytest.mark.long
 @pytest.mark.fault(53)
-async def test_the_memory_of_a_gateway_is_bounded_while_the_database_hangs(system: DistributedSystem) -> None:
+async def test_gateway_memory_is_bounded_while_the_database_hangs(system: DistributedSystem) -> None:
     load = await Load.prepare(system)
     await load.send_singly(1)
     before = _memory(system)
@@ -157,6 +157,6 @@ async def test_the_memory_of_a_gateway_is_bounded_while_the_database_hangs(syste
 
 
 def _memory(system: DistributedSystem) -> float:
-    """Megabytes that the gateway has in memory."""
+    """The gateway's memory in megabytes."""
     status = Path(f"/proc/{system.process_id('gateway')}/status").read_text(encoding="ascii")
     return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmRSS"))

@@ -1,4 +1,4 @@
-"""The whole system with SendGrid, Mailgun and SES in turn: one mail each, whatever one of them answers."""
+"""The whole system with SendGrid, Mailgun and SES: each message leads to one mail, whatever the APIs answer."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -18,7 +18,7 @@ KINDS = ("sendgrid", "mailgun", "ses")
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A system, and the APIs of its providers in their order."""
+    """A system, and the APIs of its providers in order of preference."""
 
     system: EmbeddedSystem
     apis: dict[str, ScriptedApi]
@@ -38,7 +38,7 @@ async def started(tmp_path: Path) -> AsyncIterator[Started]:
 
 
 @pytest.mark.fault(31, 32)
-async def test_each_answer_leads_to_one_mail(started: Started) -> None:
+async def test_every_answer_of_an_email_api_leads_to_exactly_one_mail(started: Started) -> None:
     system, apis = started.system, started.apis
     user, template = await system.create_user(), await system.create_template()
     mail = {"user_id": user["user_id"], "template_code": template["code"], "variables": {"name": "Ada"}}
@@ -52,7 +52,7 @@ async def test_each_answer_leads_to_one_mail(started: Started) -> None:
     assert (sent["provider"], sent["attempts"]) == ("mailgun", 2)
     assert sent["provider_message_id"] == f"{sent['notification_id']}@example.org"
 
-    # The answer is lost: the same provider gets the same message again, and no other one does.
+    # The answer is lost: the message is sent again to the same provider only.
     before = {kind: len(api.calls) for kind, api in apis.items()}
     apis["sendgrid"].replies.append(Reply(cut=0, reset=True))
     sent = await system.deliver(**mail)
@@ -65,7 +65,7 @@ async def test_each_answer_leads_to_one_mail(started: Started) -> None:
     keys = {mail_of("sendgrid", call)["Message-ID"] for call in apis["sendgrid"].calls[-2:]}
     assert keys == {f"<{sent['notification_id']}@example.org>"}
 
-    # Refused credentials pause a provider; the message goes to the next one and has used no attempt.
+    # Refused credentials pause a provider; the message is sent to the next one without using an attempt.
     apis["sendgrid"].replies.append(Reply(status=401, body={"errors": [{"message": "no", "field": None}]}))
     apis["mailgun"].replies.append(Reply(status=401, body="Forbidden"))
     sent = await system.deliver(**mail)

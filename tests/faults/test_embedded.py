@@ -1,4 +1,4 @@
-"""The one process that is everything, killed and stopped with work at hand."""
+"""The single process of the embedded form is killed and stopped while it sends."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -20,7 +20,7 @@ async def system(sink: SmtpSink, tmp_path: Path) -> AsyncIterator[EmbeddedSystem
 
 @pytest.mark.long
 @pytest.mark.fault(4)
-async def test_what_is_pending_survives_a_kill(system: EmbeddedSystem, volume: int) -> None:
+async def test_pending_notifications_survive_a_kill(system: EmbeddedSystem, volume: int) -> None:
     system.sink.slow_down(0.05)
     load = await Load.prepare(system)
     await load.send_bulk(volume)
@@ -36,7 +36,7 @@ async def test_what_is_pending_survives_a_kill(system: EmbeddedSystem, volume: i
 
 @pytest.mark.long
 @pytest.mark.fault(7)
-async def test_a_stop_finishes_what_is_being_sent(system: EmbeddedSystem) -> None:
+async def test_a_stop_finishes_running_sends(system: EmbeddedSystem) -> None:
     system.sink.slow_down(0.2)
     load = await Load.prepare(system)
     await load.send_bulk(300)

@@ -1,4 +1,4 @@
-"""MariaDB that is killed, freezes, and takes no more writes, under a system that sends."""
+"""MariaDB is killed, freezes, or becomes read-only while the system sends."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -39,7 +39,7 @@ def over_mariadb(
 
 @pytest.fixture
 async def system(over_mariadb: DistributedSystem, sink: SmtpSink) -> AsyncIterator[DistributedSystem]:
-    """The system with all of its parts and servers alive."""
+    """The system with all processes and servers running."""
     await over_mariadb.revive()
     async with over_mariadb.connected():
         yield over_mariadb
@@ -47,7 +47,7 @@ async def system(over_mariadb: DistributedSystem, sink: SmtpSink) -> AsyncIterat
 
 
 @pytest.mark.fault(18)
-async def test_a_killed_mariadb_never_makes_a_false_202_and_loses_nothing(system: DistributedSystem) -> None:
+async def test_a_killed_mariadb_loses_no_accepted_notification(system: DistributedSystem) -> None:
     load = await Load.prepare(system)
     system.sink.slow_down(0.01)
     stop = asyncio.Event()
@@ -68,7 +68,7 @@ async def test_a_killed_mariadb_never_makes_a_false_202_and_loses_nothing(system
 
 @pytest.mark.long
 @pytest.mark.fault(53)
-async def test_while_mariadb_hangs_requests_are_refused_in_time_and_nothing_is_lost(system: DistributedSystem) -> None:
+async def test_requests_are_refused_in_time_while_mariadb_hangs(system: DistributedSystem) -> None:
     load = await Load.prepare(system)
     system.sink.slow_down(0.01)
     await load.send_bulk(200)
@@ -92,12 +92,12 @@ async def test_while_mariadb_hangs_requests_are_refused_in_time_and_nothing_is_l
     slow = await slower_requests(system) - before
     assert slow == 0, f"{slow} requests took longer than {REFUSED_WITHIN} s"
     await load.all_sent(within=60)
-    # What was refused may have been written when the server went on: its sender would ask again by its request_id.
+    # A refused request may have been stored once the server continued; a client would repeat it with its request_id.
     await load.judge(refused=len(answers))
 
 
 @pytest.mark.fault(21)
-async def test_while_mariadb_is_read_only_nothing_is_accepted_or_sent(system: DistributedSystem) -> None:
+async def test_nothing_is_accepted_or_sent_while_mariadb_is_read_only(system: DistributedSystem) -> None:
     load = await Load.prepare(system)
     await load.send_bulk(20)
     await load.all_sent(within=30)

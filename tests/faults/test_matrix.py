@@ -1,4 +1,4 @@
-"""Every row of the fault matrix has a test, and the table of a run says what its tests saw."""
+"""Every row of the fault matrix has a test, and the table of a run shows the figures of its tests."""
 
 import re
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ def test_copies_within_the_window_are_ambiguous_and_others_duplicated() -> None:
     assert Figures.of(account, window=3) == Figures(accepted=10, lost=0, duplicated=2, ambiguous=4)
 
 
-def test_a_row_adds_up_what_its_tests_noted() -> None:
+def test_a_row_sums_the_figures_of_its_tests() -> None:
     table = FaultTable({1: "killed", 2: "frozen", 3: "never run"})
     good = Account(attempted=10, accepted=1000, lost=0, duplicated=2, unexpected=0, ambiguous=0)
     with noting() as seen:

@@ -1,4 +1,4 @@
-"""Workers whose clock is wrong, that a message kills, whose log disk is full, or that are replaced one by one."""
+"""Workers with a wrong clock, with a message that kills them, with a full log disk, or replaced one by one."""
 
 import asyncio
 import sys
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.distributed
 SHIFTED = Path(__file__).with_name("shifted_clock.py")
 HOUR = 3600
 SLOW = Step(tarpit=2.0)
-"""About a minute for one answer: its worker is killed before."""
+"""One answer takes about a minute; the worker is killed before."""
 
 
 @pytest.mark.long
@@ -33,7 +33,7 @@ async def test_workers_whose_clocks_are_an_hour_off_send_everything_once(
     await load.send_bulk(volume)
     system.sink.slow_down(0.02)
     early, late = _launched(system, -HOUR), _launched(system, HOUR)
-    await system.start()  # beside them one that is right
+    await system.start()  # one worker with the right clock
     await load.send_bulk(volume)
     await load.all_sent(within=60 + volume / 20)
     await load.judge()
@@ -43,7 +43,7 @@ async def test_workers_whose_clocks_are_an_hour_off_send_everything_once(
 
 @pytest.mark.long
 @pytest.mark.fault(34)
-async def test_what_dies_with_a_worker_an_hour_ahead_is_not_lost(system: DistributedSystem) -> None:
+async def test_the_work_of_a_killed_worker_with_a_fast_clock_is_not_lost(system: DistributedSystem) -> None:
     load = await Load.prepare(system)
     await system.stop("email")
     system.sink.slow_down(30)
@@ -58,7 +58,7 @@ async def test_what_dies_with_a_worker_an_hour_ahead_is_not_lost(system: Distrib
 
 
 def _launched(system: DistributedSystem, offset: float) -> str:
-    """One more email worker, whose clock is off by so many seconds; its log is its own."""
+    """Start another email worker whose clock is wrong by `offset` seconds, with its own log. Return its name."""
     name = system.copy("email")
     system.log(name).unlink(missing_ok=True)
     system.launcher = (sys.executable, str(SHIFTED), str(offset))
@@ -97,7 +97,7 @@ async def test_a_message_that_kills_its_worker_ends_as_a_dead_letter(system: Dis
 
 @pytest.mark.long
 @pytest.mark.fault(40)
-async def test_a_full_log_disk_stops_no_send(system: DistributedSystem, tmp_path: Path, volume: int) -> None:
+async def test_sends_continue_with_a_full_log_disk(system: DistributedSystem, tmp_path: Path, volume: int) -> None:
     load = await Load.prepare(system)
     for name in ("combined.log", "error.log"):
         (tmp_path / name).symlink_to("/dev/full")
@@ -110,9 +110,7 @@ async def test_a_full_log_disk_stops_no_send(system: DistributedSystem, tmp_path
 
 @pytest.mark.long
 @pytest.mark.fault(63)
-async def test_workers_replaced_one_by_one_under_load_lose_and_repeat_nothing(
-    system: DistributedSystem, volume: int
-) -> None:
+async def test_a_rolling_restart_of_workers_loses_and_repeats_nothing(system: DistributedSystem, volume: int) -> None:
     load = await Load.prepare(system)
     system.sink.slow_down(0.02)
     another = system.copy("email")

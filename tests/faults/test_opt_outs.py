@@ -34,7 +34,7 @@ REFUSALS: Mapping[str, Fault] = {
 
 
 class Subscriber:
-    """A user of the system with a template of a category that may be switched off."""
+    """A user, and a template with a category that users can disable."""
 
     def __init__(self, system: DistributedSystem, user_id: str, address: str, code: str) -> None:
         self._system = system
@@ -45,7 +45,7 @@ class Subscriber:
 
     @classmethod
     async def known(cls, system: DistributedSystem) -> "Subscriber":
-        """Got one mail already: everyone has a copy of who they are and what they want."""
+        """A user who has received one mail, so that the cache and all processes have a copy of their data."""
         address = new_email()
         template = await system.create_template(category="marketing")
         user = await system.create_user(email=address)
@@ -55,36 +55,36 @@ class Subscriber:
         return subscriber
 
     async def opt_out(self) -> None:
-        """As a client does, through the gateway."""
+        """Opt out through the gateway, as a client does."""
         answer = await self._system.client.patch(f"/api/v1{self.path}", json=OFF)
         assert answer.status_code == 200, answer.text
 
     async def opt_out_at(self, service: str) -> httpx2.Response:
-        """As a service does, at a users service itself."""
+        """Opt out directly at a users service."""
         url = f"{self._system.address(service)}{self.path}"
         return await self._system.client.patch(url, json=OFF, headers=dict(self._system.service_headers))
 
     async def copy(self) -> bytes | None:
-        """What the cache has of them."""
+        """The user's copy in the cache."""
         async with RedisClient.from_url(self._system.redis.url) as redis:
             kept = await redis.get(self.key)
         assert not isinstance(kept, str)
         return kept
 
     async def put_back(self, copy: bytes | None) -> None:
-        """Have the cache return to an older state: a snapshot, or a replica that missed the last writes."""
+        """Restore an older copy in the cache, as a snapshot or a replica without the last writes would."""
         assert copy is not None
         async with RedisClient.from_url(self._system.redis.url) as redis:
             await redis.set(self.key, copy, ex=3600)
 
     async def decided(self, notification_id: str) -> Json | None:
-        """The notification, once a worker claimed it and gave it back, or was done with it."""
+        """The notification, once a worker has claimed it and released or finished it."""
         events = [event["event"] for event in await self._system.events(notification_id)]
         found = await self._system.status(notification_id)
         return found if "claimed" in events and found["status"] != "sending" else None
 
     async def gets_nothing(self, notification_id: str) -> None:
-        """Without the users service the send waits and uses no attempt; with it again it is skipped."""
+        """Assert that without the users service the send waits without an attempt, and is skipped afterwards."""
         system = self._system
         found = await until(lambda: self.decided(notification_id), 20)
         assert found is not None
@@ -97,7 +97,7 @@ class Subscriber:
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.fault(36)
-async def test_an_opt_out_between_acceptance_and_send_counts(system: DistributedSystem, fault: str) -> None:
+async def test_an_opt_out_between_acceptance_and_send_is_respected(system: DistributedSystem, fault: str) -> None:
     subscriber = await Subscriber.known(system)
     system.freeze("email")
     accepted = await system.send(**subscriber.body)
@@ -111,7 +111,7 @@ async def test_an_opt_out_between_acceptance_and_send_counts(system: Distributed
 
 @pytest.mark.parametrize("refusal", REFUSALS)
 @pytest.mark.long
-async def test_an_opt_out_that_the_cache_refused_counts_though_the_users_service_dies(
+async def test_an_opt_out_refused_by_the_cache_survives_a_crash_of_the_users_service(
     system: DistributedSystem, refusal: str
 ) -> None:
     subscriber = await Subscriber.known(system)
@@ -123,10 +123,10 @@ async def test_an_opt_out_that_the_cache_refused_counts_though_the_users_service
 
 
 @pytest.mark.long
-async def test_an_opt_out_that_never_reached_the_cache_counts_though_the_users_service_dies(
+async def test_an_opt_out_that_missed_the_cache_survives_a_crash_of_the_users_service(
     system: DistributedSystem,
 ) -> None:
-    """The cache is cut off from the users service, not from the workers."""
+    """The users service cannot reach the cache, but the workers can."""
     subscriber = await Subscriber.known(system)
     cut_off = system.copy("users", {"CACHE_URL": "redis://127.0.0.1:1/0"})
     await system.start(cut_off)
@@ -137,7 +137,7 @@ async def test_an_opt_out_that_never_reached_the_cache_counts_though_the_users_s
     await subscriber.gets_nothing(accepted["notification_id"])
 
 
-async def test_an_opt_out_that_the_cache_took_and_lost_counts_though_the_users_service_dies(
+async def test_an_opt_out_lost_by_the_cache_survives_a_crash_of_the_users_service(
     system: DistributedSystem,
 ) -> None:
     subscriber = await Subscriber.known(system)
@@ -150,7 +150,7 @@ async def test_an_opt_out_that_the_cache_took_and_lost_counts_though_the_users_s
 
 
 @pytest.mark.long
-async def test_an_opt_out_at_one_of_two_users_services_counts_though_both_die(system: DistributedSystem) -> None:
+async def test_an_opt_out_survives_a_crash_of_both_users_services(system: DistributedSystem) -> None:
     subscriber = await Subscriber.known(system)
     other = system.copy("users")
     await system.start(other)
@@ -163,7 +163,7 @@ async def test_an_opt_out_at_one_of_two_users_services_counts_though_both_die(sy
 
 
 @pytest.mark.long
-async def test_an_opt_out_that_neither_gateway_nor_cache_took_is_not_answered_as_done(
+async def test_an_opt_out_that_neither_gateway_nor_cache_stored_is_refused(
     system: DistributedSystem,
 ) -> None:
     subscriber = await Subscriber.known(system)
@@ -174,14 +174,14 @@ async def test_an_opt_out_that_neither_gateway_nor_cache_took_is_not_answered_as
     refused = await subscriber.opt_out_at("users")
     assert (refused.status_code, refused.json()["error"]["code"]) == (503, "service_unavailable")
     await system.start("gateway")
-    await subscriber.opt_out()  # the same call again
+    await subscriber.opt_out()  # repeats the same call
     await system.kill("users")
     system.thaw("email")
     await subscriber.gets_nothing(accepted["notification_id"])
 
 
 @pytest.mark.long
-async def test_an_opt_out_while_the_gateway_is_down_is_sent_to_it_later(system: DistributedSystem) -> None:
+async def test_an_opt_out_is_sent_to_the_gateway_once_it_is_up_again(system: DistributedSystem) -> None:
     subscriber = await Subscriber.known(system)
     before = await subscriber.copy()
     await system.kill("gateway")
@@ -195,7 +195,7 @@ async def test_an_opt_out_while_the_gateway_is_down_is_sent_to_it_later(system: 
     await subscriber.gets_nothing(accepted["notification_id"])
 
 
-async def test_a_copy_that_is_current_is_used_while_the_users_service_is_away(system: DistributedSystem) -> None:
+async def test_a_current_copy_is_used_while_the_users_service_is_down(system: DistributedSystem) -> None:
     subscriber = await Subscriber.known(system)
     answer = await system.client.patch(f"/api/v1{subscriber.path}", json={"categories": {"news": {"email": False}}})
     assert answer.status_code == 200

@@ -1,4 +1,4 @@
-"""Alarms and outages under load: what can go on does, and nothing is sent twice when the rest comes back."""
+"""Alarms and outages under load: unaffected work continues, and nothing is sent twice after the recovery."""
 
 import asyncio
 
@@ -17,11 +17,11 @@ pytestmark = [pytest.mark.distributed, pytest.mark.long]
 
 GREYLISTED = Step(rcpt="451 4.7.1 try again later")
 EVERY = 20
-"""One mail in so many needs a retry: 5 %."""
+"""Every twentieth mail (5 %) needs a retry."""
 
 
 @pytest.mark.fault(9, 52)
-async def test_under_a_memory_alarm_sends_go_on_while_some_need_a_retry(system: DistributedSystem) -> None:
+async def test_sends_continue_during_a_memory_alarm_while_some_need_a_retry(system: DistributedSystem) -> None:
     load = await Load.prepare(system)
     system.sink.slow_down(0.05)
     bodies = [load.body() for _ in range(1_200)]
@@ -43,13 +43,15 @@ async def test_under_a_memory_alarm_sends_go_on_while_some_need_a_retry(system: 
 
 
 @pytest.mark.fault(56)
-async def test_results_come_before_the_sweep_after_an_outage_longer_than_a_lease(system: DistributedSystem) -> None:
+async def test_results_are_recorded_before_the_sweep_after_an_outage_longer_than_a_lease(
+    system: DistributedSystem,
+) -> None:
     load = await Load.prepare(system)
     system.sink.slow_down(8)
     await load.send_bulk(CONCURRENCY)
     await until(lambda: len(system.sink.received) > 0, 30)
     await system.postgresql.stop()
-    await asyncio.sleep((LEASE + LEASE_GRACE).total_seconds() + 5)  # the outage itself: every row must be overdue
+    await asyncio.sleep((LEASE + LEASE_GRACE).total_seconds() + 5)  # the outage: every row must become overdue
     system.sink.slow_down(0)
     await system.postgresql.start()
     await load.all_sent(within=60)

@@ -1,4 +1,4 @@
-"""Partitions between one worker and what it needs; another worker goes on."""
+"""A worker loses the connection to the broker or the database; another worker continues."""
 
 import pytest
 
@@ -17,11 +17,11 @@ pytestmark = [pytest.mark.distributed, pytest.mark.long, pytest.mark.timeout(300
     ("setting", "held"),
     [
         ("BROKER_URL", 0),
-        # It still has the broker, and keeps what it has taken until it can claim again.
+        # It is still connected to the broker, and keeps the messages it has received until it can claim again.
         ("NOTIFICATIONS_DATABASE_URL", PREFETCH),
     ],
 )
-async def test_what_a_cut_off_worker_does_not_hold_is_sent_by_another(
+async def test_another_worker_sends_what_a_disconnected_worker_does_not_hold(
     system: DistributedSystem, volume: int, setting: str, held: int
 ) -> None:
     load = await Load.prepare(system)

@@ -1,4 +1,4 @@
-"""The whole system as large installations run it: PgBouncer, standbys, Sentinel, secrets in files, Kubernetes."""
+"""The whole system in the set-up of large installations: PgBouncer, standbys, Sentinel, secret files, Kubernetes."""
 
 import asyncio
 import json
@@ -24,12 +24,12 @@ KUBERNETES = {
     "PORT_8000_TCP": "tcp://10.0.0.1:8000",
     "GATEWAY_PORT_8000_TCP_ADDR": "10.0.0.1",
 }
-"""What it sets for Services named `angarium` and `angarium-gateway`."""
+"""The variables that Kubernetes sets for Services named `angarium` and `angarium-gateway`."""
 
 
 @dataclass
 class Place:
-    """A system, and the servers around it."""
+    """A system and its servers."""
 
     system: DistributedSystem
     primary: PostgreSQL
@@ -71,7 +71,7 @@ def place(
 
 
 def _settings(primary: PostgreSQL, standby: Standby, pooler: PgBouncer, sentinel: RedisSentinel) -> dict[str, str]:
-    """Notifications and users through the pooler, templates at whichever of two hosts takes writes; lists elsewhere."""
+    """Settings: notifications and users use the pooler, templates the writable one of two hosts, lists the standby."""
     notifications, users, templates = (asyncio.run(primary.create_database()) for _ in range(3))
     both = f"127.0.0.1:{standby.port},127.0.0.1:{primary.port}"
 
@@ -99,7 +99,7 @@ async def connected(place: Place) -> AsyncIterator[Place]:
 
 
 @pytest.mark.fault(62)
-async def test_everything_accepted_is_sent_once_behind_them(connected: Place) -> None:
+async def test_accepted_notifications_are_sent_once_behind_poolers_and_standbys(connected: Place) -> None:
     system = connected.system
     code = (await system.create_template())["code"]
     people = [await system.create_user() for _ in range(10)]
@@ -129,7 +129,7 @@ async def test_everything_accepted_is_sent_once_behind_them(connected: Place) ->
         assert trace not in log
 
 
-async def test_lists_come_from_the_standby_and_single_things_from_the_primary(connected: Place) -> None:
+async def test_lists_are_read_from_the_standby_and_single_objects_from_the_primary(connected: Place) -> None:
     system, standby = connected.system, connected.standby
     await standby.sql("SELECT pg_wal_replay_pause()")
     try:
@@ -154,7 +154,7 @@ async def test_lists_come_from_the_standby_and_single_things_from_the_primary(co
     await until(arrived, 10)
 
 
-async def test_without_the_standby_lists_come_from_the_primary(connected: Place) -> None:
+async def test_lists_are_read_from_the_primary_without_the_standby(connected: Place) -> None:
     system = connected.system
     await connected.standby.kill()
     user = await system.create_user()
@@ -167,7 +167,7 @@ async def test_without_the_standby_lists_come_from_the_primary(connected: Place)
     assert notifications.status_code == 200
 
 
-async def test_after_a_fail_over_of_redis_changes_reach_every_process_again(connected: Place) -> None:
+async def test_changes_reach_every_process_after_a_failover_of_redis(connected: Place) -> None:
     system = connected.system
     user = await system.create_user()
     code = (await system.create_template())["code"]
@@ -183,7 +183,7 @@ async def test_after_a_fail_over_of_redis_changes_reach_every_process_again(conn
 
 
 @pytest.mark.fault(62)
-async def test_a_pooler_that_restarts_is_a_503_and_then_nothing(connected: Place) -> None:
+async def test_a_restart_of_the_pooler_causes_a_503_only_until_it_is_back(connected: Place) -> None:
     system = connected.system
     body = {"template_code": (await system.create_template())["code"], "variables": {"name": "Ada"}}
     await connected.pooler.stop()
@@ -197,7 +197,7 @@ async def test_a_pooler_that_restarts_is_a_503_and_then_nothing(connected: Place
     await until(accepted, BACK_WITHIN)
 
 
-async def test_what_kubernetes_injects_is_ignored_and_said(connected: Place) -> None:
+async def test_variables_injected_by_kubernetes_are_ignored_and_logged(connected: Place) -> None:
     lines = [
         json.loads(line) for line in connected.system.log("users").read_text().splitlines() if "settings.ig" in line
     ]

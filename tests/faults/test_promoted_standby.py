@@ -1,4 +1,4 @@
-"""PostgreSQL with a synchronous standby: the primary dies under load, the standby is promoted."""
+"""PostgreSQL with a synchronous standby: the primary is killed under load, and the standby is promoted."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.distributed, pytest.mark.long, pytest.mark.timeout(300
 
 @dataclass
 class Pair:
-    """A system, and the two servers of its databases."""
+    """A system and the two servers of its databases."""
 
     system: DistributedSystem
     primary: PostgreSQL
@@ -29,7 +29,7 @@ class Pair:
 def pair(
     servers_folder: Path, shared_sink: SmtpSink, rabbitmq: RabbitMQ, redis_server: Redis, tmp_path: Path
 ) -> Iterator[Pair]:
-    """Every commit is on both servers before it is confirmed."""
+    """A system with synchronous replication: each commit is stored on both servers before it is confirmed."""
     for server in (rabbitmq, redis_server):
         server.start_now()
     folder = servers_folder / "pair"
@@ -62,7 +62,7 @@ async def connected(pair: Pair, sink: SmtpSink) -> AsyncIterator[Pair]:
 
 
 @pytest.mark.fault(62)
-async def test_the_primary_dies_and_its_standby_is_promoted(connected: Pair, volume: int) -> None:
+async def test_nothing_is_lost_if_the_primary_dies_and_its_standby_is_promoted(connected: Pair, volume: int) -> None:
     load = await Load.prepare(connected.system)
     connected.system.sink.slow_down(0.01)
     await load.send_bulk(volume)

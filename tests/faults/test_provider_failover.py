@@ -1,4 +1,4 @@
-"""Three workers fail over from one provider to another, return to it, and keep a pace together."""
+"""Three workers fail over from one provider to another, return to the first, and share a rate."""
 
 import asyncio
 import time
@@ -25,7 +25,7 @@ SLOW = {"WORKER_CONCURRENCY": "64", "WORKER_PREFETCH": "256", "FAILOVER_AFTER": 
 
 
 @pytest.mark.fault(33)
-async def test_while_a_provider_is_down_all_goes_by_the_next_one(system: DistributedSystem) -> None:
+async def test_the_next_provider_sends_while_the_first_is_down(system: DistributedSystem) -> None:
     async with two_providers(system) as two:
         await two.door.refuse()
         await two.load.send_bulk(300)
@@ -45,7 +45,9 @@ async def test_while_a_provider_is_down_all_goes_by_the_next_one(system: Distrib
 @pytest.mark.timeout(300)
 @pytest.mark.fault(33)
 @pytest.mark.parametrize("trouble", [False, True], ids=["", "with a kill and a flush"])
-async def test_a_backlog_fails_over_and_returns_at_the_pace(system: DistributedSystem, *, trouble: bool) -> None:
+async def test_a_backlog_fails_over_and_returns_at_the_configured_rate(
+    system: DistributedSystem, *, trouble: bool
+) -> None:
     async with two_providers(system, first=f"&rate={RATE}/s", second=f"&rate={RATE}/s") as two:
         await two.door.refuse()
         await two.load.send_bulk(BACKLOG)
@@ -62,7 +64,7 @@ async def test_a_backlog_fails_over_and_returns_at_the_pace(system: DistributedS
         await two.judge(window=CONCURRENCY if trouble else 0)
         _opened_once(two)
         _ramped(two)
-        note(f"{len(two.by_first):,} of {BACKLOG:,} by the first provider after its return")
+        note(f"the first provider sent {len(two.by_first):,} of {BACKLOG:,} after its return")
         _paced("first", two.by_first, RATE)
         _paced("second", two.second.received, RATE)
 
@@ -70,7 +72,7 @@ async def test_a_backlog_fails_over_and_returns_at_the_pace(system: DistributedS
 @pytest.mark.long
 @pytest.mark.timeout(300)
 @pytest.mark.fault(33, 42)
-async def test_a_provider_that_is_slow_keeps_what_is_its_own(system: DistributedSystem) -> None:
+async def test_a_slow_provider_is_not_failed_over(system: DistributedSystem) -> None:
     system.sink.slow_down(1.0)
     async with two_providers(system, first="&pool=64", settings=SLOW) as two:
         await two.load.send_bulk(BACKLOG)
@@ -82,13 +84,13 @@ async def test_a_provider_that_is_slow_keeps_what_is_its_own(system: Distributed
         assert not two.said("breaker.opened")
         assert not two.second.received
         assert await _attempts(two) == BACKLOG
-        note(f"{BACKLOG:,} by a provider that takes 1 s for each in {seconds:.0f} s, none by the other")
+        note(f"a provider that needs 1 s per mail sent {BACKLOG:,} in {seconds:.0f} s, the other one none")
 
 
 @pytest.mark.long
 @pytest.mark.timeout(300)
 @pytest.mark.fault(33)
-async def test_three_workers_keep_one_pace_in_every_second(system: DistributedSystem) -> None:
+async def test_three_workers_share_one_rate(system: DistributedSystem) -> None:
     async with two_providers(system, first=f"&rate={PACE}/s") as two:
         await two.load.send_bulk(PACED)
         await two.start()
@@ -97,21 +99,21 @@ async def test_three_workers_keep_one_pace_in_every_second(system: DistributedSy
         assert len(two.by_first) == PACED
         seconds = _paced("only", two.by_first, PACE)
         mean = sum(seconds[:-1]) / len(seconds[:-1])
-        note(f"{PACED:,} by {WORKERS} workers, {mean:.0f}/s on the average")
+        note(f"{WORKERS} workers sent {PACED:,}, {mean:.0f}/s on average")
         assert mean >= PACE * 0.9
 
 
 def _paced(which: str, mails: Sequence[Received], rate: int) -> Sequence[int]:
-    """In no second after the first did the provider get more than its pace and a twentieth; how many it got in each."""
+    """Assert that after the first second no second has over 105 % of the rate. Return the mails of each second."""
     seconds = by_the_second(mails)
-    most = f"{max(seconds)} in a second, {most_in_a_second(mails)} wherever it begins"
+    most = f"{max(seconds)} per second of the run, {most_in_a_second(mails)} in any period of one second"
     note(f"{which} provider at {rate}/s: at most {most}")
     assert max(seconds) <= rate * TOLERANCE, seconds
     return seconds
 
 
 async def _sending_until_closed(two: Two) -> None:
-    """A breaker sends a probe only where there is something to send."""
+    """Send until the breaker closes: it sends a probe only if there is a message to send."""
     stop = asyncio.Event()
     sending = asyncio.create_task(two.load.insist(stop, pause=0.05))
     try:
@@ -122,14 +124,14 @@ async def _sending_until_closed(two: Two) -> None:
 
 
 def _opened_once(two: Two) -> None:
-    """The breaker of all workers opened once; after that only probes failed, and one probe closed it."""
+    """Assert that the shared breaker opened once, that then only probes failed, and that one probe closed it."""
     opened, probes, closed = (len(two.said(f"breaker.{event}")) for event in ("opened", "probes", "closed"))
     assert (opened - 1, closed) == (probes - 1, 1), f"opened {opened}, probes {probes}, closed {closed}"
     note(f"opened once, {probes - 1} probes failed, one closed it")
 
 
 def _ramped(two: Two) -> None:
-    """From its return on, the provider never had more than the ramps of all workers allow."""
+    """Assert that after its return the provider never received more than the ramps of all workers allow."""
     moments = sorted(mail.at for mail in two.by_first)
     allowed = [_most_by(moment - moments[0]) for moment in moments]
     over = [(count, most) for count, most in enumerate(allowed, 1) if count > most]
@@ -137,7 +139,7 @@ def _ramped(two: Two) -> None:
 
 
 def _most_by(seconds: float) -> float:
-    """The integral of the ramps, and for each worker the send that begins one; and a probe."""
+    """The maximum number of mails: the integral of the ramps, one first send per worker, and one probe."""
     ramp = RAMP_START * RAMP_DOUBLES / log(2) * (exp2(seconds / RAMP_DOUBLES) - 1.0)
     return 1.0 + WORKERS * (1.0 + ramp)
 

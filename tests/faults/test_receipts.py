@@ -1,4 +1,4 @@
-"""A gateway that is killed while providers post: whatever was answered by a 200 is applied, and nothing is lost."""
+"""The gateway is killed while providers post receipts: every receipt answered with a 200 is applied."""
 
 import asyncio
 import os
@@ -20,17 +20,17 @@ KILLS = int(os.environ.get("RECEIPT_KILLS", "3"))
 """`RECEIPT_KILLS=100` for a long run."""
 SETTINGS = {"SMS_PROVIDERS": f"twilio://AC0123456789:{AUTH_TOKEN}@+15005550006", "WEBHOOK_TOKEN": "token"}
 POSTERS, EACH = 8, 60
-"""Concurrent requests; receipts that may be posted before each kill."""
+"""The number of concurrent requests, and of receipts posted before each kill."""
 
 
 class Provider:
-    """Posts the receipt of each notification until it is answered by a 200, as providers do."""
+    """Posts the receipt of each notification until it is answered with a 200, as providers do."""
 
     def __init__(self, url: str, ids: list[str]) -> None:
         self._url = url
         self._new = list(ids)
         self.allowed = asyncio.Semaphore(0)
-        """Released once for each receipt that may be posted for the first time."""
+        """Has one permit for each receipt that may be posted for the first time."""
         self.answered: set[str] = set()
         self.lost = 0
 
@@ -52,12 +52,12 @@ class Provider:
         try:
             return (await client.post(url, content=body, headers=dict(headers))).status_code == httpx2.codes.OK
         except httpx2.TransportError:
-            await asyncio.sleep(0.05)  # nothing listens while the gateway starts
+            await asyncio.sleep(0.05)  # the gateway does not listen yet
             return False
 
 
 @pytest.mark.timeout(120 + 40 * KILLS)
-async def test_no_receipt_is_lost_though_the_gateway_is_killed_again_and_again(system: DistributedSystem) -> None:
+async def test_no_receipt_is_lost_although_the_gateway_is_killed_repeatedly(system: DistributedSystem) -> None:
     template = await system.create_template(channel="sms", subject=None, content="Hello")
     bodies = [
         {
@@ -74,7 +74,7 @@ async def test_no_receipt_is_lost_though_the_gateway_is_killed_again_and_again(s
     await system.start(gateway)
     provider = Provider(system.address(gateway), ids)
     posting = [asyncio.create_task(provider.post()) for _ in range(POSTERS)]
-    chance = random.Random(1)  # noqa: S311 - the same moments again
+    chance = random.Random(1)  # noqa: S311 - the same times in every run
     for number in range(KILLS):
         _allow(provider, EACH)
         await until(partial(_has_posted, provider, EACH * number + EACH // 3), 60, interval=chance.uniform(0.001, 0.02))
@@ -83,7 +83,7 @@ async def test_no_receipt_is_lost_though_the_gateway_is_killed_again_and_again(s
     _allow(provider, len(ids) + POSTERS)
     await asyncio.gather(*posting)
     assert provider.answered == set(ids)
-    assert provider.lost > 0, "no kill met a request"
+    assert provider.lost > 0, "no kill interrupted a request"
     await until(lambda: _count(system, template["code"], "delivered", len(ids)), 60)
     for notification_id in chance.sample(ids, 30):
         events = Counter(event["event"] for event in await system.events(notification_id))

@@ -1,4 +1,4 @@
-"""What a provider refuses about the sender or its account is taken by the next provider, and no mail is lost."""
+"""If a provider refuses the sender or its account, the next provider sends the mail, and none is lost."""
 
 import asyncio
 from collections import Counter
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.long]
     ],
     ids=["quota", "not verified"],
 )
-def test_the_next_provider_takes_what_the_first_one_refuses(step: Step, tmp_path: Path) -> None:
+def test_the_next_provider_sends_mails_whose_sender_the_first_refuses(step: Step, tmp_path: Path) -> None:
     with SmtpSink() as refusing, SmtpSink() as taking:
         refusing.usually(step)
         settings = {"EMAIL_PROVIDERS": f"{refusing.url},{taking.url}"}

@@ -1,4 +1,4 @@
-"""Broker, database and cache that stop, are killed, freeze and forget."""
+"""Broker, database and cache stop, are killed, freeze, or lose their data."""
 
 import asyncio
 from http import HTTPStatus
@@ -15,13 +15,13 @@ from tests.support.wait import until
 
 pytestmark = pytest.mark.distributed
 
-"""The two seconds for which acceptances wait for the database, up to the histogram's next bound."""
+"""Seconds: acceptances wait two seconds for the database; this is the histogram's next bound."""
 DRAINED_WITHIN = 30.0  # seconds after the broker is back
 
 
 @pytest.mark.parametrize("how", [pytest.param("stop", marks=pytest.mark.long), "kill"])
 @pytest.mark.fault(8)
-async def test_while_the_broker_is_away_everything_is_accepted_and_nothing_lost(
+async def test_notifications_are_accepted_and_none_is_lost_while_the_broker_is_down(
     system: DistributedSystem, how: str, volume: int
 ) -> None:
     load = await Load.prepare(system)
@@ -38,7 +38,7 @@ async def test_while_the_broker_is_away_everything_is_accepted_and_nothing_lost(
 
 
 @pytest.mark.fault(18)
-async def test_a_killed_database_never_makes_a_false_202(system: DistributedSystem) -> None:
+async def test_a_killed_database_loses_no_accepted_notification(system: DistributedSystem) -> None:
     load = await Load.prepare(system)
     system.sink.slow_down(0.01)
     stop = asyncio.Event()
@@ -61,7 +61,7 @@ async def test_a_killed_database_never_makes_a_false_202(system: DistributedSyst
 
 @pytest.mark.parametrize("fault", ["flush", "kill", "freeze"])
 @pytest.mark.fault(22)
-async def test_without_the_cache_nothing_changes(system: DistributedSystem, fault: str) -> None:
+async def test_notifications_are_sent_without_the_cache(system: DistributedSystem, fault: str) -> None:
     load = await Load.prepare(system)
     user = await system.create_user()
     system.sink.slow_down(0.01)
@@ -84,12 +84,12 @@ async def test_without_the_cache_nothing_changes(system: DistributedSystem, faul
 
 @pytest.mark.long
 @pytest.mark.fault(53)
-async def test_while_postgresql_hangs_every_request_is_refused_in_time(
+async def test_requests_are_refused_in_time_while_postgresql_hangs(
     system: DistributedSystem,
 ) -> None:
     template = (await system.create_template())["code"]
     notification = {"template_code": template, "recipient": {"email": new_email()}, "variables": {"name": "Ada"}}
-    assert (await system.submit(**notification)).status_code == 202  # key, template and connections are there
+    assert (await system.submit(**notification)).status_code == 202  # fills caches, opens connections
 
     async def asked() -> tuple[int, bool]:
         answer = await system.submit(**notification)

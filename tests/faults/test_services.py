@@ -1,4 +1,4 @@
-"""Gateway, users and templates that are gone for a while."""
+"""Temporary failures of the gateway, the users service and the templates service."""
 
 import asyncio
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.distributed
 
 
 @pytest.mark.fault(1)
-async def test_what_a_killed_gateway_had_not_published_is_published_after_its_start(
+async def test_notifications_that_a_killed_gateway_did_not_publish_are_published_after_its_restart(
     system: DistributedSystem, volume: int
 ) -> None:
     load = await Load.prepare(system)
@@ -30,7 +30,7 @@ async def test_what_a_killed_gateway_had_not_published_is_published_after_its_st
 
 @pytest.mark.long
 @pytest.mark.fault(1)
-async def test_a_gateway_killed_in_a_burst_keeps_what_it_accepted(system: DistributedSystem) -> None:
+async def test_a_gateway_killed_during_a_burst_loses_nothing(system: DistributedSystem) -> None:
     load = await Load.prepare(system)
     stop = asyncio.Event()
     senders = [asyncio.create_task(load.insist(stop, pause=0)) for _ in range(16)]
@@ -46,7 +46,7 @@ async def test_a_gateway_killed_in_a_burst_keeps_what_it_accepted(system: Distri
 
 
 @pytest.mark.fault(7)
-async def test_a_gateway_that_gets_sigterm_loses_nothing(system: DistributedSystem) -> None:
+async def test_a_gateway_loses_nothing_on_sigterm(system: DistributedSystem) -> None:
     load = await Load.prepare(system)
     stop = asyncio.Event()
     senders = [asyncio.create_task(load.insist(stop, pause=0)) for _ in range(16)]
@@ -59,7 +59,7 @@ async def test_a_gateway_that_gets_sigterm_loses_nothing(system: DistributedSyst
     await load.judge()
 
 
-async def test_without_the_users_service_the_known_are_served_and_the_unknown_told_to_wait(
+async def test_without_the_users_service_cached_users_are_accepted_and_unknown_ones_get_a_503(
     system: DistributedSystem,
 ) -> None:
     address = new_email()
@@ -116,7 +116,7 @@ async def test_a_send_with_unknown_preferences_waits_without_using_an_attempt(sy
 
 
 @pytest.mark.long
-async def test_without_the_templates_service_the_known_are_served_and_the_unknown_told_to_wait(
+async def test_without_the_templates_service_cached_templates_are_accepted_and_unknown_ones_get_a_503(
     system: DistributedSystem,
 ) -> None:
     known, unknown = await system.create_template(), await system.create_template()

@@ -1,4 +1,4 @@
-"""A slow relay costs time, and neither copies nor attempts. `tests.faults.slow_relay` has the whole table."""
+"""A slow relay causes no copies and no further attempts. `tests.faults.slow_relay` has the whole table."""
 
 import asyncio
 import time
@@ -26,12 +26,12 @@ pytestmark = pytest.mark.slow
 )
 @pytest.mark.long
 @pytest.mark.fault(42)
-def test_every_mail_is_sent_once_at_its_first_attempt(case: Case, tmp_path: Path) -> None:
+def test_every_mail_is_sent_once_with_one_attempt(case: Case, tmp_path: Path) -> None:
     outcome = run(case, tmp_path)
     assert outcome.clean(case), outcome
 
 
-def test_an_outcome_that_is_not_clean_is_seen() -> None:
+def test_an_outcome_with_copies_or_failures_is_not_clean() -> None:
     good = Outcome({1: 2}, {1: 2}, {"sent": 2}, 1.0)
     assert good.clean(Case(2))
     assert not good.clean(Case(3))
@@ -42,7 +42,7 @@ def test_an_outcome_that_is_not_clean_is_seen() -> None:
 
 @pytest.mark.long
 @pytest.mark.fault(7, 42)
-def test_a_stop_takes_no_attempt_from_what_waits(tmp_path: Path) -> None:
+def test_a_stop_uses_no_attempt_of_waiting_mails(tmp_path: Path) -> None:
     with SmtpSink() as sink:
         settings = {"EMAIL_PROVIDERS": f"{sink.url}&pool=1"}
         with running(EmbeddedSystem(tmp_path, sink=sink, settings=settings)) as system:
@@ -57,7 +57,7 @@ async def _stopped_and_started(system: EmbeddedSystem) -> None:
         await load.received(1)
         start = time.monotonic()
         await system.stop()
-        assert time.monotonic() - start < 15  # one mail after the other they would take 45 s
+        assert time.monotonic() - start < 15  # in sequence the mails would take 45 s
         assert len(system.sink.received) < 5
         system.sink.slow_down(0)
         await system.start()

@@ -1,4 +1,4 @@
-"""Workers that are killed, frozen and stopped while they send."""
+"""Workers are killed, frozen and stopped while they send."""
 
 import asyncio
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.distributed
 
 
 @pytest.mark.fault(3, 4)
-async def test_all_survive_the_kills_of_a_busy_worker(system: DistributedSystem, volume: int) -> None:
+async def test_nothing_is_lost_if_a_busy_worker_is_killed(system: DistributedSystem, volume: int) -> None:
     system.sink.slow_down(0.02)
     load = await Load.prepare(system)
     await load.send_bulk(volume)
@@ -31,7 +31,7 @@ async def test_all_survive_the_kills_of_a_busy_worker(system: DistributedSystem,
 
 
 @pytest.mark.fault(7)
-async def test_a_worker_that_gets_sigterm_finishes_its_sends(system: DistributedSystem) -> None:
+async def test_a_worker_finishes_its_sends_on_sigterm(system: DistributedSystem) -> None:
     system.sink.slow_down(0.2)
     load = await Load.prepare(system)
     await load.send_bulk(300)
@@ -49,7 +49,7 @@ async def test_a_worker_that_gets_sigterm_finishes_its_sends(system: Distributed
 @pytest.mark.timeout(180)
 @pytest.mark.long
 @pytest.mark.fault(6)
-async def test_a_worker_frozen_past_its_lease_can_write_nothing(system: DistributedSystem) -> None:
+async def test_a_worker_frozen_past_its_lease_cannot_write(system: DistributedSystem) -> None:
     system.sink.slow_down(1.0)
     load = await Load.prepare(system)
     await load.send_bulk(CONCURRENCY)
@@ -100,7 +100,7 @@ async def test_a_message_published_a_hundred_times_is_sent_once(system: Distribu
 
 @pytest.mark.long
 @pytest.mark.fault(36)
-async def test_a_change_of_mind_between_acceptance_and_send_is_obeyed(system: DistributedSystem) -> None:
+async def test_changes_between_acceptance_and_send_are_respected(system: DistributedSystem) -> None:
     address = new_email()
     user = await system.create_user(email=address)
     template = await system.create_template()

@@ -1,4 +1,4 @@
-"""Three workers with two email providers, the first of which can be down, and what both of them received."""
+"""Three workers with two email providers that record what they receive. The first provider can be shut down."""
 
 import json
 from collections import Counter
@@ -22,41 +22,41 @@ WORKERS = 3
 
 @dataclass(slots=True)
 class Two:
-    """The workers' names, a load, and the providers: `door` leads to the first one, and can be shut."""
+    """The workers' names, a load, and the providers. `door` is a proxy to the first provider that can refuse."""
 
     system: DistributedSystem
     workers: Sequence[str]
     load: Load
     name: str
-    """The first provider's. New in each test: a breaker is remembered under it."""
+    """The name of the first provider. Each test uses a new one, because breakers are stored by name."""
     door: Proxy
     second: SmtpSink
     before: int
-    """How many mails the first one had received earlier."""
+    """The number of mails that the first provider had received before."""
 
     @property
     def by_first(self) -> Sequence[Received]:
-        """What the first provider received, in order."""
+        """The mails that the first provider received, in order."""
         return self.system.sink.received[self.before :]
 
     async def start(self) -> None:
-        """Start the workers, all at once."""
+        """Start all workers concurrently."""
         await self.system.start(*self.workers)
 
     def said(self, event: str) -> Sequence[Json]:
-        """The log lines of the workers about the first provider, of one kind."""
+        """The workers' log lines about the first provider with this event."""
         return [line for worker in self.workers for line in self._lines(worker) if line["event"] == event]
 
     async def breaker_is(self, state: str, within: float = 60.0) -> None:
-        """Return once the first provider's breaker is so."""
+        """Wait until the first provider's breaker has this state."""
         await until(partial(self._shows, state), within, interval=0.1, message=f"the breaker is {state}")
 
     async def second_received(self, count: int, within: float = 60.0) -> None:
-        """Return once the second provider received so many."""
+        """Wait until the second provider has received `count` mails."""
         await until(lambda: len(self.second.received) >= count, within, interval=0.05, message=f"{count} by the second")
 
     async def judge(self, *, window: int = 0) -> Account:
-        """Assert that nothing was lost, and that over both providers at most `window` mails came twice."""
+        """Assert that nothing was lost, and that at most `window` mails arrived twice at the two providers together."""
         ledger, received = self.load.ledger, Counter(self.system.sink.notifications())
         received.update(self.second.notifications())
         account = ledger.account(await self.system.listed(template_code=self.load.code), received)
@@ -78,7 +78,7 @@ class Two:
 async def two_providers(
     system: DistributedSystem, *, first: str = "", second: str = "", settings: Mapping[str, str] | None = None
 ) -> AsyncIterator[Two]:
-    """Three email workers that are not started yet; `first`, `second`: further parameters of the providers."""
+    """Three email workers that are not started yet. `first`, `second`: additional URL parameters of the providers."""
     await system.stop("email")
     name = new_name("a")
     with ExitStack() as stack:
@@ -99,14 +99,14 @@ async def two_providers(
 
 
 def by_the_second(mails: Sequence[Received]) -> Sequence[int]:
-    """How many of `mails` came in each second after the first one, which begins with the first mail."""
+    """The number of `mails` in each second after the first second, which begins with the first mail."""
     moments = [mail.at for mail in mails]
     counts = Counter(int(moment - min(moments)) for moment in moments)
     return [counts[second] for second in range(1, max(counts) + 1)]
 
 
 def most_in_a_second(mails: Sequence[Received]) -> int:
-    """The most that any second holds, wherever it begins after the first one."""
+    """The maximum number of mails in any period of one second after the first second."""
     moments = sorted(mail.at for mail in mails)
     moments = [moment for moment in moments if moment >= moments[0] + 1.0]
     start, most = 0, 0
