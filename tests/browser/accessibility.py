@@ -1,7 +1,7 @@
-"""What axe-core checks on every page."""
+"""The rules that axe-core checks on every page."""
 
 AXE = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
     "resultTypes": ["violations"],
-    "iframes": False,  # our frames are sandboxed: axe-core cannot reach into them, and its try is a console error
+    "iframes": False,  # frames are sandboxed: axe-core cannot access them, and trying causes a console error
 }

@@ -1,4 +1,4 @@
-"""One running system and one browser for all pages; whatever a page complains of fails its test."""
+"""One running system and one browser for all pages. An error that a page reports fails its test."""
 
 import secrets
 import time
@@ -31,22 +31,22 @@ TEMPLATE = {
 }
 READY_WITHIN = 30.0
 PATIENCE = 30_000.0
-"""Milliseconds that `expect` waits in every browser test: three processes of tests share two cores with the browser."""
+"""Milliseconds that `expect` waits. It is long because three test processes share two cores with the browser."""
 BLOCKED = ("Blocked script execution", 'Content Security Policy directive: "img-src data:"')
-"""What the browser says where it keeps a mail from running scripts and from loading images."""
+"""Messages of the browser when it prevents a mail from running scripts or loading images."""
 """The rules of WCAG 2.2, levels A and AA."""
 
 
 @dataclass(frozen=True)
 class Site:
-    """The gateway as a person and a program see it."""
+    """The gateway: its address for the browser, and an API client."""
 
     url: str
     client: httpx2.Client
     user_id: str
 
     def send(self, channel: str, target: Mapping[str, Any]) -> None:
-        """Send the template to `target`, and wait until the mailbox has it."""
+        """Send the template to `target`, and wait until the message is in the mailbox."""
         before = self.caught(channel)["meta"]["total"]
         body = {"notification_type": channel, "template_code": "parcel", "variables": {"name": "Ada"}, **target}
         answer = self.client.post("/api/v1/notifications", json={**body, "request_id": secrets.token_hex(8)})
@@ -56,22 +56,22 @@ class Site:
             assert time.monotonic() < deadline, "nothing was caught"
 
     def caught(self, channel: str) -> dict[str, Any]:
-        """What the mailbox has of a channel, newest first."""
+        """The messages of a channel in the mailbox, newest first."""
         answer: dict[str, Any] = self.client.get("/api/v1/mailbox/messages", params={"channel": channel}).json()
         return answer
 
     def wants_news(self) -> bool:
-        """Whether the stored user gets mails of the template's category."""
+        """Whether the stored user receives mails of the template's category."""
         wishes = self.client.get(f"/api/v1/users/{self.user_id}/preferences").json()["data"]
         return bool(wishes["email"] and wishes["categories"].get("news", {}).get("email", True))
 
     def want_news(self) -> None:
-        """Let the stored user get mails of the template's category again."""
+        """Enable mails of the template's category for the stored user again."""
         wishes = {"email": True, "categories": {"news": {"email": True}}}
         assert self.client.patch(f"/api/v1/users/{self.user_id}/preferences", json=wishes).status_code == 200
 
     def unsubscribe_path(self) -> str:
-        """The link in the newest List-Unsubscribe, without its host."""
+        """The path of the link in the newest List-Unsubscribe header."""
         headers = (item for mail in self.caught("email")["data"] for item in mail["headers"].items())
         link: str = next(value for name, value in headers if name.lower() == "list-unsubscribe")
         return urlsplit(link.strip("<>")).path
@@ -79,7 +79,7 @@ class Site:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Ends with its module: Playwright's event loop runs in this thread, where no other can while it does."""
+    """A browser per module: while it is open, no other event loop can run in this thread."""
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         browser = launch(playwright)
@@ -89,7 +89,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """All channels have one message caught; the newest mail went to a stored user."""
+    """A system with one message per channel in its mailbox. The newest mail was sent to a stored user."""
     settings = {"EMAIL_PROVIDERS": "mailbox://", "PUBLIC_URL": "http://localhost"}
     with SmtpSink() as sink:
         system = EmbeddedSystem(tmp_path_factory.mktemp("site"), sink=sink, settings=settings)
@@ -108,7 +108,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture(params=[("light", 1200), ("dark", 360)], ids=["light-wide", "dark-narrow"])
 def page(request: pytest.FixtureRequest, browser: Browser, site: Site) -> Iterator[Page]:
-    """A page of the site. In error if it complained, asked elsewhere, or is wider than the window at the end."""
+    """A page of the site. The test fails if the page logs errors, requests other hosts, or is wider than the window."""
     scheme, width = request.param
     with opened(browser, site.url, scheme, width) as page:
         yield page
@@ -123,9 +123,9 @@ def opened(
     session: StorageState | None = None,
     allowed: tuple[str, ...] = (),
 ) -> Iterator[Page]:
-    """A page of the site at `url`, in a context of its own. In error as `page` says.
+    """A page of the site at `url`, in a new browser context. Fails as described at `page`.
 
-    `allowed`: beginnings of foreign addresses that it may ask for.
+    `allowed`: prefixes of URLs on other hosts that the page may request.
     """
     page = browser.new_page(
         base_url=url, color_scheme=scheme, viewport={"width": width, "height": 720}, storage_state=session

@@ -1,4 +1,4 @@
-"""What browser tests of operators share: a system with an account, signing in, the rules that pages are held to."""
+"""Shared parts of the operators' browser tests: a system with an account, signing in, and checks of pages."""
 
 import secrets
 import time
@@ -30,37 +30,37 @@ EXPECTED = (
 )
 LOOKS: Sequence[tuple[Literal["light", "dark"], int]] = (("light", 1440), ("dark", 390))
 WITHIN = 30.0
-"""Seconds until something that takes a moment has happened on a busy machine."""
+"""Timeout in seconds, long enough for a busy machine."""
 
 
 @dataclass(frozen=True)
 class Board:
-    """A system with an operator who is an admin; what `sink` receives are its mails, unless the settings say other."""
+    """A system with an operator who is an admin. `sink` receives its mails unless the settings differ."""
 
     url: str
     client: httpx2.Client
     sink: SmtpSink
 
     def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """The `data` of a call that succeeds."""
+        """POST `body` and return `data`. The call must succeed."""
         answer = self.client.post(path, json=dict(body))
         assert answer.is_success, answer.text
         data: dict[str, Any] = answer.json()["data"]
         return data
 
     def get(self, path: str) -> Any:
-        """The `data` of what is read."""
+        """GET `path` and return `data`."""
         answer = self.client.get(path)
         assert answer.is_success, answer.text
         return answer.json()["data"]
 
     def send(self, address: str, template: str, **more: Any) -> str:
-        """The id of an accepted mail to `address`."""
+        """Send a mail to `address` and return its notification id."""
         body = {"notification_type": "email", "recipient": {"email": address}, "template_code": template, **more}
         return str(self.post("/api/v1/notifications", {**body, "request_id": secrets.token_hex(8)})["notification_id"])
 
     def wait_for(self, notification_id: str, *statuses: str) -> str:
-        """The status of a notification, once it is one of these."""
+        """Wait until a notification has one of these statuses, and return it."""
         deadline = time.monotonic() + WITHIN
         while (status := str(self.get(f"/api/v1/notifications/{notification_id}")["status"])) not in statuses:
             assert time.monotonic() < deadline, f"it is {status}"
@@ -68,14 +68,14 @@ class Board:
         return status
 
     def audited(self) -> list[str]:
-        """The actions in the audit log, newest first, of the operator."""
+        """The operator's actions in the audit log, newest first."""
         entries = self.get(f"/api/v1/audit?limit=100&actor=operator:{NAME}")
         return [entry["action"] for entry in entries]
 
 
 @contextmanager
 def operating(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[Board]:
-    """A running system of `Board`, whose mails go to a sink. What pages are expected to show may take `WITHIN`."""
+    """A running system with a mail sink. `expect` waits for at most `WITHIN`."""
     expect.set_options(timeout=WITHIN * 1000)
     with SmtpSink() as sink:
         system = EmbeddedSystem(folder, sink=sink, settings=settings)
@@ -92,9 +92,9 @@ def operating(folder: Path, settings: Mapping[str, str] | None = None) -> Iterat
 def watched(
     browser: Browser, url: str, session: StorageState, look: tuple[Literal["light", "dark"], int]
 ) -> Iterator[Page]:
-    """A page of the operator; in error if it complained or asked elsewhere. `look`: colours and width.
+    """A page of the operator. Fails if the page logs errors or requests other hosts. `look`: colours and width.
 
-    No fault is what Chromium notes about a form that was refused, and about what it did not run or load of a mail.
+    Chromium's messages about a refused form, and about blocked scripts and images of a mail, are ignored.
     """
     page = browser.new_page(
         base_url=url, color_scheme=look[0], viewport={"width": look[1], "height": 800}, storage_state=session
@@ -121,14 +121,14 @@ def sign_in(page: Page) -> None:
 
 
 def session_of(browser: Browser, url: str) -> StorageState:
-    """The cookies of the operator, signed in."""
+    """The cookies of the signed-in operator."""
     with opened(browser, url, "light", 1000) as page:
         sign_in(page)
         return page.context.storage_state()
 
 
 def clean(page: Page) -> None:
-    """Fail where the page is against a rule, wider than the window, or ran what it was to show."""
+    """Fail if the page violates a rule, is wider than the window, or executed content that it should only show."""
     result = Axe().run(page, options=AXE)
     assert result.violations_count == 0, f"{page.url}: {result.generate_report()}"
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), page.url

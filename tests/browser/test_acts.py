@@ -1,4 +1,4 @@
-"""Acts on notifications, dead letters, providers and suppressions: each by its button, and in the audit log."""
+"""Actions on notifications, dead letters, providers and suppressions: each has a button and an audit entry."""
 
 import secrets
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ def desk(browser: Browser, board: Board, session: StorageState) -> Iterator[Page
         yield page
 
 
-def test_a_notification_is_cancelled_and_another_sent_again_and_read(desk: Page, board: Board) -> None:
+def test_a_notification_is_cancelled_and_another_is_sent_again_and_its_content_shown(desk: Page, board: Board) -> None:
     variables = {"name": "Ada"}
     later = board.send("later@example.com", "parcel", variables=variables, send_at="2035-01-01T00:00:00Z")
     desk.goto(f"/dashboard/notifications/{later}")
@@ -64,7 +64,7 @@ def test_a_dead_letter_is_discarded(desk: Page, board: Board) -> None:
     assert board.audited()[0].startswith("dead_letter")
 
 
-def test_a_breaker_is_opened_and_left_to_the_workers(desk: Page, board: Board) -> None:
+def test_a_breaker_is_opened_and_returned_to_automatic_control(desk: Page, board: Board) -> None:
     def held() -> tuple[str, bool]:
         [post] = [one for one in board.get("/api/v1/providers") if one["name"] == "post"]
         return post["breaker"], post["forced"]
@@ -77,7 +77,7 @@ def test_a_breaker_is_opened_and_left_to_the_workers(desk: Page, board: Board) -
     assert all(action.startswith("provider") for action in board.audited()[:3])
 
 
-def test_an_address_is_suppressed_and_taken_off_the_list(desk: Page, board: Board) -> None:
+def test_a_suppression_is_added_and_removed(desk: Page, board: Board) -> None:
     address = f"{secrets.token_hex(4)}@example.com"
     desk.goto(f"/dashboard/suppressions?address={address}")
     expect(desk.get_by_text("This address is not suppressed.")).to_be_visible()

@@ -1,4 +1,4 @@
-"""Users, keys, tenants, operators, the audit log and the settings, as operators change and read them."""
+"""The pages of users, keys, tenants, operators, the audit log and the settings."""
 
 import secrets
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ def person(board: Board) -> str:
     return user_id
 
 
-def test_preferences_are_changed_and_a_change_in_between_wins(desk: Page, board: Board) -> None:
+def test_preferences_are_saved_unless_the_user_has_changed_meanwhile(desk: Page, board: Board) -> None:
     user_id = person(board)
     desk.goto(f"/dashboard/users/{user_id}")
     clean(desk)
@@ -66,7 +66,7 @@ def test_preferences_are_changed_and_a_change_in_between_wins(desk: Page, board:
     assert board.audited()[0] == "preferences.changed"
 
 
-def test_a_device_is_removed_and_a_user_erased_after_a_word(desk: Page, board: Board) -> None:
+def test_a_device_is_removed_and_a_user_is_erased_after_confirmation(desk: Page, board: Board) -> None:
     user_id = person(board)
     desk.goto(f"/dashboard/users/{user_id}")
     desk.get_by_role("button", name="Remove the unnamed device").click()
@@ -85,7 +85,7 @@ def test_a_device_is_removed_and_a_user_erased_after_a_word(desk: Page, board: B
     assert board.audited()[:2] == ["user.deleted", "device.removed"]
 
 
-def test_a_key_is_made_rotated_and_revoked(desk: Page, board: Board) -> None:
+def test_a_key_is_created_rotated_and_revoked(desk: Page, board: Board) -> None:
     name = f"shop-{secrets.token_hex(4)}"
     desk.goto("/dashboard/keys")
     desk.get_by_text("Make a key").click()
@@ -112,11 +112,11 @@ def test_a_key_is_made_rotated_and_revoked(desk: Page, board: Board) -> None:
 
 
 def works(board: Board, key: str) -> bool:
-    """Whether a key is taken."""
+    """Whether a key is accepted."""
     return board.client.get("/api/v1/notifications", headers={"x-api-key": key}).status_code == 200
 
 
-def test_a_tenant_and_an_operator_are_made(desk: Page, board: Board) -> None:
+def test_a_tenant_and_an_operator_are_created(desk: Page, board: Board) -> None:
     name = f"acme-{secrets.token_hex(4)}"
     desk.goto("/dashboard/tenants")
     desk.get_by_text("Make a tenant").click()

@@ -1,4 +1,4 @@
-"""The dashboard as operators use it: on a wide screen by day, on a telephone by night, by keyboard, without scripts."""
+"""The dashboard on a wide screen in light colours, on a phone in dark colours, by keyboard, and without scripts."""
 
 import secrets
 import time
@@ -27,13 +27,13 @@ ENDS = frozenset({"sent", "failed"})
 
 @dataclass(frozen=True)
 class Board:
-    """A system whose emails end as their addresses say (`sandbox`)."""
+    """A system with the sandbox provider: the address of an email determines its outcome."""
 
     url: str
     client: httpx2.Client
 
     def send(self, address: str) -> str:
-        """The id of a notification to `address` that has ended."""
+        """Send a notification to `address`, wait until it has ended, and return its id."""
         body = {
             "notification_type": "email",
             "recipient": {"email": address, "name": HOSTILE},
@@ -51,7 +51,7 @@ class Board:
 
 @pytest.fixture(scope="module")
 def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Board]:
-    """With one operator, one notification that was sent and one dead letter."""
+    """A system with one operator, one sent notification and one dead letter."""
     with SmtpSink() as sink:
         folder = tmp_path_factory.mktemp("board")
         system = EmbeddedSystem(folder, sink=sink, settings={"EMAIL_PROVIDERS": "sandbox://"})
@@ -70,7 +70,7 @@ def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Board]:
 
 @pytest.fixture(scope="module")
 def session(browser: Browser, board: Board) -> StorageState:
-    """The cookies of an operator who has signed in."""
+    """The cookies of a signed-in operator."""
     with opened(browser, board.url, "light", 1000) as page:
         sign_in(page)
         return page.context.storage_state()
@@ -92,7 +92,7 @@ def sign_in(page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Overview")
 
 
-def test_a_notification_arrives_live_and_its_timeline_is_a_click_away(desk: Page, board: Board) -> None:
+def test_a_new_notification_appears_and_links_to_its_timeline(desk: Page, board: Board) -> None:
     desk.goto("/")
     expect(desk.locator("#live")).to_have_text("Live")
     address = f"{secrets.token_hex(4)}@example.com"
@@ -124,8 +124,8 @@ def test_a_dead_letter_is_found_by_its_reason_and_replayed(desk: Page, board: Bo
     assert before >= 1
 
 
-def test_every_page_is_clean_for_axe(desk: Page, board: Board) -> None:
-    """All of them by day, those with the most colours by night."""
+def test_no_page_has_accessibility_violations(desk: Page, board: Board) -> None:
+    """All pages in light colours, and those with the most colours also in dark ones."""
     board.send("reject@example.com")  # the others may have been replayed
     letter = board.client.get("/api/v1/dead-letters").json()["data"][0]["id"]
     sent = board.client.get("/api/v1/notifications?status=sent").json()["data"][0]["notification_id"]
@@ -152,7 +152,7 @@ def test_every_page_is_clean_for_axe(desk: Page, board: Board) -> None:
     assert axe.run(desk, options=AXE).violations_count == 0
 
 
-def test_the_first_tab_leads_past_the_navigation(desk: Page) -> None:
+def test_the_first_tab_stop_skips_the_navigation(desk: Page) -> None:
     desk.goto("/dashboard/notifications")
     desk.keyboard.press("Tab")
     expect(desk.get_by_role("link", name="Skip to the content")).to_be_focused()

@@ -1,4 +1,4 @@
-"""The mailbox page with mails that have files, images and links; searched, shared by its address, and by keyboard."""
+"""The mailbox page: mails with attachments, images and links; search, URLs that can be shared, and keyboard use."""
 
 import base64
 import json
@@ -42,7 +42,7 @@ WIDTHS = (390, 768, 1024, 1440)
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A system that has caught one message of each channel, a mail with a file, and one by SMTP."""
+    """A system whose mailbox has one message per channel, a mail with an attachment, and a mail received by SMTP."""
     port = free_port()
     settings = {"EMAIL_PROVIDERS": "mailbox://", "WEBHOOK_PROVIDERS": "mailbox://", "MAILBOX_SMTP_PORT": str(port)}
     with SmtpSink() as sink:
@@ -67,7 +67,7 @@ def client_of(system: EmbeddedSystem) -> Iterator[httpx2.Client]:
 
 
 def send(client: httpx2.Client, channel: str, recipient: dict[str, str], **more: Any) -> None:
-    """Send the template, and wait until the mailbox has it."""
+    """Send the template, and wait until the message is in the mailbox."""
     body = {"notification_type": channel, "template_code": "parcel", "recipient": recipient, **more}
     answer = client.post("/api/v1/notifications", json={"variables": {"name": "Ada"}, **body})
     assert answer.status_code == 202, answer.text
@@ -77,7 +77,7 @@ def send(client: httpx2.Client, channel: str, recipient: dict[str, str], **more:
 
 
 def send_by_smtp(port: int) -> None:
-    """A mail of another program, with a picture of its own, one from elsewhere, and a link."""
+    """Send a mail as another program would, with an embedded image, a remote image and a link."""
     mail = EmailMessage()
     mail["Subject"], mail["From"], mail["To"] = "Welcome", "Shop <shop@example.com>", "bob@example.com"
     mail["Reply-To"] = "help@example.com"
@@ -105,7 +105,7 @@ def open_message(page: Page, name: str, address: str = "/mailbox") -> None:
     expect(page.locator("#shown h2")).to_have_text(re.compile(name))
 
 
-def test_every_message_is_clean_for_axe_at_every_width(browser: Browser, url: str) -> None:
+def test_no_message_has_accessibility_violations_at_any_width(browser: Browser, url: str) -> None:
     axe, found = Axe(), dict[tuple[str, str], str]()
     for scheme, channels in (("light", ("email", "webhook")), ("dark", ("email", "push", "sms"))):
         with opened(browser, url, scheme, 1440, allowed=(REMOTE,)) as page:  # type: ignore[arg-type]  # a literal
@@ -121,7 +121,7 @@ def test_every_message_is_clean_for_axe_at_every_width(browser: Browser, url: st
     assert found == {}
 
 
-def test_the_search_looks_into_subjects_texts_and_parts_of_addresses(page: Page) -> None:
+def test_the_search_finds_subjects_texts_and_parts_of_addresses(page: Page) -> None:
     page.goto("/mailbox")
     entries = page.locator("#messages button")
     expect(entries).to_have_count(6)
@@ -139,7 +139,7 @@ def test_the_search_looks_into_subjects_texts_and_parts_of_addresses(page: Page)
     expect(entries).to_have_count(3)
 
 
-def test_a_message_has_an_address_and_leads_to_its_timeline(page: Page) -> None:
+def test_a_message_has_a_url_and_links_to_its_timeline(page: Page) -> None:
     open_message(page, "A parcel for Ada", "/mailbox?to=ada@")
     expect(page).to_have_url(re.compile(r"/mailbox\?to=ada%40#[0-9a-f-]{36}$"))
     page.goto(page.url.replace("?to=ada%40", "?channel=sms"))
@@ -166,7 +166,7 @@ def test_attachments_and_the_source_are_downloaded(page: Page) -> None:
     assert b"Subject: A parcel for Ada" in started.value.path().read_bytes()
 
 
-def test_remote_images_are_loaded_when_asked_and_not_before(browser: Browser, url: str) -> None:
+def test_remote_images_are_loaded_only_on_request(browser: Browser, url: str) -> None:
     asked = []
 
     def picture(route: Route) -> None:
@@ -192,7 +192,7 @@ def test_remote_images_are_loaded_when_asked_and_not_before(browser: Browser, ur
         expect(link).to_have_attribute("rel", "noopener noreferrer")
 
 
-def test_each_channel_is_shown_as_what_it_is(page: Page) -> None:
+def test_each_channel_has_its_own_view(page: Page) -> None:
     page.goto("/mailbox?channel=sms")
     page.locator("#messages button").click()
     expect(page.locator("#shown")).to_contain_text("2 (UCS-2, 120 characters)")
@@ -209,7 +209,7 @@ def test_each_channel_is_shown_as_what_it_is(page: Page) -> None:
     assert "\n" in shown.inner_text()
 
 
-def test_one_message_is_deleted_and_the_list_keeps_its_place(browser: Browser, url: str) -> None:
+def test_a_message_is_deleted_and_the_list_keeps_its_position(browser: Browser, url: str) -> None:
     with opened(browser, url, "light", 1000) as page:
         page.goto("/mailbox")
         entries = page.locator("#messages button")

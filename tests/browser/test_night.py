@@ -1,4 +1,4 @@
-"""A night on call, from the pages alone: a provider breaks, the digest names it, the dead letters are replayed."""
+"""An operator handles a provider outage with the pages only: finding, recovery, and replay of the dead letters."""
 
 import secrets
 import time
@@ -15,9 +15,9 @@ pytestmark = pytest.mark.browser
 TEMPLATE = {"code": "parcel", "subject": "For {{ name }}", "content": "<p>Hello {{ name }}</p>"}
 DOWN = Step(rcpt="421 4.3.2 shutting down")
 NAMED_WITHIN = 60.0
-"""Seconds from the breaker's opening until the overview, open all the time, names the provider."""
+"""Seconds from the opening of the breaker until the open overview page names the provider."""
 MAILS = 6
-"""Each is tried four times, so that a breaker has the twenty answers that it opens on, and some mails have failed."""
+"""With four attempts each, the breaker gets the twenty answers that open it, and some mails fail."""
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Board]:
         yield board
 
 
-def test_a_night_on_call(browser: Browser, board: Board) -> None:
+def test_an_operator_handles_a_provider_outage(browser: Browser, board: Board) -> None:
     session = session_of(browser, board.url)
     with (
         watched(browser, board.url, session, LOOKS[0]) as desk,
@@ -42,7 +42,7 @@ def test_a_night_on_call(browser: Browser, board: Board) -> None:
 
 
 def arrives(desk: Page, overview: Page, board: Board) -> None:
-    """A message that is sent from a page is seen live, and its timeline is a click away."""
+    """A message sent from a page appears on the open overview page, which links to its timeline."""
     address = f"{secrets.token_hex(4)}@example.com"
     desk.goto("/dashboard/templates/parcel")
     desk.get_by_text("Send a test", exact=True).click()
@@ -58,7 +58,7 @@ def arrives(desk: Page, overview: Page, board: Board) -> None:
 
 
 def breaks(overview: Page, board: Board) -> list[str]:
-    """The addresses of mails that the provider does not take. The open page names it without being loaded again."""
+    """Send mails that the provider refuses, and return their addresses. The open page names the provider by itself."""
     board.sink.usually(DOWN)
     addresses = [f"{secrets.token_hex(4)}@example.com" for _ in range(MAILS)]
     for address in addresses:
@@ -74,7 +74,7 @@ def breaks(overview: Page, board: Board) -> list[str]:
 
 
 def recovers(desk: Page, overview: Page, board: Board, addresses: list[str]) -> None:
-    """The provider is back: its breaker closes by a probe, and the dead letters are replayed from their page."""
+    """The provider recovers: a probe closes its breaker, and the dead letters are replayed from their page."""
     desk.goto("/")
     desk.locator(".finding", has_text="circuit breaker").get_by_role("link", name="Look at providers").click()
     expect(desk.locator("tbody .badge", has_text="open").first).to_be_visible()
@@ -83,7 +83,7 @@ def recovers(desk: Page, overview: Page, board: Board, addresses: list[str]) -> 
     addresses.append(f"{secrets.token_hex(4)}@example.com")
     board.send(
         addresses[-1], "parcel", variables={"name": "Ada"}
-    )  # what waits is probed with, and nothing else may wait
+    )  # a probe needs a waiting message, and no other may wait
     expect(overview.locator(".finding", has_text="circuit breaker is open")).to_have_count(
         0, timeout=NAMED_WITHIN * 1000
     )

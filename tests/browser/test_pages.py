@@ -1,4 +1,4 @@
-"""The pages as people meet them: on a wide screen by day, on a telephone by night."""
+"""The public pages on a wide screen in light colours and on a phone in dark colours."""
 
 import re
 
@@ -12,7 +12,7 @@ from tests.browser.conftest import Site
 pytestmark = pytest.mark.browser
 
 
-def test_every_link_of_the_first_page_leads_somewhere(page: Page) -> None:
+def test_every_link_of_the_first_page_works(page: Page) -> None:
     page.goto("/")
     links = [card.get_attribute("href") for card in page.locator("main nav a").all()]
     assert {"/mailbox", "/docs", "/health", "/ready", "/metrics"} <= set(links)
@@ -23,7 +23,7 @@ def test_every_link_of_the_first_page_leads_somewhere(page: Page) -> None:
     expect(page).to_have_title(re.compile("Mailbox"))
 
 
-def test_the_mailbox_shows_a_mail_and_runs_nothing_of_it(page: Page) -> None:
+def test_the_mailbox_shows_a_mail_without_running_its_scripts(page: Page) -> None:
     page.goto("/mailbox")
     page.get_by_role("button", name="A parcel for Ada").click()
     expect(page.get_by_role("heading", level=2)).to_have_text("A parcel for Ada")
@@ -34,7 +34,7 @@ def test_the_mailbox_shows_a_mail_and_runs_nothing_of_it(page: Page) -> None:
     expect(page.locator("#shown pre")).to_contain_text("Hello Ada")
 
 
-def test_the_mailbox_shows_a_push_and_an_sms_as_a_phone_does(page: Page) -> None:
+def test_the_mailbox_shows_a_push_and_an_sms_like_a_phone(page: Page) -> None:
     page.goto("/mailbox")
     page.get_by_role("button", name="Push", exact=True).click()
     expect(page.locator("#messages li")).to_have_count(1)
@@ -47,7 +47,7 @@ def test_the_mailbox_shows_a_push_and_an_sms_as_a_phone_does(page: Page) -> None
     expect(page.locator(".phone.sms")).to_have_text("Ada: parcel at the door")
 
 
-def test_the_mailbox_is_used_by_keyboard_and_shows_what_arrives(page: Page, site: Site) -> None:
+def test_the_mailbox_can_be_used_by_keyboard_and_shows_new_messages(page: Page, site: Site) -> None:
     page.goto("/mailbox")
     entries = page.locator("#messages button")
     expect(entries.first).to_be_visible()
@@ -73,7 +73,7 @@ def test_the_documentation_lists_every_operation_of_every_service(page: Page) ->
                 assert any(text.startswith(method.upper()) and route in text for text in shown), (method, route)
 
 
-def test_the_documentation_shows_schemas_and_finds_and_tries(page: Page, site: Site) -> None:
+def test_the_documentation_shows_schemas_searches_and_sends_requests(page: Page, site: Site) -> None:
     page.goto("/docs")
     expect(page.locator("section").first).to_be_visible()
     page.get_by_label("Find").fill("/api/v1/notifications/bulk")
@@ -92,7 +92,7 @@ def test_the_documentation_shows_schemas_and_finds_and_tries(page: Page, site: S
     expect(audit.locator("pre")).to_contain_text("200")
 
 
-def test_the_documentation_is_clean_says_how_to_call_and_has_addresses(page: Page) -> None:
+def test_the_documentation_is_accessible_has_curl_examples_and_links_to_operations(page: Page) -> None:
     page.goto("/docs#send_notification")
     sending = page.locator("[id='send_notification']")
     expect(sending).to_have_attribute("open", "")
@@ -107,7 +107,7 @@ def test_the_documentation_is_clean_says_how_to_call_and_has_addresses(page: Pag
     expect(page.locator("details:visible")).to_have_count(1)
 
 
-def test_the_documentations_own_example_is_sent(page: Page, site: Site) -> None:
+def test_the_example_of_the_documentation_is_sent(page: Page, site: Site) -> None:
     page.goto("/docs")
     page.get_by_label("API key").fill(site.client.headers["x-api-key"])
     sending = page.locator("details", has=page.locator("summary code", has_text=re.compile("^/api/v1/notifications$")))
@@ -117,7 +117,7 @@ def test_the_documentations_own_example_is_sent(page: Page, site: Site) -> None:
     expect(sending.locator("pre")).to_contain_text(re.compile("^202"))
 
 
-def test_the_documentation_asks_for_a_missing_part_of_a_path(page: Page) -> None:
+def test_the_documentation_asks_for_a_missing_path_parameter(page: Page) -> None:
     page.goto("/docs")
     page.get_by_label("Find").fill("/resolve")
     resolving = page.locator("details:visible")
@@ -127,7 +127,7 @@ def test_the_documentation_asks_for_a_missing_part_of_a_path(page: Page) -> None
     expect(resolving.locator("pre")).to_have_text("Fill in notification_id first.")
 
 
-def test_the_documentation_sends_a_file_of_users(page: Page, site: Site) -> None:
+def test_the_documentation_uploads_a_file_of_users(page: Page, site: Site) -> None:
     page.goto("/docs")
     page.get_by_label("API key").fill(site.client.headers["x-api-key"])
     page.get_by_label("Find").fill("/users/import")
@@ -138,7 +138,7 @@ def test_the_documentation_sends_a_file_of_users(page: Page, site: Site) -> None
     expect(importing.locator("pre")).to_contain_text(re.compile("^202"))
 
 
-def test_reading_the_preference_page_changes_nothing_and_saving_does(page: Page, site: Site) -> None:
+def test_the_preference_page_changes_preferences_only_when_saved(page: Page, site: Site) -> None:
     path = site.unsubscribe_path()
     wanted = site.wants_news()
     page.goto(path)
@@ -153,7 +153,7 @@ def test_reading_the_preference_page_changes_nothing_and_saving_does(page: Page,
     assert site.wants_news() is not wanted
 
 
-def test_one_button_of_the_preference_page_unsubscribes(page: Page, site: Site) -> None:
+def test_the_preference_page_has_an_unsubscribe_button(page: Page, site: Site) -> None:
     path = site.unsubscribe_path().replace("unsubscribe", "preferences")
     site.want_news()
     page.goto(path)
@@ -167,7 +167,7 @@ def test_one_button_of_the_preference_page_unsubscribes(page: Page, site: Site) 
     assert not site.wants_news()
 
 
-def test_the_preference_page_speaks_the_language_of_the_user(page: Page, site: Site) -> None:
+def test_the_preference_page_uses_the_users_language(page: Page, site: Site) -> None:
     path = site.unsubscribe_path()
     user = f"/api/v1/users/{site.user_id}"
     assert site.client.patch(user, json={"locale": "de"}).status_code == 200

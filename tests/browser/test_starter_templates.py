@@ -1,4 +1,4 @@
-"""The starter templates as a browser shows them."""
+"""The starter templates in a browser."""
 
 from collections.abc import Iterator, Mapping
 
@@ -29,7 +29,7 @@ def mails() -> Mapping[str, EmailContent]:
 
 @pytest.mark.parametrize("width", [320, 360, 720])
 @pytest.mark.parametrize("code", EXAMPLES)
-def test_nothing_overflows_and_nothing_complains(
+def test_starter_templates_fit_and_cause_no_browser_errors(
     browser: Browser, mails: Mapping[str, EmailContent], code: str, width: int
 ) -> None:
     page = browser.new_page(viewport={"width": width, "height": 700})
@@ -44,7 +44,9 @@ def test_nothing_overflows_and_nothing_complains(
 
 
 @pytest.mark.parametrize("code", EXAMPLES)
-def test_it_is_light_by_day_and_dark_by_night(browser: Browser, mails: Mapping[str, EmailContent], code: str) -> None:
+def test_starter_templates_follow_the_colour_scheme(
+    browser: Browser, mails: Mapping[str, EmailContent], code: str
+) -> None:
     seen = {}
     for scheme in ("light", "dark"):
         page = browser.new_page(color_scheme="dark" if scheme == "dark" else "light")

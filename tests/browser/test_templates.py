@@ -1,4 +1,4 @@
-"""Templates as their authors work on them: on a wide screen by day, on a telephone by night, without scripts."""
+"""The template pages on a wide screen in light colours, on a phone in dark colours, and without scripts."""
 
 import secrets
 from collections.abc import Iterator
@@ -61,7 +61,7 @@ def source(page: Page, part: str) -> Any:
     return page.locator(f"[id='field-{part}']")
 
 
-def test_a_template_is_written_corrected_published_and_rolled_back(desk: Page, board: Board) -> None:
+def test_a_template_is_created_corrected_published_and_rolled_back(desk: Page, board: Board) -> None:
     code = f"order-{secrets.token_hex(4)}"
     desk.goto("/dashboard/templates")
     desk.get_by_role("link", name="New template").click()
@@ -114,7 +114,7 @@ def turn(page: Page, act: str, version: int) -> None:
     expect(page.get_by_role("heading", level=1)).to_contain_text(f"version {version} published")
 
 
-def test_a_preview_shows_every_channel_side_by_side_and_runs_and_loads_nothing(desk: Page) -> None:
+def test_a_preview_shows_every_channel_without_scripts_or_remote_content(desk: Page) -> None:
     desk.goto("/dashboard/templates/parcel")
     desk.get_by_label("Variables, as JSON").fill('{"name": "<b>Ada</b>"}')
     desk.get_by_role("button", name="Show").click()
@@ -158,7 +158,7 @@ def test_a_test_message_of_a_draft_arrives_and_its_timeline_is_shown(narrow: Pag
     assert board.audited()[0] == "template.test_sent"
 
 
-def test_a_further_language_is_written(wide: Page, board: Board) -> None:
+def test_a_translation_is_added(wide: Page, board: Board) -> None:
     code = f"greeting-{secrets.token_hex(4)}"
     board.post("/api/v1/templates", {"code": code, "subject": "Hello", "content": "<p>Hello</p>"})
     wide.goto(f"/dashboard/templates/-/edit?code={code}")
@@ -173,7 +173,7 @@ def test_a_further_language_is_written(wide: Page, board: Board) -> None:
     assert (made["subject"], made["translations"]) == ("Hello again", {"pt-BR": {"subject": "Olá"}})
 
 
-def test_line_numbers_follow_what_is_written_and_the_tab_key_leaves(wide: Page) -> None:
+def test_line_numbers_follow_the_text_and_tab_leaves_the_editor(wide: Page) -> None:
     wide.goto("/dashboard/templates/-/edit?code=parcel")
     area = source(wide, "html")
     numbers = area.locator("xpath=preceding-sibling::div").locator("span")

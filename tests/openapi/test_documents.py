@@ -1,4 +1,4 @@
-"""What client generators need of the documents: ids that stay, descriptions of everything, every refusal."""
+"""The OpenAPI documents have what client generators need: stable ids, descriptions, and all error responses."""
 
 import asyncio
 import json
@@ -40,7 +40,7 @@ OPERATIONS = {
         add_version list_versions publish_version diff_versions
     """,
 }
-"""Ids become names of functions in other people's code: one that is here never changes."""
+"""Operation ids become function names in generated clients, so they must never change."""
 CONFLICTS = {
     *("send_notification", "resolve_notification", "cancel_notification", "replay_dead_letter", "create_key"),
     *("create_tenant", "report_email_status", "send_email", "send_verification_email"),
@@ -67,7 +67,7 @@ def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("service", OPERATIONS)
-def test_operation_ids_stay(documents: dict[str, Any], service: str) -> None:
+def test_operation_ids_do_not_change(documents: dict[str, Any], service: str) -> None:
     ids = [operation["operationId"] for operation in _operations(documents[service])]
     assert len(set(ids)) == len(ids)
     assert set(OPERATIONS[service].split()) <= set(ids)
@@ -98,7 +98,7 @@ def test_titles_of_schemas_are_distinct(documents: dict[str, Any], service: str)
     assert len(set(titles)) == len(titles)
 
 
-def test_every_refusal_is_listed(documents: dict[str, Any]) -> None:
+def test_every_error_response_is_listed(documents: dict[str, Any]) -> None:
     found = [operation for document in documents.values() for operation in _operations(document)]
     for operation in found:
         listed = set(operation["responses"])
@@ -141,7 +141,7 @@ def test_formats_and_rules_between_fields_are_documented(documents: dict[str, An
 
 
 @pytest.mark.parametrize("service", OPERATIONS)
-def test_every_field_has_an_example_that_fits(documents: dict[str, Any], service: str) -> None:
+def test_every_field_has_a_valid_example(documents: dict[str, Any], service: str) -> None:
     document = documents[service]
     missing, wrong = set(), {}
     for model, schema in document["components"]["schemas"].items():
@@ -157,7 +157,7 @@ def test_every_field_has_an_example_that_fits(documents: dict[str, Any], service
 
 
 @pytest.mark.parametrize("service", OPERATIONS)
-def test_every_parameter_has_an_example_that_fits(documents: dict[str, Any], service: str) -> None:
+def test_every_parameter_has_a_valid_example(documents: dict[str, Any], service: str) -> None:
     document = documents[service]
     missing, wrong = set(), {}
     for operation in _operations(document):
@@ -174,11 +174,11 @@ def test_every_parameter_has_an_example_that_fits(documents: dict[str, Any], ser
 
 
 def _refers(field: dict[str, Any]) -> bool:
-    """Whether the field is of other schemas, which have examples of their own."""
+    """Whether the field refers to other schemas, which have their own examples."""
     return '"$ref"' in json.dumps(field)
 
 
-def test_the_merged_document_keeps_every_id_and_loses_nothing(documents: dict[str, Any]) -> None:
+def test_the_merged_document_has_every_operation_and_id(documents: dict[str, Any]) -> None:
     others = {name: behind_the_gateway(documents[name], name) for name in ("users", "templates")}
     whole = introduced(merged(documents["gateway"], others))
     ids = [operation["operationId"] for operation in _operations(whole)]

@@ -1,4 +1,4 @@
-"""The Postman collection and the k6 script in `examples/` are what the document says, and their requests work."""
+"""The Postman collection and the k6 script in `examples/` match the OpenAPI document, and their requests work."""
 
 import asyncio
 import json
@@ -38,7 +38,7 @@ REFUSED = (
     "webhooks/:provider/:token",
     "auth/login",
 )
-"""Ends of the paths of requests whose example may be refused on a new system: what they are about is not there."""
+"""Path endings of requests whose example is refused on a new system, because its object does not exist."""
 Json = dict[str, Any]
 
 
@@ -52,14 +52,14 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedSystem]
         yield started
 
 
-def test_the_files_are_what_the_script_writes() -> None:
+def test_the_files_are_up_to_date() -> None:
     written = SCRIPT["made"](asyncio.run(SCRIPT["the_document"]()))
     for name, text in written.items():
         assert (ROOT / "examples" / name).read_text(encoding="utf-8") == text, "run scripts/write_examples.py"
 
 
 class Runner:
-    """Sends the requests of a collection as Postman does: variables filled in, ids of answers kept for later ones."""
+    """Sends the requests of a collection as Postman does: fills in variables, and stores ids for later requests."""
 
     def __init__(self, collection: Json, client: httpx2.AsyncClient, key: str) -> None:
         self._client = client
@@ -69,7 +69,7 @@ class Runner:
         self._auth = {auth: key}
 
     async def run(self) -> list[tuple[Json, httpx2.Response]]:
-        """Each item with its answer, in order."""
+        """Send all items. Return each with its response, in order."""
         answers = []
         for item in self._items:
             answer = await until(partial(self._answer, item), 30)
@@ -78,7 +78,7 @@ class Runner:
         return answers
 
     async def _answer(self, item: Json) -> httpx2.Response | None:
-        """The answer; None while the system says that it has too much to do."""
+        """The response, or None if the system is overloaded."""
         answer = await self._send(item)
         return None if answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE else answer
 
@@ -109,7 +109,7 @@ class Runner:
             self._values[found[2]] = value or self._values[found[2]]
 
 
-async def test_every_request_of_the_collection_gets_an_answer_that_is_documented(system: EmbeddedSystem) -> None:
+async def test_every_request_of_the_collection_gets_a_documented_response(system: EmbeddedSystem) -> None:
     collection = json.loads(COLLECTION.read_text(encoding="utf-8"))
     async with httpx2.AsyncClient(base_url=system.url, trust_env=False, timeout=30) as client:
         answers = await Runner(collection, client, system.headers["X-API-Key"]).run()
@@ -124,7 +124,7 @@ async def test_every_request_of_the_collection_gets_an_answer_that_is_documented
     assert len(answers) == sum(len(folder["item"]) for folder in collection["item"])
 
 
-async def test_the_k6_script_sends_what_is_accepted(system: EmbeddedSystem) -> None:
+async def test_the_request_of_the_k6_script_is_accepted(system: EmbeddedSystem) -> None:
     script = K6.read_text(encoding="utf-8")
     [body] = re.findall(r"^const BODY = (\{.+?^\});", script, flags=re.MULTILINE | re.DOTALL)
     [(method, path)] = re.findall(r"http\.(\w+)\(`\$\{URL\}(\S+)`", script)

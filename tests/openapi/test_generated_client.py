@@ -1,4 +1,4 @@
-"""A client made from the OpenAPI document by openapi-python-client, which knows only a base URL and a key."""
+"""A client generated from the OpenAPI document by openapi-python-client, which knows only a base URL and a key."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ LEFT_OUT = (
     "POST /webhooks/{provider}/{token}",
     "GET /api/v1/mailbox/messages/{message_id}/raw",
 )
-"""The tool cannot write bodies of CSV, of JSON lines, or of any type, as providers post them; nor read mails."""
+"""Operations that the generator does not support: bodies of CSV, of JSON lines or of any type, and mail downloads."""
 CALLS = """
 import json, sys
 import made.models
@@ -77,7 +77,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedSystem]
 
 
 async def _run(*command: str | Path, folder: Path) -> str:
-    path = f"{GENERATOR.parent}{os.pathsep}{os.environ.get('PATH', '')}"  # the generator formats what it made with ruff
+    path = f"{GENERATOR.parent}{os.pathsep}{os.environ.get('PATH', '')}"  # the generator formats its output with ruff
     process = await asyncio.create_subprocess_exec(
         *command,
         cwd=folder,
@@ -91,16 +91,14 @@ async def _run(*command: str | Path, folder: Path) -> str:
 
 
 async def _generated(system: EmbeddedSystem, folder: Path) -> str:
-    """Make the package `made` of the whole document in `folder`; what the generator said."""
+    """Generate the package `made` from the whole document in `folder`. Return the generator's output."""
     async with httpx2.AsyncClient(base_url=system.address("angarium"), trust_env=False, timeout=30) as client:
         (folder / "document.json").write_bytes((await client.get("/openapi.json")).content)
     command = (GENERATOR, "generate", "--path", "document.json", "--output-path", "made", "--meta", "none")
     return await _run(*command, folder=folder)
 
 
-async def test_a_client_made_of_the_whole_document_is_complete_and_sends_mails(
-    system: EmbeddedSystem, tmp_path: Path
-) -> None:
+async def test_a_generated_client_is_complete_and_sends_mails(system: EmbeddedSystem, tmp_path: Path) -> None:
     said = await _generated(system, tmp_path)
     left_out = [line.partition("parsing ")[2] for line in said.splitlines() if line.startswith(("WARNING", "ERROR"))]
     assert all(line.startswith(LEFT_OUT) for line in left_out), said

@@ -1,4 +1,4 @@
-"""Every REST service answers what its OpenAPI document says, whatever it is asked: no 5xx, no other shape or status."""
+"""Every response of the REST services conforms to the OpenAPI documents, for generated requests too, without 5xx."""
 
 import asyncio
 import re
@@ -24,10 +24,10 @@ ALWAYS_REFUSED = {
     "POST /api/v1/auth/token",
     "POST /webhooks/{provider}/{token}",
 }
-"""Without an account, or the provider's token, every caller is refused."""
+"""Operations that refuse every caller without an account or the provider's token."""
 LEFT_OUT = "/api/v1/keys/|/users/import$|^/api/v1/(users|templates)"
-"""Ids found in answers are used again: the key that asks would be revoked, and all that follows be a 401. Files of
-lines are nothing that the tool can write. What the gateway passes on is tested at its own service.
+"""Paths that are not tested here. The tool reuses ids of responses, so it would revoke its own key and get 401s. It
+cannot generate files of lines. Paths that the gateway proxies are tested at their own service.
 """
 
 
@@ -54,9 +54,9 @@ def system(
 
 
 @pytest.mark.distributed
-@pytest.mark.timeout(300)  # the first one starts all servers and services, too
+@pytest.mark.timeout(300)  # the first test also starts all servers and services
 @pytest.mark.parametrize("service", SECONDS)
-async def test_a_service_keeps_its_document(system: DistributedSystem, service: str, tmp_path: Path) -> None:
+async def test_a_service_conforms_to_its_document(system: DistributedSystem, service: str, tmp_path: Path) -> None:
     command = [
         str(SCHEMATHESIS), "run", f"{system.address(service)}/openapi.json",
         *(argument for name, value in system.headers.items() for argument in ("-H", f"{name}: {value}")),
@@ -66,7 +66,7 @@ async def test_a_service_keeps_its_document(system: DistributedSystem, service: 
     ]  # fmt: skip
     (tmp_path / "schemathesis.toml").write_text(
         "[auth]\nauto-signup = false\n"
-    )  # a key is given; it fails on our users
+    )  # a key is configured; automatic sign-up fails with the users' paths
     process = await asyncio.create_subprocess_exec(
         *command, cwd=tmp_path, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
@@ -79,7 +79,7 @@ async def test_a_service_keeps_its_document(system: DistributedSystem, service: 
 
 @pytest.mark.distributed
 @pytest.mark.parametrize("service", SECONDS)
-async def test_a_document_explains_itself(system: DistributedSystem, service: str) -> None:
+async def test_a_document_has_descriptions_and_examples(system: DistributedSystem, service: str) -> None:
     async with httpx2.AsyncClient(base_url=system.address(service), trust_env=False) as client:
         document: Json = (await client.get("/openapi.json")).json()
     for path, item in document["paths"].items():
@@ -93,7 +93,7 @@ async def test_a_document_explains_itself(system: DistributedSystem, service: st
 
 
 def _examples(schema: Json, document: Json) -> list[Any]:
-    """The examples of a schema, or of the one that it refers to."""
+    """The examples of a schema, or of the schema that it refers to."""
     if "$ref" in schema:
         return _examples(document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]], document)
     inner = [found for choice in schema.get("anyOf", ()) for found in _examples(choice, document)]

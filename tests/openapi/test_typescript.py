@@ -1,6 +1,6 @@
-"""Types made from the OpenAPI document by openapi-typescript: a program with them compiles, and sends a mail.
+"""Types generated from the OpenAPI document by openapi-typescript: a program that uses them compiles and sends a mail.
 
-Needs Node and its package registry, so it is no part of `make test`.
+Needs Node and its package registry, so it is not part of `make test`.
 """
 
 import asyncio
@@ -87,7 +87,9 @@ async def _run(*command: str | Path, folder: Path) -> str:
 
 
 @pytest.mark.timeout(600)
-async def test_a_program_with_the_made_types_compiles_and_sends_a_mail(system: EmbeddedSystem, tmp_path: Path) -> None:
+async def test_a_program_with_the_generated_types_compiles_and_sends_a_mail(
+    system: EmbeddedSystem, tmp_path: Path
+) -> None:
     node, npm = shutil.which("node"), shutil.which("npm")
     assert node, "install Node 20 or later"
     assert npm, "install npm"

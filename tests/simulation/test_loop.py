@@ -28,14 +28,14 @@ def run(loop: VirtualLoop, *work: tuple[str, Coroutine[Any, Any, None]], deadlin
     return loop.run(lambda: all(task.done() for task in tasks), deadline=deadline)
 
 
-def test_an_hour_takes_no_time_and_sleepers_wake_in_order() -> None:
+def test_virtual_time_passes_instantly_and_sleepers_wake_in_order() -> None:
     loop, seen = loop_of(1), list[str]()
     assert run(loop, ("a", tell(seen, "late", 3600)), ("a", tell(seen, "soon", 60)), deadline=4000)
     assert seen == ["soon", "soon ends", "late", "late ends"]
     assert loop.time() == 3600
 
 
-def test_within_a_process_the_order_is_asyncio_s_and_between_processes_it_is_drawn() -> None:
+def test_order_is_fifo_within_a_process_and_random_between_processes() -> None:
     orders = set()
     for seed in range(20):
         loop, seen = loop_of(seed), list[str]()
@@ -46,7 +46,7 @@ def test_within_a_process_the_order_is_asyncio_s_and_between_processes_it_is_dra
     assert len(orders) > 1
 
 
-def test_what_is_killed_runs_no_finally_until_the_run_is_over() -> None:
+def test_a_killed_process_runs_no_finally_block_during_the_run() -> None:
     loop, seen = loop_of(1), list[str]()
     loop.spawn("victim", tell(seen, "victim", 1, times=9))
     assert not loop.run(lambda: len(seen) == 2, deadline=1.5)
@@ -58,7 +58,7 @@ def test_what_is_killed_runs_no_finally_until_the_run_is_over() -> None:
     assert loop.errors == []
 
 
-def test_what_is_frozen_goes_on_where_it_was() -> None:
+def test_a_frozen_process_continues_where_it_stopped() -> None:
     loop, seen = loop_of(1), list[str]()
     task = loop.spawn("victim", tell(seen, "victim", 1, times=2))
     loop.freeze("victim")
@@ -73,7 +73,7 @@ def test_what_is_frozen_goes_on_where_it_was() -> None:
 
 
 @pytest.mark.parametrize("step", [1, 3, 5])
-def test_a_trap_springs_in_place_of_a_step(step: int) -> None:
+def test_a_trap_replaces_a_step(step: int) -> None:
     loop, seen = loop_of(1), list[str]()
     task = loop.spawn("victim", tell(seen, "victim", 1, times=5))
     loop.trap("victim", step, lambda: loop.kill("victim"))

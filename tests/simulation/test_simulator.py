@@ -36,14 +36,14 @@ def simulator() -> Simulator:
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, BLOCK))
-def test_every_promise_holds(simulator: Simulator, first: int) -> None:
+def test_every_invariant_holds(simulator: Simulator, first: int) -> None:
     broken = {
         run.seed: run.violations for seed in range(first, first + BLOCK) if (run := simulator.run(seed)).violations
     }
     assert broken == {}, "repeat one with: python -m tests.simulation --first SEED --seeds 1 --trace"
 
 
-def test_every_fault_and_every_end_occurs(simulator: Simulator) -> None:
+def test_every_fault_and_every_final_status_occurs(simulator: Simulator) -> None:
     """A world in which nothing happens proves nothing."""
     lines = [line.split()[1:] for seed in range(100) for line in simulator.run(seed).trace]
     happened = Counter(line[0] for line in lines)
@@ -53,7 +53,7 @@ def test_every_fault_and_every_end_occurs(simulator: Simulator) -> None:
     assert set(happened) >= EVERYTHING, EVERYTHING - set(happened)
 
 
-def test_a_seed_replays_exactly(simulator: Simulator) -> None:
+def test_a_seed_is_reproducible(simulator: Simulator) -> None:
     seeds = range(20, 26)
     once = [simulator.run(seed) for seed in seeds]
     again = [simulator.run(seed) for seed in reversed(seeds)]
@@ -61,7 +61,7 @@ def test_a_seed_replays_exactly(simulator: Simulator) -> None:
     assert len({run.hash for run in once}) == len(seeds)
 
 
-def test_a_seed_replays_exactly_in_another_process(simulator: Simulator) -> None:
+def test_a_seed_is_reproducible_in_another_process(simulator: Simulator) -> None:
     """With another order of sets of words, which Python draws for each process."""
     elsewhere = subprocess.run(  # noqa: S603 - our own code
         [sys.executable, "-c", _HASH.format(seed=23)],
@@ -74,14 +74,14 @@ def test_a_seed_replays_exactly_in_another_process(simulator: Simulator) -> None
     assert elsewhere.stdout.strip() == simulator.run(23).hash
 
 
-def test_a_failing_seed_replays_exactly(simulator: Simulator) -> None:
+def test_a_failing_seed_is_reproducible(simulator: Simulator) -> None:
     with MUTATIONS["a wait counts as an attempt"]():
         once, again = (next(run for run in map(simulator.run, range(FEW)) if run.violations) for _ in range(2))
     assert (once.seed, once.hash, once.violations) == (again.seed, again.hash, again.violations)
 
 
 @pytest.mark.parametrize("wrong", MUTATIONS)
-def test_a_fault_in_the_code_is_found(simulator: Simulator, wrong: str) -> None:
+def test_a_fault_in_the_code_is_detected(simulator: Simulator, wrong: str) -> None:
     with MUTATIONS[wrong]():
         caught = next((run for run in map(simulator.run, range(FEW)) if run.violations), None)
     assert caught is not None, f"{wrong}: not found within {FEW} seeds"

@@ -31,12 +31,12 @@ async def server(request: pytest.FixtureRequest) -> AsyncIterator[Server]:
     await server.start()
 
 
-async def test_it_is_found_at_its_url(server: Server) -> None:
+async def test_a_server_answers_at_its_url(server: Server) -> None:
     assert urlsplit(server.url).port == server.port
     assert _reachable(server.port)
 
 
-async def test_it_can_be_stopped_killed_and_started_again_on_the_same_port(server: Server) -> None:
+async def test_a_server_restarts_on_the_same_port_after_a_stop_or_kill(server: Server) -> None:
     await server.stop()
     assert not _reachable(server.port)
     await server.start()
@@ -47,19 +47,19 @@ async def test_it_can_be_stopped_killed_and_started_again_on_the_same_port(serve
     assert _reachable(server.port)
 
 
-async def test_starting_twice_is_starting_once(server: Server) -> None:
+async def test_starting_a_running_server_does_nothing(server: Server) -> None:
     await server.start()
     assert _reachable(server.port)
 
 
-async def test_a_database_outlives_a_kill(postgresql: PostgreSQL, postgresql_url: str) -> None:
+async def test_a_database_survives_a_kill(postgresql: PostgreSQL, postgresql_url: str) -> None:
     name = postgresql_url.rpartition("/")[2]
     await postgresql.kill()
     await postgresql.start()
     assert name in (await postgresql.sql("SELECT datname FROM pg_database")).split()
 
 
-async def test_a_mariadb_database_outlives_a_kill(mariadb: MariaDB, mariadb_url: str) -> None:
+async def test_a_mariadb_database_survives_a_kill(mariadb: MariaDB, mariadb_url: str) -> None:
     name = mariadb_url.rpartition("/")[2]
     await mariadb.kill()
     await mariadb.start()
@@ -75,7 +75,7 @@ async def test_a_frozen_database_answers_only_after_it_is_thawed(postgresql: Pos
     assert await waiting == "1"
 
 
-async def test_virtual_hosts_are_apart_and_the_guest_may_use_them(rabbitmq: RabbitMQ, rabbitmq_url: str) -> None:
+async def test_virtual_hosts_are_separate_and_the_guest_has_access(rabbitmq: RabbitMQ, rabbitmq_url: str) -> None:
     other = await rabbitmq.create_vhost()
     names = (await rabbitmq.ctl("list_vhosts", "--no-table-headers")).split()
     assert {urlsplit(rabbitmq_url).path[1:], urlsplit(other).path[1:]} <= set(names)
@@ -83,17 +83,17 @@ async def test_virtual_hosts_are_apart_and_the_guest_may_use_them(rabbitmq: Rabb
     await rabbitmq.delete_vhost(other)
 
 
-async def test_a_node_runs_no_listener_beyond_loopback(rabbitmq: RabbitMQ) -> None:
+async def test_a_node_listens_on_loopback_only(rabbitmq: RabbitMQ) -> None:
     listeners = await rabbitmq.erlang("[element(5, L) || L <- rabbit_networking:active_listeners()].")
     assert "{0,0,0,0}" not in listeners.replace(" ", "")
 
 
-async def test_redis_forgets_when_flushed(redis_server: Redis, redis_url: str) -> None:
+async def test_a_flush_empties_redis(redis_server: Redis, redis_url: str) -> None:
     assert urlsplit(redis_url).port == redis_server.port
     await redis_server.flush()
 
 
-async def test_it_ends_even_when_its_owner_is_killed(tmp_path: Path) -> None:
+async def test_a_server_ends_if_its_owner_is_killed(tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from tests.support.servers import Redis; "
         f"server = Redis(Path({str(tmp_path / 'redis')!r})); server.start_now(); print(server.port, flush=True); "
