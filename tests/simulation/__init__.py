@@ -1,1 +1,1 @@
-"""The shipped gateway, relay, sweeper and engine in virtual time, with seeded faults."""
+"""Simulation: the shipped gateway, relay, sweeper and engine run in virtual time, with seeded faults."""

@@ -8,11 +8,11 @@ from tests.simulation.world import Simulator
 
 
 def main() -> int:
-    """Run the seeds that are asked for; 1 if a promise was broken."""
+    """Run the requested seeds. Return 1 if a guarantee was violated."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--seeds", type=int, default=1000, help="how many")
-    parser.add_argument("--first", type=int, default=0, help="the first of them")
-    parser.add_argument("--trace", action="store_true", help="print all that happened")
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--trace", action="store_true", help="print every step")
     asked = parser.parse_args()
     simulator, begun, broken, virtual = Simulator(), time.process_time(), 0, 0.0
     for seed in range(asked.first, asked.first + asked.seeds):
@@ -25,7 +25,7 @@ def main() -> int:
             sys.stdout.write(f"seed {seed}: {run.violations[0]}\n")
     seconds = time.process_time() - begun
     sys.stdout.write(
-        f"{asked.seeds} seeds, {broken} with a broken promise; {virtual / 3600:.1f} h of virtual time"
+        f"{asked.seeds} seeds, {broken} with a violation; {virtual / 3600:.1f} h of virtual time"
         f" in {seconds:.1f} s of CPU\n"
     )
     return 1 if broken else 0

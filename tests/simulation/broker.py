@@ -1,4 +1,4 @@
-"""The shipped memory broker as a server, and the connection between it and a process."""
+"""The shipped memory broker as a shared server, and the connection of a process to it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Coroutine, Sequence
@@ -13,18 +13,18 @@ from tests.simulation.network import Link
 
 ResultT = TypeVar("ResultT")
 UNCONFIRMED_AFTER = 5.0
-"""Seconds that a publish waits for confirms that do not come."""
+"""Timeout of a publish without confirms, in seconds."""
 
 
 class BrokerServer:
-    """What all processes share. Its own tasks are no process's: they outlive the publisher."""
+    """The broker shared by all processes. Its tasks belong to no process, so they continue after a publisher dies."""
 
     def __init__(self, broker: MemoryBroker) -> None:
         self.broker = broker
         self._context: Context = copy_context()
 
     def at_once(self, call: Coroutine[Any, Any, ResultT]) -> ResultT:
-        """The result of a call of the memory broker, none of which has to wait."""
+        """Run a call of the memory broker, which never waits, and return its result."""
         try:
             self._context.run(call.send, None)
         except StopIteration as done:
@@ -33,7 +33,7 @@ class BrokerServer:
         raise AssertionError("the memory broker waits")
 
     def ready(self, notification_id: str) -> int:
-        """How many messages of that id wait in a work queue for a consumer."""
+        """The number of messages with this id that are ready in work queues."""
         queues = self.broker._queues.items()
         return sum(
             message.message_id == notification_id
@@ -44,7 +44,7 @@ class BrokerServer:
 
 
 class BrokerLink:
-    """The broker as one process reaches it."""
+    """The connection of one process to the broker."""
 
     def __init__(self, server: BrokerServer, link: Link, judge: Judge) -> None:
         self._server = server
@@ -106,13 +106,13 @@ class BrokerLink:
         self._closed = True
 
     def cut(self) -> None:
-        """The connection ends; its unacknowledged messages go back. Called by the world, also for a dead process."""
+        """End the connection and requeue unacknowledged messages. Called by the world, also for a dead process."""
         self._link.cut = True
         for consumer in self._consumers:
             consumer.close()
 
     def restore(self) -> None:
-        """There is a connection again."""
+        """Restore the connection."""
         self._link.cut = False
         for consumer in self._consumers:
             consumer.open()
@@ -122,7 +122,7 @@ class BrokerLink:
             raise BrokerUnavailable
 
     def _arrive(self, message: Outgoing, place: int, late: Late | None) -> bool:
-        """Whether the publisher gets a confirm."""
+        """Deliver a message to its queues; return whether the publisher gets a confirm."""
         weather, random = self._link.weather, self._link.random
         if weather.lost_publishes and random.random() < weather.lost_publishes:
             self._judge.unconfirmed(message)
@@ -152,7 +152,7 @@ class BrokerLink:
 
 
 class ConsumerLink:
-    """A subscription that survives its connections, as that to RabbitMQ does."""
+    """A subscription that continues after a reconnection, like the one of the RabbitMQ adapter."""
 
     def __init__(self, server: BrokerServer, link: Link, judge: Judge, queue: str, prefetch: int) -> None:
         self._server = server
@@ -174,7 +174,7 @@ class ConsumerLink:
             self._opened.set()
 
     def close(self) -> None:
-        """The connection is gone: what was not acknowledged goes back to the queue."""
+        """Close after the connection has ended: unacknowledged deliveries return to the queue."""
         if self._manager is not None and self._inner is not None:
             self._judge.returned(self._held.values())
             inner, self._inner = self._inner, None
@@ -228,5 +228,5 @@ class ConsumerLink:
             self._server.at_once(self._inner.stop())
 
     def _living(self, deliveries: Collection[Delivery]) -> list[Delivery]:
-        """Those of the connection that there is."""
+        """The deliveries of the current connection."""
         return [delivery for delivery in deliveries if self._held.pop(delivery.handle, None) is not None]

@@ -1,4 +1,4 @@
-"""The clocks of the processes of a simulation."""
+"""The clocks of simulated processes."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -9,7 +9,7 @@ START = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 
 
 class SimulatedClock:
-    """One machine's clock: the loop's time, and a wall clock that may be wrong by `skew` seconds and jump."""
+    """The clock of one process: the loop's time, and a wall clock that may jump and be wrong by `skew` seconds."""
 
     def __init__(self, loop: VirtualLoop, skew: float = 0.0) -> None:
         self._loop = loop

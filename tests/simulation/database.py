@@ -1,4 +1,4 @@
-"""The shipped SQLite store on a connection in memory, without its thread, and the network between it and a process."""
+"""The shipped SQLite store, in memory and without its thread, and the connection of a process to it."""
 
 import asyncio
 import sqlite3
@@ -51,7 +51,7 @@ _ROWS = "SELECT id, status, attempts, reason_code FROM notifications"
 
 @cache
 def _schema() -> bytes:
-    """A migrated database, as SQLite keeps it in a file."""
+    """The file contents of a migrated SQLite database."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "notifications.db"
         asyncio.run(_migrate(path))
@@ -68,7 +68,7 @@ async def _migrate(path: Path) -> None:
 
 
 class Database:
-    """One server for every process. `clock` is the database's own; leases and due times are judged by it."""
+    """The database server of all processes. It has its own clock, which decides on leases and due times."""
 
     def __init__(self) -> None:
         self._connection = sqlite3.connect(":memory:", isolation_level=None, cached_statements=256)
@@ -81,7 +81,7 @@ class Database:
         self._connection.execute(_QUEUED)
 
     def begin(self, judge: Judge, clock: Clock) -> NotificationStore:
-        """Empty it for another run."""
+        """Empty the database for another run."""
         self._judge = judge
         for table in _TABLES:
             self._connection.execute(f"DELETE FROM {table}")  # noqa: S608 - the names above
@@ -100,7 +100,7 @@ class Database:
         return {UUID(hex=row["notification_id"]) for row in found}
 
     def outbox(self) -> int:
-        """How many messages wait for their confirm."""
+        """The number of messages that wait for their confirm."""
         [row] = self._connection.execute("SELECT count(*) AS waiting FROM outbox")
         return int(row["waiting"])
 
@@ -116,7 +116,7 @@ class Database:
 
 
 class _Writer:
-    """As SqliteWriter, but a transaction runs where it is asked for."""
+    """As SqliteWriter, but runs each transaction in the caller."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -136,7 +136,7 @@ class _Writer:
 
 
 class StoreLink:
-    """The store as one process reaches it: late, sometimes not at all, sometimes with an answer that is lost."""
+    """The connection of one process to the store. Calls are delayed and may fail, and answers may be lost."""
 
     def __init__(self, store: NotificationStore, link: Link, judge: Judge) -> None:
         self._store = store
@@ -208,6 +208,6 @@ class StoreLink:
         result = await call()
         seen(result)
         await link.travel()
-        if not link.database_answers():  # it is committed, and the caller does not know
+        if not link.database_answers():  # it is committed, but the caller gets no answer
             raise StoreUnavailable
         return result

@@ -1,4 +1,4 @@
-"""Users and templates as one process reaches them, and the wishes of users, which change under way."""
+"""Users and templates, the connection of a process to them, and preferences that change during a run."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -34,7 +34,7 @@ def _template(policy: DeliveryPolicy, number: int) -> CompiledTemplate:
 TEMPLATES: Mapping[str, CompiledTemplate] = {
     policy.value: _template(policy, number) for number, policy in enumerate(DeliveryPolicy, start=1)
 }
-"""One for each delivery policy, called by it."""
+"""One template per delivery policy, with the policy's name as code."""
 _CONTACT = Contact(
     user_id=UUID(int=0),
     name="Ann",
@@ -49,22 +49,22 @@ _CONTACT = Contact(
 
 @dataclass
 class Users:
-    """The users service's data."""
+    """The data of the users service."""
 
     contacts: dict[UUID, Contact] = field(default_factory=dict)
 
     def add(self, user_id: UUID) -> None:
-        """A user who wants everything."""
+        """Add a user who has opted out of nothing."""
         self.contacts[user_id] = msgspec.structs.replace(_CONTACT, user_id=user_id)
 
     def opt_out(self, user_id: UUID) -> None:
-        """From now on the user wants no email."""
+        """Opt the user out of email."""
         contact = self.contacts[user_id]
         self.contacts[user_id] = msgspec.structs.replace(contact, preferences=Preferences(email=False))
 
 
 class DirectoryLink:
-    """Contacts and Templates of one process. Nothing is kept in memory, so each look-up is a journey."""
+    """Contacts and Templates of one process. Nothing is cached, so each lookup crosses the network."""
 
     def __init__(self, users: Users, link: Link) -> None:
         self._users = users

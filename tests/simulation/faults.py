@@ -1,4 +1,4 @@
-"""What goes wrong in a world, each thing at a time of its own, drawn from the seed."""
+"""The faults of a world. Their kinds and times are drawn from the seed."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
@@ -9,16 +9,16 @@ from uuid import UUID
 from tests.simulation.processes import Process, Surroundings
 
 TROUBLE = 25.0
-"""Seconds during which things go wrong."""
+"""Seconds during which faults occur."""
 BACKLOGS = 0.03
-"""Of the worlds: no worker for so long that the sweeper could take what waits for lost."""
+"""Share of the worlds without a worker for so long that the sweeper could consider waiting messages lost."""
 _FLAGS = ("database_away", "broker_away", "directory_away")
 _RATES = ("lost_answers", "locks", "lost_publishes", "lost_confirms", "copies", "slow")
 _LONGEST_STEP = 200
 _LONG = 65.0
-"""Seconds: a lease, the sweeper's patience with it, and more."""
+"""Seconds: longer than a lease plus the sweeper's grace period."""
 _PATIENCE = 12.0
-"""Seconds after which it is done anyway."""
+"""Seconds after which an action happens even if its condition has not occurred."""
 
 Fault = Callable[["Faults"], Coroutine[Any, Any, None]]
 
@@ -37,7 +37,7 @@ class Running(Protocol):
 
 
 class Faults:
-    """Draws faults and makes them happen."""
+    """Draws faults and provokes them."""
 
     def __init__(self, world: Running, random: Random, users: Sequence[UUID]) -> None:
         self._world = world
@@ -72,13 +72,13 @@ class Faults:
         return drawn
 
     async def _sometime(self) -> Random:
-        """Wait for the time of this fault; what it draws from then on."""
+        """Wait until the time of this fault; return its source of randomness."""
         random = Random(self._random.random())  # noqa: S311 - a run is to be repeated
         await asyncio.sleep(random.uniform(0, TROUBLE))
         return random
 
     async def _kill_worker(self) -> None:
-        """At any of its steps, then start another."""
+        """Kill a worker at any of its steps, then start another one."""
         random = await self._sometime()
         victim = random.choice(self._world.workers)
         await self._killed(victim, random)
@@ -100,7 +100,7 @@ class Faults:
         victim.broker.cut()
 
     async def _trapped(self, victim: Process, random: Random, what: str, act: Callable[[str], None]) -> None:
-        """Do `act` to the process in place of one of its next steps."""
+        """Call `act` on the process instead of one of its next steps."""
         done = asyncio.Event()
 
         def spring() -> None:
@@ -115,7 +115,7 @@ class Faults:
         spring()
 
     async def _freeze(self) -> None:
-        """For longer than a lease, perhaps; its connections stay, or are cut by the server."""
+        """Freeze a worker, sometimes for longer than a lease. Its connections stay open, or the server cuts them."""
         random = await self._sometime()
         victim = random.choice([*self._world.workers, self._world.gateway])
         await self._trapped(victim, random, "frozen", self._loop.freeze)
@@ -124,7 +124,7 @@ class Faults:
         if cut:
             victim.broker.cut()
         until = random.choice(["soon", "takeover", "takeover", "late"])
-        if until == "takeover":  # at the worst moment: another worker has just begun with its work
+        if until == "takeover":  # the worst moment: another worker has just taken over its work
             taken = asyncio.ensure_future(self._judge.takeover(victim.name).wait())
             await asyncio.wait([taken], timeout=_LONG)
             await asyncio.sleep(random.uniform(0, 0.4))
@@ -137,7 +137,7 @@ class Faults:
             victim.broker.restore()
 
     async def _stop_worker(self) -> None:
-        """As SIGTERM does, and start another."""
+        """Stop a worker as SIGTERM does, and start another one."""
         random = await self._sometime()
         victim = random.choice(self._world.workers)
         self._judge.note("stopped", victim.name)
@@ -150,7 +150,7 @@ class Faults:
         self._world.start_worker()
 
     async def _cut(self) -> None:
-        """A process loses its connection to the broker for a while."""
+        """Cut a process's connection to the broker for some time."""
         random = await self._sometime()
         victim = random.choice([*self._world.workers, self._world.gateway])
         self._judge.note("cut", victim.name)
@@ -159,7 +159,7 @@ class Faults:
         victim.broker.restore()
 
     async def _flag(self) -> None:
-        """A server is away for all."""
+        """Make a server unavailable to all processes for some time."""
         random = await self._sometime()
         name = random.choice(_FLAGS)
         self._judge.note("away", name)
@@ -168,7 +168,7 @@ class Faults:
         setattr(self._world.around.weather, name, False)
 
     async def _rate(self) -> None:
-        """Something goes wrong now and then."""
+        """Set the rate of an occasional fault for some time."""
         random = await self._sometime()
         name, share = random.choice(_RATES), random.choice([0.02, 0.1, 0.4])
         self._judge.note("rate", name, share)
@@ -177,14 +177,14 @@ class Faults:
         setattr(self._world.around.weather, name, 0.0)
 
     async def _jump(self) -> None:
-        """A process's wall clock is set, up to an hour off."""
+        """Set the wall clock of a process, wrong by up to an hour."""
         random = await self._sometime()
         victim = random.choice([*self._world.workers, self._world.gateway])
         victim.clock.skew = random.uniform(-3600, 3600)
         self._judge.note("jumped", victim.name)
 
     async def _opt_out(self) -> None:
-        """A user wants no more email."""
+        """Opt a user out of email."""
         random = await self._sometime()
         user = random.choice(self._users)
         self._world.around.users.opt_out(user)
@@ -192,7 +192,7 @@ class Faults:
         self._judge.note("opted out", user)
 
     async def _backlog(self) -> None:
-        """No worker runs for a quarter of an hour: longer than the sweeper's patience."""
+        """Run no worker for 15 minutes, which is longer than the sweeper's grace period."""
         random = await self._sometime()
         away = list(self._world.workers)
         self._world.workers.clear()

@@ -1,7 +1,7 @@
-"""Holds every step of a run against the promises, with books of its own.
+"""Checks every step of a run against the guarantees, with its own records.
 
-The judge sees what is committed, routed, acknowledged and sent, at the servers. It shares no rule with the code that
-it judges but the table of transitions.
+The judge observes at the servers what is committed, routed, acknowledged and sent. The only rule that it shares with
+the tested code is the table of transitions.
 """
 
 import asyncio
@@ -33,17 +33,17 @@ from tests.simulation.loop import VirtualLoop
 from tests.simulation.story import Claim, Send, Story
 
 OUTBOX_LEASE = 10.0
-"""Seconds that the writer of an outbox row has to publish it."""
+"""Seconds within which the writer of an outbox row must publish it."""
 FRESH = 1.0
-"""Seconds for which an answer of the users service may be used."""
+"""Seconds for which an answer of the users service is valid."""
 WAITS = frozenset({Status.PENDING, Status.SCHEDULED, Status.SKIPPED, Status.EXPIRED})
-"""Recorded states that say that no attempt was made."""
+"""Recorded states of results without an attempt."""
 TOLERANCE = 1e-3
 _DEAD_LETTER = f".{OutboxKind.DEAD_LETTER}"
 
 
 class Judge:
-    """Of one run. `violations` is empty as long as every promise holds."""
+    """The judge of one run. `violations` is empty as long as every guarantee holds."""
 
     def __init__(self, loop: VirtualLoop, most_attempts: int) -> None:
         self.violations: list[str] = []
@@ -51,27 +51,27 @@ class Judge:
         self.trace: list[str] = []
         self.opted_out: dict[UUID, float] = {}
         self.faults: defaultdict[str, list[float]] = defaultdict(list)
-        """By process: when it was killed, frozen, stopped, or failed by its database."""
+        """By process: the times when it was killed, frozen or stopped, or its database failed."""
         self._loop = loop
         self._most_attempts = most_attempts
         self._sweeping: list[UUID] | None = None
         self._requests: dict[str, UUID] = {}
         self._watched: dict[str, asyncio.Event] = {}
         self.waiting_copies: Callable[[UUID], int] = lambda _: 0
-        """How many messages of a notification wait in work queues."""
+        """Returns the number of a notification's messages that wait in work queues."""
 
     @property
     def hash(self) -> str:
-        """Names everything that happened, in order."""
+        """A hash of the whole trace."""
         return blake2b("\n".join(self.trace).encode(), digest_size=16).hexdigest()
 
     @property
     def unfinished(self) -> int:
-        """How many have not ended."""
+        """The number of notifications that have not ended."""
         return sum(story.status in UNFINISHED for story in self.stories.values())
 
     def takeover(self, process: str) -> asyncio.Event:
-        """Set when another process has claimed what this one had claimed and not recorded."""
+        """An event that is set when another process claims work that this one had claimed and not recorded."""
         return self._watched.setdefault(process, asyncio.Event())
 
     def note(self, what: str, *about: object) -> None:
@@ -79,14 +79,14 @@ class Judge:
         self.trace.append(f"{self._loop.time():.6f} {what} {' '.join(map(str, about))}")
 
     def violated(self, promise: str, about: object) -> None:
-        """A promise was broken."""
+        """Report a violated guarantee."""
         self.note("VIOLATION", promise, about)
         self.violations.append(f"{self._loop.time():.3f} s: {promise} ({about})")
 
     # Acceptance and the outbox.
 
     def made(self, notifications: Sequence[NewNotification], acceptances: Sequence[Acceptance]) -> None:
-        """Notifications became durable, or had been before."""
+        """Notifications were stored, or had been stored before."""
         for new, acceptance in zip(notifications, acceptances, strict=True):
             id_ = self._requests.setdefault(new.request_id, acceptance.notification_id)
             if id_ != acceptance.notification_id or acceptance.outcome is AcceptOutcome.CONFLICT:
@@ -102,26 +102,26 @@ class Judge:
                 )
 
     def answered(self, request_id: str, id_: UUID) -> None:
-        """A client has a 202."""
+        """A client received a 202."""
         self.note("accepted", id_)
         story = self.stories.get(id_)
         if story is None or self._requests.get(request_id) != id_:
-            self.violated("a client has a 202 for what is not durable", id_)
+            self.violated("a client has a 202 for a notification that is not durable", id_)
         else:
             story.accepted = True
 
     def queued(self, id_: UUID) -> None:
-        """It has a new row in the outbox."""
+        """A notification got a new outbox row."""
         if self._sweeping is not None:
             self._sweeping.append(id_)
 
     def forgotten(self, keys: Collection[OutboxKey]) -> None:
-        """The outbox forgot these messages."""
+        """These outbox rows were deleted."""
         for key in keys:
             if key.kind is OutboxKind.WORK and (story := self.stories.get(key.subject)):
                 story.published_at = None
                 if not story.routed:
-                    self.violated("the outbox forgot a message that the broker never had", key.subject)
+                    self.violated("an outbox row was deleted although the broker never had its message", key.subject)
 
     @contextmanager
     def sweeping(self) -> Iterator[None]:
@@ -137,7 +137,7 @@ class Judge:
 
     def _swept(self, id_: UUID) -> None:
         if self.waiting_copies(id_):
-            self.violated("the sweeper published a second copy of a message that still waited", id_)
+            self.violated("the sweeper published a second copy of a message that is still queued", id_)
         if story := self.stories.get(id_):
             story.excuses += 1
 
@@ -161,10 +161,10 @@ class Judge:
         now, holder = self._loop.time(), story.holder
         until = now + lease.total_seconds()
         if holder is not None and holder.token == claimed.claim_token:
-            holder.until = until  # repeated, after an answer that was lost
+            holder.until = until  # repeated after a lost answer
             return
         if holder is not None and holder.until > now + TOLERANCE:
-            self.violated("a claim was granted under a living lease", story.id)
+            self.violated("a claim was granted during a valid lease", story.id)
         if now + TOLERANCE < story.not_before:
             self.violated("a claim was granted before its time", story.id)
         self.note("claimed", story.id, process, claimed.attempt)
@@ -176,14 +176,14 @@ class Judge:
         story.status = Status.SENDING
 
     def renewed(self, renewed: Renewed, lease: timedelta) -> None:
-        """Leases were prolonged."""
+        """Leases were renewed."""
         for id_, token in renewed.prolonged:
             story = self.stories.get(id_)
             if story is not None and story.holder is not None and story.holder.token == token:
                 story.holder.until = self._loop.time() + lease.total_seconds()
 
     def recorded(self, results: Sequence[Result], written: Sequence[bool]) -> None:
-        """Results were written, or were stale."""
+        """Results were written, or refused as stale."""
         for result, ok in zip(results, written, strict=True):
             if ok and (story := self.stories.get(result.id)):
                 self._recorded(story, result)
@@ -205,55 +205,55 @@ class Judge:
         if result.wait is not None:
             story.not_before = self._loop.time() + result.wait.total_seconds()
         if result.status is Status.SENT and not any(isinstance(send.outcome, Sent) for send in claim.sends):
-            self.violated("it was recorded as sent, and no provider had taken it", story.id)
+            self.violated("it was recorded as sent, but no provider has it", story.id)
         if result.dead_letter is not None:
             story.letters += 1
 
     def buried(self, letters: Sequence[NewDeadLetter]) -> None:
-        """A message was dead-lettered; in a run there are only our own, so none may be."""
+        """Messages were dead-lettered as foreign. A run has no foreign messages, so this is a violation."""
         for letter in letters:
-            self.violated("a message of ours was dead-lettered as foreign", letter.reason.code)
+            self.violated("a message of Angarium was dead-lettered as foreign", letter.reason.code)
 
     # The broker.
 
     def routed(self, message: Outgoing, *, taken: bool) -> None:
-        """The broker has a message (or refused it)."""
+        """The broker accepted or refused a message."""
         if (story := self._story(message.message_id)) and taken:
             self.note("routed", message.message_id, message.delay)
             story.routed += 1
             story.copies += 1
             if message.delay is None:
                 self._published(story)
-            # Twice: one that is parked is acknowledged after the one in its place is confirmed.
+            # Twice: a parked message is acknowledged only after its replacement is confirmed.
             if story.copies > 2 * (1 + story.excuses):
                 self.violated(f"there are {story.copies} messages of one notification", story.id)
 
     def _published(self, story: Story) -> None:
-        """From the outbox: what was not forgotten is published again when its lease is over."""
+        """A message was published from the outbox; if its row remains, it is published again after the row's lease."""
         now, before = self._loop.time(), story.published_at
         if before is not None and now - before > OUTBOX_LEASE - TOLERANCE:
             story.excuses += 1
         story.published_at = now
 
     def duplicated(self, message: Outgoing) -> None:
-        """A fault of the network, which lets there be one more."""
+        """The network duplicated a message, so one more copy is allowed."""
         if story := self._story(message.message_id):
             story.excuses += 1
 
     def unconfirmed(self, message: Outgoing) -> None:
-        """A publish without a confirm is repeated."""
+        """A publish got no confirm and will be repeated."""
         self.note("unconfirmed", message.message_id)
         if story := self._story(message.message_id):
             story.excuses += 1
 
     def returned(self, deliveries: Iterable[Delivery]) -> None:
-        """Deliveries go back to their queue; what was published in their place may exist besides."""
+        """Deliveries returned to their queue; their published replacements may exist too."""
         for delivery in deliveries:
             if story := self._story(delivery.message_id):
                 story.excuses += 1
 
     def acknowledged(self, deliveries: Iterable[Delivery], *, crowded: bool) -> None:
-        """Messages are gone; `crowded`: some may be left to the record, as the broker takes no publishes."""
+        """Messages were acknowledged. `crowded`: the broker accepts no publishes, so the record must recover some."""
         for delivery in deliveries:
             if not (story := self._story(delivery.message_id)):
                 continue
@@ -262,7 +262,7 @@ class Judge:
             holder = story.holder
             leased = holder is not None and holder.until > self._loop.time()
             if not story.copies and leased and not crowded:
-                self.violated("the last message of a notification was acknowledged under a living lease", story.id)
+                self.violated("the last message of a notification was acknowledged during a valid lease", story.id)
 
     def _story(self, message_id: str | None) -> Story | None:
         if message_id is None or message_id.endswith(_DEAD_LETTER):
@@ -272,7 +272,7 @@ class Judge:
     # The providers.
 
     def begun(self, process: str, provider: str, message: Outbound) -> Send:
-        """A provider is called."""
+        """A provider call started."""
         now, story = self._loop.time(), self.stories[message.notification_id]
         self.note("send", story.id, provider, message.attempt)
         holder = story.holder
@@ -286,16 +286,16 @@ class Judge:
         if message.message_key != str(story.id):
             self.violated("a send had another key", story.id)
         if story.only is not None and provider != story.only:
-            self.violated("after an ambiguous answer it went to another provider", story.id)
+            self.violated("it was sent with another provider after a lost answer", story.id)
         if now + TOLERANCE < story.not_sent_before:
-            self.violated("it was sent before the time that the provider asked for", story.id)
+            self.violated("it was sent before the time that the provider requested", story.id)
         opted_out = self.opted_out.get(story.user_id) if story.user_id else None
         if opted_out is not None and now > opted_out + FRESH + TOLERANCE:
             self.violated("it was sent after an opt-out", story.id)
         return send
 
     def outcome(self, id_: UUID, send: Send, outcome: Outcome) -> None:
-        """The provider has answered."""
+        """A provider answered."""
         story, now = self.stories[id_], self._loop.time()
         self.note("answer", id_, send.provider, type(outcome).__name__, send.taken)
         send.outcome, send.answered = outcome, now
@@ -307,26 +307,26 @@ class Judge:
     def verdict(
         self, rows: Mapping[UUID, tuple[Status, int, str | None]], lettered: Collection[UUID], outbox: int
     ) -> None:
-        """Compare the record with the books, once everything should have ended."""
+        """At the end of the run, compare the database with the judge's records."""
         if outbox:
-            self.violated(f"{outbox} messages are left in the outbox", "end")
+            self.violated(f"{outbox} messages remain in the outbox", "end")
         for story in self.stories.values():
             if story.id in rows:
                 self._ended(story, *rows[story.id], lettered=story.id in lettered)
             elif story.accepted:
-                self.violated("an accepted notification is gone", story.id)
+                self.violated("an accepted notification is missing", story.id)
 
     def _ended(self, story: Story, status: Status, attempts: int, reason: str | None, *, lettered: bool) -> None:
         if status in UNFINISHED:
             self.violated(f"it is {status} at the end, {reason}", story.id)
         if attempts != story.attempts:
-            self.violated(f"the record has {attempts} attempts, and {story.attempts} were made", story.id)
+            self.violated(f"the record has {attempts} attempts, but {story.attempts} were made", story.id)
         if attempts > self._most_attempts:
             self.violated(f"{attempts} attempts", story.id)
         if lettered != (status is Status.FAILED):
             self.violated(f"it is {status}, and has {'a' if lettered else 'no'} dead letter", story.id)
         if reason == "retries_exhausted" and attempts < self._most_attempts:
-            self.violated(f"it failed as its retries were exhausted after {attempts}", story.id)
+            self.violated(f"it failed with exhausted retries after {attempts} attempts", story.id)
         self._judge_end(story, status)
         self._judge_sends(story)
 
@@ -339,10 +339,10 @@ class Judge:
         if not allowed.get(status, True):
             self.violated(f"it ended as {status}", story.id)
         if status is Status.SENT and not any(send.taken for send in story.sends):
-            self.violated("it is sent, and no provider has it", story.id)
+            self.violated("it is sent, but no provider has it", story.id)
 
     def _judge_sends(self, story: Story) -> None:
-        """At most one message, and one for each window in which a result can be lost."""
+        """Check that one message was sent, plus at most one for each window in which a result can be lost."""
         taken = [send for send in story.sends if send.taken]
         if story.at_most_once and len(taken) > 1:
             self.violated(f"sent {len(taken)} times, at most once", story.id)
@@ -353,7 +353,7 @@ class Judge:
             self.violated(f"sent {len(taken)} times: {found}", story.id)
 
     def _excused(self, send: Send) -> bool:
-        """Whether its answer was lost: by the provider, or since its process died, froze or lost the database."""
+        """Whether the answer was lost: by the provider, or because the process died, froze or lost the database."""
         if isinstance(send.outcome, Ambiguous):
             return True
         since = send.claim.at if send.claim is not None else send.begun

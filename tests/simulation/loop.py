@@ -1,4 +1,4 @@
-"""An event loop whose time is virtual, and in which several processes live that can freeze and die."""
+"""An event loop with virtual time that runs several simulated processes, which can be frozen and killed."""
 
 import asyncio
 import heapq
@@ -19,15 +19,15 @@ PROCESS: ContextVar[str] = ContextVar("process", default="world")
 class VirtualLoop(asyncio.AbstractEventLoop):
     """Runs callbacks one at a time. When none is ready, time jumps to the next timer.
 
-    Within a process callbacks run in the order in which they were scheduled, as asyncio promises. Which process comes
-    next is drawn from `random`, so every interleaving of processes is possible. It has no threads and no sockets.
+    Within a process callbacks run in the order in which they were scheduled, as asyncio guarantees. The next process is
+    drawn from `random`, so every interleaving of processes is possible. The loop has no threads and no sockets.
     """
 
     def __init__(self, random: Random) -> None:
         self.steps = 0
-        """How many callbacks have run."""
+        """The number of callbacks that have run."""
         self.errors: list[Mapping[str, Any]] = []
-        """What asyncio reports: callbacks that raised, exceptions that were never retrieved."""
+        """Errors that asyncio reports: callbacks that raised, and exceptions that were never retrieved."""
         self._random = random
         self._now = 0.0
         self._order = count()
@@ -35,12 +35,12 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self._ready: dict[str, deque[_Entry]] = {}
         self._frozen: dict[str, deque[_Entry]] = {}
         self._dead: dict[str, list[_Entry]] = {}
-        """What processes that were killed have left undone."""
+        """The pending callbacks of killed processes."""
         self._tasks: list[asyncio.Task[Any]] = []
         self._traps: dict[str, tuple[int, Callable[[], None]]] = {}
         self._steps_of: dict[str, int] = {}
 
-    # What a test does.
+    # The interface for tests.
 
     def spawn(self, process: str, work: Coroutine[Any, Any, ResultT]) -> asyncio.Task[ResultT]:
         """Run `work` as a task of `process`."""
@@ -49,7 +49,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         return self.create_task(work, context=context)
 
     def kill(self, process: str) -> None:
-        """End `process` as SIGKILL does: none of its code runs any more, not even a `finally`."""
+        """End `process` as SIGKILL does: its code does not run any more, not even a `finally` block."""
         left = self._dead.setdefault(process, [])
         left.extend(self._ready.pop(process, ()))
         left.extend(self._frozen.pop(process, ()))
@@ -61,18 +61,18 @@ class VirtualLoop(asyncio.AbstractEventLoop):
             self._frozen[process] = self._ready.pop(process, deque())
 
     def thaw(self, process: str) -> None:
-        """Let `process` go on as SIGCONT does: what became due meanwhile runs first."""
+        """Continue `process` as SIGCONT does: callbacks that became due meanwhile run first."""
         if process in self._frozen:
             waiting = self._frozen.pop(process)
             if waiting:
                 self._ready[process] = waiting
 
     def trap(self, process: str, step: int, action: Callable[[], None]) -> None:
-        """Call `action` in place of the callback of `process` that has this number (from 1)."""
+        """Call `action` instead of the callback of `process` with this number, counted from 1."""
         self._traps[process] = (step, action)
 
     def run(self, until: Callable[[], bool], *, deadline: float) -> bool:
-        """Run until the condition holds, which is asked after each callback; False: `deadline` (seconds) came first."""
+        """Run until the condition, checked after each callback, holds. False if `deadline` (seconds) came first."""
         asyncio._set_running_loop(self)
         try:
             while not until():
@@ -84,7 +84,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         return True
 
     def finish(self) -> None:
-        """Cancel every task, those of dead and frozen processes too, so that no coroutine is destroyed half-way."""
+        """Cancel all tasks, also of dead and frozen processes, so that no pending coroutine is destroyed."""
         for process in list(self._frozen):
             self.thaw(process)
         dead, self._dead = self._dead, {}
@@ -92,24 +92,24 @@ class VirtualLoop(asyncio.AbstractEventLoop):
             self._enqueue(entry)
         self._traps.clear()
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # arguments of tasks that are cancelled before they begin
+            warnings.simplefilter("ignore", RuntimeWarning)  # coroutines of tasks that are cancelled before they start
             self._cancel_all()
             self._timers.clear()
             self._ready.clear()
 
     def _cancel_all(self) -> None:
-        self.run(lambda: not self._ready, deadline=self._now)  # what has not begun begins
+        self.run(lambda: not self._ready, deadline=self._now)  # start the tasks that have not started yet
         while left := [task for task in self._tasks if not task.done()]:
             for task in left:
                 task.cancel()
             self.run(lambda: all(task.done() for task in left), deadline=self._now + 3600)
         for task in self._tasks:
             if not task.cancelled():
-                task.exception()  # asyncio complains of those that are not looked at
+                task.exception()  # otherwise asyncio reports an exception that was never retrieved
         self._tasks.clear()
 
     def _advance(self, deadline: float) -> bool:
-        """Move time on until a callback is ready."""
+        """Advance the time until a callback is ready."""
         while not self._ready:
             while self._timers and self._timers[0][2].handle.cancelled():
                 heapq.heappop(self._timers)
@@ -157,7 +157,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         else:
             self._ready[name] = deque([entry])
 
-    # What asyncio asks of a loop.
+    # The methods that asyncio requires.
 
     def time(self) -> float:
         return self._now
@@ -184,7 +184,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         return handle
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        """A cancelled timer is skipped when its time comes."""
+        """Do nothing: a cancelled timer is skipped when it is due."""
 
     def create_future(self) -> asyncio.Future[Any]:
         return asyncio.Future(loop=self)
@@ -193,7 +193,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self, coro: Any, *, name: str | None = None, context: Context | None = None, **_: Any
     ) -> asyncio.Task[Any]:
         task = _Task(len(self._tasks), coro, loop=self, name=name, context=context)
-        self._tasks.append(task)  # a task that only a dead process knows must not be collected
+        self._tasks.append(task)  # a task that only a dead process refers to must not be garbage collected
         return task
 
     def get_debug(self) -> bool:
@@ -210,10 +210,10 @@ class VirtualLoop(asyncio.AbstractEventLoop):
 
 
 class _Task(asyncio.Task[Any]):
-    """A task whose place in a set follows from its number: addresses differ from run to run."""
+    """A task hashed by its number, so that the order of sets is the same in every run; addresses differ."""
 
     def __init__(self, number: int, coro: Any, **about: Any) -> None:
-        self._number = number  # before asyncio puts it into a set of its own
+        self._number = number  # set first, because asyncio puts the task into a set
         super().__init__(coro, **about)
 
     def __hash__(self) -> int:
@@ -224,7 +224,7 @@ class _Task(asyncio.Task[Any]):
 
 
 class _Entry:
-    """A callback that waits for its turn."""
+    """A scheduled callback."""
 
     __slots__ = ("arguments", "callback", "context", "handle")
 

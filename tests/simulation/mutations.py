@@ -1,6 +1,6 @@
-"""Faults put into the shipped code in memory, each of which the judge must find.
+"""Mutations: faults introduced into the shipped code in memory. The judge must find each of them.
 
-A mutation is a context manager: within it the code is wrong. What each breaks is a rule of ARCHITECTURE.md.
+A mutation is a context manager. Within it the code is wrong: it violates a rule of ARCHITECTURE.md.
 """
 
 import asyncio
@@ -30,12 +30,12 @@ from angarium.platform.broker.port import Consumer
 
 
 def _without_the_token() -> AbstractContextManager[object]:
-    """A worker that slept past its lease writes its result."""
+    """A worker that was frozen past its lease writes its result."""
     return patch.object(record, "RECORD", record.RECORD.replace(" AND claim_token = :claim_token", ""))
 
 
 def _acknowledge_under_a_lease() -> AbstractContextManager[object]:
-    """A redelivered message whose row another worker holds is acknowledged instead of parked."""
+    """A redelivered message is acknowledged instead of parked although another worker has a lease on its row."""
     shipped = Burying.set_aside
 
     async def set_aside(self: Burying, batch: Sorted, verdicts: Sequence[Verdict], consumer: Consumer) -> None:
@@ -46,7 +46,7 @@ def _acknowledge_under_a_lease() -> AbstractContextManager[object]:
 
 
 def _record_before_the_send() -> AbstractContextManager[object]:
-    """`sent` is recorded first, and then the provider is called."""
+    """`sent` is recorded before the provider is called."""
 
     async def deliver(self: Engine, held: Held, step: Step) -> None:
         async with held:
@@ -73,7 +73,7 @@ def _count_waits() -> AbstractContextManager[object]:
 
 
 def _sweep_without_depth() -> AbstractContextManager[object]:
-    """The sweeper takes what waits in a long queue for lost."""
+    """The sweeper considers messages in a long queue lost."""
 
     def by_key(_: QueueWaits) -> Mapping[str, timedelta]:
         return {}
@@ -92,7 +92,7 @@ def _ignore_retry_after() -> AbstractContextManager[object]:
 
 
 def _no_renewals() -> AbstractContextManager[object]:
-    """Leases of sends under way are not renewed."""
+    """Leases of running sends are not renewed."""
 
     async def renew(_: LeaseKeeper) -> None:
         await asyncio.sleep(0)
@@ -101,12 +101,12 @@ def _no_renewals() -> AbstractContextManager[object]:
 
 
 def _claim_under_a_lease() -> AbstractContextManager[object]:
-    """A claim does not look at the lease of another worker."""
+    """A claim ignores the lease of another worker."""
     return patch.object(claim, "_lease_is_over", lambda row, _now: row["status"] == "sending")
 
 
 def _forget_unconfirmed() -> AbstractContextManager[object]:
-    """The outbox forgets a message that the broker did not confirm."""
+    """Outbox rows are deleted although the broker did not confirm their messages."""
 
     async def publish(self: OutboxPublisher, messages: Sequence[OutboxMessage]) -> int:
         if messages:
@@ -129,15 +129,15 @@ def _stale_wishes() -> AbstractContextManager[object]:
 
 MUTATIONS: Mapping[str, Callable[[], AbstractContextManager[object]]] = {
     "the token is not checked when a result is recorded": _without_the_token,
-    "a message is acknowledged under a living lease": _acknowledge_under_a_lease,
+    "a message is acknowledged during a valid lease": _acknowledge_under_a_lease,
     "a send is recorded before the provider is called": _record_before_the_send,
     "a wait counts as an attempt": _count_waits,
-    "the sweeper does not look at the length of queues": _sweep_without_depth,
+    "the sweeper ignores the length of queues": _sweep_without_depth,
     "after an ambiguous answer another provider is tried": _another_provider,
-    "a Retry-After is not kept": _ignore_retry_after,
+    "a Retry-After is ignored": _ignore_retry_after,
     "leases are not renewed": _no_renewals,
-    "a claim does not look at the lease": _claim_under_a_lease,
-    "the outbox forgets what was not confirmed": _forget_unconfirmed,
-    "wishes and lease are not checked just before the send": _stale_wishes,
+    "a claim ignores the lease": _claim_under_a_lease,
+    "unconfirmed outbox rows are deleted": _forget_unconfirmed,
+    "preferences and lease are not checked just before the send": _stale_wishes,
 }
-"""By what is wrong."""
+"""The mutations by a description of the fault, as listed in docs/reliability.md."""

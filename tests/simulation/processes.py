@@ -1,4 +1,4 @@
-"""The processes of a simulation: the shipped parts, put together as the services do."""
+"""The processes of a simulation, composed of the shipped parts in the same way as in the services."""
 
 import asyncio
 import sys
@@ -49,12 +49,12 @@ PROVIDERS = ("first", "second")
 _ORIGIN = Origin(Caller("default", "simulation", frozenset()), "c-1")
 _RULES = AcceptanceRules(channels=frozenset(Channel))
 _PAUSES: Mapping[type[Loop], tuple[float, float]] = {Relay: (1.5, 12.0), Sweeper: (2.5, 4.5), Gauges: (7.0, 25.0)}
-"""Seconds between passes, while things go wrong and after that; longer than in production, as each pass takes time."""
+"""Seconds between passes, during the faults and after them. Longer than in production, to save computing time."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Surroundings:
-    """What all processes share. `metrics` and `renderer` are shared by all runs: making them takes long."""
+    """What all processes share. `metrics` and `renderer` are shared by all runs, because creating them is slow."""
 
     loop: VirtualLoop
     seed: str
@@ -69,7 +69,7 @@ class Surroundings:
 
 
 class QuietLog:
-    """Drops what is expected; an unexpected error in our own code breaks a promise."""
+    """Drops log lines. An unexpected error in Angarium's code is a violation."""
 
     _EXPECTED = frozenset({"provider.misconfigured"})
 
@@ -77,7 +77,7 @@ class QuietLog:
         self._judge = judge
 
     def _drop(self, _event: str, **_fields: Any) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     debug = info = warning = _drop
 
@@ -91,7 +91,7 @@ class QuietLog:
 
 @dataclass
 class Process:
-    """One process that runs: what it holds, and its way to the servers."""
+    """One running process with its parts and its network connection."""
 
     name: str
     around: Surroundings
@@ -107,7 +107,7 @@ class Process:
 
     @classmethod
     def start(cls, name: str, around: Surroundings, *, skew: float = 0.0) -> "Process":
-        """A process without any work yet."""
+        """Start a process that does nothing yet."""
         random = Random(f"{around.seed}/{name}")  # noqa: S311 - a run is to be repeated
         link = Link(name, around.weather, random, faults=around.judge.faults[name])
         clock = SimulatedClock(around.loop, skew)
@@ -132,17 +132,17 @@ class Process:
         self.tasks.append(self.around.loop.spawn(self.name, running))
 
     def slow_down(self) -> None:
-        """Let background loops pass more rarely: only waiting is left."""
+        """Run background loops less often, since the faults are over."""
         for loop in self.loops:
             loop.pause = _PAUSES[type(loop)][True]
 
     def publisher(self) -> OutboxPublisher:
-        """A publisher of the outbox."""
+        """A new outbox publisher."""
         return OutboxPublisher(store=self.store, broker=self.broker, logger=self.runtime.logger)
 
 
 class Gateway:
-    """Accepts, relays and sweeps."""
+    """A gateway: accepts notifications and runs the relay and the sweeper."""
 
     def __init__(self, process: Process) -> None:
         self.process = process
@@ -174,7 +174,7 @@ class Gateway:
         )
 
     async def accept(self, request: NotificationRequest) -> Accepted:
-        """As `POST /api/v1/notifications`; runs in the gateway's process."""
+        """Accept as `POST /api/v1/notifications` does. Runs in the gateway's process."""
         await self.process.link.travel()
         accepted = await self._acceptor.accept(_ORIGIN, request)
         await self.process.link.travel()

@@ -1,4 +1,4 @@
-"""Providers whose answers, times and lies are drawn from the seed."""
+"""Providers whose answers and durations are drawn from the seed. Some answers are lost although a message was sent."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,25 +14,25 @@ from tests.simulation.judge import Judge
 
 @dataclass
 class Habits:
-    """How all providers behave now. Shares of answers; what is left over is sent."""
+    """The current behaviour of all providers, as shares of their answers. All other messages are sent."""
 
     retry: float = 0.0
     after: float = 0.0
-    """Of the retryable answers: with a Retry-After."""
+    """Share of retryable answers that have a Retry-After."""
     ambiguous: float = 0.0
-    """Half of these messages were sent."""
+    """Share of lost answers. Half of their messages were sent."""
     permanent: float = 0.0
     configuration: float = 0.0
     slow: float = 0.0
-    """Of the calls: up to 70 s instead of a fraction of one."""
+    """Share of calls that take up to 70 s instead of less than one."""
 
     def calm(self) -> None:
-        """They send everything at once."""
+        """Send every message immediately from now on."""
         self.__init__()  # type: ignore[misc]  # every field to its default
 
 
 class SimulatedProvider:
-    """One configured provider in one process; `permits` sends at once."""
+    """One configured provider in one process, with at most `permits` concurrent sends."""
 
     def __init__(self, name: str, process: str, habits: Habits, random: Random, judge: Judge, permits: int) -> None:
         self.name = name
@@ -65,7 +65,7 @@ class SimulatedProvider:
         return None
 
     def _draw(self) -> tuple[Outcome, bool]:
-        """The answer, and whether the message was sent."""
+        """Draw an outcome, and whether the message was sent."""
         random, habits = self._random, self._habits
         drawn = random.random()
         for share, outcome in (

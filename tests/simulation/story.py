@@ -1,4 +1,4 @@
-"""What happened to one notification, as the servers and providers saw it."""
+"""The history of one notification, as observed at the servers and providers."""
 
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -9,7 +9,7 @@ from angarium.delivery.outcome import Outcome
 
 @dataclass(eq=False)
 class Send:
-    """One call of a provider. `taken`: the provider sent the message, whatever it answered."""
+    """One provider call. `taken`: whether the provider sent the message, independent of its answer."""
 
     process: str
     provider: str
@@ -22,7 +22,7 @@ class Send:
 
 @dataclass(eq=False)
 class Claim:
-    """One claim that was granted. `ended`: the status that was recorded under its token."""
+    """One granted claim. `ended`: the status recorded with its token."""
 
     token: UUID
     process: str
@@ -34,9 +34,9 @@ class Claim:
 
 @dataclass(eq=False)
 class Story:
-    """`attempts`: those that count by the rules; `copies`: messages of it that exist; `excuses`: why there may be more.
+    """The history. `attempts`: those that must be counted. `copies`: existing messages. `excuses`: allowed extra copies.
 
-    `not_before`: when it may be claimed again. `only`: the provider that may have it already.
+    `not_before`: when it may be claimed again. `only`: the provider that may already have the message.
     """
 
     id: UUID
@@ -54,7 +54,7 @@ class Story:
     only: str | None = None
     routed: int = 0
     published_at: float | None = None
-    """When it was published from the outbox, until the outbox has forgotten it."""
+    """When it was published from the outbox; None once the outbox row is deleted."""
     copies: int = 0
     excuses: int = 0
     letters: int = 0

@@ -1,4 +1,4 @@
-"""The loop of the simulator: virtual time, order, and processes that freeze and die."""
+"""The simulator's event loop: virtual time, order, and frozen and killed processes."""
 
 import asyncio
 from collections.abc import Coroutine

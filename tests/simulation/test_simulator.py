@@ -1,4 +1,4 @@
-"""A thousand seeded worlds in which every promise holds, and faults in the code that a few worlds reveal."""
+"""All guarantees hold in a thousand seeded worlds, and faults in the code are detected within a few worlds."""
 
 import logging
 import os
@@ -18,14 +18,14 @@ from tests.simulation.world import Simulator
 ROOT = Path(__file__).parents[2]
 SEEDS, BLOCK = 1000, 50
 FEW = 120
-"""Within so many seeds each mutation is found."""
+"""The number of seeds within which each mutation must be detected."""
 EVERYTHING = {
     *("killed", "frozen", "stopped", "cut", "jumped", "opted", "unconfirmed", "swept"),
     *("away database_away", "away broker_away", "away directory_away"),
     *(outcome.__name__ for outcome in get_args(Outcome)),
     *(Status.SENT, Status.FAILED, Status.SKIPPED, Status.EXPIRED, Status.UNKNOWN, Status.RETRYING, Status.SENDING),
 }
-"""Words of the trace that appear within 100 seeds: faults, outcomes of providers, states."""
+"""Words that must appear in the traces of 100 seeds: faults, outcomes of providers, states."""
 LOG = logging.getLogger("simulation")
 _HASH = "from tests.simulation.world import Simulator; print(Simulator().run({seed}).hash)"
 
@@ -36,15 +36,15 @@ def simulator() -> Simulator:
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, BLOCK))
-def test_every_invariant_holds(simulator: Simulator, first: int) -> None:
+def test_every_guarantee_holds(simulator: Simulator, first: int) -> None:
     broken = {
         run.seed: run.violations for seed in range(first, first + BLOCK) if (run := simulator.run(seed)).violations
     }
-    assert broken == {}, "repeat one with: python -m tests.simulation --first SEED --seeds 1 --trace"
+    assert broken == {}, "repeat a seed with: python -m tests.simulation --first SEED --seeds 1 --trace"
 
 
 def test_every_fault_and_every_final_status_occurs(simulator: Simulator) -> None:
-    """A world in which nothing happens proves nothing."""
+    """The simulation is only meaningful if all faults and outcomes occur."""
     lines = [line.split()[1:] for seed in range(100) for line in simulator.run(seed).trace]
     happened = Counter(line[0] for line in lines)
     happened += Counter(" ".join(line) for line in lines if line[0] == "away")
@@ -62,7 +62,7 @@ def test_a_seed_is_reproducible(simulator: Simulator) -> None:
 
 
 def test_a_seed_is_reproducible_in_another_process(simulator: Simulator) -> None:
-    """With another order of sets of words, which Python draws for each process."""
+    """Python randomises the order of sets of strings per process."""
     elsewhere = subprocess.run(  # noqa: S603 - our own code
         [sys.executable, "-c", _HASH.format(seed=23)],
         cwd=ROOT,
@@ -84,6 +84,6 @@ def test_a_failing_seed_is_reproducible(simulator: Simulator) -> None:
 def test_a_fault_in_the_code_is_detected(simulator: Simulator, wrong: str) -> None:
     with MUTATIONS[wrong]():
         caught = next((run for run in map(simulator.run, range(FEW)) if run.violations), None)
-    assert caught is not None, f"{wrong}: not found within {FEW} seeds"
+    assert caught is not None, f"{wrong}: not detected within {FEW} seeds"
     LOG.info("%s: seed %d, %s", wrong, caught.seed, caught.violations[0])
-    assert not simulator.run(caught.seed).violations, "the seed is sound without the fault"
+    assert not simulator.run(caught.seed).violations, "the seed has violations without the fault too"

@@ -1,4 +1,4 @@
-"""One run: a world drawn from a seed, its faults, and the end that everything must come to."""
+"""One run: a world drawn from a seed, its faults, and the wait until everything has ended."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -27,13 +27,13 @@ from tests.simulation.processes import DELAYS, TOPOLOGY, Gateway, Process, Surro
 from tests.simulation.provider import Habits
 
 BOUND = 7200.0
-"""Seconds by which everything has ended, however it went."""
+"""Seconds by which everything must have ended."""
 _CALL_TIMEOUT = 10.0
 
 
 @dataclass(frozen=True)
 class Run:
-    """What came out of a seed."""
+    """The result of a seed."""
 
     seed: int
     violations: Sequence[str]
@@ -44,20 +44,20 @@ class Run:
 
 
 class Simulator:
-    """Runs seeds one after the other, over one database that is emptied in between."""
+    """Runs seeds in sequence, with one database that is emptied between them."""
 
     def __init__(self) -> None:
         self._database = Database()
         self._metrics = Metrics()
-        self._renderer = Renderer(timer=lambda: 0.0)  # on a slow machine a rendering would go to a thread
+        self._renderer = Renderer(timer=lambda: 0.0)  # a slow rendering would otherwise move to a thread
 
     def run(self, seed: int) -> Run:
-        """The run of `seed`: always the same, for the same code."""
+        """Run `seed`. The result depends only on the seed and the code."""
         random = Random(f"{seed}/world")  # noqa: S311 - a run is to be repeated
         loop = VirtualLoop(Random(f"{seed}/schedule"))  # type: ignore[abstract]  # noqa: S311 - what it lacks is not used
         judge = Judge(loop, most_attempts=len(DELAYS) + 1)
         asyncio._set_running_loop(loop)
-        try:  # what the processes are made of asks for the running loop
+        try:  # the parts of the processes require a running loop
             world = World(seed, random, self._around(seed, loop, judge), self._database.outbox)
         finally:
             asyncio._set_running_loop(None)
@@ -65,7 +65,7 @@ class Simulator:
             if not loop.run(lambda: world.over or bool(judge.violations), deadline=BOUND):
                 judge.violated("it does not end", f"{judge.unfinished} notifications, {world.clients} clients")
             for error in loop.errors:
-                judge.violated("an error that nothing expects", error)
+                judge.violated("an unexpected error", error)
             if not judge.violations:
                 judge.verdict(self._database.rows(), self._database.lettered(), self._database.outbox())
             violations, trace = tuple(judge.violations), tuple(judge.trace)
@@ -93,12 +93,12 @@ class Simulator:
 
 
 class World:
-    """Clients, a gateway, two workers, and what happens to them."""
+    """Clients, a gateway and two workers, and their faults."""
 
     def __init__(self, seed: int, random: Random, around: Surroundings, outbox: Callable[[], int]) -> None:
         self.over = False
         self.clients = 0
-        """How many have no answer yet."""
+        """The number of clients without an answer."""
         self.around = around
         self.workers: list[Process] = []
         self._seed = seed
@@ -122,15 +122,15 @@ class World:
 
     @property
     def gateway(self) -> Process:
-        """The gateway that runs now."""
+        """The current gateway."""
         return self._gateway.process
 
     def start_gateway(self) -> None:
-        """A new process, in place of the last one."""
+        """Start a new gateway instead of the last one."""
         self._gateway = Gateway(self._process("gateway"))
 
     def start_worker(self) -> None:
-        """One more worker."""
+        """Start another worker."""
         worker = self._process("worker")
         self.workers.append(worker)
         start_worker(worker, concurrency=self._concurrency, permits=self._permits)
@@ -148,11 +148,11 @@ class World:
             habits.configuration, habits.slow = random.choice([0.0, 0.05]), random.choice([0.0, 0.1, 0.3])
 
     async def _client(self, number: int, users: Sequence[UUID]) -> None:
-        """Sends one notification, again until it is accepted."""
+        """Send one notification repeatedly until it is accepted or rejected."""
         random = Random(f"{self._seed}/client/{number}")  # noqa: S311 - a run is to be repeated
         await asyncio.sleep(random.uniform(0, TROUBLE * random.choice([0.1, 0.9])))
         request = self._request(number, users, random)
-        while (answer := await self._asked(request)) is None:  # noqa: ASYNC110 - it asks again
+        while (answer := await self._asked(request)) is None:  # noqa: ASYNC110 - a client repeats its request
             await asyncio.sleep(random.uniform(0.2, 3.0))
         if isinstance(answer, Accepted):
             self.around.judge.answered(answer.request_id, answer.notification_id)
@@ -175,14 +175,14 @@ class World:
         )
 
     async def _asked(self, request: NotificationRequest) -> Accepted | Rejected | None:
-        """The gateway's answer; None: it has to be asked again."""
+        """The gateway's answer, or None if the request must be repeated."""
         gateway = self._gateway
         call = self.around.loop.spawn(gateway.process.name, _settled(gateway, request))
         done, _ = await asyncio.wait([call], timeout=_CALL_TIMEOUT)
         return call.result() if done else None
 
     async def _end(self) -> None:
-        """Trouble ends; then wait until nothing is left to do."""
+        """End the faults, then wait until nothing is left to do."""
         await asyncio.sleep(TROUBLE)
         self.around.weather.calm()
         self.around.habits.calm()
@@ -196,7 +196,7 @@ class World:
 
 
 async def _settled(gateway: Gateway, request: NotificationRequest) -> Accepted | Rejected | None:
-    """A 202, or a 400 (a gateway whose clock is wrong finds that `expires_at` is past); None for a 503."""
+    """A 202, or a 400 if the gateway's clock is wrong and `expires_at` seems to be past; None for a 503."""
     try:
         return await gateway.accept(request)
     except (ServiceUnavailable, Transient):
