@@ -34,7 +34,7 @@ class Claim:
 
 @dataclass(eq=False)
 class Story:
-    """The history. `attempts`: those that must be counted. `copies`: existing messages. `excuses`: allowed extra copies.
+    """History. `attempts`: those that must be counted. `copies`: existing messages. `excuses`: allowed extra copies.
 
     `not_before`: when it may be claimed again. `only`: the provider that may already have the message.
     """

@@ -1,1 +1,1 @@
-"""What the tests stand on: private servers, a proxy that misbehaves, bounded waiting."""
+"""Shared tools of the tests: private servers, systems under test, provider APIs, bounded waiting."""

@@ -1,4 +1,4 @@
-"""Prometheus's alarms over what processes show: samples that were scraped, judged by promtool."""
+"""Evaluates the Prometheus alarms with promtool, on samples scraped from running processes."""
 
 import asyncio
 import subprocess
@@ -16,15 +16,15 @@ DEPLOY = Path(__file__).parents[2] / "deploy"
 RULES = DEPLOY / "prometheus/angarium.rules.yaml"
 INTERVAL = "15s"
 _CALM, _AFTER = 8, 24
-"""For how many intervals the first samples last, and then the last ones."""
+"""The number of intervals with the first samples, and then with the last ones."""
 _EVALUATED = "6m"
 
 Samples = Mapping[str, float]
-"""Values by series, in Prometheus's notation."""
+"""Values by series, in the notation of Prometheus."""
 
 
 async def scrape(system: System) -> Samples:
-    """What all processes of a system show, as Prometheus would store it: `up` too, 0 where one does not answer."""
+    """The metrics of all processes as Prometheus would store them, with `up` (0 if a process does not answer)."""
     samples: dict[str, float] = {}
     async with httpx2.AsyncClient(timeout=30, trust_env=False) as client:
         for name in system.commands:
@@ -42,9 +42,9 @@ async def scrape(system: System) -> Samples:
 
 
 async def firing(before: Samples, after: Samples, *alerts: str) -> str:
-    """Empty where exactly `alerts` fire some minutes after `before` became `after`, else what promtool says.
+    """Empty if exactly `alerts` fire some minutes after `before` changed to `after`; otherwise promtool's output.
 
-    Time is stretched: each of the two counts as minutes, as if it had been scraped repeatedly.
+    Each of the two samples is repeated for several minutes, as if it had been scraped that often.
     """
     series = [
         {"series": name, "values": f"{_values(before.get(name), _CALM)} {_values(after.get(name), _AFTER)}"}
@@ -59,7 +59,7 @@ async def firing(before: Samples, after: Samples, *alerts: str) -> str:
 
 
 def promtool(*arguments: str, content: str = "") -> subprocess.CompletedProcess[str]:
-    """One run of promtool."""
+    """Run promtool."""
     command = [find("promtool", "prometheus"), *arguments]
     return subprocess.run(command, input=content, capture_output=True, text=True, check=False)  # noqa: S603 - ours
 

@@ -1,4 +1,4 @@
-"""Chromium as the system has it."""
+"""Starts the installed Chromium."""
 
 import shutil
 
@@ -8,9 +8,9 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 def launch(playwright: Playwright) -> Browser:
-    """The installed Chromium, without a window. Raises FileNotFoundError."""
+    """Start the installed Chromium in headless mode. Raises FileNotFoundError if it is missing."""
     found = next((path for name in NAMES if (path := shutil.which(name))), None)
     if found is None:
-        message = "Chromium is not installed: scripts/install-test-servers.sh does it"
+        message = "Chromium is not installed: run scripts/install-test-servers.sh"
         raise FileNotFoundError(message)
     return playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])

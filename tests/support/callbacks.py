@@ -1,4 +1,4 @@
-"""Callbacks delivered for real: a store, a dispatcher, notifications that end, and a receiver's view of it."""
+"""Delivers callbacks with the real store and dispatcher, for notifications whose end a test determines."""
 
 import io
 import json
@@ -41,7 +41,7 @@ SHORT = tuple(timedelta(milliseconds=milliseconds) for milliseconds in (10, 20, 
 
 @dataclass
 class Callbacks:
-    """A database whose notifications end as told, and the loop that tells their callers."""
+    """A database whose notifications end as a test requests, and the loop that sends their callbacks."""
 
     backend: Backend
     store: CallbackStore
@@ -50,7 +50,7 @@ class Callbacks:
     log: io.StringIO = field(default_factory=io.StringIO)
 
     async def end(self, urls: Sequence[str], status: Status = Status.SENT, **changes: Any) -> list[UUID]:
-        """A notification for each URL, all ended at once."""
+        """Create a notification for each URL, and end all of them with `status`."""
         ids = await self.backend.accept(*(notification(callback_url=url, **changes) for url in urls))
         claims = await self.backend.claim(*ids)
         assert all(await self.backend.store.record([result(claim, status) for claim in claims]))
@@ -70,7 +70,7 @@ async def delivering(
     timeout_seconds: float = 10.0,
     secrets: Sequence[str] = (SECRET,),
 ) -> AsyncIterator[Callbacks]:
-    """Callbacks over a new SQLite file, with the loop running."""
+    """Callbacks with a new SQLite file and a running loop."""
     clock, log = SystemClock(), io.StringIO()
     url = f"sqlite:///{folder / 'notifications.db'}"
     logger = make_logger("gateway", format="json", stream=log)
@@ -91,21 +91,21 @@ async def delivering(
         background.start(dispatcher)
         try:
             yield Callbacks(backend, store, dispatcher, runtime.metrics, log)
-        finally:  # after a failed test too: what still runs would lose its connection to the garbage collector
+        finally:  # also after a failed test: connections of running tasks must not be garbage collected
             await background.close()
-            for task in list(dispatcher._tasks):  # what a test leaves hanging
+            for task in list(dispatcher._tasks):  # attempts that still hang
                 task.cancel()
             await dispatcher.drain()
 
 
 def verified(received: Received, secret: str = SECRET) -> dict[str, Any]:
-    """The body, once its signature is verified as a receiver would."""
+    """The body, after verifying its signature as a receiver would."""
     body: dict[str, Any] = Webhook(secret).verify(received.body, received.headers)
     return body
 
 
 class _System(ManualClock):
-    """The machine's clock where a Backend wants one to move."""
+    """The system clock in the form of the manual clock that a Backend requires."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Certificates for tests: an authority of their own, and what it signs."""
+"""Creates a certificate authority and a server certificate for tests."""
 
 import ssl
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from cryptography.x509.oid import NameOID
 
 @dataclass(frozen=True, slots=True)
 class Certificates:
-    """`authority` is a PEM file to trust; `server` serves with a certificate for 127.0.0.1 and localhost."""
+    """`authority`: a PEM file to trust. `server`: an SSL context with a certificate for 127.0.0.1 and localhost."""
 
     authority: Path
     server: ssl.SSLContext
 
 
 def make_certificates(folder: Path) -> Certificates:
-    """An authority and a server's certificate under it, valid for an hour, written to `folder`."""
+    """Write an authority and a server certificate signed by it, both valid for an hour, to `folder`."""
     authority_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     authority = _certificate("Test authority", authority_key, "Test authority", authority_key, is_authority=True)
     server = _certificate("localhost", server_key, "Test authority", authority_key, is_authority=False)
@@ -55,7 +55,7 @@ def _certificate(
         .not_valid_before(now - timedelta(minutes=5))
         .not_valid_after(now + timedelta(hours=1))
         .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
-        # Python 3.13 verifies strictly (VERIFY_X509_STRICT): RFC 5280 §4.2.1.1 to §4.2.1.3 ask for these.
+        # Python 3.13 verifies strictly (VERIFY_X509_STRICT) and requires RFC 5280 §4.2.1.1 to §4.2.1.3.
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
     )

@@ -1,4 +1,4 @@
-"""A clock that tests move by hand."""
+"""A clock that tests control."""
 
 import asyncio
 import heapq
@@ -7,7 +7,7 @@ from itertools import count
 
 
 class ManualClock:
-    """Stands still until `advance`; sleepers wake in the order of their time."""
+    """Its time changes only by `advance`. Sleepers wake in the order of their times."""
 
     def __init__(self, start: datetime = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)) -> None:
         self._start = start
@@ -30,7 +30,7 @@ class ManualClock:
         await woken
 
     async def advance(self, seconds: float) -> None:
-        """Move on; each sleeper whose time comes runs before the next one wakes."""
+        """Advance the time. Each sleeper that is due runs before the next one wakes."""
         target = self._elapsed + seconds
         await settle()
         while self._sleepers and self._sleepers[0][0] <= target:
@@ -42,6 +42,6 @@ class ManualClock:
 
 
 async def settle(turns: int = 20) -> None:
-    """Let every task that can run do so for a few turns of the loop."""
+    """Let ready tasks run for a number of iterations of the event loop."""
     for _ in range(turns):
         await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""The command line, as a person runs it against a system under test."""
+"""Runs the command line against a system under test."""
 
 import asyncio
 import json
@@ -9,7 +9,7 @@ from tests.support.system import ANGARIUM, System
 
 
 async def run_angarium(system: System, *arguments: str) -> tuple[int, Any, str]:
-    """The exit code, the JSON and the complaints of `angarium …arguments --json`."""
+    """Run `angarium …arguments --json`. Return its exit status, JSON output and error output."""
     environment = {**os.environ, "ANGARIUM_GATEWAY_URL": system.url, "ANGARIUM_API_KEY": system.key}
     process = await asyncio.create_subprocess_exec(
         str(ANGARIUM),

@@ -1,4 +1,4 @@
-"""Compiles drafts in this process, for tests whose subject is not the compilers' process."""
+"""Compiles drafts in this process, for tests that do not test the compiler processes."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""An engine on real parts of one process, with a provider and a directory that tests script."""
+"""An engine with real parts in one process, and a provider and a directory that tests control."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
@@ -67,14 +67,14 @@ TEMPLATE = CompiledTemplate(
 
 @dataclass
 class ScriptedProvider:
-    """Answers with what the script gives for each message; remembers what it was handed."""
+    """Returns the scripted outcome for each message, and records the messages."""
 
     script: Callable[[Outbound], Outcome] = lambda _: Sent("250 ok", "<id>")
     name: str = "scripted"
     received: list[Outbound] = field(default_factory=list)
     gate: asyncio.Event | None = None
     pool: asyncio.Semaphore | None = None
-    """Permits at once; None: any number."""
+    """Limits concurrent permits; None: no limit."""
     waiting: int = 0
 
     @asynccontextmanager
@@ -107,7 +107,7 @@ class ScriptedProvider:
 
 @dataclass
 class PlatformProvider(ScriptedProvider):
-    """Takes the devices of some platforms only; each token's first letter is the service that it leads to."""
+    """Supports the devices of some platforms only. The first letter of a token is its service."""
 
     platforms: frozenset[str] = frozenset()
 
@@ -120,7 +120,7 @@ class PlatformProvider(ScriptedProvider):
 
 @dataclass
 class Directory:
-    """Users and templates of a test; `down` makes both unable to say."""
+    """The users and templates of a test. With `down` set, all lookups fail."""
 
     users: dict[UUID, Contact] = field(default_factory=dict)
     templates: dict[str, CompiledTemplate] = field(default_factory=lambda: {"welcome": TEMPLATE})
@@ -177,7 +177,7 @@ class Directory:
 
 @dataclass
 class Bench:
-    """What a test holds."""
+    """The parts that a test uses."""
 
     store: NotificationStore
     broker: Broker
@@ -218,7 +218,7 @@ class Bench:
         return [one.id for one in new]
 
     async def publish_outbox(self) -> list[UUID]:
-        """Publish what waits in the outbox, as the relay does."""
+        """Publish the waiting outbox rows, as the relay does."""
         messages = await self.store.lease_outbox(100, lease=timedelta(seconds=10))
         await self.publisher.publish(messages)
         return [message.key.subject for message in messages]
@@ -253,11 +253,11 @@ async def delivering(
     gate: Gate | None = None,
     tracing: Tracing | None = None,
 ) -> AsyncIterator[Bench]:
-    """A running engine for `channel` on SQLite and the memory broker; its providers are `first` and `others`.
+    """A running engine for `channel` with SQLite and the memory broker. Its providers are `first` and `others`.
 
-    `Bench.provider` is the first one, where it is a scripted one.
+    `Bench.provider` is the first provider if it is scripted.
 
-    `through`: what the engine sees of the store; `listed`: what it sees of the suppression list.
+    `through` wraps the store for the engine; `listed` wraps the suppression list.
     """
     clock, logger = SystemClock(), make_logger("test", level="error", stream=log)
     url = f"sqlite:///{folder / 'notifications.sqlite3'}"

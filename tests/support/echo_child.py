@@ -1,4 +1,4 @@
-"""A child for tests: does what a job says."""
+"""A child process for tests, which does what a job requests."""
 
 import os
 import signal
@@ -11,18 +11,18 @@ from angarium.platform.children.serving import Working, serve
 
 
 def spin() -> None:
-    """Use time without end, in one step."""
+    """Run endlessly without yielding."""
     while True:
         time.process_time()
 
 
 def kill() -> None:
-    """End as the kernel ends what it has no memory for."""
+    """End as if the kernel killed the process because memory ran out."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 def fail() -> None:
-    """Raise what nothing in the job explains."""
+    """Raise an unexpected error."""
     raise ZeroDivisionError
 
 
@@ -39,7 +39,7 @@ DEEDS: Mapping[str, Callable[[], object]] = {
 
 
 def handle(job: bytes, working: Working) -> bytes:
-    """The process id and the words behind the first one, which says what to do before."""
+    """Do what the first word of the job requests. Return the process id and the other words."""
     word, _, rest = job.decode().partition(" ")
     working("the.field")
     if word == "environment":

@@ -1,4 +1,4 @@
-"""The email providers with HTTP APIs over a scripted API that checks each request as the provider's pages say."""
+"""Scripted email APIs that check each request against the provider's documentation."""
 
 import json
 from base64 import b64decode, b64encode
@@ -45,14 +45,14 @@ class Form:
 
 
 def forms_of(call: Call) -> list[Form]:
-    """The parts of a multipart/form-data body, by the standard library's parser."""
+    """The parts of a multipart/form-data body, parsed with the standard library."""
     head = f"content-type: {call.headers['content-type']}\r\n\r\n".encode()
     whole = BytesParser(policy=policy.HTTP).parsebytes(head + call.body)
     forms = []
     for part in whole.iter_parts():
         disposition = part["content-disposition"]
         data = part.get_payload(decode=True)
-        if part.get_content_type() == "message/rfc822":  # whose payload is parsed already: cut it from the body
+        if part.get_content_type() == "message/rfc822":  # its payload is parsed already, so cut it from the body
             data = call.body.split(b"message/rfc822\r\n\r\n", 1)[1].rpartition(b"\r\n--")[0]
         forms.append(Form(disposition.params["name"], disposition.params.get("filename"), cast("bytes", data)))
     return forms
@@ -63,7 +63,7 @@ def parsed(mail: bytes) -> EmailMessage:
 
 
 def mail_of(kind: str, call: Call) -> EmailMessage:
-    """The mail that a request carries; SendGrid's fields as the mail that they describe."""
+    """The mail in a request. For SendGrid, the mail that its fields describe."""
     if kind == "mailgun":
         return parsed(next(form.data for form in forms_of(call) if form.name == "message"))
     if kind == "ses":
@@ -103,7 +103,7 @@ def _described(body: Mapping[str, Any]) -> EmailMessage:
 
 
 def envelope_of(kind: str, call: Call) -> list[str]:
-    """Whom the request sends to."""
+    """The recipients of the request."""
     match kind:
         case "sendgrid":
             [fields] = call.json["personalizations"]
@@ -123,7 +123,7 @@ def check_sendgrid(call: Call) -> Reply:
     required = {"personalizations", "from", "subject", "content", "headers", "custom_args"}
     assert required <= set(body) <= required | {"reply_to", "attachments"}
     recipients = [address.lower() for address in envelope_of("sendgrid", call)]
-    assert len(recipients) == len(set(recipients)), "an address may be there once, whatever its field"
+    assert len(recipients) == len(set(recipients)), "an address must occur only once in all fields"
     assert [part["type"] for part in body["content"]] in (
         ["text/plain", "text/html"],
         ["text/plain"],
@@ -170,7 +170,7 @@ CHECKS: Mapping[str, Callable[[Call], Reply]] = {
 
 
 def api_of(kind: str, origin: str, *, clock: Clock | None = None, options: str = "") -> Api:
-    """The provider's API as its URL describes it, at `origin`."""
+    """The provider's API for its URL, with the API at `origin`."""
     url = ProviderUrl.parse(f"{URLS[kind]}?base_url={origin}{options}")
     match kind:
         case "sendgrid":
@@ -185,7 +185,7 @@ def api_of(kind: str, origin: str, *, clock: Clock | None = None, options: str =
 async def email_api(
     kind: str, *, timeout_seconds: float = 60, logger: Logger | None = None
 ) -> AsyncIterator[tuple[ApiProvider, ScriptedApi]]:
-    """A provider and the scripted API that it sends to."""
+    """A provider and its scripted API."""
     async with AsyncExitStack() as stack:
         api = await stack.enter_async_context(scripted_api(CHECKS[kind]))
         clock = SystemClock()
@@ -199,5 +199,5 @@ async def email_api(
 
 
 def basic(user: str, password: str) -> str:
-    """The value of an `Authorization` field by user and password."""
+    """The value of an `Authorization` header with user and password."""
     return "Basic " + b64encode(f"{user}:{password}".encode()).decode()

@@ -1,4 +1,4 @@
-"""An HTTP endpoint that receives callbacks, on a port of its own, and behaves as a test says."""
+"""An HTTP endpoint on a free port that receives callbacks and behaves as a test requires."""
 
 import asyncio
 import ssl
@@ -11,7 +11,7 @@ from tests.support.servers.ports import free_port
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One request: its target, headers (lower-case names), body, and the loop's time when it was there."""
+    """One request: its target, headers (lower-case names), body, and the loop's time of its arrival."""
 
     target: str
     headers: dict[str, str]
@@ -21,7 +21,7 @@ class Received:
 
 @dataclass
 class Endpoint:
-    """Answers with `status` and `headers`; `before` runs first and may hang; `answers` are taken one by one first."""
+    """Answers with the next of `answers`, then with `status` and `headers`. `before` runs first and may hang."""
 
     port: int
     status: int = 200
@@ -65,7 +65,7 @@ class Endpoint:
 async def endpoint(
     host: str = "127.0.0.1", tls: ssl.SSLContext | None = None, **behaviour: object
 ) -> AsyncIterator[Endpoint]:
-    """An endpoint that listens; what still hangs in it is cut off at the end."""
+    """A listening endpoint. Requests that still hang at the end are cancelled."""
     serving: set[asyncio.Task[None]] = set()
     made = Endpoint(free_port(), **behaviour)  # type: ignore[arg-type]  # the fields above
 

@@ -1,4 +1,4 @@
-"""The options of a run of fault tests: which rows, how many notifications, where their table goes."""
+"""The options of fault test runs: the rows, the number of notifications, and the file for the table."""
 
 from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
@@ -9,18 +9,18 @@ from tests.faults.matrix import FAULTS
 from tests.support.fault_table import FaultTable, Seen, noting
 
 USUAL_VOLUME = 300
-"""How many notifications a fault test sends unless `--fault-volume` says otherwise."""
+"""The default of `--fault-volume`: the number of notifications that a fault test sends."""
 
 
 def add_options(parser: pytest.Parser) -> None:
-    """`--fault`, `--fault-volume`, `--fault-table`."""
+    """Add `--fault`, `--fault-volume` and `--fault-table`."""
     parser.addoption("--fault", type=int, action="append", help="run only the tests of this row of the fault matrix")
     parser.addoption("--fault-volume", type=int, default=USUAL_VOLUME, help="notifications that a fault test sends")
-    parser.addoption("--fault-table", type=Path, help="write the table of faults to this file, and print it")
+    parser.addoption("--fault-table", type=Path, help="print the table of faults, and write it to this file")
 
 
 def faults_of(item: pytest.Item) -> Sequence[int]:
-    """The rows that a test is marked with, in order. UsageError for a row that does not exist."""
+    """The rows with which a test is marked, in order. UsageError for a row that does not exist."""
     found = sorted({number for mark in item.iter_markers("fault") for number in mark.args})
     if unknown := [number for number in found if number not in FAULTS]:
         raise pytest.UsageError(f"{item.nodeid}: the fault matrix has no row {unknown[0]}")
@@ -28,7 +28,7 @@ def faults_of(item: pytest.Item) -> Sequence[int]:
 
 
 def selected(items: Sequence[pytest.Item], rows: Iterable[int]) -> tuple[list[pytest.Item], list[pytest.Item]]:
-    """The tests of `rows`, and the others. UsageError if a row has no test."""
+    """The tests of `rows`, and the other tests. UsageError if a row has no test."""
     wanted = frozenset(rows)
     chosen = [item for item in items if wanted.intersection(faults_of(item))]
     if missing := wanted - {number for item in chosen for number in faults_of(item)}:
@@ -37,7 +37,7 @@ def selected(items: Sequence[pytest.Item], rows: Iterable[int]) -> tuple[list[py
 
 
 class FaultReport:
-    """A pytest plugin: notes what each fault test saw; writes and prints the table when the run ends."""
+    """A pytest plugin that collects the figures of each fault test, and prints and writes the table at the end."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -45,7 +45,7 @@ class FaultReport:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None]:
-        """A test that cannot be prepared has failed."""
+        """Count a test whose set-up fails as failed."""
         try:
             yield
         except BaseException:
@@ -54,11 +54,11 @@ class FaultReport:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None]:
-        """Collect what the test notes."""
+        """Collect the notes of the test."""
         with noting() as seen:
             try:
                 yield
-            except KeyboardInterrupt:  # says nothing of the fault
+            except KeyboardInterrupt:  # is not a result of the fault
                 raise
             except BaseException:
                 self._table.add(faults_of(item), seen, passed=False)

@@ -1,4 +1,4 @@
-"""One table of what a run of fault tests saw: `fault | accepted | lost | duplicated | ambiguous | verdict`."""
+"""The table of a run of fault tests: `fault | accepted | lost | duplicated | ambiguous | verdict`."""
 
 import logging
 from collections.abc import Generator, Iterable, Mapping
@@ -14,9 +14,9 @@ _HEAD = ("#", "fault", "accepted", "lost", "duplicated", "ambiguous", "verdict",
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Counts of notifications, but `duplicated` and `ambiguous`, which count further mails for one.
+    """Counts of notifications; `duplicated` and `ambiguous` count additional mails.
 
-    `ambiguous`: repeated or left `unknown` because the answer to a send was lost; `duplicated`: repeated otherwise.
+    `ambiguous`: repeated or left `unknown` because the answer to a send was lost. `duplicated`: repeated otherwise.
     """
 
     accepted: int = 0
@@ -26,12 +26,12 @@ class Figures:
 
     @classmethod
     def of(cls, account: Account, *, window: int = 0) -> Self:
-        """`window`: how many sends were in flight when their process was killed or frozen."""
+        """The figures of an account. `window`: the sends in flight when their process was killed or frozen."""
         inside = min(account.duplicated, window)
         return cls(account.accepted, account.lost, account.duplicated - inside, account.ambiguous + inside)
 
     def __add__(self, other: "Figures") -> "Figures":
-        """The figures of two tests of one fault."""
+        """The sum of the figures of two tests of a fault."""
         return Figures(
             self.accepted + other.accepted,
             self.lost + other.lost,
@@ -42,7 +42,7 @@ class Figures:
 
 @dataclass(slots=True)
 class Row:
-    """What the tests of one fault saw."""
+    """The results of the tests of one fault."""
 
     figures: Figures | None = None
     notes: list[str] = field(default_factory=list)
@@ -51,13 +51,13 @@ class Row:
 
     @property
     def verdict(self) -> str:
-        """`ok` when every test passed and nothing was lost or duplicated outside the ambiguous window."""
+        """`ok` if every test passed and nothing was lost, or duplicated outside the ambiguous window."""
         if self.failed or (self.figures and (self.figures.lost or self.figures.duplicated)):
             return "FAILED"
         return "ok" if self.passed else "not run"
 
     def cells(self) -> tuple[str, ...]:
-        """The row without its number and name."""
+        """The cells after number and name."""
         counts: tuple[str, ...] = ("–",) * 4
         if self.figures:
             shown = (self.figures.accepted, self.figures.lost, self.figures.duplicated, self.figures.ambiguous)
@@ -68,21 +68,21 @@ class Row:
 
 @dataclass(slots=True)
 class Seen:
-    """What one test noted while it ran."""
+    """The notes of one test."""
 
     figures: list[Figures] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
 class FaultTable:
-    """Collects what tests note, by the faults that they are marked with."""
+    """Collects the notes of tests by fault."""
 
     def __init__(self, faults: Mapping[int, str]) -> None:
         self._faults = faults
         self._rows = {number: Row() for number in faults}
 
     def add(self, faults: Iterable[int], seen: Seen, *, passed: bool) -> None:
-        """A test of `faults` ended."""
+        """Add the result of a test of `faults`."""
         for number in faults:
             row = self._rows[number]
             row.passed += passed
@@ -92,7 +92,7 @@ class FaultTable:
                 row.figures = figures if row.figures is None else row.figures + figures
 
     def markdown(self) -> str:
-        """The table, with the rows of which a test ran."""
+        """The table of all rows with at least one test in this run."""
         lines = ["| " + " | ".join(_HEAD) + " |", "|" + "---|" * len(_HEAD)]
         for number, row in self._rows.items():
             if row.passed or row.failed:
@@ -101,18 +101,18 @@ class FaultTable:
 
 
 def note_account(account: Account, *, window: int = 0) -> None:
-    """Put the judgement of the ledger into the table."""
+    """Add the ledger's account to the table."""
     _LOGGER.info("%s", account, extra={"seen": Figures.of(account, window=window)})
 
 
 def note(text: str) -> None:
-    """Put another figure into the table, for faults that concern no sends."""
+    """Add another figure to the table."""
     _LOGGER.info("%s", text, extra={"seen": text})
 
 
 @contextmanager
 def noting() -> Generator[Seen]:
-    """What is noted within the block."""
+    """Collect the notes made within the block."""
     seen = Seen()
     handler, level = _Collector(seen), _LOGGER.level
     _LOGGER.addHandler(handler)

@@ -1,4 +1,4 @@
-"""A gateway that has nothing but its mailbox, reached without a socket."""
+"""A gateway with only its mailbox, called without a socket."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -34,7 +34,7 @@ KEYS = {
 
 
 class KeyTable:
-    """An authenticator over a fixed table of keys, and the real check of the service token."""
+    """An authenticator with a fixed table of keys, and with the real check of the service token."""
 
     def __init__(self) -> None:
         self._services = ServiceTokens(SERVICE_TOKEN)
@@ -48,15 +48,15 @@ class KeyTable:
 
 @dataclass(frozen=True, slots=True)
 class MailboxGateway:
-    """The app, the store behind it, and what attachments hold."""
+    """The app, its store, and the contents of attachments."""
 
     app: FastAPI
     store: MailboxStore
     files: dict[UUID, Sequence[bytes]] = field(default_factory=dict)
-    """What the attachments of notifications hold."""
+    """The contents of the attachments of notifications."""
 
     def client(self, *, peer: str = "127.0.0.1", host: str = "localhost", key: str | None = None) -> httpx2.AsyncClient:
-        """A client at address `peer` that calls the gateway `host`."""
+        """A client with the address `peer` that calls the gateway as `host`."""
         return httpx2.AsyncClient(
             transport=httpx2.ASGITransport(app=self.app, client=(peer, 50_000)),
             base_url=f"http://{host}:8000",
@@ -65,13 +65,13 @@ class MailboxGateway:
 
 
 def quiet_logger() -> Logger:
-    """A logger that is never heard below an error."""
+    """A logger that writes errors only."""
     return make_logger("test", level="error", format="json")
 
 
 @asynccontextmanager
 async def mailbox_gateway(folder: Path, *, kept: int = 10_000) -> AsyncIterator[MailboxGateway]:
-    """Open one over a store in `folder`."""
+    """Open a gateway with a store in `folder`."""
     clock = SystemClock()
     identifiers = Identifiers(clock)
     store = MailboxStore(folder, clock=clock, identifiers=identifiers, kept=kept)

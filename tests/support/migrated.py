@@ -1,4 +1,4 @@
-"""Migrated databases in no time: a SQLite file is migrated once a run, then copied."""
+"""Fast migrated databases: a SQLite file is migrated once per run, then copied."""
 
 import asyncio
 from pathlib import Path
@@ -8,11 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from angarium.platform.database.migrate import upgrade
 
 _files: dict[str, bytes] = {}
-"""What a migrated file of a package looks like, by the package's name."""
+"""The contents of a migrated file, by the package of its migrations."""
 
 
 async def upgraded(engine: AsyncEngine, migrations: str) -> None:
-    """As `upgrade`, on a new database."""
+    """As `upgrade`, for a new database only."""
     if engine.dialect.name != "sqlite":
         await upgrade(engine, migrations)
         return
@@ -21,5 +21,5 @@ async def upgraded(engine: AsyncEngine, migrations: str) -> None:
         await asyncio.to_thread(path.write_bytes, _files[migrations])
         return
     await upgrade(engine, migrations)
-    await engine.dispose()  # the last connection to close brings everything into the file
+    await engine.dispose()  # closing the last connection writes everything to the file
     _files[migrations] = await asyncio.to_thread(path.read_bytes)

@@ -1,4 +1,4 @@
-"""A collector: an OTLP/HTTP endpoint that keeps the spans which processes export to it."""
+"""A collector: an OTLP/HTTP endpoint that stores the spans that processes export to it."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +16,7 @@ Value = str | int | float | bool
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One exported span. Ids are in hex; `parent` is empty where there is none."""
+    """One exported span. Ids are in hex; `parent` is empty for a root span."""
 
     service: str
     name: str
@@ -31,7 +31,7 @@ class Seen:
 
 @dataclass
 class Collector:
-    """Belongs to no event loop. `status` is its answer; while `open` is not set, it does not answer."""
+    """The collector. It needs no event loop. It answers with `status`, and only while `open` is set."""
 
     port: int
     status: int = 200
@@ -41,17 +41,17 @@ class Collector:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What makes a process export here, often."""
+        """Variables that make a process export to this collector, at short intervals."""
         return {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{self.port}", "OTEL_BSP_SCHEDULE_DELAY": "100"}
 
     @property
     def text(self) -> str:
-        """Everything that was received."""
+        """Everything received, as text."""
         return "\n".join(f"{head}\n{body.decode('latin-1')}" for head, body in self.received)
 
     @property
     def spans(self) -> list[Seen]:
-        """All spans so far."""
+        """All spans received so far."""
         found = []
         for _, body in list(self.received):
             for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
@@ -65,7 +65,7 @@ class Collector:
         return [span for span in self.spans if span.trace == trace]
 
     async def wait_for(self, trace: str, enough: Callable[[Sequence[Seen]], bool]) -> list[Seen]:
-        """The spans of a trace once they are `enough`; within 30 s."""
+        """Wait for up to 30 s until the spans of a trace are `enough`, and return them."""
 
         async def there() -> list[Seen] | None:
             spans = self.of(trace)
@@ -78,7 +78,7 @@ class Collector:
 
 @contextmanager
 def collecting() -> Iterator[Collector]:
-    """A collector on a port of its own, in a thread."""
+    """A collector on a free port, in a thread."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -90,7 +90,7 @@ def collecting() -> Iterator[Collector]:
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
-            """Nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     made = Collector(server.server_port)

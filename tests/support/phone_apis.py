@@ -1,4 +1,4 @@
-"""The providers of SMS and push over scripted APIs that check each request as the provider's pages say."""
+"""Scripted SMS and push APIs that check each request against the provider's documentation."""
 
 import base64
 import json
@@ -44,7 +44,7 @@ DEVICES: Mapping[str, str] = {
 
 @dataclass
 class Browser:
-    """A browser that has subscribed: its keys, and where its push service is."""
+    """A subscribed browser: its keys and the address of its push service."""
 
     endpoint: str = BROWSER_ENDPOINT
     key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
@@ -61,7 +61,7 @@ class Browser:
         return Address("", platform="webpush", device_id=UUID(int=5), subscription=self.subscription())
 
     def read(self, body: bytes) -> Any:
-        """What the service worker gets."""
+        """Decrypt what the service worker receives."""
         plain = http_ece.decrypt(body, private_key=self.key, auth_secret=self.auth, version="aes128gcm")
         return json.loads(plain)
 
@@ -73,7 +73,7 @@ def device(platform: str) -> Address:
 
 @dataclass(frozen=True)
 class Keys:
-    """Key files of the tests, and what verifies their signatures."""
+    """Key files for tests, and the keys that verify their signatures."""
 
     google: rsa.RSAPrivateKey
     apple: ec.EllipticCurvePrivateKey
@@ -95,7 +95,7 @@ class Keys:
 
 @cache
 def keys() -> Keys:
-    """One set for all tests: an RSA key takes long to make."""
+    """One set for all tests, since creating an RSA key is slow."""
     curve = ec.SECP256R1()
     return Keys(rsa.generate_private_key(65537, 2048), ec.generate_private_key(curve), ec.generate_private_key(curve))
 
@@ -123,7 +123,7 @@ def channel_of(kind: str) -> Channel:
 
 @asynccontextmanager
 async def configured(channel: Channel, *urls: str, **settings: Any) -> AsyncIterator[tuple[Provider, ...]]:
-    """The providers as a worker makes them from its settings."""
+    """The providers that a worker creates from these settings."""
     clock = SystemClock()
     async with AsyncExitStack() as stack:
         gateway = ServiceClient("http://gateway", service_token=None, name="gateway")
@@ -139,7 +139,7 @@ async def configured(channel: Channel, *urls: str, **settings: Any) -> AsyncIter
 
 @asynccontextmanager
 async def phone_api(kind: str, folder: Path, more: str = "") -> AsyncIterator[tuple[Provider, ScriptedApi]]:
-    """The provider, and its API, which accepts every good request."""
+    """A provider and its API, which accepts every valid request."""
     async with scripted_api(HANDLERS[kind]) as api:
         keys().write(folder, api.origin)
         async with configured(channel_of(kind), url_of(kind, folder, api.origin, more)) as (provider,):

@@ -1,24 +1,24 @@
-"""What the kernel knows of a process."""
+"""Reads information about processes from the kernel."""
 
 from contextlib import suppress
 from pathlib import Path
 
 
 def runs(process: int) -> bool:
-    """Whether the process is there, and no zombie."""
+    """Whether the process exists and is not a zombie."""
     with suppress(OSError):
         return Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] != "Z"
     return False
 
 
 def children_of(process: int) -> list[int]:
-    """The processes that it started and that run."""
+    """The running child processes."""
     listed = Path(f"/proc/{process}/task").glob("*/children")
     found = [int(child) for tasks in listed for child in tasks.read_text(encoding="ascii").split()]
     return [child for child in found if runs(child)]
 
 
 def cpu_ticks(process: int) -> int:
-    """How much CPU it has used, in clock ticks."""
+    """The CPU time that the process has used, in clock ticks."""
     fields = Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     return int(fields[11]) + int(fields[12])

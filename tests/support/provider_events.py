@@ -1,4 +1,4 @@
-"""What providers post, signed as they sign it."""
+"""Webhook requests of providers, signed in the same way as by the providers."""
 
 import hmac
 import json
@@ -24,7 +24,7 @@ TOPIC = "arn:aws:sns:eu-west-1:123456789012:ses-events"
 CERTIFICATE_URL = "https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-0123456789abcdef.pem"
 SUBSCRIBE_URL = "https://sns.eu-west-1.amazonaws.com/?Action=ConfirmSubscription&Token=t"
 Signed = tuple[Mapping[str, str], bytes]
-"""Header fields and body of one request."""
+"""The headers and body of one request."""
 
 
 @cache
@@ -33,7 +33,7 @@ def sendgrid_key() -> ec.EllipticCurvePrivateKey:
 
 
 def sendgrid_webhook_key() -> str:
-    """As SendGrid's settings show it."""
+    """The verification key in the format of SendGrid's settings page."""
     public = sendgrid_key().public_key()
     return b64encode(public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).decode()
 
@@ -89,7 +89,7 @@ def sns_certificate(now: datetime) -> bytes:
 
 
 def sns(event: Mapping[str, Any] | str, *, version: str = "2", **changes: Any) -> Signed:
-    """A message of SNS with an event of SES; `changes` come before the signature."""
+    """An SNS message with an SES event. `changes` are applied before signing."""
     message = {
         "Type": "Notification",
         "MessageId": "22b80b92-fdea-4c2c-8f9d-bdfb0c7bf324",
@@ -108,7 +108,7 @@ def sns(event: Mapping[str, Any] | str, *, version: str = "2", **changes: Any) -
 
 
 def ses(kind: str, details: Mapping[str, Any], *, message: str = "0102-ses-1", **mail: Any) -> Mapping[str, Any]:
-    """An event of SES as it publishes them."""
+    """An event in the format of SES."""
     name = {"DeliveryDelay": "deliveryDelay", "Rendering Failure": "failure"}.get(kind, kind.lower())
     about = {"timestamp": "2026-11-20T08:59:00.000Z", "messageId": message, "destination": ["ada@example.com"], **mail}
     return {"eventType": kind, "mail": about, name: {"timestamp": "2026-11-20T09:00:00.000Z", **details}}

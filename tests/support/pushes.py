@@ -1,4 +1,4 @@
-"""Pushes for providers of each platform."""
+"""Push messages for each platform."""
 
 from typing import Any
 

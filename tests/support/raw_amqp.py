@@ -1,4 +1,4 @@
-"""Messages with the property bytes of a publisher that checks nothing, sent to a real RabbitMQ."""
+"""Publishes messages with arbitrary property bytes to a real RabbitMQ, as a faulty publisher might."""
 
 from struct import pack
 
@@ -15,10 +15,10 @@ PROPERTIES = {
     + b"\x01nF\x00\x00\x00\x08\x02\xff\xfeI\x00\x00\x00\x01",
     "an unsigned 16-bit header": pack(">HI", 1 << 13, 5) + b"\x01nu\x00\x01",
     "an unsigned 64-bit header": pack(">HI", 1 << 13, 11) + b"\x01nL" + b"\xff" * 8,
-    "flags that go on": pack(">H", 1),
+    "flags with a continuation bit": pack(">H", 1),
     "texts that are not UTF-8": pack(">H", 0b1100_0110_1010_1100) + b"\x01\xff" * 8,
 }
-"""Flags and properties (AMQP 0-9-1 §4.2.6.1) that RabbitMQ takes."""
+"""Flags and properties (AMQP 0-9-1 §4.2.6.1) that RabbitMQ accepts."""
 
 
 def frames(routing_key: bytes, body: bytes, properties: bytes, *, exchange: bytes = b"", number: int = 1) -> bytes:
@@ -30,7 +30,7 @@ def frames(routing_key: bytes, body: bytes, properties: bytes, *, exchange: byte
 
 
 async def publish_raw(url: str, *messages: tuple[bytes, bytes, bytes], exchange: bytes = b"") -> None:
-    """Publish (routing key, body, properties) each; return once the broker has read them all and closed nothing."""
+    """Publish (routing key, body, properties) tuples. Return once the broker has read all without closing."""
     connection = await aiormq.connect(url)
     try:
         channel = await connection.channel(publisher_confirms=False)
@@ -38,7 +38,7 @@ async def publish_raw(url: str, *messages: tuple[bytes, bytes, bytes], exchange:
         for key, body, properties in messages:
             payload = frames(key, body, properties, exchange=exchange, number=channel.number)
             await channel.write_queue.put(ChannelFrame(payload=payload, should_close=False))
-        # An answer of the broker comes after what was written before it.
+        # The broker answers this request only after reading everything before it.
         await channel.basic_qos(prefetch_count=1)
     finally:
         await connection.close()

@@ -1,4 +1,4 @@
-"""The versions that users have reached, as the notification store knows them, in a test's hands."""
+"""The contact versions of users, controlled by a test."""
 
 from collections.abc import Collection, Mapping
 from uuid import UUID
@@ -7,7 +7,7 @@ from angarium.contracts.errors import Transient
 
 
 class Reached:
-    """Implements `directory.port.ContactVersions`: no user has changed, except those in `versions`."""
+    """Implements `directory.port.ContactVersions`: only the users in `versions` have changed."""
 
     def __init__(self) -> None:
         self.versions: dict[UUID, int] = {}

@@ -16,7 +16,7 @@ def a_runtime(
     metrics: Metrics | None = None,
     tracing: Tracing | None = None,
 ) -> Runtime:
-    """What is not given is the machine's clock, a log that goes nowhere, and new metrics; there is no tracing."""
+    """A runtime. Defaults: the system clock, a log that is discarded, and new metrics. There is no tracing."""
     return build_runtime(
         logger or make_logger("test", stream=io.StringIO()), clock=clock, metrics=metrics, tracing=tracing
     )

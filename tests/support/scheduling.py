@@ -1,4 +1,4 @@
-"""Which tests of a parallel run share a process."""
+"""Decides which tests of a parallel run share a process."""
 
 import re
 
@@ -9,7 +9,7 @@ _FORM = re.compile(r"\[(embedded-plain|embedded|distributed|mariadb)\b")
 
 
 class ByFileAndForm(LoadFileScheduling):  # type: ignore[misc]  # its base has no types
-    """The tests of a file share a process. The journeys of one form do, too, since its system starts once for them."""
+    """The tests of a file share a process, and so do the journeys of a form, since they share one system."""
 
     def _split_scope(self, nodeid: str) -> str:
         file: str = super()._split_scope(nodeid)

@@ -1,4 +1,4 @@
-"""The tables of a database in one place, as Alembic compares them."""
+"""Merges table definitions, so that Alembic can compare them with a database."""
 
 from collections.abc import Iterable
 
@@ -8,7 +8,7 @@ from angarium.platform.database.types import new_metadata
 
 
 def merged(schemas: Iterable[MetaData]) -> MetaData:
-    """One description of the tables of all `schemas`."""
+    """One MetaData with the tables of all `schemas`."""
     whole = new_metadata()
     for schema in schemas:
         for table in schema.sorted_tables:

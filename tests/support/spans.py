@@ -1,4 +1,4 @@
-"""Spans that are kept in memory."""
+"""Tracing that stores its spans in memory."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from angarium.platform.telemetry.opentelemetry import SdkTracing, tracing_of
 
 
 class Kept:
-    """Tracing, and the spans that ended."""
+    """A tracing object and its ended spans."""
 
     def __init__(self) -> None:
         self._exporter = InMemorySpanExporter()
@@ -20,11 +20,11 @@ class Kept:
 
     @property
     def spans(self) -> Sequence[ReadableSpan]:
-        """In the order of their ends."""
+        """The ended spans, in the order of their ends."""
         return self._exporter.get_finished_spans()
 
     def named(self, name: str) -> Sequence[ReadableSpan]:
-        """The spans whose names begin so."""
+        """The ended spans whose names begin with `name`."""
         return [span for span in self.spans if span.name.startswith(name)]
 
 

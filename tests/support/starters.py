@@ -1,4 +1,4 @@
-"""The starter templates, compiled and filled with examples, for tests, pictures and benchmarks."""
+"""The starter templates, compiled and rendered with examples, for tests, pictures and benchmarks."""
 
 from collections.abc import Mapping
 from importlib.resources import files
@@ -75,7 +75,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
 
 
 def compiled_starters() -> Mapping[str, CompiledTemplate]:
-    """The starter templates that can be sent, by code, as the service would give them."""
+    """The starter templates that can be sent, by code, in the form that the templates service returns."""
     bodies, problems = read_all(files("angarium.services.templates").joinpath("starters"))
     assert not problems, problems
     fragments = {code: Fragment(1, body.language, given_parts(body), {}) for code, body in bodies.items()}
@@ -100,7 +100,7 @@ def compiled_starters() -> Mapping[str, CompiledTemplate]:
 
 
 def starter_mails() -> Mapping[str, EmailContent]:
-    """Each starter template's example as a mail."""
+    """The example of each starter template, rendered as a mail."""
     renderer, mails = Renderer(), {}
     for code, template in compiled_starters().items():
         content = renderer.render(template, Channel.EMAIL, None, EXAMPLES[code])

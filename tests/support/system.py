@@ -1,4 +1,4 @@
-"""The whole system as real processes on real ports, in its two forms, for tests that look at it from outside."""
+"""The whole system as real processes on real ports, in its two forms, for tests through its public interfaces."""
 
 import asyncio
 import os
@@ -22,25 +22,25 @@ from tests.support.wait import until
 
 ANGARIUM = Path(sys.executable).with_name("angarium")
 READY_WITHIN = 40.0
-STOPS_WITHIN = 30.0  # seconds; promised of SIGTERM
+STOPS_WITHIN = 30.0  # seconds; the documented limit after SIGTERM
 _INHERITED = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
 RETRY_DELAYS = "100ms,200ms,400ms"
 
 
 class System(Verbs):
-    """Starts, ends, kills and asks the processes. `settings` are variables without their prefix.
+    """Starts, stops, kills and calls the processes. `settings` are variables without their prefix.
 
-    Belongs to no event loop: it may serve many tests, each of which opens a client of its own (`connected`).
+    It is independent of event loops, so many tests can share it; each one opens its own client (`connected`).
     """
 
     form: ClassVar[str]
     parts: ClassVar[Mapping[str, Sequence[str]]]
-    """The arguments of each process, the one that clients talk to first."""
+    """The arguments of each process. The first process is the one that clients call."""
     worker: ClassVar[str]
     """The process that sends mail."""
     scheme: ClassVar[str] = "http"
     launcher: Sequence[str] = (str(ANGARIUM),)
-    """What starts a process; its arguments follow."""
+    """The command that starts a process, without its arguments."""
 
     def __init__(self, folder: Path, *, sink: SmtpSink, settings: Mapping[str, str] | None = None) -> None:
         key = f"ang_live_{secrets.token_hex(20)}"
@@ -63,57 +63,57 @@ class System(Verbs):
             **(settings or {}),
         }
         self.crash_at: str | None = None
-        """Where processes that are started from now on end by themselves."""
+        """The crash point of processes started from now on."""
         self.environment: dict[str, str] = {}
-        """Variables of other programs' that processes are started with from now on."""
+        """Further environment variables of processes started from now on."""
         self.own_settings: dict[str, Mapping[str, str]] = {}
-        """What some processes are started with from now on, beside the others' settings."""
+        """Additional settings by process, for processes started from now on."""
         self._processes: dict[str, Process] = {}
         folder.mkdir(parents=True, exist_ok=True)
         super().__init__(self.address(next(iter(self.commands))), key)
 
     def migrate(self) -> None:
-        """Bring the databases to the newest schema; embedded they are when the process starts."""
+        """Migrate the databases. The embedded form does this when its process starts."""
 
     def address(self, name: str) -> str:
-        """Where a process answers."""
+        """The base URL of a process."""
         return f"{self.scheme}://127.0.0.1:{self.ports[name]}"
 
     def log(self, name: str) -> Path:
-        """What a process wrote, over all of its starts."""
+        """The log file of a process, with all of its starts."""
         return self.folder / f"{name}.log"
 
     def logs(self) -> str:
-        """What all processes wrote."""
+        """The logs of all processes."""
         return "\n".join(
             self.log(name).read_text(errors="replace") for name in self.commands if self.log(name).exists()
         )
 
     def start_now(self) -> None:
-        """Start whatever does not run; return once all of it is ready."""
+        """Start all processes that do not run. Return once they are ready."""
         for name in self.commands:
             self.launch(name)
         self._wait_until_ready(list(self.commands))
 
     def stop_now(self) -> None:
-        """SIGTERM to all; AssertionError if one does not end by itself within 30 s with exit code 0."""
+        """Send SIGTERM to all processes. AssertionError if one does not exit with status 0 within 30 s."""
         ends = {name: self._terminate(name) for name in self.commands if self._running(name)}
         assert all(code == 0 for code in ends.values()), f"exit codes {ends}: {self.folder}"
 
     def kill_everything(self) -> None:
-        """End what still runs, however."""
+        """Kill all running processes."""
         for process in self._processes.values():
             process.thaw()
             process.kill()
 
     async def start(self, *names: str) -> None:
-        """Start these processes (or all), whatever happened to them; return once they are ready."""
+        """Start these processes, by default all, whatever happened to them before. Return once they are ready."""
         for name in names or tuple(self.commands):
             self.launch(name)
         await asyncio.to_thread(self._wait_until_ready, list(names or self.commands))
 
     async def stop(self, *names: str) -> None:
-        """SIGTERM, one after the other; AssertionError if one does not end within 30 s with exit code 0."""
+        """Send SIGTERM to one after the other. AssertionError if one does not exit with status 0 within 30 s."""
         for name in names or tuple(self.commands):
             code = await asyncio.to_thread(self._terminate, name)
             assert code == 0, f"{name} ended with {code}: {self.tail(name)}"
@@ -123,16 +123,16 @@ class System(Verbs):
         await asyncio.to_thread(self._processes[name].kill)
 
     async def restart(self, name: str) -> None:
-        """Start a process that was killed or stopped; return once it is ready."""
+        """Start a process that was killed or stopped. Return once it is ready."""
         await self.start(name)
 
     @property
     def service_headers(self) -> Mapping[str, str]:
-        """What a service sends to another one for the default tenant."""
+        """The headers of a call between services for the default tenant."""
         return {"X-Service-Token": self._settings["SERVICE_TOKEN"], "X-Angarium-Tenant": "default"}
 
     def copy(self, name: str, settings: Mapping[str, str] | None = None) -> str:
-        """One more process like `name`, with `settings` of its own, not yet started: its own name."""
+        """Add another process like `name` with additional `settings`, not yet started. Return its name."""
         another = f"{name}-{len(self.commands)}"
         self.commands[another] = self.commands[name]
         self.own_settings[another] = dict(settings or {})
@@ -140,7 +140,7 @@ class System(Verbs):
         return another
 
     async def ended(self, name: str) -> int | None:
-        """The exit status of a process that ends by itself, waited for."""
+        """Wait until a process ends by itself, and return its exit status."""
         process = self._processes[name]
         await until(lambda: not process.running, 30, message=f"{name} ends")
         status = process.returncode
@@ -156,7 +156,7 @@ class System(Verbs):
             process.kill()
 
     def process_id(self, name: str) -> int:
-        """The id of a process that was started."""
+        """The process id of a started process."""
         return self._processes[name].pid
 
     def freeze(self, name: str) -> None:
@@ -168,14 +168,14 @@ class System(Verbs):
         self._processes[name].thaw()
 
     def tail(self, name: str, size: int = 4000) -> str:
-        """The last `size` characters of a process's log; 0: all."""
+        """The last `size` characters of a process's log, or all with 0."""
         return self.log(name).read_text(errors="replace")[-size:] if self.log(name).exists() else ""
 
     def _running(self, name: str) -> bool:
         return name in self._processes and self._processes[name].running
 
     def launch(self, name: str) -> None:
-        """Start a process if it does not run, without waiting for it."""
+        """Start a process if it does not run, without waiting until it is ready."""
         if self._running(name):
             return
         variables = {**self._settings, **self.own_settings.get(name, {}), "PORT": str(self.ports[name])}
@@ -226,7 +226,7 @@ class EmbeddedSystem(System):
 
 
 class DistributedSystem(System):
-    """Seven processes over private servers, in databases and a virtual host of their own.
+    """Seven processes with private servers, using new databases and a new virtual host.
 
     The databases are on `postgresql`, which may be a MariaDB.
     """
@@ -270,7 +270,7 @@ class DistributedSystem(System):
         Process([str(ANGARIUM), "migrate"], environment=environment, log=self.folder / "migrate.log").wait()
 
     async def revive(self) -> None:
-        """Thaw and start whatever does not run of processes and servers; end copies."""
+        """Thaw frozen processes and servers, start those that do not run, and end copies."""
         for name in set(self.commands) - set(self.parts):
             self.forget(name)
         self.own_settings.clear()
@@ -282,7 +282,7 @@ class DistributedSystem(System):
         await self.start()
 
     async def queue(self, name: str) -> tuple[int, int]:
-        """How many messages a queue of ours holds: ready, and taken but not acknowledged."""
+        """The number of ready and of unacknowledged messages in a queue."""
         vhost = self.vhost.rpartition("/")[2]
         lines = await self.rabbitmq.ctl(
             "list_queues", "-p", vhost, "--no-table-headers", "name", "messages_ready", "messages_unacknowledged"
@@ -296,7 +296,7 @@ SystemT = TypeVar("SystemT", bound=System)
 
 @contextmanager
 def running(system: SystemT) -> Iterator[SystemT]:
-    """The system, ready, its databases migrated. At the end it stops cleanly or the test is in error."""
+    """A ready system with migrated databases. At the end it must stop cleanly; otherwise the test has an error."""
     try:
         system.migrate()
         system.start_now()

@@ -1,4 +1,4 @@
-"""What tests say to the system: the public API's verbs, each checked for its usual answer."""
+"""Calls of the public API for tests. Each checks that the response is the usual one."""
 
 import secrets
 import ssl
@@ -16,29 +16,29 @@ Json = dict[str, Any]
 
 
 class Verbs:
-    """Talks to the gateway at `url` with `key`."""
+    """Calls the gateway at `url` with `key`."""
 
     def __init__(self, url: str, key: str) -> None:
         self.url = url
         self.key = key
         self._client: httpx2.AsyncClient | None = None
         self.trust: ssl.SSLContext | bool = True
-        """How its servers are verified, where they serve TLS."""
+        """How the certificates of TLS servers are verified."""
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """The seeded key, which has every scope."""
+        """The headers with the first key, which has all scopes."""
         return {"X-API-Key": self.key}
 
     @property
     def client(self) -> httpx2.AsyncClient:
-        """With the key; only inside `connected`."""
+        """A client with the key. Available only inside `connected`."""
         assert self._client is not None, "use `async with system.connected()`"
         return self._client
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[Self]:
-        """Within it `client` and all verbs can be used, in the running event loop."""
+        """Open a client for the running event loop. `client` and all calls can be used within the block."""
         limits = httpx2.Limits(max_connections=100, max_keepalive_connections=100)
         async with httpx2.AsyncClient(
             base_url=self.url, headers=self.headers, timeout=30, limits=limits, trust_env=False, verify=self.trust
@@ -50,28 +50,28 @@ class Verbs:
                 self._client = None
 
     async def create_user(self, **fields: Any) -> Json:
-        """A user; with a new address where none is given."""
+        """Create a user, with a new address unless one is given."""
         body = {"name": "Ada Lovelace", **fields}
         if not {"email", "phone", "push_token", "webhook"} & fields.keys():
             body["email"] = new_email()
         return _data(await self.client.post("/api/v1/users", json=body), 201)
 
     async def create_template(self, **fields: Any) -> Json:
-        """A published template with a new code; by default it needs `name`."""
+        """Create a published template with a new code. By default it has the variable `name`."""
         body = {"code": new_name("template"), "subject": "Hello {{ name }}", "content": "<p>Hello {{ name }}</p>"}
         return _data(await self.client.post("/api/v1/templates", json={**body, **fields}), 201)
 
     async def submit(self, *, headers: Mapping[str, str] | None = None, **fields: Any) -> httpx2.Response:
-        """`POST /api/v1/notifications`, whatever it answers; an email with a new `request_id` unless said otherwise."""
+        """`POST /api/v1/notifications`, with any response. By default an email with a new `request_id`."""
         body = {"notification_type": "email", "request_id": new_name("request"), **fields}
         return await self.client.post("/api/v1/notifications", json=body, headers=dict(headers or {}))
 
     async def send(self, *, headers: Mapping[str, str] | None = None, **fields: Any) -> Json:
-        """As `submit`, and it is accepted: the answer's data."""
+        """As `submit`, but it must be accepted. Returns the response's data."""
         return _data(await self.submit(headers=headers, **fields), 202)
 
     async def send_many(self, notifications: list[Json]) -> list[str]:
-        """A bulk of which each is accepted: the ids, in order."""
+        """Send bulk requests; every notification must be accepted. Returns the ids, in order."""
         answer = await self.client.post("/api/v1/notifications/bulk", json={"notifications": notifications})
         data = _data(answer, 202)
         assert data["rejected"] == 0, data
@@ -82,14 +82,14 @@ class Verbs:
         return _data(await self.client.get(f"/api/v1/notifications/{notification_id}"), 200)
 
     async def events(self, notification_id: str) -> list[Json]:
-        """Its timeline."""
+        """The notification's timeline."""
         answer = await self.client.get(f"/api/v1/notifications/{notification_id}/events")
         assert answer.status_code == 200, answer.text
         events: list[Json] = answer.json()["data"]
         return events
 
     async def wait_for(self, notification_id: str, *statuses: str, within: float = 20.0) -> Json:
-        """The notification once it has one of `statuses`. AssertionError at another end, or too late."""
+        """Wait until a notification has one of `statuses`. AssertionError after another final status or a timeout."""
         wanted = frozenset(statuses)
 
         async def there() -> Json | None:
@@ -103,7 +103,7 @@ class Verbs:
         return found
 
     async def deliver(self, **fields: Any) -> Json:
-        """`send`, and wait until it is sent."""
+        """`send`, then wait until the notification is sent."""
         accepted = await self.send(**fields)
         return await self.wait_for(accepted["notification_id"], "sent")
 
@@ -120,20 +120,20 @@ class Verbs:
         return next((letter for letter in letters if letter["notification_id"] == notification_id), None)
 
     async def mailbox(self, **filters: str) -> list[Json]:
-        """What the built-in mailbox caught."""
+        """The messages in the built-in mailbox."""
         answer = await self.client.get("/api/v1/mailbox/messages", params={"limit": 100, **filters})
         assert answer.status_code == 200, answer.text
         messages: list[Json] = answer.json()["data"]
         return messages
 
     async def count(self, **filters: str) -> int:
-        """How many notifications the list has of a kind."""
+        """The number of notifications that match the filters."""
         answer = await self.client.get("/api/v1/notifications", params={"limit": 1, **filters})
         assert answer.status_code == 200, answer.text
         return int(answer.json()["meta"]["total"])
 
     async def listed(self, **filters: str) -> dict[str, str]:
-        """The status of every notification of a kind, by its id."""
+        """The statuses of the notifications that match the filters, by id."""
         found: dict[str, str] = {}
         following: dict[str, str] = {}
         while True:
@@ -147,7 +147,7 @@ class Verbs:
             following = {"cursor": cursor}
 
     async def metrics(self, address: str) -> dict[str, float]:
-        """The samples of a process, summed over their labels."""
+        """The metrics of a process, summed over their labels."""
         answer = await self.client.get(f"{address}/metrics")
         assert answer.status_code == 200
         sums: dict[str, float] = {}
@@ -168,7 +168,7 @@ def new_email() -> str:
 
 
 def new_phone() -> str:
-    """A valid phone number that is very likely unique (in the NANP the fictional range 202 555 01xx is too small)."""
+    """A valid phone number that is very likely unique. The NANP's fictional range 202 555 01xx is too small."""
     return f"+1415{secrets.randbelow(8) + 2}{secrets.randbelow(10**6):06d}"
 
 

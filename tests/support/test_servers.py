@@ -1,4 +1,4 @@
-"""The private servers do what the tests that rely on them believe."""
+"""The private servers behave as other tests expect."""
 
 import asyncio
 import socket

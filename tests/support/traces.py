@@ -1,4 +1,4 @@
-"""Everything that a running system holds, as text: where a test looks for what should be nowhere any more."""
+"""All stored data of a running system as text, to check that certain data is stored nowhere."""
 
 import asyncio
 import sqlite3
@@ -24,7 +24,7 @@ _READERS = {
 
 
 async def traces(system: System) -> dict[str, str]:
-    """What each place holds: logs, database files, and of the distributed form databases, cache and queues."""
+    """The data by place: logs and database files; in the distributed form databases, cache and queues."""
     found = {"logs": system.logs()}
     found |= {path.name: _dump_file(path) for path in system.data_dir.glob("*.sqlite3")}
     if isinstance(system, DistributedSystem):
@@ -35,13 +35,13 @@ async def traces(system: System) -> dict[str, str]:
 
 
 async def holders(system: System, words: Iterable[str]) -> set[str]:
-    """The places that hold one of `words`."""
+    """The places that contain one of `words`."""
     wanted = tuple(words)
     return {place for place, text in (await traces(system)).items() if any(word in text for word in wanted)}
 
 
 async def queued(system: DistributedSystem) -> str:
-    """The bodies of all messages that wait in a queue; each goes back to its place."""
+    """The bodies of all messages in the queues. Each message is requeued at its position."""
     vhost = system.vhost.rpartition("/")[2]
     names = (await system.rabbitmq.ctl("list_queues", "-p", vhost, "--no-table-headers", "name")).split()
     bodies: list[bytes] = []

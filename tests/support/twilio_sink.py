@@ -1,4 +1,4 @@
-"""Twilio's API as far as sending goes: takes every message, in a thread of its own."""
+"""A fake of Twilio's API for sending that accepts every message. It runs in its own thread."""
 
 import json
 import threading
@@ -36,7 +36,7 @@ class TwilioSink:
                 self.wfile.write(body)
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
-                """Say nothing."""
+                """Log nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
@@ -48,7 +48,7 @@ class TwilioSink:
         return f"twilio://AC0123456789:{AUTH_TOKEN}@{FROM}?base_url=http://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> Self:
-        """Listen."""
+        """Start to listen."""
         self._thread.start()
         return self
 

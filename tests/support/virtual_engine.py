@@ -1,4 +1,4 @@
-"""An engine whose hours pass in an instant: a clock moved by hand, and a store and a broker in memory."""
+"""An engine in virtual time, with a manual clock, and a store and a broker in memory."""
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Sequence
@@ -43,34 +43,34 @@ from tests.support.runtime import a_runtime
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 ROUND_TRIP = 0.003
-"""Seconds of every call to the store."""
+"""Duration of every call to the store, in seconds."""
 
 
 @dataclass
 class Row:
-    """What the store knows of a notification."""
+    """The stored state of a notification."""
 
     template_code: str = "welcome"
     user_id: str | None = None
-    """The stored user it is for; None: an address of its own."""
+    """The id of its stored user; None if it has an address."""
     tenant: str = "default"
     status: Status = Status.PENDING
     attempt: int = 0
     token: UUID | None = None
     recorded: UUID | None = None
-    """The token of the last result."""
+    """The claim token of the last result."""
     until: datetime = LONG_AGO
     """The end of the lease, or of the wait."""
 
 
 class Rows:
-    """The part of a NotificationStore that an engine uses: leases, waits and results, no durability."""
+    """The part of a NotificationStore that an engine uses: leases, waits and results, without durability."""
 
     def __init__(self, clock: ManualClock) -> None:
         self._clock = clock
         self.rows: dict[UUID, Row] = {}
         self.claims = 0
-        """How many claims were granted so far."""
+        """The number of claims granted so far."""
         self.letters: list[NewDeadLetter] = []
 
     def count(self, status: Status) -> int:
@@ -105,7 +105,7 @@ class Rows:
     def _record(self, result: Result) -> bool:
         row = self.rows[result.id]
         if row.recorded == result.claim_token:
-            return True  # written before: a result may be repeated whose answer was lost
+            return True  # already written: a result is repeated if its answer was lost
         if row.token != result.claim_token:
             return False
         row.status, row.token, row.recorded = result.status, None, result.claim_token
@@ -151,16 +151,16 @@ def _claimed(id_: UUID, token: UUID, row: Row, now: datetime) -> Claimed:
 
 @dataclass
 class TimedProvider:
-    """Each send takes `seconds`, give or take a half."""
+    """A provider whose sends take between 0.5 and 1.5 times `seconds`."""
 
     clock: ManualClock
     seconds: float = 0.3
     name: str = "timed"
     begun: list[UUID] = field(default_factory=list)
     refused: set[UUID] = field(default_factory=set)
-    """Those that get a retryable answer."""
+    """Notifications that get a retryable answer."""
     misconfigured: bool = False
-    """Whether it refuses our credentials."""
+    """Whether the provider refuses the credentials."""
     random: Random = field(default_factory=lambda: Random(1))  # noqa: S311 - no secret
 
     def acquire(self, message: Outbound) -> ImmediatePermit:
@@ -182,7 +182,7 @@ class TimedProvider:
 
 @dataclass
 class VirtualBench:
-    """What a test holds."""
+    """The parts that a test uses."""
 
     clock: ManualClock
     store: Rows
@@ -197,14 +197,14 @@ class VirtualBench:
     async def publish(
         self, lane: str, count: int = 1, *, template_code: str = "welcome", user_id: str | None = None
     ) -> list[UUID]:
-        """`count` accepted notifications whose messages go to `lane`, all at once."""
+        """Publish `count` accepted notifications to `lane`, all at the same time."""
         made = [uuid4() for _ in range(count)]
         self.store.rows.update({id_: Row(template_code, user_id) for id_ in made})
         await self.broker.publish([Outgoing(WORK_EXCHANGE, lane, _body(id_), str(id_)) for id_ in made])
         return made
 
     def sent(self, made: Collection[UUID]) -> int:
-        """How many of these are recorded as sent."""
+        """The number of these notifications that are recorded as sent."""
         return sum(self.store.rows[id_].status is Status.SENT for id_ in made)
 
 
@@ -215,7 +215,7 @@ def _body(notification_id: UUID) -> bytes:
 
 @asynccontextmanager
 async def virtual_engine(*, concurrency: int = 128, prefetch: int = 256) -> AsyncIterator[VirtualBench]:
-    """A running engine for email. Its time passes with `clock.advance`."""
+    """A running engine for email. `clock.advance` advances its time."""
     clock, log = ManualClock(), StringIO()
     store, broker, provider, directory = Rows(clock), MemoryBroker(clock), TimedProvider(clock), Directory()
     runtime = a_runtime(clock=clock, logger=make_logger("test", format="json", level="error", stream=log))

@@ -1,4 +1,4 @@
-"""Waiting for what must come true, without guessing how long it takes."""
+"""Waits for a condition, with a timeout."""
 
 import asyncio
 import inspect
@@ -19,14 +19,14 @@ def until(
 ) -> Coroutine[None, None, ResultT]: ...
 async def until(
     condition: Callable[[], ResultT | Awaitable[ResultT]],
-    timeout: float = 10.0,  # noqa: ASYNC109 - a bound is the point of this function
+    timeout: float = 10.0,  # noqa: ASYNC109 - this function exists to wait with a timeout
     *,
     interval: float = 0.02,
     message: str = "",
 ) -> ResultT:
-    """The condition's first true answer, asked every `interval` seconds; it may be a coroutine function.
+    """Call `condition`, which may be a coroutine function, every `interval` seconds. Return its first true result.
 
-    After `timeout` seconds AssertionError, with `message` or the condition's name and its last answer.
+    Raises AssertionError after `timeout` seconds, with `message` or the condition's name, and its last result.
     """
     deadline = time.monotonic() + timeout
     while True:

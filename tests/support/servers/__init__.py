@@ -1,7 +1,7 @@
-"""Private PostgreSQL, PgBouncer, RabbitMQ, Redis, MariaDB and Postfix instances that the tests own and may kill.
+"""Private PostgreSQL, PgBouncer, RabbitMQ, Redis, MariaDB and Postfix instances, which tests can stop and kill.
 
-Each runs on a free port, below a temporary folder, from the machine's installed binaries; the machine's own
-instances are never touched. See `Server` for what a test may do to one.
+Each uses installed binaries and runs on a free port, with its data in a temporary folder. The machine's own instances
+are never touched. `Server` describes what tests can do with an instance.
 """
 
 from tests.support.servers.binaries import MissingServer

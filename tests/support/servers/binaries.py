@@ -1,4 +1,4 @@
-"""Where a server's programs are installed, and as whom they may run."""
+"""Finds the installed programs of servers, and accounts that can run them."""
 
 import os
 import pwd
@@ -18,7 +18,7 @@ class MissingServer(Exception):
 
 
 def find(program: str, package: str, patterns: Sequence[str] = ()) -> str:
-    """The program's path: the newest match of the absolute glob `patterns`, else what PATH says."""
+    """The program's path: the newest match of the absolute glob `patterns`, otherwise found in PATH."""
     for pattern in patterns:
         matches = sorted(Path("/").glob(f"{pattern.lstrip('/')}/{program}"))
         if matches:
@@ -30,7 +30,7 @@ def find(program: str, package: str, patterns: Sequence[str] = ()) -> str:
 
 
 def unprivileged(*names: str) -> pwd.struct_passwd | None:
-    """The first existing account of `names` if we are root, for servers that refuse to run as root; else None."""
+    """If running as root, the first existing account of `names`, for servers that refuse to run as root; else None."""
     if os.geteuid() != 0:
         return None
     accounts = {account.pw_name: account for account in pwd.getpwall()}

@@ -7,7 +7,7 @@ from tests.support.servers.rabbitmq import RabbitMQ
 
 
 class ClusterNode(RabbitMQ):
-    """One more node of the cluster of `first`, whose port mapper and secret it shares; it joins when it starts."""
+    """Another node in the cluster of `first`, with the same port mapper and secret. It joins when it starts."""
 
     def __init__(self, folder: Path, first: RabbitMQ) -> None:
         self._first = first
@@ -15,7 +15,7 @@ class ClusterNode(RabbitMQ):
         self._epmd_port, self._mapper = first._epmd_port, first._mapper
 
     async def join(self) -> None:
-        """Become a member; once, after the first start."""
+        """Join the cluster. Called once, after the first start."""
         await self.ctl("stop_app")
         await self.ctl("join_cluster", self._first._node)
         await self.ctl("start_app")
@@ -29,4 +29,4 @@ class ClusterNode(RabbitMQ):
         cookie.chmod(0o400)
 
     def _kill_everything(self) -> None:
-        self._kill()  # the port mapper is the first node's
+        self._kill()  # the port mapper belongs to the first node

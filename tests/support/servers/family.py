@@ -1,6 +1,6 @@
-"""Processes and their descendants; as a program, the guard that ends a family whose owner was killed.
+"""Processes and their descendants. Run as a program, it is a guard that kills them if their owner was killed.
 
-Imports nothing of ours, so that the guard starts in milliseconds.
+Imports only the standard library, so that the guard starts in milliseconds.
 """
 
 import os
@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 def descendants(pid: int) -> list[int]:
-    """The processes that `pid` started, and those that they started, parents first."""
+    """All descendants of `pid`, parents first."""
     children: dict[int, list[int]] = defaultdict(list)
     for child, (parent, *_) in _table().items():
         children[parent].append(child)
@@ -24,13 +24,13 @@ def descendants(pid: int) -> list[int]:
 
 
 def alive(pid: int) -> bool:
-    """Whether the process may still hold files and sockets."""
+    """Whether the process may still have open files and sockets."""
     _, state, threads = _table().get(pid, (0, "Z", 0))
-    return state != "Z" or threads > 1  # a zombie waits for its parent; its threads may still hold its sockets
+    return state != "Z" or threads > 1  # threads of a zombie may still have open sockets
 
 
 def guard(pid: int) -> None:
-    """Wait for one word on standard input. If it ends without one, the owner was killed: kill the family."""
+    """Wait for a word on standard input. If it closes without one, the owner was killed: kill all processes."""
     if sys.stdin.read(1):
         return
     for member in (pid, *descendants(pid)):
@@ -39,7 +39,7 @@ def guard(pid: int) -> None:
 
 
 def _table() -> dict[int, tuple[int, str, int]]:
-    """Every process's parent, state and number of threads (proc(5), `/proc/pid/stat`)."""
+    """Parent, state and number of threads of every process (proc(5), `/proc/pid/stat`)."""
     if not Path("/proc/self/stat").exists():
         return _table_by_ps()
     table = {}
@@ -53,7 +53,7 @@ def _table() -> dict[int, tuple[int, str, int]]:
 
 def _table_by_ps() -> dict[int, tuple[int, str, int]]:
     listing = subprocess.run(
-        ["ps", "-A", "-o", "pid=,ppid=,stat="],  # noqa: S607 - where there is no /proc
+        ["ps", "-A", "-o", "pid=,ppid=,stat="],  # noqa: S607 - for systems without /proc
         capture_output=True,
         text=True,
         check=True,

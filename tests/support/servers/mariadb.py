@@ -18,7 +18,7 @@ _USER = "angarium"
 
 
 class MariaDB(Server):
-    """User `root`, no password; InnoDB flushes at each commit, as it does by default."""
+    """A MariaDB with the user `root` and no password. InnoDB flushes at each commit, as by default."""
 
     def __init__(self, folder: Path) -> None:
         self._install = find("mariadb-install-db", _PACKAGE)
@@ -33,9 +33,9 @@ class MariaDB(Server):
         return f"mysql://root@127.0.0.1:{self.port}/mysql"
 
     async def create_database(self) -> str:
-        """The URL of a new, empty database, for a user who may do anything in it and nothing to the server.
+        """Create a database and return its URL, for a user with all rights on it and none on the server.
 
-        Its character set is the one that a server may have by default.
+        The default character set is latin1, as on some servers.
         """
         name = f"test_{next(self._numbers)}"
         await self.sql(f"CREATE DATABASE `{name}` CHARACTER SET latin1")
@@ -50,7 +50,7 @@ class MariaDB(Server):
         await self.sql(f"DROP DATABASE IF EXISTS `{name}`")
 
     async def sql(self, statement: str) -> str:
-        """Run a statement; the answer's text, one row a line, columns parted by tabs."""
+        """Run a statement. Return its output with one row per line and columns separated by tabs."""
         return await asyncio.to_thread(self._sql, statement)
 
     def _sql(self, statement: str) -> str:

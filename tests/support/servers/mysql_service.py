@@ -1,7 +1,7 @@
-"""A MySQL that somebody else runs, in place of the private MariaDB: a service container of the CI.
+"""A running MySQL, such as a service container of the CI, used instead of the private MariaDB.
 
-`ANGARIUM_TEST_MYSQL=mysql://root:password@host:3306/mysql`. It is neither killed nor frozen, so it is for tests that do
-neither.
+Set `ANGARIUM_TEST_MYSQL=mysql://root:password@host:3306/mysql`. It cannot be killed or frozen, so only tests that do
+neither can use it.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ _USER = "angarium"
 
 
 class MysqlService(MariaDB):
-    """As its base, without a process. The databases' user has no rights over the server."""
+    """As its base, without a process. The databases' user has no rights on the server."""
 
     def __init__(self, url: str) -> None:
         self._url = urlsplit(url)
@@ -25,20 +25,20 @@ class MysqlService(MariaDB):
         return self._url.geturl()
 
     def start_now(self) -> None:
-        """Nothing: it runs."""
+        """Do nothing, since it runs already."""
 
     def stop_now(self) -> None:
         raise NotImplementedError
 
     def _kill(self) -> None:
-        """Nothing: it goes on running."""
+        """Do nothing: it keeps running."""
 
     async def create_database(self) -> str:
-        """The URL of a new, empty database."""
+        """Create an empty database and return its URL."""
         name = f"test_{self._made}"
         self._made += 1
         await self.sql(
-            "SET GLOBAL log_bin_trust_function_creators = 1",  # or triggers would need rights over the server
+            "SET GLOBAL log_bin_trust_function_creators = 1",  # otherwise triggers need rights on the server
             f"DROP DATABASE IF EXISTS `{name}`",
             f"CREATE DATABASE `{name}` CHARACTER SET latin1",
             f"CREATE USER IF NOT EXISTS '{_USER}'@'%' IDENTIFIED BY '{_USER}'",
@@ -47,14 +47,14 @@ class MysqlService(MariaDB):
         return f"mysql://{_USER}:{_USER}@{self._url.hostname}:{self._url.port}/{name}"
 
     async def sql(self, *statements: str) -> str:
-        """Run statements; the answer's text to the last, one row a line, columns parted by tabs."""
+        """Run statements. Return the last one's output, one row per line, columns separated by tabs."""
         rows: list[tuple[Any, ...]] = []
         for statement in statements:
             rows = await self._run(statement)
         return "\n".join("\t".join(map(str, row)) for row in rows)
 
     async def _run(self, statement: str) -> list[tuple[Any, ...]]:
-        import asyncmy  # noqa: PLC0415 - for this alone
+        import asyncmy  # noqa: PLC0415 - only needed here
 
         connection: Any = await asyncmy.connect(
             host=self._url.hostname, port=self._url.port, user=self._url.username, password=self._url.password or ""

@@ -1,4 +1,4 @@
-"""A private PgBouncer before a private PostgreSQL."""
+"""A private PgBouncer in front of a private PostgreSQL."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ from tests.support.servers.server import Server
 
 
 class PgBouncer(Server):
-    """In transaction mode, with few sessions, so that clients get each other's. Has every database of the server."""
+    """A pooler for all databases of the server. It has few sessions, so that clients share them."""
 
     end_signal = signal.SIGINT
 
@@ -29,7 +29,7 @@ class PgBouncer(Server):
         return self.url_of(self._postgresql.url)
 
     def url_of(self, url: str) -> str:
-        """The URL of a database of the PostgreSQL, through this pooler."""
+        """The URL of one of the PostgreSQL's databases through this pooler."""
         return url.replace(f":{self._postgresql.port}/", f":{self.port}/")
 
     def _prepare(self) -> None:

@@ -1,4 +1,4 @@
-"""A private Postfix that takes mail for relaying, by STARTTLS and login alone, and hands it on to a server of ours."""
+"""A private Postfix that accepts mail with STARTTLS and login only, and relays it to a test server."""
 
 import asyncio
 import base64
@@ -68,9 +68,9 @@ _SETTINGS = """
 
 
 class Postfix(Server):
-    """Started by root alone. `relay`: the port that mails go on to; `auth`: that of an `AuthServer`.
+    """A Postfix, which only root can start. `relay`: the port to which mails are relayed.
 
-    `certificate`: a PEM file with a certificate and its key.
+    `auth`: the port of an `AuthServer`. `certificate`: a PEM file with a certificate and its key.
     """
 
     def __init__(self, folder: Path, *, relay: int, auth: int, certificate: Path) -> None:
@@ -116,9 +116,9 @@ class Postfix(Server):
 
 
 class AuthServer:
-    """What Postfix asks about logins (Dovecot's authentication protocol, version 1.1), for PLAIN and XOAUTH2.
+    """Verifies logins for Postfix (Dovecot's authentication protocol, version 1.1), with PLAIN and XOAUTH2.
 
-    `passwords` by user, and `tokens` that are good. A wrong token gets a challenge first, as Google has it.
+    `passwords`: by user. `tokens`: the valid ones. A wrong token gets a challenge first, as with Google.
     """
 
     def __init__(self) -> None:

@@ -17,7 +17,7 @@ _PACKAGE = "postgresql"
 
 
 class PostgreSQL(Server):
-    """User `postgres`, no password. `fsync` stays on: what it confirmed survives `kill`."""
+    """A PostgreSQL with the user `postgres` and no password. `fsync` is on: confirmed commits survive `kill`."""
 
     end_signal = signal.SIGINT  # "fast" shutdown: does not wait for clients
 
@@ -34,18 +34,18 @@ class PostgreSQL(Server):
         return f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
 
     async def create_database(self) -> str:
-        """The URL of a new, empty database."""
+        """Create an empty database and return its URL."""
         name = f"test_{next(self._numbers)}"
         await self.sql(f'CREATE DATABASE "{name}"')
         return f"postgresql://postgres@127.0.0.1:{self.port}/{name}"
 
     async def drop_database(self, url: str) -> None:
-        """Drop a database made by `create_database`, with any connections that are still open."""
+        """Drop a database created by `create_database`, and close its connections."""
         name = url.rpartition("/")[2]
         await self.sql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
     async def sql(self, statement: str) -> str:
-        """Run a statement in the database `postgres`; the answer's text, one row a line, columns parted by `|`."""
+        """Run a statement in the database `postgres`. Return one row per line, with columns separated by `|`."""
         return await asyncio.to_thread(self._sql, statement)
 
     def _sql(self, statement: str) -> str:

@@ -1,4 +1,4 @@
-"""One operating system process with all that it started: ended, killed or frozen together, always by pid."""
+"""A process and its descendants, which are stopped, killed and frozen together, always by pid."""
 
 import os
 import pwd
@@ -14,11 +14,11 @@ from tests.support.servers import family
 
 
 class ProcessEnded(Exception):
-    """The process ended though it should be running."""
+    """The process ended although it should be running."""
 
 
 class Process:
-    """A child of ours, watched by a guard that ends it if we ourselves are killed."""
+    """A child process with a guard that kills it if the test process is killed."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class Process:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C is ours to pass on
+                start_new_session=True,  # Ctrl-C must reach the test process only
                 user=account.pw_uid if account else None,
                 group=account.pw_gid if account else None,
                 extra_groups=[] if account else None,
@@ -48,34 +48,34 @@ class Process:
 
     @property
     def pid(self) -> int:
-        """The process's number; descendants have their own."""
+        """The process id; descendants have their own."""
         return self._child.pid
 
     @property
     def running(self) -> bool:
-        """Whether the process itself still lives."""
+        """Whether the process itself is running."""
         return self._child.poll() is None
 
     @property
     def returncode(self) -> int | None:
-        """With what the process ended: its exit code, or minus the signal's number; None while it lives."""
+        """The exit status, or minus the signal's number; None while it runs."""
         return self._child.poll()
 
     def check(self) -> None:
-        """Raise ProcessEnded, with the end of its log, if it does not live."""
+        """Raise ProcessEnded, with the end of its log, if it does not run."""
         if not self.running:
             tail = self._log.read_text(errors="replace")[-2000:]
             raise ProcessEnded(f"{self._child.args!r} ended with {self._child.returncode}:\n{tail}")
 
     def wait(self) -> None:
-        """Return once it has ended well; else raise ProcessEnded with the end of its log."""
+        """Wait until it exits with 0; otherwise raise ProcessEnded with the end of its log."""
         self._child.wait(timeout=120)
         self._dismiss_guard()
         if self._child.returncode:
             self.check()
 
     def terminate(self, signal_number: signal.Signals = signal.SIGTERM, patience: float = 30.0) -> None:
-        """Ask it to end; kill what has not ended after `patience` seconds."""
+        """Send the signal; after `patience` seconds kill the processes that still run."""
         members = self._family()
         self.thaw()
         with suppress(ProcessLookupError):
@@ -85,15 +85,15 @@ class Process:
         self._end(members)
 
     def kill(self) -> None:
-        """End it and all descendants at once, as a power cut would."""
+        """Kill it and all descendants immediately, as a power cut would."""
         self._end(self._family())
 
     def freeze(self) -> None:
-        """Stop it and all descendants from running; their connections stay open."""
+        """Freeze it and all descendants (SIGSTOP). Their connections stay open."""
         self._signal(self._family(), signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let what is frozen go on."""
+        """Continue frozen processes (SIGCONT)."""
         self._signal(self._family(), signal.SIGCONT)
 
     def _end(self, members: Sequence[int]) -> None:

@@ -1,4 +1,4 @@
-"""A private RabbitMQ with an Erlang port mapper of its own."""
+"""A private RabbitMQ with its own Erlang port mapper."""
 
 import asyncio
 import itertools
@@ -14,7 +14,7 @@ from tests.support.servers.process import Process
 from tests.support.servers.server import Server
 from tests.support.wait import until
 
-# Debian's programs on PATH switch to the user rabbitmq and read /etc/rabbitmq; these don't.
+# Debian's programs in PATH switch to the user rabbitmq and read /etc/rabbitmq; these do not.
 _WHERE = ("/usr/lib/rabbitmq/bin", "/usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin", "/opt/homebrew/opt/rabbitmq/sbin")
 _PACKAGE = "rabbitmq-server"
 _VHOST_STARTS = 30.0
@@ -29,7 +29,7 @@ log.console.level = warning
 
 
 class RabbitMQ(Server):
-    """User `guest`, password `guest`; no plugins. `kill` takes the node, not its port mapper."""
+    """A RabbitMQ with the user and password `guest`, without plugins. `kill` does not kill its port mapper."""
 
     def __init__(self, folder: Path) -> None:
         self._server = find("rabbitmq-server", _PACKAGE, _WHERE)
@@ -49,7 +49,7 @@ class RabbitMQ(Server):
         return f"amqp://guest:guest@127.0.0.1:{self.port}/"
 
     async def create_vhost(self) -> str:
-        """The URL of a new, empty virtual host."""
+        """Create a virtual host and return its URL."""
         name = f"test-{next(self._numbers)}"
         await self.erlang(
             f'rabbit_vhost:add(<<"{name}">>, <<"tests">>), '
@@ -60,20 +60,20 @@ class RabbitMQ(Server):
         return f"{self.url}{name}"
 
     async def _is_alive(self, vhost: str) -> bool:
-        """Whether connections to it are taken; a node that is busy may answer before (541 INTERNAL_ERROR)."""
+        """Whether it accepts connections. Before that, a busy node may answer with 541 INTERNAL_ERROR."""
         return await self.erlang(f'rabbit_vhost_sup_sup:is_vhost_alive(<<"{vhost}">>).') == "{ok, true}"
 
     async def delete_vhost(self, url: str) -> None:
-        """Remove a virtual host of `create_vhost` with all its queues and connections."""
+        """Delete a virtual host of `create_vhost` with its queues and connections."""
         name = url.rpartition("/")[2]
         await self.erlang(f'rabbit_vhost:delete(<<"{name}">>, <<"tests">>).')
 
     async def ctl(self, *arguments: str) -> str:
-        """What `rabbitmqctl --quiet` with these arguments prints. Takes a second or two."""
+        """Run `rabbitmqctl --quiet` with these arguments and return its output. Takes one or two seconds."""
         return await asyncio.to_thread(self._run, [self._ctl, "--quiet", *arguments])
 
     async def erlang(self, expressions: str) -> str:
-        """What the node answers to Erlang expressions, which end with a full stop. Takes milliseconds."""
+        """Evaluate Erlang expressions, which end with a full stop, and return the result. Takes milliseconds."""
         cookie = (self.folder / ".erlang.cookie").read_text()
         call = [self._erl_call, "-sname", self._node, "-c", cookie, "-e"]
         answer = await asyncio.to_thread(self._run, call, f"{expressions}\n")

@@ -1,4 +1,4 @@
-"""A private Redis, and a Sentinel that watches over some."""
+"""A private Redis, and a Sentinel for a primary and its replica."""
 
 import asyncio
 import os
@@ -12,7 +12,7 @@ from tests.support.wait import until
 
 
 class Redis(Server):
-    """Without persistence: a kill loses everything, which is what it may do to us at any time."""
+    """A Redis without persistence: a kill loses all data, which Angarium must tolerate at any time."""
 
     def __init__(self, folder: Path) -> None:
         self._redis = find("redis-server", "redis-server")
@@ -23,32 +23,32 @@ class Redis(Server):
         return f"redis://127.0.0.1:{self.port}/0"
 
     async def flush(self) -> None:
-        """Forget everything."""
+        """Delete all data."""
         await asyncio.to_thread(self._ask, b"FLUSHALL")
 
     async def fill(self) -> None:
-        """Be out of memory: writes are refused (OOM), old values stay and are read."""
+        """Simulate full memory: writes are refused (OOM), and existing values can be read."""
         await self._command(b"CONFIG SET maxmemory-policy noeviction")
         await self._command(b"CONFIG SET maxmemory 1")
 
     async def become_a_replica(self) -> None:
-        """Be what is left after a failover elsewhere: writes are refused (READONLY), old values stay and are read."""
+        """Become a replica, as after a failover: writes are refused (READONLY), and existing values can be read."""
         await self._command(b"REPLICAOF 127.0.0.1 1")
 
     async def follow(self, primary: "Redis") -> None:
-        """Be a replica of `primary`."""
+        """Become a replica of `primary`."""
         await self._command(f"REPLICAOF 127.0.0.1 {primary.port}".encode())
 
     async def replicates(self) -> bool:
-        """Whether this is a replica that has its primary's data."""
+        """Whether this is a replica with its primary's data."""
         return b"master_link_status:up" in await asyncio.to_thread(self._ask, b"INFO replication")
 
     async def lack_replicas(self) -> None:
-        """Refuse writes as a primary that lost its replicas (NOREPLICAS); old values stay and are read."""
+        """Refuse writes like a primary without replicas (NOREPLICAS). Existing values can be read."""
         await self._command(b"CONFIG SET min-replicas-to-write 1")
 
     async def recover(self) -> None:
-        """Take writes again, whichever of these it was."""
+        """Accept writes again after any of these."""
         await self._command(b"REPLICAOF NO ONE")
         await self._command(b"CONFIG SET maxmemory 0")
         await self._command(b"CONFIG SET min-replicas-to-write 0")
@@ -58,7 +58,7 @@ class Redis(Server):
         assert answer.startswith(b"+OK"), answer
 
     def _prepare(self) -> None:
-        """Nothing to prepare: it keeps no data."""
+        """Do nothing, since it stores no data."""
 
     def _launch(self) -> Process:
         command = [self._redis, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)]
@@ -78,7 +78,7 @@ class Redis(Server):
 
 
 class RedisSentinel(Redis):
-    """Names the primary `MASTER`, and puts its replica in its place within a second or two when it is away."""
+    """Reports the primary of `MASTER`, and promotes its replica within about two seconds if the primary is down."""
 
     MASTER = "cache"
 
@@ -91,11 +91,11 @@ class RedisSentinel(Redis):
         return f"redis+sentinel://127.0.0.1:{self.port}/0?master={self.MASTER}"
 
     async def knows_a_replica(self) -> bool:
-        """Whether there is one to put in the primary's place."""
+        """Whether there is a replica that it can promote."""
         return b"role-reported" in await asyncio.to_thread(self._ask, f"SENTINEL REPLICAS {self.MASTER}".encode())
 
     async def fail_over(self) -> None:
-        """Swap primary and replica while both live, as for a planned change. Waits until the replica is fit for it."""
+        """Swap the running primary and replica, as in a planned failover. Waits until the replica can be promoted."""
         await until(self._fails_over, 30)
 
     async def _fails_over(self) -> bool:

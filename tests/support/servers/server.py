@@ -1,4 +1,4 @@
-"""What every private server offers to a test."""
+"""The base class of private servers."""
 
 import asyncio
 import signal
@@ -15,10 +15,10 @@ _READY_WITHIN = 90.0  # seconds; a loaded machine with two cores starts RabbitMQ
 
 
 class Server(ABC):
-    """A private instance on 127.0.0.1. Its port and data stay the same over stops, kills and starts.
+    """A private instance on 127.0.0.1. It keeps its port and data when it is stopped, killed and started.
 
-    As a context manager it starts and, whatever happened to it, ends. The asynchronous methods block no event loop and
-    belong to none, so an instance may serve a whole run.
+    As a context manager it starts, and ends in any case. The asynchronous methods do not block the event loop and are
+    not bound to one, so an instance can be used for a whole test run.
     """
 
     end_signal = signal.SIGTERM
@@ -34,24 +34,24 @@ class Server(ABC):
     @property
     @abstractmethod
     def url(self) -> str:
-        """Where it is, with its credentials."""
+        """Its URL with credentials."""
 
     @property
     def pid(self) -> int:
-        """The process that was started last; an instance may be a family of processes."""
+        """The id of the process that was started last. An instance may have several processes."""
         assert self._process is not None, "not started"
         return self._process.pid
 
     async def start(self) -> None:
-        """Return once it answers; immediately if it already does. Thaws a frozen one."""
+        """Start it if it does not run, thaw it if it is frozen, and return once it answers."""
         await asyncio.to_thread(self.start_now)
 
     async def stop(self) -> None:
-        """End it as an operator would; it keeps its data."""
+        """Stop it as an operator would. It keeps its data."""
         await asyncio.to_thread(self.stop_now)
 
     async def kill(self) -> None:
-        """`kill -9` of the whole instance: nothing is flushed, what was not on disk is lost."""
+        """Kill all its processes (SIGKILL). Nothing is flushed; data that was not on disk is lost."""
         await asyncio.to_thread(self._kill)
 
     async def freeze(self) -> None:
@@ -65,7 +65,7 @@ class Server(ABC):
         self._thaw()
 
     def start_now(self) -> None:
-        """As `start`, for fixtures, which have no loop."""
+        """As `start`, for fixtures without an event loop."""
         self._thaw()
         if self._process and self._process.running:
             return
@@ -75,20 +75,20 @@ class Server(ABC):
         self._wait_until_it_answers(self._process)
 
     def stop_now(self) -> None:
-        """As `stop`, for fixtures, which have no loop."""
+        """As `stop`, for fixtures without an event loop."""
         self._thaw()
         if self._process:
             self._process.terminate(self.end_signal)
 
     def __enter__(self) -> Self:
-        """Start."""
+        """Start it."""
         self.start_now()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End, frozen or not."""
+        """End it, even if it is frozen."""
         self._kill_everything()
 
     @property
@@ -97,11 +97,11 @@ class Server(ABC):
 
     @abstractmethod
     def _prepare(self) -> None:
-        """Make the data folder; once, before the first start."""
+        """Create the data folder. Called once, before the first start."""
 
     @abstractmethod
     def _launch(self) -> Process:
-        """Start the process; not waiting for anything."""
+        """Start the process without waiting."""
 
     @abstractmethod
     def _answers(self) -> bool:

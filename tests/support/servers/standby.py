@@ -9,7 +9,7 @@ from tests.support.servers.process import Process
 
 
 class Standby(PostgreSQL):
-    """Has what `primary` committed, a moment later; takes no write until it is promoted."""
+    """Replicates `primary` with a short delay. It is read-only until it is promoted."""
 
     def __init__(self, folder: Path, primary: PostgreSQL) -> None:
         self._primary = primary
@@ -17,11 +17,11 @@ class Standby(PostgreSQL):
         super().__init__(folder)
 
     async def promote(self) -> None:
-        """Become a primary, as the operator of a fail-over does; return when it takes writes."""
+        """Promote it to primary. Return once it accepts writes."""
         assert await self.sql("SELECT pg_promote(true, 30)") == "t"
 
     async def catch_up(self) -> None:
-        """Return when it has replayed what the primary has written by now."""
+        """Return once it has replayed everything that the primary has written so far."""
         position = await self._primary.sql("SELECT pg_current_wal_lsn()")
         await self.sql(
             f"DO $$ BEGIN WHILE pg_last_wal_replay_lsn() < '{position}'::pg_lsn LOOP PERFORM pg_sleep(0.01); "
