@@ -1,1 +1,1 @@
-"""Angarium and its peers measured side by side, on private servers; `make bench` runs it."""
+"""Benchmarks of Angarium and comparable systems (peers), on private servers. `make bench` runs them."""

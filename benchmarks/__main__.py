@@ -1,4 +1,4 @@
-"""Measures Angarium and its peers side by side and writes what came out to `benchmarks/results`."""
+"""Measures Angarium and its peers, and writes the results to `benchmarks/results`."""
 
 import argparse
 import os
@@ -42,17 +42,17 @@ SYSTEMS: Mapping[str, Make] = {
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="two short repeats, to see that all of it runs")
+    parser.add_argument("--quick", action="store_true", help="two short repeats, to check that everything runs")
     parser.add_argument("--repeats", type=int, help="how often each system is measured (5)")
-    parser.add_argument("--systems", default=",".join(SYSTEMS), help="which, parted by commas (all)")
+    parser.add_argument("--systems", default=",".join(SYSTEMS), help="the systems, separated by commas (all)")
     parser.add_argument("--name", help="the name of the results (latest, or quick)")
-    parser.add_argument("--source", help="measure the product of this `src` folder instead of our own")
+    parser.add_argument("--source", help="measure the product of this `src` folder instead of this working copy's")
     return parser.parse_args()
 
 
 @contextmanager
 def _explained(system: System) -> Iterator[None]:
-    """On an error show what the system's processes wrote."""
+    """On an error, show the logs of the system's processes."""
     try:
         yield
     except Exception:
@@ -63,7 +63,7 @@ def _explained(system: System) -> Iterator[None]:
 def _measure(
     systems: Sequence[System], measurer: Measurer, repeats: int
 ) -> tuple[Mapping[str, list[Figures]], list[Figures]]:
-    """Interleaved: each repeat takes the instruments and all systems, beginning with another system."""
+    """Interleave the measurements: each repeat measures the instruments and all systems, in a different order."""
     results: dict[str, list[Figures]] = {system.name: [] for system in systems}
     limits = []
     for system in systems:
@@ -121,13 +121,13 @@ def _write(results: Results, folder: Path, name: str) -> None:
 
 
 def _allow_many_connections() -> None:
-    """Raise the number of open files, which processes inherit, to what is allowed at most."""
+    """Raise the limit of open files, which processes inherit, to its maximum."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def main() -> int:
-    """Run all of it."""
+    """Run all measurements."""
     arguments = _arguments()
     _allow_many_connections()
     name = arguments.name or ("quick" if arguments.quick else "latest")

@@ -1,4 +1,4 @@
-"""What a process and all that it started cost: processor time and memory, from /proc (proc(5))."""
+"""CPU time and memory of a process and its descendants, from /proc (proc(5))."""
 
 import os
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ def family(pid: int) -> list[int]:
 
 
 def cpu_seconds(pids: Iterable[int]) -> float:
-    """User and system time so far, that of ended and awaited children included."""
+    """User and system time so far, including children that have ended and were awaited."""
     total = 0.0
     for pid in pids:
         with suppress(OSError):
@@ -27,7 +27,7 @@ def cpu_seconds(pids: Iterable[int]) -> float:
 
 
 def resident_megabytes(pids: Iterable[int]) -> float:
-    """The sum of the resident sets; pages that processes share count for each."""
+    """The sum of the resident sets. Shared pages count once per process."""
     total = 0.0
     for pid in pids:
         with suppress(OSError):

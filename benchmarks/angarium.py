@@ -1,4 +1,4 @@
-"""Angarium in its two forms, with the settings that it has by itself but for the limit that the load would meet."""
+"""Angarium in its two forms, with default settings except for the rate limit that the load would exceed."""
 
 import os
 import secrets
@@ -32,7 +32,7 @@ _ANGARIUM = str(Path(sys.executable).with_name("angarium"))
 
 
 class _Angarium(System):
-    """What both forms share. `source`: the `src` folder of another working copy, to compare two versions."""
+    """The base of both forms. `source`: the `src` folder of another working copy, to compare two versions."""
 
     gateway = ""
     template: Mapping[str, str] = TEMPLATE
@@ -64,7 +64,7 @@ class _Angarium(System):
 
     @property
     def item(self) -> str:
-        """What is posted."""
+        """The body of a request."""
         return ITEM
 
     @property
@@ -88,7 +88,7 @@ class _Angarium(System):
                 self._users = list(pool.map(lambda number: _create_user(client, self.person(number)), range(USERS)))
 
     def person(self, number: int) -> Mapping[str, str]:
-        """What one of the users is created with."""
+        """The fields with which a user is created."""
         return {"name": f"User {number}", "email": f"user{number}@example.com"}
 
     def _start(self, name: str) -> None:
@@ -123,14 +123,14 @@ class Embedded(_Angarium):
         return {"angarium": ("up",)}
 
     def start_worker(self) -> None:
-        """The one process delivers as long as it runs."""
+        """Do nothing: the single process delivers as long as it runs."""
 
     def stop_worker(self) -> None:
-        """As above."""
+        """Do nothing, as above."""
 
 
 class Distributed(_Angarium):
-    """Gateway, users, templates and one email worker, each a process."""
+    """Gateway, users, templates and one email worker, each in its own process."""
 
     name = "angarium"
     title = "Angarium"
@@ -165,12 +165,12 @@ class Distributed(_Angarium):
 
     @property
     def settings(self) -> Mapping[str, str]:
-        """What all processes are given, without the prefix."""
+        """The settings of all processes, without the prefix."""
         return self._settings
 
     @property
     def notifications_database(self) -> str:
-        """Where the notifications are."""
+        """The URL of the notification database."""
         return self._settings["NOTIFICATIONS_DATABASE_URL"]
 
     def start_worker(self) -> None:

@@ -1,6 +1,6 @@
-"""A sink in the shapes of Twilio and of FCM: takes every message at once and keeps of it when and which.
+"""A fake of the APIs of Twilio and FCM that accepts every message immediately, and records its id and time.
 
-It obeys the commands of `benchmarks.sink`. Its answers have the fields and the size that the providers' pages show:
+It accepts the commands of `benchmarks.sink`. Its answers have the fields and sizes of the providers' documentation:
 https://www.twilio.com/docs/messaging/api/message-resource#create-a-message-resource
 https://firebase.google.com/docs/reference/fcm/rest/v1/projects.messages/send
 https://developers.google.com/identity/protocols/oauth2/service-account#httprest
@@ -58,7 +58,7 @@ _UNKNOWN = _answer("404 Not Found", {})
 
 
 class Session(asyncio.Protocol):
-    """One connection, kept open (RFC 9112)."""
+    """One persistent connection (RFC 9112)."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger

@@ -1,7 +1,7 @@
-"""An SMTP client that sends ready mails over pipelined connections, for measuring the sink.
+"""An SMTP client that sends prepared mails over pipelined connections, to measure the sink.
 
-Each mail takes the two round trips that RFC 2920 asks for: MAIL, RCPT, DATA in one write, the mail with the next three
-after its 354.
+Each mail needs two round trips, as in RFC 2920: MAIL, RCPT and DATA in one write, then after the 354 the mail together
+with the next three commands.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ _END = b"\r\n.\r\n"
 
 
 class _Sender(asyncio.Protocol):
-    """Sends its share; `done` tells when."""
+    """Sends its share of the mails. `done` is set at the end."""
 
     def __init__(self, numbers: Sequence[int]) -> None:
         self._numbers = deque(numbers)
@@ -64,7 +64,7 @@ def _same(sender: _Sender) -> _Sender:
 
 
 def main() -> None:
-    """Take `PORT COUNT CONNECTIONS` until standard input ends."""
+    """Read lines `PORT COUNT CONNECTIONS` until standard input ends."""
     for line in sys.stdin:
         port, count, connections = (int(word) for word in line.split())
         print(json.dumps(uvloop.run(_blast(port, count, connections))), flush=True)

@@ -1,21 +1,21 @@
-"""Request bodies that differ in what must differ and have one length: made by joining pieces, not by a serialiser."""
+"""Request bodies of equal length that differ only where they must. Joining pieces is faster than serialising."""
 
 import itertools
 import re
 from collections.abc import Sequence
 
 STAMP = "{{STAMP}}"
-"""Becomes `stamp-<20 digits>-<10 digits>`: when the request began (monotonic clock, nanoseconds) and its number."""
+"""Replaced by `stamp-<20 digits>-<10 digits>`: the request's start (monotonic clock, nanoseconds) and its number."""
 NUMBER = "{{NUMBER}}"
-"""Becomes the number of the request, 10 digits."""
+"""Replaced by the number of the request, 10 digits."""
 CHOICE = "{{CHOICE}}"
-"""Becomes the next of the choices, all of one length."""
+"""Replaced by the next of the choices, which have equal lengths."""
 
 _PLACES = re.compile("|".join(re.escape(place) for place in (STAMP, NUMBER, CHOICE)))
 
 
 class Body:
-    """`item` with its places filled, or `bulk` of them as a list; numbers count from `start`.
+    """`item` with its placeholders replaced, or a list of `bulk` such items. Numbers count from `start`.
 
     Raises ValueError for choices of different lengths.
     """
@@ -41,7 +41,7 @@ class Body:
         return f'{{"notifications":[{items}]}}'.encode()
 
     def rewind(self) -> None:
-        """Begin again with the first number."""
+        """Restart with the first number."""
         self._number = self._start
 
     def _item(self, stamp: int) -> str:

@@ -1,10 +1,11 @@
-"""Compares two working copies in one run: each repeat measures both, so what slows the machine slows both.
+"""Compares two working copies in one run. Each repeat measures both, so that load on the machine affects both.
 
     .venv/bin/python -m benchmarks.compare --source ../before/src [--repeats 9]
 
-`--source` is the tree before the change; the product of this working copy is the one after. Prints, for each form and
-figure, both medians and the ratio after ÷ before, turned so that more than 1 is better, with its 95 % interval: the
-median of the repeats' ratios, resampled 2,000 times with a fixed seed. Exits with 1 where an interval ends below 0.97.
+`--source` is the version before the change; this working copy is the version after it. Prints for each form and figure
+both medians, the ratio after ÷ before (inverted if less is better, so more than 1 is always better), and its 95 %
+interval: the median of the repeats' ratios, resampled 2,000 times with a fixed seed. Exits with 1 if an interval ends
+below 0.97.
 """
 
 import argparse
@@ -25,7 +26,7 @@ from benchmarks.system import System
 from tests.support.servers import Redis
 
 FLOOR = 0.97
-"""No figure may fall by more than 3 % without a decision."""
+"""No figure may drop by more than 3 % without a decision page."""
 RESAMPLES = 2000
 FIGURES: Sequence[tuple[str, str, bool]] = (
     ("accept, 1 client, n/s", "accept_1_rate", True),
@@ -45,7 +46,7 @@ FIGURES: Sequence[tuple[str, str, bool]] = (
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """After ÷ before, turned so that more than 1 is better, and the 95 % interval of its median."""
+    """The ratio after ÷ before, inverted if less is better, and the 95 % interval of its median."""
 
     median: float
     lowest: float
@@ -53,7 +54,7 @@ class Ratio:
 
     @classmethod
     def of(cls, before: Sequence[float], after: Sequence[float], *, more_is_better: bool) -> "Ratio":
-        """Of paired values, at least one pair, none of them 0."""
+        """The ratio of paired values. At least one pair; no value is 0."""
         pairs = zip(before, after, strict=True)
         ratios = [new / old if more_is_better else old / new for old, new in pairs]
         random = Random(1)  # noqa: S311 - a fixed seed gives the same interval for the same values
@@ -84,7 +85,7 @@ def _measured(form: str, source: str, repeats: int, size: Size) -> tuple[Sequenc
         measurer = Measurer(load, sink, size, servers.cpu)
         systems: dict[str, System] = {}
         for name, tree in (("before", source), ("after", None)):
-            # A cache of their own: two versions may write other things under one key.
+            # Separate caches: two versions may write different data under the same key.
             own = replace(servers, redis=stack.enter_context(Redis(folder / f"redis-{name}")))
             systems[name] = _system(form, folder / name, sink.port, own, tree)
             stack.callback(systems[name].kill)
@@ -108,11 +109,11 @@ def _system(form: str, folder: Path, port: int, servers: Servers, source: str | 
 
 
 def main() -> int:
-    """Compare both forms; 0 if no figure fell."""
+    """Compare both forms. Return 0 if no figure dropped."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.compare", description=__doc__)
     parser.add_argument("--source", required=True, help="the `src` folder of the tree before the change")
     parser.add_argument("--repeats", type=int, default=9, help="how often both are measured (9)")
-    parser.add_argument("--forms", default="distributed,embedded", help="which, separated by commas (both)")
+    parser.add_argument("--forms", default="distributed,embedded", help="the forms, separated by commas (both)")
     parser.add_argument("--quick", action="store_true", help="short repeats")
     arguments = parser.parse_args()
     all_good = True

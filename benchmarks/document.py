@@ -1,4 +1,4 @@
-"""Puts tables into a hand-written page, between two comments that name them."""
+"""Writes generated tables into docs/performance.md, between two comments with the table's name."""
 
 from pathlib import Path
 
@@ -16,5 +16,5 @@ def with_section(page: str, name: str, content: str) -> str:
 
 
 def keep_section(name: str, content: str) -> None:
-    """Put `content` into docs/performance.md."""
+    """Write `content` to its section in docs/performance.md."""
     PAGE.write_text(with_section(PAGE.read_text(), name, content))

@@ -1,7 +1,7 @@
-"""What each fast path saves over its plain form: both do the same work in one process, in turns.
+"""Measures what each fast path saves compared with its plain form. Both do the same work alternately in one process.
 
-`.venv/bin/python -m benchmarks.fast_paths`; the figures are the least of the rounds, in microseconds of CPU of this
-process for one notification (for PostgreSQL, another process, of time), and go into docs/fast-paths.md by hand.
+Run it with `.venv/bin/python -m benchmarks.fast_paths`. The figures are the minimum of the rounds, in microseconds per
+notification: CPU time of this process, or elapsed time for PostgreSQL. Copy them manually to docs/fast-paths.md.
 """
 
 import asyncio
@@ -57,7 +57,7 @@ from tests.support.starters import EXAMPLES, compiled_starters
 ROUNDS = 15
 BATCH, BATCHES = 50, 100
 Work = Callable[[int], Awaitable[object]]
-"""Does its work so many times."""
+"""Does its work the given number of times."""
 Timer = Callable[[], float]
 BODY = {
     "notification_type": "email",
@@ -71,13 +71,13 @@ BODY = {
 async def compared(
     name: str, fast: Work, plain: Work, *, times: int, timer: Timer = time.process_time, rounds: int = ROUNDS
 ) -> None:
-    """Print the least of the rounds of both."""
+    """Print the minimum of the rounds of both forms."""
     least = [float("inf"), float("inf")]
     for turn in range(rounds + 1):
         for index, work in enumerate((fast, plain)):
             started = timer()
             await work(times)
-            if turn:  # the first warms up
+            if turn:  # the first round warms up
                 least[index] = min(least[index], (timer() - started) / times * 1e6)
     print(f"| {name} | {least[0]:.1f} | {least[1]:.1f} | {least[1] - least[0]:.1f} |", flush=True)
 
@@ -119,7 +119,7 @@ class Wire(asyncio.Transport):
 
 
 def app_of(*, fast_paths: bool) -> ServiceApp:
-    """One direct route that does next to nothing."""
+    """An app with one direct route that does almost nothing."""
     router = APIRouter(route_class=direct_route(NotificationRequest, Scope.NOTIFICATIONS_SEND))
 
     @router.post("/api/v1/notifications", response_model=None)
@@ -141,7 +141,7 @@ def app_of(*, fast_paths: bool) -> ServiceApp:
 
 
 def requests_to(app: ServiceApp, *, fast_paths: bool) -> Work:
-    """The app behind the server's protocol, on a connection that is kept."""
+    """Requests to the app through the server's protocol, on a persistent connection."""
     config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", server_header=False)
     config.load()
     protocol = BoundedProtocol(
@@ -157,7 +157,7 @@ def requests_to(app: ServiceApp, *, fast_paths: bool) -> Work:
         for _ in range(times):
             before = protocol.server_state.total_requests
             protocol.data_received(request)
-            while protocol.server_state.total_requests == before:  # noqa: ASYNC110 - it takes a turn or two
+            while protocol.server_state.total_requests == before:  # noqa: ASYNC110 - it takes one or two loop iterations
                 await asyncio.sleep(0)
 
     return ask
@@ -177,7 +177,7 @@ async def frame() -> None:
 
 
 class Kept:
-    """Implements contacts and templates: everything is kept."""
+    """Implements contacts and templates with everything cached."""
 
     def __init__(self, value: Any) -> None:
         self._value = value
@@ -241,7 +241,7 @@ async def mails() -> None:
 
 
 async def log_lines() -> None:
-    """Three lines for a notification, those of sixteen in one turn of the loop."""
+    """Log three lines per notification, for sixteen notifications in one loop iteration."""
 
     def logged(*, fast_paths: bool) -> Work:
         logger = make_logger("email", stream=Path("/dev/null").open("w", encoding="utf-8"), fast_paths=fast_paths)  # noqa: SIM115
@@ -266,7 +266,7 @@ async def log_lines() -> None:
 
 
 async def calls() -> None:
-    """A call for each notification; under load one call asks for a batch."""
+    """Make one call per notification. Under load one call requests a batch."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(asyncio.IncompleteReadError):
@@ -320,7 +320,7 @@ async def embedded_contacts(folder: Path) -> None:
 
 
 async def documents(folder: Path) -> None:
-    """One user's, on SQLite."""
+    """Read the document of one user from SQLite."""
     async with AsyncExitStack() as stack:
         url = f"sqlite:///{folder / 'users.sqlite3'}"
         engine = open_engine(url)
@@ -341,7 +341,7 @@ async def documents(folder: Path) -> None:
 
 
 async def statements(folder: Path) -> None:
-    """Batches of 50 on a private PostgreSQL."""
+    """Run statements for batches of 50 on a private PostgreSQL."""
     server = PostgreSQL(folder)
     server.start_now()
     try:

@@ -1,8 +1,8 @@
-"""Counts the files of the package that one ordinary email runs through: `python -m benchmarks.files_of_one_email`.
+"""Counts the source files that process one ordinary email: `python -m benchmarks.files_of_one_email`.
 
-The services and the email worker run as processes over private PostgreSQL, RabbitMQ and Redis. Several mails are sent,
-one after the other, once all caches are warm. A file counts if a function of it is called between the request and the
-acknowledgement of each of the mails. Calls by background loops and by the process's main task do not count.
+The services and the email worker run as processes with private PostgreSQL, RabbitMQ and Redis. When all caches are
+warm, several mails are sent in sequence. A file counts if one of its functions is called between the request and the
+acknowledgement of every mail. Calls by background loops and by the process's main task do not count.
 """
 
 import asyncio
@@ -24,14 +24,14 @@ from tests.support.wait import until
 
 MAILS = 7
 COUNTED = ("gateway", "email")
-"""The figure is of these: users and templates answer look-ups."""
+"""The processes that are counted. The users and templates services only answer lookups."""
 LEGS = 2
-"""How many parts of a path name a leg, below the package."""
+"""The number of path components, below the package, that name a leg."""
 SETTLES = 0.25  # seconds: longer than from the record of the result to the acknowledgement
 
 
 class Traced(DistributedSystem):
-    """The distributed form, in which each process notes what runs."""
+    """The distributed form, with processes that record which files run."""
 
     parts: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "gateway": ("serve", "gateway"),
@@ -39,11 +39,11 @@ class Traced(DistributedSystem):
         "templates": ("serve", "templates"),
         "email": ("work", "email"),
     }
-    launcher = (sys.executable, "-P", traced.__file__)  # beside it is an angarium.py
+    launcher = (sys.executable, "-P", traced.__file__)  # its folder also contains an angarium.py
 
     @property
     def trace(self) -> Path:
-        """Where the processes and this one meet."""
+        """The folder for communication between the processes and this program."""
         return self.folder / "trace"
 
 
@@ -65,7 +65,7 @@ async def files_of_one_email(system: Traced) -> Mapping[str, frozenset[str]]:
 async def _one(
     system: Traced, database: "asyncpg.Connection", number: int, fields: Mapping[str, Any]
 ) -> Mapping[str, frozenset[str]]:
-    """What ran in each process while one mail went through."""
+    """The files that ran in each process while one mail was sent."""
     folder = system.trace
     (folder / f"{number}.begin").touch()
     await until(lambda: all((folder / f"{number}.{process}.ready").exists() for process in Traced.parts), 30)
@@ -86,12 +86,12 @@ async def _one(
 
 
 def legs(files: frozenset[str]) -> Mapping[str, int]:
-    """How many of the files are in each package of the second level."""
+    """The number of files in each package of the second level."""
     return Counter("/".join(Path(file).parent.parts[:LEGS]) or "." for file in files)
 
 
 def report(found: Mapping[str, frozenset[str]]) -> str:
-    """The files of each process by leg, and the figure."""
+    """The files of each process by leg, and the total."""
     lines = []
     for process, files in found.items():
         lines.append(f"{process}: {len(files)} files")
@@ -110,7 +110,7 @@ def report(found: Mapping[str, frozenset[str]]) -> str:
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="angarium-trace-") as name, ExitStack() as stack:
         folder = Path(name)
-        folder.chmod(0o711)  # PostgreSQL and RabbitMQ may run as accounts of their own
+        folder.chmod(0o711)  # PostgreSQL and RabbitMQ may run under other accounts
         sink = stack.enter_context(SmtpSink())
         postgresql = stack.enter_context(PostgreSQL(folder / "postgresql"))
         rabbitmq = stack.enter_context(RabbitMQ(folder / "rabbitmq"))

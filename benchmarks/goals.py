@@ -1,4 +1,4 @@
-"""The goals, each a ratio of two medians of one run, with its floor."""
+"""The performance goals. Each is a ratio of two medians of one run, with a floor."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from benchmarks.statistics import shown
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """At least `floor` and, better, `goal`; where `lower`, at most. Some have no floor."""
+    """A value must reach `floor` and should reach `goal`; with `lower` it must not exceed them. `floor` is optional."""
 
     title: str
     floor: float | None
@@ -19,7 +19,7 @@ class Goal:
     unit: str = "×"
 
     def verdict(self, value: float | None) -> str:
-        """What the figure means."""
+        """Whether the value reaches goal or floor."""
         if value is None:
             return "not measured"
         if self._reaches(value, self.goal):

@@ -1,4 +1,4 @@
-"""What a notification costs with many old ones in the table, beside what it costs with few.
+"""Compares the cost of a notification with many old ones in the table to the cost with few.
 
     .venv/bin/python -m benchmarks.growth [--rows 10000000] [--repeats 5] [--source SRC]
 
@@ -35,7 +35,7 @@ _FIGURES = (
 
 
 async def _fill(url: str, already: int, rows: int) -> None:
-    """Copies of a notification that was sent, one a second further into the past, with ids of that time (UUIDv7)."""
+    """Insert copies of a sent notification, each one second older, with ids of that time (UUIDv7)."""
     connection = await asyncpg.connect(url)
     try:
         query = "SELECT column_name FROM information_schema.columns WHERE table_name = 'notifications'"
@@ -54,7 +54,7 @@ def _insert(copied: str) -> str:
     moment = "now() - i * interval '1 second'"
     digits = f"lpad(to_hex((extract(epoch FROM {moment}) * 1000)::bigint), 12, '0')"
     identifier = f"({digits} || '7' || substr(md5(i::text), 1, 3) || '8' || substr(md5(i::text), 4, 15))::uuid"
-    return (  # the names come from the database itself
+    return (  # the names are read from the database
         f"INSERT INTO notifications (id, request_id, created_at, updated_at, {copied}) "  # noqa: S608
         f"SELECT {identifier}, 'old-' || i, {moment}, {moment}, {copied} FROM generate_series($1::int, $2::int) AS i, "
         "(SELECT * FROM notifications WHERE status = 'sent' LIMIT 1) AS one"
@@ -62,7 +62,7 @@ def _insert(copied: str) -> str:
 
 
 def growth_table(few: Sequence[Figures], many: Sequence[Figures], rows: int) -> str:
-    """Both side by side, and the ratio of the medians."""
+    """A table of both, with the ratio of the medians."""
     lines = [f"| | {FEW:,} rows | {rows:,} rows | ratio |", "|---|---|---|---|"]
     for title, figure in _FIGURES:
         before, after = (Spread.of([figures[figure] for figures in repeats]) for repeats in (few, many))
@@ -90,11 +90,11 @@ def _measure(rows: int, repeats: int, source: str | None) -> str:
 
 
 def main() -> int:
-    """Measure, print; keep the table of a whole run."""
+    """Measure and print the table. Store the table of a complete run."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.growth")
     parser.add_argument("--rows", type=int, default=MANY)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--source", help="measure the product of this `src` folder instead of our own")
+    parser.add_argument("--source", help="measure the product of this `src` folder instead of this working copy's")
     arguments = parser.parse_args()
     table = _measure(arguments.rows, arguments.repeats, arguments.source)
     if arguments.rows >= MANY:

@@ -1,7 +1,7 @@
-"""What each step of one notification costs, measured on the running product: processor time times where it was spent.
+"""Measures the CPU time of each step of a notification, in the running product.
 
-The gateway and the worker run under an end-to-end load while py-spy samples them; each sample belongs to the step whose
-code is nearest to the top of its stack. A process's CPU time for a notification, from /proc, is shared out accordingly.
+py-spy samples the gateway and the worker under an end-to-end load. Each sample is assigned to the step whose code is
+nearest to the top of its stack. The CPU time per notification, from /proc, is divided in proportion to the samples.
 
     .venv/bin/python -m benchmarks.ladder [--source SRC]
 """
@@ -61,7 +61,7 @@ OTHER = "event loop and rest"
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Of one process: samples by step and by the function at the top, and its CPU time for one notification."""
+    """The profile of one process: samples by step and by top function, and its CPU time per notification."""
 
     steps: Mapping[str, int]
     functions: Mapping[str, int]
@@ -69,7 +69,7 @@ class Profile:
 
     @classmethod
     def of(cls, collapsed: str, microseconds: float) -> "Profile":
-        """From py-spy's collapsed stacks: `frame;frame;frame count`, the outermost first."""
+        """Parse py-spy's collapsed stacks: `frame;frame;frame count`, outermost frame first."""
         steps: Counter[str] = Counter()
         functions: Counter[str] = Counter()
         for line in collapsed.splitlines():
@@ -80,12 +80,12 @@ class Profile:
         return cls(steps, functions, microseconds)
 
     def cost(self, samples: int) -> float:
-        """Microseconds of that many samples, for one notification."""
+        """The microseconds per notification of this number of samples."""
         return self.microseconds * samples / max(1, sum(self.steps.values()))
 
 
 def step_of(frames: Sequence[str]) -> str:
-    """The step of the innermost frame that belongs to any."""
+    """The step of the innermost frame that belongs to a step."""
     for frame in reversed(frames):
         for step, marks in STEPS:
             if any(mark in frame for mark in marks):
@@ -94,7 +94,7 @@ def step_of(frames: Sequence[str]) -> str:
 
 
 def ladder_table(profiles: Mapping[str, Profile]) -> str:
-    """Every step's cost in each process, the dearest first."""
+    """The cost of every step in each process, most expensive first."""
     names = list(profiles)
     totals = {
         step: sum(profile.cost(profile.steps.get(step, 0)) for profile in profiles.values())
@@ -110,7 +110,7 @@ def ladder_table(profiles: Mapping[str, Profile]) -> str:
 
 
 def functions_table(profiles: Mapping[str, Profile]) -> str:
-    """Of each process the functions in which most time itself was spent."""
+    """The functions of each process with the most own time."""
     lines = ["| process | function | µs |", "|---|---|---|"]
     for name, profile in profiles.items():
         dearest = Counter(profile.functions).most_common(TOP)
@@ -135,7 +135,7 @@ def _sample(pid: int, output: Path) -> subprocess.Popen[bytes]:
 
 
 def _profile(system: Distributed, load: Load, sink: Sink, folder: Path) -> Mapping[str, Profile]:
-    """One run without the sampler for the CPU time, one with it for the shares."""
+    """Run once without the sampler for the CPU time, and once with it for the shares."""
     job = system.job(connections=64, count=COUNT, seconds=SECONDS)
     pids = {name: family(pid) for name, pid in system.pids().items()}
     before = {name: cpu_seconds(pids[name]) for name in PROCESSES}
@@ -153,9 +153,9 @@ def _profile(system: Distributed, load: Load, sink: Sink, folder: Path) -> Mappi
 
 
 def main() -> int:
-    """Measure, print, and keep the tables."""
+    """Measure, print and store the tables."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.ladder")
-    parser.add_argument("--source", help="measure the product of this `src` folder instead of our own")
+    parser.add_argument("--source", help="measure the product of this `src` folder instead of this working copy's")
     source = parser.parse_args().source
     with ExitStack() as stack:
         folder, servers = stack.enter_context(private_servers())

@@ -1,4 +1,4 @@
-"""What the load generator and the sink do when nothing stands between them and their simplest counterpart."""
+"""Measures the limits of the load generator and of the sink with their simplest counterparts."""
 
 from benchmarks.angarium import ITEM
 from benchmarks.load import Job
@@ -10,7 +10,7 @@ _MAILS = 40_000
 
 
 def measure_limits(load: Load, sink: Sink) -> dict[str, float]:
-    """The load generator against a server that only answers; the sink under a client that only sends."""
+    """Measure the load generator with a server that only answers, and the sink with a client that only sends."""
     path = "/api/v1/notifications"
     with Responder() as responder, Blaster() as blaster:
         singles = load.run(Job(responder.port, path, _KEY, ITEM, [_USER], 64, 50_000))

@@ -1,6 +1,6 @@
-"""The load generator: a process of its own that takes one job a line as JSON and answers with one line.
+"""The load generator: a separate process that reads one job per line as JSON and answers with one line.
 
-A raw HTTP/1.1 client over kept-alive connections; it parses of an answer only what it needs: status and length.
+It is a raw HTTP/1.1 client with persistent connections. It parses only the status and the length of an answer.
 """
 
 import asyncio
@@ -18,16 +18,16 @@ from benchmarks.body import Body
 from benchmarks.statistics import percentile
 
 CONNECT_AT_ONCE = 200
-GIVE_UP_AFTER = 60.0  # seconds without the end of a job
+GIVE_UP_AFTER = 60.0  # seconds until an unfinished job is aborted
 _OK = frozenset({"200", "202"})
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """At most `count` requests, none begun after `seconds`.
+    """At most `count` requests, none of which starts after `seconds`.
 
-    `rate` a second, whether the ones before are answered or not; 0: each connection asks again once it is answered.
-    `bulk`: so many items in each; `start`: the first item's number.
+    `rate`: requests per second, independent of earlier answers; 0: each connection sends again after each answer.
+    `bulk`: the number of items per request. `start`: the first item's number.
     """
 
     port: int
@@ -44,7 +44,7 @@ class Job:
 
 
 class Connection(asyncio.Protocol):
-    """One request at a time."""
+    """A connection with one request at a time."""
 
     def __init__(self, run: "Run") -> None:
         self._run = run
@@ -83,7 +83,7 @@ def _length(answer: bytes, head: int) -> int:
 
 
 class Run:
-    """One job from its first request to its last answer."""
+    """The run of one job."""
 
     def __init__(self, job: Job) -> None:
         self._job = job
@@ -104,7 +104,7 @@ class Run:
         self._over = False
 
     async def run(self) -> Mapping[str, Any]:
-        """Connect, begin, wait for the end."""
+        """Connect, send, and wait for the end."""
         connections = await self._connect()
         self._first = time.monotonic_ns()
         self._deadline = self._first + int(self._job.seconds * 1e9)
@@ -131,7 +131,7 @@ class Run:
         return list(await asyncio.gather(*(connect() for _ in range(self._job.connections))))
 
     async def _pace(self, connections: Sequence[Connection]) -> None:
-        """Begin each request at its moment, answered or not the one before."""
+        """Start each request at its scheduled time, independent of earlier answers."""
         for connection in connections:
             self._idle.put_nowait(connection)
         start = self._loop.time()
@@ -165,7 +165,7 @@ class Run:
             self._next(connection)
 
     def lost(self, connection: Connection) -> None:
-        """Count a request whose answer will not come; a connection that had nothing to answer may close."""
+        """Count a request without an answer. An idle connection may close."""
         if connection.waiting and not self._over:
             self._statuses["closed"] += 1
             self._ended += 1
@@ -199,7 +199,7 @@ async def _answer(line: str) -> Mapping[str, Any]:
 
 
 def main() -> None:
-    """Take jobs until standard input ends."""
+    """Run jobs until standard input ends."""
     for line in sys.stdin:
         print(json.dumps(uvloop.run(_answer(line))), flush=True)
 

@@ -1,7 +1,7 @@
-"""How long the steps of a notification alone take, one after the other, at 50 notifications a second.
+"""Measures how long each step of a single notification takes, at 50 notifications a second.
 
-Each step is the product's own, measured from one process; every step but the last hands over to another process and
-waits for it. The first line is such a hand-over with nothing to do.
+Each step runs the product's code in this process. Every step except the last calls another process and waits for it.
+The first line is a call that does nothing.
 
     .venv/bin/python -m benchmarks.lone
 """
@@ -51,7 +51,7 @@ Step = Callable[[], Awaitable[object]]
 
 
 class Lone:
-    """One notification's way through the product's adapters, a step a method."""
+    """The steps of one notification through the product's adapters."""
 
     def __init__(self, system: Distributed, sink_port: int, user_id: UUID) -> None:
         clock, logger = SystemClock(), make_logger("lone", stream=io.StringIO())
@@ -69,7 +69,7 @@ class Lone:
         self._closing = (self._smtp.close, users.close, self._broker.close, self._store.close, self._bare.close)
 
     async def run(self) -> Mapping[str, list[float]]:
-        """Milliseconds of each step."""
+        """Run and return the milliseconds of each step."""
         async with AsyncExitStack() as stack:
             for close in self._closing:
                 stack.push_async_callback(close)
@@ -152,7 +152,7 @@ def lone_table(times: Mapping[str, Sequence[float]]) -> str:
 
 
 def main() -> int:
-    """Measure, keep the table, print it."""
+    """Measure, store and print the table."""
     with ExitStack() as stack:
         folder, servers = stack.enter_context(private_servers())
         sink = stack.enter_context(Sink())

@@ -1,4 +1,4 @@
-"""The measurements, each of one system once: what is done to it and which figures come out."""
+"""The measurements. Each measures one system once and returns its figures."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ CLIENTS = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """How long a repeat is. Seconds, and numbers of requests."""
+    """The size of a repeat, in seconds and numbers of requests."""
 
     accept_seconds: float = 2.0
     accept_most: int = 10_000
@@ -32,15 +32,15 @@ QUICK = Size(
 
 
 class NotAccepted(Exception):
-    """A request was answered otherwise than with a 202, or not at all."""
+    """A request was not answered with a 202."""
 
 
 class NotDelivered(Exception):
-    """Something accepted did not reach the sink, or came twice."""
+    """An accepted notification did not reach the sink, or arrived twice."""
 
 
 class Measurer:
-    """Measures systems with one load generator and one sink. `server_cpu` tells what the servers used so far."""
+    """Measures systems with one load generator and one sink. `server_cpu` returns the servers' CPU time so far."""
 
     def __init__(self, load: Load, sink: Sink, size: Size, server_cpu: Callable[[], Mapping[str, float]]) -> None:
         self.load = load
@@ -49,7 +49,7 @@ class Measurer:
         self._server_cpu = server_cpu
 
     def measure(self, system: System) -> Figures:
-        """Everything, in one order; the system is idle before and after."""
+        """Run all measurements in a fixed order. The system is idle before and afterwards."""
         figures: Figures = {}
         self.sink.reset()
         system.pause_worker()
@@ -67,7 +67,7 @@ class Measurer:
         return figures
 
     def measure_extremes(self, system: System) -> Figures:
-        """Two workers, and very many connections. After all else: what they leave in memory is not for every day."""
+        """Measure two workers, and very many connections. Runs last, because it increases memory use."""
         figures: Figures = {}
         self._two_workers(system, figures)
         self._crowd(system, figures)
@@ -75,14 +75,14 @@ class Measurer:
         return figures
 
     def measure_delivery(self, system: System) -> Figures:
-        """Only end to end and latency."""
+        """Measure only end to end and latency."""
         figures: Figures = {}
         self._end_to_end(system, figures)
         self._latency(system, figures)
         return figures
 
     def warm_up(self, system: System) -> None:
-        """What the first requests have to prepare is not measured."""
+        """Send the first requests, which prepare caches and connections, without measuring them."""
         self.sink.reset()
         answer = self._posted(system.job(connections=8, count=200))
         self._all(int(answer["accepted"]), system)
@@ -102,12 +102,12 @@ class Measurer:
         return accepted
 
     def _drained(self, system: System, waiting: int) -> float:
-        """The rate at which the worker alone delivers all that waits, from its first mail on."""
+        """The rate at which the worker alone delivers all waiting notifications, measured from its first mail."""
         report = self._all(waiting, system)
         return (report["mails"] - 1) * 1e9 / (report["last_ns"] - report["first_ns"])
 
     def _worker_for_a_while(self, system: System, waiting: int, figures: Figures) -> None:
-        """As above, but a slow worker need not deliver all: what is left is thrown away."""
+        """As above for a limited time, for slow workers. The remaining notifications are discarded."""
         self.sink.wait(1)
         report = self.sink.wait_at_most(waiting, self._size.worker_seconds)
         figures["worker_rate"] = (report["mails"] - 1) * 1e9 / (report["last_ns"] - report["first_ns"])
@@ -126,7 +126,7 @@ class Measurer:
         system.remove_worker()
 
     def _crowd(self, system: System, figures: Figures) -> None:
-        """Many connections at once, one post each."""
+        """Open many concurrent connections with one post each."""
         self.sink.reset()
         crowd = self._size.crowd
         answer = self.load.run(system.job(connections=crowd, count=crowd))
@@ -135,7 +135,7 @@ class Measurer:
         figures["crowd_p99_s"] = answer["p99_ms"] / 1000
 
     def _posted(self, job: Job) -> Mapping[str, Any]:
-        """The load generator's report; everything was accepted."""
+        """Run a job and return its report. Every request must be accepted."""
         answer = self.load.run(job)
         if answer["accepted"] != sum(answer["statuses"].values()) * max(1, job.bulk):
             raise NotAccepted(str(answer["statuses"]))

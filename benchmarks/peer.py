@@ -1,4 +1,4 @@
-"""A peer as a system under measurement: its API under uvicorn, its worker by the command its documentation gives."""
+"""A peer as a measured system: its API runs under uvicorn, its worker with the command from its documentation."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -49,7 +49,7 @@ RECIPES: Mapping[str, Recipe] = {
 
 
 class Peer(System):
-    """As its recipe says: `module` has the app factory `app`; `work` are the worker's arguments after `python -m`."""
+    """A peer run by its recipe. `module` has the app factory `app`; `work` is the worker's arguments of `python -m`."""
 
     def __init__(self, folder: Path, *, sink_port: int, servers: Servers, name: str) -> None:
         super().__init__(folder)

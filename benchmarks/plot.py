@@ -1,4 +1,4 @@
-"""Bar charts as SVG, one a figure: the median of each system, and a line from the lowest to the highest repeat."""
+"""SVG bar charts, one per figure: the median of each system, with a line from the lowest to the highest repeat."""
 
 from collections.abc import Sequence
 from xml.sax.saxutils import escape
@@ -23,7 +23,7 @@ OURS = frozenset({"angarium", "embedded"})
 
 
 def chart(results: Results, figure: str, title: str) -> str:
-    """The figure of all systems that have it."""
+    """The chart of a figure, with all systems that have it."""
     found = [(name, spread) for name in results.systems if (spread := results.spread(name, figure))]
     scale = _WIDTH / max((spread.highest for _, spread in found), default=1)
     height = _TOP + len(found) * (_BAR + _GAP) + _GAP

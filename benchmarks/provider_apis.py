@@ -1,7 +1,7 @@
-"""How many sends a second one core makes by the APIs of providers, beside a plain loop of a general client.
+"""Compares the sends per second of one core with provider APIs to those of a simple loop with a general HTTP client.
 
-The other side is a process that answers every request at once, so the figures are those of our side. Rounds alternate;
-medians are printed, with the CPU time of one send. Clients that are not installed are left out.
+The server is a process that answers every request immediately, so the figures are those of the client. Rounds
+alternate. Prints medians and the CPU time of one send. Clients that are not installed are skipped.
 
     .venv/bin/python -m benchmarks.provider_apis
 """
@@ -45,7 +45,7 @@ Send = Callable[[Outbound], Awaitable[object]]
 
 
 class Responder(asyncio.Protocol):
-    """Answers each request as soon as it is whole: 202 to SendGrid's path, else 200."""
+    """Answers each complete request: 202 for SendGrid's path, otherwise 200."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -64,7 +64,7 @@ class Responder(asyncio.Protocol):
 
 
 async def respond() -> None:
-    """Serve until killed; the port is the first line of the output."""
+    """Serve until killed. The first line of the output is the port."""
     server = await asyncio.get_running_loop().create_server(Responder, "127.0.0.1", 0)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
@@ -72,7 +72,7 @@ async def respond() -> None:
 
 
 def messages() -> Sequence[Outbound]:
-    """A usual mail, for as many notifications as are sent."""
+    """A typical mail for each notification that is sent."""
     content = EmailContent("Your order", "<p>It is on its way.</p>" * 20, "It is on its way.\n" * 20)
     made = []
     for _ in range(SENDS):
@@ -92,7 +92,7 @@ def messages() -> Sequence[Outbound]:
 
 
 async def ways(origin: str, stack: AsyncExitStack) -> Mapping[str, Send]:
-    """What is measured, by name."""
+    """The measured ways to send, by name."""
     clock, sender = SystemClock(), Sender.parse("Northwind <notify@example.org>")
     client = Http1Client(clock)
     stack.push_async_callback(client.close)
@@ -132,7 +132,7 @@ async def ways(origin: str, stack: AsyncExitStack) -> Mapping[str, Send]:
 
 
 async def measured(send: Send, sent: Sequence[Outbound], at_once: int) -> tuple[float, float]:
-    """Sends a second, and microseconds of CPU for each."""
+    """Sends per second, and microseconds of CPU per send."""
     left = iter(sent)
 
     async def some() -> None:
@@ -145,7 +145,7 @@ async def measured(send: Send, sent: Sequence[Outbound], at_once: int) -> tuple[
 
 
 async def compare(origin: str) -> None:
-    """Print a line for each way and each number at once."""
+    """Print a line for each way and each number of concurrent sends."""
     sent = messages()
     async with AsyncExitStack() as stack:
         found = await ways(origin, stack)
@@ -162,7 +162,7 @@ async def compare(origin: str) -> None:
 
 
 def main() -> None:
-    """Measure against a responder of our own."""
+    """Measure with a responder process."""
     command = [sys.executable, "-m", "benchmarks.provider_apis", "respond"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as responder:  # noqa: S603 - ourselves
         try:

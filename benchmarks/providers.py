@@ -1,8 +1,8 @@
-"""What one worker process sends a second by Twilio and by FCM, beside a plain loop of httpx2 in the same run.
+"""Compares the sends per second of one worker process with Twilio and FCM to those of a simple httpx2 loop.
 
-Both providers are a process on this machine that takes everything at once (`benchmarks.api_sink`). The worker does all
-of its work: claims, users' addresses and preferences, rendering, the record. The plain loop does nothing but post a
-ready body. Both send as many at once as a worker does by default. Rounds alternate; medians are kept.
+Both providers are a local process that accepts everything immediately (`benchmarks.api_sink`). The worker does all of
+its work: claims, users' addresses and preferences, rendering, the record. The simple loop only posts a prepared body.
+Both use the worker's default number of concurrent sends. Rounds alternate, and medians are stored.
 
     .venv/bin/python -m benchmarks.providers [--repeats 5] [--count 10000]
 """
@@ -37,7 +37,7 @@ from benchmarks.statistics import Spread, shown
 
 BULK = 1000
 _LOOP_PART = 5
-"""The plain loop posts a fifth, as it takes far longer for each."""
+"""The simple loop posts a fifth of the number, because it is much slower."""
 _FROM = "+15005550006"
 _TEXT = "Hello Ada Lovelace, your order 0000000001 is on its way. {stamp}"
 _FORM = {"content-type": "application/x-www-form-urlencoded", "authorization": "Basic QUM6dG9rZW4=", "accept": "*/*"}
@@ -46,7 +46,7 @@ _TITLES = {"sms": "Twilio", "push": "FCM"}
 
 
 class Phones(Distributed):
-    """Workers of SMS and of push; every user has a number and a device."""
+    """A system with SMS and push workers. Every user has a number and a device."""
 
     template: Mapping[str, str] = {
         "code": "bench",
@@ -80,7 +80,7 @@ class Phones(Distributed):
         )
 
     channel = "sms"
-    """What is sent from now on."""
+    """The channel of the next sends."""
 
     def person(self, number: int) -> Mapping[str, str]:
         return {**super().person(number), "phone": f"+14152{number:06d}", "push_token": f"token-{number}:APA91b"}
@@ -104,7 +104,7 @@ def _service_account(origin: str) -> str:
 
 
 def by_worker(system: Phones, load: Load, sink: ApiSink, count: int) -> tuple[float, float]:
-    """Sends a second of one worker with `count` in its queue, and its CPU time for each in µs."""
+    """Sends per second of one worker with `count` messages in its queue, and its CPU time per send in µs."""
     sink.reset()
     system.pause_worker()
     load.run(system.job(connections=2, count=count // BULK, bulk=BULK))
@@ -122,7 +122,7 @@ def _rate(report: Mapping[str, Any], count: int) -> float:
 
 
 async def by_loop(channel: str, sink: ApiSink, count: int, at_once: int) -> tuple[float, float]:
-    """The same of a plain loop."""
+    """The same for a simple loop."""
     sink.reset()
     numbers = itertools.count()
     limits = httpx2.Limits(max_connections=at_once, max_keepalive_connections=at_once)
@@ -142,7 +142,7 @@ async def by_loop(channel: str, sink: ApiSink, count: int, at_once: int) -> tupl
 
 
 def _request(channel: str, stamp: str) -> tuple[str, Mapping[str, str], bytes]:
-    """A ready request: where, its header fields, its body."""
+    """A prepared request: its path, headers and body."""
     text = _TEXT.format(stamp=stamp)
     if channel == "sms":
         return TWILIO_PATH, _FORM, urlencode({"To": "+14155550123", "From": _FROM, "Body": text}).encode()
@@ -152,7 +152,7 @@ def _request(channel: str, stamp: str) -> tuple[str, Mapping[str, str], bytes]:
 
 
 def table_of(figures: Mapping[str, Mapping[str, Sequence[tuple[float, float]]]]) -> str:
-    """A line for each provider: `figures` has by its channel what `worker` and `loop` did."""
+    """A table with a line per provider. `figures` has the results of `worker` and `loop` by channel."""
     lines = ["| sends a second | worker | plain loop | ratio | CPU µs, worker | loop |", "|---|---|---|---|---|---|"]
     for channel, sides in figures.items():
         rates = {side: Spread.of([rate for rate, _ in seen]) for side, seen in sides.items()}
@@ -167,7 +167,7 @@ def table_of(figures: Mapping[str, Mapping[str, Sequence[tuple[float, float]]]])
 
 
 def measure(repeats: int, count: int) -> str:
-    """The table."""
+    """Measure and return the table."""
     figures: dict[str, dict[str, list[tuple[float, float]]]] = {
         channel: {"worker": [], "loop": []} for channel in _TITLES
     }
@@ -183,14 +183,14 @@ def measure(repeats: int, count: int) -> str:
             worker = by_worker(system, load, sink, count)
             loop = uvloop.run(by_loop(channel, sink, count // _LOOP_PART, at_once))
             sys.stderr.write(f"{channel}: {worker[0]:.0f}/s by the worker, {loop[0]:.0f}/s by the loop\n")
-            if repeat:  # the first one warms everything up
+            if repeat:  # the first repeat warms up
                 figures[channel]["worker"].append(worker)
                 figures[channel]["loop"].append(loop)
     return table_of(figures)
 
 
 def main() -> int:
-    """Measure, keep the table, print it."""
+    """Measure, store and print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.providers", description=__doc__)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--count", type=int, default=10_000, help="sends of a repeat, a multiple of 1,000")

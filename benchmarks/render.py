@@ -1,8 +1,8 @@
-"""What rendering a starter template costs: Angarium's renderer, the full Liquid engine alone, and Jinja2, side by side.
+"""Compares the cost of rendering starter templates: Angarium's renderer, the Liquid engine alone, and Jinja2.
 
-`.venv/bin/python -m benchmarks.render`; the rounds of the three are interleaved, the figures are medians of the
-rounds, in microseconds of CPU for a whole mail (subject, HTML, text). Jinja2 renders the same compiled sources, its
-loops' `forloop` and Liquid's `case` and filters written as Jinja has them, parsed once, with autoescape for the HTML.
+Run it with `.venv/bin/python -m benchmarks.render`. The rounds of the three are interleaved. The figures are medians in
+microseconds of CPU for a whole mail (subject, HTML, text). Jinja2 renders the same compiled sources, with `forloop`,
+`case` and filters translated to Jinja's syntax. They are parsed once, with autoescape for HTML.
 """
 
 import re

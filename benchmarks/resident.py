@@ -1,4 +1,4 @@
-"""The load generator and the sink as this program sees them: processes that take a line and answer with a line."""
+"""Clients of the load generator and the sink, which are processes that answer each line of input with a line."""
 
 import json
 import subprocess
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 
 
 class Resident:
-    """A module of ours, run with our own interpreter until the end of the context."""
+    """A module of the benchmarks that runs as a process, with the same interpreter, until the end of the context."""
 
     module = ""
 
@@ -63,7 +63,7 @@ class Resident:
 
 
 class Load(Resident):
-    """Runs one job after the other."""
+    """The load generator, which runs jobs in sequence."""
 
     module = "benchmarks.load"
 
@@ -72,7 +72,7 @@ class Load(Resident):
 
 
 class Sink(Resident):
-    """Takes mails at `port`."""
+    """The sink, which receives mails at `port`."""
 
     module = "benchmarks.sink"
 
@@ -87,22 +87,22 @@ class Sink(Resident):
         return self.ask("report")
 
     def wait(self, count: int, patience: float = 15.0) -> Mapping[str, Any]:
-        """Its report once `count` different mails have come, or for `patience` seconds none."""
+        """Return its report once `count` different mails have arrived, or none for `patience` seconds."""
         return self.ask(f"wait {count} {patience}")
 
     def wait_at_most(self, count: int, seconds: float) -> Mapping[str, Any]:
-        """Its report once `count` different mails have come, or at the latest after `seconds`."""
+        """Return its report once `count` different mails have arrived, at the latest after `seconds`."""
         return self.ask(f"at_most {count} {seconds}")
 
 
 class ApiSink(Sink):
-    """Takes messages at `port` in the shapes of Twilio and of FCM."""
+    """A sink that receives messages at `port` through the APIs of Twilio and FCM."""
 
     module = "benchmarks.api_sink"
 
 
 class Responder(Resident):
-    """An HTTP server that does nothing but answer 202: the limit of the load generator."""
+    """An HTTP server that only answers 202, to measure the limit of the load generator."""
 
     module = "benchmarks.responder"
 
@@ -112,7 +112,7 @@ class Responder(Resident):
 
 
 class Blaster(Resident):
-    """An SMTP client that does nothing but send ready mails: the limit of the sink."""
+    """An SMTP client that only sends prepared mails, to measure the limit of the sink."""
 
     module = "benchmarks.blaster"
 

@@ -1,4 +1,4 @@
-"""An HTTP server that answers every request with the same 202, for measuring the load generator."""
+"""An HTTP server that answers every request with the same 202, to measure the load generator."""
 
 import asyncio
 import sys

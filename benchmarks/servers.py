@@ -1,4 +1,4 @@
-"""The private servers that every system of a run shares: durable as installed, `fsync` on."""
+"""The private servers that all systems of a run share, with default durability settings (`fsync` on)."""
 
 import asyncio
 import tempfile
@@ -13,7 +13,7 @@ from tests.support.servers import PostgreSQL, RabbitMQ, Redis, Server
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """PostgreSQL, RabbitMQ, Redis."""
+    """PostgreSQL, RabbitMQ and Redis."""
 
     postgresql: PostgreSQL
     rabbitmq: RabbitMQ
@@ -32,21 +32,21 @@ class Servers:
         asyncio.run(self.rabbitmq.ctl("purge_queue", "-p", vhost.rpartition("/")[2], queue))
 
     def versions(self) -> Mapping[str, str]:
-        """Which they are."""
+        """The versions of the servers."""
         return {
             "PostgreSQL": asyncio.run(self.postgresql.sql("SHOW server_version")).split()[0],
             "RabbitMQ": asyncio.run(self.rabbitmq.ctl("version")),
         }
 
     def cpu(self) -> Mapping[str, float]:
-        """Processor seconds so far of each."""
+        """The CPU seconds of each server so far."""
         servers: Mapping[str, Server] = {"postgresql": self.postgresql, "rabbitmq": self.rabbitmq, "redis": self.redis}
         return {name: cpu_seconds(family(server.pid)) for name, server in servers.items()}
 
 
 @contextmanager
 def private_servers() -> Iterator[tuple[Path, Servers]]:
-    """They and a folder for everything that the run writes, until the end of the context."""
+    """Start the servers, and create a folder for the files of the run. Both end with the context."""
     with (
         tempfile.TemporaryDirectory(prefix="angarium-bench-", ignore_cleanup_errors=True) as name,
         ExitStack() as stack,

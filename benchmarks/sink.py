@@ -1,8 +1,8 @@
-"""The sink: an SMTP server as a process of its own that takes every mail and keeps of it when and which.
+"""The sink: a separate process with an SMTP server that accepts every mail and records its id and time.
 
-Commands on standard input, one a line, each answered by one line of JSON: `reset`; `wait COUNT SECONDS` (until so many
-different mails have come, or so long none); `at_most COUNT SECONDS` (until so many have come, or so long in all);
-`report`. The first line it writes is its port.
+It reads commands from standard input and answers each with one line of JSON: `reset`; `wait COUNT SECONDS` (until COUNT
+different mails have arrived, or none for SECONDS); `at_most COUNT SECONDS` (the same, but for at most SECONDS in
+total); `report`. Its first line of output is its port.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ _REPLIES = {
 
 
 class Ledger:
-    """What has come."""
+    """The received mails."""
 
     def __init__(self) -> None:
         self.reset()
@@ -68,7 +68,7 @@ class Ledger:
 
 
 class Session(asyncio.Protocol):
-    """One connection; takes pipelined commands (RFC 2920)."""
+    """One connection. Accepts pipelined commands (RFC 2920)."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -132,7 +132,7 @@ async def _obey(ledger: Ledger, line: bytes) -> Mapping[str, Any]:
 
 
 async def serve(session: Callable[[Ledger], asyncio.Protocol]) -> None:
-    """Take messages with a `session` for each connection, and obey, until the end of the input."""
+    """Receive messages with a `session` per connection, and execute commands, until standard input ends."""
     loop = asyncio.get_running_loop()
     ledger = Ledger()
     server = await loop.create_server(lambda: session(ledger), "127.0.0.1", 0, backlog=1024)

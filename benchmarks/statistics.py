@@ -8,7 +8,7 @@ from statistics import median
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """A figure over its repeats: the median, and between what it lay."""
+    """A figure over its repeats: the median, the lowest and the highest value."""
 
     median: float
     lowest: float
@@ -17,14 +17,14 @@ class Spread:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> "Spread":
-        """Of at least one value. Raises ValueError if there is none."""
+        """The spread of at least one value. Raises ValueError for none."""
         if not values:
             raise ValueError("no values")
         return cls(median(values), min(values), max(values), len(values))
 
     @property
     def relative(self) -> float:
-        """The distance from the lowest to the highest, in parts of the median."""
+        """The difference between the highest and the lowest value, relative to the median."""
         return (self.highest - self.lowest) / self.median if self.median else 0.0
 
 
@@ -40,7 +40,7 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 def shown(value: float) -> str:
-    """Three significant digits, thousands parted by commas."""
+    """Three significant digits, with commas between thousands."""
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
     digits = max(0, 2 - math.floor(math.log10(abs(value))))

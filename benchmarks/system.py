@@ -1,4 +1,4 @@
-"""What the bench asks of every system that it measures."""
+"""The base class of measured systems."""
 
 import time
 from abc import ABC, abstractmethod
@@ -17,7 +17,7 @@ _READY_WITHIN = 60.0  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where and what to post. `item` is a body with the places of `benchmarks.body`."""
+    """The address and body of requests. `item` is a body with the placeholders of `benchmarks.body`."""
 
     port: int
     path: str
@@ -28,7 +28,7 @@ class Target:
 
 
 class System(ABC):
-    """Processes under measurement. `end_to_end` mails are what it delivers in some seconds."""
+    """The processes of a measured system. `end_to_end`: a number of mails that it delivers in some seconds."""
 
     name = ""
     title = ""
@@ -45,18 +45,18 @@ class System(ABC):
     @property
     @abstractmethod
     def target(self) -> Target:
-        """Where to post; only once started."""
+        """The target of requests. Available after `start`."""
 
     @abstractmethod
     def start(self) -> None:
-        """Start everything; return once it is ready."""
+        """Start everything. Return once it is ready."""
 
     @abstractmethod
     def start_worker(self) -> None:
-        """Start what takes from the queue; not waiting for it."""
+        """Start the worker without waiting until it is ready."""
 
     def pause_worker(self) -> None:
-        """Let it take nothing; its connections stay open."""
+        """Pause the worker. Its connections stay open."""
         for name in self._workers():
             self._processes[name].freeze()
 
@@ -65,18 +65,18 @@ class System(ABC):
         for name in self._workers():
             self._processes[name].thaw()
 
-    def add_worker(self) -> None:  # noqa: B027 - only a system that is measured with two has to
-        """Start a second worker; return once it is ready."""
+    def add_worker(self) -> None:  # noqa: B027 - needed only by systems that are measured with two workers
+        """Start a second worker. Return once it is ready."""
 
     def remove_worker(self) -> None:  # noqa: B027 - as above
         """End the second worker."""
 
     @abstractmethod
     def stop_worker(self) -> None:
-        """Stop it and wait for its end."""
+        """Stop the worker and wait until it has ended."""
 
-    def forget_waiting(self) -> None:  # noqa: B027 - not every system has to
-        """Throw away what waits in the queue, if the system can; the worker is stopped meanwhile."""
+    def forget_waiting(self) -> None:  # noqa: B027 - optional
+        """Discard the messages in the queue, if the system supports it. The worker is stopped."""
 
     def stop(self) -> None:
         """End everything."""
@@ -84,13 +84,13 @@ class System(ABC):
             process.terminate()
 
     def kill(self) -> None:
-        """End what still runs."""
+        """Kill all running processes."""
         for process in self._processes.values():
             process.thaw()
             process.kill()
 
     def job(self, *, connections: int, count: int, seconds: float = 3600.0, rate: float = 0.0, bulk: int = 0) -> Job:
-        """A job whose request numbers were never used before."""
+        """A job with request numbers that were not used before."""
         target, start = self.target, self._sent
         self._sent += count * max(1, bulk)
         path = (target.bulk_path or target.path) if bulk else target.path
@@ -98,16 +98,16 @@ class System(ABC):
         return Job(target.port, path, headers, target.item, choices, connections, count, seconds, rate, bulk, start)
 
     def logs(self, size: int = 2000) -> str:
-        """The end of what each process wrote."""
+        """The end of each process's log."""
         logs = {name: self.folder / f"{name}.log" for name in self._processes}
         return "\n".join(f"--- {self.name} {name}\n{log.read_text()[-size:]}" for name, log in logs.items())
 
     def pids(self) -> Mapping[str, int]:
-        """Each process's own."""
+        """The process ids, by process."""
         return {name: process.pid for name, process in self._processes.items()}
 
     def cpu(self) -> Mapping[str, float]:
-        """Processor seconds so far of each process that runs."""
+        """The CPU seconds of each running process so far."""
         return {name: cpu_seconds(family(process.pid)) for name, process in self._processes.items()}
 
     def memory(self) -> Mapping[str, float]:
@@ -121,7 +121,7 @@ class System(ABC):
         self._processes[name] = Process(command, environment=environment, log=self.folder / f"{name}.log")
 
     def _wait_for(self, name: str, url: str) -> None:
-        """Until `url` answers 200."""
+        """Wait until `url` answers 200."""
         deadline = time.monotonic() + _READY_WITHIN
         with httpx2.Client(timeout=5, trust_env=False) as client:
             while True:

@@ -1,4 +1,4 @@
-"""The results as Markdown: what each system did, with its spread; the goals; the limits of the instruments."""
+"""The results as Markdown: the figures of each system with their spreads, the goals, and the instruments' limits."""
 
 from collections.abc import Sequence
 
@@ -43,7 +43,7 @@ def cell(spread: Spread | None) -> str:
 
 
 def systems_table(results: Results) -> str:
-    """A column for each system, a row for each figure that any has."""
+    """A table with a column per system, and a row per figure that a system has."""
     names = list(results.systems)
     lines = [f"| | {' | '.join(results.titles[name] for name in names)} |", "|---" * (len(names) + 1) + "|"]
     for title, figure in ROWS:
@@ -56,7 +56,7 @@ def systems_table(results: Results) -> str:
 
 
 def limits_table(results: Results) -> str:
-    """What the instruments do alone, and how far above the best measured figure that is."""
+    """The limits of the instruments, and their ratios to the best measured figures."""
     lines = ["| instrument alone | rate | best measured | ratio |", "|---|---|---|---|"]
     for title, limit, figure in _LIMITS:
         alone = results.limit(limit)
@@ -67,7 +67,7 @@ def limits_table(results: Results) -> str:
 
 
 def page(results: Results) -> str:
-    """The whole report of a run."""
+    """The report of a run."""
     repeats = max((len(figures) for figures in results.systems.values()), default=0)
     where = " · ".join(f"{name} {value}" for name, value in results.conditions.items())
     return (

@@ -1,7 +1,7 @@
-"""Runs `angarium` and notes which of its files run. Started by `benchmarks.files_of_one_email`, never by hand.
+"""Runs `angarium` and records which of its files run. Started by `benchmarks.files_of_one_email` only.
 
-While `trace/N.begin` exists in the working directory, the files whose functions are called are collected; once
-`trace/N.end` exists, they are written to `trace/N.PROCESS`, one a line.
+Once `trace/N.begin` exists in the working directory, the files whose functions are called are collected. Once
+`trace/N.end` exists, they are written to `trace/N.PROCESS`, one per line.
 """
 
 import asyncio
@@ -21,28 +21,28 @@ PACKAGE = str(Path(angarium.__file__).parent) + "/"
 FOLDER = Path("trace")
 PAUSE = 0.005  # seconds
 BACKGROUND = {run_loop.__name__, serve.__name__, "until_stopped"}
-"""The coroutines of such tasks."""
+"""The coroutines of background tasks."""
 
 
 class Trace:
-    """The files of the package that were entered since the last `take`."""
+    """Collects the files of the package whose functions were called since the last `take`."""
 
     def __init__(self) -> None:
         self._files: set[str] = set()
 
     def profile(self, frame: FrameType, event: str, _: Any) -> None:
-        """As `sys.setprofile` calls it. A coroutine that goes on is called again."""
+        """The function for `sys.setprofile`. A resumed coroutine counts as a call."""
         file = frame.f_code.co_filename
         if event == "call" and file not in self._files and file.startswith(PACKAGE) and not _in_background():
             self._files.add(file)
 
     def take(self) -> set[str]:
-        """The files, relative to the package; from now on they are collected anew."""
+        """Return the files, relative to the package, and start a new collection."""
         files, self._files = self._files, set()
         return {file.removeprefix(PACKAGE) for file in files}
 
     def follow(self, process: str) -> None:
-        """Serve one window after the other, until the process ends."""
+        """Handle one begin and end after the other, until the process ends."""
         number = 0
         while True:
             _wait_for(FOLDER / f"{number}.begin")
@@ -56,7 +56,7 @@ class Trace:
 
 
 def _in_background() -> bool:
-    """Whether the running task is a loop that runs without any mail, or the one that only waits for the end."""
+    """Whether the current task is a background loop, or the main task that only waits for the end."""
     loop = asyncio._get_running_loop()  # noqa: SLF001 - unlike `get_running_loop` it does not raise in other threads
     task = asyncio.current_task(loop) if loop is not None else None
     return task is not None and getattr(task.get_coro(), "__name__", "") in BACKGROUND

@@ -1,1 +1,1 @@
-"""The same small task built the usual ways, tuned as their documentation advises: what Angarium is measured against."""
+"""The peers: the same small task implemented with common tools, tuned as their documentation advises."""

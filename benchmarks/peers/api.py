@@ -1,4 +1,4 @@
-"""The peers' API: FastAPI, one insert by SQLAlchemy and asyncpg, one message to the queue."""
+"""The peers' API: FastAPI, one insert with SQLAlchemy and asyncpg, and one message to the queue."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -17,7 +17,7 @@ Broker = Callable[[PeerSettings], AbstractAsyncContextManager[Enqueue]]
 
 
 class Notification(BaseModel):
-    """What a client posts."""
+    """The body of a request."""
 
     request_id: str
     email: EmailStr
@@ -25,14 +25,14 @@ class Notification(BaseModel):
 
 
 class Accepted(BaseModel):
-    """What it is answered."""
+    """The response."""
 
     notification_id: UUID
     status: str
 
 
 def create_app(broker: Broker) -> FastAPI:
-    """The app; `broker` opens the way into the queue."""
+    """The app. `broker` opens the connection to the queue."""
     settings = PeerSettings.load()
     engine = create_async_engine(settings.sqlalchemy("asyncpg"), pool_size=10, max_overflow=10)
 

@@ -1,4 +1,4 @@
-"""What a task does in a thread or process: read the row, render, send over a kept connection, write the row."""
+"""The work of a task in a thread or process: read the row, render, send over a persistent connection, update it."""
 
 import threading
 from uuid import UUID
@@ -11,7 +11,7 @@ from benchmarks.peers.record import NOTIFICATIONS, PeerSettings
 
 
 class Delivery:
-    """For all threads of a process: a pool of database connections, an SMTP connection for each thread."""
+    """Shared by all threads of a process: a pool of database connections, and an SMTP connection per thread."""
 
     def __init__(self, settings: PeerSettings) -> None:
         self._settings = settings

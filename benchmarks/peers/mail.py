@@ -1,4 +1,4 @@
-"""The mail that every peer sends: rendered by Jinja, built by the standard library."""
+"""The mail that every peer sends, rendered with Jinja and built with the standard library."""
 
 from email.message import EmailMessage
 
@@ -14,7 +14,7 @@ _SOURCES = {
 
 
 class Mailer:
-    """Holds the compiled templates."""
+    """Has the compiled templates."""
 
     def __init__(self) -> None:
         environment = Environment(loader=DictLoader(_SOURCES), autoescape=select_autoescape())

@@ -1,4 +1,4 @@
-"""The usual first version: one insert and one confirmed publish for each request, one mail at a time in the worker."""
+"""A typical first version: one insert and one confirmed publish per request, and one mail at a time in the worker."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -49,7 +49,7 @@ async def _deliver(engine: AsyncEngine, mailer: Mailer, notification_id: UUID, s
 
 
 async def work() -> None:
-    """The worker, until it is killed."""
+    """Run the worker until it is killed."""
     settings, mailer = PeerSettings.load(), Mailer()
     engine = create_async_engine(settings.sqlalchemy("asyncpg"))
     async with await aio_pika.connect_robust(settings.broker_url) as connection:

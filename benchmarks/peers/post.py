@@ -1,11 +1,11 @@
-"""One SMTP connection kept open, for workers that send in threads or processes of their own."""
+"""A persistent SMTP connection, for workers that send in threads or processes."""
 
 import smtplib
 from email.message import EmailMessage
 
 
 class KeptConnection:
-    """Connects at the first mail and again when the server has closed. Not for concurrent use."""
+    """Connects for the first mail, and again if the server has closed the connection. Not for concurrent use."""
 
     def __init__(self, port: int) -> None:
         self._port = port

@@ -1,4 +1,4 @@
-"""The one table of every peer, and the settings, which come from the environment."""
+"""The table of every peer, and the settings, which are read from the environment."""
 
 import os
 import uuid
@@ -23,7 +23,7 @@ NOTIFICATIONS = Table(
 
 @dataclass(frozen=True, slots=True)
 class PeerSettings:
-    """Where a peer finds its servers."""
+    """The addresses of a peer's servers."""
 
     database_url: str
     broker_url: str

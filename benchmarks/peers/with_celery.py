@@ -1,8 +1,8 @@
 """FastAPI and Celery on RabbitMQ.
 
-Tuned as Celery's user guide says under "Optimizing" and "Tasks": results ignored, late acknowledgement for idempotent
-tasks, messages kept on disk, prefetching for many short tasks (`PEER_PREFETCH`, its default for long ones is 1), no
-gossip between workers. Celery's modules are found by name, so the application stands at module level, as in its docs.
+Tuned as described in Celery's user guide under "Optimizing" and "Tasks": results ignored, late acknowledgement for
+idempotent tasks, persistent messages, prefetching for many short tasks (`PEER_PREFETCH`; the default for long tasks is
+1), no gossip between workers. Celery imports modules by name, so the application is a module attribute, as in its docs.
 """
 
 import os
@@ -47,7 +47,7 @@ def deliver(notification_id: str) -> None:
 @asynccontextmanager
 async def _broker(_: PeerSettings) -> AsyncIterator[Enqueue]:
     async def enqueue(notification_id: UUID) -> None:
-        deliver.delay(str(notification_id))  # writes to a socket; a thread for it costs more than it saves
+        deliver.delay(str(notification_id))  # writes to a socket; using a thread for it would cost more
 
     yield enqueue
 

@@ -1,7 +1,7 @@
-"""FastAPI and Dramatiq on RabbitMQ, with its default of one process for each core and 8 threads in each.
+"""FastAPI and Dramatiq on RabbitMQ, with the default of one process per core and 8 threads per process.
 
-Messages are persistent and publishes confirmed (`confirm_delivery`), as its documentation advises. Actors are found by
-module, so the broker stands at module level, as in its docs.
+Messages are persistent and publishes are confirmed (`confirm_delivery`), as its documentation advises. Dramatiq imports
+actors by module, so the broker is a module attribute, as in its docs.
 """
 
 from collections.abc import AsyncIterator

@@ -1,6 +1,6 @@
-"""FastAPI and Taskiq on RabbitMQ by aio-pika: all of it asynchronous, kept SMTP connections in a pool.
+"""FastAPI and Taskiq on RabbitMQ with aio-pika, fully asynchronous, with a pool of SMTP connections.
 
-The broker is found by name, so it stands at module level, as in Taskiq's docs.
+Taskiq imports the broker by name, so it is a module attribute, as in its docs.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ broker = AioPikaBroker(SETTINGS.broker_url, qos=64)
 
 
 class _Post:
-    """Idle SMTP connections, used again."""
+    """A pool of SMTP connections."""
 
     def __init__(self, port: int) -> None:
         self._port = port

@@ -1,1 +1,1 @@
-"""Does it hold at size: many connections at once, one tenant's crowd before another's few, lists of a million."""
+"""Tests at scale: many connections, fairness between a large and a small tenant, and searches over a million rows."""

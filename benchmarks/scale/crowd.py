@@ -1,4 +1,4 @@
-"""Many connections at once, each of which sends one notification."""
+"""Many concurrent connections, each of which sends one notification."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ PATH = "/api/v1/notifications"
 
 
 def item(template: str, prefix: str, **fields: Any) -> str:
-    """A notification for someone not stored, told apart by its number."""
+    """A notification for a recipient who is not a stored user, identified by its number."""
     more = "".join(f', "{name}": {value}' for name, value in fields.items())
     return (
         f'{{"notification_type": "email", "recipient": {{"email": "ada{NUMBER}@example.com"}},'
@@ -21,7 +21,7 @@ def item(template: str, prefix: str, **fields: Any) -> str:
 
 
 def crowd(system: DistributedSystem, load: Load, sink: Sink, template: str, connections: int) -> Mapping[str, Any]:
-    """All connected before the first asks. Raises AssertionError unless each got a 202 and one mail."""
+    """Connect all before the first request. Raises AssertionError unless each gets a 202 and exactly one mail."""
     sink.reset()
     job = Job(
         port=system.ports["gateway"],

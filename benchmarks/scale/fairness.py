@@ -1,4 +1,4 @@
-"""One tenant queues a crowd; then another sends a few."""
+"""One tenant queues many notifications; then another tenant sends a few."""
 
 import asyncio
 import time
@@ -20,7 +20,7 @@ GOAL = 2.0  # seconds
 
 
 def fairness(system: DistributedSystem, load: Load, sink: Sink, template: str, count: int) -> Mapping[str, Any]:
-    """Raises AssertionError unless the few are all sent within the goal (p95), while most of the crowd still waits."""
+    """Raises AssertionError unless the few are sent within the goal (p95) while most of the many still wait."""
     sink.reset()
     key, own_template = asyncio.run(_tenant(system))
     job = Job(

@@ -1,4 +1,4 @@
-"""Lists and searches over a million notifications: by index, and as quick on a deep page as on the first."""
+"""Lists and searches over a million notifications use an index, and deep pages are as fast as the first."""
 
 import asyncio
 import time
@@ -33,7 +33,7 @@ _FILL = """
 
 
 def search(url: str, rows: int) -> Mapping[str, Any]:
-    """Raises AssertionError for a plan that reads a table whole, or a deep page that is much slower than the first."""
+    """Raises AssertionError if a plan scans a whole table, or if a deep page is much slower than the first."""
     return asyncio.run(_search(url, rows))
 
 
@@ -89,7 +89,7 @@ async def _time(reader: NotificationReader, wanted: NotificationFilter, cursor: 
 
 
 async def _indexes(engine: AsyncEngine, reader: NotificationReader, wanted: NotificationFilter) -> set[str]:
-    """The indexes of the plans of all that a search asks, which read no table whole."""
+    """The indexes in the plans of all statements of a search. Raises AssertionError for a full table scan."""
     asked: list[tuple[str, Any]] = []
 
     def remember(_c: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
