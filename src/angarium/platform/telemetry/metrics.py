@@ -105,7 +105,7 @@ class Metrics:
         self.outbox_pending = Gauge("angarium_outbox_pending", "Outbox rows not yet confirmed.", registry=registry)
         self.dead_letters = Gauge("angarium_dead_letters", "Dead letters on the list.", registry=registry)
         self.cache_requests_total = Counter(
-            "angarium_cache_requests", "Cache look-ups.", ["cache", "result"], registry=registry
+            "angarium_cache_requests", "Cache lookups.", ["cache", "result"], registry=registry
         )
 
         self.receipts_total = Counter(
