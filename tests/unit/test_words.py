@@ -45,6 +45,20 @@ UNUSED = {
     r"one form for (?:all|every)": "the same for every …",
     r"in words that anyone": "without confidential details",
     r"what it means that": "the outcome if",
+    r"at hand": "current, available",
+    r"anew": "again, new",
+    r"ever (?:more|less|later)": "increasingly, at increasing intervals",
+    r"dearest": "most expensive",
+    r"whose turn": "the current one",
+    r"wishes": "preferences",
+    r"telephones?": "phone",
+    r"by (?:day|night)": "in light colours, in dark colours",
+    r"(?:throws?|thrown) away": "discards, deletes",
+    r"sees? to it": "ensures",
+    r"parted by": "separated by",
+    r"put right": "corrected",
+    r"word for word": "unchanged",
+    r"ails?|ailing": "fails",
 }
 """A pattern of whole words, and what is written instead."""
 PATTERN = re.compile(rf"\b(?:{'|'.join(UNUSED)})\b", re.IGNORECASE)

@@ -20,7 +20,7 @@ def test_the_time_of_the_process_is_shared_out_by_samples() -> None:
     assert profile.functions["accepting/lanes.py handle"] == 60
 
 
-def test_the_table_begins_with_the_dearest_step_and_ends_with_the_sum() -> None:
+def test_the_table_begins_with_the_most_expensive_step_and_ends_with_the_sum() -> None:
     lines = ladder_table({"gateway": Profile.of(STACKS, 500.0), "email": Profile.of("", 0.0)}).splitlines()
     assert lines[2] == "| accepting | 300 | 0 | 300 |"
     assert lines[-1] == "| **whole process** | **500** | **0** | **500** |"

@@ -247,7 +247,7 @@ async def _rounds(claiming: Claiming, id_: UUID, count: int) -> list[Verdict]:
     return [verdict for _ in range(count) for verdict in (await claiming.claim([_delivery(id_)], consumer))[1]]
 
 
-async def test_a_row_that_can_never_be_claimed_comes_again_ever_later_and_is_left_to_the_sweeper() -> None:
+async def test_a_row_that_cannot_be_claimed_is_redelivered_at_increasing_intervals_then_left_to_the_sweeper() -> None:
     id_ = uuid4()
     claiming = _claiming(_Refusing([RuntimeError("odd") for _ in range(100)]))
     verdicts = await _rounds(claiming, id_, 8)

@@ -1,4 +1,4 @@
-"""The nearest language: RFC 4647 look-up, held against a definition that looks at every language at hand."""
+"""The nearest language: RFC 4647 lookup, compared with a definition that checks every available language."""
 
 from collections.abc import Callable
 

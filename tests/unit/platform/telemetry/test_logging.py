@@ -224,7 +224,7 @@ def test_a_full_disk_loses_lines_and_nothing_else(stream: io.StringIO, tmp_path:
     assert len((tmp_path / "error.log").read_text().splitlines()) == 2
 
 
-def test_a_file_is_opened_anew_after_a_failure(tmp_path: Path, stream: io.StringIO) -> None:
+def test_a_file_is_reopened_after_a_failure(tmp_path: Path, stream: io.StringIO) -> None:
     combined = tmp_path / "combined.log"
     combined.symlink_to("/dev/full")
     logger = make_logger("s", stream=stream, log_dir=tmp_path)

@@ -1,4 +1,4 @@
-"""A fault that goes on is logged ever less often; a new one at once."""
+"""A persistent fault is logged at increasing intervals, a new one immediately."""
 
 from angarium.platform.telemetry.reminder import Reminder
 from tests.support.clock import ManualClock

@@ -221,7 +221,7 @@ class Failing(SpanExporter):
         return answer
 
 
-def test_failed_exports_are_logged_ever_more_rarely() -> None:
+def test_failed_exports_are_logged_at_increasing_intervals() -> None:
     stream, failing, clock = io.StringIO(), Failing(), ManualClock()
     exporter = ReportingExporter(failing, make_logger("test", stream=stream), clock)
     failure, success = SpanExportResult.FAILURE, SpanExportResult.SUCCESS
