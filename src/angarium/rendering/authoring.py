@@ -4,14 +4,16 @@
 as in Jekyll, Shopify and Django. They are only parsed here, so that errors are reported with their position.
 """
 
-from collections.abc import Iterable
-from typing import TextIO
+from collections.abc import Callable, Iterable
+from types import SimpleNamespace
+from typing import Any, TextIO
 
 from liquid.ast import BlockNode, Node
 from liquid.builtin.expressions import StringLiteral, parse_name, parse_primitive
+from liquid.builtin.expressions.primitive import Literal
 from liquid.builtin.tags.render_tag import RenderNode, RenderTag
 from liquid.context import RenderContext
-from liquid.exceptions import LiquidSyntaxError
+from liquid.exceptions import FilterArgumentError, LiquidSyntaxError
 from liquid.parser import get_parser
 from liquid.stream import TokenStream
 from liquid.tag import Tag
@@ -19,6 +21,11 @@ from liquid.token import TOKEN_EOF, TOKEN_EXPRESSION, TOKEN_TAG, Token
 
 from angarium.rendering.limits import Limits, Timer
 from angarium.rendering.liquid import SafeEnvironment
+
+_TRIED = frozenset(
+    "currency local_date local_datetime local_time number percent slice truncate truncatewords".split()  # noqa: SIM905 - a list of words
+)
+"""Filters whose literal arguments are tried at save. With wrong ones they would return every value unchanged."""
 
 
 class _Unrendered(Node):
@@ -95,3 +102,19 @@ class AuthoringEnvironment(SafeEnvironment):
         del self.tags["scope"]
         for tag in (BlockTag, LayoutTag, ExtendsTag, PartialTag):
             self.add_tag(tag)
+
+    def misuse(self, known: Callable[..., Any], used: Any) -> str | None:
+        """Also refuse literal arguments that the filter never accepts."""
+        return super().misuse(known, used) or self._refusal(known, used)
+
+    def _refusal(self, known: Callable[..., Any], used: Any) -> str | None:
+        values = [argument.value for argument in used.args]
+        if used.name not in _TRIED or not values or not all(isinstance(value, Literal) for value in values):
+            return None
+        needed = {"context": SimpleNamespace(env=self, locale="en")} if getattr(known, "with_context", False) else {}
+        strict: Callable[..., Any] = getattr(known, "__wrapped__", known)
+        try:
+            strict(0, *(value.value for value in values), **needed)
+        except FilterArgumentError as error:
+            return str(error.message)
+        return None

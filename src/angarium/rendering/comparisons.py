@@ -1,10 +1,11 @@
-"""Lenient comparisons in conditions, which never raise.
+"""Lenient comparisons in conditions, and lenient bounds of loops, which never raise.
 
 The engine aborts the rendering for `"2" > 1`; Liquid's reference implementation continues. Forms and CSV files provide
-numbers as text, so numeric text is compared as a number. Values that cannot be compared are false.
+numbers as text, so numeric text is compared as a number. Values that cannot be compared are false. A `limit` or
+`offset` that is not a number does not bound a loop.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from liquid.builtin.expressions.logical import (
     ContainsExpression,
@@ -13,9 +14,11 @@ from liquid.builtin.expressions.logical import (
     LeExpression,
     LtExpression,
 )
+from liquid.builtin.expressions.loop import LoopExpression
 from liquid.context import RenderContext
 from liquid.exceptions import LiquidTypeError
 from liquid.expression import Expression
+from liquid.token import Token
 
 _LESS, _AT_MOST = frozenset({-1}), frozenset({-1, 0})
 _MORE, _AT_LEAST = frozenset({1}), frozenset({0, 1})
@@ -59,17 +62,41 @@ class _Contains(ContainsExpression):
             return False
 
 
+class _Loop(LoopExpression):
+    __slots__ = ()
+
+    def _to_int(self, obj: object, *, token: Token) -> int | None:  # type: ignore[override]  # the engine takes None as absent
+        try:
+            return max(super()._to_int(obj, token=token), 0)
+        except (LiquidTypeError, TypeError, ValueError, OverflowError):
+            return None
+
+    def _slice(
+        self,
+        it: Iterator[object],
+        length: int,
+        context: RenderContext,
+        *,
+        limit: int | None,
+        offset: int | str | None,
+    ) -> tuple[Iterator[object], int]:
+        if limit == 0:  # the engine does not bound the loop
+            return iter(()), 0
+        return super()._slice(it, length, context, limit=limit, offset=offset)
+
+
 _LENIENT: Mapping[type[Expression], type[Expression]] = {
     LtExpression: _Lt,
     GtExpression: _Gt,
     LeExpression: _Le,
     GeExpression: _Ge,
     ContainsExpression: _Contains,
+    LoopExpression: _Loop,
 }
 
 
 def make_lenient(expression: Expression) -> None:
-    """Make `expression` lenient if it is a comparison; nested expressions are not changed."""
+    """Make `expression` lenient if it is a comparison or a loop; nested expressions are not changed."""
     lenient = _LENIENT.get(type(expression))
     if lenient is not None:
         expression.__class__ = lenient  # the parser makes the engine's own; theirs and ours have the same slots

@@ -12,10 +12,10 @@ from markupsafe import Markup, escape, soft_str
 
 from angarium.rendering.dates import date_filter
 from angarium.rendering.json_text import json_filter
+from angarium.rendering.lenient import Filter, lenient
 from angarium.rendering.limits import Limits, OverLimit, weigh
 from angarium.rendering.local_formats import FILTERS
 
-Filter = Callable[..., Any]
 Growth = Callable[..., int]
 """Estimates the characters or items that a filter would return for its arguments."""
 
@@ -31,7 +31,6 @@ _LIQUID = (  # noqa: SIM905 - a list of words
     "replace_last reverse round rstrip safe size slice sort sort_natural split squish strip "
     "strip_newlines sum times truncate truncatewords upcase url_decode url_encode where"
 ).split()
-_OF_LISTS = frozenset("compact concat join map reject reverse sort sort_natural sum where".split())  # noqa: SIM905
 
 
 def register(environment: Environment, limits: Limits) -> None:
@@ -39,37 +38,31 @@ def register(environment: Environment, limits: Limits) -> None:
     originals: Mapping[str, Filter] = dict(environment.filters)
     environment.filters.clear()
     for name in _LIQUID:
-        environment.add_filter(name, bounded(originals[name], limits, _GROWTH.get(name), of_lists=name in _OF_LISTS))
-    environment.add_filter("date", bounded(date_filter, limits, _formatted))
+        environment.add_filter(name, bounded(name, originals[name], limits, _GROWTH.get(name)))
+    environment.add_filter("date", bounded("date", _date, limits))
     for name, local in FILTERS.items():
-        environment.add_filter(name, bounded(local, limits))
-    environment.add_filter("json", bounded(json_filter, limits))
+        environment.add_filter(name, bounded(name, local, limits))
+    environment.add_filter("json", bounded("json", json_filter, limits))
     for name, most in (("replace", -1), ("replace_first", 1)):
-        environment.add_filter(name, bounded(_replacing(most), limits, _replaced))
-    environment.add_filter("uniq", bounded(_uniq, limits, of_lists=True))
-    environment.add_filter("strip_html", bounded(_strip_html, limits))
+        environment.add_filter(name, bounded(name, _replacing(most), limits, _replaced))
+    environment.add_filter("uniq", bounded("uniq", _uniq, limits))
+    environment.add_filter("strip_html", bounded("strip_html", _strip_html, limits))
 
 
-def bounded(original: Filter, limits: Limits, growth: Growth | None = None, *, of_lists: bool = False) -> Filter:
-    """Wrap `original`: it raises OverLimit for too large input or output, and returns an empty result for null.
+def bounded(name: str, original: Filter, limits: Limits, growth: Growth | None = None) -> Filter:
+    """Wrap the filter `name`: it raises only OverLimit, for too large input or output.
 
     `growth` is checked first if computing the result would already be too expensive.
     """
+    usable = lenient(name, original)
 
     @wraps(original)
     def filtered(value: object, *arguments: Any, **keywords: Any) -> Any:
-        if value is None and of_lists:
-            value = []  # the engine treats it as a list of one
         for given in (value, *arguments):
             weigh(given, limits)
         if growth is not None and growth(limits, value, *arguments) > limits.characters:
             raise OverLimit(f"the value is larger than {limits.characters} characters")
-        try:
-            made = original(value, *arguments, **keywords)
-        except (FilterArgumentError, TypeError, ValueError):
-            if value is not None:
-                raise
-            made = ""  # missing values render as empty text, also in objects
+        made = usable(value, *arguments, **keywords)
         weigh(made, limits)
         return made
 
@@ -99,18 +92,23 @@ def _words(_limits: Limits, value: object, *_more: object) -> int:
     return 0
 
 
-def _formatted(_limits: Limits, value: object, form: object = "", *_more: object) -> int:
-    if max(len(str(value)), len(str(form))) > MOST_DATE_CHARACTERS:
-        raise FilterArgumentError("date: the date or its format is too long", token=None)
-    return 0
-
-
 _GROWTH: Mapping[str, Growth] = {
     "replace": _replaced,
     "join": _joined,
     "split": _pieces,
     "truncatewords": _words,
 }
+
+
+@with_environment
+def _date(value: object, form: object, *, environment: Environment) -> object:
+    """`date`, for values and formats of a sane length."""
+    if isinstance(value, (dict, list, tuple)):
+        return value
+    if max(len(str(value)), len(str(form))) > MOST_DATE_CHARACTERS:
+        raise FilterArgumentError("date: the date or its format is too long", token=None)
+    written: str = date_filter(value, form, environment=environment)
+    return written
 
 
 @sequence_filter

@@ -162,6 +162,12 @@ class BoundedTablerowNode(tablerow_tag.TablerowNode):
         _refuse_endless(self.expression, context)
         return super().render_to_output(context, buffer)
 
+    def _int_or_zero(self, arg: object) -> int:
+        try:
+            return int(arg)  # type: ignore[call-overload, no-any-return]  # anything that a template may name
+        except (TypeError, ValueError, OverflowError):
+            return 0
+
 
 class BoundedForTag(for_tag.ForTag):
     """`for`, bounded."""
@@ -230,12 +236,16 @@ class SafeEnvironment(Environment):
     def _check_filters(self, expression: Expression, source: str, field: str) -> None:
         for used in getattr(expression, "filters", None) or ():
             known = self.filters.get(used.name)
-            message = f"unknown filter '{used.name}'" if known is None else _misuse(known, used)
+            message = f"unknown filter '{used.name}'" if known is None else self.misuse(known, used)
             if message:
                 raise TemplateProblem.at(field, message, source, used.token.start_index)
         for child in expression.children():
             self._check_filters(child, source, field)
         make_lenient(expression)
+
+    def misuse(self, known: Callable[..., Any], used: Any) -> str | None:
+        """Why the filter `known` cannot be called as `used`; None if it can."""
+        return _misuse(known, used)
 
 
 def render(

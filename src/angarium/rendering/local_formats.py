@@ -75,6 +75,7 @@ def _time_filter(name: str, write: Write) -> Callable[..., Any]:
 
     @with_context
     def written(value: Any, length: Any = "medium", timezone: Any = "UTC", *, context: Speaking) -> Any:
+        length, timezone = _given(length) or "medium", _given(timezone) or "UTC"
         if length not in LENGTHS:
             raise FilterArgumentError(f"{name}: needs one of {', '.join(LENGTHS)}", token=None)
         if value is None or is_undefined(value):
@@ -123,6 +124,11 @@ def _applied(pattern: NumberPattern, amount: Decimal, locale: Locale, places: in
     own.frac_prec = pattern.frac_prec if places is None else (places, places)
     text: str = own.apply(amount, locale)
     return text
+
+
+def _given(argument: Any) -> Any:
+    """None for an argument that is a missing variable."""
+    return None if is_undefined(argument) else argument
 
 
 def _places(name: str, decimals: Any) -> int | None:

@@ -18,7 +18,7 @@ def readable(value: object) -> object:
             return json.dumps(value, ensure_ascii=False, default=str)
         case float() if isfinite(value) and "e" in repr(value):
             return format(Decimal(repr(value)), "f")
-        case list():
+        case list() | tuple():
             return [_item(item) for item in value]
         case _:
             return value

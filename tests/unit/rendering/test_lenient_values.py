@@ -53,6 +53,82 @@ def test_null_in_an_object_fails_no_filter(used: str) -> None:
     assert rendered(f"{{{{ o.x | {used} }}}}", o={"x": None}) == rendered(f"{{{{ o.y | {used} }}}}", o={"x": None})
 
 
+VALUES: tuple[object, ...] = (
+    None, True, False, 0, -3, 1.5, 1e300, 10**30, "", "abc", "2024-03-31", "€é", "NaN", "Infinity", "1e999999",
+    "9" * 400, "9999-12-31T23:59:59-14:00", "%", [], [1, "a", None], [[1], {"a": 1}], {}, {"a": None},
+    [{"a": 1}, {"a": "x"}, {}],
+)  # fmt: skip
+FILTERS = (
+    "date: '%d'", "upcase", "size", "first", "last", "join: ','", "split: ','", "sort", "sort: 'a'",
+    "sort_natural", "map: 'a'", "where: 'a', 1", "sum", "sum: 'a'", "uniq", "uniq: 'a'", "compact", "reverse",
+    "concat: v", "slice: 0, 2", "slice: v", "truncate: 5", "truncate: v", "truncatewords: v", "plus: v", "minus: v",
+    "times: v", "divided_by: v", "modulo: v", "round", "round: v", "ceil", "floor", "abs", "at_least: v", "at_most: v",
+    "default: v", "replace: v, v", "replace_first: v", "remove: v", "append: v", "prepend: v", "strip_html",
+    "newline_to_br", "escape", "escape_once", "url_encode", "url_decode", "base64_encode", "base64_decode",
+    "base64_url_safe_decode", "json", "number: v", "percent: v", "currency: v", "local_date: v", "local_time: 'short', v",
+    "local_datetime",
+    "find: 'a', 1", "find_index: 'a', 1", "has: 'a'", "reject: 'a'", "lstrip", "squish", "strip_newlines", "safe",
+)  # fmt: skip
+PYTHON = ("None", "True", "False", "nan", "inf", "Decimal", "('", "{'", "['")
+
+
+@pytest.mark.parametrize("used", FILTERS)
+def test_no_value_makes_a_filter_fail_or_show_python(used: str) -> None:
+    for html in (False, True):
+        for value in VALUES:
+            text = rendered(f"{{{{ v | {used} }}}}", html=html, v=value)
+            assert not any(word in text for word in PYTHON), (value, text)
+
+
+@pytest.mark.parametrize("value", [*VALUES, [[1], [2]]])
+def test_no_value_makes_a_loop_fail(value: object) -> None:
+    for source in (
+        "{% for i in v %}{{ i }}{% endfor %}",
+        "{% for i in x limit: v %}{{ i }}{% endfor %}",
+        "{% for i in x offset: v %}{{ i }}{% endfor %}",
+        "{% for i in x limit: v offset: v reversed %}{{ i }}{% endfor %}",
+        "{% tablerow i in x cols: v limit: v %}{{ i }}{% endtablerow %}",
+        "{{ x[v] }}{{ v[x] }}{{ v.a.b.size }}{% assign y = v | plus: 1 %}",
+    ):
+        rendered(source, v=value, x=[1, 2, 3])
+
+
+@pytest.mark.parametrize(("bound", "text"), [(None, "123"), ("x", "123"), (-1, ""), (0, ""), ("2", "12"), (1.9, "1")])
+def test_a_limit_that_is_no_number_does_not_bound_a_loop(bound: object, text: str) -> None:
+    assert rendered("{% for i in x limit: v %}{{ i }}{% endfor %}", v=bound, x=[1, 2, 3]) == text
+
+
+@pytest.mark.parametrize(
+    ("used", "value", "text"),
+    [
+        ("divided_by: 0", 100, ""),
+        ("modulo: 0", 100, ""),
+        ("plus: 1", "NaN", "1"),
+        ("ceil", "Infinity", "0"),
+        ("times: v", 1e308, "1" + "0" * 308),
+        ("base64_decode", "no base64", "no base64"),
+        ("append: '!'", True, "true!"),
+        ("append: '!'", {"a": None}, '{"a": null}!'),
+        ("join: ', '", [True, {"a": 1}], 'true, {"a": 1}'),
+        ("sum", [1, "2", "x", None], "3"),
+        ("sum: 'n'", [{"n": 1}, {"n": "2"}, {"n": "x"}, {}, 5], "3"),
+        ("map: 'n' | join", [{"n": 1}, 5, {"n": 2}], "1 2"),
+        ("where: 'n', 1 | size", [{"n": 1}, 5, None], "1"),
+        ("where: 'n' | size", 5, "0"),
+        ("has: 'n'", 5, "false"),
+        ("find: 'n', 1", 5, ""),
+        ("sort | join", [2, "a", 1], "2 a 1"),
+        ("currency: missing", 5, "5"),
+        ("currency: 'eur'", 5, "5"),
+        ("local_date: 'long', missing", "2026-03-05", "March 5, 2026"),
+        ("local_date", "9999-12-31T23:59:59-14:00", "9999-12-31T23:59:59-14:00"),
+        ("first", {"a": None}, "a"),
+    ],
+)
+def test_a_filter_that_cannot_use_its_value_returns_it(used: str, value: object, text: str) -> None:
+    assert rendered(f"{{{{ v | {used} }}}}", v=value) == text
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [

@@ -1,14 +1,17 @@
 """Numbers, money and times as the recipient's language writes them."""
 
+import time
+
 import pytest
 
 from angarium.contracts.statuses import Channel
 from angarium.contracts.templates import TemplateParts
+from angarium.rendering.authoring import AuthoringEnvironment
 from angarium.rendering.compile import Compiler
 from angarium.rendering.content import EmailContent
 from angarium.rendering.limits import Limits
 from angarium.rendering.liquid import SafeEnvironment, render
-from angarium.rendering.problems import RenderFailed, TemplateProblem
+from angarium.rendering.problems import TemplateProblem
 from angarium.rendering.renderer import Renderer
 from tests.security.test_template_exhaustion import compiled
 
@@ -60,15 +63,32 @@ def test_html_keeps_the_spaces_that_do_not_break() -> None:
     assert written("{{ x | currency: 'EUR' }}", "de", environment=HTML) == "1.234,50\u00a0€"
 
 
-@pytest.mark.parametrize("filter_", ["number: 21", "number: 'a'", "currency: 'euro'", "local_date: 'iso'"])
-def test_wrong_arguments_end_the_rendering_with_their_name(filter_: str) -> None:
-    with pytest.raises(RenderFailed, match=filter_.partition(":")[0]):
-        written(f"{{{{ x | {filter_} }}}}", "de", AT)
+WRONG = {
+    "number: 21": "decimals must be from 0 to 20",
+    "number: 'a'": "decimals must be from 0 to 20",
+    "currency: 'euro'": "needs a code such as 'EUR'",
+    "local_date: 'iso'": "needs one of short, medium, long, full",
+    "local_time: 'short', '../../etc/passwd'": "needs a time zone such as 'Europe/Paris'",
+    "truncate: 'x'": "truncate expected an integer",
+}
 
 
-def test_an_unknown_zone_is_named() -> None:
-    with pytest.raises(RenderFailed, match="time zone"):
-        written("{{ x | local_time: 'short', '../../etc/passwd' }}", "de", AT)
+@pytest.mark.parametrize(("filter_", "message"), WRONG.items())
+def test_wrong_arguments_are_found_at_save(filter_: str, message: str) -> None:
+    environment = AuthoringEnvironment(Limits(), time.thread_time, html=False)
+    with pytest.raises(TemplateProblem, match=message) as caught:
+        environment.compiled(f"Hello\n{{{{ x | {filter_} }}}}", "text")
+    assert (caught.value.line, caught.value.column) == (2, 8)
+
+
+@pytest.mark.parametrize("filter_", WRONG)
+def test_wrong_arguments_leave_the_value_as_it_is(filter_: str) -> None:
+    """Arguments can be variables, known only when the notification is rendered."""
+    name, _, arguments = filter_.partition(": ")
+    names = ", ".join(f"wrong[{i}]" for i in range(len(arguments.split(", "))))
+    wrong = [int(given) if given.isdecimal() else given.strip("'") for given in arguments.split(", ")]
+    template = PLAIN.compiled(f"{{{{ x | {name}: {names} }}}}", "text")
+    assert render(template, {"x": 1234.5, "wrong": wrong}, "text") == "1234.5"
 
 
 def test_a_missing_currency_is_found_at_save() -> None:
