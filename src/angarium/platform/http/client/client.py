@@ -65,8 +65,9 @@ class ServiceClient:
     """Client of one service.
 
     `timeout`: seconds for a whole call. `transport` replaces the network: an `httpx2.ASGITransport` calls an app in
-    this process. Without `fast_paths` httpx2's own transport is used. `tls`: see `platform.http.tls.client_context`. A
-    GET on a kept-alive connection that turns out to be closed is retried once.
+    this process. So does `exchange`, which the client then closes. Without `fast_paths` httpx2's own transport is used.
+    `tls`: see `platform.http.tls.client_context`. A GET on a kept-alive connection that turns out to be closed is
+    retried once.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class ServiceClient:
         name: str,
         timeout: float = TIMEOUT_SECONDS,
         transport: httpx2.AsyncBaseTransport | None = None,
+        exchange: Exchange | None = None,
         tls: ssl.SSLContext | None = None,
         clock: Clock | None = None,
         fast_paths: bool = True,
@@ -86,7 +88,9 @@ class ServiceClient:
         self._own_headers = {} if service_token is None else {SERVICE_TOKEN_HEADER: service_token}
         self._timeout = timeout
         self._exchange: Exchange
-        if transport is not None:
+        if exchange is not None:
+            self._exchange = exchange
+        elif transport is not None:
             self._exchange = TransportExchange(base_url, transport)
         elif fast_paths:
             self._exchange = Connections(base_url, tls=tls, patience=timeout / 2, clock=clock or SystemClock())
