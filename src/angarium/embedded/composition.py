@@ -7,15 +7,14 @@ transport between services. Needs no installed servers; a restart continues unfi
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, closing, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 from starlette.types import ASGIApp
 
-from angarium.channels.registry import CHANNELS, OWN_SCHEMES
-from angarium.delivery.composition import ChannelKit, EngineParts, build_engine
+from angarium.delivery.composition import EngineParts
 from angarium.delivery.devices import DeadDevices
 from angarium.delivery.engine import Engine
 from angarium.delivery.process import (
@@ -24,12 +23,11 @@ from angarium.delivery.process import (
     moves_on,
     open_dead_devices,
     open_suppressions,
-    provider_parts,
 )
-from angarium.delivery.providers.installed import installed_providers
 from angarium.delivery.settings import WorkerSettings
 from angarium.directory.gateway.surroundings import Surroundings, build_surroundings
 from angarium.embedded.contacts import LocalContacts
+from angarium.embedded.engines import IN_PROCESS, check_providers, open_engines
 from angarium.embedded.one_port import OnePort
 from angarium.notifications.store.schema import MIGRATIONS as NOTIFICATIONS_MIGRATIONS
 from angarium.notifications.suppressions.store import SuppressionStore
@@ -40,7 +38,7 @@ from angarium.platform.http.client.client import ServiceClient
 from angarium.platform.http.client.opening import open_client
 from angarium.platform.http.server.server import reserve, serve
 from angarium.platform.http.server.switchboard import Switchboard
-from angarium.platform.runtime import Runtime, build_runtime
+from angarium.platform.runtime import build_runtime
 from angarium.platform.telemetry.logging import Logger
 from angarium.platform.telemetry.tracing import Tracing
 from angarium.platform.telemetry.tracing_opening import open_tracing
@@ -60,8 +58,6 @@ from angarium.services.users.app import UsersService
 from angarium.services.users.process import DATABASE_SETTING as USERS_SETTING
 from angarium.services.users.process import open_users
 from angarium.services.users.settings import UsersSettings
-
-_IN_PROCESS = {"users_url": "http://users", "templates_url": "http://templates", "gateway_url": "http://gateway"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +90,10 @@ class EmbeddedSettings:
     def load(cls, **overrides: Any) -> Self:
         """Load the settings of this process. Raises SettingsError."""
         return cls(
-            gateway=GatewaySettings.load(**overrides, **_IN_PROCESS),
-            worker=WorkerSettings.load(**overrides, **_IN_PROCESS),
-            users=UsersSettings.load(**overrides, **_IN_PROCESS),
-            templates=TemplatesSettings.load(**overrides, **_IN_PROCESS),
+            gateway=GatewaySettings.load(**overrides, **IN_PROCESS),
+            worker=WorkerSettings.load(**overrides, **IN_PROCESS),
+            users=UsersSettings.load(**overrides, **IN_PROCESS),
+            templates=TemplatesSettings.load(**overrides, **IN_PROCESS),
         )
 
 
@@ -175,7 +171,7 @@ async def open_embedded(
     """Open, migrate and compose the whole system. On exit the gateway drains and every connection is closed."""
     runtime, switchboard = build_runtime(logger, tracing=tracing), Switchboard()
     async with AsyncExitStack() as stack:
-        await _check_providers(settings.worker, runtime)
+        await check_providers(settings.worker, runtime)
         await _migrate(settings)
         beside = (settings.worker, settings.users, settings.templates)
         running = await start_gateway(settings.gateway, runtime, stack, switchboard.transport, beside=beside)
@@ -191,7 +187,7 @@ async def open_embedded(
         devices = await open_dead_devices(client, runtime, stack)
         suppressions = open_suppressions(settings.worker, runtime, stack)
         parts = _engine_parts(running.gateway.parts, users, settings, devices, suppressions, local_url)
-        engines = _open_engines(settings.worker, parts, around.gateway, stack)
+        engines = open_engines(settings.worker, parts, around.gateway, stack)
         running.gateway.health.add("delivery", moves_on(engines))
         yield Embedded(
             app=OnePort(running.gateway.app, users=users.app, templates=templates.app),
@@ -222,7 +218,7 @@ def _open_surroundings(
 ) -> Surroundings:
     """The gateway's runtime, cache and limits. The gateway itself is called through the switchboard."""
     shared = running.parts
-    url, transport = _IN_PROCESS["gateway_url"], switchboard.transport()
+    url, transport = IN_PROCESS["gateway_url"], switchboard.transport()
     gateway = open_client(url, "gateway", settings.worker, shared.runtime, stack, transport=transport)
     return build_surroundings(
         shared.runtime, cache=shared.cache, limiter=running.limiter, gateway=gateway, service_token=shared.service_token
@@ -233,7 +229,7 @@ def _users_client(
     running: Gateway, settings: EmbeddedSettings, switchboard: Switchboard, stack: AsyncExitStack
 ) -> ServiceClient:
     """A client of the users service over the switchboard, as from another process."""
-    url, runtime = _IN_PROCESS["users_url"], running.parts.runtime
+    url, runtime = IN_PROCESS["users_url"], running.parts.runtime
     return open_client(url, "users", settings.worker, runtime, stack, transport=switchboard.transport())
 
 
@@ -258,41 +254,4 @@ def _engine_parts(
         devices=devices,
         suppressions=suppressions,
         local_url=local_url,
-    )
-
-
-def _open_kits(
-    settings: WorkerSettings, gateway: ServiceClient, runtime: Runtime, stack: AsyncExitStack
-) -> Sequence[ChannelKit]:
-    """Every channel's kit, its providers closed with the stack. Raises SettingsError."""
-    around = provider_parts(gateway, runtime, stack, installed_providers(OWN_SCHEMES))
-    kits = [entry.build_kit(settings, around) for entry in CHANNELS.values()]
-    for provider in [provider for kit in kits for provider in kit.providers]:
-        stack.push_async_callback(provider.close)
-    return kits
-
-
-async def _check_providers(settings: WorkerSettings, runtime: Runtime) -> None:
-    """Raise SettingsError for a provider that cannot be made, before anything is created or logged."""
-    async with AsyncExitStack() as stack:
-        gateway = ServiceClient(settings.gateway_url, service_token=None, name="gateway", fast_paths=settings.fast)
-        stack.push_async_callback(gateway.close)
-        _open_kits(settings, gateway, runtime, stack)
-
-
-def _open_engines(
-    settings: WorkerSettings, parts: EngineParts, gateway: ServiceClient, stack: AsyncExitStack
-) -> tuple[Engine, ...]:
-    """Open an engine for each channel with a provider."""
-    kits = _open_kits(settings, gateway, parts.runtime, stack)
-    return tuple(
-        build_engine(
-            kit,
-            parts,
-            retry_delays=settings.delays(kit.channel),
-            concurrency=settings.worker_concurrency,
-            prefetch=settings.worker_prefetch,
-        )
-        for kit in kits
-        if kit.providers
     )
