@@ -5,10 +5,11 @@ The services are imported inside the commands, since `--help` doesn't need the w
 
 import asyncio
 import os
+import sys
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
 from angarium.contracts.statuses import Channel
 
@@ -20,28 +21,37 @@ if TYPE_CHECKING:
 _BUILT_AFTER = 2.0
 """Seconds after the start by which a process has created its long-lived objects."""
 _PRIVATE = 0o077
+_WORKER = (sys.executable, "-P", "-m", "angarium.cli.worker_process")
+"""Starts a worker process. -P: do not import from the current folder."""
+Workers = Annotated[int, Parameter(validator=validators.Number(gte=0, lte=len(Channel)))]
 Serve = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
 
-def up(*, first_notification: bool = False) -> None:
+def up(*, first_notification: bool = False, workers: Workers = 0) -> None:
     """Run everything in one process. Needs no other server.
 
     Args:
         first_notification: Send a first notification to the mailbox.
+        workers: How many other processes deliver, for machines with several cores. 0: this one does.
     """
     from angarium.cli.welcome import Place, welcome
-    from angarium.embedded.composition import EmbeddedSettings, Started, run_embedded
+    from angarium.embedded.composition import EmbeddedSettings
+    from angarium.embedded.process import Started, run_embedded
+    from angarium.embedded.workers import WorkerProcesses
 
     settings = EmbeddedSettings.load()
     _prepare_data_dir(settings.gateway, settings.users, settings.templates)
-    logger = _logger("angarium", settings.gateway)
+    logger = make_process_logger("angarium", settings.gateway)
 
     async def listening(started: Started) -> None:
         development = not settings.gateway.production
         place = Place(started.address, mailbox=development, smtp_port=started.smtp_port, sign_in=started.sign_in)
         await welcome(place, started.api_key if development else None, send=first_notification)
 
-    _run(lambda stop: run_embedded(settings, logger=logger, stop=stop, listening=listening), logger)
+    processes = WorkerProcesses(workers, _WORKER) if workers else None
+    run_process(
+        lambda stop: run_embedded(settings, logger=logger, stop=stop, listening=listening, workers=processes), logger
+    )
 
 
 def serve(service: Literal["gateway", "users", "templates"], /) -> None:
@@ -72,8 +82,8 @@ def work(channel: Channel, /) -> None:
     entry = CHANNELS[channel]
     settings = load(entry.settings)
     _prepare_data_dir(settings)
-    logger, installed = _logger(channel, settings), installed_providers(OWN_SCHEMES)
-    _run(
+    logger, installed = make_process_logger(channel, settings), installed_providers(OWN_SCHEMES)
+    run_process(
         lambda stop: run_worker(channel, settings, entry.build_kit, logger=logger, stop=stop, installed=installed),
         logger,
     )
@@ -101,8 +111,8 @@ def _serve_gateway() -> None:
 
     settings = load(GatewaySettings)
     _prepare_data_dir(settings)
-    logger = _logger("gateway", settings)
-    _run(lambda stop: run_gateway(settings, logger=logger, stop=stop), logger)
+    logger = make_process_logger("gateway", settings)
+    run_process(lambda stop: run_gateway(settings, logger=logger, stop=stop), logger)
 
 
 def _serve_users() -> None:
@@ -112,8 +122,8 @@ def _serve_users() -> None:
 
     settings = load(UsersSettings)
     _prepare_data_dir(settings)
-    logger = _logger("users", settings)
-    _run(lambda stop: run_users(settings, logger=logger, stop=stop), logger)
+    logger = make_process_logger("users", settings)
+    run_process(lambda stop: run_users(settings, logger=logger, stop=stop), logger)
 
 
 def _serve_templates() -> None:
@@ -123,8 +133,8 @@ def _serve_templates() -> None:
 
     settings = load(TemplatesSettings)
     _prepare_data_dir(settings)
-    logger = _logger("templates", settings)
-    _run(lambda stop: run_templates(settings, logger=logger, stop=stop), logger)
+    logger = make_process_logger("templates", settings)
+    run_process(lambda stop: run_templates(settings, logger=logger, stop=stop), logger)
 
 
 def _prepare_data_dir(*settings: "Settings") -> None:
@@ -139,7 +149,8 @@ def _prepare_data_dir(*settings: "Settings") -> None:
         prepare_folder(settings[0].data_dir, setting="ANGARIUM_DATA_DIR", private=True)
 
 
-def _logger(service: str, settings: "ProcessSettings") -> "Logger":
+def make_process_logger(service: str, settings: "ProcessSettings") -> "Logger":
+    """The logger of this process, to which the libraries' logs go, too. Raises SettingsError."""
     from angarium.platform.folders import prepare_folder
     from angarium.platform.settings.sources import injected_names
     from angarium.platform.telemetry.logging import adopt_standard_logging, make_logger
@@ -159,7 +170,7 @@ def _logger(service: str, settings: "ProcessSettings") -> "Logger":
     return logger
 
 
-def _run(process: Serve, logger: "Logger") -> None:
+def run_process(process: Serve, logger: "Logger") -> None:
     """Run `process` on uvloop until a signal stops it."""
     import uvloop
 

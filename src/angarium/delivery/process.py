@@ -35,6 +35,7 @@ from angarium.platform.cache.port import Cache
 from angarium.platform.clock import Clock
 from angarium.platform.database.opening import open_database
 from angarium.platform.http.client.client import ServiceClient
+from angarium.platform.http.client.exchange import Exchange
 from angarium.platform.http.client.opening import open_client
 from angarium.platform.http.frame.health import Check, Health, answers, probe_app
 from angarium.platform.http.server.server import reserve, serve
@@ -70,6 +71,15 @@ class WorkerParts:
     engine: EngineParts
     cache: Cache
     gateway: ServiceClient
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parent:
+    """What a worker gets from the process that started it, instead of servers. `local_url`: see `unsubscribing_of`."""
+
+    broker: Broker
+    exchange_with: Callable[[str], Exchange]
+    local_url: str | None
 
 
 KitFactory = Callable[[WorkerSettings, ProviderParts], ChannelKit]
@@ -109,13 +119,20 @@ async def run_worker(
             tasks.create_task(keep_delivering(engine, parts, stop))
 
 
-async def open_worker(settings: WorkerSettings, runtime: Runtime, stack: AsyncExitStack) -> WorkerParts:
+async def open_worker(
+    settings: WorkerSettings, runtime: Runtime, stack: AsyncExitStack, *, parent: Parent | None = None
+) -> WorkerParts:
     """Open the resources of a worker, closed with `stack`. Raises SettingsError."""
     store = open_notifications(settings, runtime, stack)
     cache = open_cache(settings.cache_url, runtime, stack)
-    users = open_client(settings.users_url, "users", settings, runtime, stack)
+
+    def client(url: str, name: str) -> ServiceClient:
+        exchange = None if parent is None else parent.exchange_with(name)
+        return open_client(url, name, settings, runtime, stack, exchange=exchange)
+
+    users = client(settings.users_url, "users")
     templates = RestTemplates(
-        open_client(settings.templates_url, "templates", settings, runtime, stack),
+        client(settings.templates_url, "templates"),
         cache,
         runtime.clock,
         metrics=runtime.metrics,
@@ -126,14 +143,14 @@ async def open_worker(settings: WorkerSettings, runtime: Runtime, stack: AsyncEx
         runtime,
         store=store,
         providers=open_providers(settings, runtime, stack),
-        broker=open_broker(settings.broker_url, runtime, stack),
+        broker=open_broker(settings.broker_url, runtime, stack) if parent is None else parent.broker,
         contacts=RestContacts(users, cache, runtime.clock, versions=store, metrics=runtime.metrics),
         templates=WithBuiltIn(templates),
         devices=await open_dead_devices(users, runtime, stack),
         suppressions=open_suppressions(settings, runtime, stack),
+        local_url=None if parent is None else parent.local_url,
     )
-    gateway = open_client(settings.gateway_url, "gateway", settings, runtime, stack)
-    return WorkerParts(engine=parts, cache=cache, gateway=gateway)
+    return WorkerParts(engine=parts, cache=cache, gateway=client(settings.gateway_url, "gateway"))
 
 
 async def open_dead_devices(users: ServiceClient, runtime: Runtime, stack: AsyncExitStack) -> DeadDevices:

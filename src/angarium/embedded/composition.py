@@ -4,11 +4,8 @@ Uses SQLite files, an in-memory broker that is refilled from the database, an in
 transport between services. Needs no installed servers; a restart continues unfinished work.
 """
 
-import asyncio
-import os
-import socket
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, closing, nullcontext
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -19,7 +16,6 @@ from angarium.delivery.devices import DeadDevices
 from angarium.delivery.engine import Engine
 from angarium.delivery.process import (
     build_parts,
-    keep_delivering,
     moves_on,
     open_dead_devices,
     open_suppressions,
@@ -33,17 +29,15 @@ from angarium.notifications.store.schema import MIGRATIONS as NOTIFICATIONS_MIGR
 from angarium.notifications.suppressions.store import SuppressionStore
 from angarium.platform.database.migrate import database_of, upgrade
 from angarium.platform.database.opening import open_database
-from angarium.platform.folders import only_process
 from angarium.platform.http.client.client import ServiceClient
+from angarium.platform.http.client.exchange import Exchange, TransportExchange
 from angarium.platform.http.client.opening import open_client
-from angarium.platform.http.server.server import reserve, serve
+from angarium.platform.http.frame.health import Health
 from angarium.platform.http.server.switchboard import Switchboard
 from angarium.platform.runtime import build_runtime
 from angarium.platform.telemetry.logging import Logger
 from angarium.platform.telemetry.tracing import Tracing
-from angarium.platform.telemetry.tracing_opening import open_tracing
 from angarium.services.gateway.app import Gateway
-from angarium.services.gateway.dashboard.signing_in.error_pages import SIGN_IN
 from angarium.services.gateway.parts import GatewayParts
 from angarium.services.gateway.process import DATABASE_SETTING as NOTIFICATIONS_SETTING
 from angarium.services.gateway.process import start_gateway
@@ -58,23 +52,6 @@ from angarium.services.users.app import UsersService
 from angarium.services.users.process import DATABASE_SETTING as USERS_SETTING
 from angarium.services.users.process import open_users
 from angarium.services.users.settings import UsersSettings
-
-
-@dataclass(frozen=True, slots=True)
-class Started:
-    """The ports of an embedded system. `smtp_port` is the mailbox's; None without one.
-
-    `sign_in`: a one-time path that signs in to the dashboard on this machine; None in production.
-    """
-
-    address: str
-    api_key: str | None = field(repr=False)
-    smtp_port: int | None
-    sign_in: str | None = field(default=None, repr=False)
-
-
-Listening = Callable[[Started], Coroutine[Any, Any, None]]
-"""Called once requests are accepted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,67 +85,25 @@ class Embedded:
     smtp_port: int | None
     end_streams: Callable[[], None]
     sign_in_link: Callable[[], str]
-
-
-async def run_embedded(
-    settings: EmbeddedSettings, *, logger: Logger, stop: asyncio.Event, listening: Listening | None = None
-) -> None:
-    """Serve and deliver until `stop` is set, then finish the work in progress. Raises SettingsError."""
-    own = settings.gateway
-    async with AsyncExitStack() as stack:
-        listener = stack.enter_context(closing(reserve(own)))
-        stack.enter_context(_alone(settings))
-        tracing = await open_tracing("angarium", logger, stack, os.environ)
-        await _run_on(listener, settings, logger=logger, stop=stop, listening=listening, tracing=tracing)
-
-
-def _alone(settings: EmbeddedSettings) -> AbstractContextManager[None]:
-    """Lock the data folder: a second process on the same files would use stale cached copies."""
-    parts = (settings.gateway, settings.worker, settings.users, settings.templates)
-    if not any(part.uses_data_dir() for part in parts):
-        return nullcontext()
-    return only_process(settings.gateway.data_dir, setting="ANGARIUM_DATA_DIR")
-
-
-async def _run_on(
-    listener: socket.socket,
-    settings: EmbeddedSettings,
-    *,
-    logger: Logger,
-    stop: asyncio.Event,
-    listening: Listening | None,
-    tracing: Tracing | None,
-) -> None:
-    own = settings.gateway
-    local_url = None if own.production else own.address(listener.getsockname()[1])  # of links in mails
-    opening = open_embedded(settings, logger=logger, tracing=tracing, local_url=local_url)
-    async with opening as system, asyncio.TaskGroup() as tasks:
-        for engine in system.engines:
-            tasks.create_task(keep_delivering(engine, system.parts, stop))
-
-        def started(port: int) -> None:
-            if listening is not None:
-                link = None if own.production else f"{SIGN_IN}/{system.sign_in_link()}"
-                tasks.create_task(listening(Started(own.address(port), system.api_key, system.smtp_port, link)))
-
-        await serve(
-            system.app,
-            settings=own,
-            port=own.port,
-            logger=logger,
-            stop=stop,
-            listening=started,
-            listener=listener,
-            stopping=system.end_streams,
-        )
-        stop.set()
+    health: Health
+    services: Mapping[str, Exchange]
+    """Exchanges with each service, by its name."""
+    local_url: str | None
 
 
 @asynccontextmanager
 async def open_embedded(
-    settings: EmbeddedSettings, *, logger: Logger, tracing: Tracing | None = None, local_url: str | None = None
+    settings: EmbeddedSettings,
+    *,
+    logger: Logger,
+    tracing: Tracing | None = None,
+    local_url: str | None = None,
+    delivering: bool = True,
 ) -> AsyncIterator[Embedded]:
-    """Open, migrate and compose the whole system. On exit the gateway drains and every connection is closed."""
+    """Open, migrate and compose the whole system. On exit the gateway drains and every connection is closed.
+
+    Without `delivering` it has no engines, since other processes deliver.
+    """
     runtime, switchboard = build_runtime(logger, tracing=tracing), Switchboard()
     async with AsyncExitStack() as stack:
         await check_providers(settings.worker, runtime)
@@ -187,7 +122,7 @@ async def open_embedded(
         devices = await open_dead_devices(client, runtime, stack)
         suppressions = open_suppressions(settings.worker, runtime, stack)
         parts = _engine_parts(running.gateway.parts, users, settings, devices, suppressions, local_url)
-        engines = open_engines(settings.worker, parts, around.gateway, stack)
+        engines = open_engines(settings.worker, parts, around.gateway, stack) if delivering else ()
         running.gateway.health.add("delivery", moves_on(engines))
         yield Embedded(
             app=OnePort(running.gateway.app, users=users.app, templates=templates.app),
@@ -197,6 +132,12 @@ async def open_embedded(
             smtp_port=running.gateway.parts.smtp_port,
             end_streams=running.gateway.end_streams,
             sign_in_link=running.gateway.links.make,
+            health=running.gateway.health,
+            services={
+                name: TransportExchange(f"http://{name}", switchboard.transport())
+                for name in ("gateway", "users", "templates")
+            },
+            local_url=local_url,
         )
 
 

@@ -1,6 +1,6 @@
 """All metrics of Angarium, on a registry that is passed in."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Generic, TypeVar
 
 from prometheus_client import (
@@ -12,10 +12,15 @@ from prometheus_client import (
     generate_latest,
 )
 
+from angarium.platform.telemetry.merging import merged
+
 ChildT = TypeVar("ChildT")
 
 _REQUEST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _DELIVERY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600)
+
+Beside = Callable[[], Awaitable[Mapping[str, bytes]]]
+"""Returns the expositions of other processes, by name."""
 
 
 class Metrics:
@@ -25,6 +30,7 @@ class Metrics:
         # text format 0.0.4 exposes a counter's creation time as a separate series, which nothing reads
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = registry = registry or CollectorRegistry(auto_describe=True)
+        self.beside: Beside | None = None
         self.http_requests_total = Counter(
             "angarium_http_requests",
             "Requests answered.",
@@ -125,8 +131,12 @@ class Metrics:
         )
 
     def render(self) -> bytes:
-        """The exposition text (Prometheus text format 0.0.4)."""
+        """The exposition text (Prometheus text format 0.0.4) of this process."""
         return generate_latest(self.registry)
+
+    async def exposition(self) -> bytes:
+        """The exposition text of this process and of those `beside` it."""
+        return self.render() if self.beside is None else merged(self.render(), await self.beside())
 
 
 class Children(dict[tuple[str, ...], ChildT], Generic[ChildT]):

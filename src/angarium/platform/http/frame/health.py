@@ -62,7 +62,7 @@ class Health:
             return JSONResponse(body, status_code=200 if good else 503)
 
         async def exposition(_: Request) -> Response:
-            return Response(metrics.render(), media_type=EXPOSITION)
+            return Response(await metrics.exposition(), media_type=EXPOSITION)
 
         probes = (("/health", health), ("/ready", ready))
         return [
