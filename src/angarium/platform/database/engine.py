@@ -37,6 +37,7 @@ from angarium.platform.database.sqlite_connections import (
     connect_sqlite,
     prepare_sqlite,
 )
+from angarium.platform.database.sqlite_turns import Turns
 from angarium.platform.extras import missing_package
 from angarium.platform.folders import prepare_folder
 
@@ -251,5 +252,5 @@ def _open_sqlite(url: URL, pool_size: int) -> AsyncEngine:
         async_creator=partial(connect_sqlite, str(url.database)),
     )
     event.listen(engine.sync_engine, "connect", prepare_sqlite)
-    event.listen(engine.sync_engine, "begin", begin_sqlite)
+    event.listen(engine.sync_engine, "begin", partial(begin_sqlite, Turns(Path(str(url.database)))))
     return engine

@@ -1,12 +1,15 @@
 """Connections to SQLite: their PRAGMAs, and how their transactions begin."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import aiosqlite
 from sqlalchemy import Connection
+from sqlalchemy.util import await_only
 
 from angarium.platform.database.limits import LOCK_TIMEOUT
+from angarium.platform.database.sqlite_turns import Turns
 
 BEGIN_OPTION = "angarium_sqlite_begin"
 """The connection option with the statement that begins a transaction; empty: none."""
@@ -54,10 +57,12 @@ def prepare_sqlite(connection: Any, _record: object) -> None:
     cursor.close()
 
 
-def begin_sqlite(connection: Connection) -> None:
-    """Listener for "begin" of an engine."""
+def begin_sqlite(turns: Turns, connection: Connection) -> None:
+    """Listener for "begin" of an engine, with the turns of its file."""
     # A transaction that reads first and writes later fails at once if another wrote between (SQLITE_BUSY_SNAPSHOT);
     # with IMMEDIATE it waits instead.
     begin = connection.get_execution_options().get(BEGIN_OPTION, "BEGIN IMMEDIATE")
-    if begin:
+    if begin == "BEGIN IMMEDIATE":
+        turns.begin(partial(connection.exec_driver_sql, begin), await_only)
+    elif begin:
         connection.exec_driver_sql(begin)

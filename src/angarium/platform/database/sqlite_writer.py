@@ -1,7 +1,8 @@
 """The single writer of an SQLite file: a thread that runs transactions one after the other.
 
 SQLite has one write lock. Waiting for it in a queue is fair and cheap; polling, as several connections would do, is
-neither. Work here is a plain function, so no await can leave its transaction open.
+neither. Other processes with the same file take turns (`sqlite_turns`). Work here is a plain function, so no await can
+leave its transaction open.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from typing import Any, TypeVar, cast
 from angarium.platform.batching import GroupCommit
 from angarium.platform.database.faults import DatabaseUnavailable, describe, is_unavailable
 from angarium.platform.database.sqlite_connections import sqlite_pragmas
+from angarium.platform.database.sqlite_turns import Turns
 
 ResultT = TypeVar("ResultT")
 Work = Callable[[sqlite3.Connection], Any]
@@ -30,6 +32,7 @@ class SqliteWriter:
 
     def __init__(self, path: Path, *, beginning: Sequence[str] = ()) -> None:
         self._path = path
+        self._turns = Turns(path)
         self._beginning = (*sqlite_pragmas(), *beginning)
         self._connection: sqlite3.Connection | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite-writer")
@@ -71,13 +74,14 @@ class SqliteWriter:
     def _transaction(self, works: Sequence[Work]) -> Sequence[Any]:
         try:
             connection = self._connected()
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                results = [work(connection) for work in works]
-                connection.execute("COMMIT")
-            except BaseException:
-                _roll_back(connection)
-                raise
+            with self._turns.taken():
+                connection.execute("BEGIN IMMEDIATE")
+                try:
+                    results = [work(connection) for work in works]
+                    connection.execute("COMMIT")
+                except BaseException:
+                    _roll_back(connection)
+                    raise
         except sqlite3.Error as error:
             if is_unavailable(error):
                 self._disconnect()
