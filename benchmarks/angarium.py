@@ -110,7 +110,7 @@ def _create_user(client: httpx2.Client, person: Mapping[str, str]) -> str:
 
 
 class Embedded(_Angarium):
-    """`angarium up`: one process, SQLite files."""
+    """`angarium up`: SQLite files and one process, or `workers` more that deliver."""
 
     name = "embedded"
     title = "Angarium, embedded"
@@ -118,9 +118,13 @@ class Embedded(_Angarium):
     has_worker = False
     gateway = "angarium"
 
+    def __init__(self, folder: Path, *, sink_port: int, source: str | None = None, workers: int = 0) -> None:
+        self._up = ("up", "--workers", str(workers)) if workers else ("up",)
+        super().__init__(folder, sink_port=sink_port, source=source)
+
     @property
     def commands(self) -> Mapping[str, Sequence[str]]:
-        return {"angarium": ("up",)}
+        return {"angarium": self._up}
 
     def start_worker(self) -> None:
         """Do nothing: the single process delivers as long as it runs."""

@@ -1,11 +1,13 @@
 """Compares two working copies in one run. Each repeat measures both, so that load on the machine affects both.
 
     .venv/bin/python -m benchmarks.compare --source ../before/src [--repeats 9]
+    .venv/bin/python -m benchmarks.compare --workers 1
 
-`--source` is the version before the change; this working copy is the version after it. Prints for each form and figure
-both medians, the ratio after ÷ before (inverted if less is better, so more than 1 is always better), and its 95 %
-interval: the median of the repeats' ratios, resampled 2,000 times with a fixed seed. Exits with 1 if an interval ends
-below 0.97.
+`--source` is the version before the change; this working copy is the version after it. `--workers` compares the
+embedded form of one working copy (`--source`, or this one) without and with that many worker processes. Prints for each
+form and figure both medians, the ratio after ÷ before (inverted if less is better, so more than 1 is always better),
+and its 95 % interval: the median of the repeats' ratios, resampled 2,000 times with a fixed seed. Exits with 1 if an
+interval ends below 0.97.
 """
 
 import argparse
@@ -77,17 +79,20 @@ def compare(before: Sequence[Figures], after: Sequence[Figures]) -> tuple[Sequen
     return lines, good
 
 
-def _measured(form: str, source: str, repeats: int, size: Size) -> tuple[Sequence[str], bool]:
+def _measured(
+    form: str, source: str, repeats: int, size: Size, *, workers: int | None = None
+) -> tuple[Sequence[str], bool]:
     found: dict[str, list[Figures]] = {"before": [], "after": []}
     with ExitStack() as stack:
         folder, servers = stack.enter_context(private_servers())
         load, sink = stack.enter_context(Load()), stack.enter_context(Sink())
         measurer = Measurer(load, sink, size, servers.cpu)
         systems: dict[str, System] = {}
-        for name, tree in (("before", source), ("after", None)):
+        after = None if workers is None else source
+        for name, tree, more in (("before", source, 0), ("after", after, workers or 0)):
             # Separate caches: two versions may write different data under the same key.
             own = replace(servers, redis=stack.enter_context(Redis(folder / f"redis-{name}")))
-            systems[name] = _system(form, folder / name, sink.port, own, tree)
+            systems[name] = _system(form, folder / name, sink.port, own, tree, more)
             stack.callback(systems[name].kill)
             systems[name].start()
             measurer.warm_up(systems[name])
@@ -102,23 +107,27 @@ def _measured(form: str, source: str, repeats: int, size: Size) -> tuple[Sequenc
     return compare(found["before"], found["after"])
 
 
-def _system(form: str, folder: Path, port: int, servers: Servers, source: str | None) -> System:
+def _system(form: str, folder: Path, port: int, servers: Servers, source: str | None, workers: int) -> System:
     if form == "embedded":
-        return Embedded(folder, sink_port=port, source=source)
+        return Embedded(folder, sink_port=port, source=source, workers=workers)
     return Distributed(folder, sink_port=port, servers=servers, source=source)
 
 
 def main() -> int:
     """Compare both forms. Return 0 if no figure dropped."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.compare", description=__doc__)
-    parser.add_argument("--source", required=True, help="the `src` folder of the tree before the change")
+    parser.add_argument("--source", help="the `src` folder of the tree before the change")
+    parser.add_argument("--workers", type=int, help="compare the embedded form without and with that many worker processes")
     parser.add_argument("--repeats", type=int, default=9, help="how often both are measured (9)")
     parser.add_argument("--forms", default="distributed,embedded", help="the forms, separated by commas (both)")
     parser.add_argument("--quick", action="store_true", help="short repeats")
     arguments = parser.parse_args()
-    all_good = True
-    for form in arguments.forms.split(","):
-        lines, good = _measured(form, arguments.source, arguments.repeats, QUICK if arguments.quick else Size())
+    if arguments.source is None and arguments.workers is None:
+        parser.error("one of --source and --workers is needed")
+    all_good, size = True, QUICK if arguments.quick else Size()
+    source = arguments.source or str(Path(__file__).parents[1] / "src")
+    for form in ["embedded"] if arguments.workers is not None else arguments.forms.split(","):
+        lines, good = _measured(form, source, arguments.repeats, size, workers=arguments.workers)
         print(f"\n{form}, {arguments.repeats} repeats\n")
         print("\n".join(lines), flush=True)
         all_good = all_good and good

@@ -12,7 +12,7 @@ import pytest
 
 from angarium.testing.smtp.sink import SmtpSink
 from tests.support.servers import MariaDB, PostgreSQL, RabbitMQ, Redis
-from tests.support.system import DistributedSystem, EmbeddedSystem, System, running
+from tests.support.system import DistributedSystem, EmbeddedSystem, EmbeddedWithWorker, System, running
 from tests.support.twilio_sink import TwilioSink
 
 
@@ -29,7 +29,12 @@ def twilio() -> Iterator[TwilioSink]:
         yield sink
 
 
-EMBEDDED: Mapping[str, Mapping[str, str]] = {"embedded": {}, "embedded-plain": {"FAST_PATHS": "off"}}
+EMBEDDED: Mapping[str, type[EmbeddedSystem]] = {
+    "embedded": EmbeddedSystem,
+    "embedded-plain": EmbeddedSystem,
+    "embedded-worker": EmbeddedWithWorker,
+}
+OWN_SETTINGS: Mapping[str, Mapping[str, str]] = {"embedded-plain": {"FAST_PATHS": "off"}}
 
 
 ON_MARIADB = frozenset({"test_fallback", "test_idempotency", "test_lists"})
@@ -62,9 +67,9 @@ def shared_system(
     request: pytest.FixtureRequest, sink: SmtpSink, twilio: TwilioSink, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[System]:
     folder = tmp_path_factory.mktemp(request.param)
-    settings = {"SMS_PROVIDERS": f"mailbox://,{twilio.url}", **EMBEDDED.get(request.param, {})}
+    settings = {"SMS_PROVIDERS": f"mailbox://,{twilio.url}", **OWN_SETTINGS.get(request.param, {})}
     if request.param in EMBEDDED:
-        with running(EmbeddedSystem(folder, sink=sink, settings=settings)) as system:
+        with running(EMBEDDED[request.param](folder, sink=sink, settings=settings)) as system:
             yield system
         return
     database: PostgreSQL | MariaDB = request.getfixturevalue("mariadb" if request.param == "mariadb" else "postgresql")

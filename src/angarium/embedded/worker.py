@@ -52,7 +52,7 @@ async def run_embedded_worker(
     """Deliver what the parent assigns until it stops this process or ends, or `stop` is set."""
     link = await Link.over(connection, logger)
     worker = _Worker(link, settings, name, logger, stop)
-    link.hear(STOP, lambda _: stop.set())
+    link.receive(STOP, lambda _: stop.set())
     link.at_end(stop.set)
     link.answer(BEGIN, worker.begin)
     try:

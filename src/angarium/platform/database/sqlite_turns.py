@@ -1,8 +1,9 @@
 """Turns to write an SQLite file, for the processes and connections that share it.
 
-SQLite does not queue for its write lock: whoever waits polls, at growing intervals, so that a busy writer starves the
-others. So whoever begins to write first takes a lock of the operating system on a file beside the database; its waiters
-sleep in the kernel and are woken in order. It is for fairness only. SQLite's own lock decides.
+SQLite does not queue for its write lock: a waiting connection polls, at growing intervals, so that a busy writer
+starves the others. A connection that begins to write therefore first takes a lock of the operating system on a file
+beside the database. Waiters for it sleep in the kernel and are woken in order. It is for fairness only: SQLite's own
+lock decides.
 """
 
 import asyncio
@@ -58,7 +59,7 @@ class Turns:
 
 
 def _lock(descriptor: int, kind: int) -> bool:
-    """Whether nobody else has the lock."""
+    """Whether the lock is taken; False: another has it."""
     try:
         fcntl.flock(descriptor, kind)
     except BlockingIOError:

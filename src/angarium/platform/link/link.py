@@ -1,7 +1,7 @@
 """A link: frames over a socket pair between two processes of one installation.
 
 A frame is a length (4 bytes, big endian) and a MessagePack array of kind, number, topic and payload. Frames arrive in
-order. The payload's form belongs to the topic. Nobody else can connect: the socket pair has no address.
+order. The payload's form belongs to the topic. No other process can connect, since a socket pair has no address.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ _HIGH_WATER = 4 * 1024 * 1024
 
 Answering = Callable[[bytes], Awaitable[bytes]]
 """Answers one question. What it raises is raised at the other end, as Refused."""
-Hearing = Callable[[bytes], None]
+Receiving = Callable[[bytes], None]
 """Takes one message. Must not raise."""
 
 
@@ -59,7 +59,7 @@ class _Refusal(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Link(asyncio.Protocol):
-    """One end. Register `answer` and `hear` before the other end sends, or frames of their topics are refused."""
+    """One end. Register `answer` and `receive` before the other end sends, or frames of their topics are refused."""
 
     def __init__(self, logger: Logger) -> None:
         self._logger = logger
@@ -68,7 +68,7 @@ class Link(asyncio.Protocol):
         self._decoder = msgspec.msgpack.Decoder(_Frame)
         self._encoder = msgspec.msgpack.Encoder()
         self._answering: dict[str, Answering] = {}
-        self._hearing: dict[str, Hearing] = {}
+        self._receiving: dict[str, Receiving] = {}
         self._asked: dict[int, asyncio.Future[bytes]] = {}
         self._next = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -90,9 +90,9 @@ class Link(asyncio.Protocol):
         """Answer questions about `topic` from now on, each in a task of its own."""
         self._answering[topic] = answering
 
-    def hear(self, topic: str, hearing: Hearing) -> None:
+    def receive(self, topic: str, receiving: Receiving) -> None:
         """Take messages about `topic` from now on, in the order in which they were sent."""
-        self._hearing[topic] = hearing
+        self._receiving[topic] = receiving
 
     def at_end(self, ended: Callable[[], None]) -> None:
         """Call `ended` once the link is closed, by either end."""
@@ -165,8 +165,8 @@ class Link(asyncio.Protocol):
     def _received(self, frame: _Frame) -> None:
         match frame.kind:
             case _Kind.MESSAGE:
-                if (hearing := self._hearing.get(frame.topic)) is not None:
-                    hearing(frame.payload)
+                if (receiving := self._receiving.get(frame.topic)) is not None:
+                    receiving(frame.payload)
             case _Kind.QUESTION:
                 task = asyncio.get_running_loop().create_task(self._answer(frame))
                 self._tasks.add(task)

@@ -61,13 +61,13 @@ async def test_a_payload_of_any_size_arrives_whole(pair: Pair, size: int) -> Non
 
 async def test_messages_arrive_in_order_before_the_answer_of_a_later_question(pair: Pair) -> None:
     one, other = pair
-    heard: list[bytes] = []
-    other.hear("note", heard.append)
+    received: list[bytes] = []
+    other.receive("note", received.append)
     other.answer("double", _doubled)
     for number in range(100):
         one.tell("note", b"%d" % number)
     await one.ask("double")
-    assert heard == [b"%d" % number for number in range(100)]
+    assert received == [b"%d" % number for number in range(100)]
 
 
 async def test_an_error_is_raised_at_the_end_that_asked_and_the_link_lives_on(pair: Pair, log: StringIO) -> None:
@@ -87,8 +87,8 @@ async def test_an_error_is_raised_at_the_end_that_asked_and_the_link_lives_on(pa
     with pytest.raises(Refused, match="KeyError"):
         await one.ask("break")
     assert "link.failed" in log.getvalue()
-    with pytest.raises(Refused, match="unheard"):
-        await one.ask("unheard")
+    with pytest.raises(Refused, match="unknown"):
+        await one.ask("unknown")
     assert await one.ask("double", b"a") == b"aa"
 
 
@@ -137,15 +137,15 @@ async def test_the_end_of_one_side_ends_questions_at_the_other(pair: Pair) -> No
     one.tell("note")  # lost without an error
 
 
-async def test_what_was_told_before_the_end_arrives(pair: Pair) -> None:
+async def test_messages_sent_before_the_end_arrive(pair: Pair) -> None:
     one, other = pair
-    heard: list[bytes] = []
-    other.hear("note", heard.append)
+    received: list[bytes] = []
+    other.receive("note", received.append)
     for _ in range(50):
         one.tell("note", b"x" * 20_000)
     await one.close()
     await asyncio.wait_for(other.closed.wait(), 5)
-    assert len(heard) == 50
+    assert len(received) == 50
 
 
 async def test_questions_wait_while_the_other_end_does_not_read() -> None:

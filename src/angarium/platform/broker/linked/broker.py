@@ -28,9 +28,9 @@ class LinkedBroker:
         self._late: dict[int, Late] = {}
         self._declared = False
         self._closed = False
-        link.hear(frames.DELIVERED, self._delivered)
-        link.hear(frames.ENDED, self._ended)
-        link.hear(frames.LATE, self._confirmed_late)
+        link.receive(frames.DELIVERED, self._delivered)
+        link.receive(frames.ENDED, self._ended)
+        link.receive(frames.LATE, self._confirmed_late)
         link.at_end(self._end_consumers)
 
     async def declare(self, topology: Topology) -> None:

@@ -55,7 +55,7 @@ class BrokerServer:
             (CLOSE, self._close),
         ):
             link.answer(topic, answering)
-        link.hear(SETTLE, self._settle)
+        link.receive(SETTLE, self._settle)
 
     async def close(self) -> None:
         """Close every consumer; unacknowledged messages return to their queues. Idempotent."""
