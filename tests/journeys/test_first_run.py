@@ -12,7 +12,7 @@ from pathlib import Path
 
 from angarium.testing.smtp.sink import SmtpSink
 from tests.support.servers.ports import free_port
-from tests.support.system import EmbeddedSystem, running
+from tests.support.system import EmbeddedSystem, EmbeddedWithWorker, running
 from tests.support.wait import until
 
 
@@ -114,13 +114,16 @@ async def test_a_restart_keeps_everything(sink: SmtpSink, tmp_path: Path) -> Non
             assert len(system.sink.to(user["email"])) == 2
 
 
-async def test_the_data_folder_is_private_and_used_by_one_process(sink: SmtpSink, tmp_path: Path) -> None:
-    with running(EmbeddedSystem(tmp_path, sink=sink)) as system:
+@pytest.mark.parametrize("form", [EmbeddedSystem, EmbeddedWithWorker])
+async def test_the_data_folder_is_private_and_used_by_one_system(
+    form: type[EmbeddedSystem], sink: SmtpSink, tmp_path: Path
+) -> None:
+    with running(form(tmp_path, sink=sink)) as system:
         for path in (system.data_dir, *system.data_dir.iterdir()):
             assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path.name
         settings = {"DATA_DIR": str(system.data_dir), "PORT": "0", "MAILBOX_SMTP_PORT": "0"}
         environment = {**os.environ, **{f"ANGARIUM_{name}": value for name, value in settings.items()}}
-        command = [*system.launcher, "up"]
+        command = [*system.launcher, *system.commands["angarium"]]
         second = await asyncio.to_thread(
             subprocess.run, command, env=environment, capture_output=True, text=True, timeout=30, check=False
         )

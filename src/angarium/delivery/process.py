@@ -75,10 +75,14 @@ class WorkerParts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parent:
-    """What a worker gets from the process that started it, instead of servers. `local_url`: see `unsubscribing_of`."""
+    """What a worker gets from the process that started it, instead of servers. `local_url`: see `unsubscribing_of`.
+
+    `contacts` looks up users, and may use what is passed to it, the look-up over `exchange_with`.
+    """
 
     broker: Broker
     exchange_with: Callable[[str], Exchange]
+    contacts: Callable[[Contacts], Contacts]
     local_url: str | None
 
 
@@ -138,13 +142,14 @@ async def open_worker(
         metrics=runtime.metrics,
     )
     await stack.enter_async_context(templates.listening())
+    contacts: Contacts = RestContacts(users, cache, runtime.clock, versions=store, metrics=runtime.metrics)
     parts = build_parts(
         settings,
         runtime,
         store=store,
         providers=open_providers(settings, runtime, stack),
         broker=open_broker(settings.broker_url, runtime, stack) if parent is None else parent.broker,
-        contacts=RestContacts(users, cache, runtime.clock, versions=store, metrics=runtime.metrics),
+        contacts=contacts if parent is None else parent.contacts(contacts),
         templates=WithBuiltIn(templates),
         devices=await open_dead_devices(users, runtime, stack),
         suppressions=open_suppressions(settings, runtime, stack),

@@ -22,7 +22,7 @@ from angarium.delivery.process import (
 )
 from angarium.delivery.settings import WorkerSettings
 from angarium.directory.gateway.surroundings import Surroundings, build_surroundings
-from angarium.embedded.contacts import LocalContacts
+from angarium.embedded.contacts import LocalContacts, StoredContacts
 from angarium.embedded.engines import IN_PROCESS, check_providers, open_engines
 from angarium.embedded.one_port import OnePort
 from angarium.notifications.store.schema import MIGRATIONS as NOTIFICATIONS_MIGRATIONS
@@ -88,6 +88,7 @@ class Embedded:
     health: Health
     services: Mapping[str, Exchange]
     """Exchanges with each service, by its name."""
+    contacts: StoredContacts
     local_url: str | None
 
 
@@ -137,6 +138,7 @@ async def open_embedded(
                 name: TransportExchange(f"http://{name}", switchboard.transport())
                 for name in ("gateway", "users", "templates")
             },
+            contacts=users.contacts,
             local_url=local_url,
         )
 

@@ -94,7 +94,7 @@ class _Running:
     async def start_workers(self, workers: Workers, stack: AsyncExitStack) -> None:
         """Have `workers` deliver; they are stopped with `stack`, at the latest."""
         parts = self._system.parts
-        given = Given(parts.broker, self._system.services, self._system.local_url)
+        given = Given(parts.broker, self._system.services, self._system.contacts, self._system.local_url)
         stack.push_async_callback(workers.close)
         await workers.start(given)
         self._system.health.add("delivery", workers.problem)

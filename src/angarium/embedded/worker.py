@@ -20,6 +20,8 @@ from angarium.delivery.composition import EngineParts
 from angarium.delivery.engine import Engine
 from angarium.delivery.process import Parent, keep_delivering, moves_on, open_worker
 from angarium.delivery.settings import WorkerSettings
+from angarium.directory.port import Contacts
+from angarium.embedded.contacts import LinkedStoredContacts, LocalContacts
 from angarium.embedded.engines import open_engines
 from angarium.platform.broker.linked.broker import LinkedBroker
 from angarium.platform.broker.port import Broker
@@ -113,11 +115,20 @@ class _Worker:
         stack.push_async_callback(broker.close)
         if tracing is not None:
             broker = TracedBroker(broker, tracing, system="memory")
-        parent = Parent(broker=broker, exchange_with=partial(LinkedExchange, link), local_url=assigned.local_url)
+        parent = Parent(
+            broker=broker,
+            exchange_with=partial(LinkedExchange, link),
+            contacts=self._contacts,
+            local_url=assigned.local_url,
+        )
         opened = await open_worker(self._settings, runtime, stack, parent=parent)
         engines = open_engines(self._settings, opened.engine, opened.gateway, stack, assigned.channels)
         self._answer_questions(engines, runtime)
         return opened.engine, engines
+
+    def _contacts(self, through_service: Contacts) -> Contacts:
+        fast = self._settings.fast
+        return LocalContacts(LinkedStoredContacts(self._link), through_service) if fast else through_service
 
     def _answer_questions(self, engines: Sequence[Engine], runtime: Runtime) -> None:
         check = moves_on(engines)

@@ -15,6 +15,7 @@ import msgspec
 from angarium.contracts.errors import AngariumError, SettingsError
 from angarium.contracts.statuses import Channel
 from angarium.delivery.engine import DRAIN
+from angarium.embedded.contacts import StoredContacts, serve_contacts
 from angarium.embedded.worker import BEGIN, METRICS, PROBLEM, STOP, Assignment
 from angarium.platform.broker.linked.serving import BrokerServer
 from angarium.platform.broker.port import Broker
@@ -58,6 +59,7 @@ class Given:
 
     broker: Broker
     services: Mapping[str, Exchange]
+    contacts: StoredContacts
     local_url: str | None
 
 
@@ -131,6 +133,7 @@ class _Worker:
         self._link = await Link.over(ours, self._logger)
         self._broker = BrokerServer(given.broker, self._link)
         serve_calls(self._link, given.services)
+        serve_contacts(self._link, given.contacts)
         try:
             await self._begin(self._link, given)
         except BaseException:

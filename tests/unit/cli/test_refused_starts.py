@@ -61,7 +61,9 @@ def taken() -> Iterator[int]:
         yield other.getsockname()[1]
 
 
-@pytest.mark.parametrize("command", each("up", "serve gateway", "serve users", "serve templates", "work email"))
+@pytest.mark.parametrize(
+    "command", each("up", "up --workers 1", "serve gateway", "serve users", "serve templates", "work email")
+)
 def test_a_taken_port_is_named(command: str, taken: int, tmp_path: Path) -> None:
     line = refusal(run(command, tmp_path, {"PORT": str(taken)}))
     assert line == f"ANGARIUM_PORT: port {taken} is already in use; set ANGARIUM_PORT to another one"
@@ -183,3 +185,17 @@ def test_up_refuses_an_unusable_value_by_its_setting(settings: dict[str, str], n
     line = refusal(run("up", tmp_path, {**settings, "PORT": "0"}))
     assert line.startswith(f"ANGARIUM_{named}: ")
     assert "canary" not in line
+
+
+def test_a_worker_that_does_not_start_ends_up_with_one_line(tmp_path: Path) -> None:
+    worker = "import sys; from angarium.cli import processes; processes._WORKER = (sys.executable, '-c', 'exit(3)'); "
+    ended = run("up --workers 1", tmp_path, {"PORT": "0"}, before=worker)
+    assert ended.returncode == 1
+    assert ended.stderr == "angarium: worker-1 did not start: it ended with exit status 3\n"
+
+
+def test_more_workers_than_channels_are_refused(tmp_path: Path) -> None:
+    ended = run("up --workers 5", tmp_path, {"PORT": "0"})
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "--workers" in ended.stderr
+    assert not [*tmp_path.rglob("*.sqlite3")]
