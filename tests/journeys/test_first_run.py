@@ -10,6 +10,8 @@ import subprocess
 from email.message import EmailMessage
 from pathlib import Path
 
+import pytest
+
 from angarium.testing.smtp.sink import SmtpSink
 from tests.support.servers.ports import free_port
 from tests.support.system import EmbeddedSystem, EmbeddedWithWorker, running

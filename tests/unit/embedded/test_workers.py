@@ -1,13 +1,14 @@
-"""Worker processes as their parent sees them: starts that fail, ends, stops. Each is a real process over a real link."""
+"""Worker processes as their parent sees them: failed starts, ends, stops. Each is a process over a link."""
 
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from io import StringIO
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -15,6 +16,7 @@ from angarium.contracts.errors import AngariumError, SettingsError
 from angarium.embedded.workers import Given, WorkerProcesses, Workers
 from angarium.platform.broker.memory.broker import MemoryBroker
 from angarium.platform.clock import SystemClock
+from angarium.platform.database.faults import DatabaseUnavailable
 from angarium.platform.telemetry.logging import make_logger
 from tests.support.processes import runs
 from tests.support.wait import until
@@ -24,6 +26,7 @@ import asyncio, os, signal, socket, sys
 from angarium.contracts.errors import SettingsError
 from angarium.embedded.worker import BEGIN, METRICS, PROBLEM, STOP, refuse_to_begin
 from angarium.platform.link.link import Link
+from angarium.platform.database.faults import DatabaseUnavailable
 from angarium.platform.telemetry.logging import make_logger
 
 connection = socket.socket(fileno=int(sys.argv[2]))
@@ -42,6 +45,14 @@ async def work(problem=b"\\xc0", deaf=False):
 """What a worker says to its parent, without engines. A test adds what it does."""
 
 
+class _NoContacts:
+    async def find(self, tenant: str, user_ids: Collection[UUID]) -> Sequence[bytes]:
+        raise DatabaseUnavailable
+
+    async def find_of(self, wanted: Mapping[str, Collection[UUID]]) -> Sequence[bytes]:
+        raise DatabaseUnavailable
+
+
 @pytest.fixture
 def log() -> StringIO:
     return StringIO()
@@ -54,7 +65,7 @@ async def _workers(does: str, log: StringIO, count: int = 1) -> AsyncIterator[tu
     broker = MemoryBroker(clock)
     workers = Workers(processes, clock=clock, logger=logger)
     try:
-        yield workers, Given(broker, {}, None)
+        yield workers, Given(broker, {}, _NoContacts(), None)
     finally:
         await workers.close()
         await broker.close()
@@ -82,7 +93,7 @@ async def test_a_command_that_is_missing_is_named(log: StringIO) -> None:
     clock, logger = SystemClock(), make_logger("tests", format="json", stream=log)
     workers = Workers(WorkerProcesses(1, ["/nonexistent/python"]), clock=clock, logger=logger)
     with pytest.raises(AngariumError, match="worker-1 did not start: FileNotFoundError"):
-        await workers.start(Given(MemoryBroker(clock), {}, None))
+        await workers.start(Given(MemoryBroker(clock), {}, _NoContacts(), None))
 
 
 async def test_one_that_does_not_start_ends_the_others(log: StringIO) -> None:
