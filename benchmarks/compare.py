@@ -117,7 +117,7 @@ def main() -> int:
     """Compare both forms. Return 0 if no figure dropped."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.compare", description=__doc__)
     parser.add_argument("--source", help="the `src` folder of the tree before the change")
-    parser.add_argument("--workers", type=int, help="compare the embedded form without and with that many worker processes")
+    parser.add_argument("--workers", type=int, help="compare the embedded form without and with workers")
     parser.add_argument("--repeats", type=int, default=9, help="how often both are measured (9)")
     parser.add_argument("--forms", default="distributed,embedded", help="the forms, separated by commas (both)")
     parser.add_argument("--quick", action="store_true", help="short repeats")
