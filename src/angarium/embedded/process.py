@@ -11,6 +11,7 @@ from typing import Any
 from angarium.delivery.process import keep_delivering
 from angarium.embedded.composition import Embedded, EmbeddedSettings, open_embedded
 from angarium.embedded.workers import Given, WorkerProcesses, Workers
+from angarium.platform.clock import SystemClock
 from angarium.platform.folders import only_process
 from angarium.platform.http.server.server import reserve, serve
 from angarium.platform.telemetry.logging import Logger
@@ -52,14 +53,23 @@ async def run_embedded(
         listener = stack.enter_context(closing(reserve(own)))
         stack.enter_context(_alone(settings))
         tracing = await open_tracing("angarium", logger, stack, os.environ)
+        launched = None if workers is None else await _launched(workers, logger, stack)
         local_url = None if own.production else own.address(listener.getsockname()[1])  # of links in mails
-        delivering = workers is None
+        delivering = launched is None
         opening = open_embedded(settings, logger=logger, tracing=tracing, local_url=local_url, delivering=delivering)
         system = await stack.enter_async_context(opening)
         running = _Running(system, settings, logger=logger, stop=stop, listening=listening)
-        if workers is not None:
-            await running.start_workers(Workers(workers, clock=system.parts.runtime.clock, logger=logger), stack)
+        if launched is not None:
+            await running.start_workers(launched, stack)
         await running.serve(listener)
+
+
+async def _launched(processes: WorkerProcesses, logger: Logger, stack: AsyncExitStack) -> Workers:
+    """The workers, which start up while the databases are migrated and the system is opened."""
+    workers = Workers(processes, clock=SystemClock(), logger=logger)
+    stack.push_async_callback(workers.close)
+    await workers.launch()
+    return workers
 
 
 def _alone(settings: EmbeddedSettings) -> AbstractContextManager[None]:
@@ -92,7 +102,7 @@ class _Running:
         ]
 
     async def start_workers(self, workers: Workers, stack: AsyncExitStack) -> None:
-        """Have `workers` deliver; they are stopped with `stack`, at the latest."""
+        """Have `workers` deliver. They are stopped with `stack`, at the latest, before the system is closed."""
         parts = self._system.parts
         given = Given(parts.broker, self._system.services, self._system.contacts, self._system.local_url)
         stack.push_async_callback(workers.close)

@@ -69,7 +69,7 @@ async def refuse_to_begin(connection: socket.socket, reason: AngariumError) -> N
     async def begin(_: bytes) -> bytes:
         raise reason
 
-    link = await Link.over(connection, make_logger("worker"))
+    link = await Link.over(connection, make_logger("worker", fast_paths=False))
     link.answer(BEGIN, begin)
     await link.closed.wait()
 

@@ -64,7 +64,7 @@ class Given:
 
 
 class Workers:
-    """All workers. They exist from `start` until the end of `keep`, or until `close`."""
+    """All workers. They exist from `launch` or `start` until the end of `keep`, or until `close`."""
 
     def __init__(self, processes: WorkerProcesses, *, clock: Clock, logger: Logger) -> None:
         channels = list(Channel)
@@ -72,6 +72,10 @@ class Workers:
             _Worker(f"worker-{place + 1}", channels[place :: processes.count], processes.command, clock, logger)
             for place in range(processes.count)
         ]
+
+    async def launch(self) -> None:
+        """Launch the processes, which import what they need and wait for `start`. Raises AngariumError."""
+        await _all(worker.launch() for worker in self._workers)
 
     async def start(self, given: Given) -> None:
         """Start every worker; return once all deliver.
@@ -116,8 +120,8 @@ class _Worker:
         self._link: Link | None = None
         self._broker: BrokerServer | None = None
 
-    async def start(self, given: Given) -> None:
-        """Start the process and have it deliver. Raises SettingsError."""
+    async def launch(self) -> None:
+        """Launch the process, with a link to it. Raises AngariumError."""
         ours, theirs = socket.socketpair()
         with theirs:
             try:
@@ -131,15 +135,23 @@ class _Worker:
                 ours.close()
                 raise self._failed(type(error).__name__) from error
         self._link = await Link.over(ours, self._logger)
-        self._broker = BrokerServer(given.broker, self._link)
-        serve_calls(self._link, given.services)
-        serve_contacts(self._link, given.contacts)
+
+    async def start(self, given: Given) -> None:
+        """Have the process deliver, launched now or before. Raises SettingsError and AngariumError."""
+        if self._process is None or self._link is None:
+            await self.launch()
+        process, link = self._process, self._link
+        assert process is not None  # noqa: S101 - for the type checker; it was launched
+        assert link is not None  # noqa: S101 - likewise
+        self._broker = BrokerServer(given.broker, link)
+        serve_calls(link, given.services)
+        serve_contacts(link, given.contacts)
         try:
-            await self._begin(self._link, given)
+            await self._begin(link, given)
         except BaseException:
             await self._give_up()
             raise
-        self._logger.info("worker.started", worker=self.name, process=self._process.pid, channels=self._channels)
+        self._logger.info("worker.started", worker=self.name, process=process.pid, channels=self._channels)
 
     async def keep(self, given: Given, stop: asyncio.Event) -> None:
         """Restart the process whenever it ends, until `stop` is set; then stop it."""
@@ -163,7 +175,7 @@ class _Worker:
 
     async def stop(self) -> None:
         """Let the process finish what it is sending; kill it if that takes too long. Idempotent."""
-        if self._process is not None and self._link is not None:
+        if self._process is not None and self._link is not None and self._broker is not None:
             self._link.tell(STOP)
             await self._ends_within(self._process, STOP_SECONDS)
         await self._give_up()
@@ -216,6 +228,9 @@ class _Worker:
         self._process = self._link = self._broker = None
         if broker is not None:
             await broker.close()
+        elif process is not None:  # it has nothing to finish
+            with suppress(ProcessLookupError):
+                process.kill()
         if link is not None:
             await link.close()
         if process is None:

@@ -22,7 +22,7 @@ from tests.support.processes import runs
 from tests.support.wait import until
 
 CHILD = """
-import asyncio, os, signal, socket, sys
+import asyncio, os, signal, socket, sys, time
 from angarium.contracts.errors import SettingsError
 from angarium.embedded.worker import BEGIN, METRICS, PROBLEM, STOP, refuse_to_begin
 from angarium.platform.link.link import Link
@@ -169,9 +169,17 @@ asyncio.run(briefly())
 async def test_one_that_does_not_stop_is_killed(log: StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("angarium.embedded.workers.STOP_SECONDS", 0.2)
     monkeypatch.setattr("angarium.embedded.workers.GIVEN_UP_SECONDS", 0.2)
-    does = "asyncio.run(work(deaf=True)); import time; time.sleep(60)"
+    does = "asyncio.run(work(deaf=True)); time.sleep(60)"
     async with _workers(does, log) as (workers, given):
         await workers.start(given)
         await asyncio.wait_for(workers.close(), 10)
     [killed] = _events(log, "worker.killed")
     assert killed["worker"] == "worker-1"
+
+
+async def test_one_that_was_only_launched_ends_at_once(log: StringIO) -> None:
+    async with _workers("time.sleep(60)", log) as (workers, _):
+        await workers.launch()
+        async with asyncio.timeout(4):
+            await workers.close()
+    assert log.getvalue() == ""
