@@ -1,4 +1,4 @@
-"""`angarium up --workers 1`: each of its two processes killed, stopped and frozen with work at hand."""
+"""`angarium up --workers 1`: each of its two processes killed, stopped and frozen while it has work."""
 
 import os
 import signal
