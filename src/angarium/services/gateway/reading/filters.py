@@ -2,6 +2,7 @@
 
 import re
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import Query, Request
 
@@ -32,6 +33,14 @@ def _metadata(request: Request) -> tuple[tuple[str, str], ...]:
     return tuple(wanted)
 
 
+def _same_user(user_id: str) -> str:
+    """The id as it is stored: a UUID in any spelling that a request may use, or the id of a caller that is none."""
+    try:
+        return str(UUID(user_id))
+    except ValueError:
+        return user_id
+
+
 def notification_filter(
     request: Request,
     user_id: Word | None = None,
@@ -44,7 +53,7 @@ def notification_filter(
 ) -> NotificationFilter:
     """The filter of a request. Raises ValidationFailed."""
     return NotificationFilter(
-        user_id=user_id,
+        user_id=None if user_id is None else _same_user(user_id),
         status=status,
         notification_type=notification_type,
         template_code=template_code,

@@ -93,6 +93,8 @@ async def test_filters(world: World) -> None:
 
     assert await found("notification_type=sms") == ["b"]
     assert await found(f"user_id={other}") == ["c"]
+    assert await found(f"user_id={str(other).upper()}") == ["c"]
+    assert await found(f"user_id={other.hex}") == ["c"]
     assert await found("request_id=a") == ["a"]
     assert await found("template_code=welcome") == ["a", "b", "c"]
     assert await found("status=sent") == []
