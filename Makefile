@@ -4,7 +4,7 @@ PYTHON = .venv/bin/python
 MAKEFLAGS += --no-builtin-rules
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run run-distributed migrate test test-fast test-bare journeys coverage faults fault simulate scale bench check audit format screenshots clean
+.PHONY: help setup run run-distributed migrate test test-fast test-bare journeys coverage faults fault simulate scale soak bench check audit format screenshots clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -64,6 +64,10 @@ simulate: setup ## Run gateway, relay, sweeper and engine in virtual time with s
 scale: setup ## Measure 10,000 connections, fairness between tenants, and searches over a million rows, on private servers
 	@sh scripts/install-test-servers.sh
 	@ulimit -n $$(ulimit -Hn) && $(PYTHON) -m benchmarks.scale
+
+soak: setup ## Constant load at half of the limit for 30 minutes, on private servers; finds leaks (SOAK="--minutes 5")
+	@sh scripts/install-test-servers.sh
+	@$(PYTHON) -m benchmarks.soak $(SOAK)
 
 bench: setup .venv-bench/.synced ## Compare Angarium with Celery, Dramatiq, Taskiq and a naive service, on private servers (BENCH=--quick: a smoke test)
 	@sh scripts/install-test-servers.sh

@@ -33,3 +33,12 @@ def resident_megabytes(pids: Iterable[int]) -> float:
         with suppress(OSError):
             total += int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE / 1e6
     return total
+
+
+def open_files(pids: Iterable[int]) -> int:
+    """The number of open file descriptors, sockets included."""
+    total = 0
+    for pid in pids:
+        with suppress(OSError):
+            total += len(list(Path(f"/proc/{pid}/fd").iterdir()))
+    return total
