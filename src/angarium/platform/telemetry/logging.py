@@ -56,7 +56,7 @@ def make_logger(
         structlog.wrap_logger(lines, processors=(), wrapper_class=_bound_logger(least), context_class=dict)
         if fast_paths
         else structlog.wrap_logger(
-            _Taken(sinks),
+            _SinkLogger(sinks),
             processors=(structlog.processors.format_exc_info, lines.processed),
             wrapper_class=structlog.make_filtering_bound_logger(least),
             context_class=dict,
@@ -69,7 +69,7 @@ def _bound_logger(least: int) -> type[Logger]:
     """A filtering logger of structlog that passes lines directly to `_Lines` instead of through processors."""
     filtering = structlog.make_filtering_bound_logger(least)
     methods = {name: _level_method(name, getattr(filtering, name)) for name, level in _LEVELS.items() if level >= least}
-    return type("BoundLogger", (filtering,), {"_proxy_to_logger": _hand_over, **methods})
+    return type("BoundLogger", (filtering,), {"_proxy_to_logger": _write_formatted, **methods})
 
 
 def _level_method(level: str, filtering: Callable[..., None]) -> Callable[..., None]:
@@ -84,7 +84,7 @@ def _level_method(level: str, filtering: Callable[..., None]) -> Callable[..., N
     return log
 
 
-def _hand_over(self: Any, level: str, event: str, **fields: Any) -> None:
+def _write_formatted(self: Any, level: str, event: str, **fields: Any) -> None:
     self._logger.write(level, event, {**self._context, **fields})
 
 
@@ -120,7 +120,7 @@ class _Lines:
         return line
 
 
-class _Taken:
+class _SinkLogger:
     """The logger to which structlog passes finished lines, with a method for each level."""
 
     def __init__(self, sinks: Sinks) -> None:

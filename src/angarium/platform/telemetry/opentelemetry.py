@@ -39,7 +39,7 @@ LAST_SECONDS: Final = 3.0
 """How long a stopping process waits for the export of its last spans."""
 _KINDS: Final = {kind: SpanKind[kind.value] for kind in Kind}
 _FAILED: Final = Status(StatusCode.ERROR)
-_NOTHING: Final = Context()
+_EMPTY: Final = Context()
 """An empty context: a span's parent is always passed explicitly."""
 
 
@@ -57,7 +57,7 @@ class SdkTracing:
         return RecordedSpan(
             self._tracer.start_span(
                 name,
-                _NOTHING if context is None else set_span_in_context(NonRecordingSpan(context), _NOTHING),
+                _EMPTY if context is None else set_span_in_context(NonRecordingSpan(context), _EMPTY),
                 kind=_KINDS[kind],
                 attributes=attributes,
                 links=linked,

@@ -24,13 +24,13 @@ _COLOURS: Final = {"D": "\x1b[2m", "I": "\x1b[32m", "W": "\x1b[33m", "E": "\x1b[
 _PLAIN: Final = "\x1b[0m"
 _DIM: Final = "\x1b[2m"
 _BOLD: Final = "\x1b[1m"
-_GRAVE: Final = frozenset({"W", "E"})
+_WITH_ALL_FIELDS: Final = frozenset({"W", "E"})
 _IDS: Final = ("notification_id", "callback_id", "user_id", "template_code", "correlation_id")
 """The first of these fields that an event has is shown first, without its name."""
 _FIRST: Final = ("channel", "attempt", "provider", "status", "reason", "error", "message")
 _LAST: Final = "correlation_id"
 _HEAD: Final = frozenset({"timestamp", "level", "service", "event", "exception"})
-_WITH_AN_ID: Final = frozenset({"callback_id", "user_id", "correlation_id", "template_code", "template_version"})
+_OMITTED: Final = frozenset({"callback_id", "user_id", "correlation_id", "template_code", "template_version"})
 """Omitted below a warning if the line has an id: the JSON logs and `angarium status` show them."""
 _PUNCTUATION: Final = frozenset(' "=')
 
@@ -48,12 +48,12 @@ class PrettyLines:
     def render(self, event: EventDict) -> str:
         """One line, followed by the traceback if the event has one."""
         letter = _LETTERS.get(event["level"], "I")
-        width = None if letter in _GRAVE else self._width()
+        width = None if letter in _WITH_ALL_FIELDS else self._width()
         name = on_one_line(str(event["event"])).ljust(_EVENT_WIDTH)
         used = len("00:00:00 I ") + len(name)
         line = [self._painted(_DIM, _time(event["timestamp"])), self._painted(_COLOURS[letter], letter)]
         line.append(self._painted(_BOLD, name))
-        for field in _fields(event, whole=letter in _GRAVE):
+        for field in _fields(event, whole=letter in _WITH_ALL_FIELDS):
             used += 1 + len(field)
             if width is not None and used > width:
                 used -= 1 + len(field)
@@ -91,7 +91,7 @@ def _fields(event: EventDict, *, whole: bool) -> Iterator[str]:
     about = next((name for name in _IDS if event.get(name) is not None), None)
     if about is not None:
         yield _text(event[about])
-    left_out = {*_HEAD, about} if whole else {*_HEAD, about, *(_WITH_AN_ID if about in _IDS[:3] else ())}
+    left_out = {*_HEAD, about} if whole else {*_HEAD, about, *(_OMITTED if about in _IDS[:3] else ())}
     others = (name for name in event if name not in _FIRST and name != _LAST)
     for name in (*_FIRST, *others, _LAST):
         value = event.get(name)

@@ -23,9 +23,9 @@ from angarium.platform.telemetry.pretty import PrettyLines
 
 MOST_WAITING = 256
 """Maximum number of lines that wait for the end of an event loop iteration."""
-_FOR_THE_GROUP = 0o640
-_CAN_WAIT = frozenset({"debug", "info"})
-_GRAVE = frozenset({"error", "critical"})
+_FILE_MODE = 0o640
+_DEFERRED_LEVELS = frozenset({"debug", "info"})
+_ERROR_LEVELS = frozenset({"error", "critical"})
 _ENCODER = msgspec.json.Encoder(enc_hook=str)
 
 
@@ -51,9 +51,9 @@ class _Descriptor:
 
     def __init__(self, path: Path) -> None:
         new = not path.exists()
-        self.number = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, _FOR_THE_GROUP)
+        self.number = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, _FILE_MODE)
         if new:
-            os.fchmod(self.number, _FOR_THE_GROUP)  # independent of the umask: log collectors must be able to read it
+            os.fchmod(self.number, _FILE_MODE)  # independent of the umask: log collectors must be able to read it
         weakref.finalize(self, _close, self.number)
 
 
@@ -85,32 +85,32 @@ class Sinks:
             for file in (combined, self._errors):  # create both, so that log collectors find them
                 file.write(b"")
         self._waiting = _Waiting(stream, combined, pretty)
-        self._turn: asyncio.AbstractEventLoop | None = None
+        self._scheduled_on: asyncio.AbstractEventLoop | None = None
         weakref.finalize(self, self._waiting.write)
 
     def write(self, event: EventDict) -> None:
         """Write one event, at the latest at the end of this event loop iteration. The event now belongs to the sink."""
         self._waiting.append(event)
         level = event["level"]
-        can_wait = self._fast_paths and level in _CAN_WAIT
-        if not can_wait or len(self._waiting) >= MOST_WAITING or not self._at_end_of_turn():
+        can_wait = self._fast_paths and level in _DEFERRED_LEVELS
+        if not can_wait or len(self._waiting) >= MOST_WAITING or not self._schedule_write():
             self._waiting.write()
-        if self._errors is not None and level in _GRAVE:
+        if self._errors is not None and level in _ERROR_LEVELS:
             self._errors.write(_encoded([event]))
 
-    def _at_end_of_turn(self) -> bool:
+    def _schedule_write(self) -> bool:
         """Schedule writing for the end of this event loop iteration; False if there is no event loop."""
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
             return False
-        if self._turn is not loop:
-            self._turn = loop
-            loop.call_soon(self._turn_ended)
+        if self._scheduled_on is not loop:
+            self._scheduled_on = loop
+            loop.call_soon(self._write_waiting)
         return True
 
-    def _turn_ended(self) -> None:
-        self._turn = None
+    def _write_waiting(self) -> None:
+        self._scheduled_on = None
         self._waiting.write()
 
 
@@ -132,24 +132,24 @@ class _Waiting(deque[EventDict]):
                 return
             lines = _encoded(events)
             with suppress(OSError, ValueError):
-                self._stream.write(lines.decode() if self._pretty is None else _shown(events, self._pretty))
+                self._stream.write(lines.decode() if self._pretty is None else _pretty_lines(events, self._pretty))
                 self._stream.flush()
             if self._combined is not None:
                 self._combined.write(lines)
 
 
-def _shown(events: Sequence[EventDict], pretty: PrettyLines) -> str:
-    return "".join([_shown_one(event, pretty) for event in events])
+def _pretty_lines(events: Sequence[EventDict], pretty: PrettyLines) -> str:
+    return "".join([_pretty_line(event, pretty) for event in events])
 
 
-def _shown_one(event: EventDict, pretty: PrettyLines) -> str:
+def _pretty_line(event: EventDict, pretty: PrettyLines) -> str:
     try:
         return f"{pretty.render(event)}\n"
     except Exception:  # noqa: BLE001 - an error in a value's `__str__` must not lose other lines
-        return _encoded_plainly(event).decode()
+        return _encoded_as_text(event).decode()
 
 
-def _plain(value: object) -> object:
+def _json_form(value: object) -> object:
     """Timestamps and UUIDs in their JSON form; other values unchanged."""
     if isinstance(value, datetime):
         return rfc3339(value)
@@ -161,19 +161,19 @@ def _encoded(events: Sequence[EventDict]) -> bytes:
     try:
         return _ENCODER.encode_lines(events)
     except Exception:  # noqa: BLE001 - an error in a value's `__str__` must not lose other lines
-        return b"".join([_encoded_plainly(event) for event in events])
+        return b"".join([_encoded_as_text(event) for event in events])
 
 
-def _encoded_plainly(event: EventDict) -> bytes:
+def _encoded_as_text(event: EventDict) -> bytes:
     try:
         return _ENCODER.encode(event) + b"\n"
     except Exception:  # noqa: BLE001 - the same
-        return _ENCODER.encode({name: _said(value) for name, value in event.items()}) + b"\n"
+        return _ENCODER.encode({name: _as_text(value) for name, value in event.items()}) + b"\n"
 
 
-def _said(value: object) -> str:
+def _as_text(value: object) -> str:
     try:
-        text = str(_plain(value))
+        text = str(_json_form(value))
     except Exception:  # noqa: BLE001 - the same
         text = object.__repr__(value)
     return text.encode("ascii", "backslashreplace").decode()
