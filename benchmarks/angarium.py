@@ -110,7 +110,7 @@ def _create_user(client: httpx2.Client, person: Mapping[str, str]) -> str:
 
 
 class Embedded(_Angarium):
-    """`angarium up`: SQLite files and one process, or `workers` more that deliver."""
+    """`angarium up`: SQLite files and one process, plus `workers` processes that deliver."""
 
     name = "embedded"
     title = "Angarium, embedded"

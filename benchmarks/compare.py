@@ -3,11 +3,12 @@
     .venv/bin/python -m benchmarks.compare --source ../before/src [--repeats 9]
     .venv/bin/python -m benchmarks.compare --workers 1
 
-`--source` is the version before the change; this working copy is the version after it. `--workers` compares the
-embedded form of one working copy (`--source`, or this one) without and with that many worker processes. Prints for each
-form and figure both medians, the ratio after ÷ before (inverted if less is better, so more than 1 is always better),
-and its 95 % interval: the median of the repeats' ratios, resampled 2,000 times with a fixed seed. Exits with 1 if an
-interval ends below 0.97.
+`--source` is the version before the change; this working copy is the version after it. With `--workers N` instead, the
+embedded form of one working copy (`--source`, or this one) is compared without and with N worker processes.
+
+Prints for each form and figure both medians, the ratio after ÷ before (inverted if less is better, so more than 1 is
+always better), and its 95 % interval: the median of the repeats' ratios, resampled 2,000 times with a fixed seed. Exits
+with 1 if an interval ends below 0.97.
 """
 
 import argparse
@@ -123,7 +124,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="short repeats")
     arguments = parser.parse_args()
     if arguments.source is None and arguments.workers is None:
-        parser.error("one of --source and --workers is needed")
+        parser.error("--source or --workers is required")
     all_good, size = True, QUICK if arguments.quick else Size()
     source = arguments.source or str(Path(__file__).parents[1] / "src")
     for form in ["embedded"] if arguments.workers is not None else arguments.forms.split(","):

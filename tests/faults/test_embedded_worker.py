@@ -1,4 +1,4 @@
-"""`angarium up --workers 1`: each of its two processes killed, stopped and frozen while it has work."""
+"""`angarium up --workers 1`: its two processes are killed, stopped and frozen while they send."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ from tests.support.system import EmbeddedWithWorker, running
 from tests.support.wait import until
 
 ENDS_WITHIN = 10.0
-"""Seconds within which a worker ends whose parent was killed, with these short sends."""
+"""Seconds within which a worker must end after its parent was killed; the sends here are short."""
 
 
 @pytest.fixture
@@ -59,13 +59,13 @@ async def test_a_worker_whose_parent_is_killed_finishes_its_sends_and_ends(syste
     system.sink.slow_down(0)
     await system.start()
     await load.all_sent(within=60)
-    account = await load.judge()  # nothing twice: what was being sent was recorded
+    account = await load.judge()  # no duplicates: running sends were recorded
     assert account.accepted == 400
     assert "Traceback" not in system.logs()
 
 
 @pytest.mark.long
-async def test_a_restart_beside_a_worker_that_still_sends_repeats_nothing(system: EmbeddedWithWorker) -> None:
+async def test_a_restart_while_an_old_worker_still_sends_repeats_nothing(system: EmbeddedWithWorker) -> None:
     load = await Load.prepare(system)
     system.sink.slow_down(2.0)
     await load.send_bulk(100)
@@ -81,7 +81,7 @@ async def test_a_restart_beside_a_worker_that_still_sends_repeats_nothing(system
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_one_signal_ends_both_and_finishes_what_is_being_sent(
+async def test_one_signal_stops_both_processes_after_their_running_sends(
     system: EmbeddedWithWorker, number: signal.Signals
 ) -> None:
     system.sink.slow_down(0.2)

@@ -1,4 +1,4 @@
-"""Metrics of several processes of one installation as one exposition (Prometheus text format 0.0.4)."""
+"""Merges the metrics of several processes into one exposition (Prometheus text format 0.0.4)."""
 
 from collections.abc import Iterator, Mapping
 
@@ -6,9 +6,9 @@ _HELP = "# HELP "
 
 
 def merged(own: bytes, others: Mapping[str, bytes]) -> bytes:
-    """`own` with the series of others, by name, in the family to which each belongs, labelled `process="name"`.
+    """`own`, with the series of `others` added to their families and labelled `process="name"`.
 
-    Every process has the same instruments, so that a family which `own` lacks is left out.
+    All processes have the same metrics, so families that `own` does not have are omitted.
     """
     added: dict[str, list[str]] = {}
     for process, text in others.items():
@@ -19,7 +19,7 @@ def merged(own: bytes, others: Mapping[str, bytes]) -> bytes:
 
 
 def _families(text: bytes) -> Iterator[tuple[str, list[str]]]:
-    """Each family's name and lines."""
+    """The name and the lines of each family."""
     name, lines = "", list[str]()
     for line in text.decode().split("\n"):
         if line.startswith(_HELP):
@@ -31,7 +31,7 @@ def _families(text: bytes) -> Iterator[tuple[str, list[str]]]:
 
 
 def _labelled(line: str, process: str) -> str:
-    """A series with one more label. A metric's name holds neither a brace nor a space."""
+    """A series with the label `process` added. The name of a metric has no braces or spaces."""
     brace, space = line.find("{"), line.find(" ")
     if 0 <= brace < space:
         return f'{line[: brace + 1]}process="{process}",{line[brace + 1 :]}'

@@ -20,7 +20,7 @@ _REQUEST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 
 _DELIVERY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600)
 
 Beside = Callable[[], Awaitable[Mapping[str, bytes]]]
-"""Returns the expositions of other processes, by name."""
+"""Returns the expositions of the other processes, by their names."""
 
 
 class Metrics:
@@ -135,7 +135,7 @@ class Metrics:
         return generate_latest(self.registry)
 
     async def exposition(self) -> bytes:
-        """The exposition text of this process and of those `beside` it."""
+        """The exposition text of this process, merged with those of `beside`."""
         return self.render() if self.beside is None else merged(self.render(), await self.beside())
 
 

@@ -41,7 +41,7 @@ def clean(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _clean_value(name: str, value: Any) -> Any:
-    if type(value) in _HARMLESS:  # an item of a list
+    if type(value) in _HARMLESS:  # for items of lists
         return value
     if isinstance(value, str):
         return scrub(value) if name in FREE_TEXT else value
