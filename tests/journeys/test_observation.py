@@ -80,7 +80,7 @@ async def test_every_metric_changes(system: System) -> None:
 
     async def stuck() -> list[str]:
         after = await now()
-        return [name for name in MOVES if after[name] <= before[name]]
+        return [name for name in MOVES if after[name] == before[name]]  # the janitor may lower a gauge
 
     async def moved() -> bool:
         return not await stuck()
