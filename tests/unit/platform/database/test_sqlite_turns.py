@@ -4,6 +4,7 @@ import asyncio
 import fcntl
 import sqlite3
 import stat
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import closing
@@ -101,6 +102,25 @@ async def test_a_cancelled_wait_for_a_turn_leaves_it_to_the_others(path: Path) -
     await writer.close()
     await engine.dispose()
     assert waiting.cancelled()
+
+
+async def test_connections_do_not_wait_longer_than_the_timeout_for_a_turn(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("angarium.platform.database.sqlite_turns.LOCK_TIMEOUT", 0.2)
+    monkeypatch.setattr("angarium.platform.database.sqlite_turns.MOST_WAITING", 2)
+    engine = open_engine(f"sqlite:///{path}", pool_size=5)
+
+    async def write() -> None:
+        async with engine.begin() as connection:
+            await connection.execute(text("INSERT INTO t VALUES (2)"))
+
+    with Turns(path).taken():  # by a process that is stopped between its lock and SQLite's
+        await asyncio.wait_for(asyncio.gather(*(write() for _ in range(5))), 2)
+        assert sum(thread.name == "sqlite-turn" for thread in threading.enumerate()) == 2
+    await until(lambda: all(thread.name != "sqlite-turn" for thread in threading.enumerate()))
+    await asyncio.wait_for(write(), 2)
+    await engine.dispose()
 
 
 async def test_a_failed_transaction_ends_its_turn(path: Path) -> None:
