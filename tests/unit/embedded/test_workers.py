@@ -31,15 +31,21 @@ from angarium.platform.telemetry.logging import make_logger
 
 connection = socket.socket(fileno=int(sys.argv[2]))
 
-async def work(problem=b"\\xc0", deaf=False):
-    stop = asyncio.Event()
+async def work(problem=b"\\xc0", deaf=False, ends=None):
+    stop, assigned = asyncio.Event(), asyncio.Event()
     link = await Link.over(connection, make_logger(sys.argv[1]))
-    async def begun(payload): return b""
+    async def begun(_):
+        assigned.set()
+        return b""
     async def well(_): return problem
     async def metrics(_): return sys.argv[1].encode()
     link.answer(BEGIN, begun); link.answer(PROBLEM, well); link.answer(METRICS, metrics)
     link.receive(STOP, lambda _: None if deaf else stop.set())
     link.at_end(stop.set)
+    if ends is not None:
+        await assigned.wait()
+        await asyncio.sleep(0.3)  # its answer arrives
+        os._exit(ends)
     await stop.wait()
 """
 """What a worker says to its parent, without engines. A test adds what it does."""
@@ -130,12 +136,12 @@ async def test_a_worker_that_ends_is_restarted_until_the_stop(log: StringIO) -> 
         [first] = _events(log, "worker.started")
         kill = await asyncio.create_subprocess_exec("kill", "-9", str(first["process"]))
         await kill.wait()
-        await until(lambda: len(_events(log, "worker.started")) == 2, 15)
+        await until(lambda: len(_events(log, "worker.started")) == 2, 60)
         [ended] = _events(log, "worker.ended")
         assert (ended["worker"], ended["exit_code"], ended["restart_in_seconds"]) == ("worker-1", -9, 0.5)
         assert await workers.problem() is None
         stop.set()
-        await asyncio.wait_for(keeping, 10)
+        await asyncio.wait_for(keeping, 30)
         assert not any(runs(event["process"]) for event in _events(log, "worker.started"))
         assert len(_events(log, "worker.ended")) == 1
 
@@ -147,19 +153,15 @@ async def test_restarts_that_fail_come_at_growing_intervals(
     does = """
 if os.path.exists(os.environ["FIRST"]): sys.exit(4)
 open(os.environ["FIRST"], "w").close()
-async def briefly():
-    working = asyncio.create_task(work())
-    await asyncio.sleep(0.3)
-    os._exit(5)
-asyncio.run(briefly())
+asyncio.run(work(ends=5))
 """
     async with _workers(does, log) as (workers, given):
         stop = asyncio.Event()
         await workers.start(given)
         keeping = asyncio.create_task(workers.keep(given, stop))
-        await until(lambda: len(_events(log, "worker.start_failed")) == 2, 20)
+        await until(lambda: len(_events(log, "worker.start_failed")) == 2, 60)
         stop.set()
-        await asyncio.wait_for(keeping, 10)
+        await asyncio.wait_for(keeping, 30)
     assert [event["exit_code"] for event in _events(log, "worker.ended")] == [5]
     failed = _events(log, "worker.start_failed")
     assert [event["restart_in_seconds"] for event in failed] == [1.0, 2.0]
