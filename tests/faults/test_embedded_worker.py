@@ -11,8 +11,9 @@ from angarium.testing.smtp.sink import SmtpSink
 from tests.faults.conftest import CONCURRENCY, SETTINGS
 from tests.faults.load import Load
 from tests.support.processes import runs
-from tests.support.system import EmbeddedWithWorker, running
+from tests.support.system import running
 from tests.support.wait import until
+from tests.support.worker_system import EmbeddedWithWorker
 
 ENDS_WITHIN = 10.0
 """Seconds within which a worker must end after its parent was killed; the sends here are short."""

@@ -13,8 +13,9 @@ import pytest
 
 from angarium.testing.smtp.sink import SmtpSink
 from tests.support.servers import MariaDB, PostgreSQL, RabbitMQ, Redis
-from tests.support.system import DistributedSystem, EmbeddedSystem, EmbeddedWithWorker, System, running
+from tests.support.system import DistributedSystem, EmbeddedSystem, System, running
 from tests.support.twilio_sink import TwilioSink
+from tests.support.worker_system import EmbeddedWithWorker
 
 
 @pytest.fixture(scope="package")

@@ -14,8 +14,9 @@ import pytest
 
 from angarium.testing.smtp.sink import SmtpSink
 from tests.support.servers.ports import free_port
-from tests.support.system import EmbeddedSystem, EmbeddedWithWorker, running
+from tests.support.system import EmbeddedSystem, running
 from tests.support.wait import until
+from tests.support.worker_system import EmbeddedWithWorker
 
 
 async def test_a_first_notification_appears_in_the_mailbox(sink: SmtpSink, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import secrets
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
@@ -14,7 +14,6 @@ import httpx2
 
 from angarium.contracts.statuses import Channel
 from angarium.testing.smtp.sink import SmtpSink
-from tests.support.processes import children_of
 from tests.support.servers import MariaDB, PostgreSQL, RabbitMQ, Redis
 from tests.support.servers.ports import free_port
 from tests.support.servers.process import Process
@@ -224,28 +223,6 @@ class EmbeddedSystem(System):
 
     parts: ClassVar[Mapping[str, Sequence[str]]] = {"angarium": ("up",)}
     worker = "angarium"
-
-
-class EmbeddedWithWorker(EmbeddedSystem):
-    """`angarium up --workers 1`: a second process delivers."""
-
-    parts: ClassVar[Mapping[str, Sequence[str]]] = {"angarium": ("up", "--workers", "1")}
-
-    @property
-    def worker_process(self) -> int:
-        """The id of the process that delivers."""
-        (worker,) = self.worker_processes()
-        return worker
-
-    def worker_processes(self) -> list[int]:
-        """The ids of the processes that deliver."""
-        return [child for child in children_of(self.process_id("angarium")) if _delivers(child)]
-
-
-def _delivers(process: int) -> bool:
-    with suppress(OSError):
-        return b"angarium.cli.worker_process" in Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
-    return False
 
 
 class DistributedSystem(System):
