@@ -24,6 +24,10 @@ agree."""
 _PLAIN_LENGTH = 64
 _PHONE = re.compile(r"\+[0-9][0-9 ().\-]{2,30}")
 _LOCALHOST = "127.0.0.1"
+_NO_ZONES = frozenset(("Factory", "localtime", "posixrules"))
+"""Files beside the zones in a system's database: a placeholder, and settings of the machine."""
+_OTHER_COUNTS = ("posix/", "right/")
+"""Folders with the zones again, without and with leap seconds."""
 _FIRST_VISIBLE, _LAST_VISIBLE = "!", "~"
 URL_LENGTH = 2048
 """Maximum characters of a URL."""
@@ -113,10 +117,12 @@ def endpoint_url(value: str, allowed: Sequence[Network] | None = None) -> str:
 
 def known_timezone(value: str) -> str:
     """Validate a time zone name of the IANA database."""
+    message = "must be an IANA timezone such as Europe/Paris"
+    if value in _NO_ZONES or value.startswith(_OTHER_COUNTS):
+        raise ValueError(message)
     try:
         return ZoneInfo(value).key
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        message = "must be an IANA timezone such as Europe/Paris"
         raise ValueError(message) from None
 
 
