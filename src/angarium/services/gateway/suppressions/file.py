@@ -1,6 +1,5 @@
 """Reads a file of suppressions: CSV (RFC 4180) with a header line."""
 
-import csv
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pydantic import ValidationError
 
 from angarium.contracts.errors import Detail, UnsupportedMediaType, ValidationFailed
 from angarium.contracts.suppressions import ImportFault, SuppressionCreate
+from angarium.platform.csv_records import CsvRecord, read_records
 from angarium.platform.http.frame.validation import details_of
 
 COLUMNS = ("channel", "address", "reason", "source", "expires_at")
@@ -49,7 +49,11 @@ def read_file(content_type: str, body: bytes) -> SuppressionFile:
         raise ValidationFailed.of("body", "has no rows")
     entries: list[SuppressionCreate] = []
     refused, faults = 0, list[ImportFault]()
-    for line, fields in rows:
+    for line, fields, problem in rows:
+        if problem is not None:
+            refused += 1
+            faults.append(ImportFault(line=line, field="body", message=problem))
+            continue
         try:
             entries.append(SuppressionCreate.model_validate({"source": DEFAULT_SOURCE, **fields}))
         except ValidationError as error:
@@ -58,22 +62,28 @@ def read_file(content_type: str, body: bytes) -> SuppressionFile:
     return SuppressionFile(entries, refused, faults[:MOST_FAULTS])
 
 
-def _rows(body: bytes) -> Iterator[tuple[int, dict[str, str]]]:
-    """Each row that is not blank: its first line, and its non-empty cells."""
-    reader = csv.reader(io.TextIOWrapper(io.BytesIO(body), encoding="utf-8-sig", newline=""), strict=True)
-    try:
-        names = [name.strip() for name in next(reader, [])]
-        _check_names(names)
-        line = reader.line_num + 1
-        for cells in reader:
-            if any(cells):
-                if len(cells) > len(names):
-                    raise ValidationFailed.of("body", f"line {line}: has {len(cells)} cells for {len(names)} columns")
-                given = {name: cell.strip() for name, cell in zip(names, cells, strict=False) if cell.strip()}
-                yield line, {name: cell for name, cell in given.items() if name not in IGNORED}
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise ValidationFailed.of("body", f"line {reader.line_num}: {error}") from None
+def _rows(body: bytes) -> Iterator[tuple[int, dict[str, str], str | None]]:
+    """Each row that is not blank: its first line, and its non-empty cells or its error."""
+    records = read_records(io.TextIOWrapper(io.BytesIO(body), encoding="utf-8-sig", newline=""))
+    names = _names(next(records, None))
+    for record in records:
+        problem = record.problem
+        if problem is None and len(record.cells) > len(names):
+            problem = f"has {len(record.cells)} cells for {len(names)} columns"
+        if problem is not None:
+            yield record.line, {}, problem
+        elif any(record.cells):
+            given = {name: cell.strip() for name, cell in zip(names, record.cells, strict=False) if cell.strip()}
+            yield record.line, {name: cell for name, cell in given.items() if name not in IGNORED}, None
+
+
+def _names(first: CsvRecord | None) -> list[str]:
+    """The column names of the first record. Raises ValidationFailed."""
+    if first is not None and first.problem is not None:
+        raise ValidationFailed.of("body", f"line {first.line}: {first.problem}")
+    names = [name.strip() for name in first.cells] if first is not None else []
+    _check_names(names)
+    return names
 
 
 def _check_names(names: Sequence[str]) -> None:

@@ -1,6 +1,5 @@
 """Reads the rows of an import, CSV (RFC 4180) or JSON lines, with their line numbers."""
 
-import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pydantic import ValidationError
 from angarium.contracts.errors import Detail, UnsupportedMediaType, ValidationFailed
 from angarium.contracts.preferences import with_given_preferences
 from angarium.contracts.users import UserCreate, UserPatch
+from angarium.platform.csv_records import CsvRecord, read_records
 from angarium.platform.http.frame.validation import details_of
 
 CSV_TYPES = frozenset({"text/csv"})
@@ -119,17 +119,22 @@ def _json_lines(text: Iterable[str]) -> Iterator[ImportRow]:
 
 
 def _csv(text: Iterable[str]) -> Iterator[ImportRow]:
-    reader = csv.reader(text, strict=True)
-    try:
-        names = [name.strip() for name in next(reader, [])]
-        _check_names(names)
-        line = reader.line_num + 1
-        for cells in reader:
-            if any(cells):
-                yield _csv_row(line, names, cells)
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise ValidationFailed.of("body", f"line {reader.line_num}: {error}") from None
+    records = read_records(text)
+    names = _names(next(records, None))
+    for record in records:
+        if record.problem is not None:
+            yield ImportRow(record.line, {}, Detail("body", record.problem))
+        elif any(record.cells):
+            yield _csv_row(record.line, names, record.cells)
+
+
+def _names(first: CsvRecord | None) -> list[str]:
+    """The column names of the first record. Raises ValidationFailed."""
+    if first is not None and first.problem is not None:
+        raise ValidationFailed.of("body", f"line {first.line}: {first.problem}")
+    names = [name.strip() for name in first.cells] if first is not None else []
+    _check_names(names)
+    return names
 
 
 def _check_names(names: list[str]) -> None:

@@ -90,6 +90,13 @@ async def test_json_lines(client: httpx2.AsyncClient) -> None:
     assert (found["push_token"], found["locale"], found["preferences"]["sms"]) == ("t", "fr", False)
 
 
+@pytest.mark.parametrize("faulty", ['"B,b@example.com', '"B"x,b@example.com', "B" * 140_000, "B,b@example.com,x"])
+async def test_a_row_that_cannot_be_read_leaves_the_others(client: httpx2.AsyncClient, faulty: str) -> None:
+    report = await run(client, f"name,email\nA,a@example.com\n{faulty}\nC,c@example.com\n")
+    assert (report["created"], report["failed"]) == (2, 1)
+    assert [(fault["line"], fault["field"]) for fault in report["errors"]] == [(3, "body")]
+
+
 @pytest.mark.parametrize("upsert", [False, True])
 async def test_a_row_of_someone_who_is_there(client: httpx2.AsyncClient, *, upsert: bool) -> None:
     body = {"name": "Old", "email": "ada@example.com", "phone": "+14155550123"}
@@ -140,7 +147,7 @@ NO_FILES: Sequence[tuple[Any, ...]] = [
     ("text/csv", b"name,colour\nA,red\n", 400),
     ("text/csv", b"name,name\nA,B\n", 400),
     ("text/csv", b"name,email\n\xff,a@example.com\n", 400),
-    ("text/csv", b'name,email\n"open,a@example.com\n', 400),
+    ("text/csv", b'name,"email\nopen,a@example.com\n', 400),
     ("application/x-ndjson", b"\n\n", 400),
 ]
 
