@@ -66,8 +66,8 @@ FILTERS = (
     "default: v", "replace: v, v", "replace_first: v", "remove: v", "append: v", "prepend: v", "strip_html",
     "newline_to_br", "escape", "escape_once", "url_encode", "url_decode", "base64_encode", "base64_decode",
     "base64_url_safe_decode", "json", "number: v", "percent: v", "currency: v", "local_date: v",
-    "local_time: 'short', v", "local_datetime", "find: 'a', 1", "find_index: 'a', 1", "has: 'a'", "reject: 'a'", "lstrip", "squish",
-    "strip_newlines", "safe",
+    "local_time: 'short', v", "local_datetime", "find: 'a', 1", "find_index: 'a', 1", "has: 'a'", "reject: 'a'",
+    "lstrip", "squish", "strip_newlines", "safe",
 )  # fmt: skip
 PYTHON = ("None", "True", "False", "nan", "inf", "Decimal", "('", "{'", "['")
 
