@@ -25,6 +25,13 @@ _LINE_BREAK = re.compile(r"<br\b[^<>]*>", re.IGNORECASE)
 _ELEMENT = re.compile(r"</?[a-zA-Z][^<>]*>")
 _COUNTER = "list_number_"
 _SHOWN_ATTRIBUTES = ("href", "title", "alt")
+_BLOCKS = frozenset(
+    "button caption center dd details dialog dt fieldset form legend menu optgroup option section summary "  # noqa: SIM905 - a list of words
+    "textarea".split()
+)
+"""Elements that browsers show on lines of their own, and the text writer does not."""
+_NOT_SHOWN = re.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*hidden)\b", re.IGNORECASE)
+_LIKE_LIQUID = re.compile(r"\{(?=[{%]|lqd)")  # also before a placeholder
 
 
 def make_text(html: str, field: str, limits: Limits) -> str:
@@ -69,6 +76,11 @@ class _Draft:
 
     def prepare(self, tree: Any) -> None:
         """Replace elements that the text writer would drop or convert wrongly."""
+        for element in list(tree.iter()):
+            if _is_hidden(element):
+                self._hide(element)
+            elif element.tag in _BLOCKS:
+                element.tag = "div"
         for image in tree.iter("img"):
             image.tag, image.text = "span", _settable(image.get("alt"))
         for link in tree.iter("a"):
@@ -88,14 +100,19 @@ class _Draft:
 
     def _number(self, numbered: Any) -> None:
         """Number the items of a list, or count them while rendering if tags determine the items."""
-        given = numbered.get("start", "")
-        first = int(given) if re.fullmatch(r"-?\d{1,9}", given) else 1
-        count = self._counter(numbered, first) if self._holds_tags(numbered) else None
+        items = list(numbered.iterchildren("li"))
+        counted = self._holds_tags(numbered)
+        step = -1 if "reversed" in numbered.attrib and not counted else 1
+        first = _number(numbered.get("start"), 1 if step == 1 else len(items))
+        count = self._counter(numbered, first) if counted else None
         numbered.tag = "div"
-        for number, item in enumerate(list(numbered.iterchildren("li")), first):
+        number = first
+        for item in items:
             item.tag = "div"
+            number = _number(item.get("value"), number)
             shown = str(number) if count is None else self._marked(*count)
             item.text = _settable(f"{shown}. {(item.text or '').lstrip()}")
+            number += step
 
     def _counter(self, numbered: Any, first: int) -> tuple[str, str]:
         """Initialise a counter before the list's first item; return the markup that increments and shows it."""
@@ -106,8 +123,20 @@ class _Draft:
         return f"{{% assign {counter} = {counter} | plus: 1 %}}", f"{{{{ {counter} }}}}"
 
     def _holds_tags(self, element: Any) -> bool:
+        return bool(self._tags(element))
+
+    def _tags(self, element: Any) -> list[str]:
+        """The placeholders of tags in an element."""
         found = self._mark.finditer(element.text_content())
-        return any(not self._markups[int(match.group(1))].startswith("{{") for match in found)
+        return [mark.group() for mark in found if not self._markups[int(mark.group(1))].startswith("{{")]
+
+    def _hide(self, element: Any) -> None:
+        """Empty a hidden element but for its tags, which others may need, keeping the text that follows it."""
+        element.text = "".join(self._tags(element))
+        for child in list(element):
+            element.remove(child)
+        element.tag = "span"
+        element.attrib.clear()
 
     def _marked(self, *markups: str) -> str:
         begin = len(self._markups)
@@ -115,14 +144,31 @@ class _Draft:
         return "".join(f"{self._word}{index}z" for index in range(begin, len(self._markups)))
 
 
+def _number(given: str | None, otherwise: int) -> int:
+    """The number in the attribute of a list; `otherwise` if there is none."""
+    return int(given) if given is not None and re.fullmatch(r"-?\d{1,9}", given) else otherwise
+
+
+def _is_hidden(element: Any) -> bool:
+    return isinstance(element.tag, str) and (
+        element.tag == "template"
+        or "hidden" in element.attrib
+        or _NOT_SHOWN.search(element.get("style", "")) is not None
+    )
+
+
 def _escape(element: Any) -> None:
-    """Escape every `&`, because the text writer decodes entities a second time."""
+    """Escape what would be read a second time: every `&` by the text writer, literal braces by the renderer."""
     if isinstance(element.tag, str):
-        element.text = _settable(element.text and element.text.replace("&", "&amp;"))
+        element.text = _literal(element.text)
         for name in _SHOWN_ATTRIBUTES:
             if name in element.attrib:
-                element.set(name, _settable(element.get(name).replace("&", "&amp;")))
-    element.tail = _settable(element.tail and element.tail.replace("&", "&amp;"))
+                element.set(name, _literal(element.get(name)))
+    element.tail = _literal(element.tail)
+
+
+def _literal(text: str | None) -> str | None:
+    return _settable(text and _LIKE_LIQUID.sub("{{ '{' }}", text.replace("&", "&amp;")))
 
 
 def _settable(text: str | None) -> str | None:

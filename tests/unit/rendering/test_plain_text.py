@@ -107,3 +107,50 @@ def test_nothing_is_made_of_nothing(html: str) -> None:
 )
 def test_characters_that_xml_does_not_have_break_nothing(html: str, odd: str) -> None:
     make_text(html.format(odd), "content", Limits())
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("<p>&#123;&#123; y }} and &#123;% if %}</p>", "{{ y }} and {% if %}"),
+        ("<p>&lbrace;&lbrace; y }} {a} &#123;{{ n }}</p>", "{{ y }} {a} {5"),
+        (f"<a href='{X}/&#123;&#123;id}}}}'>x</a>", f"[x]({X}/{{{{id}}}})"),
+    ],
+)
+def test_braces_written_as_entities_are_not_liquid(html: str, text: str) -> None:
+    assert text_of(html, y="no", n=5) == text
+
+
+@pytest.mark.parametrize(
+    "element", ["center", "dt", "dd", "section", "summary", "option", "button", "caption", "legend"]
+)
+def test_a_block_has_lines_of_its_own(element: str) -> None:
+    assert text_of(f"a<{element}>b</{element}><{element}>c</{element}>d") == "a\nb\nc\nd"
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        "<div style='display:none'>x<b>y</b></div>",
+        "<div style='color: red; Display : None !important'>x</div>",
+        "<span style='visibility:hidden'>x</span>",
+        "<p hidden>x</p>",
+        "<div hidden>{% if a %}x{% endif %}{{ n }}<img alt=x></div>",
+        "<template><p>x</p></template>",
+    ],
+)
+def test_hidden_elements_are_left_out(hidden: str) -> None:
+    assert text_of(f"<p>v</p>{hidden}", a=True, n="x") == "v"
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("<ol reversed><li>a</li><li>b</li></ol>", "2. a\n1. b"),
+        ("<ol reversed start=9><li>a</li><li>b</li></ol>", "9. a\n8. b"),
+        ("<ol><li>a</li><li value=7>b</li><li>c</li></ol>", "1. a\n7. b\n8. c"),
+        ("<ol><li value='x'>a</li></ol>", "1. a"),
+    ],
+)
+def test_the_numbers_are_those_that_html_gives(html: str, text: str) -> None:
+    assert text_of(html) == text
