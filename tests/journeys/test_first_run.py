@@ -53,7 +53,7 @@ async def test_the_banner_shows_addresses_and_sends_one_first_notification(sink:
         with running(system):
             first = await until(lambda: _banner(system, 1), 10)
             address = f"http://localhost:{system.ports['angarium']}"
-            assert f"on its way to the mailbox: {address}/mailbox\n" in first
+            assert f"being sent to the mailbox: {address}/mailbox\n" in first
             for line in (f"Home     {address}", f"Docs     {address}/docs", f"Key      {system.key}"):
                 assert f"  {line}\n" in first
             link = re.search(rf"^  Sign in  {address}(/dashboard/sign-in/\S+) \(once\)$", first, re.MULTILINE)
@@ -67,7 +67,7 @@ async def test_the_banner_shows_addresses_and_sends_one_first_notification(sink:
                 await system.stop()
                 await system.start()
             again = await until(lambda: _banner(system, 2), 10)
-            assert "on its way" not in again
+            assert "being sent to the mailbox" not in again
             assert "Send another:" in again
 
 

@@ -20,7 +20,7 @@ class CallFailed(AngariumError):
 
 
 class Api:
-    """One gateway, one key. A context manager."""
+    """Calls one gateway with one API key. Use as a context manager, which closes the connections."""
 
     def __init__(self, settings: ClientSettings) -> None:
         self._url = settings.gateway_url
@@ -46,7 +46,7 @@ class Api:
     ) -> dict[str, Any]:
         """Send `body` as JSON, or `content` unchanged, and return the envelope of the answer.
 
-        Raises CallFailed; its message is fit to print.
+        Raises CallFailed with a message for the user.
         """
         given = {name: value for name, value in (query or {}).items() if value is not None}
         try:
@@ -57,13 +57,13 @@ class Api:
         except httpx2.TransportError as error:
             raise CallFailed(_no_answer(self._url, error)) from None
         except ValueError:
-            raise CallFailed(f"{self._url} answered, but not with JSON: is it an Angarium gateway?") from None
+            raise CallFailed(f"{self._url} did not answer with JSON. Is it an Angarium gateway?") from None
         if not envelope.get("success"):
             raise CallFailed(_refusal(envelope), (envelope.get("error") or {}).get("code"))
         return envelope
 
     def download(self, path: str, *, query: Mapping[str, Any] | None = None) -> bytes:
-        """The body of an answer that is no envelope. Raises CallFailed with words for a person."""
+        """GET a file and return its content. Raises CallFailed with a message for the user."""
         given = {name: value for name, value in (query or {}).items() if value is not None}
         try:
             answer = self._client.get(path, params=given)
@@ -74,14 +74,14 @@ class Api:
         try:
             envelope = answer.json()
         except ValueError:
-            raise CallFailed(f"{self._url} answered {answer.status_code}: is it an Angarium gateway?") from None
+            raise CallFailed(f"{self._url} answered {answer.status_code}. Is it an Angarium gateway?") from None
         raise CallFailed(_refusal(envelope), (envelope.get("error") or {}).get("code"))
 
 
 def _no_answer(url: str, error: httpx2.TransportError) -> str:
     return (
         f"{url} does not answer ({type(error).__name__}). Is it running? "
-        "Start it with `make run`, or name it with --url or ANGARIUM_GATEWAY_URL."
+        "Start it with `make run`, or set its address with --url or ANGARIUM_GATEWAY_URL."
     )
 
 

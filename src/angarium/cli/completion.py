@@ -1,4 +1,4 @@
-"""`angarium completion`: what a shell reads to complete commands and options."""
+"""`angarium completion`: completion scripts for shells."""
 
 import sys
 from typing import Literal
@@ -8,7 +8,7 @@ def completion(shell: Literal["bash", "zsh", "fish"], /) -> None:
     """Print a completion script.
 
     Args:
-        shell: The shell to complete in.
+        shell: The shell that runs the script.
     """
     from angarium.cli.main import app
 

@@ -43,10 +43,10 @@ def list_(
 
     Args:
         channel: Only of this channel.
-        reason: Only with this reason's code.
+        reason: Only with this reason code.
         template: Only of this template.
         older_than: Only those that failed before this time (RFC 3339).
-        by_reason: Count by reason instead.
+        by_reason: Print the number per reason and channel instead.
         page: The page, from 1.
         limit: Dead letters per page, at most 100.
         as_json: Print JSON.
@@ -76,17 +76,17 @@ def replay(
     rate: float | None = None,
     as_json: AsJson = False,
 ) -> None:
-    """Send dead letters again: one by its id, those that match a filter, or --all.
+    """Send dead letters again: one by its id, those that match a filter, or all of them.
 
     Args:
         letter_id: The id of one dead letter.
         channel: Only of this channel.
-        reason: Only with this reason's code.
+        reason: Only with this reason code.
         template: Only of this template.
         older_than: Only those that failed before this time (RFC 3339).
-        all_: All of them.
+        all_: Replay every dead letter.
         dry_run: Only count them; nothing is sent.
-        rate: At most this many per second.
+        rate: The maximum number per second.
         as_json: Print JSON.
     """
     chosen = {k: v for k, v in _filter(channel, reason, template, older_than).items() if v is not None}
@@ -106,7 +106,7 @@ def replay(
 
 @app.command
 def discard(letter_id: str, /, *, as_json: AsJson = False) -> None:
-    """Remove a dead letter from the list. Its notification stays failed.
+    """Remove a dead letter from the list. Its notification keeps the status `failed`.
 
     Args:
         letter_id: The id of the dead letter.

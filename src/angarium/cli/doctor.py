@@ -1,4 +1,4 @@
-"""`angarium doctor`: whether the settings are right and everything that they name answers."""
+"""`angarium doctor`: checks the settings, the gateway and the API key."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -16,15 +16,16 @@ from angarium.contracts.errors import SettingsError
 _COLUMNS = {"check": "check", "result": "result", "detail": "detail"}
 _TIMEOUT = 10.0
 _LISTS = {"notifications": "/api/v1/notifications", "users": "/api/v1/users", "templates": "/api/v1/templates"}
-_WORDS = {
+_KEY_ANSWERS = {
     HTTPStatus.UNAUTHORIZED: (False, "the key is not valid"),
-    HTTPStatus.FORBIDDEN: (True, "the key has no scope for this"),
+    HTTPStatus.FORBIDDEN: (True, "the key does not have the scope for this"),
 }
+"""Statuses that concern the key: whether the check passes, and its detail."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at."""
+    """The result of one check: `ok` or `failed`, with an optional detail."""
 
     check: str
     result: str
@@ -32,14 +33,14 @@ class Check:
 
     @classmethod
     def of(cls, check: str, good: bool, detail: str = "") -> "Check":
-        """`ok` or `failed`, with what there is to say."""
+        """A check with the result `ok` if `good`, else `failed`."""
         return cls(check, "ok" if good else "failed", detail)
 
 
 def doctor(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = False) -> None:
-    """Check the settings of every process here, the gateway, its dependencies, and the key. Changes nothing.
+    """Check the local settings, the gateway, its dependencies and the API key. Changes nothing.
 
-    Exit status: 0 if all is well, 1 if a check failed.
+    Exit status: 0 if every check passed, 1 if one failed.
 
     Args:
         as_json: Print JSON.
@@ -85,5 +86,5 @@ def _ready(client: httpx2.Client, url: str) -> Iterator[Check]:
 
 def _listed(client: httpx2.Client, name: str, path: str) -> Check:
     answer = client.get(path, params={"limit": 1})
-    good, words = _WORDS.get(HTTPStatus(answer.status_code), (answer.is_success, ""))
-    return Check.of(name, good=good, detail=words or ("" if good else f"answered {answer.status_code}"))
+    good, detail = _KEY_ANSWERS.get(HTTPStatus(answer.status_code), (answer.is_success, ""))
+    return Check.of(name, good=good, detail=detail or ("" if good else f"answered {answer.status_code}"))

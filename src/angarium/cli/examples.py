@@ -1,4 +1,4 @@
-"""Examples that end the `--help` of each command. A test parses them all."""
+"""Examples at the end of each command's `--help`. A test parses all of them."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -59,14 +59,15 @@ EXAMPLES: Mapping[str, Sequence[str]] = MappingProxyType(
         "users import": ("angarium users import users.csv",),
     }
 )
-"""The command lines, by the names of the command and its group."""
+"""Example command lines by command, including its group."""
 _HELP = frozenset({"--help", "-h"})
 
 
 def completed(app: App, tokens: Sequence[str]) -> str:
-    """What ends the help that `tokens` ask for; empty where they ask for none. Unwrapped, so that it can be copied.
+    """The examples to print after the help that `tokens` request; empty if they request none.
 
-    Also makes the help of a command its whole description: where it is registered it has the first line alone.
+    Lines are not wrapped, so that they can be copied. Also sets the command's help to its whole docstring: it is
+    registered with the first line only.
     """
     if _HELP.isdisjoint(tokens):
         return ""

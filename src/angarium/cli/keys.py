@@ -1,4 +1,4 @@
-"""`angarium keys`: the API keys of clients."""
+"""`angarium keys`: create, list, revoke and rotate API keys."""
 
 from typing import Annotated
 
@@ -36,10 +36,10 @@ def create(
     """Create an API key. It is shown only once.
 
     Args:
-        name: The name of the service that uses it.
+        name: The name of the service that uses the key.
         scope: A permission, for example notifications:send. May be repeated.
         kind: live, or test (nothing is sent).
-        rate_limit: A limit of its own, for example 100/second.
+        rate_limit: The key's rate limit, for example 100/second. Defaults to the configured limit.
         as_json: Print JSON.
     """
     body = {"name": name, "scopes": scope, "kind": kind, "rate_limit": rate_limit}
@@ -77,7 +77,7 @@ def revoke(key_id: str, /, *, as_json: AsJson = False) -> None:
 
 @app.command
 def rotate(key_id: str, /, *, as_json: AsJson = False) -> None:
-    """Replace an API key by a new one of the same name and scopes. The new key is shown only once.
+    """Replace an API key with a new one that has the same name and scopes. The new key is shown only once.
 
     Args:
         key_id: The key's id.

@@ -17,7 +17,7 @@ app = App(
     name="angarium",
     help=(
         "Self-hosted, distributed notifications.\n\n"
-        "Exit status: 0 success, 1 failure, 2 wrong usage or a wrong setting."
+        "Exit status: 0 on success, 1 on failure, 2 for invalid arguments or settings."
     ),
     version=__version__,
 )
@@ -28,30 +28,30 @@ COMMANDS = {
     "migrate": ("processes:migrate", "Upgrade every configured database to the newest schema."),
     "send": ("notifications:send", "Send one notification, to an address or to a stored user (--user ID)."),
     "status": ("notifications:status", "Show a notification's status and timeline."),
-    "why": ("notifications:why", "Explain in plain words what happened to a notification."),
+    "why": ("notifications:why", "Explain what happened to a notification."),
     "cancel": ("notifications:cancel", "Cancel a notification that has not been sent yet."),
-    "tail": ("notifications:tail", "Show the newest notifications, the last one at the end."),
+    "tail": ("notifications:tail", "Show the newest notifications, newest last."),
     "doctor": (
         "doctor:doctor",
-        "Check the settings of every process here, the gateway, its dependencies, and the key. Changes nothing.",
+        "Check the local settings, the gateway, its dependencies and the API key. Changes nothing.",
     ),
     "completion": ("completion:completion", "Print a completion script."),
     "prune": (
         "prune:prune",
-        "Delete finished notifications, with what belongs to them, or take out their personal data.",
+        "Delete finished notifications and their related rows, or remove their personal data.",
     ),
     "keys": ("keys:app", "API keys."),
     "tenants": ("tenants:app", "Tenants."),
     "operators": ("operators:app", "Accounts of the dashboard."),
     "dead-letters": ("dead_letters:app", "Notifications that could not be sent."),
     "providers": ("providers:app", "Providers and their circuit breakers."),
-    "suppressions": ("suppressions:app", "Addresses that get nothing."),
+    "suppressions": ("suppressions:app", "Addresses that receive no messages."),
     "templates": ("templates:app", "Templates as files, for use with git."),
     "users": ("users:app", "Users."),
 }
-"""Each command: where it is in this package, and what it is for.
+"""Each command: its function as `module:name` in this package, and its help text.
 
-A command's module is imported only when it runs, since importing all takes four times as long as the call of a command.
+A command's module is imported only when the command runs: importing all of them takes four times as long as a command.
 """
 for _name, (_path, _help) in COMMANDS.items():
     app.command(f"angarium.cli.{_path}", name=_name, help=_help)
@@ -68,12 +68,12 @@ def launch(
 ) -> None:
     """Self-hosted, distributed notifications.
 
-    Exit status: 0 success, 1 failure, 2 wrong usage or a wrong setting.
+    Exit status: 0 on success, 1 on failure, 2 for invalid arguments or settings.
 
     Args:
         tokens: The command and its arguments.
         url: The gateway's address, instead of ANGARIUM_GATEWAY_URL.
-        key: The API key, instead of ANGARIUM_API_KEY. Others on this machine can see it while the command runs.
+        key: The API key, instead of ANGARIUM_API_KEY. Other users of this machine can see it while the command runs.
     """
     for name, value in (("ANGARIUM_GATEWAY_URL", url), ("ANGARIUM_API_KEY", key)):
         if value is not None:
@@ -83,14 +83,14 @@ def launch(
 
 
 def main() -> None:
-    """The entry point. Exits with 0 on success, 1 on failure, 2 on a wrong setting or wrong usage."""
+    """The entry point. Exits with 0 on success, 1 on failure, 2 for invalid arguments or settings."""
     tokens = sys.argv[1:]
     examples = completed(app, tokens)
     try:
         app.meta(tokens, exit_on_error=False, print_error=True)
     except CycloptsError:
         sys.exit(WRONG_USAGE)
-    except BaseExceptionGroup as group:  # a process of several tasks
+    except BaseExceptionGroup as group:  # raised by the task group of `up`, `serve` or `work`
         wrong_settings = _leaf(group, SettingsError)
         if wrong_settings is None:
             raise
@@ -102,7 +102,7 @@ def main() -> None:
 
 
 def _leaf(group: BaseExceptionGroup[BaseException], kind: type[AngariumError]) -> AngariumError | None:
-    """The first error of `kind` in the group, at any depth."""
+    """The first error of `kind` in the group or in a nested group; None without one."""
     for error in group.exceptions:
         found = _leaf(error, kind) if isinstance(error, BaseExceptionGroup) else error
         if isinstance(found, kind):

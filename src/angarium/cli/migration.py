@@ -1,4 +1,4 @@
-"""`angarium migrate`: every configured database, one after the other."""
+"""`angarium migrate`: upgrades every configured database, one after the other."""
 
 from angarium.cli.output import Output
 from angarium.cli.settings import MigrationSettings
@@ -12,7 +12,7 @@ from angarium.services.users.app import MIGRATIONS as USERS
 async def migrate_all(settings: MigrationSettings, output: Output) -> None:
     """Upgrade each database to the newest schema. Idempotent. Raises SettingsError, DatabaseUnavailable.
 
-    `output` tells of each one that is up to date, as an object of its own.
+    Prints `{"database", "status": "up to date"}` for each database after its upgrade.
     """
     databases = (
         ("notifications", settings.notifications_database_url, NOTIFICATIONS),

@@ -22,7 +22,7 @@ _POLL = 0.5
 _UNFINISHED = frozenset({"scheduled", "pending", "sending", "retrying"})
 _SUCCEEDED = frozenset({"sent", "delivered"})
 _NOT_SUCCEEDED = 1
-"""The exit status of --watch when the notification was not sent."""
+"""The exit status of --watch if the notification ended without being sent or delivered."""
 
 
 def send(
@@ -45,22 +45,22 @@ def send(
 ) -> None:
     """Send one notification, to an address or to a stored user (--user ID).
 
-    Exit status with --watch: 0 if it was sent or delivered, 1 if it ended in another way (failed, skipped, cancelled,
+    Exit status with --watch: 0 if it was sent or delivered, 1 for any other final status (failed, skipped, cancelled,
     expired, unknown).
 
     Args:
         channel: The channel to send by.
         template: The template's code.
-        to: An email address, a phone number, a push token or a URL, as the channel asks.
+        to: An email address, phone number, push token or URL, depending on the channel.
         user: The id of a stored user, instead of an address.
         var: A template variable as NAME=VALUE, where VALUE may be JSON. May be repeated.
         request_id: The idempotency key. Defaults to a new one.
-        priority: 1 to 10. From 8 on it uses the urgent lane.
+        priority: 1 to 10. Priorities from 8 use the urgent lane.
         locale: The language. Defaults to the user's.
-        attach: A file that the mail carries. May be repeated.
-        cc: A further recipient of the mail. May be repeated.
-        bcc: A further recipient whom the others do not see. May be repeated.
-        reply_to: The address to which replies to the mail go.
+        attach: A file to attach to the email. May be repeated.
+        cc: An address for a copy of the email. May be repeated.
+        bcc: An address for a blind copy of the email. May be repeated.
+        reply_to: The address for replies to the email.
         watch: Wait for the final status.
         as_json: Print JSON.
     """
@@ -94,7 +94,7 @@ def status(
 ) -> None:
     """Show a notification's status and timeline.
 
-    Exit status with --watch: 0 if it was sent or delivered, 1 if it ended in another way (failed, skipped, cancelled,
+    Exit status with --watch: 0 if it was sent or delivered, 1 for any other final status (failed, skipped, cancelled,
     expired, unknown).
 
     Args:
@@ -113,7 +113,7 @@ def status(
 
 
 def why(notification_id: str, /, *, as_json: Annotated[bool, Parameter(name="--json", negative="")] = False) -> None:
-    """Explain in plain words what happened to a notification.
+    """Explain what happened to a notification.
 
     Args:
         notification_id: The id of the notification.
@@ -145,14 +145,14 @@ def tail(
     follow: Annotated[bool, Parameter(negative="")] = False,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
-    """Show the newest notifications, the last one at the end.
+    """Show the newest notifications, newest last.
 
     Args:
         channel: Only of this channel.
         status: Only with this status.
-        lines: How many, at most 100.
-        follow: Go on with new ones until Ctrl-C.
-        as_json: Print JSON, one object a line.
+        lines: The number of notifications, at most 100.
+        follow: Keep printing new notifications until Ctrl-C.
+        as_json: Print JSON, one object per line.
     """
     query = {"notification_type": channel, "status": status, "limit": lines}
     output, seen = Output(as_json=as_json), set[str]()
@@ -169,7 +169,7 @@ def tail(
 
 
 def watch_to_the_end(api: Api, notification_id: str, output: Output) -> None:
-    """Print each new event until the notification has ended; exit with 1 unless it was sent or delivered."""
+    """Print each new event until the notification has ended. Exits with 1 unless it was sent or delivered."""
     if _final_status(api, notification_id, output) not in _SUCCEEDED:
         sys.exit(_NOT_SUCCEEDED)
 

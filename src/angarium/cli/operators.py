@@ -1,4 +1,4 @@
-"""`angarium operators`: accounts of the dashboard."""
+"""`angarium operators`: create, list and revoke accounts of the dashboard."""
 
 import sys
 from typing import Annotated, Literal
@@ -26,12 +26,12 @@ def create(
     password_stdin: Annotated[bool, Parameter(negative="")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Create an account. Without a given password, one is made and shown only once.
+    """Create an account. Without --password-stdin, a password is generated and shown only once.
 
     Args:
         name: The name to sign in with.
-        role: What the operator may do.
-        password_stdin: Read the password from standard input, at least 12 characters.
+        role: The operator's permissions.
+        password_stdin: Read the password from standard input. At least 12 characters.
         as_json: Print JSON.
     """
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
@@ -45,7 +45,7 @@ def create(
 
 @app.command(name="list")
 def list_(*, page: int = 1, limit: int = 50, as_json: AsJson = False) -> None:
-    """List the accounts by name.
+    """List the accounts, sorted by name.
 
     Args:
         page: The page, from 1.
@@ -59,7 +59,7 @@ def list_(*, page: int = 1, limit: int = 50, as_json: AsJson = False) -> None:
 
 @app.command
 def revoke(operator_id: str, /, *, as_json: AsJson = False) -> None:
-    """Delete an account and end its sessions at once.
+    """Delete an account and end its sessions immediately.
 
     Args:
         operator_id: The account's id.

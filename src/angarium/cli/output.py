@@ -1,7 +1,7 @@
-"""What the commands print: tables for people, tab-separated rows for pipes, JSON for programs.
+"""Output of the commands: tables on a terminal, tab-separated rows in a pipe, JSON with `--json`.
 
-Nothing is wrapped or cut, so that identifiers can be copied. Control characters in what the gateway returned, such as a
-template's name, are written as escapes.
+Values are neither wrapped nor truncated, so that identifiers can be copied. Control characters in data from the
+gateway, such as a template's name, are printed as escapes.
 """
 
 import json
@@ -20,7 +20,7 @@ _GAP = 2
 
 
 class Output:
-    """Prints to standard output; with `as_json` the data, unchanged."""
+    """Prints to standard output. With `as_json` it prints the data as JSON, unchanged."""
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
@@ -33,10 +33,10 @@ class Output:
             self._lines([printable(text)])
 
     def table(self, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], *, empty: str) -> None:
-        """A list: its rows, or a table of `columns` (heading → dotted path into a row).
+        """Print a list as JSON, or as a table of `columns` (heading → dotted path into a row).
 
-        On a terminal the columns are aligned, or each row is a block of lines where the terminal is too narrow. In a
-        pipe each row is a line of cells separated by tabs, after the headings.
+        On a terminal the columns are aligned; if the terminal is too narrow, each row is a block of lines. In a pipe,
+        the headings and each row are lines of tab-separated cells. Without rows, prints `empty`.
         """
         if self._as_json:
             self._json(rows)

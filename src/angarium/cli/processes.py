@@ -1,6 +1,6 @@
 """`angarium up`, `serve`, `work` and `migrate`: the processes of the system.
 
-The services are imported inside the commands, since `--help` doesn't need the web framework.
+The services are imported inside the commands, because `--help` does not need the web framework.
 """
 
 import asyncio
@@ -93,7 +93,7 @@ def migrate(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] =
     """Upgrade every configured database to the newest schema.
 
     Args:
-        as_json: Print JSON, one object a line.
+        as_json: Print JSON, one object per line.
     """
     from angarium.cli.migration import migrate_all
     from angarium.cli.output import Output
@@ -138,9 +138,9 @@ def _serve_templates() -> None:
 
 
 def _prepare_data_dir(*settings: "Settings") -> None:
-    """Create `DATA_DIR` if the process uses it. What the process creates from now on is readable by its user alone.
+    """Create `DATA_DIR` if the process uses it, and set the umask so that only this user can read new files.
 
-    Raises SettingsError when it cannot be written.
+    Raises SettingsError if the folder is not writable.
     """
     from angarium.platform.folders import prepare_folder
 
@@ -171,7 +171,7 @@ def make_process_logger(service: str, settings: "ProcessSettings") -> "Logger":
 
 
 def run_process(process: Serve, logger: "Logger") -> None:
-    """Run `process` on uvloop until a signal stops it."""
+    """Run `process` on uvloop until SIGTERM or SIGINT stops it."""
     import uvloop
 
     from angarium.platform.lifecycle import quiet_collector, stop_on_signals

@@ -36,7 +36,7 @@ Channel = Annotated[str | None, Parameter(name="--channel")]
 def list_(*, as_json: AsJson = False) -> None:
     """List the providers that workers have configured, by channel and order of preference.
 
-    Bounces and complaints are those of the last 24 hours. `marketing` is `paused` while they are too many.
+    Bounces and complaints are those of the last 24 hours. `marketing` is `paused` while they exceed the limits.
 
     Args:
         as_json: Print JSON.
@@ -49,11 +49,11 @@ def list_(*, as_json: AsJson = False) -> None:
 
 @app.command(name="open")
 def open_(name: str, /, *, channel: Channel = None, as_json: AsJson = False) -> None:
-    """Send nothing through a provider until further notice. Its messages go by the others, or wait.
+    """Stop sending through a provider until `close` or `auto`. Its messages use the other providers, or wait.
 
     Args:
         name: The provider's name or id.
-        channel: Its channel, where two providers have the name.
+        channel: The provider's channel, if two providers have this name.
         as_json: Print JSON.
     """
     _set(name, channel, "open", as_json=as_json)
@@ -61,11 +61,11 @@ def open_(name: str, /, *, channel: Channel = None, as_json: AsJson = False) -> 
 
 @app.command
 def close(name: str, /, *, channel: Channel = None, as_json: AsJson = False) -> None:
-    """Send through a provider until further notice, whatever it answers.
+    """Keep sending through a provider until `open` or `auto`, even if it fails.
 
     Args:
         name: The provider's name or id.
-        channel: Its channel, where two providers have the name.
+        channel: The provider's channel, if two providers have this name.
         as_json: Print JSON.
     """
     _set(name, channel, "closed", as_json=as_json)
@@ -73,11 +73,11 @@ def close(name: str, /, *, channel: Channel = None, as_json: AsJson = False) -> 
 
 @app.command
 def auto(name: str, /, *, channel: Channel = None, as_json: AsJson = False) -> None:
-    """Leave a provider's breaker to the workers again.
+    """Let the workers open and close a provider's breaker again.
 
     Args:
         name: The provider's name or id.
-        channel: Its channel, where two providers have the name.
+        channel: The provider's channel, if two providers have this name.
         as_json: Print JSON.
     """
     _set(name, channel, "auto", as_json=as_json)
@@ -85,11 +85,11 @@ def auto(name: str, /, *, channel: Channel = None, as_json: AsJson = False) -> N
 
 @app.command
 def pause(name: str, /, *, channel: Channel = None, as_json: AsJson = False) -> None:
-    """Send no marketing through a provider until further notice. It goes by the others, or waits.
+    """Stop sending marketing through a provider until `resume`. It uses the other providers, or waits.
 
     Args:
         name: The provider's name or id.
-        channel: Its channel, where two providers have the name.
+        channel: The provider's channel, if two providers have this name.
         as_json: Print JSON.
     """
     _set_reputation(name, channel, "paused", as_json=as_json)
@@ -97,14 +97,14 @@ def pause(name: str, /, *, channel: Channel = None, as_json: AsJson = False) -> 
 
 @app.command
 def resume(name: str, /, *, channel: Channel = None, always: bool = False, as_json: AsJson = False) -> None:
-    """Send marketing through a provider again; bounces and complaints from before do not count any more.
+    """Send marketing through a provider again. Earlier bounces and complaints no longer count.
 
-    What waited is sent within 15 minutes. Marketing is paused again when the rates are too high again.
+    Waiting marketing is sent within 15 minutes. It is paused again if the rates exceed the limits again.
 
     Args:
         name: The provider's name or id.
-        channel: Its channel, where two providers have the name.
-        always: Never pause it again by itself, until `resume` without this option.
+        channel: The provider's channel, if two providers have this name.
+        always: Disable the automatic pause, until `resume` without this option.
         as_json: Print JSON.
     """
     _set_reputation(name, channel, "active" if always else "auto", as_json=as_json)
@@ -120,18 +120,18 @@ def try_(
     watch: bool = False,
     as_json: AsJson = False,
 ) -> None:
-    """Send a test message through exactly one provider; no other one takes it.
+    """Send a test message through exactly one provider, without failover.
 
-    It is a notification like any other: `angarium status ID` shows what the provider answered. It waits while the
-    provider's breaker is open, and expires after ten minutes.
+    It is an ordinary notification: `angarium status ID` shows the provider's answer. It waits while the provider's
+    breaker is open, and expires after ten minutes.
 
-    Exit status with --watch: 0 if it was sent or delivered, 1 if it ended in another way.
+    Exit status with --watch: 0 if it was sent or delivered, else 1.
 
     Args:
-        name: The provider's name or id. May be left out where there is only one (of the channel).
-        to: An email address, a phone number, a push token or a URL, as the provider's channel asks.
-        channel: Its channel, where two providers have the name.
-        watch: Print what happens until it has ended.
+        name: The provider's name or id. Optional if there is only one (of the channel).
+        to: An email address, phone number, push token or URL, depending on the provider's channel.
+        channel: The provider's channel, if two providers have this name.
+        watch: Print each event until the notification has ended.
         as_json: Print JSON.
     """
     output = Output(as_json=as_json)
@@ -155,12 +155,12 @@ def _set_reputation(name: str, channel: str | None, state: str, *, as_json: bool
     with Api(ClientSettings.load()) as api:
         found = _find(api.call("GET", PATH, query={"limit": 100})["data"], name, channel)
         after = api.call("POST", f"{PATH}/{found['provider_id']}/reputation", body={"state": state})["data"]
-    said = f"{after['name']} ({after['channel']}): marketing {after['reputation']['state']}"
-    Output(as_json=as_json).thing(after, said)
+    text = f"{after['name']} ({after['channel']}): marketing {after['reputation']['state']}"
+    Output(as_json=as_json).thing(after, text)
 
 
 def _with_reputation(row: dict[str, Any]) -> dict[str, Any]:
-    """The row with its reputation in three words."""
+    """The row with the columns `marketing`, `complaints` and `bounces`."""
     reputation = row["reputation"]
     sends = f" of {reputation['sends']}" if reputation["sends"] else ""
     shown = {"marketing": reputation["state"], "complaints": reputation["complaints"]}
@@ -172,12 +172,12 @@ def _find(rows: list[dict[str, Any]], name: str | None, channel: str | None) -> 
         row for row in rows if name in {None, row["name"], row["provider_id"]} and channel in {None, row["channel"]}
     ]
     if not found:
-        what = "no provider" if name is None else f"no provider {name}"
-        raise CallFailed(f"There is {what}. `angarium providers list` shows them.")
+        what = "No provider" if name is None else f"No provider {name}"
+        raise CallFailed(f"{what} found. `angarium providers list` shows all providers.")
     if name is None and len(found) > 1:
         names = ", ".join(f"{row['name']} ({row['channel']})" for row in found)
-        raise WrongUsage(f"There are several providers: {names}. Give one's name.")
+        raise WrongUsage(f"There are several providers: {names}. Give the name of one.")
     if len(found) > 1:
         channels = ", ".join(row["channel"] for row in found)
-        raise WrongUsage(f"{name} is a provider of several channels ({channels}): give --channel.")
+        raise WrongUsage(f"Several channels have a provider named {name} ({channels}). Give --channel.")
     return found[0]

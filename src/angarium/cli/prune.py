@@ -34,15 +34,15 @@ def prune(
     dry_run: bool = False,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
-    """Delete finished notifications, with what belongs to them, or take out their personal data.
+    """Delete finished notifications and their related rows, or remove their personal data.
 
-    Works on the notification database itself, in small transactions. It can be stopped at any time and run again.
-    Unfinished notifications are never touched.
+    Connects to the notification database directly and works in small transactions. It can be stopped at any time and
+    run again. Unfinished notifications are never changed.
 
     Args:
-        older_than: How long ago they ended, as in 90d. Default: ANGARIUM_RETENTION, or ANGARIUM_REDACT_AFTER.
-        redact: Keep the notifications; take out recipients, variables, metadata and answers of providers.
-        dry_run: Only print what would be done.
+        older_than: Minimum time since they ended, such as 90d. Default: ANGARIUM_RETENTION, or ANGARIUM_REDACT_AFTER.
+        redact: Keep the notifications; remove recipients, variables, metadata and the answers of providers.
+        dry_run: Only print how many would be changed.
         as_json: Print JSON.
     """
     from angarium.notifications.store.retention import Task
@@ -87,26 +87,26 @@ class _Report:
     def summary(self) -> str:
         done = "Redacted" if self.task == "redact" else "Deleted"
         text = f"{done} {self.notifications} notifications; deleted {self.dead_letters} dead letters."
-        return f"{text} Interrupted: run it again to go on." if self.interrupted else text
+        return f"{text} Interrupted: run the command again to continue." if self.interrupted else text
 
 
 def _period(given: str | None, configured: timedelta | None, *, redact: bool) -> timedelta:
     if given is None:
         if configured is None:
             name = "ANGARIUM_REDACT_AFTER" if redact else "ANGARIUM_RETENTION"
-            raise SettingsError(f"--older-than: must be given, as {name} is off")
+            raise SettingsError(f"--older-than: is required because {name} is off")
         return configured
     try:
         period = parse_duration(given)
     except ValueError as error:
         raise SettingsError(f"--older-than: {error}") from None
     if not redact and period < SHORTEST_RETENTION:
-        raise SettingsError("--older-than: must be at least 24h, as idempotency keys live that long")
+        raise SettingsError("--older-than: must be at least 24h, because idempotency keys are valid for 24h")
     return period
 
 
 async def _work(settings: PruneSettings, report: _Report, output: Output | None) -> None:
-    """Count, then delete or redact. An interrupt stops it after the current batch."""
+    """Count, then delete or redact. Cancellation stops it and sets `report.interrupted`."""
     from angarium.notifications.store.retention import Retention
     from angarium.platform.clock import SystemClock
     from angarium.platform.database.engine import open_engine

@@ -1,4 +1,4 @@
-"""The settings of the commands that talk to a gateway, of `angarium migrate` and of `angarium prune`."""
+"""The settings of the commands that call a gateway, of `angarium migrate` and of `angarium prune`."""
 
 from typing import TypeVar
 
@@ -14,34 +14,37 @@ from angarium.services.templates.settings import TemplatesDatabaseSettings, Temp
 from angarium.services.users.settings import UsersDatabaseSettings, UsersSettings
 
 PROCESSES = (GatewaySettings, UsersSettings, TemplatesSettings, WorkerSettings)
-"""What the processes read. `Settings.load` refuses names that no process knows, so all of them are imported here."""
+"""The settings of all processes. They are imported here because `Settings.load` rejects names that no class defines."""
 SettingsT = TypeVar("SettingsT", bound=Settings)
 
 
 def load(kind: type[SettingsT]) -> SettingsT:
-    """The settings of a process, from an environment that may name those of the others too. Raises SettingsError."""
+    """Load the settings of one process. The environment may also set those of the others. Raises SettingsError."""
     return kind.load()
 
 
 class ClientSettings(Settings):
-    """Address of the gateway and the API key for calls to it."""
+    """The address of the gateway, and the API key to call it with."""
 
     gateway_url: str = Field(default="http://localhost:8000", repr=False)
     api_key: SecretStr | None = None
 
     def key(self) -> str:
-        """The configured key, or the one that a development gateway wrote to `DATA_DIR`. Raises SettingsError."""
+        """The configured key, or the one that a development gateway wrote to `DATA_DIR/api-key`.
+
+        Raises SettingsError.
+        """
         if self.api_key is not None:
             return self.api_key.get_secret_value()
-        kept = self.data_dir / "api-key"
+        file = self.data_dir / "api-key"
         try:
-            return kept.read_text(encoding="ascii").strip()
+            return file.read_text(encoding="ascii").strip()
         except FileNotFoundError:
             raise wrong(
-                "api_key", f"must be set, or given with --key; there is no {kept} of a development gateway"
+                "api_key", f"must be set, or given with --key; no development gateway has written {file}"
             ) from None
         except (OSError, UnicodeDecodeError):
-            raise wrong("api_key", f"must be set; {kept} cannot be read") from None
+            raise wrong("api_key", f"must be set; {file} cannot be read") from None
 
     def refuse_unsafe(self) -> None:
         super().refuse_unsafe()

@@ -1,4 +1,4 @@
-"""`angarium suppressions`: addresses that get nothing."""
+"""`angarium suppressions`: list, add, remove, import and export suppressed addresses."""
 
 import sys
 from csv import DictReader
@@ -23,9 +23,9 @@ _COLUMNS = {
     "since": "created_at",
     "until": "expires_at",
 }
-_FAULTS = {"line": "line", "field": "field", "what is wrong": "message"}
+_FAULTS = {"line": "line", "field": "field", "message": "message"}
 
-app = App(name="suppressions", help="Addresses that get nothing.")
+app = App(name="suppressions", help="Addresses that receive no messages.")
 
 AsJson = Annotated[bool, Parameter(name="--json", negative="")]
 Channel = Literal["email", "sms"]
@@ -74,9 +74,9 @@ def add(
     Args:
         channel: email or sms.
         address: The email address, or the phone number with its country code.
-        reason: Why.
-        source: Who says so.
-        expires_at: When it ends, for example 2027-01-31T00:00:00Z; without it, never.
+        reason: Why the address is suppressed.
+        source: The origin of the entry, such as the name of a system.
+        expires_at: When the entry expires, for example 2027-01-31T00:00:00Z. Without it, the entry does not expire.
         as_json: Print JSON.
     """
     body = {"channel": channel, "address": address, "reason": reason, "source": source, "expires_at": expires_at}
@@ -87,7 +87,7 @@ def add(
 
 @app.command
 def remove(suppression_id: str, /, *, as_json: AsJson = False) -> None:
-    """Remove an entry. Entries of the same address for other reasons stay.
+    """Remove an entry. Entries of the same address for other reasons are kept.
 
     Args:
         suppression_id: The entry's id.
@@ -102,7 +102,7 @@ def remove(suppression_id: str, /, *, as_json: AsJson = False) -> None:
 def import_(file: Path, /, *, as_json: AsJson = False) -> None:
     """Suppress the addresses of a CSV file with a header line, at most 10,000 rows.
 
-    Columns: channel, address, and if wanted reason, source, expires_at. Invalid rows are reported and skipped.
+    Columns: channel, address, and optionally reason, source, expires_at. Invalid rows are skipped and reported.
 
     Args:
         file: The file.
@@ -131,13 +131,13 @@ def export(
     reason: Reason | None = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write the suppressed addresses as CSV, fit for `import`.
+    """Write the suppressed addresses as CSV, which `import` accepts.
 
     Args:
-        file: The file to write; without it, standard output.
+        file: The file to write. Defaults to standard output.
         channel: email or sms.
         reason: Only this reason.
-        as_json: Print the entries as JSON, or the name and size of the written file.
+        as_json: Print the entries as JSON or, with a file, its name and size.
     """
     with Api(ClientSettings.load()) as api:
         content = api.download(f"{PATH}/export", query={"channel": channel, "reason": reason})

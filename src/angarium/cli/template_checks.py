@@ -1,4 +1,4 @@
-"""Local template checks: the same ones the templates service runs when a version is saved."""
+"""Local template checks: the same as the templates service runs when a version is saved."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -38,7 +38,10 @@ def read_all(root: Traversable) -> tuple[Mapping[str, TemplateCreate], Sequence[
 def check_all(
     bodies: Mapping[str, TemplateCreate], elsewhere: Fragments
 ) -> tuple[Mapping[str, Checked], Sequence[FileProblem]]:
-    """Check each template against the others and the fragments in `elsewhere`. Returns them and all errors."""
+    """Check each template. References are resolved among `bodies` and in `elsewhere`, which has published fragments.
+
+    Returns the valid templates by code, and the errors of the others.
+    """
     fragments = {**elsewhere, **{code: _fragment(body) for code, body in bodies.items()}}
     compiler = Compiler()
     checked: dict[str, Checked] = {}

@@ -1,9 +1,9 @@
-"""Templates as files, to be kept in git: a folder for each code.
+"""Templates as files, for use with git. Each template is a folder named after its code.
 
-`order_confirmation/template.yaml` holds name, channel, category, defaults and the like, and the parts of one line:
-subject, title, image, link. The other parts are files beside it: `email.mjml`, `email.html` (html), `text.txt`,
-`push.txt` (body), `webhook.json` (json), `content.html` or `content.txt`. Those in another language stand in a folder:
-`fr/text.txt`.
+`order_confirmation/template.yaml` has the properties (name, channel, category, defaults, …) and the parts of one line:
+subject, title, image, link. The other parts are files in the same folder: `email.mjml`, `email.html` (html),
+`text.txt`, `push.txt` (body), `webhook.json` (json), `content.html` or `content.txt`. Translations are in subfolders
+named after the language: `fr/text.txt`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -26,9 +26,9 @@ FILES = {
     "body": "push.txt",
     "json": "webhook.json",
 }
-"""The parts that are files. The others are fields of `template.yaml`."""
+"""Parts that have their own file. The others are fields of `template.yaml`."""
 PLAIN_CONTENT = "content.txt"
-"""The file of a main body that is not HTML, such as an SMS."""
+"""The file of the part `content` if it is not HTML, such as the text of an SMS."""
 _PROPERTIES = (
     "name",
     "description",
@@ -40,14 +40,14 @@ _PROPERTIES = (
     "required_variables",
     "defaults",
 )
-_UNSAID: Mapping[str, Any] = {
+_DEFAULTS: Mapping[str, Any] = {
     "description": "",
     "category": None,
     "delivery_policy": "at_least_once",
     "retry_delays": None,
     "defaults": {},
 }
-"""What need not be written down."""
+"""Values of properties that are left out of `template.yaml`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class FileProblem:
 
 
 class UnreadableFiles(Exception):
-    """Files that are no template."""
+    """A folder without a valid template. The message lists all `problems`."""
 
     def __init__(self, problems: list[FileProblem]) -> None:
         self.problems = problems
@@ -96,16 +96,17 @@ def read_template(folder: Traversable) -> TemplateCreate:
 
 
 def write_template(root: Path, view: Mapping[str, Any]) -> Path:
-    """Write a template of the API below `root` and return its folder.
+    """Write a template, as the API returns it, below `root` and return its folder.
 
-    Files of parts that the template no longer has are removed.
+    Deletes the files of parts that the template no longer has. Raises ValueError for a code that is not a valid folder
+    name.
     """
     folder = root / str(view["code"])
     if folder.resolve().parent != root.resolve():
-        message = f"{view['code']} cannot be the name of a folder"
+        message = f"{view['code']} is not a valid folder name"
         raise ValueError(message)
     translations: Mapping[str, Mapping[str, str]] = view["translations"]
-    described = {name: view[name] for name in _PROPERTIES if view[name] != _UNSAID.get(name, ...)}
+    described = {name: view[name] for name in _PROPERTIES if view[name] != _DEFAULTS.get(name, ...)}
     described |= _short(view)
     short = {locale: _short(parts) for locale, parts in sorted(translations.items())}
     if any(short.values()):
@@ -120,7 +121,7 @@ def write_template(root: Path, view: Mapping[str, Any]) -> Path:
 
 
 def file_of(code: str, field: str) -> str:
-    """The file that defines a field of a template."""
+    """The file that defines a field of a template, relative to the root: `CODE/fr/text.txt`."""
     *locale, part = field.removeprefix("translations.").split(".") if field.startswith("translations.") else [field]
     if part not in FILES:
         return f"{code}/{DESCRIPTION}"
@@ -139,9 +140,9 @@ def _described(folder: Traversable) -> dict[str, Any]:
         raise UnreadableFiles([FileProblem(folder.name, name, DESCRIPTION, message, line, column)]) from error
     translations = described.get("translations") if isinstance(described, dict) else None
     if not isinstance(described, dict) or not isinstance(translations or {}, dict):
-        raise UnreadableFiles([_problem(folder.name, DESCRIPTION, "must be names and values", folder)])
+        raise UnreadableFiles([_problem(folder.name, DESCRIPTION, "must be a mapping of names to values", folder)])
     if wrong := [key for key in (*described, *(translations or {})) if not isinstance(key, str)]:
-        message = f"{wrong[0]} is no text here: put the name in quotes"
+        message = f"the key {wrong[0]} is not a string: put it in quotes"
         raise UnreadableFiles([_problem(folder.name, DESCRIPTION, message, folder)])
     return described
 
@@ -159,7 +160,7 @@ def _translated(folder: Traversable) -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def _read(file: Traversable) -> str:
-    """Read a part, without the line end that closes the file."""
+    """Read a part without the final newline, which `_write_parts` adds."""
     return file.read_bytes().decode("utf-8", "replace").removesuffix("\n")
 
 

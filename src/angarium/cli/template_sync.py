@@ -1,4 +1,4 @@
-"""Publishes the templates that differ from those in files."""
+"""Compares local templates with the published ones, and publishes those that differ."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -60,9 +60,10 @@ def fetch_fragments(api: Api, codes: Iterable[str]) -> dict[str, Fragment]:
 
 
 def push_one(api: Api, checked: Checked, versions: dict[str, int], *, dry_run: bool) -> dict[str, Any]:
-    """Publish a template if it, or a layout or partial in it, has changed; `versions` are the published ones by code.
+    """Publish a template if it, or a layout or partial that it uses, has changed. With `dry_run`, only compare.
 
-    Returns `{"code", "action": "created" | "updated" | "unchanged", "version"}`. Raises CallFailed.
+    `versions` has the published versions by code; the result is added to it. Returns `{"code", "action": "created" |
+    "updated" | "unchanged", "version"}`. Raises CallFailed.
     """
     code = checked.body.code
     before = published(api, code)
@@ -97,7 +98,7 @@ def _same(view: Mapping[str, Any], source: Source, versions: Mapping[str, int]) 
 
 
 def _parts(view: Mapping[str, Any]) -> dict[str, str]:
-    """Parts of the default language."""
+    """The parts in the template's own language."""
     from angarium.contracts.templates import PARTS
 
     return {part: view[part] for part in PARTS if view.get(part) is not None}

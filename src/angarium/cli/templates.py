@@ -39,11 +39,11 @@ Flag = Annotated[bool, Parameter(negative="")]
 def push(
     folder: Path | None = None, /, *, starters: Flag = False, dry_run: Flag = False, as_json: AsJson = False
 ) -> None:
-    """Publish the templates of a folder. Unchanged ones are left as they are.
+    """Publish the templates of a folder. Templates that have not changed get no new version.
 
     Args:
-        folder: A folder with a folder for each template.
-        starters: The starter templates that come with Angarium, instead of a folder.
+        folder: The folder, which has a subfolder for each template.
+        starters: Publish the starter templates that come with Angarium instead.
         dry_run: Only show what would change; nothing is published.
         as_json: Print JSON.
     """
@@ -66,10 +66,10 @@ def push(
 
 @app.command
 def pull(folder: Path, /, *codes: str, as_json: AsJson = False) -> None:
-    """Download published templates to a folder (stable output).
+    """Download published templates to a folder. Unchanged templates give identical files.
 
     Args:
-        folder: The folder, created if it is missing.
+        folder: The folder. Created if it does not exist.
         codes: Only these templates.
         as_json: Print JSON.
     """
@@ -92,8 +92,8 @@ def lint(folder: Path | None = None, /, *, starters: Flag = False, as_json: AsJs
     """Check the templates of a folder without a server. Exits with status 1 if there are errors.
 
     Args:
-        folder: A folder with a folder for each template.
-        starters: The starter templates that come with Angarium, instead of a folder.
+        folder: The folder, which has a subfolder for each template.
+        starters: Check the starter templates that come with Angarium instead.
         as_json: Print JSON.
     """
     output = Output(as_json=as_json)

@@ -21,8 +21,8 @@ def create(tenant: str, /, *, name: str | None = None, as_json: AsJson = False) 
     """Create a tenant and its first API key, which has all scopes. The key is shown only once.
 
     Args:
-        tenant: The id: lower-case letters, digits, - and _.
-        name: The name to display.
+        tenant: The id. Lower-case letters, digits, - and _.
+        name: The display name.
         as_json: Print JSON.
     """
     with Api(ClientSettings.load()) as api:

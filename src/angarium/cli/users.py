@@ -17,7 +17,7 @@ from angarium.cli.settings import ClientSettings
 PATH = "/api/v1/users/import"
 _JSON_LINES = frozenset({".ndjson", ".jsonl"})
 _PAUSE = 0.3
-_COLUMNS = {"line": "line", "field": "field", "what is wrong": "message"}
+_COLUMNS = {"line": "line", "field": "field", "message": "message"}
 
 app = App(name="users", help="Users.")
 
@@ -28,11 +28,11 @@ AsJson = Annotated[bool, Parameter(name="--json", negative="")]
 def import_(file: Path, /, *, upsert: bool = False, as_json: AsJson = False) -> None:
     """Import users from a CSV file with a header line, or from JSON lines (.ndjson, .jsonl). At most 16 MB.
 
-    Invalid rows are reported with their line numbers and skipped.
+    Invalid rows are skipped and reported with their line numbers.
 
     Args:
         file: The file.
-        upsert: Update the user that has a row's email, instead of refusing the row.
+        upsert: If a user with the row's email exists, update it. Without this option the row is refused.
         as_json: Print the report as JSON.
     """
     try:

@@ -1,4 +1,4 @@
-"""`--var NAME=VALUE`."""
+"""Parses the option `--var NAME=VALUE`."""
 
 import json
 from typing import Any
@@ -7,7 +7,7 @@ from angarium.cli.usage import WrongUsage
 
 
 def variable(item: str) -> tuple[str, Any]:
-    """A template variable; a value that is JSON is read as such. Raises WrongUsage."""
+    """The name and value of a template variable. A value that is not valid JSON is text. Raises WrongUsage."""
     name, separator, value = item.partition("=")
     if not separator:
         raise WrongUsage(f"--var {name}: must be NAME=VALUE")

@@ -1,4 +1,4 @@
-"""The banner of `angarium up`: addresses, the key, a first notification, a command to paste."""
+"""The banner of `angarium up`: addresses, API key, the first notification, an example command."""
 
 import shlex
 import sys
@@ -25,9 +25,10 @@ _UNSENT = frozenset({"pending", "sending", "retrying"})
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a system runs. `smtp_port` is the mailbox's SMTP port, None without a mailbox.
+    """The addresses of a running system.
 
-    `sign_in` is the path that opens the dashboard once.
+    `smtp_port` is the SMTP port of the mailbox, None without one. `sign_in` is the path of a sign-in link for the
+    dashboard, which works once.
     """
 
     address: str
@@ -37,13 +38,13 @@ class Place:
 
 
 async def welcome(place: Place, api_key: str | None, *, send: bool) -> None:
-    """Print the banner. With `send`, first create the template `welcome` and send it once to the mailbox."""
+    """Print the banner. With `send`, first create the template `welcome` and send it to the mailbox, once."""
     sent = send and api_key is not None and await _first_notification(place.address, api_key)
     _say("\n".join(["", *_banner(place, api_key, sent=sent, curl_too=send), ""]))
 
 
 def curl(address: str, api_key: str) -> str:
-    """A command to paste that sends the template `welcome`."""
+    """A shell command that sends the template `welcome`."""
     body = msgspec.json.encode(_request("hello-2")).decode()
     lines = (
         ("curl", f"{address}/api/v1/notifications", "-H", f"X-API-Key: {api_key}"),
@@ -68,7 +69,7 @@ def _banner(place: Place, api_key: str | None, *, sent: bool, curl_too: bool) ->
     if api_key is not None:
         yield f"  Key      {api_key}"
     if sent:
-        yield f"\nA first notification is on its way to the mailbox: {address}/mailbox"
+        yield f"\nThe first notification is being sent to the mailbox: {address}/mailbox"
     if api_key is not None and curl_too:
         yield f"\nSend another:\n\n{curl(address, api_key)}"
     yield "\nPress Ctrl-C to stop.\n"

@@ -47,7 +47,7 @@ def test_parts_that_are_gone_are_removed_and_nothing_else(tmp_path: Path) -> Non
 
 
 def test_a_code_cannot_lead_out_of_the_folder(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="cannot be the name of a folder"):
+    with pytest.raises(ValueError, match="is not a valid folder name"):
         write_template(tmp_path, {**VIEW, "code": ".."})
 
 
@@ -55,8 +55,8 @@ def test_a_code_cannot_lead_out_of_the_folder(tmp_path: Path) -> None:
     ("text", "message", "line"),
     [
         ("name: [", "not valid YAML", 1),
-        ("- a", "must be names and values", None),
-        ("translations:\n  no:\n    subject: x\n", "put the name in quotes", None),
+        ("- a", "must be a mapping of names to values", None),
+        ("translations:\n  no:\n    subject: x\n", "the key False is not a string: put it in quotes", None),
         ("nmae: x", "Extra inputs are not permitted", None),
         ("subject: 1", "valid string", None),
     ],
