@@ -1,4 +1,4 @@
-"""One OpenAPI document of the documents of several services."""
+"""Merges the OpenAPI documents of several services into one."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,17 +10,17 @@ _TITLE = "title"
 
 
 def behind_the_gateway(document: Document, name: str) -> Document:
-    """A service's document with the paths that the gateway passes on, as clients see them."""
+    """A service's document with only the paths that the gateway forwards, as clients call them."""
     paths: dict[str, Any] = document.get("paths", {})
     public = {path: item for path, item in paths.items() if path.split("/")[1] == name}
     return {**document, "paths": {f"{PREFIX}{path}": item for path, item in public.items()}}
 
 
 def merged(own: Document, others: Mapping[str, Document]) -> Document:
-    """`own` with the paths and schemas of `others`, which are behind the gateway already, by the names of services.
+    """`own` with the paths and schemas of `others`, which are results of `behind_the_gateway` by service name.
 
-    A schema that two documents define alike is one schema. Where they differ, the other's is renamed with its service
-    as a prefix (`UsersImportFault`), and so is every reference to it.
+    Identical schemas of the same name are merged. If they differ, the schema of the other service gets the service's
+    name as a prefix (`UsersImportFault`), and every reference to it is renamed.
     """
     paths, schemas = dict(own.get("paths", {})), dict(_schemas(own))
     for name, document in others.items():
@@ -41,7 +41,7 @@ def _schemas(document: Document) -> Mapping[str, Any]:
 
 
 def _different(theirs: Mapping[str, Any], known: Mapping[str, Any]) -> set[str]:
-    """The schemas of `theirs` that `known` has otherwise; also those alike that refer to one of these."""
+    """The names of schemas that differ from those in `known`, and of schemas that refer to one that differs."""
     different = {name for name in theirs.keys() & known.keys() if theirs[name] != known[name]}
     shared = theirs.keys() & known.keys()
     while True:
@@ -52,7 +52,7 @@ def _different(theirs: Mapping[str, Any], known: Mapping[str, Any]) -> set[str]:
 
 
 def _references(value: Any) -> set[str]:
-    """The schemas that a part of a document refers to."""
+    """The names of the schemas that a part of a document refers to."""
     if isinstance(value, dict):
         target = value.get("$ref")
         own = {target.removeprefix(_SCHEMAS)} if isinstance(target, str) else set()
@@ -63,7 +63,7 @@ def _references(value: Any) -> set[str]:
 
 
 def _renamed(value: Any, names: Mapping[str, str]) -> Any:
-    """A part of a document with references to renamed schemas."""
+    """A part of a document with its references to schemas replaced: `names` has old and new names."""
     if not names:
         return value
     if isinstance(value, dict):
@@ -75,6 +75,6 @@ def _renamed(value: Any, names: Mapping[str, str]) -> Any:
 
 def _target(reference: Any, names: Mapping[str, str]) -> Any:
     if not isinstance(reference, str):
-        return reference  # a property of that name
+        return reference  # a property that is named `$ref`
     schema = reference.removeprefix(_SCHEMAS)
     return f"{_SCHEMAS}{names[schema]}" if schema in names else reference

@@ -1,4 +1,4 @@
-"""`/openapi.json`: the operations of all services, as clients of the gateway see them. No document needs a key."""
+"""`/openapi.json`: the operations of all services, as clients of the gateway call them. Needs no key."""
 
 from hashlib import sha256
 

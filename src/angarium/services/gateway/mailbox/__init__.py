@@ -1,1 +1,1 @@
-"""The built-in mailbox: what was sent in development, caught and shown."""
+"""The built-in mailbox, which stores and shows messages sent in development."""

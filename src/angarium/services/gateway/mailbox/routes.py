@@ -1,4 +1,4 @@
-"""The mailbox for programs: what was caught, by key like everything else; and where services hand it in."""
+"""`/api/v1/mailbox/messages` for clients with an API key; `/internal/v1/mailbox/messages` for workers."""
 
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -24,22 +24,22 @@ _Admin = Annotated[Caller, Depends(requires(Scope.ADMIN))]
 _Service = Annotated[Caller, Depends(service_only)]
 _Limit = Annotated[int, Query(ge=1, le=_MOST)]
 _PageNumber = Annotated[int, Query(ge=1, le=1_000_000)]
-Address = Annotated[str | None, Query(max_length=320, description="A part of the address")]
+Address = Annotated[str | None, Query(max_length=320, description="Part of the address")]
 Words = Annotated[
-    str | None, Query(max_length=200, description="Words that all occur in the subject, the title or the text")
+    str | None, Query(max_length=200, description="Words that must all occur in the subject, the title or the text")
 ]
-FileIndex = Annotated[int, Path(ge=0, le=1000, description="The attachment's place in `attachments`, from 0")]
+FileIndex = Annotated[int, Path(ge=0, le=1000, description="The attachment's index in `attachments`, from 0")]
 _Caught = Annotated[CaughtMessage | Annotated[list[CaughtMessage], Body(max_length=_MOST)], Body()]
 
 
 def routes(mailbox: Mailbox) -> APIRouter:
-    """`/api/v1/mailbox/messages` and `/internal/v1/mailbox/messages`."""
+    """List, get and delete messages, download sources and attachments, and add messages from workers."""
     router = APIRouter(tags=["mailbox"])
     _add_messages(router, mailbox)
     _add_files(router, mailbox)
 
     @router.post("/internal/v1/mailbox/messages", status_code=HTTPStatus.CREATED, include_in_schema=False)
-    async def hand_in(caller: _Service, body: _Caught) -> Envelope[dict[str, int]]:
+    async def add_messages(caller: _Service, body: _Caught) -> Envelope[dict[str, int]]:
         messages = body if isinstance(body, list) else [body]
         await mailbox.add(caller.tenant, messages)
         return one({"caught": len(messages)})
@@ -84,12 +84,12 @@ def _add_files(router: APIRouter, mailbox: Mailbox) -> None:
         f"{MESSAGES}/{{message_id}}/raw",
         name="get_mailbox_message_source",
         response_class=Response,
-        responses=_file(SOURCE_TYPE, "The mail (RFC 5322)"),
+        responses=_file(SOURCE_TYPE, "The email (RFC 5322)"),
     )
     async def source(caller: _Reader, message_id: UUID) -> Response:
-        """Download the source of a caught mail as an `.eml` file.
+        """Download the source of a caught email as an `.eml` file.
 
-        A mail that came by SMTP has the source that came. For one that a worker handed in, it is made of its parts.
+        Email received by SMTP has its original source. For email from a worker, the source is built from its parts.
         """
         content = await mailbox.source(MailboxFilter(tenant=caller.tenant, id=message_id))
         return download(content, name=f"{message_id}.eml", media_type=SOURCE_TYPE)
@@ -98,10 +98,10 @@ def _add_files(router: APIRouter, mailbox: Mailbox) -> None:
         f"{MESSAGES}/{{message_id}}/attachments/{{index}}",
         name="get_mailbox_attachment",
         response_class=Response,
-        responses=_file(FILE_TYPE, "What the file holds"),
+        responses=_file(FILE_TYPE, "The content of the attachment"),
     )
     async def attachment(caller: _Reader, message_id: UUID, index: FileIndex) -> Response:
-        """Download an attachment of a caught mail."""
+        """Download an attachment of a caught email."""
         file = await mailbox.file(MailboxFilter(tenant=caller.tenant, id=message_id), index)
         return download(file.content, name=file.info.filename, media_type=FILE_TYPE)
 
@@ -112,5 +112,5 @@ def _file(media_type: str, description: str) -> dict[int | str, dict[str, Any]]:
 
 
 def recipient(to: str | None) -> str | None:
-    """The address meant by `?to=`: in a query a `+` that was not encoded arrives as a space."""
+    """The address in `?to=`. An unencoded `+` at its start arrives as a space and is restored."""
     return f"+{to[1:]}" if to and to.startswith(" ") else to

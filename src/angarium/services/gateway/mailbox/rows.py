@@ -1,4 +1,4 @@
-"""How the mailbox's messages are stored: its tables, the rows of messages, and what a search matches."""
+"""The mailbox's SQLite tables, the conversion between messages and rows, and the search filter."""
 
 import sqlite3
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS sources (id INTEGER PRIMARY KEY AUTOINCREMENT, raw BLOB NOT NULL)",
 )
 _ADDED = ("extras TEXT", "source INTEGER")
-"""Columns that a file of an earlier version lacks."""
+"""Columns that files of earlier versions do not have."""
 _INDEXES = (
     "CREATE INDEX IF NOT EXISTS messages_recipient ON messages (recipient, channel, tenant)",
     "CREATE INDEX IF NOT EXISTS messages_source ON messages (source) WHERE source IS NOT NULL",
@@ -44,7 +44,7 @@ _INDEXES = (
     WHEN OLD.source IS NOT NULL AND NOT EXISTS (SELECT 1 FROM messages WHERE source = OLD.source)
     BEGIN DELETE FROM sources WHERE id = OLD.source; END""",
 )
-"""The trigger removes the source of a mail with its last message, however that is removed."""
+"""The trigger deletes the source of an email together with the last message that refers to it."""
 COLUMNS = (
     "id, tenant, channel, recipient, sender, subject, title, text, html, headers, notification_id, received_at, extras,"
     " source"
@@ -59,10 +59,10 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailboxFilter:
-    """A filter of messages. A field that is None matches all of them.
+    """A filter of messages. A field that is None matches every message.
 
-    `to`: a part of the address, ignoring ASCII case. `search`: words that all occur in the subject, the title or the
-    text, ignoring case; in the HTML where there is no text.
+    `to` is part of the address, ignoring ASCII case. `search` has words that must all occur in the subject, the title
+    or the text, ignoring case; for messages without text, in the HTML.
     """
 
     tenant: str | None = None
@@ -85,7 +85,7 @@ class MailboxFilter:
 
 
 class _Extras(msgspec.Struct, omit_defaults=True):
-    """What only some messages have."""
+    """Optional fields of a message, stored as JSON in the column `extras`."""
 
     attachments: list[dict[str, Any]] = msgspec.field(default_factory=list)
     push: dict[str, Any] | None = None
@@ -94,19 +94,19 @@ class _Extras(msgspec.Struct, omit_defaults=True):
 
 
 def make_tables(connection: sqlite3.Connection) -> None:
-    """Make what is missing of the tables."""
+    """Create missing tables, columns and indexes."""
     for statement in _SCHEMA:
         connection.execute(statement)
-    there = {row["name"] for row in connection.execute("PRAGMA table_info(messages)")}
+    existing = {row["name"] for row in connection.execute("PRAGMA table_info(messages)")}
     for column in _ADDED:
-        if column.split()[0] not in there:
+        if column.split()[0] not in existing:
             connection.execute(f"ALTER TABLE messages ADD COLUMN {column}")
     for statement in _INDEXES:
         connection.execute(statement)
 
 
 def prepare_search(connection: sqlite3.Connection) -> None:
-    """Add the function of `MailboxFilter.search` to a connection."""
+    """Register the SQL function that `MailboxFilter.search` uses on a connection."""
     connection.create_function(_MATCHES, 5, _matches, deterministic=True)
 
 
@@ -117,7 +117,7 @@ def _matches(search: str, subject: str | None, title: str | None, text: str | No
 
 
 def row_of(id_: UUID, tenant: str, message: CaughtMessage, received_at: datetime) -> Row:
-    """The values of `COLUMNS`, without the source."""
+    """The values of `COLUMNS`, except the last one, `source`."""
     return (
         str(id_),
         tenant,
@@ -142,7 +142,7 @@ def _extras(message: CaughtMessage) -> str | None:
 
 
 def message_of(row: Row) -> MailboxMessage:
-    """The message in a row of `COLUMNS`."""
+    """The message in a row with the values of `COLUMNS`."""
     id_, _, channel, to, sender, subject, title, text, html, headers, notification_id, received_at, extras_text, _ = row
     extras = msgspec.json.decode(extras_text or "{}", type=_Extras)
     size = measure_sms(text or "") if channel == Channel.SMS else None

@@ -1,4 +1,4 @@
-"""An SMTP server that accepts every mail and puts it in the mailbox; for this machine and development only."""
+"""An SMTP server for development, which stores every email in the mailbox. Listens on 127.0.0.1."""
 
 import asyncio
 import errno
@@ -17,17 +17,17 @@ from angarium.services.gateway.mailbox.source import content_of, file_parts, par
 from angarium.services.gateway.mailbox.store import MailboxStore
 
 TENANT = "default"
-"""Whose the mails are: SMTP does not say."""
+"""The tenant that owns all received email: SMTP does not transmit one."""
 SIZE_LIMIT = 32 * 1024 * 1024
 MOST_RECIPIENTS = 100
 MOST_STORED = 64 * 1024 * 1024
-"""Bytes of one mail times its recipients: each has a copy."""
+"""Bytes of one email times the number of its recipients."""
 MOST_PARTS = 100
-"""Multiparts of one mail. The time to read nested ones grows with their square."""
+"""Multipart bodies of one email. The time to parse nested ones grows quadratically."""
 
 
 class SmtpCatcher:
-    """Listens inside the running loop. `port` is the one really taken, once started."""
+    """An SMTP server in the running event loop. After `start`, `port` is the port it listens on."""
 
     def __init__(self, store: MailboxStore, *, port: int, logger: Logger, host: str = "127.0.0.1") -> None:
         self.port = port
@@ -38,7 +38,7 @@ class SmtpCatcher:
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
-        """Listen on the wanted port, or on a free one if that is taken; the log says which."""
+        """Listen on the configured port, or on a free one if it is taken or not permitted. Logs the port."""
         try:
             self._server = await self._listen(self.port)
         except OSError as error:
@@ -50,7 +50,7 @@ class SmtpCatcher:
         self._logger.info("mailbox.listening", host=self._host, port=self.port)
 
     async def close(self) -> None:
-        """Stop listening and end every connection; idempotent."""
+        """Stop listening and close every connection. Idempotent."""
         server, self._server = self._server, None
         if server is None:
             return
@@ -64,9 +64,9 @@ class SmtpCatcher:
 
 
 class _Connection(SMTP):
-    """aiosmtpd's protocol, which remembers the task that serves it so that it can be ended."""
+    """aiosmtpd's protocol, which adds itself to `connections` while it is open, so that `close` can end it."""
 
-    def __init__(self, handler: "_Handler", living: "set[_Connection]", loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, handler: "_Handler", connections: "set[_Connection]", loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(
             handler,
             hostname="angarium",
@@ -75,14 +75,14 @@ class _Connection(SMTP):
             data_size_limit=SIZE_LIMIT,
             loop=loop,
         )
-        self._living = living
+        self._connections = connections
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._living.add(self)
+        self._connections.add(self)
         super().connection_made(transport)
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._living.discard(self)
+        self._connections.discard(self)
         super().connection_lost(error)
 
     async def end(self) -> None:
@@ -96,7 +96,7 @@ class _Connection(SMTP):
 
 
 class _Handler:
-    """What aiosmtpd calls when a mail is complete."""
+    """The callbacks of aiosmtpd for a recipient (RCPT) and for a complete email (DATA)."""
 
     def __init__(self, store: MailboxStore) -> None:
         self._store = store
@@ -118,19 +118,19 @@ class _Handler:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802, ARG002 - aiosmtpd's name and signature
         raw = envelope.content if isinstance(envelope.content, bytes) else b""
         if len(raw) * len(envelope.rcpt_tos) > MOST_STORED:
-            return "552 5.3.4 the mail is too large for so many recipients"
+            return "552 5.3.4 the message is too large for this number of recipients"
         if raw.lower().count(b"multipart/") > MOST_PARTS:
-            return "554 5.6.0 the mail has too many parts"
+            return "554 5.6.0 the message has too many parts"
         try:
             found = await asyncio.to_thread(caught, raw, envelope.mail_from or "", envelope.rcpt_tos)
             await self._store.add(TENANT, found, source=raw)
         except Transient:
-            return "451 4.3.0 the mailbox cannot be written now"
+            return "451 4.3.0 the mailbox is temporarily not writable"
         return "250 2.0.0 caught"
 
 
 def caught(raw: bytes, sender: str, recipients: Sequence[str]) -> Sequence[CaughtMessage]:
-    """A mail as the mailbox keeps it, once for each recipient of its envelope."""
+    """Parse an email into one mailbox message for each recipient of its envelope. CPU-bound."""
     mail = parsed(raw)
     headers = {name: _clean(str(value)) for name, value in mail.items()}
     text, html = _body(mail, "plain"), _body(mail, "html")
@@ -175,7 +175,7 @@ def _body(mail: EmailMessage, kind: str) -> str | None:
 
 
 def _clean(text: str) -> str:
-    """Bytes that were no text come as lone surrogates, which JSON and SQLite refuse."""
+    """Replace lone surrogates, which represent undecodable bytes: JSON and SQLite reject them."""
     return text.encode("utf-8", "replace").decode()
 
 

@@ -1,4 +1,4 @@
-"""A mail as a file (RFC 5322): what files it carries, and a source made for a mail that came without one."""
+"""The source of an email (RFC 5322): reads its attachments, and builds a source for email stored without one."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -12,42 +12,42 @@ from angarium.contracts.mailbox import MailboxMessage
 
 _POLICY = policy.SMTP.clone(max_line_length=998)
 _OWN = frozenset({"subject", "from", "to", "date", "mime-version", "content-type", "content-transfer-encoding"})
-"""Fields that the source has from elsewhere."""
+"""Header fields that are not copied: they are set from the message's own fields or by the library."""
 
 
 def parsed(raw: bytes) -> EmailMessage:
-    """The mail in `raw`, whatever is wrong with it."""
+    """Parse an email. Malformed input is not an error: the parser keeps what it can read."""
     return BytesParser(policy=policy.default).parsebytes(raw)
 
 
 def file_parts(mail: EmailMessage) -> Iterator[EmailMessage]:
-    """The parts of a mail that are files, in their order."""
+    """The attachments of an email, in order."""
     for part in mail.walk():
         if not part.is_multipart() and (part.get_filename() is not None or part.is_attachment()):
             yield part
 
 
 def content_of(part: EmailMessage) -> bytes:
-    """What a part holds, decoded."""
+    """The decoded content of a part."""
     content = part.get_payload(decode=True)
     return content if isinstance(content, bytes) else b""
 
 
 def file_in(raw: bytes, index: int) -> bytes | None:
-    """What the file `index` of a mail holds; None: it has none of that number."""
+    """The content of the attachment `index` (from 0) of an email, None if there is no such attachment."""
     parts = list(file_parts(parsed(raw)))
     return content_of(parts[index]) if index < len(parts) else None
 
 
 def built(message: MailboxMessage, files: Sequence[bytes]) -> bytes:
-    """A source for a mail of the mailbox. `files`: what its attachments hold; those that are gone are left out.
+    """Build the source of a stored email. `files`: the contents of its attachments; missing ones are left out.
 
-    CPU-bound: call it beside the event loop.
+    CPU-bound: run it in a thread.
     """
     mail = EmailMessage(policy=_POLICY)
     for name, value in _fields(message):
         if name not in mail:
-            with suppress(ValueError, IndexError, AttributeError):  # a field that the library cannot read is left out
+            with suppress(ValueError, IndexError, AttributeError):  # leave out values that the library cannot parse
                 mail[name] = value
     mail.set_content(message.text or "")
     if message.html is not None:

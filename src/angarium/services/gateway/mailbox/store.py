@@ -1,4 +1,4 @@
-"""Keeps what the mailbox caught: one small SQLite file of its own, the newest messages only."""
+"""Stores the newest messages of the mailbox in a separate SQLite file."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -25,8 +25,9 @@ from angarium.services.gateway.mailbox.rows import (
 
 FILE_NAME = "mailbox.sqlite3"
 KEPT = 10_000
+"""The maximum number of messages."""
 KEPT_BYTES = 256 * 1024 * 1024
-"""Of sources of mails, in all."""
+"""The maximum total size of all sources."""
 _INSERT_SOURCE = "INSERT INTO sources (raw) VALUES (?)"
 _TRIM = "DELETE FROM messages WHERE position <= (SELECT max(position) FROM messages) - ?"
 _TRIM_SOURCES = """DELETE FROM sources WHERE id <= (
@@ -35,11 +36,11 @@ _TRIM_SOURCES = """DELETE FROM sources WHERE id <= (
 _SOURCE = "SELECT raw FROM sources WHERE id = (SELECT source FROM messages WHERE id = ?)"
 
 _Addition = tuple[Sequence[Row], bytes | None]
-"""The rows of one mail or message for each of its recipients, and its source."""
+"""The rows of one message, one per recipient, and the source of an email received by SMTP."""
 
 
 class MailboxStore:
-    """Every method raises DatabaseUnavailable when the file cannot serve."""
+    """Every method raises DatabaseUnavailable if the file cannot be read or written."""
 
     def __init__(
         self,
@@ -59,21 +60,21 @@ class MailboxStore:
         self._additions: GroupCommit[_Addition, None] = GroupCommit(self._insert, flushers=1)
 
     async def open(self) -> None:
-        """Make the file where there is none; to be called before anything else."""
+        """Create the file and missing tables. Call it before any other method."""
         make_private(self._folder)
         await self._writer.run(make_tables)
 
     async def add(self, tenant: str, messages: Sequence[CaughtMessage], *, source: bytes | None = None) -> None:
-        """Keep `messages`, in order, and drop the oldest beyond what is kept.
+        """Store `messages`, in order, and delete the oldest beyond the limits. Durable when it returns.
 
-        `source`: the mail as it came, of which `messages` has one for each recipient.
+        `source` is the email as received by SMTP; `messages` then has one message for each of its recipients.
         """
         received_at = self._clock.now()
         rows = [row_of(self._identifiers.new(), tenant, message, received_at) for message in messages]
         await self._additions.submit((rows, source))
 
     async def find(self, which: MailboxFilter, *, limit: int, offset: int = 0) -> tuple[Sequence[MailboxMessage], int]:
-        """Newest first, `limit` after the first `offset`; and how many there are in all."""
+        """A page of the matching messages, newest first, and their total number."""
         where, parameters = which.condition()
 
         def read(connection: sqlite3.Connection) -> tuple[list[Row], int]:
@@ -86,17 +87,17 @@ class MailboxStore:
         return [message_of(row) for row in rows], total
 
     async def get(self, which: MailboxFilter) -> MailboxMessage | None:
-        """The newest that fits; None: there is none."""
+        """The newest matching message, None without one."""
         messages, _ = await self.find(which, limit=1)
         return messages[0] if messages else None
 
     async def source(self, message_id: UUID) -> bytes | None:
-        """The mail as it came; None: it came without a source, or the source is not kept any more."""
+        """The source of an email received by SMTP. None if it was stored without one or the source was deleted."""
         found = await self._writer.run(lambda connection: connection.execute(_SOURCE, (str(message_id),)).fetchone())
         return found[0] if found else None
 
     async def clear(self, which: MailboxFilter) -> int:
-        """Remove all that fit; how many there were."""
+        """Delete all matching messages and return their number."""
         where, parameters = which.condition()
         query = f"DELETE FROM messages{where}"  # noqa: S608 - clauses are constants
 
@@ -107,7 +108,7 @@ class MailboxStore:
         return await self._writer.run(remove)
 
     async def forget(self, notification_ids: Sequence[UUID]) -> None:
-        """Remove what was sent for these notifications, from the write-ahead log too."""
+        """Delete the messages of these notifications, also from the write-ahead log."""
         wanted = [str(notification_id) for notification_id in notification_ids]
         marks = ", ".join("?" * len(wanted))
         query = f"DELETE FROM messages WHERE notification_id IN ({marks})"  # noqa: S608 - marks are constants
@@ -116,7 +117,7 @@ class MailboxStore:
             await self._writer.query(lambda connection: connection.execute(EMPTY_LOG).fetchall())
 
     async def close(self) -> None:
-        """Finish what is under way; idempotent."""
+        """Finish pending writes and close the file. Idempotent."""
         await self._additions.drain()
         await self._writer.close()
 

@@ -1,4 +1,4 @@
-"""What programs and people do with the mailbox."""
+"""Use cases of the mailbox: find, read, add, delete messages; read sources and attachments."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -14,22 +14,22 @@ from angarium.services.gateway.mailbox.source import built, file_in
 from angarium.services.gateway.mailbox.store import MailboxStore
 
 StoredFiles = Callable[[UUID], Awaitable[Sequence[bytes]]]
-"""What the attachments of a notification hold, in order; none once they were erased."""
+"""Returns the contents of a notification's attachments, in order; empty after they were erased."""
 
 
 @dataclass(frozen=True, slots=True)
 class CaughtFile:
-    """A file that a mail carries."""
+    """An attachment with its content."""
 
     info: AttachmentView
     content: bytes
 
 
 class Mailbox:
-    """The caught messages. Methods that name one raise NotFound; all raise DatabaseUnavailable.
+    """The messages of the mailbox. Methods raise DatabaseUnavailable; those for a single message also NotFound.
 
-    A mail that came by SMTP has its own source. For one that a worker handed in, a source is made of its parts, and its
-    files are those of its notification (`stored_files`).
+    Email received by SMTP is stored with its source. For email from a worker, a source is built from the stored
+    message, and the attachments are read from its notification (`stored_files`).
     """
 
     def __init__(self, store: MailboxStore, stored_files: StoredFiles) -> None:
@@ -37,36 +37,36 @@ class Mailbox:
         self._stored_files = stored_files
 
     async def find(self, which: MailboxFilter, *, limit: int, offset: int = 0) -> tuple[Sequence[MailboxMessage], int]:
-        """Newest first, `limit` after the first `offset`; and how many there are in all."""
+        """A page of the matching messages, newest first, and their total number."""
         return await self._store.find(which, limit=limit, offset=offset)
 
     async def get(self, which: MailboxFilter) -> MailboxMessage:
-        """One message."""
+        """The newest matching message."""
         message = await self._store.get(which)
         if message is None:
             raise NotFound
         return message
 
     async def add(self, tenant: str, messages: Sequence[CaughtMessage]) -> None:
-        """Keep messages that a worker hands in."""
+        """Store messages from a worker."""
         await self._store.add(tenant, messages)
 
     async def remove(self, which: MailboxFilter) -> int:
-        """Remove one message; 1."""
+        """Delete the matching message and return 1."""
         removed = await self._store.clear(which)
         if not removed:
             raise NotFound
         return removed
 
     async def clear(self, which: MailboxFilter) -> int:
-        """Remove all that fit; how many there were."""
+        """Delete all matching messages and return their number."""
         return await self._store.clear(which)
 
     async def source(self, which: MailboxFilter) -> bytes:
-        """The source of a mail (RFC 5322). Other messages have none: NotFound."""
+        """The source of an email (RFC 5322). Raises NotFound for messages of other channels."""
         message = await self.get(which)
         if message.channel is not Channel.EMAIL:
-            raise NotFound("Only a mail has a source")
+            raise NotFound("Only email has a source")
         raw = await self._store.source(message.id)
         if raw is not None:
             return raw
@@ -76,14 +76,14 @@ class Mailbox:
         """The attachment `index` of a message, counted from 0."""
         message = await self.get(which)
         if index >= len(message.attachments):
-            raise NotFound("The message has no attachment of that number")
+            raise NotFound("The message has no attachment with this number")
         content = await self._content(message, index)
         if content is None:
-            raise NotFound("What the attachment holds is not stored any more")
+            raise NotFound("The content of the attachment is no longer stored")
         return CaughtFile(message.attachments[index], content)
 
     async def pictures(self, message: MailboxMessage) -> Sequence[CaughtFile]:
-        """The images that the HTML of a mail shows by `cid:`; those that are gone are left out."""
+        """The images that the HTML of an email includes by `cid:`. Images that are no longer stored are left out."""
         found = []
         for index, info in enumerate(message.attachments):
             if info.content_id and info.content_type.lower().startswith("image/"):

@@ -1,4 +1,4 @@
-"""Answers with files of caught messages. What a stranger sent is downloaded, and never opened as a page of ours."""
+"""Download responses for files of caught messages. The browser saves them and never renders them in our origin."""
 
 import re
 from collections.abc import Mapping
@@ -15,17 +15,17 @@ SAFE: Mapping[str, str] = {
     "cache-control": "no-store",
 }
 _UNSAFE = re.compile('[\x00-\x1f\x7f"\\\\/:*?<>|\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]')
-"""Separators of paths, and characters that hide or turn an extension."""
+"""Path separators, control characters, and characters that hide an extension or reverse its direction."""
 _LONGEST_NAME = 150
 
 
 def download(content: bytes, *, name: str, media_type: str) -> Response:
-    """`content` as a file to save under `name`."""
+    """A response that the browser saves as `name`."""
     return Response(content, media_type=media_type, headers={**SAFE, "content-disposition": disposition(name)})
 
 
 def disposition(name: str) -> str:
-    """`Content-Disposition` for a file that is saved as `name` (RFC 6266 §4.3, RFC 8187 §3.2)."""
+    """The `Content-Disposition` header to save a file as `name` (RFC 6266 §4.3, RFC 8187 §3.2)."""
     safe = _UNSAFE.sub("_", name).strip(" .")[-_LONGEST_NAME:] or "attachment"
     plain = safe.encode("ascii", "replace").decode().replace("?", "_").replace("%", "_")
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(safe, safe='')}"

@@ -1,1 +1,1 @@
-"""The mailbox page for people."""
+"""The mailbox page for browsers."""

@@ -1,4 +1,4 @@
-"""The links of a mail, for a list beside the frame, which opens none."""
+"""Extracts the links of an email. The page lists them because links in its sandboxed frame do not open."""
 
 import re
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ _MOST = 500
 
 
 class _Anchors(HTMLParser):
-    """Collects the addresses of anchors with the text in them."""
+    """Collects the URLs of anchors and their text."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -35,7 +35,7 @@ class _Anchors(HTMLParser):
 
 
 def links_of(message: MailboxMessage) -> Mapping[str, str]:
-    """The http and https addresses in the HTML and the text of a mail, in order, each with its text in the HTML."""
+    """The http and https URLs of an email, in order, each with its anchor text ("" for URLs in the plain text only)."""
     anchors = _Anchors()
     anchors.feed(message.html or "")
     anchors.close()

@@ -1,7 +1,8 @@
-"""The mailbox for people: one page that lists and shows what was caught.
+"""The mailbox page, which lists and shows caught messages.
 
-It needs no key, so it is mounted in development only and serves this machine only. A Host header that is not this
-machine's is refused too, so that a foreign page cannot reach it by a name that resolves to 127.0.0.1.
+It needs no key, so it exists in development only and accepts requests from this machine only. Requests with a Host
+header of another machine are refused: a foreign page could send them by DNS rebinding, with a name that resolves to
+127.0.0.1.
 """
 
 import asyncio
@@ -52,14 +53,14 @@ def _secured(policy: str) -> dict[str, str]:
 
 
 def this_machine(request: Request) -> None:
-    """A dependency that refuses everyone but this machine."""
+    """A dependency that raises Forbidden for requests from other machines or for other host names."""
     peer = request.client.host if request.client else ""
     if not is_loopback(peer) or not names_this_machine(request.headers.get("host", "")):
-        raise Forbidden("The mailbox page is for this machine only")
+        raise Forbidden("The mailbox page is available on this machine only")
 
 
 def routes(mailbox: Mailbox) -> APIRouter:
-    """`/mailbox`, its assets, and the data behind it."""
+    """`/mailbox`, its assets, and the data that its scripts fetch."""
     router = APIRouter(prefix="/mailbox", include_in_schema=False, dependencies=[Depends(this_machine)])
     _add_page(router)
     _add_messages(router, mailbox)
@@ -112,7 +113,7 @@ def _add_messages(router: APIRouter, mailbox: Mailbox) -> None:
 def _add_files(router: APIRouter, mailbox: Mailbox) -> None:
     @router.get("/messages/{message_id}/html")
     async def html(message_id: UUID, images: bool = False) -> Response:
-        """The mail itself, for a frame: without scripts, forms and an origin; remote images only with `images`."""
+        """The HTML of an email for a sandboxed frame: no scripts, no forms, remote images only with `images`."""
         message = await mailbox.get(MailboxFilter(id=message_id))
         if message.html is None:
             raise NotFound
@@ -137,7 +138,7 @@ def _add_files(router: APIRouter, mailbox: Mailbox) -> None:
 
 
 def with_pictures(html: str, pictures: Sequence[CaughtFile]) -> str:
-    """The HTML with the pictures of the mail itself in place of `cid:` (RFC 2392), which a browser cannot load."""
+    """Replace `cid:` URLs (RFC 2392), which browsers cannot load, with `data:` URLs of the email's own images."""
     known = {
         file.info.content_id: f"data:{kind};base64,{b64encode(file.content).decode()}"
         for file in pictures

@@ -27,19 +27,19 @@ def routes(operators: Operators) -> APIRouter:
 
     @router.get("")
     async def list_operators(caller: Admin, page: ShortPage) -> Envelope[list[OperatorView]]:
-        """Operators of the caller's tenant, by name."""
+        """List the operators of the caller's tenant, sorted by name."""
         found, total = await operators.page(caller.tenant, limit=page.limit, page=page.page)
         return short_list([operator_view(operator) for operator in found], total=total, page=page)
 
     @router.post("", status_code=HTTPStatus.CREATED, responses=conflict("An operator has this name"))
     async def create_operator(request: Request, caller: Admin, body: OperatorCreate) -> Envelope[OperatorCreated]:
-        """Make an account. A password that is made for it is shown in this answer only."""
+        """Create an account. A generated password is in this answer only."""
         fresh = await operators.create(actor_of(request, caller), body)
         return one(operator_created(fresh), "Operator created")
 
     @router.delete("/{operator_id}")
     async def revoke_operator(request: Request, caller: Admin, operator_id: UUID) -> Envelope[None]:
-        """Delete an account and end its sessions, in force at once."""
+        """Delete an account and end its sessions immediately."""
         await operators.revoke(actor_of(request, caller), operator_id)
         return one(None, "Operator revoked")
 

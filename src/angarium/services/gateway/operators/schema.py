@@ -23,7 +23,7 @@ operators = Table(
     Column("tenant", KEY, nullable=False),
     Column("name", KEY, nullable=False),
     Column("role", WORD, nullable=False),
-    Column("password_hash", Text()),  # argon2id; null: signs in by a link alone
+    Column("password_hash", Text()),  # argon2id; null: the account signs in by link only
     Column("created_at", UtcDateTime(), nullable=False),
     Column("signed_in_at", UtcDateTime()),
     PrimaryKeyConstraint("operator_id"),

@@ -1,4 +1,4 @@
-"""Signing in and out. A session is a random token in a cookie; what is stored is its hash."""
+"""Signing in and out. A session is a random token in a cookie; only its SHA-256 hash is stored."""
 
 import os
 from base64 import urlsafe_b64encode
@@ -22,26 +22,26 @@ from angarium.services.gateway.operators.store import Operator, OperatorStore
 LIFETIME = timedelta(hours=12)
 LINK_LIFETIME = timedelta(hours=12)
 DEVELOPER = "developer"
-"""The account that a sign-in link opens; it has no password."""
+"""The name of the account that sign-in links use. It has no password."""
 _RANDOM_BYTES = 32
 Entropy = Callable[[int], bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Who is signed in. `token` is the secret of the cookie."""
+    """A signed-in operator. `token` is the secret value of the session cookie."""
 
     operator: Operator
     token: str = field(repr=False)
 
     @property
     def caller(self) -> Caller:
-        """The operator as the use cases of the API know callers."""
+        """The operator as a caller of the API's use cases."""
         return caller_of(self.operator)
 
 
 class SignInLinks:
-    """Links that sign in once, for development. They live in this process and end with it, or after 12 hours."""
+    """Sign-in links for development. Each works once, within 12 hours, until the process ends."""
 
     def __init__(self, clock: Clock, entropy: Entropy = os.urandom) -> None:
         self._clock = clock
@@ -49,26 +49,26 @@ class SignInLinks:
         self._until: dict[str, float] = {}
 
     def make(self) -> str:
-        """The token of a new link."""
+        """Create a link and return its token."""
         now = self._clock.monotonic()
-        self._until = {kept: until for kept, until in self._until.items() if until > now}
+        self._until = {hashed: until for hashed, until in self._until.items() if until > now}
         token = new_token(self._entropy)
         self._until[hash_key(token)] = now + LINK_LIFETIME.total_seconds()
         return token
 
     def good(self, token: str) -> bool:
-        """Whether the link would sign in."""
+        """Whether the link is valid. Does not use it up."""
         return self._until.get(hash_key(token), 0.0) > self._clock.monotonic()
 
     def use(self, token: str) -> bool:
-        """Use the link up; False: it is not good, or not any more."""
+        """Invalidate the link. False if it was not valid."""
         good = self.good(token)
         self._until.pop(hash_key(token), None)
         return good
 
 
 class Sessions:
-    """Signs operators in and out. Every method raises DatabaseUnavailable when the database cannot serve."""
+    """Signs operators in and out. Every method raises DatabaseUnavailable if the database is unavailable."""
 
     def __init__(
         self,
@@ -90,15 +90,16 @@ class Sessions:
         self._entropy = entropy
 
     async def sign_in(self, tenant: str, name: str, password: str, address: str | None) -> Session:
-        """A session. A name that no account has takes as long as a wrong password, and answers alike.
+        """Check name and password and start a session.
 
-        Raises Unauthorized, RateLimited, ServiceUnavailable.
+        Raises Unauthorized, RateLimited, ServiceUnavailable. An unknown name gives the same error after the same time
+        as a wrong password.
         """
         self._throttle.begin(tenant, name)
         try:
             operator = await self._store.named(tenant, name)
-            kept = None if operator is None else operator.password_hash
-            good = await self._passwords.verify(kept, password)
+            password_hash = None if operator is None else operator.password_hash
+            good = await self._passwords.verify(password_hash, password)
         except (ServiceUnavailable, Transient):
             self._throttle.withdraw(tenant, name)
             raise
@@ -109,19 +110,19 @@ class Sessions:
         return await self._begin(operator, address)
 
     async def sign_in_by_link(self, token: str, address: str | None) -> Session | None:
-        """A session of the development account, an admin of the default tenant; None: the link is not good."""
+        """Start a session of the development account, an admin of the default tenant. None if the link is not valid."""
         if not self.links.use(token):
             return None
         operator = await self._store.named(DEFAULT_TENANT, DEVELOPER)
         return await self._begin(operator or await self._make_developer(address), address)
 
     async def find(self, token: str) -> Session | None:
-        """Who is signed in by `token`; None: the session is over, or never was."""
+        """The session of `token`, None if it has ended or does not exist."""
         operator = await self._store.of_session(hash_key(token), self._runtime.clock.now())
         return None if operator is None else Session(operator, token)
 
     async def sign_out(self, session: Session, address: str | None) -> None:
-        """End the session."""
+        """End the session and record it in the audit log."""
         entry = self._audit.entry(_actor(session.operator, address), "operator.signed_out", session.operator.name)
         await self._store.end_session(hash_key(session.token), entry)
 
@@ -148,7 +149,7 @@ class Sessions:
 
 
 def caller_of(operator: Operator) -> Caller:
-    """The operator as a caller: `operator:NAME` in the audit log, with the scopes of the role."""
+    """The operator as a caller: `operator:NAME` in the audit log, with the scopes of its role."""
     return Caller(operator.tenant, operator.name, SCOPES[operator.role], kind="operator")
 
 

@@ -1,4 +1,4 @@
-"""Operators and sessions as rows: hashes only. Every method raises DatabaseUnavailable."""
+"""Reads and writes operators and their sessions. Passwords and session tokens are stored as hashes only."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ _SHOWN = tuple(column for column in operators.c if column.name != "password_hash
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operator:
-    """An account. `password_hash` is None where it was not read, or where there is none."""
+    """An account. `password_hash` is None if it was not read or the account has no password."""
 
     operator_id: UUID
     tenant: str
@@ -32,13 +32,13 @@ class Operator:
 
 
 class OperatorStore:
-    """Reads and writes accounts and sessions; a change and its audit entry are one transaction."""
+    """Every change is written in one transaction with its audit entry. Methods raise DatabaseUnavailable."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
     async def add(self, operator: Operator, entry: Entry) -> bool:
-        """Keep a new account; False: the tenant has one of that name."""
+        """Insert an account. False if the tenant already has one with this name."""
         try:
             async with writing(self._engine) as connection:
                 values = {column.name: getattr(operator, column.name) for column in operators.c}
@@ -49,29 +49,29 @@ class OperatorStore:
         return True
 
     async def page(self, tenant: str, *, limit: int, offset: int) -> tuple[Sequence[Operator], int]:
-        """Accounts of a tenant by name, and how many there are (as `count_up_to` says)."""
+        """A page of a tenant's accounts, sorted by name, and the total as returned by `count_up_to`."""
         query = select(*_SHOWN).where(operators.c.tenant == tenant)
         async with reading(self._engine) as connection:
             rows = await connection.execute(query.order_by(operators.c.name).limit(limit).offset(offset))
             return [_operator(row) for row in rows.mappings()], await count_up_to(connection, query)
 
     async def named(self, tenant: str, name: str) -> Operator | None:
-        """The account of that name, with its password's hash."""
+        """The account with this name, including its password hash."""
         return await self._one(operators.c.tenant == tenant, operators.c.name == name)
 
     async def remove(self, tenant: str, operator_id: UUID, entry: Entry) -> bool:
-        """Delete an account and end its sessions; False: the tenant has none with that id."""
+        """Delete an account and its sessions. False if the tenant has no account with this id."""
         async with writing(self._engine) as connection:
             mine = (operators.c.tenant == tenant, operators.c.operator_id == operator_id)
             if (await connection.execute(delete(operators).where(*mine))).rowcount != 1:
-                return False  # where it is there, its sessions go with it
+                return False  # the foreign key deletes the sessions of a deleted account
             await write_entry(connection, entry)
         return True
 
     async def begin_session(
         self, operator_id: UUID, token_hash: str, *, now: datetime, until: datetime, entry: Entry
     ) -> None:
-        """Keep a session, note the sign-in, and forget sessions that are over."""
+        """Insert a session, set `signed_in_at`, and delete expired sessions."""
         session = {"token_hash": token_hash, "operator_id": operator_id, "created_at": now, "expires_at": until}
         mine = operators.c.operator_id == operator_id
         async with writing(self._engine) as connection:
@@ -81,7 +81,7 @@ class OperatorStore:
             await write_entry(connection, entry)
 
     async def of_session(self, token_hash: str, now: datetime) -> Operator | None:
-        """The account whose session this is; None: there is no such session, or it is over."""
+        """The account of a session, without its password hash. None if the session has expired or does not exist."""
         query = (
             select(*_SHOWN)
             .join_from(operator_sessions, operators, operators.c.operator_id == operator_sessions.c.operator_id)
@@ -92,7 +92,7 @@ class OperatorStore:
         return None if row is None else _operator(row)
 
     async def end_session(self, token_hash: str, entry: Entry) -> None:
-        """Forget a session. Idempotent."""
+        """Delete a session. Idempotent: the audit entry is written only if the session existed."""
         async with writing(self._engine) as connection:
             mine = operator_sessions.c.token_hash == token_hash
             if (await connection.execute(delete(operator_sessions).where(mine))).rowcount:

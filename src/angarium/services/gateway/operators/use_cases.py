@@ -1,4 +1,4 @@
-"""The use cases of operators' accounts: create, list, revoke. A password is shown once, where it is made."""
+"""Use cases of operators' accounts: create, list, revoke. A generated password is returned once."""
 
 import os
 from base64 import b32encode
@@ -20,14 +20,14 @@ _RANDOM_BYTES = 15
 
 @dataclass(frozen=True, slots=True)
 class FreshOperator:
-    """An account that was just made; `password` is the only copy of one that was made for it."""
+    """A new account. `password` is the generated password, None if the request gave one. Only its hash is stored."""
 
     operator: Operator
     password: str | None = field(repr=False)
 
 
 class Operators:
-    """What an admin may do with the accounts of the tenant. Raises DatabaseUnavailable."""
+    """Manages the accounts of a tenant. Methods raise DatabaseUnavailable."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class Operators:
         self._entropy = entropy
 
     async def create(self, actor: Actor, request: OperatorCreate) -> FreshOperator:
-        """A new account of the actor's tenant. Raises Conflict where the name is taken, ServiceUnavailable."""
+        """Create an account in the actor's tenant. Raises Conflict if the name is taken, ServiceUnavailable."""
         made = None if request.password is not None else b32encode(self._entropy(_RANDOM_BYTES)).decode().lower()
         operator = Operator(
             operator_id=self._identifiers.new(),
@@ -61,11 +61,11 @@ class Operators:
         return FreshOperator(operator, made)
 
     async def page(self, tenant: str, *, limit: int, page: int) -> tuple[Sequence[Operator], int]:
-        """Accounts of the tenant by name, and how many there are."""
+        """A page of the tenant's accounts, sorted by name, and the total."""
         return await self._store.page(tenant, limit=limit, offset=(page - 1) * limit)
 
     async def revoke(self, actor: Actor, operator_id: UUID) -> None:
-        """Delete an account of the actor's tenant and end its sessions, in force at once. Raises NotFound."""
+        """Delete an account of the actor's tenant and end its sessions immediately. Raises NotFound."""
         entry = self._audit.entry(actor, "operator.revoked", operator_id)
         if not await self._store.remove(actor.caller.tenant, operator_id, entry):
             raise NotFound("There is no such operator")

@@ -1,4 +1,4 @@
-"""Operators as the API shows them."""
+"""API views of operators."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ def operator_view(operator: Operator) -> OperatorView:
 
 
 def operator_created(fresh: FreshOperator) -> OperatorCreated:
-    """A new account with the password that was made for it."""
+    """A new account with its generated password, if any."""
     return OperatorCreated(**_fields(fresh.operator), password=fresh.password)
 
 

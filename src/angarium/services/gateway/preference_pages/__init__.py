@@ -1,1 +1,1 @@
-"""Preference pages, passed on to the users service."""
+"""Preference and unsubscribe pages, forwarded to the users service."""

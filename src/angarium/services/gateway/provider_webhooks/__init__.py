@@ -1,1 +1,1 @@
-"""What providers post: receipts of messages, and messages of people to our numbers."""
+"""Webhooks of providers: receipts of sent messages, and SMS replies to our numbers."""

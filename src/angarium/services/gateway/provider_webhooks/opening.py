@@ -1,4 +1,4 @@
-"""Opens what verifies webhooks, from the settings."""
+"""Builds the sources that verify and read webhooks, from the settings."""
 
 from contextlib import AsyncExitStack
 from http import HTTPStatus
@@ -17,13 +17,13 @@ from angarium.services.gateway.settings import GatewaySettings
 
 
 class NotFetched(Transient):
-    """A certificate cannot be fetched"""
+    """A signing certificate cannot be fetched"""
 
 
 def open_rules(settings: GatewaySettings, runtime: Runtime, stack: AsyncExitStack) -> WebhookRules:
-    """What is accepted. Raises SettingsError.
+    """The configured sources and answers. Raises SettingsError.
 
-    Certificates are fetched by a client that reaches public addresses only.
+    Signing certificates are fetched by a client that connects to public addresses only.
     """
     api = GuardedApi(open_guarded(settings, stack))
     return WebhookRules(
@@ -35,7 +35,7 @@ def open_rules(settings: GatewaySettings, runtime: Runtime, stack: AsyncExitStac
 
 
 def fetch_by(api: GuardedApi) -> Fetch:
-    """Fetches through `api`. No redirect is followed."""
+    """A function that fetches a URL through `api` without following redirects. It raises NotFetched."""
 
     async def fetch(url: str) -> bytes:
         try:

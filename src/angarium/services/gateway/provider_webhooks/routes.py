@@ -1,4 +1,4 @@
-"""`POST /webhooks/{provider}/{token}`: what providers report. The token and a signature take the place of a key."""
+"""`POST /webhooks/{provider}/{token}`: webhooks of providers, authenticated by the token and a signature."""
 
 from http import HTTPStatus
 from typing import Annotated
@@ -16,12 +16,12 @@ from angarium.services.gateway.provider_webhooks.use_cases import ProviderWebhoo
 PATH = f"{WEBHOOKS}/{{provider}}/{{token}}"
 BYTES = 2 * 1024 * 1024
 _PROVIDER = Caller(tenant="", name="provider-webhook", scopes=frozenset())
-"""Who calls; each receipt belongs to the tenant of its notification."""
+"""The caller of every webhook. It has no tenant: each receipt belongs to the tenant of its notification."""
 _BODY = {"requestBody": {"required": True, "content": {"*/*": {"schema": {}}}}}
 
 
 def routes(webhooks: ProviderWebhooks) -> APIRouter:
-    """One path for every provider; its source knows what the body means."""
+    """One route for all providers. The source of the provider reads the body."""
     router = APIRouter(tags=["provider webhooks"])
 
     async def admitted(request: Request) -> Caller:
@@ -42,14 +42,14 @@ def routes(webhooks: ProviderWebhooks) -> APIRouter:
         provider: Annotated[str, Path(description="The provider's name: its scheme, or its `&name=`.")],
         token: Annotated[str, Path(description="`ANGARIUM_WEBHOOK_TOKEN`.")],  # noqa: ARG001 - `admitted` checks it
     ) -> Response:
-        """Take what a provider posts. The 200 is given once it is durable.
+        """Receive a provider's webhook. It is stored durably before the 200.
 
-        The provider's signature is checked besides the token. See `docs/providers/receipts.md`.
+        The provider's signature is verified in addition to the token. See `docs/providers/receipts.md`.
         """
         posted = Posted(
             headers=dict(request.headers),
             body=await request.body(),
-            urls=webhooks.urls(_target(request), _asked(request)),
+            urls=webhooks.urls(_target(request), _requested_url(request)),
             query=dict(request.query_params),
         )
         read = await webhooks.take(provider, posted)
@@ -62,13 +62,13 @@ def routes(webhooks: ProviderWebhooks) -> APIRouter:
 
 
 def _target(request: Request) -> str:
-    """Path and query as they came; a signature covers every byte of them."""
+    """Path and query, byte for byte as received: some signatures cover them."""
     scope = request.scope
     path: bytes = scope.get("raw_path") or scope["path"].encode()
     query: bytes = scope["query_string"]
     return (path.partition(b"?")[0] + (b"?" + query if query else b"")).decode("latin-1")
 
 
-def _asked(request: Request) -> str:
-    """The whole URL as the provider named it, as far as no proxy has changed it."""
+def _requested_url(request: Request) -> str:
+    """The whole URL as the gateway received it. A proxy may have changed scheme or host."""
     return f"{request.url.scheme}://{request.headers.get('host', '')}{_target(request)}"

@@ -1,4 +1,4 @@
-"""Takes what providers post: verified, durable, and applied after that."""
+"""Receives webhooks of providers: verifies them, stores them durably, and applies them afterwards."""
 
 import asyncio
 import hmac
@@ -19,16 +19,16 @@ from angarium.notifications.suppressions.store import SuppressionStore
 from angarium.platform.loop import Loop
 from angarium.platform.runtime import Runtime
 
-REFUSED = "The token or the signature is not right"
+REFUSED = "The token or the signature is not valid"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookRules:
-    """What is accepted: `sources` by the name of their provider. Without a `token` nothing is.
+    """The configuration of webhooks. Without a `token`, all of them are refused.
 
-    `answers`: what answers replies to providers that do not do it themselves, by name.
-
-    `public_url`: where providers reach the gateway, for those that sign the URL. It may also be the one of the request.
+    `sources` and `answers` are by provider name. `answers` confirms SMS replies for providers that do not do so
+    themselves. `public_url` is the gateway's public address, for providers that sign the URL; a signature of the
+    requested URL is accepted too.
     """
 
     sources: Mapping[str, ReceiptSource] = field(default_factory=dict)
@@ -41,9 +41,9 @@ NO_WEBHOOKS = WebhookRules()
 
 
 class ProviderWebhooks:
-    """Everything is idempotent: providers repeat what was not answered by a 200, and sometimes what was.
+    """Receives webhooks. Idempotent: providers repeat webhooks without a 200, and sometimes others.
 
-    `tenants` lists every tenant. `loops` run beside it.
+    `tenants` returns every tenant. The caller runs `loops` in the background.
     """
 
     def __init__(
@@ -69,23 +69,26 @@ class ProviderWebhooks:
         self._metrics = runtime.metrics
 
     def admit(self, provider: str, token: str) -> None:
-        """Raise Unauthorized for a wrong token, NotFound for a provider that has no webhooks."""
+        """Raise Unauthorized for a wrong token, NotFound for a provider without webhooks."""
         right = self._rules.token
         if right is None or not hmac.compare_digest(token.encode("utf-8", "replace"), right.encode()):
             self._count(provider, "refused")
             raise Unauthorized(REFUSED)
         if provider not in self._rules.sources:
-            raise NotFound("No provider of this name has webhooks")
+            raise NotFound("No provider with this name has webhooks")
 
-    def urls(self, path: str, asked: str) -> tuple[str, ...]:
-        """The URLs by which the provider may have made a request of `path`, query included; `asked`: as it came."""
+    def urls(self, path: str, requested: str) -> tuple[str, ...]:
+        """The URLs that the provider may have signed.
+
+        `path` includes the query. `requested` is the URL as the gateway received it.
+        """
         base = self._rules.public_url
-        return (asked,) if base is None else (base.rstrip("/") + path, asked)
+        return (requested,) if base is None else (base.rstrip("/") + path, requested)
 
     async def take(self, provider: str, posted: Posted) -> Read:
-        """Verify and store. What it says is durable when this returns.
+        """Verify and store a webhook. Its receipts and replies are durable when this returns.
 
-        Raises Unauthorized, ValidationFailed; Transient, after which the provider posts it again.
+        Raises Unauthorized, ValidationFailed; Transient, after which the provider repeats the webhook.
         """
         try:
             read = await self._rules.sources[provider].read(posted)
@@ -106,7 +109,7 @@ class ProviderWebhooks:
         return read
 
     async def _store(self, receipts: Sequence[Receipt]) -> None:
-        """A deferral changes nothing, so it is only counted."""
+        """Store the receipts. Deferrals are only counted: they change no status."""
         for receipt in receipts:
             self._metrics.receipts_total.labels(receipt.provider, str(receipt.kind)).inc()
         lasting = [receipt for receipt in receipts if receipt.kind is not ReceiptKind.DEFERRED]
@@ -114,25 +117,25 @@ class ProviderWebhooks:
             self.applying.wake()
 
     async def _consent(self, provider: str, reply: Reply) -> None:
-        """Do what a reply asks for. Once it is stored, repetitions change nothing and are not answered."""
+        """Opt the sender in or out as the reply says. A reply that is already stored is ignored."""
         if await self.receipts.known(reply.key):
             return
         try:
             done = await consent_everywhere(
                 self._suppressions, await self._tenants(), reply.number, reply.text, source=provider
             )
-        except ValueError:  # the sender is a short code or a name
+        except ValueError:  # the sender is not a phone number but a short code or a name
             return
         new = await self.receipts.add_reply(reply.key, provider)
         self._logger.info("sms.reply", provider=provider, result=str(done))
         answer = self._rules.answers.get(provider)
-        if new and answer is not None:  # the provider does not wait for it
+        if new and answer is not None:  # sent in the background: the provider must not wait for it
             task = asyncio.create_task(answer(reply.key, reply.number, done))
             self._answering.add(task)
             task.add_done_callback(self._answering.discard)
 
     async def close(self) -> None:
-        """Wait for the answers that are under way."""
+        """Wait for the answers in progress."""
         await asyncio.gather(*self._answering, return_exceptions=True)
 
     def _count(self, provider: str, result: str) -> None:

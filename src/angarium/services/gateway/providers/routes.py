@@ -1,4 +1,4 @@
-"""`/api/v1/providers`: configured providers and their circuit breakers, for those who run the system."""
+"""`/api/v1/providers`: configured providers and their circuit breakers, for callers of the default tenant."""
 
 from http import HTTPStatus
 from typing import Annotated
@@ -28,7 +28,7 @@ PATH = "/api/v1/providers"
 
 async def _operator(caller: Annotated[Caller, Depends(requires(Scope.PROVIDERS_MANAGE))]) -> Caller:
     if caller.tenant != DEFAULT_TENANT:  # all tenants send through the same providers
-        raise Forbidden("Only a caller of the default tenant may do this")
+        raise Forbidden("Only callers of the default tenant may manage providers")
     return caller
 
 
@@ -41,14 +41,14 @@ def routes(providers: Providers, tests: ProviderTests) -> APIRouter:
 
     @router.get("")
     async def list_providers(_caller: Operator, page: ShortPage) -> Envelope[list[ProviderView]]:
-        """Providers that a worker had configured within the last day, by channel and order of preference."""
+        """List the providers that workers have reported within the last day, by channel and order of preference."""
         return part_of([provider_view(standing) for standing in await providers.all()], page)
 
     @router.post("/{provider_id}/breaker")
     async def set_breaker(
         request: Request, caller: Operator, provider_id: UUID, body: BreakerChange
     ) -> Envelope[ProviderView]:
-        """Open or close a breaker until further notice; `auto` leaves it to the workers again."""
+        """Hold a breaker open or closed. With `auto`, the workers control it again."""
         after = await providers.set_breaker(actor_of(request, caller), provider_id, body)
         return one(provider_view(after), "Breaker set")
 
@@ -56,19 +56,19 @@ def routes(providers: Providers, tests: ProviderTests) -> APIRouter:
     async def set_reputation(
         request: Request, caller: Operator, provider_id: UUID, body: ReputationChange
     ) -> Envelope[ProviderView]:
-        """Pause or resume a provider's marketing until further notice; `auto` leaves it to the workers again.
+        """Keep a provider's marketing paused or active. With `auto`, the workers control it again.
 
-        With `auto` a pause is lifted, and what was counted before does not count any more.
+        `auto` also ends a pause; earlier bounces and complaints no longer count.
         """
         after = await providers.set_reputation(actor_of(request, caller), provider_id, body)
         return one(provider_view(after), "Reputation set")
 
     @router.post("/{provider_id}/test", status_code=HTTPStatus.ACCEPTED, response_model=Envelope[NotificationAccepted])
     async def test_provider(request: Request, caller: Operator, provider_id: UUID, body: ProviderTest) -> Response:
-        """Send a test message through exactly this provider. Each call sends one.
+        """Send a test message through exactly this provider, without failover. Not idempotent.
 
-        The answer is that of an accepted notification; its timeline has the provider's answer. No other provider
-        takes it. It waits while the breaker is open, and expires after ten minutes.
+        Returns an accepted notification, whose timeline later has the provider's answer. It waits while the breaker is
+        open, and expires after ten minutes.
         """
         accepted = await tests.send(actor_of(request, caller), origin_of(caller), provider_id, body.to)
         return JsonBytes(accepted_answer(accepted), status_code=HTTPStatus.ACCEPTED)

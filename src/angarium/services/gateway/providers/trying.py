@@ -1,6 +1,6 @@
-"""A test message through exactly one provider: an ordinary notification that names its provider.
+"""Test messages through exactly one provider: an ordinary notification with a fixed provider.
 
-The gateway has no credentials of providers, so a worker sends it, as it sends everything.
+A worker sends it, because the gateway does not have the credentials of providers.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,13 +24,13 @@ from angarium.services.gateway.audit.log import AuditLog
 from angarium.services.gateway.audit.store import Actor
 
 EXPIRES_AFTER = timedelta(minutes=10)
-"""How long a test message may wait, such as for a breaker that is open."""
+"""How long a test message may wait, for example for an open breaker."""
 PRIORITY = 8
-"""An operator waits for the answer: the urgent lane."""
+"""The lowest priority of the urgent lane: an operator is waiting for the result."""
 
 
 class RequestThrough(NotificationRequest):
-    """A request that exactly one provider may send. `platform`: of the push token, if it is not FCM's."""
+    """A request that only `provider` may send. `platform`: that of the push token, if the provider supports one."""
 
     provider: str
     platform: Platform | None = None
@@ -42,7 +42,7 @@ class RequestThrough(NotificationRequest):
 
 
 class ProviderTests:
-    """Sends test messages. `plain`: ranges to which webhooks may go by plain http."""
+    """Sends test messages. `plain`: address ranges to which webhooks may be sent over unencrypted http."""
 
     def __init__(
         self, *, store: ProviderStore, acceptor: Acceptor, audit: AuditLog, clock: Clock, plain: Sequence[Network]
@@ -54,16 +54,16 @@ class ProviderTests:
         self._plain = plain
 
     async def send(self, actor: Actor, origin: Origin, provider_id: UUID, to: str) -> Accepted:
-        """Accept one test message for `to`; the acceptance is in the audit log, without the address.
+        """Accept one test message to the address `to`. The audit entry does not contain the address.
 
-        Raises NotFound, ValidationFailed where `to` is no address of the provider's channel, Forbidden for a test key
-        (whose messages reach no provider), and what the acceptor raises.
+        Raises NotFound, ValidationFailed if `to` is not a valid address of the provider's channel, Forbidden for a test
+        key, and the errors of `Acceptor.accept`.
         """
         if origin.caller.test:
-            raise Forbidden("What a test key sends reaches no provider; use a live key")
+            raise Forbidden("Notifications of a test key are not sent to providers. Use a live key")
         found = await self._store.standings(provider_id)
         if not found:
-            raise NotFound("There is no such provider")
+            raise NotFound("Provider not found")
         configured = found[0].configured
         platform = _platform(configured)
         _check_address(configured.channel, platform, to, self._plain)
@@ -85,16 +85,19 @@ class ProviderTests:
 
 
 def _platform(configured: Configured) -> Platform | None:
-    """The platform whose tokens a push provider takes: its technology, where that is one. Raises ValidationFailed."""
+    """The platform of a push provider's tokens, None if its scheme is not a platform.
+
+    Raises ValidationFailed for Web Push, whose subscriptions are not text.
+    """
     if configured.channel is not Channel.PUSH or configured.scheme not in get_args(Platform):
         return None
     if configured.scheme == "webpush":
-        raise ValidationFailed.of("to", "a Web Push subscription is no text; send to a stored user who has one")
+        raise ValidationFailed.of("to", "a Web Push subscription is not text; send to a stored user who has one")
     return cast("Platform", configured.scheme)
 
 
 def _check_address(channel: Channel, platform: Platform | None, to: str, plain: Sequence[Network]) -> None:
-    """Raise ValidationFailed where `to` cannot be an address of the channel."""
+    """Raise ValidationFailed if `to` is not a valid address of the channel."""
     if channel is Channel.PUSH and platform is not None:
         try:
             push_token(platform, to)

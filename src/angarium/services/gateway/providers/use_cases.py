@@ -1,4 +1,4 @@
-"""What an operator may do with providers: look at them, set a breaker, and pause their marketing."""
+"""Use cases of providers: list, set a breaker, pause and resume marketing."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -12,7 +12,7 @@ from angarium.services.gateway.audit.store import Actor
 
 
 class Providers:
-    """Providers that a worker has configured. Raises DatabaseUnavailable where the store does not answer."""
+    """The providers that workers have reported. Methods raise DatabaseUnavailable."""
 
     def __init__(self, store: ProviderStore, audit: AuditLog) -> None:
         self._store = store
@@ -23,26 +23,26 @@ class Providers:
         return await self._store.standings()
 
     async def set_breaker(self, actor: Actor, provider_id: UUID, change: BreakerChange) -> Standing:
-        """Open or close the breaker until further notice, or leave it to the workers again.
+        """Hold the breaker open or closed, or let the workers control it again (`auto`).
 
-        Workers follow within 5 s. Returns the provider as it is then. Raises NotFound.
+        Takes effect in the workers within 5 s. Returns the changed provider. Raises NotFound.
         """
         state = None if change.state == "auto" else BreakerState(change.state)
         before = await self._store.force(provider_id, state)
         if before is None:
-            raise NotFound("There is no such provider")
+            raise NotFound("Provider not found")
         await self._audit.record(actor, f"provider.breaker_{change.state}", provider_id)
         [after] = await self._store.standings(provider_id)
         return after
 
     async def set_reputation(self, actor: Actor, provider_id: UUID, change: ReputationChange) -> Standing:
-        """Pause or resume a provider's marketing until further notice, or leave it to the workers again.
+        """Keep a provider's marketing paused or active, or let the workers control it again (`auto`).
 
-        Workers follow within 5 s. Returns the provider as it is then. Raises NotFound.
+        Takes effect in the workers within 5 s. Returns the changed provider. Raises NotFound.
         """
         state = None if change.state == "auto" else SenderState(change.state)
         if not await self._store.reputation.force(provider_id, state):
-            raise NotFound("There is no such provider")
+            raise NotFound("Provider not found")
         await self._audit.record(actor, f"provider.reputation_{change.state}", provider_id)
         [after] = await self._store.standings(provider_id)
         return after

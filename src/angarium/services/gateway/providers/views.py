@@ -1,11 +1,11 @@
-"""Providers as the API shows them."""
+"""API views of providers."""
 
 from angarium.contracts.providers import ProviderView, ReputationView
 from angarium.notifications.providers.model import SenderStanding, Standing
 
 
 def provider_view(standing: Standing) -> ProviderView:
-    """What operators see of a provider."""
+    """A provider with its breaker and reputation. Rates are shares from 0 to 1, None without any sends."""
     configured = standing.configured
     return ProviderView(
         provider_id=configured.provider_id,

@@ -15,7 +15,7 @@ from angarium.platform.http.frame.validation import details_of
 COLUMNS = ("channel", "address", "reason", "source", "expires_at")
 """Permitted columns; `channel` and `address` are required. An empty cell counts as absent."""
 IGNORED = frozenset({"id", "created_at"})
-"""Columns of other lists and of an export that an import ignores."""
+"""Columns that an import ignores: `created_at` is in exports, `id` in other lists."""
 MOST_ROWS = 10_000
 MOST_FAULTS = 100
 DEFAULT_SOURCE = "import"
@@ -23,7 +23,7 @@ DEFAULT_SOURCE = "import"
 
 @dataclass(frozen=True, slots=True)
 class SuppressionFile:
-    """The entries of a file, and its invalid lines. `faults` has the first 100."""
+    """The entries of a file, and its invalid lines. `refused` counts them; `faults` has the first 100 errors."""
 
     entries: Sequence[SuppressionCreate]
     refused: int
@@ -33,11 +33,11 @@ class SuppressionFile:
 def read_file(content_type: str, body: bytes) -> SuppressionFile:
     """Read the entries of a file. CPU-bound, up to a second: run it in a thread.
 
-    Raises UnsupportedMediaType; ValidationFailed for a file without rows, with more than 10,000, with unknown columns,
-    or that is not readable.
+    Raises UnsupportedMediaType; ValidationFailed for a file without rows, with more than 10,000 rows, with unknown or
+    missing columns, or that is not valid CSV.
     """
     if content_type.partition(";")[0].strip().lower() != "text/csv":
-        message = "An import is text/csv"
+        message = "The content type must be text/csv"
         raise UnsupportedMediaType(message)
     try:
         rows = list(islice(_rows(body), MOST_ROWS + 1))

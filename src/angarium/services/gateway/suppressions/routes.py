@@ -41,14 +41,11 @@ _CSV = {
         },
     }
 }
-_ADDRESS = Query(max_length=ADDRESS_LENGTH, description="Entries of this address alone")
 
 
 def _filter(
     channel: SuppressibleChannel | None = None,
-    address: Annotated[
-        str | None, Query(max_length=ADDRESS_LENGTH, description="Entries of this address alone")
-    ] = None,
+    address: Annotated[str | None, Query(max_length=ADDRESS_LENGTH, description="Only entries of this address")] = None,
     reason: SuppressionReason | None = None,
 ) -> SuppressionFilter:
     return filter_of(channel, address, reason)
@@ -63,20 +60,20 @@ def routes(suppressions: Suppressions) -> APIRouter:
 
     @router.get("")
     async def list_suppressions(caller: Manager, page: Page, wanted: Wanted) -> Envelope[list[SuppressionView]]:
-        """Entries, newest first. One entry is enough to suppress an address."""
+        """List the entries, newest first. One entry is enough to suppress an address."""
         found = await suppressions.page(caller.tenant, wanted, Paging(page.limit, page.page, page.cursor))
         views = [suppression_view(entry) for entry in found.rows]
         return many(views, total=found.total, limit=page.limit, page=page.page, next_cursor=found.next_cursor)
 
     @router.post("")
     async def add_suppression(request: Request, caller: Manager, body: SuppressionCreate) -> Envelope[SuppressionView]:
-        """Add an entry, or update source and expiry of the one with this channel, address and reason."""
+        """Add an entry. An entry with this channel, address and reason gets the new source and expiry."""
         entry = await suppressions.add(actor_of(request, caller), body)
         return one(suppression_view(entry), "Address suppressed")
 
     @router.delete("/{suppression_id}")
     async def remove_suppression(request: Request, caller: Manager, suppression_id: UUID) -> Envelope[None]:
-        """Remove an entry. Entries of the same address with other reasons stay."""
+        """Remove an entry. Entries of the same address with other reasons are kept."""
         await suppressions.remove(actor_of(request, caller), suppression_id)
         return one(None, "Suppression removed")
 
@@ -100,7 +97,7 @@ def _add_files(router: APIRouter, suppressions: Suppressions) -> None:
         responses={200: {"description": "The entries", "content": {"text/csv": {"schema": {"type": "string"}}}}},
     )
     async def export_suppressions(caller: Manager, wanted: Wanted) -> StreamingResponse:
-        """Every entry as CSV, in the format of imports. The address of an erased user is empty."""
+        """Export every entry as CSV, in the format of imports. The address of an erased user is empty."""
         entries = suppressions.all(caller.tenant, wanted)
 
         async def lines() -> AsyncIterator[str]:

@@ -22,9 +22,9 @@ from angarium.services.gateway.suppressions.file import read_file
 
 
 class Suppressions:
-    """Manages a tenant's list. Raises DatabaseUnavailable if the store is unavailable.
+    """Manages a tenant's list. Methods raise DatabaseUnavailable.
 
-    The audit log names entries by their ids, never by addresses.
+    Audit entries refer to suppressions by id and never contain addresses.
     """
 
     def __init__(self, store: SuppressionStore, audit: AuditLog) -> None:
@@ -36,23 +36,23 @@ class Suppressions:
         return await self._store.page(tenant, wanted, paging)
 
     def all(self, tenant: str, wanted: SuppressionFilter) -> AsyncIterator[Suppression]:
-        """Every entry of the tenant, by id."""
+        """Every matching entry of the tenant, sorted by id."""
         return self._store.all(tenant, wanted)
 
     async def add(self, actor: Actor, body: SuppressionCreate) -> Suppression:
-        """Add an entry, or update the one with this channel, address and reason. Effective once it returns."""
+        """Add an entry, or update the one with this channel, address and reason. In effect when it returns."""
         entry = await self._store.add(_new(actor.caller.tenant, body))
         await self._audit.record(actor, "suppression.added", entry.id)
         return entry
 
     async def remove(self, actor: Actor, suppression_id: UUID) -> None:
-        """Remove an entry of the actor's tenant; entries of the address with other reasons stay. Raises NotFound."""
+        """Remove an entry of the actor's tenant. Other entries of its address are kept. Raises NotFound."""
         if await self._store.remove(actor.caller.tenant, suppression_id) is None:
-            raise NotFound("There is no such suppression")
+            raise NotFound("Suppression not found")
         await self._audit.record(actor, "suppression.removed", suppression_id)
 
     async def import_file(self, actor: Actor, content_type: str, body: bytes) -> SuppressionImport:
-        """Add the entries of a file; invalid lines are refused separately. Raises the errors of `read_file`."""
+        """Add the valid entries of a file and report its invalid lines. Raises the errors of `read_file`."""
         read = await asyncio.to_thread(read_file, content_type, body)
         added = await self._store.add_many([_new(actor.caller.tenant, entry) for entry in read.entries])
         await self._audit.record(actor, "suppression.imported", f"{added.new} new, {added.changed} changed")
@@ -60,7 +60,7 @@ class Suppressions:
 
 
 def filter_of(channel: Channel | None, address: str | None, reason: SuppressionReason | None) -> SuppressionFilter:
-    """The filter of a list, with its address in the form to send to. Raises ValidationFailed."""
+    """The filter of a list, with its address normalised as in stored entries. Raises ValidationFailed."""
     if address is not None:
         kind = channel or (Channel.EMAIL if "@" in address else Channel.SMS)
         try:

@@ -11,7 +11,7 @@ from angarium.services.gateway.suppressions.file import COLUMNS
 
 
 def suppression_view(entry: Suppression) -> SuppressionView:
-    """The body of an entry."""
+    """An entry as the API returns it."""
     return SuppressionView(
         id=entry.id,
         channel=entry.channel,
@@ -36,7 +36,7 @@ def csv_headings() -> str:
 
 
 def csv_row(entry: Suppression) -> str:
-    """An entry as a line of an export; unknown values are empty."""
+    """An entry as a line of an export. The address of an erased user and a missing expiry are empty."""
     ends = "" if entry.expires_at is None else rfc3339(entry.expires_at)
     cells = (entry.channel, entry.address or "", entry.reason, entry.source, ends, rfc3339(entry.created_at))
     return csv_lines([cells])

@@ -122,7 +122,7 @@ async def test_what_is_erased_is_not_there(gateway: MailboxGateway) -> None:
     path = await hand_in(gateway, text="t", notification_id=uuid4(), attachments=[info])
     answer = await get(gateway, f"{path}/attachments/0")
     assert answer.status_code == 404
-    assert "not stored any more" in answer.json()["message"]
+    assert "no longer stored" in answer.json()["message"]
     assert (await get(gateway, f"{path}/raw")).status_code == 200
 
 

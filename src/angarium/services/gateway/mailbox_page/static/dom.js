@@ -1,4 +1,4 @@
-// Makes elements. Text reaches the page through textContent only.
+// Creates elements. Text is set through textContent only, so it is never parsed as HTML.
 
 export function element(name, properties = {}, ...children) {
   const made = document.createElement(name);
@@ -36,7 +36,7 @@ export function bytes(size) {
   return size < 1048576 ? `${(size / 1024).toFixed(1)} KB` : `${(size / 1048576).toFixed(1)} MB`;
 }
 
-// The beginning of the text where there is neither a subject nor a title.
+// The subject or title; without both, the start of the text.
 export function headline(message) {
   const text = message.text ?? "";
   return message.subject || message.title || (text.length > 140 ? `${text.slice(0, 140)}…` : text) || "(empty)";

@@ -1,4 +1,4 @@
-// Lists what the mailbox caught. The address of the page keeps the search and the chosen message.
+// Lists the messages of the mailbox. The search and the selected message are in the URL of the page.
 
 import { button, element, headline, when } from "./dom.js";
 import { drawMessage, path } from "./message.js";
@@ -12,7 +12,7 @@ const EXAMPLE = `curl ${location.origin}/api/notifications/send \\
   -d '{"email": "ann@example.com", "subject": "Hello", "message": "<p>Hello</p>"}'`;
 const byId = (id) => document.getElementById(id);
 const state = { channel: "", to: "", q: "", limit: STEP, messages: [], total: 0, chosen: null, active: null, seen: "", newest: null, arrived: 0 };
-let asked = 0;
+let latestRequest = 0;
 
 function entry(message) {
   const top = element("span", { className: "top" },
@@ -35,13 +35,13 @@ function shortTime(moment) {
   return today ? at.toLocaleTimeString() : at.toLocaleDateString();
 }
 
-// One message of the list takes the focus of the Tab key; arrows move it.
+// Roving tabindex: the Tab key focuses one message of the list, the arrow keys move between messages.
 function activate(id) {
   state.active = id;
   for (const one of byId("messages").querySelectorAll("button")) one.tabIndex = one.dataset.id === id ? 0 : -1;
 }
 
-// The list is not drawn anew for a choice: the reader's place in it stays.
+// Selecting a message does not redraw the list, so its scroll position is kept.
 function choose(id) {
   state.chosen = id;
   for (const one of byId("messages").querySelectorAll("button")) one.setAttribute("aria-pressed", String(one.dataset.id === id));
@@ -63,7 +63,7 @@ async function drawChosen() {
     const answer = await fetch(path({ id })).catch(() => null);
     if (state.chosen !== id) return;
     if (!answer?.ok) {
-      place.replaceChildren(element("p", { className: "hint", textContent: "This message is not there any more." }));
+      place.replaceChildren(element("p", { className: "hint", textContent: "This message no longer exists." }));
       return;
     }
     message = (await answer.json()).data;
@@ -107,7 +107,7 @@ function drawNothing() {
   place.hidden = state.messages.length > 0;
   if (place.hidden) return;
   if (state.channel || state.to || state.q) {
-    place.replaceChildren(element("p", { textContent: "No message matches." }), button("Clear the search", () => searchAnew({ channel: "", to: "", q: "" })));
+    place.replaceChildren(element("p", { textContent: "No message matches." }), button("Clear the search", () => searchAndSelect({ channel: "", to: "", q: "" })));
   } else {
     place.replaceChildren(element("p", { textContent: "No messages yet. New ones appear here automatically." }), element("pre", { tabIndex: 0, textContent: EXAMPLE }));
   }
@@ -131,19 +131,19 @@ function search(changes) {
   return refresh();
 }
 
-// A message that the new search does not show is closed.
-async function searchAnew(changes) {
+// Closes the selected message if the new search does not find it.
+async function searchAndSelect(changes) {
   await search(changes);
   if (state.chosen !== null && !state.messages.some((one) => one.id === state.chosen)) choose(null);
 }
 
 async function refresh() {
-  const turn = ++asked;
+  const current = ++latestRequest;
   const wanted = new URLSearchParams([...query(), ["limit", state.limit]]);
   try {
     const answer = await fetch(`/mailbox/messages?${wanted}`);
     const body = await answer.json();
-    if (turn !== asked) return; // a later question was asked meanwhile
+    if (current !== latestRequest) return; // a newer request has started
     if (!answer.ok) throw new Error(body.message);
     byId("state").textContent = `${body.meta.total} ${body.meta.total === 1 ? "message" : "messages"}`;
     const seen = `${wanted} ${body.meta.total} ${body.data[0]?.id}`;
@@ -153,11 +153,11 @@ async function refresh() {
     drawList();
     if (state.chosen === null) drawChosen();
   } catch {
-    if (turn === asked) byId("state").textContent = "not reachable; trying again";
+    if (current === latestRequest) byId("state").textContent = "Not reachable. Retrying…";
   }
 }
 
-// The title counts what arrived while the page was in the background.
+// The title shows the number of messages that arrived while the page was in the background.
 function countArrivals(messages) {
   if (document.hidden && state.newest) {
     const index = messages.findIndex((one) => one.id === state.newest);
@@ -169,7 +169,7 @@ function countArrivals(messages) {
 
 byId("channels").addEventListener("click", (event) => {
   const chosen = event.target.closest("button");
-  if (chosen) searchAnew({ channel: chosen.dataset.channel });
+  if (chosen) searchAndSelect({ channel: chosen.dataset.channel });
 });
 byId("messages").addEventListener("keydown", (event) => {
   const entries = [...byId("messages").querySelectorAll("button")];
@@ -185,7 +185,7 @@ byId("messages").addEventListener("keydown", (event) => {
 let typing = 0;
 byId("search").addEventListener("input", () => {
   clearTimeout(typing);
-  typing = setTimeout(() => searchAnew({ to: byId("to").value.trim(), q: byId("q").value.trim() }), TYPING);
+  typing = setTimeout(() => searchAndSelect({ to: byId("to").value.trim(), q: byId("q").value.trim() }), TYPING);
 });
 byId("search").addEventListener("submit", (event) => event.preventDefault());
 byId("more").addEventListener("click", () => { state.limit = Math.min(MOST, state.limit + STEP); refresh(); });

@@ -1,5 +1,5 @@
-// Shows one message. A mail's HTML is in a frame that has neither scripts nor an origin, and loads no images from
-// elsewhere until the reader asks for them.
+// Shows one message. The HTML of an email is in a sandboxed frame without scripts, which loads remote images only
+// after "Show remote images".
 
 import { button, bytes, copyButton, element, headline, when } from "./dom.js";
 
@@ -84,7 +84,7 @@ function views(message) {
 
 function preview(message, again) {
   const images = view.images === message.id;
-  const frame = element("iframe", { title: "The mail", src: `${path(message, "html")}${images ? "?images=true" : ""}` });
+  const frame = element("iframe", { title: "Email preview", src: `${path(message, "html")}${images ? "?images=true" : ""}` });
   frame.setAttribute("sandbox", "");
   if (view.narrow) frame.className = "narrow";
   const remote = REMOTE.test(message.html) && !images;
@@ -104,8 +104,8 @@ function source(message) {
   fetch(path(message, "raw")).then(async (answer) => {
     if (!answer.ok) throw new Error(String(answer.status));
     const text = await answer.text();
-    shown.textContent = text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}\n… (download it to see the rest)` : text;
-  }).catch((error) => { shown.textContent = `The source cannot be shown: ${error.message}`; });
+    shown.textContent = text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}\n… (truncated: download the file for the rest)` : text;
+  }).catch((error) => { shown.textContent = `Cannot load the source: ${error.message}`; });
   return shown;
 }
 
@@ -114,12 +114,12 @@ function links(message) {
   fetch(path(message, "links")).then(async (answer) => {
     if (!answer.ok) throw new Error(String(answer.status));
     const found = Object.entries((await answer.json()).data);
-    if (!found.length) list.append(element("li", { textContent: "The mail has no links." }));
+    if (!found.length) list.append(element("li", { textContent: "This email has no links." }));
     for (const [href, text] of found) {
       list.append(element("li", {}, text && text !== href ? element("strong", { textContent: text }) : null,
         element("a", { href, target: "_blank", rel: "noopener noreferrer", textContent: href })));
     }
-  }).catch((error) => { list.append(element("li", { textContent: `The links cannot be shown: ${error.message}` })); });
+  }).catch((error) => { list.append(element("li", { textContent: `Cannot load the links: ${error.message}` })); });
   return list;
 }
 
@@ -142,6 +142,6 @@ function webhook(message) {
     const text = JSON.stringify(JSON.parse(message.text ?? ""), null, 2);
     return [element("div", { className: "tools" }, element("span", { className: "quiet", textContent: "JSON" }), copyButton(text, "the body")), plain(text)];
   } catch {
-    return plain(message.text ?? ""); // as it was posted where it is not JSON
+    return plain(message.text ?? ""); // not JSON: shown unchanged
   }
 }
