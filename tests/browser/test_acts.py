@@ -72,7 +72,7 @@ def test_a_breaker_is_opened_and_returned_to_automatic_control(desk: Page, board
     desk.goto("/dashboard/providers")
     for act, state in (("Open", ("open", True)), ("Hold", ("closed", True)), ("Leave", ("closed", False))):
         desk.get_by_label(f"{act} the breaker of post").click()
-        expect(desk.get_by_role("status").first).to_contain_text("Workers follow")
+        expect(desk.get_by_role("status").first).to_contain_text("Workers apply it")
         assert held() == state
     assert all(action.startswith("provider") for action in board.audited()[:3])
 

@@ -75,11 +75,11 @@ def test_a_device_is_removed_and_a_user_is_erased_after_confirmation(desk: Page,
     desk.get_by_text("Erase", exact=True).click()
     clean(desk)
     desk.get_by_label("to confirm").fill("no")
-    desk.get_by_role("button", name="Erase for good").click()
+    desk.get_by_role("button", name="Erase user").click()
     expect(desk.get_by_role("alert")).to_contain_text("cannot be undone")
     desk.get_by_text("Erase", exact=True).click()
     desk.get_by_label("to confirm").fill("erase")
-    desk.get_by_role("button", name="Erase for good").click()
+    desk.get_by_role("button", name="Erase user").click()
     expect(desk.get_by_role("heading", level=1)).to_have_text("Users")
     assert board.client.get(f"/api/v1/users/{user_id}").status_code == 404
     assert board.audited()[:2] == ["user.deleted", "device.removed"]
@@ -88,11 +88,11 @@ def test_a_device_is_removed_and_a_user_is_erased_after_confirmation(desk: Page,
 def test_a_key_is_created_rotated_and_revoked(desk: Page, board: Board) -> None:
     name = f"shop-{secrets.token_hex(4)}"
     desk.goto("/dashboard/keys")
-    desk.get_by_text("Make a key").click()
+    desk.get_by_text("Create a key").click()
     desk.get_by_label("Name of the calling service").fill(name)
     desk.get_by_label("notifications:read").check()
     clean(desk)
-    desk.get_by_role("button", name="Make the key").click()
+    desk.get_by_role("button", name="Create key").click()
     first = desk.locator(".secret").inner_text()
     clean(desk)
     assert works(board, first)
@@ -119,16 +119,16 @@ def works(board: Board, key: str) -> bool:
 def test_a_tenant_and_an_operator_are_created(desk: Page, board: Board) -> None:
     name = f"acme-{secrets.token_hex(4)}"
     desk.goto("/dashboard/tenants")
-    desk.get_by_text("Make a tenant").click()
+    desk.get_by_text("Create a tenant").click()
     desk.get_by_label("Id").fill(name)
     clean(desk)
-    desk.get_by_role("button", name="Make the tenant").click()
+    desk.get_by_role("button", name="Create tenant").click()
     assert works(board, desk.locator(".secret").inner_text())
     desk.goto("/dashboard/operators")
-    desk.get_by_text("Make an account").click()
+    desk.get_by_text("Create an account").click()
     desk.get_by_label("Name").fill(name)
     clean(desk)
-    desk.get_by_role("button", name="Make the account").click()
+    desk.get_by_role("button", name="Create account").click()
     expect(desk.locator(".secret")).to_be_visible()
     clean(desk)
     desk.goto("/dashboard/operators")

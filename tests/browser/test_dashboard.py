@@ -120,7 +120,7 @@ def test_a_dead_letter_is_found_by_its_reason_and_replayed(desk: Page, board: Bo
     expect(desk.get_by_role("status").first).to_contain_text("Replayed")
     desk.goto("/dashboard/dead-letters/replay?reason=permanent")
     desk.get_by_role("button", name="Replay").click()
-    expect(desk.locator("#progress")).to_contain_text("left the list")
+    expect(desk.locator("#progress")).to_contain_text("no longer on the list")
     assert before >= 1
 
 

@@ -116,7 +116,7 @@ def turn(page: Page, act: str, version: int) -> None:
 
 def test_a_preview_shows_every_channel_without_scripts_or_remote_content(desk: Page) -> None:
     desk.goto("/dashboard/templates/parcel")
-    desk.get_by_label("Variables, as JSON").fill('{"name": "<b>Ada</b>"}')
+    desk.get_by_label("Variables (JSON)").fill('{"name": "<b>Ada</b>"}')
     desk.get_by_role("button", name="Show").click()
     for kind, colour in (("desktop", "rgb(17, 34, 51)"), ("phone", "rgb(17, 34, 51)"), ("dark", "rgb(255, 204, 136)")):
         heading = desk.frame_locator(f".{kind} iframe").locator("h1")

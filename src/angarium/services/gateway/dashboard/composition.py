@@ -1,4 +1,4 @@
-"""The dashboard put together from the gateway's parts."""
+"""Composes the dashboard from the gateway's parts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -51,13 +51,13 @@ from angarium.services.gateway.suppressions.use_cases import Suppressions
 from angarium.services.gateway.tenants.use_cases import Tenants
 
 LATEST = 10
-"""Notifications on the overview."""
+"""The number of notifications on the overview."""
 FORM_PATHS = (PREFIX,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DashboardParts:
-    """The use cases that pages call; the same as the API's."""
+    """The use cases that the pages call. The API calls the same ones."""
 
     parts: GatewayParts
     sessions: Sessions
@@ -75,7 +75,7 @@ class DashboardParts:
 
 
 class Dashboard:
-    """Pages, their live parts, and the pages of errors."""
+    """The pages, the live updates of the overview, and the error pages."""
 
     def __init__(self, parts: DashboardParts) -> None:
         self._parts = parts
@@ -87,7 +87,7 @@ class Dashboard:
 
     @cached_property
     def middleware(self) -> Middleware:
-        """Makes pages of errors, for browsers."""
+        """Returns errors to browsers as HTML pages."""
         return Middleware(ErrorPageMiddleware, make=ErrorPages(self._pages).make, data_paths=DATA_PATHS)
 
     def routers(self) -> Sequence[APIRouter]:
@@ -113,7 +113,7 @@ class Dashboard:
         )
 
     async def _read(self, tenant: str) -> Parts:
-        """The parts of a tenant's overview as HTML. Raises DatabaseUnavailable."""
+        """The parts of a tenant's overview as HTML, by element id. Raises DatabaseUnavailable."""
         snapshot = await self._overview.snapshot(tenant)
         return self._rendered.parts(tenant, snapshot, await self._parts.parts.reader.newest(tenant, LATEST))
 

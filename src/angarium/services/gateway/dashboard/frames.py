@@ -1,4 +1,4 @@
-"""A mail in a frame, as a light or a dark client shows it, whatever the operator's own browser is set to."""
+"""Shows an email as a client in light or dark mode does, regardless of the browser's own mode."""
 
 import re
 from enum import StrEnum
@@ -7,22 +7,22 @@ _DARK = re.compile(r"prefers-color-scheme\s*:\s*dark", re.IGNORECASE)
 _LIGHT = re.compile(r"prefers-color-scheme\s*:\s*light", re.IGNORECASE)
 _HEAD = re.compile(r"<head[^>]*>|<!doctype[^>]*>", re.IGNORECASE)
 _HEAD_WITHIN = 10_000
-"""Characters in which a document's head begins."""
+"""Only the first characters of a document are searched for the start of its head."""
 _ALWAYS, _NEVER = "min-width:0", "max-width:0"
-"""Conditions that hold for every window and for none (Media Queries 4 §4.1)."""
+"""Media conditions that match every window, and no window (Media Queries 4 §4.1)."""
 
 
 class Look(StrEnum):
-    """How the client of a mail is set."""
+    """The mode of an email client. Also the value of the query parameter `look`."""
 
     LIGHT = "light"
     DARK = "dark"
 
 
 def looking(html: str, look: Look) -> str:
-    """`html` with its rules for clients of that look in force, and for the other kind not, on the ground of the look.
+    """`html` with its `prefers-color-scheme` rules fixed to the mode, and with the default colours of the mode.
 
-    What the mail colours itself keeps its colour. Real clients differ: some change colours that were meant to stay.
+    Colours that the email sets itself are kept. Some real clients change them.
     """
     dark, light = (_ALWAYS, _NEVER) if look is Look.DARK else (_NEVER, _ALWAYS)
     ruled = _LIGHT.sub(light, _DARK.sub(dark, html))

@@ -1,4 +1,4 @@
-"""The look of every page: layout, navigation, headers, assets."""
+"""What all pages share: layout, navigation, security headers, messages after a form, assets."""
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -40,32 +40,32 @@ CONTENT_HEADERS: Mapping[str, str] = {
     "referrer-policy": "no-referrer",
     "cache-control": "no-store",
 }
-"""Of a mail in its frame: no script, no form, no origin, nothing loaded from anywhere."""
+"""Headers for the HTML of an email in its sandboxed frame: no scripts, no forms, no remote content."""
 DONE: Mapping[str, str] = {
     "cancelled": "Cancelled.",
-    "sent_again": "Accepted as a new notification: this one.",
-    "resolved": "Decided.",
-    "replayed": "Replayed: it is being sent again.",
+    "sent_again": "Accepted as a new notification, which this page shows.",
+    "resolved": "Outcome saved.",
+    "replayed": "Replayed. The notification is being sent again.",
     "discarded": "Discarded.",
-    "breaker_set": "Set. Workers follow within 5 seconds.",
-    "suppressed": "Added. The address gets nothing from now on.",
+    "breaker_set": "Saved. Workers apply it within 5 seconds.",
+    "suppressed": "Added. Nothing is sent to the address from now on.",
     "unsuppressed": "Removed.",
-    "draft_saved": "Saved as a draft: this version. Nothing is sent with it until you publish it.",
-    "template_made": "The template is there, and its first version is published: calls can use it.",
-    "published": "Published: sent from now on. What was accepted before keeps its version.",
-    "archived": "Archived: no call can use the template. What was accepted with it is still sent.",
-    "test_sent": "Accepted like any other notification: this one.",
-    "preferences_saved": "Saved. It counts for everything sent from now on.",
-    "device_removed": "Removed. Nothing is pushed to it any more.",
-    "erased": "Erased, with devices and preferences. What notifications hold of the user is erased in the background.",
-    "key_revoked": "Revoked. It is refused everywhere within 60 seconds.",
-    "operator_revoked": "Revoked. Their sessions have ended.",
+    "draft_saved": "Saved as a draft, which this page shows. It is not sent until you publish it.",
+    "template_made": "Template created. Its first version is published, so calls can use it.",
+    "published": "Published. New notifications use this version; accepted ones keep theirs.",
+    "archived": "Archived. Calls can no longer use the template; accepted notifications are still sent.",
+    "test_sent": "The test message was accepted. This page shows its notification.",
+    "preferences_saved": "Saved. The preferences apply to everything sent from now on.",
+    "device_removed": "Removed. The device receives no more push messages.",
+    "erased": "Erased, with devices and preferences. The user's data in notifications is erased in the background.",
+    "key_revoked": "Revoked. All services refuse the key within 60 seconds.",
+    "operator_revoked": "Revoked. The operator's sessions have ended.",
 }
-"""What a page says after a form. Only these words: an address that someone was sent shows no text of its sender."""
+"""The messages after a form, by the query parameter `done`. Other values show nothing, so a link cannot inject text."""
 _ASSETS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 PROVIDERS, TENANTS, SETTINGS = f"{PREFIX}/providers", f"{PREFIX}/tenants", f"{PREFIX}/settings"
 _OF_THE_SYSTEM = frozenset({PROVIDERS, TENANTS, SETTINGS})
-"""For operators of the default tenant alone."""
+"""Pages for operators of the default tenant only."""
 _NAVIGATION: Sequence[tuple[str, str, Scope | None]] = (
     ("/", "Overview", None),
     (f"{PREFIX}/notifications", "Notifications", None),
@@ -83,7 +83,7 @@ _NAVIGATION: Sequence[tuple[str, str, Scope | None]] = (
 
 
 class Pages:
-    """Renders pages. With `mailbox` they link to it."""
+    """Renders pages. `mailbox`: whether there is a mailbox to link to."""
 
     def __init__(self, *, mailbox: bool) -> None:
         self.templates = LiquidPages(PACKAGE)
@@ -98,15 +98,15 @@ class Pages:
         *,
         status: int = HTTPStatus.OK,
     ) -> Response:
-        """A page for someone who is signed in. `values` as of `platform.http.pages.templates.Pages`."""
+        """A page with navigation for a signed-in operator. `values` as in `platform.http.pages.templates.Pages`."""
         return self._response(name, {**self._around(request, viewer), **values}, status)
 
     def plain(self, name: str, values: Mapping[str, Any], *, status: int = HTTPStatus.OK) -> HTMLResponse:
-        """A page for anyone."""
+        """A page without navigation, for visitors who are not signed in."""
         return self._response(name, {"mailbox": self._mailbox, "version": __version__, **values}, status)
 
     def part(self, name: str, values: Mapping[str, Any]) -> str:
-        """A part of a page, as HTML."""
+        """Render a fragment of a page as HTML."""
         return self.templates.render(name, values)
 
     def _response(self, name: str, values: Mapping[str, Any], status: int) -> HTMLResponse:
@@ -136,7 +136,7 @@ class Pages:
 
 
 def asset(name: str) -> Response:
-    """A file of `static`. The style is the shared one and that of the dashboard. Raises NotFound."""
+    """A file of `static`. A style sheet includes the styles shared by all pages. Raises NotFound."""
     suffix = name[name.rfind(".") :]
     path = files(PACKAGE) / "static" / name
     if suffix not in _ASSETS or "/" in name or not path.is_file():
@@ -150,18 +150,18 @@ def asset(name: str) -> Response:
 
 
 def see(path: str) -> RedirectResponse:
-    """Send the browser to `path` after a form, so that loading the page again does not repeat it."""
+    """Redirect to `path` after a form with a 303, so that reloading the page does not submit the form again."""
     return RedirectResponse(path, status_code=HTTPStatus.SEE_OTHER, headers=dict(HEADERS))
 
 
 def page_number(request: Request) -> int:
-    """The number of the page that is asked for; 1 where it is none."""
+    """The query parameter `page`; 1 if it is missing or not a valid page number."""
     given = request.query_params.get("page", "")
     return max(1, int(given)) if given.isdecimal() and len(given) <= len(str(HIGHEST_PAGE)) else 1
 
 
 def pager(path: str, query: Mapping[str, str], page: int, more: bool) -> Mapping[str, str | None]:
-    """The addresses of the pages beside `page`; `more`: there may be one behind it."""
+    """The URLs of the pages before and after `page`, as `newer` and `older`. `more`: there may be a page after it."""
     kept = {name: value for name, value in query.items() if value}
 
     def at(number: int) -> str:
@@ -171,6 +171,6 @@ def pager(path: str, query: Mapping[str, str], page: int, more: bool) -> Mapping
 
 
 def words_of(fault: Rejected) -> str:
-    """A refusal in a line: its message, and each field that is wrong."""
+    """An error as one line: its message, and each invalid field."""
     details = "; ".join(f"{detail.field}: {detail.message}" for detail in fault.details)
     return f"{fault.message}: {details}" if details else fault.message

@@ -1,4 +1,4 @@
-"""Asks the users and templates services in the operator's name, and notes in the audit log what changes there."""
+"""Calls the users and templates services on behalf of the operator. Changes are recorded in the audit log."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,9 +27,9 @@ from angarium.services.gateway.audit.store import Actor
 
 LIMIT = 50
 ASKING_SECONDS = 6.0
-"""For a preview. A hostile template is rendered for 2 s, and its child process may have to start."""
+"""The timeout of a preview. Rendering is limited to 2 s, and its child process may have to start first."""
 CHANGING_SECONDS = 12.0
-"""For a change. Compiling a template takes up to 10 s on a busy machine."""
+"""The timeout of a change. Compiling a template takes up to 10 s on a busy machine."""
 Thing = Mapping[str, Any]
 _REFUSALS: Mapping[int, type[Rejected]] = {
     HTTPStatus.BAD_REQUEST: ValidationFailed,
@@ -43,7 +43,7 @@ _REFUSALS: Mapping[int, type[Rejected]] = {
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A page of a list. `total` is None behind a cursor."""
+    """A page of a list. `total` is None for pages requested with a cursor."""
 
     rows: Sequence[Thing]
     total: int | None
@@ -52,7 +52,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Tagged:
-    """A thing with its entity tag."""
+    """An object with its entity tag."""
 
     thing: Thing
     etag: str | None
@@ -69,22 +69,22 @@ class Service:
         self._audit = audit
 
     async def get(self, caller: Caller, path: str, query: Thing | None = None) -> Thing:
-        """One thing."""
+        """Get an object."""
         return (await self.get_tagged(caller, path, query)).thing
 
     async def get_tagged(self, caller: Caller, path: str, query: Thing | None = None) -> Tagged:
-        """One thing with its entity tag."""
+        """Get an object with its entity tag."""
         answer = await self._client.get(_with_query(path, query or {}), tenant=caller.tenant, caller=caller)
         return Tagged(_body(answer.status_code, answer.content)["data"], answer.headers.get("etag"))
 
     async def list(self, caller: Caller, path: str, query: Thing) -> Listed:
-        """A page of a list."""
+        """Get a page of a list."""
         answer = await self._client.get(_with_query(path, query), tenant=caller.tenant, caller=caller)
         body = _body(answer.status_code, answer.content)
         return Listed(body["data"], body["meta"]["total"], body["meta"].get("next_cursor"))
 
     async def ask(self, caller: Caller, path: str, body: Thing) -> Thing:
-        """The answer to a POST that changes nothing."""
+        """Send a POST that changes nothing, such as a preview, and return the data of the answer."""
         headers, content = {"content-type": "application/json"}, msgspec.json.encode(body)
         answer = await self._client.forward(
             "POST", path, caller=caller, body=content, headers=headers, seconds=ASKING_SECONDS
@@ -95,7 +95,10 @@ class Service:
     async def change(
         self, actor: Actor, method: str, path: str, body: Thing | None = None, *, etag: str | None = None
     ) -> Thing:
-        """Make a change and write its audit entry. With `etag` only to what has that tag still."""
+        """Make a change, record it in the audit log, and return the data of the answer.
+
+        With `etag`, raises PreconditionFailed if the object has changed since.
+        """
         headers = {"content-type": "application/json"} | ({} if etag is None else {"if-match": etag})
         content = b"" if body is None else msgspec.json.encode(body)
         answer = await self._client.forward(
@@ -114,11 +117,11 @@ def _with_query(path: str, query: Thing) -> str:
 
 
 def _body(status: int, content: bytes) -> Thing:
-    """The envelope of a success. A refusal is raised as the gateway's own, and what is no envelope as unavailable."""
+    """The envelope of a successful answer. Raises the matching Rejected for an error, else ServiceUnavailable."""
     try:
         body = msgspec.json.decode(content, type=dict[str, Any])
     except msgspec.MsgspecError:
-        raise ServiceUnavailable("A service gave an answer that cannot be read") from None
+        raise ServiceUnavailable("A service returned an invalid answer") from None
     if status < HTTPStatus.MULTIPLE_CHOICES:
         return body
     message, error = str(body.get("message") or ""), body.get("error") or {}

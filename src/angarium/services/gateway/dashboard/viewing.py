@@ -1,4 +1,4 @@
-"""Who looks at a page: sessions, forms, and what a browser may send in somebody's name."""
+"""The signed-in operator of a request: session cookies, form tokens, and protection against cross-site requests."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,14 +17,15 @@ from angarium.platform.http.frame.openapi import SCOPE_MARK
 from angarium.services.gateway.operators.sessions import LIFETIME, Session, Sessions
 
 PREFIX = "/dashboard"
-"""Every page but the overview lies below it."""
+"""The path prefix of every page except the overview, which is `/`."""
 SESSION, VISIT = "angarium_session", "angarium_visit"
-"""Cookies: who is signed in; what ties the sign-in form to the browser that asked for it."""
+"""Cookies: an operator's session; a secret that ties the sign-in form to one browser."""
 FORM_FIELDS = 100
+"""The maximum number of fields in a form."""
 TEXT_FORM_FIELDS = 2_200
-"""Of a template: ten parts in up to 200 languages, and its properties."""
+"""The maximum in the template editor: ten parts in up to 200 languages, and the properties."""
 _SECURE_PREFIX = "__Host-"
-"""A cookie of that name is taken only from this very host by https (RFC 6265bis §4.1.3.2)."""
+"""Browsers accept cookies with this prefix only from the host itself and over https (RFC 6265bis §4.1.3.2)."""
 _SESSION_KEY = "angarium.session"
 _TOKEN_FIELD = "token"  # noqa: S105 - a field's name
 Guard = Callable[[Request], Awaitable[Caller]]
@@ -32,14 +33,14 @@ Guard = Callable[[Request], Awaitable[Caller]]
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who looks. `token` is what every form of theirs sends along."""
+    """The signed-in operator. `token` is the CSRF token in every form of theirs."""
 
     session: Session
     token: str = field(repr=False)
 
     @property
     def caller(self) -> Caller:
-        """The operator as the use cases know callers."""
+        """The operator as a caller of the use cases."""
         return self.session.caller
 
     def may(self, scope: Scope) -> bool:
@@ -48,15 +49,15 @@ class Viewer:
 
 
 class Viewers:
-    """Finds out who looks at a page. Raises DatabaseUnavailable when the database cannot serve."""
+    """Finds the session of a request. Methods raise DatabaseUnavailable."""
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
 
     def requires(self, scope: Scope | None = None) -> Guard:
-        """A dependency: an operator who is signed in and has `scope`.
+        """A dependency that returns the signed-in operator as a caller, and requires `scope` of it.
 
-        It decides from the head of a request. Raises Unauthorized, Forbidden (also for a POST of another origin).
+        It needs only the head of the request. Raises Unauthorized, Forbidden (also for a POST from another origin).
         """
 
         async def signed_in(request: Request) -> Caller:
@@ -83,27 +84,27 @@ class Viewers:
 
 
 def viewer_of(request: Request) -> Viewer:
-    """Who looks, on a route whose dependency is `Viewers.requires`."""
+    """The signed-in operator, on a route with the dependency `Viewers.requires`."""
     session: Session = request.scope[_SESSION_KEY]
     return Viewer(session, form_token(session.token))
 
 
 async def form_of(request: Request) -> Mapping[str, str]:
-    """The fields of a form, the last one of each name, without blanks around them; empty ones are left out.
+    """The trimmed fields of a form by name. The last value of a name counts; empty fields are left out.
 
-    Raises Forbidden where the form was not made for this session, ValidationFailed.
+    Raises Forbidden if the form's token does not match the session, ValidationFailed.
     """
     return _trimmed(await _checked_form(request, cookie(request, SESSION)))
 
 
 async def text_form_of(request: Request) -> Mapping[str, str]:
-    """As `form_of`, of a form with sources: blanks stay, and a line ends with a line feed alone."""
+    """Like `form_of`, for a form with template sources: values are not trimmed, and CRLF becomes LF."""
     fields = await _checked_form(request, cookie(request, SESSION), most=TEXT_FORM_FIELDS)
     return {name: value.replace("\r\n", "\n") for name, value in fields.items()}
 
 
 async def visitors_form_of(request: Request) -> Mapping[str, str]:
-    """As `form_of`, of a form that was shown to a browser that is not signed in."""
+    """Like `form_of`, for a form that was shown to a browser without a session."""
     refuse_foreign_origin(request.headers)
     return _trimmed(await _checked_form(request, cookie(request, VISIT)))
 
@@ -116,7 +117,7 @@ async def _checked_form(request: Request, secret: str | None, most: int = FORM_F
     values = {name: found[-1] for name, found in fields.items() if found[-1].strip()}
     given = values.pop(_TOKEN_FIELD, "")
     if not secret or not compare_digest(given.encode(), form_token(secret).encode()):
-        raise Forbidden("This form is out of date. Go back, load the page again, and repeat what you did")
+        raise Forbidden("This form has expired. Go back, reload the page, and try again")
     if any("\0" in value for value in values.values()):
         raise ValidationFailed.of("body", "must not contain NUL characters")
     return values
@@ -127,14 +128,14 @@ def _trimmed(fields: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def form_token(secret: str) -> str:
-    """The token of the forms that are shown to the holder of a cookie. The cookie does not follow from it."""
+    """The CSRF token of a cookie: a SHA-256 hash, from which the cookie cannot be computed."""
     return sha256(f"form:{secret}".encode()).hexdigest()
 
 
 def refuse_foreign_origin(headers: Mapping[str, str]) -> None:
-    """Raise Forbidden where a page of another origin made the request.
+    """Raise Forbidden if a page of another origin made the request.
 
-    Browsers say so in Sec-Fetch-Site (Fetch Metadata); those that do not send it send Origin with every POST.
+    Browsers report this in Sec-Fetch-Site (Fetch Metadata). Browsers without it send Origin with every POST.
     """
     site, origin = headers.get("sec-fetch-site"), headers.get("origin")
     if site is not None:
@@ -146,12 +147,12 @@ def refuse_foreign_origin(headers: Mapping[str, str]) -> None:
 
 
 def cookie(request: Request, name: str) -> str | None:
-    """The value of our cookie of that name. Where the connection is secure, only a secure cookie counts."""
+    """The value of a cookie. Over https, only the cookie with the `__Host-` prefix is read."""
     return request.cookies.get(f"{_SECURE_PREFIX}{name}" if is_secure(request) else name)
 
 
 def put_cookie(request: Request, response: Response, name: str, value: str) -> None:
-    """Set a cookie that no script reads and that pages of other sites do not send along with a form."""
+    """Set a cookie that scripts cannot read (HttpOnly) and that forms of other sites do not send (SameSite=Lax)."""
     secure = is_secure(request)
     response.set_cookie(
         f"{_SECURE_PREFIX}{name}" if secure else name,
@@ -165,19 +166,22 @@ def put_cookie(request: Request, response: Response, name: str, value: str) -> N
 
 
 def drop_cookie(request: Request, response: Response, name: str) -> None:
-    """Have the browser forget a cookie."""
+    """Delete a cookie in the browser."""
     secure = is_secure(request)
     full = f"{_SECURE_PREFIX}{name}" if secure else name
     response.delete_cookie(full, path="/", secure=secure, httponly=True, samesite="lax")
 
 
 def is_secure(request: Request) -> bool:
-    """Whether the browser uses https: to us, or to a proxy that says so. A client that lies harms itself alone."""
+    """Whether the browser uses https, directly or to a proxy that sets X-Forwarded-Proto.
+
+    The header is not verified: a client that forges it affects only its own cookies.
+    """
     return "https" in {request.url.scheme, request.headers.get("x-forwarded-proto", "").lower()}
 
 
 def local_path(target: str | None) -> str:
-    """Where to go after signing in: a path of ours, else the overview. Never another host."""
+    """`target` if it is a path on this host, else the path of the overview. Prevents open redirects."""
     if target and target.startswith("/") and not target.startswith(("//", "/\\")) and target.isprintable():
         return target
     return "/"

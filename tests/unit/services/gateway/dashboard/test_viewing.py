@@ -205,7 +205,7 @@ async def test_a_link_is_used_by_its_button_on_this_machine_only(world: World, d
     assert foreign.status_code == 403
     assert (await browser.post(link)).status_code == 303
     assert (await browser.get("/dashboard/audit")).status_code == 200
-    assert "has been used" in (await desk.browser().get(link)).text
+    assert "no longer valid" in (await desk.browser().get(link)).text
 
 
 async def test_another_tenants_things_are_not_there(world: World, desk: Desk) -> None:

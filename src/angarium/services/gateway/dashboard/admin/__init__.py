@@ -1,1 +1,1 @@
-"""Pages for admins: keys, operators, the audit log."""
+"""Pages for admins: operators, the audit log, settings."""

@@ -1,4 +1,4 @@
-"""`/dashboard/operators`, `/dashboard/audit`, `/dashboard/settings`: who may sign in, who did what, what is set."""
+"""`/dashboard/operators`, `/dashboard/audit`, `/dashboard/settings`: pages for admins."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -35,7 +35,7 @@ Form = Annotated[Mapping[str, str], Depends(form_of)]
 def routes(
     operators: Operators, audit: AuditReader, settings: Sequence[Shown], pages: Pages, viewers: Viewers
 ) -> APIRouter:
-    """Operators, the audit log, the settings."""
+    """Manage operators, search the audit log, show the settings."""
     router = APIRouter(prefix=PREFIX, include_in_schema=False)
     _operators(router, operators, pages, viewers)
     _audit(router, audit, pages, viewers)
@@ -54,7 +54,7 @@ def _operators(router: APIRouter, operators: Operators, pages: Pages, viewers: V
     async def create_operator(
         request: Request, caller: Annotated[Caller, Depends(administers)], form: Form
     ) -> Response:
-        """Make an account; the password that is made for it is in this page alone."""
+        """Create an account. The generated password is only on the page that follows."""
         try:
             wanted = OperatorCreate.model_validate({name: form.get(name) for name in ("name", "role")})
             fresh = await operators.create(actor_of(request, caller), wanted)
@@ -70,7 +70,7 @@ def _operators(router: APIRouter, operators: Operators, pages: Pages, viewers: V
     async def revoke_operator(
         request: Request, caller: Annotated[Caller, Depends(administers)], operator_id: UUID
     ) -> Response:
-        """End an account and its sessions: one's own too, which leads to the sign-in form."""
+        """Delete an account and its sessions. After deleting their own, the admin sees the sign-in form."""
         await operators.revoke(actor_of(request, caller), operator_id)
         return see(f"{OPERATORS}?done=operator_revoked")
 
@@ -121,7 +121,7 @@ def _audit(router: APIRouter, audit: AuditReader, pages: Pages, viewers: Viewers
 
 
 def _audit_filter(asked: Mapping[str, str]) -> AuditFilter:
-    """The entries that a form asks for; its times are UTC. Raises ValidationFailed."""
+    """The filter in a form, whose times are UTC. Raises ValidationFailed."""
     return AuditFilter(
         actor=asked["actor"] or None,
         action=asked["action"] or None,
@@ -144,6 +144,6 @@ def _settings(router: APIRouter, settings: Sequence[Shown], pages: Pages, viewer
     @router.get("/settings")
     async def list_settings(request: Request, caller: Annotated[Caller, Depends(administers)]) -> Response:
         if caller.tenant != DEFAULT_TENANT:
-            raise Forbidden("Settings belong to the whole system: only admins of the default tenant see them")
+            raise Forbidden("Only admins of the default tenant can see the settings, which apply to all tenants")
         rows = [{"name": one.name, "value": one.value, "given": one.given} for one in settings]
         return pages.page(request, viewer_of(request), "settings", {"rows": rows})

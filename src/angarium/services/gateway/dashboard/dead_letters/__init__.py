@@ -1,1 +1,1 @@
-"""Pages of dead letters: by reason, one, replays with a dry run and progress, discards."""
+"""Pages of dead letters: list, counts by reason, details, replay with dry run and progress, discard."""

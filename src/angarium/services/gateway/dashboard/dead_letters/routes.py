@@ -1,4 +1,4 @@
-"""`/dashboard/dead-letters`."""
+"""`/dashboard/dead-letters`: list, show, replay and discard dead letters."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
@@ -25,12 +25,12 @@ from angarium.services.gateway.dead_letters.use_cases import Replays
 PATH = f"{PREFIX}/dead-letters"
 LIMIT = 50
 GROUPED = 10_000
-"""Dead letters that are grouped by reason: the newest ones."""
+"""Counts by reason include this many dead letters, the newest."""
 _FIELDS = ("channel", "reason", "template_code", "older_than")
 
 
 def routes(reader: DeadLetterReader, replays: Replays, pages: Pages, viewers: Viewers) -> APIRouter:
-    """By reason, the list, one, replays, discards."""
+    """List with counts by reason, show one, replay one or many, discard."""
     router = APIRouter(prefix=PATH, include_in_schema=False)
     _list(router, reader, pages, viewers)
     _replay_many(router, reader, replays, pages, viewers)
@@ -74,7 +74,7 @@ def _replay_many(router: APIRouter, reader: DeadLetterReader, replays: Replays, 
 
     @router.get("/replay")
     async def show_replay(request: Request, caller: Annotated[Caller, Depends(manages)]) -> Response:
-        """The dry run: how many match. After a start, how many are left."""
+        """The dry run: the number of matches. After a start (`begun`), the progress."""
         given = _given(request.query_params)
         found = await reader.find(caller.tenant, _filter(given), limit=1)
         left, begun = found.total or 0, request.query_params.get("begun", "")
@@ -119,22 +119,22 @@ def _one(router: APIRouter, reader: DeadLetterReader, replays: Replays, pages: P
     ) -> Response:
         letter = await reader.get(caller.tenant, letter_id)
         if letter is None:
-            raise NotFound("This dead letter was replayed or discarded, or never was on your list")
+            raise NotFound("This dead letter does not exist. It may have been replayed or discarded")
         return pages.page(request, viewer_of(request), "dead_letter", {"letter": _row(letter)})
 
     @router.post("/{letter_id}/replay", dependencies=[Depends(form_of)])
     async def replay_one(request: Request, caller: Annotated[Caller, Depends(manages)], letter_id: UUID) -> Response:
         letter = await reader.get(caller.tenant, letter_id)
         if letter is None:
-            raise NotFound("This dead letter was replayed or discarded already")
+            raise NotFound("This dead letter has already been replayed or discarded")
         if not await replays.one(actor_of(request, caller), letter_id):
-            raise Conflict("It holds no notification that could be sent again")
+            raise Conflict("This dead letter has no notification that can be sent again")
         return see(f"{PREFIX}/notifications/{letter.notification_id}?done=replayed")
 
     @router.post("/{letter_id}/discard", dependencies=[Depends(form_of)])
     async def discard(request: Request, caller: Annotated[Caller, Depends(manages)], letter_id: UUID) -> Response:
         if not await replays.discard(actor_of(request, caller), letter_id):
-            raise NotFound("This dead letter was replayed or discarded already")
+            raise NotFound("This dead letter has already been replayed or discarded")
         return see(f"{PATH}?done=discarded")
 
 
@@ -143,7 +143,7 @@ def _given(parameters: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def _rate(form: Mapping[str, str]) -> float | str | None:
-    """The pace in the form; what is no number stays a text, which the request refuses by its field."""
+    """The rate in the form. Invalid numbers are returned as text, so that ReplayRequest reports the field."""
     text = form.get("rate")
     try:
         return None if text is None else float(text)
@@ -152,7 +152,7 @@ def _rate(form: Mapping[str, str]) -> float | str | None:
 
 
 def _filter(given: Mapping[str, str]) -> DeadLetterFilter:
-    """Raises ValidationFailed, which names the field."""
+    """The filter of a form or query. Raises ValidationFailed with the field."""
     fields: dict[str, Any] = {**given, "older_than": moment_of("older_than", given)}
     try:
         return DeadLetterFilter.model_validate({name: value for name, value in fields.items() if value is not None})

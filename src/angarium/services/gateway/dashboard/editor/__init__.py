@@ -1,1 +1,1 @@
-"""The editor of templates."""
+"""The template editor."""

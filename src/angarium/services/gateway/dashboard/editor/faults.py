@@ -1,4 +1,4 @@
-"""What is wrong with a template, beside the lines where it is."""
+"""The errors of a template, each with an excerpt of the source around it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,14 +6,14 @@ from typing import Any
 from angarium.contracts.errors import Detail
 
 BESIDE = 2
-"""Lines shown before and after the faulty one."""
+"""The number of lines shown before and after the line of an error."""
 LONGEST_LINE = 160
 
 
 def faults_of(details: Sequence[Detail], fields: Mapping[str, str]) -> Sequence[Mapping[str, Any]]:
-    """Each fault with the piece of the source around it; `fields` are the sources by the names that faults have.
+    """Each error as `{"field", "anchor", "message", "line", "column", "excerpt"}`. `fields` are the form's fields.
 
-    `anchor` names the form's field: that of `retry_delays.0` is `retry_delays`.
+    `anchor` is the name of the form field: `retry_delays` for the error field `retry_delays.0`.
     """
     return [
         {
@@ -33,7 +33,7 @@ def _anchor(field: str) -> str:
 
 
 def excerpt(source: str, line: int | None, column: int | None) -> Sequence[Mapping[str, Any]]:
-    """The lines around a place, each with its number; the faulty one has a `mark`: blanks, then a caret below it."""
+    """The lines around a position, with their numbers. The line itself has a `mark`: spaces and a caret below it."""
     lines = source.split("\n")
     if line is None or not 1 <= line <= len(lines):
         return ()
@@ -49,7 +49,7 @@ def excerpt(source: str, line: int | None, column: int | None) -> Sequence[Mappi
 
 
 def _mark(line: str, column: int | None) -> str | None:
-    """Tabs stay tabs, so that the caret is below its character."""
+    """The caret, indented to the column. Tabs of the line are kept, so that the caret is below its character."""
     if column is None or not 1 <= column <= LONGEST_LINE:
         return None
     return "".join("\t" if character == "\t" else " " for character in line[: column - 1].ljust(column - 1)) + "^"

@@ -1,4 +1,4 @@
-"""`/dashboard/templates/-/edit`: write a template. No code begins with a hyphen, so none is hidden by this path."""
+"""`/dashboard/templates/-/edit`: the template editor. Codes cannot start with a hyphen, so the path is unambiguous."""
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -32,20 +32,20 @@ from angarium.services.gateway.dashboard.viewing import Viewers, text_form_of, v
 
 PATH = f"{TEMPLATES}/-/edit"
 FORM_BYTES = 1024 * 1024
-"""A body of 256 KB, which the templates service takes, is up to three times as large as a form."""
-_ADDED = "The language is added below. Nothing is saved yet."
+"""The templates service accepts bodies of 256 KB, which are up to three times as large when encoded as a form."""
+_ADDED = "The language was added below. Nothing is saved yet."
 _NEW = "new"
-"""What a form has in place of the version that it began from."""
+"""The value of the form's field `base`, the version that is edited, for a new template."""
 
 
 def routes(library: Library, pages: Pages, viewers: Viewers) -> APIRouter:
-    """Open the editor; save what it holds, or give it a further language."""
+    """Open the editor, save its content, or add a language to the form."""
     router = APIRouter(prefix=PATH, include_in_schema=False)
     writes = viewers.requires(Scope.TEMPLATES_WRITE)
 
     @router.get("")
     async def open_editor(request: Request, caller: Annotated[Caller, Depends(writes)]) -> Response:
-        """Of `code`, in `version` or the published one; without a code, of a new template."""
+        """Edit the template `code`, from `version` or the published version. Without a code, create a template."""
         code = request.query_params.get("code")
         if not code:
             return _page(request, pages, blank(), base=_NEW)
@@ -58,12 +58,12 @@ def routes(library: Library, pages: Pages, viewers: Viewers) -> APIRouter:
         caller: Annotated[Caller, Depends(writes)],
         form: Annotated[Mapping[str, str], Depends(text_form_of)],
     ) -> Response:
-        """A draft of a template that exists; a new one is published, as the API does.
+        """Save an existing template as a draft; publish a new template, as the API does.
 
-        Whatever prevents it, the form comes back with what was written.
+        After an error, the form is shown again with its content.
         """
         base, code = form.get("base", _NEW), form.get("code", "").strip()
-        if form.get("new_language", "").strip():  # also where Enter in that field pressed the first button
+        if form.get("new_language", "").strip():  # Enter in this field submits the form with the first button
             return _page(request, pages, _with_language(form), base=base, said=_ADDED)
         try:
             body, actor = body_of(form), actor_of(request, caller)
@@ -81,7 +81,7 @@ def routes(library: Library, pages: Pages, viewers: Viewers) -> APIRouter:
 
 
 def _with_language(form: Fields) -> Fields:
-    """The form with an empty translation more; what was written stays."""
+    """The form with an additional empty translation."""
     added = form.get("new_language", "").strip().replace(",", "")
     return {**form, LANGUAGES: ",".join([*languages_of(form), added])}
 

@@ -1,4 +1,4 @@
-"""A template as a form: its fields, and the request that they make. A field has the name of its part in the API."""
+"""Converts a template to form fields, and form fields to a request. Fields have the names of the API's parts."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -16,24 +16,24 @@ GROUPS: Sequence[tuple[str, Sequence[str]]] = (
     ("Push", ("title", "body", "image", "link")),
     ("Webhook", ("json",)),
 )
-"""The parts of a template by what they are for."""
+"""The parts of a template, grouped by channel."""
 PARTS = tuple(part for _, parts in GROUPS for part in parts)
 SHORT = frozenset({"subject", "title", "image", "link"})
-"""Parts of one line."""
+"""Parts with one line."""
 FIELDS = ("code", "name", "description", "channel", "language", "category", "delivery_policy")
 LANGUAGES = "languages"
-"""The field that names the translations whose parts are in the form, by comma."""
+"""The field with the languages of the translations in the form, separated by commas."""
 _MAIN: Mapping[str, Sequence[str]] = {
     Channel.EMAIL: ("subject", "content"),
     Channel.PUSH: ("title", "body"),
     Channel.SMS: ("text",),
     Channel.WEBHOOK: ("json",),
 }
-"""The parts that a new template of each channel begins with; `content` may be `html` or `mjml` as well."""
+"""The parts that the form of a new template shows, by channel. `html` or `mjml` replaces `content`."""
 _MAIN_OF_MAIL = ("content", "html", "mjml")
 Fields = Mapping[str, str]
 EMPTY: Fields = dict.fromkeys((*FIELDS, "defaults", "retry_delays", "required_variables"), "")
-"""What a form without any value shows."""
+"""The fields of an empty form."""
 
 
 def blank() -> Fields:
@@ -42,7 +42,7 @@ def blank() -> Fields:
 
 
 def fields_of(template: Mapping[str, Any]) -> Fields:
-    """The fields of a version, in its own language."""
+    """The fields of a version, including its translations."""
     fields = {name: str(template[name]) for name in FIELDS if template.get(name)}
     fields |= {part: template[part] for part in PARTS if template.get(part)}
     for locale, parts in template.get("translations", {}).items():
@@ -55,7 +55,7 @@ def fields_of(template: Mapping[str, Any]) -> Fields:
 
 
 def body_of(fields: Fields) -> Mapping[str, Any]:
-    """The request that the fields make, without the code. Raises ValidationFailed where `defaults` is not JSON."""
+    """The body of the API request, without the code. Raises ValidationFailed if `defaults` is not a JSON object."""
     body: dict[str, Any] = {name: fields.get(name) for name in FIELDS if name != "code"}
     body = {name: value for name, value in body.items() if value is not None or name == "category"}
     body["description"] = fields.get("description", "")
@@ -77,9 +77,9 @@ def languages_of(fields: Fields) -> Sequence[str]:
 
 
 def sections_of(fields: Fields) -> Iterator[Mapping[str, Any]]:
-    """The form's parts: a section for the template's own language, then one for each translation.
+    """The sections of the form: one for the template's own language, then one for each translation.
 
-    Parts with content, and those that the channel begins with, are `open`; others are shown on demand.
+    Parts with content and the main parts of the channel are `open`. The others are collapsed.
     """
     language, channel = fields.get("language", ""), fields.get("channel", "")
     yield {"language": language, "translation": None, "groups": _groups(fields, "", channel)}
@@ -89,13 +89,13 @@ def sections_of(fields: Fields) -> Iterator[Mapping[str, Any]]:
 
 
 def _groups(fields: Fields, prefix: str, channel: str, like: Fields | None = None) -> Sequence[Mapping[str, Any]]:
-    """The parts by channel. `like`: fields whose parts are wanted here too, in this language."""
-    begun = _begun(fields if like is None else like, channel)
-    return [{"name": name, "parts": [_part(fields, prefix, part, begun) for part in parts]} for name, parts in GROUPS]
+    """The parts by group. `like`: fields of the own language, whose parts are also open in a translation."""
+    opened = _open_parts(fields if like is None else like, channel)
+    return [{"name": name, "parts": [_part(fields, prefix, part, opened) for part in parts]} for name, parts in GROUPS]
 
 
-def _begun(fields: Fields, channel: str) -> frozenset[str]:
-    """The parts that a form of this channel shows at once."""
+def _open_parts(fields: Fields, channel: str) -> frozenset[str]:
+    """The parts that are not collapsed: those with content, and the main parts of the channel."""
     written = {part for part in PARTS if part in fields}
     wanted = set(_MAIN.get(channel, ()))
     if written & set(_MAIN_OF_MAIL):
@@ -103,11 +103,11 @@ def _begun(fields: Fields, channel: str) -> frozenset[str]:
     return frozenset(written | wanted)
 
 
-def _part(fields: Fields, prefix: str, part: str, begun: frozenset[str]) -> Mapping[str, Any]:
+def _part(fields: Fields, prefix: str, part: str, opened: frozenset[str]) -> Mapping[str, Any]:
     name = f"{prefix}{part}"
     source = fields.get(name, "")
     rows = 2 if part in SHORT else min(source.count("\n") + 3, 30)
-    return {"name": name, "label": part, "source": source, "rows": rows, "open": bool(source) or part in begun}
+    return {"name": name, "label": part, "source": source, "rows": rows, "open": bool(source) or part in opened}
 
 
 def _defaults(fields: Fields) -> Mapping[str, Any]:
@@ -116,12 +116,12 @@ def _defaults(fields: Fields) -> Mapping[str, Any]:
     except (ValueError, RecursionError):
         defaults = None
     if not isinstance(defaults, dict):
-        raise ValidationFailed.of("defaults", 'must be an object in JSON, such as {"name": "friend"}')
+        raise ValidationFailed.of("defaults", 'must be a JSON object, such as {"name": "friend"}')
     return defaults
 
 
 def _named(template: Mapping[str, Any]) -> Sequence[str]:
-    """The required variables, where they are others than those that Angarium finds by itself."""
+    """The required variables; empty if they are those that Angarium derives from the sources."""
     given = {*template.get("defaults", {}), *LINK_VARIABLES}
     found = {one["name"] for one in template.get("variables", ())} - given
     required: Sequence[str] = template.get("required_variables", ())

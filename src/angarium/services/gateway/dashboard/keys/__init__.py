@@ -1,1 +1,1 @@
-"""The page of API keys."""
+"""The page of API keys: list, create, rotate, revoke."""

@@ -1,4 +1,4 @@
-"""`/dashboard/keys`: API keys of the tenant. A key is shown once, in the answer that makes it."""
+"""`/dashboard/keys`: API keys of the tenant. A key is shown once, on the page after its creation."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -27,7 +27,7 @@ Form = Annotated[Mapping[str, str], Depends(form_of)]
 
 
 def routes(keys: Keys, ring: KeyRing, pages: Pages, viewers: Viewers) -> APIRouter:
-    """List, create, rotate, revoke. The ring forgets what it has cached of a changed key."""
+    """List, create, rotate, revoke. Each change clears the cache of `ring`, so that it takes effect at once."""
     router = APIRouter(prefix=PATH, include_in_schema=False)
     administers = viewers.requires(Scope.ADMIN)
 
@@ -60,7 +60,7 @@ def routes(keys: Keys, ring: KeyRing, pages: Pages, viewers: Viewers) -> APIRout
 
 
 def _wanted(form: Mapping[str, str]) -> KeyCreate:
-    """The key that the form asks for; each scope is a box of its own."""
+    """The request in a form, which has a checkbox for each scope. Raises ValidationFailed."""
     fields = {
         "name": form.get("name", ""),
         "scopes": [scope for scope in Scope if f"scope.{scope}" in form],
@@ -99,6 +99,6 @@ async def _page(
 
 
 def _shown_once(request: Request, pages: Pages, fresh: FreshKey) -> Response:
-    """Not a redirect: the secret is in no address, and loading the page again makes no other key of that name."""
+    """The page with the secret. It is not a redirect, so that the secret is never part of a URL."""
     values = {"name": fresh.key.name, "tenant": fresh.key.tenant, "secret": fresh.secret, "back": PATH}
     return pages.page(request, viewer_of(request), "key_made", values, status=HTTPStatus.CREATED)

@@ -1,1 +1,1 @@
-"""Pages of templates: their versions, previews, publication."""
+"""Pages of templates: versions, previews, differences, publication, test messages."""

@@ -1,10 +1,10 @@
-"""A unified diff as lines that a page shows."""
+"""Splits unified diffs into lines for the page."""
 
 from collections.abc import Mapping, Sequence
 
 _KINDS = {"+": "added", "-": "removed", "@": "place"}
 _FILE_LINES = 2
-"""`---` and `+++`, which name the versions; the page's heading does."""
+"""The lines `---` and `+++` with the versions, which are left out: the page's heading has them."""
 
 
 def lines_of(diff: str) -> Sequence[Mapping[str, str]]:
@@ -13,5 +13,5 @@ def lines_of(diff: str) -> Sequence[Mapping[str, str]]:
 
 
 def parts_of(diffs: Mapping[str, str]) -> Sequence[Mapping[str, object]]:
-    """Each part that differs."""
+    """Each part that differs, with the lines of its diff."""
     return [{"name": name, "lines": lines_of(diff)} for name, diff in diffs.items()]

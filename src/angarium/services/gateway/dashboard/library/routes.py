@@ -28,7 +28,7 @@ Form = Annotated[Mapping[str, str], Depends(form_of)]
 
 
 def routes(library: Library, pages: Pages, viewers: Viewers) -> APIRouter:
-    """List, look, preview, compare, publish, archive, send a test."""
+    """List, show, preview, compare, publish and archive templates; send test messages."""
     router = APIRouter(prefix=PATH, include_in_schema=False)
     _look(router, library, pages, viewers)
     _compare(router, library, pages, viewers)
@@ -53,7 +53,7 @@ def _look(router: APIRouter, library: Library, pages: Pages, viewers: Viewers) -
 
     @router.get("/{code}/html")
     async def show_html(request: Request, caller: Annotated[Caller, Depends(reads)], code: str) -> Response:
-        """The preview of a mail, for a frame."""
+        """The HTML of an email preview, for a sandboxed frame."""
         given = request.query_params
         chosen = chosen_of(given)
         template = await library.get(caller, code, chosen)
@@ -108,7 +108,7 @@ def _test(router: APIRouter, library: Library, pages: Pages, viewers: Viewers) -
 
     @router.post("/{code}/test")
     async def send_test(request: Request, caller: Annotated[Caller, Depends(sends)], code: str, form: Form) -> Response:
-        """Send the version on the page; what is wrong is said there."""
+        """Send the shown version as a test message. Errors are shown on the same page."""
         try:
             channel, to = form.get("channel", ""), form.get("to")
             if to is None:
@@ -129,7 +129,10 @@ async def _page(
     pages: Pages,
     fault: Rejected | None = None,
 ) -> Response:
-    """A version with its preview, by `given`: `version`, `locale`, `variables`. `fault`: of a test message."""
+    """The page of a version with its preview.
+
+    `given` has `version`, `locale` and `variables`. `fault` is the error of a test message.
+    """
     chosen = chosen_of(given)
     template = await library.get(caller, code, chosen)
     written = given.get("variables") or sample_of(template)
@@ -155,19 +158,19 @@ async def _page(
 async def _languages(
     library: Library, caller: Caller, code: str, chosen: Chosen, template: Mapping[str, Any]
 ) -> list[str]:
-    """Every language of a version. The view of a translation does not name the template's own."""
+    """Every language of a version. A translation's view does not include the template's own language."""
     own = template if chosen.locale is None else await library.get(caller, code, Chosen(chosen.version))
     return sorted({own["language"], *own.get("translations", {})})
 
 
 def chosen_of(given: Mapping[str, str]) -> Chosen:
-    """The version and language that a query or form names. Raises ValidationFailed."""
+    """The version and language in a query or form. Raises ValidationFailed."""
     return Chosen(_number("version", given.get("version", "")), given.get("locale") or None)
 
 
 def _number(field: str, text: str) -> int | None:
     if text and not (text.isdecimal() and 1 <= int(text[:12]) <= HIGHEST_VERSION):
-        raise ValidationFailed.of(field, "must be the number of a version")
+        raise ValidationFailed.of(field, "must be a version number")
     return int(text) if text else None
 
 
@@ -177,5 +180,5 @@ def _variables(text: str) -> Mapping[str, Any]:
     except (ValueError, RecursionError):
         variables = None
     if not isinstance(variables, dict):
-        raise ValidationFailed.of("variables", 'must be an object in JSON, such as {"name": "Ada"}')
+        raise ValidationFailed.of("variables", 'must be a JSON object, such as {"name": "Ada"}')
     return variables

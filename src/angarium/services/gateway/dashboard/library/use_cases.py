@@ -1,4 +1,4 @@
-"""What operators do with templates: find, look, preview, compare, publish, save, send a test."""
+"""Use cases of templates on the dashboard: list, get, preview, compare, publish, archive, save, send a test."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ _CHANNEL_FIELDS = frozenset({"channel"})
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Which version of a template, in which language; None: the published one, in its own."""
+    """A version and language of a template. None: the published version, the template's own language."""
 
     version: int | None = None
     locale: str | None = None
@@ -35,7 +35,7 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """One channel's parts, rendered; `fault`: why they cannot be."""
+    """The rendered parts of one channel. `fault` is the error if they cannot be rendered."""
 
     channel: Channel
     parts: Thing
@@ -43,7 +43,7 @@ class Preview:
 
 
 class Library:
-    """Methods raise what `Service` raises."""
+    """Manages a tenant's templates through the templates service. Methods raise the errors of `Service`."""
 
     def __init__(self, templates: Service, acceptor: Acceptor, audit: AuditLog) -> None:
         self._templates = templates
@@ -51,7 +51,7 @@ class Library:
         self._audit = audit
 
     async def find(self, caller: Caller, cursor: str | None) -> Listed:
-        """Templates by their codes."""
+        """A page of the templates, sorted by code."""
         return await self._templates.list(caller, PATH, {"cursor": cursor, "limit": LIMIT})
 
     async def get(self, caller: Caller, code: str, chosen: Chosen) -> Thing:
@@ -60,11 +60,11 @@ class Library:
         return await self._templates.get(caller, _path(code), query)
 
     async def versions(self, caller: Caller, code: str) -> Sequence[Thing]:
-        """The newest versions of a template."""
+        """The newest versions of a template, at most `LIMIT`."""
         return (await self._templates.list(caller, f"{_path(code)}/versions", {"limit": LIMIT})).rows
 
     async def diff(self, caller: Caller, code: str, old: int, new: int) -> Mapping[str, str]:
-        """A unified diff by the part that differs."""
+        """The unified diff of each part that differs between two versions."""
         found = await self._templates.get(caller, f"{_path(code)}/diff", {"from": old, "to": new})
         parts: Mapping[str, str] = found["parts"]
         return parts
@@ -72,20 +72,20 @@ class Library:
     async def preview(
         self, caller: Caller, code: str, chosen: Chosen, variables: Thing, channel: Channel | None = None
     ) -> Thing:
-        """The rendered parts of a version, of its own channel if no other is named."""
+        """The rendered parts of a version, for `channel` or else the template's own channel."""
         body = {"variables": variables, "version": chosen.version, "locale": chosen.locale, "channel": channel}
         given = {name: value for name, value in body.items() if value is not None}
         return await self._templates.ask(caller, f"{_path(code)}/preview", given)
 
     async def previews(self, caller: Caller, code: str, chosen: Chosen, variables: Thing) -> Sequence[Preview]:
-        """What each channel that the version has parts for would send. One that takes too long is said to do so."""
+        """A preview for each channel that the version has parts for. A channel that times out has a `fault`."""
         found = await asyncio.gather(*(self._preview(caller, code, chosen, variables, channel) for channel in Channel))
         return [preview for preview in found if preview is not None]
 
     async def _preview(
         self, caller: Caller, code: str, chosen: Chosen, variables: Thing, channel: Channel
     ) -> Preview | None:
-        """One channel; None where the version has no part for it."""
+        """The preview of one channel, None if the version has no parts for it."""
         try:
             return Preview(channel, await self.preview(caller, code, chosen, variables, channel))
         except ValidationFailed as fault:
@@ -93,28 +93,28 @@ class Library:
                 return None
             return Preview(channel, {}, words_of(fault))
         except (ServiceUnavailable, Transient) as away:
-            return Preview(channel, {}, f"It cannot be rendered now: {away}")
+            return Preview(channel, {}, f"The preview is unavailable: {away}")
 
     async def publish(self, actor: Actor, code: str, version: int) -> None:
-        """Have a version sent from now on; an older one rolls back."""
+        """Publish a version: new notifications use it. Publishing an older version is a rollback."""
         await self._templates.change(actor, "POST", f"{_path(code)}/versions/{version}/publish")
 
     async def archive(self, actor: Actor, code: str) -> None:
-        """Take a template out of use. What was accepted with it is still sent."""
+        """Archive a template: calls can no longer use it. Accepted notifications are still sent."""
         await self._templates.change(actor, "DELETE", _path(code))
 
     async def create(self, actor: Actor, body: Thing) -> Thing:
-        """A new template, its first version published. Raises Conflict, ValidationFailed with lines and columns."""
+        """Create a template and publish its first version. Raises Conflict, ValidationFailed with lines and columns."""
         return await self._templates.change(actor, "POST", PATH, body)
 
     async def save(self, actor: Actor, code: str, body: Thing) -> Thing:
-        """The next version, a draft. Raises ValidationFailed with lines and columns."""
+        """Save the next version as a draft. Raises ValidationFailed with lines and columns."""
         return await self._templates.change(actor, "POST", f"{_path(code)}/versions", body)
 
     async def send_test(self, actor: Actor, code: str, chosen: Chosen, channel: str, to: str, variables: Thing) -> UUID:
-        """Send a version to an address, or to a stored user by id, as any notification is sent.
+        """Accept an ordinary notification with a version, to an address or to the id of a stored user. Returns its id.
 
-        Raises ValidationFailed and what an acceptance raises.
+        Raises ValidationFailed and the errors of `Acceptor.accept`.
         """
         request = _request(code, chosen, channel, to, variables)
         accepted = await self._acceptor.accept(origin_of(actor.caller), request)

@@ -1,4 +1,4 @@
-"""Templates as their pages show them."""
+"""Converts templates, versions and previews to values for their pages."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from angarium.services.gateway.dashboard.notifications.views import as_text
 
 PARTS = ("subject", "content", "html", "mjml", "text", "title", "body", "image", "link", "json")
 """The sources of a template, in the order in which they are shown."""
-_LOCAL = {
+_ADDRESS_LABELS = {
     Channel.EMAIL: "Email address or user id",
     Channel.SMS: "Phone number or user id",
     Channel.PUSH: "Push token or user id",
@@ -18,7 +18,7 @@ _LOCAL = {
 
 
 def sources_of(template: Mapping[str, Any]) -> Sequence[Mapping[str, str]]:
-    """The sources of a version, in its own language and then in the others."""
+    """The sources of a version: those in its own language, then those of its translations."""
     own = [{"name": name, "source": template[name]} for name in PARTS if template.get(name)]
     return own + [
         {"name": f"{locale}: {name}", "source": parts[name]}
@@ -29,7 +29,7 @@ def sources_of(template: Mapping[str, Any]) -> Sequence[Mapping[str, str]]:
 
 
 def versions_of(versions: Sequence[Mapping[str, Any]], shown: int) -> Sequence[Mapping[str, Any]]:
-    """Each version: whether it is the one on the page, what publishing it means, what to compare it with."""
+    """Each version with `here` (it is shown), `act` (the label of its button) and `against` (the one to compare)."""
     published = next((one["version"] for one in versions if one["status"] == "published"), None)
     return [
         {
@@ -43,17 +43,17 @@ def versions_of(versions: Sequence[Mapping[str, Any]], shown: int) -> Sequence[M
 
 
 def previews_of(previews: Sequence[Preview]) -> Mapping[str, Any]:
-    """The rendered parts by channel, and the variables that they lack."""
+    """The rendered parts by channel, and the names of missing variables."""
     missing = {name for preview in previews for name in preview.parts.get("missing_variables", ())}
     return {
-        "channels": [{"name": preview.channel.value, "to": _LOCAL[preview.channel]} for preview in previews],
+        "channels": [{"name": preview.channel.value, "to": _ADDRESS_LABELS[preview.channel]} for preview in previews],
         "missing": sorted(missing),
         **{preview.channel.value: _shown(preview) for preview in previews},
     }
 
 
 def sample_of(template: Mapping[str, Any]) -> str:
-    """Variables to begin with: each required one with a value of its type, a text with its own name."""
+    """Sample variables as JSON: each required variable has a value of its type; texts are their own names."""
     types = {one["name"]: one.get("type") for one in template.get("variables", ())}
     sample: dict[str, Any] = {}
     for name in template.get("required_variables", ()):
@@ -62,7 +62,7 @@ def sample_of(template: Mapping[str, Any]) -> str:
 
 
 def _put(sample: dict[str, Any], path: Sequence[str], value: object) -> None:
-    """Set a value at a dotted path; what is no object on the way stays."""
+    """Set a value at a dotted path, unless it is set or the path leads through a value that is not an object."""
     *way, last = path
     for name in way:
         sample = sample.setdefault(name, {})

@@ -1,1 +1,1 @@
-"""Pages of notifications: search, one with its timeline, its content, cancel, send again."""
+"""Pages of notifications: search, details with the timeline, content, cancel, send again."""

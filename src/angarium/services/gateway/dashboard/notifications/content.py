@@ -1,4 +1,4 @@
-"""What a notification says, rendered again from its record. Links that are made at the send are not in it."""
+"""Renders the content of a notification again from its record. Links that are created at the send are missing."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -13,18 +13,18 @@ from angarium.rendering.renderer import Renderer
 
 
 class Contents:
-    """Renders content. Raises NotFound where the version is gone, Transient."""
+    """Renders content. Raises NotFound if the template version no longer exists, Transient."""
 
     def __init__(self, templates: Templates, renderer: Renderer) -> None:
         self._templates = templates
         self._renderer = renderer
 
     async def parts(self, tenant: str, view: NotificationView) -> Mapping[str, Any]:
-        """The parts by name; `fault` alone where they cannot be rendered."""
+        """The rendered parts by name, or only `fault` with the error if they cannot be rendered."""
         code, version = view.template_code, view.template_version
         template = await self._templates.version(tenant, code, version)
         if template is None:
-            raise NotFound(f"Version {version} of the template {code} is gone")
+            raise NotFound(f"Version {version} of the template {code} no longer exists")
         channel, locale, variables = view.notification_type, view.locale, view.variables
         try:
             content: Content | None = self._renderer.quick(template, channel, locale, variables)

@@ -1,4 +1,4 @@
-"""`/dashboard/notifications`."""
+"""`/dashboard/notifications`: search, show, cancel, resolve and send again."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -27,7 +27,7 @@ _KEPT = ("q", "status", "channel", "from", "to")
 
 
 def routes(desk: NotificationDesk, contents: Contents, pages: Pages, viewers: Viewers) -> APIRouter:
-    """Search, one, its content, what can be done with it."""
+    """Search, details, content, and actions."""
     router = APIRouter(prefix=PATH, include_in_schema=False)
     _look(router, desk, pages, viewers)
     _send(router, desk, pages, viewers)
@@ -112,7 +112,7 @@ def _content(router: APIRouter, desk: NotificationDesk, contents: Contents, page
     async def show_content(
         request: Request, caller: Annotated[Caller, Depends(reads)], notification_id: UUID
     ) -> Response:
-        """What the person was sent. That it was read is in the audit log."""
+        """The content of a notification. Viewing it is recorded in the audit log."""
         view = await desk.view(caller, notification_id)
         parts = await contents.parts(caller.tenant, view)
         await desk.content_was_viewed(actor_of(request, caller), notification_id)

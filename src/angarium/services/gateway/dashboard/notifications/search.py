@@ -1,4 +1,4 @@
-"""The search box: one line of words, read into a filter. Its address can be shared."""
+"""Parses the search box: words separated by spaces, into a filter."""
 
 import shlex
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ _NAMES = ("user", "request", "template", "address")
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What is looked for. `address` is looked for in what callers gave; `id` may be a notification's or a user's."""
+    """A parsed search. `address` is matched against the addresses in calls; `id` is a notification's or a user's."""
 
     wanted: NotificationFilter = field(default_factory=NotificationFilter)
     address: str | None = None
@@ -28,7 +28,7 @@ class Search:
 
 
 def search_of(parameters: Mapping[str, str]) -> Search:
-    """The search of a page's query: `q`, `status`, `channel`, `from`, `to`. Raises ValidationFailed."""
+    """Parse the query parameters `q`, `status`, `channel`, `from` and `to`. Raises ValidationFailed."""
     search = _words(parameters.get("q", ""))
     wanted = replace(
         search.wanted,
@@ -41,7 +41,7 @@ def search_of(parameters: Mapping[str, str]) -> Search:
 
 
 def moment_of(name: str, parameters: Mapping[str, str]) -> datetime | None:
-    """A time as a browser's field or an RFC 3339 text has it; without an offset it is UTC. Raises ValidationFailed."""
+    """Parse a time from a `datetime-local` field or RFC 3339. Without an offset it is UTC. Raises ValidationFailed."""
     text = parameters.get(name)
     if not text:
         return None
@@ -51,7 +51,7 @@ def moment_of(name: str, parameters: Mapping[str, str]) -> datetime | None:
     except (ValueError, OverflowError):
         raise ValidationFailed.of(name, "must be a time, such as 2026-11-20T09:00") from None
     if not EARLIEST <= moment <= LATEST:
-        raise ValidationFailed.of(name, "must lie between 2000 and 2200")
+        raise ValidationFailed.of(name, "must be between 2000 and 2200")
     return moment
 
 
@@ -80,7 +80,7 @@ def _with(search: Search, word: str) -> Search:
     if equals and name:
         metadata = (*search.wanted.metadata, (name, value))
         if len(metadata) > _MOST_METADATA:
-            raise ValidationFailed.of("q", f"at most {_MOST_METADATA} names of metadata at once")
+            raise ValidationFailed.of("q", f"must have at most {_MOST_METADATA} metadata filters")
         return replace(search, wanted=replace(search.wanted, metadata=metadata))
     return _named(search, "request", word)
 

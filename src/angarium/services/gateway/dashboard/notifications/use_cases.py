@@ -1,4 +1,4 @@
-"""What operators do with notifications: search, look, cancel, decide, send again."""
+"""Use cases of notifications on the dashboard: search, show, cancel, resolve, send again."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -34,7 +34,7 @@ _COPIED = ("notification_type", "template_code", "template_version", "variables"
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """A page of a search. `users`: stored users who have the address; None where the users service does not answer."""
+    """A page of results. `users`: stored users with the address; None if the users service does not answer."""
 
     found: Found[NotificationView]
     users: Sequence[Mapping[str, Any]] | None = ()
@@ -42,7 +42,7 @@ class Results:
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """One notification with all that is known of it. `letter`: its dead letter, if it is on the list."""
+    """One notification with its timeline and explanation. `letter`: its dead letter, if it is listed."""
 
     view: NotificationView
     events: Sequence[Mapping[str, Any]]
@@ -51,7 +51,7 @@ class Whole:
 
 
 class NotificationDesk:
-    """Methods raise NotFound, also for another tenant's notification, and DatabaseUnavailable."""
+    """Methods raise NotFound, also for notifications of other tenants, and DatabaseUnavailable."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class NotificationDesk:
         self._users = users
 
     async def search(self, caller: Caller, search: Search, cursor: str | None) -> Results | UUID:
-        """What matches, newest first; or the id of the one notification that was named. Raises ValidationFailed."""
+        """The matches, newest first, or the notification's id if the search has one. Raises ValidationFailed."""
         tenant, wanted = caller.tenant, search.wanted
         if search.id is not None:
             if await self._reader.get(tenant, search.id) is not None:
@@ -83,30 +83,33 @@ class NotificationDesk:
         return Results(await self._reader.find(tenant, wanted, limit=LIMIT, cursor=cursor))
 
     async def whole(self, caller: Caller, notification_id: UUID) -> Whole:
-        """One notification, never from a replica: an operator sees what they have just done."""
+        """One notification, read from the primary, so that an operator sees their own changes at once."""
         view = await self._reading.get_now(caller, notification_id)
         events = await self._reading.events(caller, notification_id)
         why = await self._reading.why(caller, notification_id)
         return Whole(view, events, why, await self._reader.dead_letters.of_notification(caller.tenant, notification_id))
 
     async def view(self, caller: Caller, notification_id: UUID) -> NotificationView:
-        """One notification."""
+        """One notification without its timeline. May be read from a replica."""
         return await self._reading.get(caller, notification_id)
 
     async def cancel(self, actor: Actor, notification_id: UUID) -> None:
-        """Take it back. Raises Conflict once it is being sent or has ended."""
+        """Cancel a notification. Raises Conflict if it is being sent or has ended."""
         await self._moves.cancel(actor.caller, notification_id)
         self._moves.count(await self._reading.get_now(actor.caller, notification_id))
         await self._audit.record(actor, "notification.cancelled", notification_id)
 
     async def resolve(self, actor: Actor, notification_id: UUID, decision: str) -> None:
-        """Decide on one whose outcome is unknown. Raises Conflict where it is known."""
+        """Set the outcome of a notification with the status `unknown`. Raises Conflict for other statuses."""
         await self._moves.resolve(actor.caller, notification_id, RESOLUTIONS[decision])
         self._moves.count(await self._reading.get_now(actor.caller, notification_id))
         await self._audit.record(actor, f"notification.resolved_as_{decision}", notification_id)
 
     async def send_again(self, actor: Actor, view: NotificationView) -> UUID:
-        """A new notification like this one, in the same template version. Raises what an acceptance raises."""
+        """Accept a copy of a notification with the same template version, and return its id.
+
+        Raises ValidationFailed and the errors of `Acceptor.accept`.
+        """
         accepted = await self._acceptor.accept(origin_of(actor.caller), _again(view))
         await self._audit.record(
             actor, "notification.sent_again", f"{view.notification_id} → {accepted.notification_id}"
@@ -114,7 +117,7 @@ class NotificationDesk:
         return accepted.notification_id
 
     async def content_was_viewed(self, actor: Actor, notification_id: UUID) -> None:
-        """Note that somebody read what a person was sent."""
+        """Record in the audit log that an operator viewed the content."""
         await self._audit.record(actor, "notification.content_viewed", notification_id)
 
     async def _users_with(self, caller: Caller, address: str) -> Sequence[Mapping[str, Any]] | None:
@@ -140,5 +143,5 @@ def _again(view: NotificationView) -> NotificationRequest:
         fields["user_id"] = view.user_id
     try:
         return NotificationRequest.model_validate({name: value for name, value in fields.items() if value is not None})
-    except ValidationError as error:  # such as the user of a B2B caller, who has no address any more
-        raise ValidationFailed("It cannot be sent again", details=details_of(error.errors())) from None
+    except ValidationError as error:  # for example, the recipient was erased
+        raise ValidationFailed("The notification cannot be sent again", details=details_of(error.errors())) from None

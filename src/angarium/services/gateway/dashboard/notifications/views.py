@@ -1,4 +1,4 @@
-"""Notifications as pages show them: rows, timelines, facts. Everything in them is text that the templates escape."""
+"""Converts notifications to values for pages: rows, timelines, facts. The page templates escape all values."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ _TONES: Mapping[Status, str] = {
     Status.EXPIRED: "dull",
     Status.UNKNOWN: "warn",
 }
-"""The colour of each status; its word is shown beside it."""
+"""The colour class of each status."""
 _OUTCOMES: Mapping[str, str] = {
     "sent": "good",
     "retry": "warn",
@@ -39,12 +39,12 @@ _EVENTS: Mapping[str, str] = {
     "dead_lettered": "bad",
 }
 _OWN = frozenset({"event", "at", "status", "attempt", "provider", "outcome", "answer", "duration_ms", "next_at"})
-"""Fields of an event that the page has a place for."""
+"""Fields of an event that the page formats itself. The others are listed by name."""
 CANCELLABLE = frozenset({Status.SCHEDULED, Status.PENDING, Status.RETRYING})
 
 
 def row_of(view: NotificationView) -> Mapping[str, Any]:
-    """A line of a list."""
+    """The values of a notification in a list."""
     return {
         "id": str(view.notification_id),
         "created_at": view.created_at,
@@ -59,13 +59,13 @@ def row_of(view: NotificationView) -> Mapping[str, Any]:
 
 
 def recipient_of(view: NotificationView) -> str:
-    """The address that the call gave, or the user."""
+    """The address in the call, or the user's id, or `–`."""
     address = (view.recipient or {}).get(ADDRESS_FIELD[view.notification_type])
     return str(address or view.user_id or "–")
 
 
 def facts_of(view: NotificationView) -> Mapping[str, Any]:
-    """Everything of a notification, for its page."""
+    """The values of a notification on its own page."""
     whole = view.model_dump()
     return {
         **whole,
@@ -82,7 +82,7 @@ def facts_of(view: NotificationView) -> Mapping[str, Any]:
 
 
 def timeline_of(events: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
-    """The events, oldest first, each with the seconds since the one before."""
+    """The events, oldest first. `after` is the time since the previous event in seconds."""
     shown: list[Mapping[str, Any]] = []
     before: datetime | None = None
     for event in events:
@@ -103,7 +103,7 @@ def timeline_of(events: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, An
 
 
 def as_text(value: object) -> str | None:
-    """JSON to read; text as it is; None where it is empty."""
+    """Text unchanged, other values as indented JSON, None for empty values."""
     if value is None or value in ({}, []):
         return None
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2, default=str)

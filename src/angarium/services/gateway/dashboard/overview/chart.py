@@ -1,4 +1,4 @@
-"""The chart of the last hour as SVG: a bar for each minute, what failed at its foot."""
+"""The chart of the last hour as SVG: a bar for each minute, with the failed share at its bottom."""
 
 import math
 from collections.abc import Sequence
@@ -8,13 +8,13 @@ from datetime import datetime
 from angarium.notifications.store.read.activity import Minute
 
 HEIGHT = 100
-"""Of the drawing, in its own units; a bar is 10 wide."""
+"""The height of the drawing, in its own units."""
 STEP, WIDTH = 10, 8
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One minute. `y`, `height` and `failed` are in units of the drawing, `title` is what a pointer shows."""
+    """One minute. Positions and sizes are in units of the drawing; `title` is the tooltip."""
 
     x: int
     y: float
@@ -26,7 +26,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """`top`: what the highest line means, per minute."""
+    """The chart. `top` is the value of the highest grid line, in notifications per minute."""
 
     bars: Sequence[Bar]
     width: int
@@ -46,7 +46,7 @@ def chart_of(minutes: Sequence[Minute]) -> Chart:
 
 
 def round_up(value: float) -> float:
-    """The next of 1, 2, 5, 10, 20, 50, … so that the scale seldom changes."""
+    """The next of 1, 2, 5, 10, 20, 50, …: with these steps the scale rarely changes."""
     if value <= 1:
         return 1.0
     size: float = 10.0 ** math.floor(math.log10(value))
@@ -57,7 +57,7 @@ def _bar(number: int, minute: Minute, top: float) -> Bar:
     height = round(minute.accepted / top * HEIGHT, 1)
     failed = round(minute.failed / top * HEIGHT, 1)
     if minute.failed:
-        failed = max(failed, 2.0)  # a failure can be seen, however many others succeeded
+        failed = max(failed, 2.0)  # keeps a small number of failures visible
     title = f"{minute.start:%H:%M} UTC: {minute.accepted:,.0f} accepted, {minute.failed:,.0f} failed"
     height = max(height, failed)
     return Bar(number * STEP, round(HEIGHT - height, 1), height, round(HEIGHT - failed, 1), failed, title)

@@ -1,4 +1,4 @@
-"""Figures of what has happened lately."""
+"""The figures of the last hour: rate, latency, share of failures."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -8,13 +8,14 @@ from angarium.contracts.statuses import Channel, Status
 from angarium.notifications.store.read.activity import Minute, Recent
 
 MEAN_OF = 5
+"""The number of past minutes in the mean rate."""
 FINISHED = frozenset({Status.SENT, Status.DELIVERED, Status.FAILED})
-"""Statuses that say whether sending worked. What was skipped, cancelled or late was not tried."""
+"""The statuses that count for the share of failures. Skipped, cancelled and expired notifications were not sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Seconds from acceptance until the provider took responsibility; None without a sample."""
+    """Percentiles of the seconds from acceptance until the provider accepted the message; None without a sample."""
 
     p50: float | None
     p95: float | None
@@ -23,7 +24,11 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Of the last hour. `per_minute`: accepted, the mean of the last five whole minutes; `sample`: those looked at."""
+    """Figures of the last hour.
+
+    `per_minute` is the mean number accepted in the last five complete minutes. `sample` is the number of recent
+    notifications that the other figures are based on.
+    """
 
     per_minute: float
     latency: Latency
@@ -33,7 +38,7 @@ class Figures:
 
 
 def figures_of(minutes: Sequence[Minute], recent: Sequence[Recent]) -> Figures:
-    """Figures of the chart's minutes, oldest first, and of the newest notifications."""
+    """Compute the figures from the minutes of the last hour, oldest first, and from its newest notifications."""
     whole = minutes[:-1][-MEAN_OF:]
     return Figures(
         per_minute=sum(minute.accepted for minute in whole) / len(whole) if whole else 0.0,
@@ -51,7 +56,7 @@ def latency_of(seconds: Sequence[float]) -> Latency:
 
 
 def failed_share(recent: Sequence[Recent]) -> float | None:
-    """The share of failures among what was tried to its end; None where nothing was."""
+    """The share of failures among the notifications in a `FINISHED` status, None without any."""
     finished = [one for one in recent if one.status in FINISHED]
     if not finished:
         return None

@@ -1,4 +1,4 @@
-"""One thing that is wrong, as a value."""
+"""A finding of the overview: one current problem."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class Severity(IntEnum):
-    """How soon someone must act. The most urgent sorts first."""
+    """How urgent a finding is. The most urgent sorts first."""
 
     CRITICAL = 0
     WARNING = 1
@@ -15,7 +15,7 @@ class Severity(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that is wrong. `href` and `action`: where to go; `command`: what to run instead."""
+    """One problem. `href` is a page that helps, `action` its link text, `command` a shell command."""
 
     severity: Severity
     title: str

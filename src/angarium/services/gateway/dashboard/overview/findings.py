@@ -1,4 +1,4 @@
-"""What is wrong now, ranked, each with the step that helps."""
+"""The current problems, most urgent first, each with a suggested action."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,16 +14,18 @@ from angarium.services.gateway.dashboard.overview.senders import LOOK_AT_PROVIDE
 from angarium.services.gateway.dashboard.viewing import PREFIX
 
 OLD_SECONDS, VERY_OLD_SECONDS = 60.0, 300.0
-"""From when waiting work is a warning, and from when it is urgent."""
+"""The age of due work from which there is a warning, and from which it is critical."""
 LEAST_NOTIFICATIONS = 20
-"""Below so many a share means little."""
+"""The minimum number of notifications for a meaningful share."""
 FAILED_SHARE = 0.05
+"""The share of failed notifications from which there is a warning."""
 LONG_OUTBOX = 1_000
+"""The number of messages in the outbox from which there is a warning."""
 
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """A work queue: ready messages, consumers, and how long its oldest work has been due."""
+    """A work queue: ready messages, consumers, and for how many seconds its oldest work has been due."""
 
     name: str
     channel: Channel
@@ -34,9 +36,9 @@ class Queue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class System:
-    """What belongs to the whole system. `queues` is None where the broker does not answer.
+    """The state shared by all tenants. `queues` is None if the broker does not answer.
 
-    `limits`: the rates above which a sender's marketing is paused.
+    `limits` are the rates above which a provider's marketing is paused.
     """
 
     providers: Sequence[Standing] = ()
@@ -47,7 +49,7 @@ class System:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """What the findings follow from. `system` is None for operators of other tenants than the default one."""
+    """The data from which findings are derived. `system` is None for tenants other than the default one."""
 
     figures: Figures
     unfinished: Mapping[Status, int]
@@ -58,12 +60,12 @@ class State:
 
 
 def findings_of(state: State) -> Sequence[Finding]:
-    """Everything that is wrong, the most urgent first."""
-    found = [*_of_the_system(state), *_failures(state.figures), *_unknown(state), *_dead_letters(state)]
+    """All findings, most urgent first."""
+    found = [*_system_findings(state), *_failures(state.figures), *_unknown(state), *_dead_letters(state)]
     return sorted(found, key=lambda finding: finding.severity)
 
 
-def _of_the_system(state: State) -> Iterator[Finding]:
+def _system_findings(state: State) -> Iterator[Finding]:
     system = state.system
     if system is None:
         return
@@ -71,17 +73,17 @@ def _of_the_system(state: State) -> Iterator[Finding]:
         yield Finding(
             severity=Severity.CRITICAL,
             title="The broker does not answer",
-            detail="Notifications are accepted and kept. Nothing is sent until it is back.",
+            detail="Notifications are accepted and stored, but nothing is sent until the broker is back.",
             command="curl -s localhost:8000/ready",
         )
-    yield from providers_of(system.providers, system.limits)  # before the queues: they may be the cause
+    yield from providers_of(system.providers, system.limits)  # before the queues: a provider may be the cause
     for queue in system.queues or ():
         yield from _queue(queue, state.channels)
     if system.outbox >= LONG_OUTBOX:
         yield Finding(
             severity=Severity.WARNING,
-            title=f"{_count(system.outbox)} messages wait to reach the broker",
-            detail="The outbox empties by itself once the broker takes messages again.",
+            title=f"{_count(system.outbox)} messages wait in the outbox",
+            detail="They are published automatically once the broker accepts messages again.",
         )
 
 
@@ -89,16 +91,16 @@ def _queue(queue: Queue, channels: frozenset[Channel]) -> Iterator[Finding]:
     if not queue.consumers and queue.messages and queue.channel in channels:
         yield Finding(
             severity=Severity.CRITICAL,
-            title=f"No worker takes {queue.name}",
-            detail=f"{_count(queue.messages)} messages wait.",
+            title=f"No worker consumes {queue.name}",
+            detail=f"{_count(queue.messages)} messages are waiting.",
             command=f"angarium work {queue.channel}",
         )
     elif queue.seconds is not None and queue.seconds >= OLD_SECONDS:
         urgent = queue.seconds >= VERY_OLD_SECONDS
         yield Finding(
             severity=Severity.CRITICAL if urgent else Severity.WARNING,
-            title=f"Work in {queue.name} has waited for {queue.seconds / 60:.0f} min",
-            detail=f"{_count(queue.messages)} messages, {queue.consumers} consumers. Add workers; see the providers.",
+            title=f"Work in {queue.name} has been due for {queue.seconds / 60:.0f} min",
+            detail=f"{_count(queue.messages)} messages, {queue.consumers} consumers. Add workers, or check providers.",
             href=PROVIDERS,
             action=LOOK_AT_PROVIDERS,
         )
@@ -110,9 +112,9 @@ def _failures(figures: Figures) -> Iterator[Finding]:
         yield Finding(
             severity=Severity.WARNING,
             title=f"{share:.0%} of recent notifications failed",
-            detail=f"Of the newest {figures.sample:,} of the last hour that were tried to their end.",
+            detail=f"Of those among the newest {figures.sample:,} of the last hour that were sent or failed.",
             href=f"{PREFIX}/notifications?status=failed",
-            action="Show failed ones",
+            action="Show failed notifications",
         )
 
 
@@ -122,10 +124,10 @@ def _unknown(state: State) -> Iterator[Finding]:
         yield Finding(
             severity=Severity.WARNING,
             title=f"{_count(count)} with an unknown outcome",
-            detail="A worker ended while it sent them. They are not sent twice: decide for each.",
+            detail="A worker stopped during the send. They are not sent again automatically: set each outcome.",
             since=state.oldest_unknown,
             href=f"{PREFIX}/notifications?{urlencode({'status': Status.UNKNOWN.value})}",
-            action="Decide",
+            action="Set outcomes",
         )
 
 

@@ -1,4 +1,4 @@
-"""Live parts: one look for each tenant that has a viewer, whatever the number of viewers."""
+"""Live updates of the overview: one read per tenant with viewers, shared by all of its viewers."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -9,27 +9,27 @@ from angarium.platform.clock import Clock
 from angarium.platform.loop import Loop
 
 Parts = Mapping[str, str]
-"""HTML by the id of the element that has it."""
+"""HTML by the id of the element that contains it."""
 LONGEST_SECONDS = 300.0
-"""After this a stream ends and the browser asks again, so that a session that is over is noticed."""
+"""The maximum duration of a stream. The browser then reconnects, which checks its session again."""
 QUIET_SECONDS = 15.0
-"""After so long without news a comment is sent, so that proxies keep the connection."""
+"""After this time without a change, a comment is sent, so that proxies do not close the connection."""
 MOST_VIEWERS = 200
-"""Streams of one process; beyond it a page shows what it was loaded with."""
+"""The maximum number of streams in a process. Further pages get no live updates."""
 
 
 @dataclass(eq=False, slots=True)
 class _Viewer:
-    """One stream. `pending` has the newest form of each part that was not sent yet: a slow client costs no more."""
+    """One stream. `pending` has only the newest HTML of each unsent part, which bounds the memory of slow clients."""
 
     tenant: str
     pending: dict[str, str] = field(default_factory=dict)
     stale: bool = False
-    news: asyncio.Event = field(default_factory=asyncio.Event)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Live(Loop):
-    """Looks every two seconds while somebody watches. Never reads anything otherwise."""
+    """Reads the overviews every two seconds while there are viewers; reads nothing without viewers."""
 
     name = "dashboard"
     pause = 2.0
@@ -44,24 +44,27 @@ class Live(Loop):
 
     @property
     def viewers(self) -> int:
-        """How many streams there are."""
+        """The number of open streams."""
         return len(self._viewers)
 
     @property
     def tenants(self) -> frozenset[str]:
-        """The tenants that are watched."""
+        """The tenants with viewers."""
         return frozenset(viewer.tenant for viewer in self._viewers)
 
     async def once(self) -> bool:
-        """Look, and hand each viewer the parts that changed. A look that fails is said, and tried again."""
+        """Read each tenant's overview and send its viewers the changed parts, or `stale` if it cannot be read."""
         tenants = self.tenants
         self._shown = {tenant: parts for tenant, parts in self._shown.items() if tenant in tenants}
         for tenant in tenants:
-            await self._look(tenant)
+            await self._refresh(tenant)
         return False
 
     async def stream(self, tenant: str) -> AsyncIterator[str | Parts | None]:
-        """Parts as they change, `stale` where they cannot be read, None where nothing happened for a while."""
+        """The changed parts; `"stale"` if they cannot be read; None after 15 s without a change.
+
+        Starts with all parts. Ends after 5 minutes, when the server stops, or at once if there are too many viewers.
+        """
         if self._end.is_set() or len(self._viewers) >= MOST_VIEWERS:
             return
         viewer = _Viewer(tenant, dict(self._shown.get(tenant, {})))
@@ -76,41 +79,43 @@ class Live(Loop):
                 elif viewer.stale:
                     viewer.stale = False
                     yield "stale"
-                elif not await self._news(viewer):
+                elif not await self._wait_for_change(viewer):
                     yield None
         finally:
             self._viewers.discard(viewer)
 
     def close(self) -> None:
-        """End every stream: the server stops."""
+        """End every stream, because the server stops."""
         self._end.set()
         for viewer in self._viewers:
-            viewer.news.set()
+            viewer.changed.set()
 
-    async def _news(self, viewer: _Viewer) -> bool:
-        viewer.news.clear()
-        waiting = [asyncio.ensure_future(viewer.news.wait()), asyncio.ensure_future(self._clock.sleep(QUIET_SECONDS))]
+    async def _wait_for_change(self, viewer: _Viewer) -> bool:
+        """Wait for a change. False after `QUIET_SECONDS` without one."""
+        viewer.changed.clear()
+        change, timeout = viewer.changed.wait(), self._clock.sleep(QUIET_SECONDS)
+        waiting = [asyncio.ensure_future(change), asyncio.ensure_future(timeout)]
         try:
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in waiting:
                 task.cancel()
-        return viewer.news.is_set()
+        return viewer.changed.is_set()
 
-    async def _look(self, tenant: str) -> None:
+    async def _refresh(self, tenant: str) -> None:
         try:
             parts = await self._read(tenant)
         except Transient:
-            self._tell(tenant, {}, stale=True)
+            self._publish(tenant, {}, stale=True)
             return
         before = self._shown.get(tenant, {})
         self._shown[tenant] = parts
-        self._tell(tenant, {name: html for name, html in parts.items() if before.get(name) != html}, stale=False)
+        self._publish(tenant, {name: html for name, html in parts.items() if before.get(name) != html}, stale=False)
 
-    def _tell(self, tenant: str, changed: Parts, *, stale: bool) -> None:
+    def _publish(self, tenant: str, changed: Parts, *, stale: bool) -> None:
         for viewer in self._viewers:
             if viewer.tenant == tenant:
                 viewer.pending.update(changed)
                 viewer.stale = stale
                 if changed or stale:
-                    viewer.news.set()
+                    viewer.changed.set()

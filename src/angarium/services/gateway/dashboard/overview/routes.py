@@ -1,4 +1,4 @@
-"""`/`: the overview; `/dashboard/live`: its parts as they change, as server-sent events."""
+"""`/`: the overview. `/dashboard/live`: its live updates as server-sent events."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Annotated
@@ -15,11 +15,11 @@ from angarium.services.gateway.dashboard.signing_in.error_pages import sign_in_p
 from angarium.services.gateway.dashboard.viewing import PREFIX, SESSION, Guard, cookie, viewer_of
 
 RETRY_MS = 2_000
-"""How long a browser waits before it asks again for a stream that ended."""
+"""How long a browser waits before it reconnects to a stream that has ended."""
 
 
 def routes(read: Callable[[str], Awaitable[Parts]], live: Live, pages: Pages, signed_in: Guard) -> APIRouter:
-    """The page, and its stream. `/` is the sign-in form for someone who is not signed in."""
+    """The page and its stream. Without a session, `/` shows the sign-in form."""
     router = APIRouter(include_in_schema=False)
 
     @router.get("/")
@@ -46,10 +46,10 @@ def routes(read: Callable[[str], Awaitable[Parts]], live: Live, pages: Pages, si
 
 async def _events(live: Live, tenant: str) -> AsyncIterator[bytes]:
     yield f"retry: {RETRY_MS}\n\n".encode()
-    async for news in live.stream(tenant):
-        if news is None:
+    async for update in live.stream(tenant):
+        if update is None:
             yield b": quiet\n\n"
-        elif isinstance(news, str):
-            yield f"event: {news}\ndata: \n\n".encode()
+        elif isinstance(update, str):
+            yield f"event: {update}\ndata: \n\n".encode()
         else:
-            yield b"event: parts\ndata: " + msgspec.json.encode(news) + b"\n\n"
+            yield b"event: parts\ndata: " + msgspec.json.encode(update) + b"\n\n"

@@ -1,4 +1,4 @@
-"""What is wrong with providers: not used, refused, failing, or distrusted, since too much bounces."""
+"""Findings about providers: open breakers, refused credentials, failed sends, bounces and complaints."""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,27 +9,31 @@ from angarium.services.gateway.dashboard.overview.finding import Finding, Severi
 from angarium.services.gateway.dashboard.viewing import PREFIX
 
 LEAST_ANSWERS = 20
-"""Below so many answers or sends a share means little."""
+"""The minimum number of answers or sends for a meaningful share."""
 FAULTY_SHARE = 0.1
+"""The share of failed sends from which there is a warning."""
 PROVIDERS, LOOK_AT_PROVIDERS = f"{PREFIX}/providers", "Look at providers"
 
 
 def providers_of(providers: Sequence[Standing], limits: Limits) -> Iterator[Finding]:
-    """Everything that is wrong with them."""
-    usable = {one.configured.channel for one in providers if one.workers and not _is_out(one)}
+    """All findings about the providers. `limits` are those of bounces and complaints."""
+    usable = {one.configured.channel for one in providers if one.workers and not _unusable(one)}
     for standing in providers:
         alone = standing.configured.channel not in usable
         if standing.workers and standing.refusal is not None:
             yield _refused(standing, standing.refusal, alone=alone)
-        elif standing.workers and _is_out(standing):
+        elif standing.workers and _unusable(standing):
             yield _not_used(standing, alone=alone)
         else:
             yield from _used(standing)
-        yield from _distrusted(standing, limits)
+        yield from _reputation(standing, limits)
 
 
-def _is_out(standing: Standing) -> bool:
-    """Whether no message goes through it. One that refuses us is out while it is probed, too."""
+def _unusable(standing: Standing) -> bool:
+    """Whether no messages are sent through the provider.
+
+    A provider that refuses the credentials stays unusable while its half-open breaker probes it.
+    """
     return standing.breaker is BreakerState.OPEN or standing.refusal is not None
 
 
@@ -38,7 +42,7 @@ def _refused(standing: Standing, answer: str, *, alone: bool) -> Finding:
     return Finding(
         severity=Severity.CRITICAL if alone else Severity.WARNING,
         title=f"Provider {_named(standing)} refuses our credentials or account",
-        detail=f"{_sentence(answer)} Correct its URL in ANGARIUM_{channel.upper()}_PROVIDERS, or its account; restart"
+        detail=f"{_sentence(answer)} Correct its URL in ANGARIUM_{channel.upper()}_PROVIDERS, or its account. Restart"
         f" the workers, then test it. {_effect(alone=alone)}",
         since=standing.opened_at,
         href=PROVIDERS,
@@ -48,7 +52,7 @@ def _refused(standing: Standing, answer: str, *, alone: bool) -> Finding:
 
 
 def _not_used(standing: Standing, *, alone: bool) -> Finding:
-    why = standing.reason or ("An operator has opened it." if standing.forced else "")
+    why = standing.reason or ("An operator opened it." if standing.forced else "")
     return Finding(
         severity=Severity.CRITICAL if alone else Severity.WARNING,
         title=f"Provider {_named(standing)} is not used: its circuit breaker is open",
@@ -64,7 +68,7 @@ def _used(standing: Standing) -> Iterator[Finding]:
         yield Finding(
             severity=Severity.WARNING,
             title=f"Provider {_named(standing)} fails {standing.faults / standing.answers:.0%} of its sends",
-            detail="Of the last 30 seconds. From 50 % on its circuit breaker opens.",
+            detail="In the last 30 seconds. Its circuit breaker opens at 50 %.",
             href=PROVIDERS,
             action=LOOK_AT_PROVIDERS,
         )
@@ -78,8 +82,8 @@ def _used(standing: Standing) -> Iterator[Finding]:
         )
 
 
-def _distrusted(standing: Standing, limits: Limits) -> Iterator[Finding]:
-    """Rates above the limits. Few sends pause nothing, but bounces are shown from LEAST_ANSWERS of them."""
+def _reputation(standing: Standing, limits: Limits) -> Iterator[Finding]:
+    """Rates above the limits, and pauses. Bounces are shown from LEAST_ANSWERS sends, before marketing is paused."""
     sender, totals = standing.sender, standing.sender.totals
     bounces, complaints = totals.bounce_rate or 0.0, totals.complaint_rate or 0.0
     counted = f"of {totals.sends:,} sends of the last 24 hours"
@@ -92,10 +96,10 @@ def _distrusted(standing: Standing, limits: Limits) -> Iterator[Finding]:
     elif sender.paused and not sender.forced:
         yield _rate(standing, limits, f"Marketing of {_named(standing)} is paused", _sentence(sender.reason or ""))
     elif sender.forced:
-        does = "is paused by an operator" if sender.paused else "is never paused: an operator has set that"
+        state = "is paused by an operator" if sender.paused else "is never paused: set by an operator"
         yield Finding(
             severity=Severity.NOTICE,
-            title=f"Marketing of {_named(standing)} {does}",
+            title=f"Marketing of {_named(standing)} {state}",
             since=sender.changed_at,
             href=PROVIDERS,
             action=LOOK_AT_PROVIDERS,
@@ -108,11 +112,11 @@ def _rate(standing: Standing, limits: Limits, title: str, counted: str) -> Findi
     if paused:
         effect = "Marketing is paused. It resumes automatically when the rates are well below the limits."
     else:
-        effect = f"Above the limit marketing is paused, from {limits.sends:,} sends on."
+        effect = f"Marketing is paused above the limit, once there are {limits.sends:,} sends."
     return Finding(
         severity=Severity.CRITICAL if paused else Severity.WARNING,
         title=title,
-        detail=f"{counted} {effect} Find out where these addresses come from.",
+        detail=f"{counted} {effect} Check where these addresses come from.",
         since=standing.sender.changed_at if paused else None,
         href=PROVIDERS,
         action=LOOK_AT_PROVIDERS,
@@ -125,7 +129,7 @@ def _resume(standing: Standing) -> str:
 
 
 def _effect(*, alone: bool) -> str:
-    return "There is no other provider: sending pauses." if alone else "Others take over."
+    return "There is no other provider: sending is paused." if alone else "Other providers take over."
 
 
 def _named(standing: Standing) -> str:

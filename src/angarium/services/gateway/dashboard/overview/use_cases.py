@@ -1,4 +1,4 @@
-"""Reads what the overview shows. A dependency that does not answer costs its own part of the page, never the rest."""
+"""Reads the data of the overview. Without an answer from a dependency, only its part of the page is missing."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -22,17 +22,17 @@ from angarium.services.gateway.dashboard.overview.findings import Queue, State, 
 
 MINUTES = 60
 SETTLED = timedelta(minutes=10)
-"""Minutes that are older are not counted again: what failed has failed by then."""
-AGAIN = timedelta(seconds=30)
-"""How often a minute that is over and not settled is counted again."""
+"""Older minutes are not counted again: almost all of their notifications have ended."""
+RECOUNT_AFTER = timedelta(seconds=30)
+"""How often a past minute that is younger than `SETTLED` is counted again."""
 ReadT = TypeVar("ReadT")
-SLOWLY_SECONDS, SYSTEM_SECONDS = 10.0, 5.0
-"""How long the hour's figures are good, and what was read of queues, providers and the outbox."""
+FIGURES_SECONDS, SYSTEM_SECONDS = 10.0, 5.0
+"""How long the figures of the last hour are cached, and the state of queues, providers and the outbox."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """What the overview reads from. `channels`: those that have a provider; `limits`: of bounces and complaints."""
+    """What the overview reads from. `channels` have a provider; `limits` are those of bounces and complaints."""
 
     activity: ActivityReader
     providers: Callable[[], Awaitable[Sequence[Standing]]]
@@ -47,7 +47,7 @@ class Sources:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """What a tenant's overview shows at one moment."""
+    """The data of a tenant's overview at one time. `system` is None for tenants other than the default one."""
 
     at: datetime
     findings: Sequence[Finding]
@@ -59,7 +59,7 @@ class Snapshot:
 
 
 class Overview:
-    """Keeps what it counted, so that a look costs only what is new. Raises DatabaseUnavailable."""
+    """Reads overviews. Caches counts, so that only new minutes are counted. Raises DatabaseUnavailable."""
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
@@ -67,10 +67,10 @@ class Overview:
         self._read: dict[str, tuple[float, Any]] = {}
 
     async def snapshot(self, tenant: str) -> Snapshot:
-        """The overview of a tenant. Operators of the default tenant also see queues and providers."""
+        """The overview of a tenant; that of the default tenant includes queues and providers."""
         sources, now = self._sources, self._sources.clock.now()
         minutes, figures = await self._kept(
-            f"figures of {tenant}", SLOWLY_SECONDS, lambda: self._read_figures(tenant, now)
+            f"figures of {tenant}", FIGURES_SECONDS, lambda: self._read_figures(tenant, now)
         )
         unfinished = await sources.activity.unfinished(tenant)
         letters = await sources.count_letters(tenant)
@@ -81,7 +81,7 @@ class Overview:
             dead_letters=letters,
             oldest_unknown=await sources.activity.oldest(tenant, Status.UNKNOWN) if unknown else None,
             channels=sources.channels,
-            system=await self._of_the_system() if tenant == DEFAULT_TENANT else None,
+            system=await self._system() if tenant == DEFAULT_TENANT else None,
         )
         return Snapshot(
             at=now,
@@ -94,10 +94,10 @@ class Overview:
         )
 
     async def _minutes(self, tenant: str, now: datetime) -> Sequence[Minute]:
-        """The last hour, oldest first; the last one is not over."""
+        """The minutes of the last hour, oldest first. The last one is the current minute."""
         current = now.replace(second=0, microsecond=0)
         starts = [current - step * SPAN for step in reversed(range(MINUTES))]
-        kept = self._counted.get(tenant, {})  # another look may replace it meanwhile
+        kept = self._counted.get(tenant, {})  # a concurrent call may replace it during the query
         wanted = [start for start in starts if _stale(start, kept.get(start), now)]
         found = await self._sources.activity.minutes(tenant, wanted)
         fresh = {minute.start: (now, minute) for minute in found}
@@ -109,11 +109,11 @@ class Overview:
         recent = await self._sources.activity.recent(tenant, now - MINUTES * SPAN)
         return minutes, figures_of(minutes, recent)
 
-    async def _of_the_system(self) -> System:
+    async def _system(self) -> System:
         return await self._kept("system", SYSTEM_SECONDS, self._read_system)
 
     async def _kept(self, name: str, seconds: float, read: Callable[[], Awaitable[ReadT]]) -> ReadT:
-        """What was read under that name less than `seconds` ago, or is read now."""
+        """The value cached under `name` if it is younger than `seconds`, else the result of `read`."""
         moment, kept = self._sources.clock.monotonic(), self._read.get(name)
         if kept is None or moment - kept[0] >= seconds:
             kept = self._read[name] = moment, await read()
@@ -160,10 +160,10 @@ async def _or_none(read: Callable[[], Awaitable[ReadT]]) -> ReadT | None:
 
 
 def _stale(start: datetime, counted: tuple[datetime, Minute] | None, now: datetime) -> bool:
-    """Whether a minute has to be counted (again)."""
+    """Whether a minute must be counted, or counted again."""
     if counted is None:
         return True
     age = now - start
     if age < 2 * SPAN:
         return True
-    return age < SETTLED and now - counted[0] >= AGAIN
+    return age < SETTLED and now - counted[0] >= RECOUNT_AFTER

@@ -1,4 +1,4 @@
-"""The parts of the overview as HTML, each rendered once for all who see it."""
+"""The parts of the overview as HTML, rendered once for all viewers of a tenant."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -15,18 +15,18 @@ from angarium.services.gateway.dashboard.overview.use_cases import Snapshot
 from angarium.services.gateway.dashboard.pages import Pages
 
 PARTS = ("findings", "figures", "chart", "waiting", "system", "latest")
-"""The parts by the ids of their elements; `overview/{part}.html` makes each."""
+"""The parts, named by the ids of their elements. Their templates are `overview/{part}.html`."""
 
 
 class Rendered:
-    """Renders the parts of each tenant's overview, each only where its values changed."""
+    """Renders the parts of each tenant's overview. A part is rendered again only if its values have changed."""
 
     def __init__(self, pages: Pages) -> None:
         self._pages = pages
         self._last: dict[tuple[str, str], tuple[Mapping[str, Any], str]] = {}
 
     def parts(self, tenant: str, snapshot: Snapshot, latest: Sequence[NotificationView]) -> Mapping[str, str]:
-        """The HTML of each part."""
+        """The HTML of each part, by its name in `PARTS`."""
         values = _values(snapshot, latest)
         return {part: self._part(tenant, part, values[part]) for part in PARTS}
 

@@ -1,1 +1,1 @@
-"""Pages of users."""
+"""Pages of users: search, details, preferences, devices, erasure."""

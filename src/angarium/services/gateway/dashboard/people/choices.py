@@ -1,4 +1,4 @@
-"""Preferences as a form: a checkbox for each channel, and for each category on each channel."""
+"""Converts preferences to a form and back. It has a checkbox for each channel, and for each category and channel."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ _TICKED = "on"
 
 
 def shown(preferences: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The values of the form: for each channel whether it is on, the same for each category, the quiet hours."""
+    """The values of the form: the state of each channel, of each category by channel, and the quiet hours."""
     categories = preferences.get("categories", {})
     return {
         "channels": [_box(name, name, preferences.get(name) is not False) for name in CHANNELS],
@@ -28,10 +28,9 @@ def shown(preferences: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def patch_of(preferences: Mapping[str, Any], form: Mapping[str, str]) -> Mapping[str, Any]:
-    """The change that a form asks for, which was shown with `preferences`. Only what differs is in it.
+    """The changes in a form that was shown with `preferences`. Unchanged preferences are left out.
 
-    `form` has `on` under the name of each box that is ticked. Raises ValidationFailed where only one end of the quiet
-    hours is given.
+    `form` has the value `on` for each ticked box. Raises ValidationFailed if only one end of the quiet hours is given.
     """
     patch: dict[str, Any] = {box["channel"]: not box["on"] for box in _changed(shown(preferences)["channels"], form)}
     categories = {

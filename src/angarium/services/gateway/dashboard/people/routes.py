@@ -1,4 +1,4 @@
-"""`/dashboard/users`."""
+"""`/dashboard/users`: search and show users, change preferences, remove devices, erase."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -21,13 +21,13 @@ from angarium.services.gateway.dashboard.viewing import PREFIX, Viewers, form_of
 
 PATH = f"{PREFIX}/users"
 ERASE = "erase"
-"""What the form of an erasure must confirm."""
-_STALE = "The user has changed since you opened the page. This is the current state; make your change again"
+"""The word that the operator must type to confirm an erasure."""
+_STALE = "The user has changed since you opened the page. This is the current state: make your change again"
 Form = Annotated[Mapping[str, str], Depends(form_of)]
 
 
 def routes(people: People, pages: Pages, viewers: Viewers) -> APIRouter:
-    """List, look, change preferences, remove a device, erase."""
+    """List, show, change preferences, remove a device, erase."""
     router = APIRouter(prefix=PATH, include_in_schema=False)
     _look(router, people, pages, viewers)
     _change(router, people, pages, viewers)
@@ -63,7 +63,7 @@ def _change(router: APIRouter, people: People, pages: Pages, viewers: Viewers) -
     async def change_preferences(
         request: Request, caller: Annotated[Caller, Depends(writes)], user_id: UUID, form: Form
     ) -> Response:
-        """Set what differs from what the form was shown with; a user who has changed meanwhile stays as they are."""
+        """Save the changes in the form. If the user has changed since the form was shown, nothing is saved."""
         person = await people.get(caller, user_id)
         if form.get("etag") != person.etag or person.etag is None:
             return _page(request, pages, person, PreconditionFailed(_STALE))
@@ -93,7 +93,7 @@ def _erase(router: APIRouter, people: People, pages: Pages, viewers: Viewers) ->
         request: Request, caller: Annotated[Caller, Depends(writes)], user_id: UUID, form: Form
     ) -> Response:
         if form.get("confirm", "").lower() != ERASE:
-            fault = ValidationFailed.of("confirm", f"write the word {ERASE}: an erasure cannot be undone")
+            fault = ValidationFailed.of("confirm", f"must be the word {ERASE}: an erasure cannot be undone")
             return _page(request, pages, await people.get(caller, user_id), fault)
         await people.erase(actor_of(request, caller), user_id)
         return see(f"{PATH}?done=erased")

@@ -1,1 +1,1 @@
-"""The page of providers and their circuit breakers."""
+"""The page of providers: circuit breakers and marketing."""

@@ -1,4 +1,4 @@
-"""`/dashboard/providers`: for operators of the default tenant, since all tenants send through the same providers."""
+"""`/dashboard/providers`. Only for operators of the default tenant, because all tenants share the providers."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
@@ -62,7 +62,7 @@ def routes(providers: Providers, pages: Pages, viewers: Viewers) -> APIRouter:
 
 
 def _change(model: type[ChangeT], form: Mapping[str, str]) -> ChangeT:
-    """What a form's button asks for. Raises ValidationFailed."""
+    """The change in a form's field `state`. Raises ValidationFailed."""
     try:
         return model.model_validate({"state": form.get("state")})
     except ValidationError as error:
@@ -70,7 +70,7 @@ def _change(model: type[ChangeT], form: Mapping[str, str]) -> ChangeT:
 
 
 def _row(view: ProviderView) -> dict[str, Any]:
-    """What the page shows of a provider; rates in words."""
+    """A provider's row on the page. Rates are formatted as percentages."""
     reputation = view.reputation
     rates = {"bounces": reputation.bounce_rate, "complaints": reputation.complaint_rate}
     return {
@@ -84,4 +84,4 @@ def _row(view: ProviderView) -> dict[str, Any]:
 
 def _only_who_runs_the_system(caller: Caller) -> None:
     if caller.tenant != DEFAULT_TENANT:
-        raise Forbidden("Providers belong to the whole system: only operators of the default tenant see them")
+        raise Forbidden("Only operators of the default tenant can see the providers, which all tenants share")

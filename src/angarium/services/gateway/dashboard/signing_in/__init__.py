@@ -1,1 +1,1 @@
-"""Signing in and out, and the pages of errors."""
+"""Signing in and out, and error pages."""

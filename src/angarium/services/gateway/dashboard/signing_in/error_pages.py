@@ -1,4 +1,4 @@
-"""What a browser sees in place of an error's envelope. A 401 is the sign-in form, with the way back."""
+"""Error pages for browsers. For a 401 it is the sign-in form, which returns to the requested page."""
 
 import secrets
 from collections.abc import Mapping
@@ -21,22 +21,22 @@ DATA_PATHS = (
     "/ready",
     "/openapi.json",
 )
-"""Where errors are envelopes for every client."""
+"""The paths where errors are JSON for every client."""
 _ADVICE: Mapping[int, str] = {
     HTTPStatus.FORBIDDEN: "Your role does not allow this. An admin of your tenant can give you another one.",
     HTTPStatus.NOT_FOUND: "It may have been removed, or it belongs to another tenant.",
-    HTTPStatus.SERVICE_UNAVAILABLE: "A dependency does not answer. Sending goes on where it can. Try again soon.",
+    HTTPStatus.SERVICE_UNAVAILABLE: "A dependency does not answer. No accepted notification is lost. Try again soon.",
 }
 
 
 class ErrorPages:
-    """Makes pages of errors."""
+    """Renders error pages."""
 
     def __init__(self, pages: Pages) -> None:
         self._pages = pages
 
     def make(self, request: Request, status: int, message: str) -> Response:
-        """The page of an error."""
+        """The page for an error with this status and message."""
         if status == HTTPStatus.UNAUTHORIZED:
             return sign_in_page(self._pages, request, status=status)
         name, advice = HTTPStatus(status).phrase, _ADVICE.get(status)
@@ -61,9 +61,9 @@ def sign_in_page(
     given: str = "",
     target: str | None = None,
 ) -> Response:
-    """The form. It goes back to where the browser wanted to go."""
+    """The sign-in form. After signing in, it leads to `target`, by default the requested page."""
     visit = cookie(request, VISIT) or secrets.token_urlsafe(32)
-    target = target or _where(request)
+    target = target or _requested_page(request)
     response = pages.plain(
         "sign_in",
         {
@@ -78,8 +78,8 @@ def sign_in_page(
     return response
 
 
-def _where(request: Request) -> str:
-    """Where the browser wanted to go."""
+def _requested_page(request: Request) -> str:
+    """The path and query of the request; `/` for forms and for the sign-in page itself."""
     path, query = request.url.path, request.url.query
     if request.method != "GET" or path.startswith(SIGN_IN):
         return "/"

@@ -28,7 +28,7 @@ from angarium.services.gateway.operators.sessions import Session, Sessions
 
 
 def routes(sessions: Sessions, pages: Pages, signed_in: Guard) -> APIRouter:
-    """The form, the link of development, the end of a session, the assets."""
+    """The sign-in form, sign-in links for development, signing out, and the assets."""
     router = APIRouter(prefix=PREFIX, include_in_schema=False)
     _form(router, sessions, pages)
     _link(router, sessions, pages)
@@ -71,13 +71,13 @@ def _form(router: APIRouter, sessions: Sessions, pages: Pages) -> None:
 def _link(router: APIRouter, sessions: Sessions, pages: Pages) -> None:
     @router.get("/sign-in/{link}")
     async def show_link(request: Request, link: str) -> Response:
-        """Looking uses nothing up: the page's button does."""
+        """Show a page whose button uses the link. A GET does not use it up."""
         _only_this_machine(request)
         return pages.plain("sign_in_link", {"link": link, "good": sessions.links.good(link)})
 
     @router.post("/sign-in/{link}")
     async def use_link(request: Request, link: str) -> Response:
-        """The secret in the path takes the place of a form's token."""
+        """Sign in. The secret in the path replaces the form token."""
         _only_this_machine(request)
         refuse_foreign_origin(request.headers)
         session = await sessions.sign_in_by_link(link, _address(request))

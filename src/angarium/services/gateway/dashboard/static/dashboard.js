@@ -1,5 +1,5 @@
-// What pages gain from scripts: the reader's own time, buttons that copy, a sign-in link that needs no click, progress.
-// Without scripts every page works as well.
+// Progressive enhancement: local times, copy buttons, automatic submission of sign-in links, progress of replays.
+// Every page also works without scripts.
 
 const announcer = document.getElementById("announcer");
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
@@ -41,7 +41,7 @@ async function copy(button) {
   setTimeout(() => { button.textContent = "Copy"; }, 1500);
 }
 
-// What the server sent is parsed without running anything, then put in place of what was there.
+// Parses HTML from the server into nodes. Scripts in it do not run.
 export function parsed(html) {
   return [...new DOMParser().parseFromString(html, "text/html").body.childNodes].map((node) => document.adoptNode(node));
 }

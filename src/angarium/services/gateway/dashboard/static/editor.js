@@ -1,4 +1,4 @@
-// Line numbers beside sources, and the way from a fault to its place. Without scripts the faults show their lines themselves.
+// Line numbers beside sources, and links from errors to their position. Without scripts, errors show their lines as text.
 
 function numbered(area) {
   const gutter = document.createElement("div");
@@ -47,10 +47,10 @@ function go(event) {
   field.scrollTop = Math.max(0, (before.length - 3) * height);
 }
 
-// A tab in a source would trap the keyboard (WCAG 2.1.2), so the key keeps its meaning.
+// The Tab key moves the focus and inserts no tab, which would trap keyboard users (WCAG 2.1.2).
 for (const area of document.querySelectorAll(".source textarea")) numbered(area);
 document.addEventListener("click", go);
-// What is written and not saved is lost with the page, so the browser asks first.
+// The browser asks before the page is left with unsaved changes.
 const form = document.querySelector("form.editor");
 let unsaved = document.querySelector(".faults, main > .said") !== null;
 form.addEventListener("input", () => { unsaved = true; });

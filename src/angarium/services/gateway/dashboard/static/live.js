@@ -1,4 +1,4 @@
-// Replaces the parts of the overview as the server sends them. A part with the focus in it waits until the focus leaves.
+// Replaces the parts of the overview with those from the server. A part that has the focus is replaced after it loses it.
 
 import { enhance, parsed } from "/dashboard/assets/dashboard.js";
 
@@ -33,10 +33,10 @@ function open() {
     say("on", "Live");
     for (const [name, html] of Object.entries(JSON.parse(event.data))) show(name, html);
   });
-  source.addEventListener("stale", () => say("stale", "The database does not answer: figures are old"));
+  source.addEventListener("stale", () => say("stale", "The database does not answer. The figures are out of date."));
   source.addEventListener("error", () => {
-    if (source.readyState === EventSource.CLOSED) say("off", "Not live: load the page again");
-    else say("stale", "Connecting again");
+    if (source.readyState === EventSource.CLOSED) say("off", "Not live. Reload the page.");
+    else say("stale", "Reconnecting…");
   });
 }
 

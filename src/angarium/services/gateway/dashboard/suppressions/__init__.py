@@ -1,1 +1,1 @@
-"""The page of the suppression list."""
+"""The page of the suppression list: search, add, remove."""

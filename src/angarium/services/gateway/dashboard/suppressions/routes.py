@@ -1,4 +1,4 @@
-"""`/dashboard/suppressions`."""
+"""`/dashboard/suppressions`: search, add and remove suppressed addresses."""
 
 from collections.abc import Mapping
 from typing import Annotated

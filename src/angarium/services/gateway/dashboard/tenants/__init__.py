@@ -1,1 +1,1 @@
-"""The page of tenants."""
+"""The page of tenants: list, create."""

@@ -1,4 +1,4 @@
-"""`/dashboard/tenants`: for admins of the default tenant."""
+"""`/dashboard/tenants`. Only for admins of the default tenant."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -25,7 +25,7 @@ LIMIT = 50
 
 
 def routes(tenants: Tenants, pages: Pages, viewers: Viewers) -> APIRouter:
-    """List and create. The first key of a new tenant is shown once."""
+    """List and create tenants. The first key of a new tenant is shown once."""
     router = APIRouter(prefix=PATH, include_in_schema=False)
     administers = viewers.requires(Scope.ADMIN)
 
@@ -82,4 +82,4 @@ async def _page(
 
 def _only_who_runs_the_system(caller: Caller) -> None:
     if caller.tenant != DEFAULT_TENANT:
-        raise Forbidden("Tenants belong to the whole system: only admins of the default tenant see them")
+        raise Forbidden("Only admins of the default tenant can see the tenants")

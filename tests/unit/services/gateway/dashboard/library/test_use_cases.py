@@ -100,7 +100,7 @@ async def test_a_template_that_cannot_be_rendered_can_still_be_seen_and_edited(w
     bodies["/templates/welcome/versions"] = b'{"data": [], "meta": {"total": 0}}'
     bodies["/templates/welcome/preview"] = b"<html>a proxy's page</html>"
     shown = await browser.get("/dashboard/templates/welcome")
-    assert (shown.status_code, "It cannot be rendered now" in shown.text) == (200, True)
+    assert (shown.status_code, "The preview is unavailable" in shown.text) == (200, True)
     assert "/dashboard/templates/-/edit?code=welcome" in shown.text
 
 

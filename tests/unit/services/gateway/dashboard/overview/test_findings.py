@@ -74,9 +74,9 @@ def test_a_broker_that_is_away_is_the_most_urgent() -> None:
 @pytest.mark.parametrize(
     ("changes", "severity", "words"),
     [
-        ({"messages": 9, "consumers": 0}, Severity.CRITICAL, "No worker takes email.queue"),
-        ({"messages": 9, "seconds": 61.0}, Severity.WARNING, "waited for 1 min"),
-        ({"messages": 9, "seconds": 600.0}, Severity.CRITICAL, "waited for 10 min"),
+        ({"messages": 9, "consumers": 0}, Severity.CRITICAL, "No worker consumes email.queue"),
+        ({"messages": 9, "seconds": 61.0}, Severity.WARNING, "has been due for 1 min"),
+        ({"messages": 9, "seconds": 600.0}, Severity.CRITICAL, "has been due for 10 min"),
     ],
 )
 def test_queues_that_do_not_move(changes: dict[str, Any], severity: Severity, words: str) -> None:
@@ -134,7 +134,7 @@ def sender(sends: int, bounces: int = 0, complaints: int = 0, **changes: Any) ->
         (
             sender(0, forced=True),
             Severity.NOTICE,
-            "Marketing of smtp (email) is never paused: an operator has set that",
+            "Marketing of smtp (email) is never paused: set by an operator",
         ),
     ],
 )
