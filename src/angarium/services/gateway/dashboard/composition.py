@@ -23,7 +23,7 @@ from angarium.services.gateway.dashboard.library.routes import routes as library
 from angarium.services.gateway.dashboard.library.use_cases import Library
 from angarium.services.gateway.dashboard.notifications.content import Contents
 from angarium.services.gateway.dashboard.notifications.routes import routes as notification_routes
-from angarium.services.gateway.dashboard.notifications.use_cases import NotificationDesk
+from angarium.services.gateway.dashboard.notifications.use_cases import DashboardNotifications
 from angarium.services.gateway.dashboard.overview.live import Live, Parts
 from angarium.services.gateway.dashboard.overview.routes import routes as overview_routes
 from angarium.services.gateway.dashboard.overview.use_cases import Overview, Sources
@@ -100,7 +100,7 @@ class Dashboard:
         return (
             overview_routes(self._read, self.live, pages, viewers.requires()),
             signing_in_routes(parts.sessions, pages, viewers.requires()),
-            notification_routes(_desk(parts), contents, pages, viewers),
+            notification_routes(_notifications(parts), contents, pages, viewers),
             dead_letter_routes(letters, parts.replays, pages, viewers),
             provider_routes(parts.providers, pages, viewers),
             suppression_routes(parts.suppressions, pages, viewers),
@@ -133,9 +133,9 @@ def _sources(parts: DashboardParts) -> Sources:
     )
 
 
-def _desk(parts: DashboardParts) -> NotificationDesk:
+def _notifications(parts: DashboardParts) -> DashboardNotifications:
     shared = parts.parts
-    return NotificationDesk(
+    return DashboardNotifications(
         reader=shared.reader,
         reading=parts.reading,
         acceptor=parts.acceptor,

@@ -12,19 +12,19 @@ _ALWAYS, _NEVER = "min-width:0", "max-width:0"
 """Media conditions that match every window, and no window (Media Queries 4 §4.1)."""
 
 
-class Look(StrEnum):
+class Mode(StrEnum):
     """The mode of an email client. Also the value of the query parameter `look`."""
 
     LIGHT = "light"
     DARK = "dark"
 
 
-def looking(html: str, look: Look) -> str:
+def with_mode(html: str, look: Mode) -> str:
     """`html` with its `prefers-color-scheme` rules fixed to the mode, and with the default colours of the mode.
 
     Colours that the email sets itself are kept. Some real clients change them.
     """
-    dark, light = (_ALWAYS, _NEVER) if look is Look.DARK else (_NEVER, _ALWAYS)
+    dark, light = (_ALWAYS, _NEVER) if look is Mode.DARK else (_NEVER, _ALWAYS)
     ruled = _LIGHT.sub(light, _DARK.sub(dark, html))
     places = list(_HEAD.finditer(ruled[:_HEAD_WITHIN]))
     at = places[-1].end() if places else 0

@@ -64,7 +64,7 @@ DONE: Mapping[str, str] = {
 """The messages after a form, by the query parameter `done`. Other values show nothing, so a link cannot inject text."""
 _ASSETS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 PROVIDERS, TENANTS, SETTINGS = f"{PREFIX}/providers", f"{PREFIX}/tenants", f"{PREFIX}/settings"
-_OF_THE_SYSTEM = frozenset({PROVIDERS, TENANTS, SETTINGS})
+_SYSTEM_PAGES = frozenset({PROVIDERS, TENANTS, SETTINGS})
 """Pages for operators of the default tenant only."""
 _NAVIGATION: Sequence[tuple[str, str, Scope | None]] = (
     ("/", "Overview", None),
@@ -99,7 +99,7 @@ class Pages:
         status: int = HTTPStatus.OK,
     ) -> Response:
         """A page with navigation for a signed-in operator. `values` as in `platform.http.pages.templates.Pages`."""
-        return self._response(name, {**self._around(request, viewer), **values}, status)
+        return self._response(name, {**self._layout(request, viewer), **values}, status)
 
     def plain(self, name: str, values: Mapping[str, Any], *, status: int = HTTPStatus.OK) -> HTMLResponse:
         """A page without navigation, for visitors who are not signed in."""
@@ -112,9 +112,9 @@ class Pages:
     def _response(self, name: str, values: Mapping[str, Any], status: int) -> HTMLResponse:
         return HTMLResponse(self.templates.render(name, values), status_code=status, headers=dict(HEADERS))
 
-    def _around(self, request: Request, viewer: Viewer) -> dict[str, Any]:
+    def _layout(self, request: Request, viewer: Viewer) -> dict[str, Any]:
         path = request.url.path.rstrip("/") or "/"
-        runs_the_system = viewer.caller.tenant == DEFAULT_TENANT
+        shows_system = viewer.caller.tenant == DEFAULT_TENANT
         return {
             "mailbox": self._mailbox,
             "version": __version__,
@@ -125,12 +125,12 @@ class Pages:
                 "tenant": viewer.caller.tenant,
             },
             "may": {scope.name.lower(): viewer.may(scope) for scope in Scope},
-            "runs_the_system": runs_the_system,
+            "shows_system": shows_system,
             "done": DONE.get(request.query_params.get("done", "")),
             "navigation": [
                 {"href": href, "name": text, "here": path == href or (href != "/" and path.startswith(f"{href}/"))}
                 for href, text, scope in _NAVIGATION
-                if (scope is None or viewer.may(scope)) and (runs_the_system or href not in _OF_THE_SYSTEM)
+                if (scope is None or viewer.may(scope)) and (shows_system or href not in _SYSTEM_PAGES)
             ],
         }
 
@@ -149,7 +149,7 @@ def asset(name: str) -> Response:
     )
 
 
-def see(path: str) -> RedirectResponse:
+def redirect(path: str) -> RedirectResponse:
     """Redirect to `path` after a form with a 303, so that reloading the page does not submit the form again."""
     return RedirectResponse(path, status_code=HTTPStatus.SEE_OTHER, headers=dict(HEADERS))
 
@@ -170,7 +170,7 @@ def pager(path: str, query: Mapping[str, str], page: int, more: bool) -> Mapping
     return {"newer": at(page - 1) if page > 1 else None, "older": at(page + 1) if more else None}
 
 
-def words_of(fault: Rejected) -> str:
+def error_text(fault: Rejected) -> str:
     """An error as one line: its message, and each invalid field."""
     details = "; ".join(f"{detail.field}: {detail.message}" for detail in fault.details)
     return f"{fault.message}: {details}" if details else fault.message

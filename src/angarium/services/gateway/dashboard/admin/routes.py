@@ -21,7 +21,7 @@ from angarium.platform.http.frame.validation import details_of
 from angarium.platform.settings.showing import Shown
 from angarium.services.gateway.audit.acting import actor_of
 from angarium.services.gateway.audit.store import AuditFilter, AuditReader
-from angarium.services.gateway.dashboard.pages import Pages, page_number, pager, see, words_of
+from angarium.services.gateway.dashboard.pages import Pages, error_text, page_number, pager, redirect
 from angarium.services.gateway.dashboard.viewing import PREFIX, Viewers, form_of, viewer_of
 from angarium.services.gateway.operators.use_cases import Operators
 from angarium.services.gateway.operators.views import operator_view
@@ -72,7 +72,7 @@ def _operators(router: APIRouter, operators: Operators, pages: Pages, viewers: V
     ) -> Response:
         """Delete an account and its sessions. After deleting their own, the admin sees the sign-in form."""
         await operators.revoke(actor_of(request, caller), operator_id)
-        return see(f"{OPERATORS}?done=operator_revoked")
+        return redirect(f"{OPERATORS}?done=operator_revoked")
 
 
 async def _operators_page(
@@ -92,7 +92,7 @@ async def _operators_page(
         "total": total,
         "roles": [role.value for role in Role],
         "form": form or {},
-        "fault": None if fault is None else words_of(fault),
+        "fault": None if fault is None else error_text(fault),
         **pager(OPERATORS, {}, page, len(rows) == LIMIT),
     }
     status = HTTPStatus.OK if fault is None else fault.http_status
@@ -113,7 +113,7 @@ def _audit(router: APIRouter, audit: AuditReader, pages: Pages, viewers: Viewers
                 caller.tenant, _audit_filter(asked), Paging(LIMIT, cursor=given.get("cursor") or None)
             )
         except ValidationFailed as fault:
-            values["fault"] = words_of(fault)
+            values["fault"] = error_text(fault)
             return pages.page(request, viewer_of(request), "audit", values, status=fault.http_status)
         older = f"{AUDIT}?{urlencode({**query, 'cursor': found.next_cursor})}" if found.next_cursor else None
         values |= {"rows": [entry.model_dump() for entry in found.rows], "total": found.total, "older": older}

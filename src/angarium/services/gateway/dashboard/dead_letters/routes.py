@@ -18,7 +18,7 @@ from angarium.platform.auth.caller import Caller
 from angarium.platform.http.frame.validation import details_of
 from angarium.services.gateway.audit.acting import actor_of
 from angarium.services.gateway.dashboard.notifications.search import moment_of
-from angarium.services.gateway.dashboard.pages import Pages, see
+from angarium.services.gateway.dashboard.pages import Pages, redirect
 from angarium.services.gateway.dashboard.viewing import PREFIX, Viewers, form_of, viewer_of
 from angarium.services.gateway.dead_letters.use_cases import Replays
 
@@ -39,10 +39,10 @@ def routes(reader: DeadLetterReader, replays: Replays, pages: Pages, viewers: Vi
 
 
 def _list(router: APIRouter, reader: DeadLetterReader, pages: Pages, viewers: Viewers) -> None:
-    looks = viewers.requires()
+    signed_in = viewers.requires()
 
     @router.get("")
-    async def list_dead_letters(request: Request, caller: Annotated[Caller, Depends(looks)]) -> Response:
+    async def list_dead_letters(request: Request, caller: Annotated[Caller, Depends(signed_in)]) -> Response:
         given = _given(request.query_params)
         wanted = _filter(given)
         cursor = request.query_params.get("cursor") or None
@@ -107,15 +107,15 @@ def _replay_many(router: APIRouter, reader: DeadLetterReader, replays: Replays, 
         except ValidationError as error:
             raise ValidationFailed(details=details_of(error.errors())) from None
         result = await replays.matching(actor_of(request, caller), asked)
-        return see(f"{PATH}/replay?{urlencode({**given, 'begun': result.matched})}")
+        return redirect(f"{PATH}/replay?{urlencode({**given, 'begun': result.matched})}")
 
 
 def _one(router: APIRouter, reader: DeadLetterReader, replays: Replays, pages: Pages, viewers: Viewers) -> None:
-    looks, manages = viewers.requires(), viewers.requires(Scope.DEAD_LETTERS_MANAGE)
+    signed_in, manages = viewers.requires(), viewers.requires(Scope.DEAD_LETTERS_MANAGE)
 
     @router.get("/{letter_id}")
     async def show_dead_letter(
-        request: Request, caller: Annotated[Caller, Depends(looks)], letter_id: UUID
+        request: Request, caller: Annotated[Caller, Depends(signed_in)], letter_id: UUID
     ) -> Response:
         letter = await reader.get(caller.tenant, letter_id)
         if letter is None:
@@ -129,13 +129,13 @@ def _one(router: APIRouter, reader: DeadLetterReader, replays: Replays, pages: P
             raise NotFound("This dead letter has already been replayed or discarded")
         if not await replays.one(actor_of(request, caller), letter_id):
             raise Conflict("This dead letter has no notification that can be sent again")
-        return see(f"{PREFIX}/notifications/{letter.notification_id}?done=replayed")
+        return redirect(f"{PREFIX}/notifications/{letter.notification_id}?done=replayed")
 
     @router.post("/{letter_id}/discard", dependencies=[Depends(form_of)])
     async def discard(request: Request, caller: Annotated[Caller, Depends(manages)], letter_id: UUID) -> Response:
         if not await replays.discard(actor_of(request, caller), letter_id):
             raise NotFound("This dead letter has already been replayed or discarded")
-        return see(f"{PATH}?done=discarded")
+        return redirect(f"{PATH}?done=discarded")
 
 
 def _given(parameters: Mapping[str, str]) -> Mapping[str, str]:

@@ -27,7 +27,7 @@ from angarium.services.gateway.dashboard.editor.sheet import (
 from angarium.services.gateway.dashboard.library.routes import PATH as TEMPLATES
 from angarium.services.gateway.dashboard.library.routes import chosen_of
 from angarium.services.gateway.dashboard.library.use_cases import Library
-from angarium.services.gateway.dashboard.pages import Pages, see, words_of
+from angarium.services.gateway.dashboard.pages import Pages, error_text, redirect
 from angarium.services.gateway.dashboard.viewing import Viewers, text_form_of, viewer_of
 
 PATH = f"{TEMPLATES}/-/edit"
@@ -69,13 +69,13 @@ def routes(library: Library, pages: Pages, viewers: Viewers) -> APIRouter:
             body, actor = body_of(form), actor_of(request, caller)
             if base == _NEW:
                 await library.create(actor, {"code": code, **body})
-                return see(f"{TEMPLATES}/{quote(code, safe='')}?done=template_made")
+                return redirect(f"{TEMPLATES}/{quote(code, safe='')}?done=template_made")
             made = await library.save(actor, code, body)
         except Rejected as fault:
             return _page(request, pages, form, base=base, fault=fault)
         except Transient as away:
             return _page(request, pages, form, base=base, fault=ServiceUnavailable(f"Not saved; try again. {away}"))
-        return see(f"{TEMPLATES}/{quote(code, safe='')}?version={made['version']}&done=draft_saved")
+        return redirect(f"{TEMPLATES}/{quote(code, safe='')}?version={made['version']}&done=draft_saved")
 
     return router
 
@@ -107,7 +107,7 @@ def _page(
         "faults": faults,
         "faulty": [one["field"] for one in faults],
         "done": said,
-        "fault": words_of(fault) if fault is not None and not faults else None,
+        "fault": error_text(fault) if fault is not None and not faults else None,
     }
     status = HTTPStatus.OK if fault is None else fault.http_status
     return pages.page(request, viewer_of(request), "template_editor", values, status=status)

@@ -15,7 +15,7 @@ from angarium.contracts.scopes import Scope
 from angarium.platform.auth.caller import Caller
 from angarium.platform.http.frame.validation import details_of
 from angarium.services.gateway.audit.acting import actor_of
-from angarium.services.gateway.dashboard.pages import Pages, page_number, pager, see, words_of
+from angarium.services.gateway.dashboard.pages import Pages, error_text, page_number, pager, redirect
 from angarium.services.gateway.dashboard.viewing import PREFIX, Viewers, form_of, viewer_of
 from angarium.services.gateway.keys.ring import KeyRing
 from angarium.services.gateway.keys.use_cases import FreshKey, Keys
@@ -54,7 +54,7 @@ def routes(keys: Keys, ring: KeyRing, pages: Pages, viewers: Viewers) -> APIRout
     async def revoke_key(request: Request, caller: Annotated[Caller, Depends(administers)], key_id: UUID) -> Response:
         await keys.revoke(actor_of(request, caller), key_id)
         ring.forget()
-        return see(f"{PATH}?done=key_revoked")
+        return redirect(f"{PATH}?done=key_revoked")
 
     return router
 
@@ -91,7 +91,7 @@ async def _page(
         "total": total,
         "form": given,
         "scopes": [{"name": scope.value, "on": f"scope.{scope}" in given} for scope in Scope],
-        "fault": None if fault is None else words_of(fault),
+        "fault": None if fault is None else error_text(fault),
         **pager(PATH, {}, page, len(rows) == LIMIT),
     }
     status = HTTPStatus.OK if fault is None else fault.http_status

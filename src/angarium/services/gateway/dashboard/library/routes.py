@@ -15,11 +15,11 @@ from angarium.contracts.scopes import Scope
 from angarium.contracts.statuses import Channel
 from angarium.platform.auth.caller import Caller
 from angarium.services.gateway.audit.acting import actor_of
-from angarium.services.gateway.dashboard.frames import Look, looking
+from angarium.services.gateway.dashboard.frames import Mode, with_mode
 from angarium.services.gateway.dashboard.library.differences import parts_of
 from angarium.services.gateway.dashboard.library.use_cases import Chosen, Library
 from angarium.services.gateway.dashboard.library.views import previews_of, sample_of, sources_of, versions_of
-from angarium.services.gateway.dashboard.pages import CONTENT_HEADERS, Pages, see, words_of
+from angarium.services.gateway.dashboard.pages import CONTENT_HEADERS, Pages, error_text, redirect
 from angarium.services.gateway.dashboard.viewing import PREFIX, Viewers, form_of, viewer_of
 
 PATH = f"{PREFIX}/templates"
@@ -30,14 +30,14 @@ Form = Annotated[Mapping[str, str], Depends(form_of)]
 def routes(library: Library, pages: Pages, viewers: Viewers) -> APIRouter:
     """List, show, preview, compare, publish and archive templates; send test messages."""
     router = APIRouter(prefix=PATH, include_in_schema=False)
-    _look(router, library, pages, viewers)
+    _show(router, library, pages, viewers)
     _compare(router, library, pages, viewers)
     _publish(router, library, viewers)
     _test(router, library, pages, viewers)
     return router
 
 
-def _look(router: APIRouter, library: Library, pages: Pages, viewers: Viewers) -> None:
+def _show(router: APIRouter, library: Library, pages: Pages, viewers: Viewers) -> None:
     reads = viewers.requires(Scope.TEMPLATES_READ)
 
     @router.get("")
@@ -61,8 +61,8 @@ def _look(router: APIRouter, library: Library, pages: Pages, viewers: Viewers) -
         html = (await library.preview(caller, code, chosen, variables, Channel.EMAIL)).get("html")
         if html is None:
             raise NotFound
-        look = Look.DARK if given.get("look") == Look.DARK else Look.LIGHT
-        return HTMLResponse(looking(html, look), headers=dict(CONTENT_HEADERS))
+        look = Mode.DARK if given.get("look") == Mode.DARK else Mode.LIGHT
+        return HTMLResponse(with_mode(html, look), headers=dict(CONTENT_HEADERS))
 
 
 def _compare(router: APIRouter, library: Library, pages: Pages, viewers: Viewers) -> None:
@@ -95,12 +95,12 @@ def _publish(router: APIRouter, library: Library, viewers: Viewers) -> None:
         if number is None:
             raise NotFound
         await library.publish(actor_of(request, caller), code, number)
-        return see(f"{PATH}/{code}?done=published")
+        return redirect(f"{PATH}/{code}?done=published")
 
     @router.post("/{code}/archive", dependencies=[Depends(form_of)])
     async def archive_template(request: Request, caller: Annotated[Caller, Depends(writes)], code: str) -> Response:
         await library.archive(actor_of(request, caller), code)
-        return see(f"{PATH}?done=archived")
+        return redirect(f"{PATH}?done=archived")
 
 
 def _test(router: APIRouter, library: Library, pages: Pages, viewers: Viewers) -> None:
@@ -117,7 +117,7 @@ def _test(router: APIRouter, library: Library, pages: Pages, viewers: Viewers) -
             made = await library.send_test(actor_of(request, caller), code, chosen_of(form), channel, to, variables)
         except Rejected as fault:
             return await _page(request, caller, code, form, library, pages, fault)
-        return see(f"{PREFIX}/notifications/{made}?done=test_sent")
+        return redirect(f"{PREFIX}/notifications/{made}?done=test_sent")
 
 
 async def _page(
@@ -150,7 +150,7 @@ async def _page(
         values["preview"] = previews_of(await library.previews(caller, code, chosen, _variables(written)))
     except ValidationFailed as wrong:
         fault = fault or wrong
-    values["fault"] = None if fault is None else words_of(fault)
+    values["fault"] = None if fault is None else error_text(fault)
     status = HTTPStatus.OK if fault is None else fault.http_status
     return pages.page(request, viewer_of(request), "template", values, status=status)
 

@@ -18,8 +18,8 @@ from angarium.services.gateway.accepting.acceptance import origin_of
 from angarium.services.gateway.accepting.use_cases import Acceptor
 from angarium.services.gateway.audit.log import AuditLog
 from angarium.services.gateway.audit.store import Actor
-from angarium.services.gateway.dashboard.pages import words_of
-from angarium.services.gateway.dashboard.services import LIMIT, Listed, Service, Thing
+from angarium.services.gateway.dashboard.pages import error_text
+from angarium.services.gateway.dashboard.services import LIMIT, JsonObject, Listed, Service
 
 PATH = "/templates"
 _CHANNEL_FIELDS = frozenset({"channel"})
@@ -38,7 +38,7 @@ class Preview:
     """The rendered parts of one channel. `fault` is the error if they cannot be rendered."""
 
     channel: Channel
-    parts: Thing
+    parts: JsonObject
     fault: str | None = None
 
 
@@ -54,12 +54,12 @@ class Library:
         """A page of the templates, sorted by code."""
         return await self._templates.list(caller, PATH, {"cursor": cursor, "limit": LIMIT})
 
-    async def get(self, caller: Caller, code: str, chosen: Chosen) -> Thing:
+    async def get(self, caller: Caller, code: str, chosen: Chosen) -> JsonObject:
         """One version of a template."""
         query = {"version": chosen.version, "locale": chosen.locale}
         return await self._templates.get(caller, _path(code), query)
 
-    async def versions(self, caller: Caller, code: str) -> Sequence[Thing]:
+    async def versions(self, caller: Caller, code: str) -> Sequence[JsonObject]:
         """The newest versions of a template, at most `LIMIT`."""
         return (await self._templates.list(caller, f"{_path(code)}/versions", {"limit": LIMIT})).rows
 
@@ -70,20 +70,20 @@ class Library:
         return parts
 
     async def preview(
-        self, caller: Caller, code: str, chosen: Chosen, variables: Thing, channel: Channel | None = None
-    ) -> Thing:
+        self, caller: Caller, code: str, chosen: Chosen, variables: JsonObject, channel: Channel | None = None
+    ) -> JsonObject:
         """The rendered parts of a version, for `channel` or else the template's own channel."""
         body = {"variables": variables, "version": chosen.version, "locale": chosen.locale, "channel": channel}
         given = {name: value for name, value in body.items() if value is not None}
         return await self._templates.ask(caller, f"{_path(code)}/preview", given)
 
-    async def previews(self, caller: Caller, code: str, chosen: Chosen, variables: Thing) -> Sequence[Preview]:
+    async def previews(self, caller: Caller, code: str, chosen: Chosen, variables: JsonObject) -> Sequence[Preview]:
         """A preview for each channel that the version has parts for. A channel that times out has a `fault`."""
         found = await asyncio.gather(*(self._preview(caller, code, chosen, variables, channel) for channel in Channel))
         return [preview for preview in found if preview is not None]
 
     async def _preview(
-        self, caller: Caller, code: str, chosen: Chosen, variables: Thing, channel: Channel
+        self, caller: Caller, code: str, chosen: Chosen, variables: JsonObject, channel: Channel
     ) -> Preview | None:
         """The preview of one channel, None if the version has no parts for it."""
         try:
@@ -91,7 +91,7 @@ class Library:
         except ValidationFailed as fault:
             if {detail.field for detail in fault.details} == _CHANNEL_FIELDS:
                 return None
-            return Preview(channel, {}, words_of(fault))
+            return Preview(channel, {}, error_text(fault))
         except (ServiceUnavailable, Transient) as away:
             return Preview(channel, {}, f"The preview is unavailable: {away}")
 
@@ -103,15 +103,17 @@ class Library:
         """Archive a template: calls can no longer use it. Accepted notifications are still sent."""
         await self._templates.change(actor, "DELETE", _path(code))
 
-    async def create(self, actor: Actor, body: Thing) -> Thing:
+    async def create(self, actor: Actor, body: JsonObject) -> JsonObject:
         """Create a template and publish its first version. Raises Conflict, ValidationFailed with lines and columns."""
         return await self._templates.change(actor, "POST", PATH, body)
 
-    async def save(self, actor: Actor, code: str, body: Thing) -> Thing:
+    async def save(self, actor: Actor, code: str, body: JsonObject) -> JsonObject:
         """Save the next version as a draft. Raises ValidationFailed with lines and columns."""
         return await self._templates.change(actor, "POST", f"{_path(code)}/versions", body)
 
-    async def send_test(self, actor: Actor, code: str, chosen: Chosen, channel: str, to: str, variables: Thing) -> UUID:
+    async def send_test(
+        self, actor: Actor, code: str, chosen: Chosen, channel: str, to: str, variables: JsonObject
+    ) -> UUID:
         """Accept an ordinary notification with a version, to an address or to the id of a stored user. Returns its id.
 
         Raises ValidationFailed and the errors of `Acceptor.accept`.
@@ -123,7 +125,7 @@ class Library:
         return accepted.notification_id
 
 
-def _request(code: str, chosen: Chosen, channel: str, to: str, variables: Thing) -> NotificationRequest:
+def _request(code: str, chosen: Chosen, channel: str, to: str, variables: JsonObject) -> NotificationRequest:
     if channel not in tuple(Channel):
         raise ValidationFailed.of("channel", f"must be {', '.join(Channel)}")
     fields: dict[str, Any] = {

@@ -50,7 +50,7 @@ class Whole:
     letter: DeadLetterView | None
 
 
-class NotificationDesk:
+class DashboardNotifications:
     """Methods raise NotFound, also for notifications of other tenants, and DatabaseUnavailable."""
 
     def __init__(

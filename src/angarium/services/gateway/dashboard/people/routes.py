@@ -14,7 +14,7 @@ from angarium.contracts.scopes import Scope
 from angarium.platform.auth.caller import Caller
 from angarium.services.gateway.audit.acting import actor_of
 from angarium.services.gateway.dashboard.notifications.views import as_text
-from angarium.services.gateway.dashboard.pages import Pages, see, words_of
+from angarium.services.gateway.dashboard.pages import Pages, error_text, redirect
 from angarium.services.gateway.dashboard.people.choices import patch_of, shown
 from angarium.services.gateway.dashboard.people.use_cases import People, Person
 from angarium.services.gateway.dashboard.viewing import PREFIX, Viewers, form_of, viewer_of
@@ -29,13 +29,13 @@ Form = Annotated[Mapping[str, str], Depends(form_of)]
 def routes(people: People, pages: Pages, viewers: Viewers) -> APIRouter:
     """List, show, change preferences, remove a device, erase."""
     router = APIRouter(prefix=PATH, include_in_schema=False)
-    _look(router, people, pages, viewers)
+    _show(router, people, pages, viewers)
     _change(router, people, pages, viewers)
     _erase(router, people, pages, viewers)
     return router
 
 
-def _look(router: APIRouter, people: People, pages: Pages, viewers: Viewers) -> None:
+def _show(router: APIRouter, people: People, pages: Pages, viewers: Viewers) -> None:
     reads = viewers.requires(Scope.USERS_READ)
 
     @router.get("")
@@ -75,14 +75,14 @@ def _change(router: APIRouter, people: People, pages: Pages, viewers: Viewers) -
             return _page(request, pages, await people.get(caller, user_id), PreconditionFailed(_STALE))
         except ValidationFailed as fault:
             return _page(request, pages, person, fault)
-        return see(f"{PATH}/{user_id}?done=preferences_saved")
+        return redirect(f"{PATH}/{user_id}?done=preferences_saved")
 
     @router.post("/{user_id}/devices/{device_id}/remove", dependencies=[Depends(form_of)])
     async def remove_device(
         request: Request, caller: Annotated[Caller, Depends(writes)], user_id: UUID, device_id: UUID
     ) -> Response:
         await people.remove_device(actor_of(request, caller), user_id, device_id)
-        return see(f"{PATH}/{user_id}?done=device_removed")
+        return redirect(f"{PATH}/{user_id}?done=device_removed")
 
 
 def _erase(router: APIRouter, people: People, pages: Pages, viewers: Viewers) -> None:
@@ -96,7 +96,7 @@ def _erase(router: APIRouter, people: People, pages: Pages, viewers: Viewers) ->
             fault = ValidationFailed.of("confirm", f"must be the word {ERASE}: an erasure cannot be undone")
             return _page(request, pages, await people.get(caller, user_id), fault)
         await people.erase(actor_of(request, caller), user_id)
-        return see(f"{PATH}?done=erased")
+        return redirect(f"{PATH}?done=erased")
 
 
 def _page(request: Request, pages: Pages, person: Person, fault: Rejected | None = None) -> Response:
@@ -105,7 +105,7 @@ def _page(request: Request, pages: Pages, person: Person, fault: Rejected | None
         "devices": person.devices,
         "etag": person.etag,
         "word": ERASE,
-        "fault": None if fault is None else words_of(fault),
+        "fault": None if fault is None else error_text(fault),
         **shown(person.preferences),
     }
     status = HTTPStatus.OK if fault is None else fault.http_status

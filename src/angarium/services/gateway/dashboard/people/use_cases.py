@@ -6,16 +6,16 @@ from uuid import UUID
 
 from angarium.platform.auth.caller import Caller
 from angarium.services.gateway.audit.store import Actor
-from angarium.services.gateway.dashboard.services import LIMIT, Listed, Service, Thing
+from angarium.services.gateway.dashboard.services import LIMIT, JsonObject, Listed, Service
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
     """A user with preferences and devices. `etag` is the entity tag of the preferences."""
 
-    user: Thing
-    preferences: Thing
-    devices: Sequence[Thing]
+    user: JsonObject
+    preferences: JsonObject
+    devices: Sequence[JsonObject]
     etag: str | None
 
 
@@ -35,9 +35,9 @@ class People:
         user = await self._users.get(caller, path)
         preferences = await self._users.get_tagged(caller, f"{path}/preferences")
         devices = await self._users.list(caller, f"{path}/devices", {"limit": 100})
-        return Person(user, preferences.thing, devices.rows, preferences.etag)
+        return Person(user, preferences.value, devices.rows, preferences.etag)
 
-    async def change_preferences(self, actor: Actor, user_id: UUID, patch: Thing, etag: str) -> None:
+    async def change_preferences(self, actor: Actor, user_id: UUID, patch: JsonObject, etag: str) -> None:
         """Apply `patch` (JSON merge patch). Raises PreconditionFailed if the user has changed since `etag`."""
         await self._users.change(actor, "PATCH", f"{_path(user_id)}/preferences", patch, etag=etag)
 

@@ -16,7 +16,7 @@ from angarium.platform.auth.caller import Caller
 from angarium.platform.auth.service_token import DEFAULT_TENANT
 from angarium.platform.http.frame.validation import details_of
 from angarium.services.gateway.audit.acting import actor_of
-from angarium.services.gateway.dashboard.pages import Pages, see
+from angarium.services.gateway.dashboard.pages import Pages, redirect
 from angarium.services.gateway.dashboard.viewing import PREFIX, Viewers, form_of, viewer_of
 from angarium.services.gateway.providers.use_cases import Providers
 from angarium.services.gateway.providers.views import provider_view
@@ -28,11 +28,11 @@ ChangeT = TypeVar("ChangeT", bound=BaseModel)
 def routes(providers: Providers, pages: Pages, viewers: Viewers) -> APIRouter:
     """List, set a breaker, pause and resume marketing."""
     router = APIRouter(prefix=PATH, include_in_schema=False)
-    looks, manages = viewers.requires(), viewers.requires(Scope.PROVIDERS_MANAGE)
+    signed_in, manages = viewers.requires(), viewers.requires(Scope.PROVIDERS_MANAGE)
 
     @router.get("")
-    async def list_providers(request: Request, caller: Annotated[Caller, Depends(looks)]) -> Response:
-        _only_who_runs_the_system(caller)
+    async def list_providers(request: Request, caller: Annotated[Caller, Depends(signed_in)]) -> Response:
+        _require_default_tenant(caller)
         shown = [_row(provider_view(standing)) for standing in await providers.all()]
         return pages.page(request, viewer_of(request), "providers", {"rows": shown})
 
@@ -43,9 +43,9 @@ def routes(providers: Providers, pages: Pages, viewers: Viewers) -> APIRouter:
         provider_id: UUID,
         form: Annotated[Mapping[str, str], Depends(form_of)],
     ) -> Response:
-        _only_who_runs_the_system(caller)
+        _require_default_tenant(caller)
         await providers.set_breaker(actor_of(request, caller), provider_id, _change(BreakerChange, form))
-        return see(f"{PATH}?done=breaker_set")
+        return redirect(f"{PATH}?done=breaker_set")
 
     @router.post("/{provider_id}/reputation")
     async def set_reputation(
@@ -54,9 +54,9 @@ def routes(providers: Providers, pages: Pages, viewers: Viewers) -> APIRouter:
         provider_id: UUID,
         form: Annotated[Mapping[str, str], Depends(form_of)],
     ) -> Response:
-        _only_who_runs_the_system(caller)
+        _require_default_tenant(caller)
         await providers.set_reputation(actor_of(request, caller), provider_id, _change(ReputationChange, form))
-        return see(f"{PATH}?done=breaker_set")
+        return redirect(f"{PATH}?done=breaker_set")
 
     return router
 
@@ -82,6 +82,6 @@ def _row(view: ProviderView) -> dict[str, Any]:
     }
 
 
-def _only_who_runs_the_system(caller: Caller) -> None:
+def _require_default_tenant(caller: Caller) -> None:
     if caller.tenant != DEFAULT_TENANT:
         raise Forbidden("Only operators of the default tenant can see the providers, which all tenants share")

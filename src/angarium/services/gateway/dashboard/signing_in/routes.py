@@ -9,7 +9,7 @@ from starlette.responses import Response
 from angarium.contracts.errors import Forbidden, RateLimited, Unauthorized
 from angarium.platform.auth.service_token import DEFAULT_TENANT
 from angarium.platform.loopback import is_loopback, names_this_machine
-from angarium.services.gateway.dashboard.pages import Pages, asset, see
+from angarium.services.gateway.dashboard.pages import Pages, asset, redirect
 from angarium.services.gateway.dashboard.signing_in.error_pages import SIGN_IN, sign_in_page
 from angarium.services.gateway.dashboard.viewing import (
     PREFIX,
@@ -46,7 +46,7 @@ def _form(router: APIRouter, sessions: Sessions, pages: Pages) -> None:
     async def show_form(request: Request) -> Response:
         token = cookie(request, SESSION)
         if token is not None and await sessions.find(token) is not None:
-            return see("/")
+            return redirect("/")
         return sign_in_page(pages, request)
 
     @router.post("/sign-in")
@@ -90,13 +90,13 @@ def _sign_out(router: APIRouter, sessions: Sessions, signed_in: Guard) -> None:
     @router.post("/sign-out", dependencies=[Depends(signed_in)])
     async def sign_out(request: Request, _form: Annotated[object, Depends(form_of)]) -> Response:
         await sessions.sign_out(viewer_of(request).session, _address(request))
-        response = see(SIGN_IN)
+        response = redirect(SIGN_IN)
         drop_cookie(request, response, SESSION)
         return response
 
 
 def _signed_in(request: Request, session: Session, target: str) -> Response:
-    response = see(target)
+    response = redirect(target)
     put_cookie(request, response, SESSION, session.token)
     return response
 

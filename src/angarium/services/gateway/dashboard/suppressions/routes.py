@@ -16,7 +16,7 @@ from angarium.notifications.store.paging import Paging
 from angarium.platform.auth.caller import Caller
 from angarium.platform.http.frame.validation import details_of
 from angarium.services.gateway.audit.acting import actor_of
-from angarium.services.gateway.dashboard.pages import Pages, page_number, pager, see
+from angarium.services.gateway.dashboard.pages import Pages, page_number, pager, redirect
 from angarium.services.gateway.dashboard.viewing import PREFIX, Viewers, form_of, viewer_of
 from angarium.services.gateway.suppressions.use_cases import Suppressions, filter_of
 from angarium.services.gateway.suppressions.views import suppression_view
@@ -28,10 +28,10 @@ LIMIT = 50
 def routes(suppressions: Suppressions, pages: Pages, viewers: Viewers) -> APIRouter:
     """List, add, remove."""
     router = APIRouter(prefix=PATH, include_in_schema=False)
-    looks, manages = viewers.requires(), viewers.requires(Scope.SUPPRESSIONS_MANAGE)
+    signed_in, manages = viewers.requires(), viewers.requires(Scope.SUPPRESSIONS_MANAGE)
 
     @router.get("")
-    async def list_suppressions(request: Request, caller: Annotated[Caller, Depends(looks)]) -> Response:
+    async def list_suppressions(request: Request, caller: Annotated[Caller, Depends(signed_in)]) -> Response:
         address = request.query_params.get("address", "").strip()[:320]
         page = page_number(request)
         wanted = filter_of(None, address or None, None)
@@ -67,13 +67,13 @@ def routes(suppressions: Suppressions, pages: Pages, viewers: Viewers) -> APIRou
         except ValidationError as error:
             raise ValidationFailed(details=details_of(error.errors())) from None
         await suppressions.add(actor_of(request, caller), body)
-        return see(f"{PATH}?done=suppressed")
+        return redirect(f"{PATH}?done=suppressed")
 
     @router.post("/{suppression_id}/remove", dependencies=[Depends(form_of)])
     async def remove_suppression(
         request: Request, caller: Annotated[Caller, Depends(manages)], suppression_id: UUID
     ) -> Response:
         await suppressions.remove(actor_of(request, caller), suppression_id)
-        return see(f"{PATH}?done=unsuppressed")
+        return redirect(f"{PATH}?done=unsuppressed")
 
     return router

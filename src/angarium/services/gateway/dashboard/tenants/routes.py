@@ -15,7 +15,7 @@ from angarium.platform.auth.caller import Caller
 from angarium.platform.auth.service_token import DEFAULT_TENANT
 from angarium.platform.http.frame.validation import details_of
 from angarium.services.gateway.audit.acting import actor_of
-from angarium.services.gateway.dashboard.pages import Pages, page_number, pager, words_of
+from angarium.services.gateway.dashboard.pages import Pages, error_text, page_number, pager
 from angarium.services.gateway.dashboard.viewing import PREFIX, Viewers, form_of, viewer_of
 from angarium.services.gateway.tenants.use_cases import Tenants
 from angarium.services.gateway.tenants.views import tenant_view
@@ -31,7 +31,7 @@ def routes(tenants: Tenants, pages: Pages, viewers: Viewers) -> APIRouter:
 
     @router.get("")
     async def list_tenants(request: Request, caller: Annotated[Caller, Depends(administers)]) -> Response:
-        _only_who_runs_the_system(caller)
+        _require_default_tenant(caller)
         return await _page(request, tenants, pages)
 
     @router.post("")
@@ -40,7 +40,7 @@ def routes(tenants: Tenants, pages: Pages, viewers: Viewers) -> APIRouter:
         caller: Annotated[Caller, Depends(administers)],
         form: Annotated[Mapping[str, str], Depends(form_of)],
     ) -> Response:
-        _only_who_runs_the_system(caller)
+        _require_default_tenant(caller)
         try:
             tenant, fresh = await tenants.create(actor_of(request, caller), _wanted(form))
         except Rejected as fault:
@@ -73,13 +73,13 @@ async def _page(
         "rows": rows,
         "total": total,
         "form": form or {},
-        "fault": None if fault is None else words_of(fault),
+        "fault": None if fault is None else error_text(fault),
         **pager(PATH, {}, page, len(rows) == LIMIT),
     }
     status = HTTPStatus.OK if fault is None else fault.http_status
     return pages.page(request, viewer_of(request), "tenants", values, status=status)
 
 
-def _only_who_runs_the_system(caller: Caller) -> None:
+def _require_default_tenant(caller: Caller) -> None:
     if caller.tenant != DEFAULT_TENANT:
         raise Forbidden("Only admins of the default tenant can see the tenants")
