@@ -14,7 +14,7 @@ from angarium.contracts.statuses import Channel, DeliveryPolicy
 from angarium.platform.auth.caller import Caller
 from angarium.services.gateway.audit.acting import actor_of
 from angarium.services.gateway.dashboard.editor.faults import faults_of
-from angarium.services.gateway.dashboard.editor.sheet import (
+from angarium.services.gateway.dashboard.editor.form import (
     EMPTY,
     LANGUAGES,
     Fields,

@@ -6,7 +6,7 @@ import pytest
 
 from angarium.contracts.errors import ValidationFailed
 from angarium.contracts.templates import TemplateCreate, TemplateParts
-from angarium.services.gateway.dashboard.editor.sheet import PARTS, blank, body_of, fields_of, sections_of
+from angarium.services.gateway.dashboard.editor.form import PARTS, blank, body_of, fields_of, sections_of
 
 TEMPLATE: dict[str, Any] = {
     "code": "parcel",
