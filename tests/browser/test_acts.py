@@ -70,7 +70,7 @@ def test_a_breaker_is_opened_and_returned_to_automatic_control(desk: Page, board
         return post["breaker"], post["forced"]
 
     desk.goto("/dashboard/providers")
-    for act, state in (("Open", ("open", True)), ("Hold", ("closed", True)), ("Leave", ("closed", False))):
+    for act, state in (("Open", ("open", True)), ("Hold", ("closed", True)), ("control", ("closed", False))):
         desk.get_by_label(f"{act} the breaker of post").click()
         expect(desk.get_by_role("status").first).to_contain_text("Workers apply it")
         assert held() == state
