@@ -151,7 +151,7 @@ def test_a_test_message_of_a_draft_arrives_and_its_timeline_is_shown(narrow: Pag
     narrow.get_by_label("To: an address").fill(address)
     narrow.get_by_role("button", name="Send the test").click()
     expect(narrow.get_by_role("heading", level=1)).to_contain_text(address)
-    expect(narrow.get_by_role("status").first).to_contain_text("Accepted")
+    expect(narrow.get_by_role("status").first).to_contain_text("The test message was accepted")
     board.wait_for(narrow.url.rpartition("/")[2].partition("?")[0], "sent")
     [mail] = board.sink.mails_to(address)
     assert mail["subject"] == "Draft for name"
