@@ -59,6 +59,13 @@ UNUSED = {
     r"put right": "corrected",
     r"word for word": "unchanged",
     r"ails?|ailing": "fails",
+    r"until further notice": "until it is set to auto, until resumed",
+    r"takes? the place of": "replaces",
+    r"in somebody's name": "on behalf of",
+    r"fit to print": "for the user",
+    r"words for a person": "a message for the user",
+    r"once for all who": "once for every viewer",
+    r"costs? its own": "only its part is missing",
 }
 """A pattern of whole words, and what is written instead."""
 PATTERN = re.compile(rf"\b(?:{'|'.join(UNUSED)})\b", re.IGNORECASE)

@@ -201,7 +201,7 @@ async def test_a_failure_brings_its_letter_and_its_message(backend: Backend) -> 
     assert {message.key.kind: message for message in messages} == {message.key.kind: message for message in outbox}
 
 
-async def test_a_newer_event_of_the_same_notification_takes_the_place_of_the_older(backend: Backend) -> None:
+async def test_a_newer_event_of_the_same_notification_replaces_the_older(backend: Backend) -> None:
     def event(body: bytes) -> OutboxMessage:
         key = OutboxKey(claim.id, OutboxKind.STATUS_EVENT)
         return OutboxMessage(key=key, exchange="notifications.events", routing_key="email.x", body=body)
