@@ -66,7 +66,7 @@ async def test_a_provider_is_tested_from_the_command_line(system: System) -> Non
     failed = await angarium(system, "providers", "test", "--channel", "email", "--to", refused, "--watch")
     assert (failed.status, "550 5.1.1" in failed.output) == (1, True)
     unknown = await angarium(system, "providers", "test", "nowhere", "--to", refused)
-    assert (unknown.status, "no provider nowhere" in unknown.complaints) == (1, True)
+    assert (unknown.status, "No provider nowhere" in unknown.complaints) == (1, True)
 
 
 async def test_marketing_is_paused_and_resumed_from_the_command_line(system: System) -> None:

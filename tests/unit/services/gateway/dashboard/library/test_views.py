@@ -1,4 +1,4 @@
-"""Templates as their pages show them."""
+"""The values of templates, versions and previews on their pages."""
 
 import json
 from typing import Any
