@@ -14,7 +14,8 @@ from angarium.contracts.statuses import UNFINISHED, Channel, Status
 from angarium.contracts.suppressions import SuppressionReason
 from angarium.notifications.model import Claimed
 from angarium.notifications.receipt import FAILURES, Receipt, ReceiptKind, receipt_key
-from angarium.notifications.receipts.applying import KEPT, UNMATCHED_FOR, ApplyReceipts
+from angarium.notifications.receipts.applying import UNMATCHED_FOR, ApplyReceipts
+from angarium.notifications.receipts.pruning import KEPT
 from angarium.notifications.store.receipts import ReceiptStore
 from angarium.notifications.suppressions.model import SOFT_BOUNCES, Target
 from angarium.notifications.suppressions.store import SuppressionStore

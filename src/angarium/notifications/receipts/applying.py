@@ -27,7 +27,6 @@ from angarium.notifications.store.receipt_targets import About, append_event, fi
 from angarium.notifications.store.receipts import GONE, ReceiptStore, note
 from angarium.notifications.suppressions.model import NewSuppression, Target
 from angarium.notifications.suppressions.store import SuppressionStore
-from angarium.platform.clock import Clock
 from angarium.platform.database.engine import writing
 from angarium.platform.loop import Loop
 from angarium.platform.runtime import Runtime
@@ -42,14 +41,11 @@ FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=0.5), timedelta(seconds=60)
 UNMATCHED_FOR = timedelta(hours=1)
 """How long a receipt waits for a notification with the provider's id. Longer than any send takes until it is
 recorded."""
-KEPT = timedelta(days=7)
-"""How long receipts are stored to recognise repetitions. No provider repeats an event for more than three days."""
 _REASONS: Mapping[ReceiptKind, SuppressionReason] = {
     ReceiptKind.HARD_BOUNCE: SuppressionReason.HARD_BOUNCE,
     ReceiptKind.COMPLAINED: SuppressionReason.COMPLAINT,
     ReceiptKind.OPTED_OUT: SuppressionReason.OPT_OUT,
 }
-_PRUNE_EVERY = 300.0
 _SET_ASIDE = "receipt.set_aside"
 
 
@@ -284,19 +280,3 @@ def _event(receipt: Receipt, old: Status | None) -> Event | None:
     if receipt.kind in FAILURES and old is Status.DELIVERED:
         return Event("bounced", receipt.at, data)
     return None
-
-
-class PruneReceipts(Loop):
-    """Deletes receipts that providers no longer repeat."""
-
-    name = "prune_receipts"
-    pause = _PRUNE_EVERY
-
-    def __init__(self, receipts: ReceiptStore, clock: Clock) -> None:
-        super().__init__()
-        self._receipts = receipts
-        self._clock = clock
-
-    async def once(self) -> bool:
-        """Delete a batch; True: there may be more. Raises Transient."""
-        return bool(await self._receipts.prune(self._clock.now() - KEPT))

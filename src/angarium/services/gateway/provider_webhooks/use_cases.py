@@ -11,7 +11,8 @@ from angarium.channels.receiving import NotSigned, Posted, Read, ReceiptSource, 
 from angarium.channels.sms.answering import Answer
 from angarium.contracts.errors import NotFound, Unauthorized, ValidationFailed
 from angarium.notifications.receipt import Receipt, ReceiptKind
-from angarium.notifications.receipts.applying import ApplyReceipts, PruneReceipts
+from angarium.notifications.receipts.applying import ApplyReceipts
+from angarium.notifications.receipts.pruning import PruneReceipts
 from angarium.notifications.store.port import NotificationStore
 from angarium.notifications.store.receipts import ReceiptStore
 from angarium.notifications.suppressions.consent import consent_everywhere

@@ -50,6 +50,8 @@ _SENDER = (
     r"\bauthentication (is )?required\b|\bmust authenticate\b",
 )
 _QUOTA = (r"\b(quota|limit) (is |was |has been )?(exceeded|reached)",)
+START_INPUT = 354
+_CLOSING, _PERMANENT = 421, 500
 _LOOKED_AT = 1000
 """Characters of a reply that are searched."""
 _STORAGE = frozenset({552})
@@ -153,3 +155,17 @@ def refusal(reply: Reply, phase: Phase, words: str) -> Outcome:
 def lost(phase: Phase, words: str) -> Outcome:
     """The outcome without a reply: after the final dot it is unknown, before it nothing was sent."""
     return Ambiguous(words) if phase is Phase.FINAL else Retry(words, unreachable=phase is Phase.SESSION)
+
+
+def leaves_out(reply: Reply, *, every_copy: bool) -> bool:
+    """Whether the mail is sent without the copy refused by `reply`."""
+    if reply.positive or reply.code == _CLOSING:
+        return False
+    return reply.code >= _PERMANENT or not every_copy
+
+
+def is_accepted(phase: Phase, reply: Reply) -> bool:
+    """Whether the command of `phase` succeeded; DATA is answered with 354."""
+    if phase is Phase.DATA:
+        return reply.code == START_INPUT
+    return reply.positive

@@ -13,7 +13,8 @@ import msgspec
 
 from angarium.channels.email.providers.smtp.classify import Phase, lost
 from angarium.channels.email.providers.smtp.connect import SessionRefused
-from angarium.channels.email.providers.smtp.session import Answer, Envelope, Session, SessionLost, StepTimedOut
+from angarium.channels.email.providers.smtp.session import Answer, Envelope, Session
+from angarium.channels.email.providers.smtp.times import SessionLost, StepTimedOut
 from angarium.delivery.outcome import Outcome, Permanent
 from angarium.delivery.provider import NoPermit, Outbound
 from angarium.platform.clock import Clock

@@ -5,29 +5,15 @@ from collections import deque
 
 import msgspec
 
-from angarium.channels.email.providers.smtp.classify import Phase
+from angarium.channels.email.providers.smtp.classify import START_INPUT, Phase, is_accepted, leaves_out
 from angarium.channels.email.providers.smtp.reply import Reply
-from angarium.channels.email.providers.smtp.times import StepTimer, Times
+from angarium.channels.email.providers.smtp.times import SessionLost, StepTimedOut, StepTimer, Times
 
 _REPLY_BYTES = 64 * 1024
 _WHOLE_WRITE_BYTES = 64 * 1024
-_START_INPUT = 354
-_CLOSING = 421
-_REFUSED_FOR_GOOD = 500
 _DATA = b"DATA\r\n"
 _RESET = b"RSET\r\n"
 _END = b".\r\n"
-
-
-class SessionLost(ConnectionError):
-    """The server closed the connection"""
-
-
-class StepTimedOut(SessionLost):
-    """A step of the dialogue timed out"""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(f"no answer within {seconds:g} s")
 
 
 class Envelope(msgspec.Struct, frozen=True):
@@ -169,9 +155,9 @@ class Session(asyncio.Protocol):
             self._open_transaction = False
             self._answer.set_result(Answer(phase, reply, self._left_out))
             return
-        if phase is Phase.COPY and _leaves_out(reply, every_copy=self._every_copy):
+        if phase is Phase.COPY and leaves_out(reply, every_copy=self._every_copy):
             self._left_out = (*self._left_out, reply)
-        elif self._refused is None and not _accepted(phase, reply):
+        elif self._refused is None and not is_accepted(phase, reply):
             self._refused = Answer(phase, reply)
         if not self._awaited:
             self._go_on(reply)
@@ -189,7 +175,7 @@ class Session(asyncio.Protocol):
 
     def _give_up(self, refused: Answer, last: Reply) -> None:
         """A server that accepted DATA after refusing all recipients gets an empty mail (RFC 2920 §3.1)."""
-        if last.code == _START_INPUT and refused.phase is not Phase.DATA and not self._taking_back:
+        if last.code == START_INPUT and refused.phase is not Phase.DATA and not self._taking_back:
             self._taking_back = True
             self._awaited.append(Phase.DATA)
             self._transport.write(_END)
@@ -316,16 +302,3 @@ def _commands(envelope: Envelope) -> list[tuple[Phase, bytes]]:
         *((Phase.COPY, f"RCPT TO:<{copy}>\r\n".encode()) for copy in envelope.copies),
         (Phase.DATA, _DATA),
     ]
-
-
-def _leaves_out(reply: Reply, *, every_copy: bool) -> bool:
-    """Whether the mail is sent without the copy refused by `reply`."""
-    if reply.positive or reply.code == _CLOSING:
-        return False
-    return reply.code >= _REFUSED_FOR_GOOD or not every_copy
-
-
-def _accepted(phase: Phase, reply: Reply) -> bool:
-    if phase is Phase.DATA:
-        return reply.code == _START_INPUT
-    return reply.positive

@@ -13,6 +13,17 @@ from angarium.channels.email.providers.smtp.classify import Phase
 _NEVER = float("inf")
 
 
+class SessionLost(ConnectionError):
+    """The server closed the connection"""
+
+
+class StepTimedOut(SessionLost):
+    """A step of the dialogue timed out"""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"no answer within {seconds:g} s")
+
+
 @dataclass(frozen=True, slots=True)
 class Times:
     """Timeouts in seconds; the defaults are the minimums of RFC 5321, except `connect`.

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from angarium.channels.email.providers.smtp.classify import Phase
 from angarium.channels.email.providers.smtp.reply import Reply
-from angarium.channels.email.providers.smtp.session import Answer, Envelope, Session, SessionLost
-from angarium.channels.email.providers.smtp.times import Times
+from angarium.channels.email.providers.smtp.session import Answer, Envelope, Session
+from angarium.channels.email.providers.smtp.times import SessionLost, Times
 
 ENVELOPE = Envelope("n@localhost", "john@example.com")
 MESSAGE = b"Subject: x\r\n\r\nHello\r\n"
