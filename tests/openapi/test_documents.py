@@ -14,7 +14,7 @@ from jsonschema_rs import Draft202012Validator  # comes with schemathesis
 from angarium.embedded.composition import EmbeddedSettings, open_embedded
 from angarium.platform.http.frame.openapi import DocumentedApp
 from angarium.platform.telemetry.logging import make_logger
-from angarium.services.gateway.documents.introduction import TAGS, introduced
+from angarium.services.gateway.documents.introduction import TAGS, with_introduction
 from angarium.services.gateway.documents.merging import behind_the_gateway, merged
 
 pytestmark = pytest.mark.slow
@@ -180,7 +180,7 @@ def _refers(field: dict[str, Any]) -> bool:
 
 def test_the_merged_document_has_every_operation_and_id(documents: dict[str, Any]) -> None:
     others = {name: behind_the_gateway(documents[name], name) for name in ("users", "templates")}
-    whole = introduced(merged(documents["gateway"], others))
+    whole = with_introduction(merged(documents["gateway"], others))
     ids = [operation["operationId"] for operation in _operations(whole)]
     assert len(set(ids)) == len(ids) == sum(len(list(_operations(documents[name]))) for name in documents)
     titles = [schema.get("title", name) for name, schema in whole["components"]["schemas"].items()]
