@@ -40,16 +40,20 @@ def language_of(tag: str) -> str:
 def _wider(tag: str) -> Iterator[str]:
     """`tag` and its increasingly general forms."""
     language = language_of(tag)
+    usual = _usual_script(language)
+    is_usual = _script(tag) in {"", usual}
     while "-" in tag:
         yield tag
         parent = _global("parent_exceptions").get(_cldr(tag), _ROOT)
         if parent != _ROOT and "_" in parent:
             tag = _normal(parent)
             continue
-        if (script := _script(tag)) and tag.count("-") == 1:
+        if (script := _script(tag) or usual) and tag.count("-") == 1:
             yield f"{language}-{script}"
         tag = tag.rpartition("-")[0]
     yield language
+    if is_usual:
+        yield f"{language}-{usual}"
     if language in _NORWEGIAN:
         yield _NORWEGIAN[language]
 
@@ -71,6 +75,12 @@ def _script(tag: str) -> str:
     if len(subtags[1]) == _SCRIPT_LETTERS:
         return subtags[1]
     likely = _global("likely_subtags").get(_cldr(tag), "").split("_")
+    return likely[1].lower() if len(likely) == _LIKELY_PARTS else ""
+
+
+def _usual_script(language: str) -> str:
+    """The script of a language; CLDR does not repeat it for the territories that use it, such as `zh-CN`."""
+    likely = _global("likely_subtags").get(language, "").split("_")
     return likely[1].lower() if len(likely) == _LIKELY_PARTS else ""
 
 
