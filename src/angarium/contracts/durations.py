@@ -13,6 +13,8 @@ SHORTEST_RETRY = timedelta(milliseconds=10)
 """The shortest retry delay. Immediate retries would add load to an overloaded provider."""
 LONGEST_RETRY = timedelta(hours=24)
 MOST_RETRIES = 20
+LONGEST = timedelta(days=36_500)
+"""The longest duration, so that a time can be moved by it without overflow."""
 _DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)(ms|s|m|h|d)")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -25,11 +27,11 @@ def parse_duration(value: object) -> timedelta:
     if match is None:
         message = "must be a duration such as 250ms, 10s, 2m or 1h"
         raise ValueError(message)
-    try:
-        return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
-    except OverflowError:
-        message = "is too long a duration"
-        raise ValueError(message) from None
+    seconds = float(match[1]) * _UNITS[match[2]]
+    if seconds > LONGEST.total_seconds():
+        message = "is too long a duration; at most 36500d"
+        raise ValueError(message)
+    return timedelta(seconds=seconds)
 
 
 def check_retry_delay(delay: timedelta) -> timedelta:

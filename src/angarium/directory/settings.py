@@ -1,9 +1,12 @@
 """Addresses of the services, and settings of preference links."""
 
+from urllib.parse import urlsplit
+
 from pydantic import Field, SecretStr
 
 from angarium.platform.settings.base import Settings
 from angarium.platform.settings.groups import CacheSettings, RateLimitSettings, ServiceTokenSettings, require_http
+from angarium.platform.settings.sources import wrong
 from angarium.platform.settings.values import Words
 
 
@@ -33,6 +36,8 @@ class PublicSettings(Settings):
         super().refuse_unsafe()
         if self.public_url is not None:
             require_http("public_url", self.public_url)
+            if "@" in urlsplit(self.public_url).netloc:
+                raise wrong("public_url", "must not have credentials, since everyone sees it")
 
 
 class CategorySettings(Settings):

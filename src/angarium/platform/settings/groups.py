@@ -3,8 +3,10 @@
 A process combines the groups it needs. Each group rejects the values that production forbids.
 """
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr
 
@@ -21,14 +23,27 @@ from angarium.platform.settings.values import (
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 """A TCP port. 0 selects any free port."""
+LONGEST_MESSAGE_TTL = timedelta(milliseconds=2**32 - 1)
+"""The limit of RabbitMQ, 49 days: a longer `x-message-ttl` is refused when a queue is declared."""
 DEFAULT_RATE_LIMIT = "20000/second"
 
 
-def require_http(field: str, url: str) -> None:
-    """Raise SettingsError unless `url` begins with http:// or https:// and has a host."""
-    scheme, separator, rest = url.partition("://")
-    if scheme not in {"http", "https"} or not separator or not rest.strip("/"):
+def require_http(field: str, url: str, *, is_base: bool = True) -> None:
+    """Raise SettingsError unless `url` is an http(s) URL with a host, in visible ASCII.
+
+    Paths are appended to a base, so it has no query and no fragment.
+    """
+    if not url.isascii() or not url.isprintable() or " " in url:
+        raise wrong(field, "must be a URL of visible ASCII characters")
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise wrong(field, "has a host or port that cannot be read") from None
+    if parts.scheme not in {"http", "https"} or not host:
         raise wrong(field, "must begin with http:// or https://, as in http://localhost:8000")
+    if is_base and set("?#") & set(url):
+        raise wrong(field, "must not have a query or a fragment")
 
 
 class ProcessSettings(Settings):
@@ -72,7 +87,7 @@ class BrokerSettings(Settings):
     """The broker and the limits of its queues."""
 
     broker_url: str = Field(default="memory://", repr=False)
-    queue_message_ttl: Duration | None = None
+    queue_message_ttl: Annotated[Duration, Field(le=LONGEST_MESSAGE_TTL)] | None = None
     queue_max_length: Annotated[int, Field(ge=1)] | None = None
 
 
@@ -133,7 +148,7 @@ class AuthSettings(RateLimitSettings):
 
     def _check_key_set(self, url: str) -> None:
         """A server that answers for `url` can make any token valid, so production requires https."""
-        require_http("jwt_jwks_url", url)
+        require_http("jwt_jwks_url", url, is_base=False)
         try:
             private = is_private_origin(url)
         except ValueError as error:

@@ -252,3 +252,42 @@ def test_history_is_kept_for_a_period_or_without_limit(
     assert (Everything.load().retention, Everything.load().redact_after) == (None, None)
     environment(monkeypatch, {"ANGARIUM_RETENTION": value, "ANGARIUM_REDACT_AFTER": value})
     assert (Everything.load().retention, Everything.load().redact_after) == (period, period)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("PUBLIC_URL", url) for url in (
+            "https://h h", "https://h:99999", "https://h:x", "https://[::1", "https://h?x=1", "https://h#x", "https://:80",
+            "https://straße.example", "https://user:password@h", "https://h\n", "//h", "https:/h",
+        )),
+        ("GATEWAY_URL", "http://h:99999"),
+        ("USERS_URL", "http://h?x=1"),
+        ("TEMPLATES_URL", "http:///x"),
+        ("JWT_JWKS_URL", "https://h:x/keys"),
+        ("RETENTION", "99999999d"),
+        ("REDACT_AFTER", "36501d"),
+        ("FAILOVER_AFTER", "999999999999h"),
+        ("QUEUE_MESSAGE_TTL", "50d"),
+    ],
+)  # fmt: skip
+def test_a_value_that_would_fail_later_stops_the_start(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    environment(monkeypatch, {f"ANGARIUM_{name}": value})
+    with pytest.raises(SettingsError, match=rf"^ANGARIUM_{name}: [^\n]*$") as caught:
+        Everything.load()
+    assert "password" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PUBLIC_URL", "https://mail.example:8443/angarium/"),
+        ("PUBLIC_URL", "http://[::1]:8000"),
+        ("JWT_JWKS_URL", "https://login.example/keys?tenant=a"),
+        ("RETENTION", "36500d"),
+        ("QUEUE_MESSAGE_TTL", "49d"),
+    ],
+)
+def test_values_at_the_limits_are_taken(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    environment(monkeypatch, {f"ANGARIUM_{name}": value})
+    Everything.load()

@@ -42,7 +42,13 @@ def test_retry_delays_lie_between_10_ms_and_24_hours() -> None:
     assert parse_retry_delays("") == ()
 
 
-@pytest.mark.parametrize("text", ["1s,9ms", "25h", "2d", "9999999999h", ",".join(["1s"] * 21)])
+@pytest.mark.parametrize("text", ["36501d", "999999999999d", "9999999999h"])
+def test_durations_end_before_times_overflow(text: str) -> None:
+    with pytest.raises(ValueError, match="too long a duration"):
+        parse_durations(text)
+
+
+@pytest.mark.parametrize("text", ["1s,9ms", "25h", "2d", "36500d", ",".join(["1s"] * 21)])
 def test_other_retry_delays_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="retry delay"):
         parse_retry_delays(text)
