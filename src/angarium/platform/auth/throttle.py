@@ -1,5 +1,6 @@
 """Limits password guessing."""
 
+import math
 from collections import OrderedDict, deque
 
 from angarium.contracts.errors import RateLimited
@@ -33,7 +34,7 @@ class LoginThrottle:
         while attempts and attempts[0] <= now - WINDOW_SECONDS:
             attempts.popleft()
         if len(attempts) >= ATTEMPTS:
-            raise RateLimited(retry_after=int(attempts[0] + WINDOW_SECONDS - now) + 1)
+            raise RateLimited(retry_after=math.ceil(attempts[0] + WINDOW_SECONDS - now))
         attempts.append(now)
         self._attempts.move_to_end((tenant, key))
 

@@ -86,6 +86,22 @@ async def test_too_many_wrong_passwords_close_the_address_alone(client: httpx2.A
     assert (await log_in(client, "bob@example.com")).status_code == 200
 
 
+async def test_the_wait_that_is_named_is_the_wait_that_is_needed() -> None:
+    clock = ManualClock()
+    throttle = LoginThrottle(clock)
+    for _ in range(ATTEMPTS):
+        throttle.begin("t", "ann")
+    with pytest.raises(RateLimited) as refused:
+        throttle.begin("t", "ann")
+    assert refused.value.retry_after == WINDOW_SECONDS
+    await clock.advance(WINDOW_SECONDS - 0.5)
+    with pytest.raises(RateLimited) as refused:
+        throttle.begin("t", "ann")
+    assert refused.value.retry_after == 1
+    await clock.advance(0.5)
+    throttle.begin("t", "ann")
+
+
 async def test_success_forgets_the_attempts_and_so_does_time() -> None:
     clock = ManualClock()
     throttle = LoginThrottle(clock)
