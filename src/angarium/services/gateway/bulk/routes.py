@@ -4,10 +4,12 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
+from starlette.requests import Request
 from starlette.responses import Response
 
 from angarium.contracts.accepted import BulkAccepted
 from angarium.contracts.envelope import Envelope
+from angarium.contracts.errors import MethodNotAllowed
 from angarium.contracts.notifications import BulkRequest
 from angarium.contracts.scopes import Scope
 from angarium.platform.auth.caller import Caller
@@ -34,4 +36,12 @@ def routes(acceptor: BulkAcceptor) -> APIRouter:
         verdicts = await acceptor.accept(origin_of(caller), items)
         return JsonBytes(bulk_answer(items, verdicts), status_code=int(HTTPStatus.ACCEPTED))
 
+    # without it the path of one notification matches, and "bulk" is refused as an invalid id
+    router.add_route(PATH, _only_post, methods=["GET"], include_in_schema=False)
     return router
+
+
+async def _only_post(_request: Request) -> Response:
+    error = MethodNotAllowed()
+    error.headers = {"allow": "POST"}
+    raise error

@@ -11,6 +11,14 @@ from tests.unit.services.gateway.conftest import PATH, World, error_of, fields_o
 BULK = f"{PATH}/bulk"
 
 
+async def test_reading_it_is_a_405_and_not_an_invalid_id(world: World) -> None:
+    for method in ("GET", "HEAD"):
+        answer = await world.client.request(method, BULK)
+        assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    assert error_of(await world.client.get(BULK))["code"] == "method_not_allowed"
+    assert (await world.client.get(f"{PATH}/bulky")).status_code == 400
+
+
 async def test_good_ones_are_accepted_and_bad_ones_refused_singly_in_order(world: World) -> None:
     items = [
         world.body(request_id="a"),
