@@ -17,6 +17,8 @@ MOST_CHARACTERS = MOST_BYTES * 4 // 3 + MOST_BYTES // 32
 _TOKEN = r"[A-Za-z0-9!#$&^_.+'%*`{|}~-]{1,127}"  # noqa: S105 - a word of RFC 2045
 _QUOTED = r'"[A-Za-z0-9 !#$&^_.+%*:/=?-]{1,127}"'
 _PARAMETER = rf" ?; ?(?!(?:name|boundary)\b){_TOKEN}=(?:{_TOKEN}|{_QUOTED})"
+_NAME = re.compile(rf" ?; ?name=(?:{_TOKEN}|{_QUOTED})", re.IGNORECASE)
+"""Mail programs add it (RFC 2046 §4.5.1); `filename` is used instead."""
 _MEDIA_TYPE = re.compile(rf"({_TOKEN})/{_TOKEN}(?:{_PARAMETER})*", re.IGNORECASE)
 _COMPOSITE = frozenset({"multipart", "message"})
 _CONTENT_ID = r"^[A-Za-z0-9._%+@-]{1,128}$"
@@ -36,6 +38,7 @@ def _filename(value: str) -> str:
 
 
 def _media_type(value: str) -> str:
+    value = _NAME.sub("", value)
     found = _MEDIA_TYPE.fullmatch(value)
     if found is None:
         message = "must be a media type such as application/pdf (RFC 2045)"
