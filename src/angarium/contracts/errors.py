@@ -180,6 +180,9 @@ class ServiceUnavailable(Rejected):
 class Transient(AngariumError):
     """A dependency did not answer; trying again may help"""
 
+    advice: ClassVar[str | None] = None
+    """What an operator can do about it, for logs."""
+
 
 class SettingsError(AngariumError):
     """A setting is missing or wrong; the message is one line that names it"""

@@ -117,7 +117,8 @@ class _Runner:
         if not isinstance(error, Transient):
             self._logger.error("background.failed", exc_info=error, **about)
         elif self._reminder.due(type(error).__name__):
-            self._logger.warning("background.waits", error=type(error).__name__, **about)
+            advice = {} if error.advice is None else {"advice": error.advice}
+            self._logger.warning("background.waits", error=type(error).__name__, **about, **advice)
         await self._first_of(self._clock.sleep(seconds), self._stop.wait())
 
     async def _rest(self) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import NullPool
 
 from angarium.contracts.errors import SettingsError
-from angarium.platform.database.faults import DatabaseUnavailable, describe, ends_session, is_unavailable
+from angarium.platform.database.faults import DatabaseUnavailable, ends_session, is_unavailable, unavailable
 from angarium.platform.database.limits import (
     ANSWER_TIMEOUT,
     LIFETIME,
@@ -201,7 +201,7 @@ class _translated:  # noqa: N801 - used as a statement, like contextlib.suppress
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if isinstance(error, Exception) and is_unavailable(error) and not isinstance(error, DatabaseUnavailable):
-            raise DatabaseUnavailable(describe(error)) from error
+            raise unavailable(error) from error
 
 
 def _open_server(url: URL, pool_size: int, setting: str, arguments: dict[str, Any]) -> AsyncEngine:

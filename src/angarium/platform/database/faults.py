@@ -13,12 +13,19 @@ class DatabaseUnavailable(Transient):
     """The database does not answer"""
 
 
+class SchemaOutdated(DatabaseUnavailable):
+    """A table or a column is missing: the database is not migrated yet"""
+
+    advice = "run `angarium migrate`"
+
+
 _STATE_CLASSES = frozenset({"08", "28", "3D", "53", "57", "58", "XX"})
 """Connection, authorization, database missing, resources, operator intervention, system, internal.
 
 https://www.postgresql.org/docs/current/errcodes-appendix.html
 """
-_STATES = frozenset(
+_OUTDATED_STATES = frozenset({"42P01", "42703"})  # undefined table, undefined column
+_STATES = _OUTDATED_STATES | frozenset(
     {
         "25006",  # the transaction is read-only
         "40001",  # serialization failure
@@ -30,11 +37,14 @@ _STATES = frozenset(
 )
 _DAMAGED = frozenset({"XX001", "XX002"})
 """Corrupted data or index: the same statement fails again, while others may succeed."""
-_GOOD_SESSION_STATES = frozenset({"40001", "40P01", "55P03", "57014"})
+_GOOD_SESSION_STATES = _OUTDATED_STATES | frozenset({"40001", "40P01", "55P03", "57014"})
 """Errors of one statement (57014: statement timeout), after which the session is usable."""
+_MIGRATE = "a table or a column is missing; run `angarium migrate`"
 _WORDS = {
     "25006": "the server is read-only",
     "26000": "the session changed under a prepared statement; use a pooler in session mode",
+    "42703": _MIGRATE,
+    "42P01": _MIGRATE,
     "28": "access is refused",
     "3D": "the database does not exist",
     "42P05": "the session changed under a prepared statement; use a pooler in session mode",
@@ -61,6 +71,9 @@ _SQLITE_CODES = frozenset(
         sqlite3.SQLITE_PROTOCOL,
     }
 )
+_SQLITE_OUTDATED = ("no such table", "no such column", "has no column named")
+"""SQLite has no code of its own for these."""
+_MYSQL_OUTDATED = frozenset({1054, 1146})  # unknown column, unknown table
 _MYSQL_LOCKED = frozenset(
     {
         1020,  # the row changed since it was read
@@ -68,12 +81,16 @@ _MYSQL_LOCKED = frozenset(
         1213,  # deadlock
     }
 )
-_MYSQL_GOOD_SESSION = _MYSQL_LOCKED | {
-    1317,  # the statement was ended by an operator
-    1412,  # the table's definition changed
-    1969,  # statement timeout (MariaDB)
-    3024,  # …(MySQL)
-}
+_MYSQL_GOOD_SESSION = (
+    _MYSQL_LOCKED
+    | _MYSQL_OUTDATED
+    | {
+        1317,  # the statement was ended by an operator
+        1412,  # the table's definition changed
+        1969,  # statement timeout (MariaDB)
+        3024,  # …(MySQL)
+    }
+)
 """Errors of one statement or transaction, after which the session is usable."""
 _MYSQL_WORDS = {
     1021: "the disk is full",
@@ -82,7 +99,9 @@ _MYSQL_WORDS = {
     1045: "access is refused",
     1049: "the database does not exist",
     1053: "the server is starting or stopping",
+    1054: _MIGRATE,
     1114: "the disk is full",
+    1146: _MIGRATE,
     1203: "the server has no connection left",
     1226: "the server has no connection left",
     1290: "the server is read-only",
@@ -125,10 +144,17 @@ _LOST_WORDS = ("connection", "pool is clos", "pool is not")
 def is_unavailable(error: BaseException) -> bool:
     """Whether `error` means that the database is unavailable, rather than that the statement is wrong.
 
-    True for lost and refused connections, timeouts, an exhausted pool, a full disk, a read-only database, deadlocks and
-    lock timeouts. Supports asyncpg, sqlite3 and the MySQL drivers, wrapped by SQLAlchemy or not.
+    True for lost and refused connections, timeouts, an exhausted pool, a full disk, a read-only database, deadlocks,
+    lock timeouts, and a missing table or column, which a migration may add. Supports asyncpg, sqlite3 and the MySQL
+    drivers, wrapped by SQLAlchemy or not.
     """
     return any(_speaks_of_absence(link) for link in _chain(error))
+
+
+def unavailable(error: BaseException) -> DatabaseUnavailable:
+    """The error to raise for one that `is_unavailable`, with a description for logs."""
+    outdated = any(_is_outdated(link) for link in _chain(error))
+    return (SchemaOutdated if outdated else DatabaseUnavailable)(describe(error))
 
 
 def ends_session(error: BaseException) -> bool:
@@ -182,6 +208,8 @@ def in_words(error: BaseException) -> str:
         if number is not None and number not in _MYSQL_CLIENT_CODES:
             return _MYSQL_WORDS.get(number, "the server does not serve")
         if isinstance(link, sqlite3.Error):
+            if _is_outdated(link):
+                return _MIGRATE
             code = (getattr(link, "sqlite_errorcode", None) or 0) & 0xFF
             return _SQLITE_WORDS.get(code, "the file cannot be used")
     return "it does not answer"
@@ -208,11 +236,21 @@ def _speaks_of_absence(error: BaseException) -> bool:
     if isinstance(error, DBAPIError):
         return error.connection_invalidated
     if isinstance(error, sqlite3.Error):
-        return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF in _SQLITE_CODES
+        return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF in _SQLITE_CODES or _is_outdated(error)
     state = _sqlstate(error)
     if state is not None:
         return state not in _DAMAGED and (state[:2] in _STATE_CLASSES or state in _STATES)
     return _mysql_code(error) in _MYSQL_CODES or _lost_its_savepoint(error) or _lost_by_asyncpg(error)
+
+
+def _is_outdated(error: BaseException) -> bool:
+    if (
+        isinstance(error, SchemaOutdated)
+        or _sqlstate(error) in _OUTDATED_STATES
+        or _mysql_code(error) in _MYSQL_OUTDATED
+    ):
+        return True
+    return isinstance(error, sqlite3.Error) and any(words in str(error) for words in _SQLITE_OUTDATED)
 
 
 def _mysql_code(error: BaseException) -> int | None:

@@ -13,11 +13,11 @@ from angarium.platform.database.deadlocks import TRIES
 from angarium.platform.database.engine import mysql_arguments, parse_database_url
 from angarium.platform.database.faults import (
     DatabaseUnavailable,
-    describe,
     ends_session,
     is_deadlock,
     is_refusal,
     is_unavailable,
+    unavailable,
 )
 from angarium.platform.database.limits import ANSWER_TIMEOUT, LIFETIME, POOL_TIMEOUT
 from angarium.platform.database.postgresql_connector import CONNECT_TIMEOUT
@@ -131,7 +131,7 @@ class MysqlPool:
                 if is_deadlock(error) and tries < TRIES:
                     continue
                 if is_unavailable(error) and not isinstance(error, DatabaseUnavailable):
-                    raise DatabaseUnavailable(describe(error)) from error
+                    raise unavailable(error) from error
                 raise
 
     async def _work(self, connection: Any, work: Work[ResultT], *, begin: bool) -> ResultT:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from angarium.platform.database.engine import parse_database_url, postgresql_server_settings
-from angarium.platform.database.faults import DatabaseUnavailable, describe, ends_session, is_unavailable
+from angarium.platform.database.faults import DatabaseUnavailable, ends_session, is_unavailable, unavailable
 from angarium.platform.database.limits import ANSWER_TIMEOUT, LIFETIME, POOL_TIMEOUT
 from angarium.platform.database.postgresql_address import parse_postgresql_address
 from angarium.platform.database.postgresql_connector import CONNECT_TIMEOUT, Connector
@@ -64,7 +64,7 @@ class PostgresqlPool:
                 self._room.release()
         except Exception as error:
             if is_unavailable(error):
-                raise DatabaseUnavailable(describe(error)) from error
+                raise unavailable(error) from error
             raise
 
     async def close(self) -> None:

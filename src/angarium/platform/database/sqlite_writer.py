@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from angarium.platform.batching import GroupCommit
-from angarium.platform.database.faults import DatabaseUnavailable, describe, is_unavailable
+from angarium.platform.database.faults import DatabaseUnavailable, is_unavailable, unavailable
 from angarium.platform.database.sqlite_connections import sqlite_pragmas
 from angarium.platform.database.sqlite_turns import Turns
 
@@ -85,7 +85,7 @@ class SqliteWriter:
         except sqlite3.Error as error:
             if is_unavailable(error):
                 self._disconnect()
-                raise DatabaseUnavailable(describe(error)) from error
+                raise unavailable(error) from error
             raise
         return results
 
@@ -95,7 +95,7 @@ class SqliteWriter:
         except sqlite3.Error as error:
             if is_unavailable(error):
                 self._disconnect()
-                raise DatabaseUnavailable(describe(error)) from error
+                raise unavailable(error) from error
             raise
 
     def _connected(self) -> sqlite3.Connection:

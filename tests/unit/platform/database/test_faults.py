@@ -9,6 +9,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from angarium.platform.database.faults import (
     DatabaseUnavailable,
+    SchemaOutdated,
     describe,
     ends_session,
     got_no_lock,
@@ -16,6 +17,7 @@ from angarium.platform.database.faults import (
     is_deadlock,
     is_refusal,
     is_unavailable,
+    unavailable,
 )
 
 
@@ -83,7 +85,7 @@ def test_away(error: Exception) -> None:
     "error",
     [
         asyncpg.UniqueViolationError(),
-        asyncpg.UndefinedTableError(),
+        asyncpg.UndefinedFunctionError(),
         asyncpg.DataCorruptedError(),  # the same again fails again
         asyncpg.IndexCorruptedError(),
         asyncpg.DataError("invalid input for query argument $1"),
@@ -185,3 +187,29 @@ def test_what_mariadb_answers(*, code: int, ends: bool, deadlock: bool, refusal:
     assert is_refusal(error) == refusal
     assert got_no_lock(error) == (code in {1205, 1213})
     assert in_words(error) == words
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        asyncpg.UndefinedTableError('relation "outbox" does not exist'),
+        asyncpg.UndefinedColumnError('column "due_at" does not exist'),
+        sqlite3.OperationalError("no such table: outbox"),
+        sqlite3.OperationalError("no such column: due_at"),
+        sqlite3.OperationalError("table outbox has no column named due_at"),
+        _MySQLError(1146, "Table 'n.outbox' doesn't exist"),
+        _MySQLError(1054, "Unknown column 'due_at' in 'SELECT'"),
+    ],
+    ids=str,
+)
+def test_a_database_that_is_not_migrated_is_unavailable_and_the_log_says_what_to_do(error: Exception) -> None:
+    for raised in (error, _wrapped(error)):
+        assert is_unavailable(raised)
+        assert isinstance(unavailable(raised), SchemaOutdated)
+        assert "angarium migrate" in in_words(raised)
+    assert not ends_session(error)
+    assert SchemaOutdated.advice == "run `angarium migrate`"
+
+
+def test_other_errors_need_no_migration() -> None:
+    assert type(unavailable(ConnectionRefusedError())) is DatabaseUnavailable
