@@ -153,10 +153,14 @@ class OutboxKind(StrEnum):
 
 
 class OutboxKey(msgspec.Struct, frozen=True):
-    """The key of an outbox row. `subject` is the notification, or the dead letter if there is none."""
+    """The key of an outbox row. `subject` is the notification, or the dead letter if there is none.
+
+    `leased_until`: of a leased row, the end of that lease. A row that was enqueued again since then has another time.
+    """
 
     subject: UUID
     kind: OutboxKind
+    leased_until: datetime | None = None
 
 
 class OutboxMessage(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,7 +18,8 @@ _BURSTS = 50
 class OutboxPublisher:
     """Publishes in bursts. Unconfirmed messages stay in the outbox for the relay.
 
-    Late confirms count too, so that a slow broker does not get every message several times.
+    Late confirms count too, so that a slow broker does not get every message several times. They delete the row even if
+    another relay has leased it again.
     """
 
     def __init__(self, *, store: NotificationStore, broker: Broker, logger: Logger) -> None:
@@ -35,7 +36,8 @@ class OutboxPublisher:
             return 0
 
         def late(place: int) -> None:
-            self._forget_late(messages[place].key)
+            key = messages[place].key
+            self._forget_late(OutboxKey(key.subject, key.kind))
 
         try:
             taken = await self._broker.publish([_outgoing(message) for message in messages], late=late)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID, uuid4
 
+import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -237,6 +238,11 @@ def letter_of(claim: Claimed) -> NewDeadLetter:
         request_id=claim.request_id,
         correlation_id=claim.correlation_id,
     )
+
+
+def unleased(message: OutboxMessage) -> OutboxMessage:
+    """A leased message as it was enqueued."""
+    return msgspec.structs.replace(message, key=OutboxKey(message.key.subject, message.key.kind))
 
 
 def failure_message(subject: UUID, body: bytes = b"{}") -> OutboxMessage:

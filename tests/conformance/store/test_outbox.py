@@ -10,8 +10,10 @@ from angarium.notifications.store.port import MOST_COUNTED
 from tests.conformance.store.backends import (
     OUTBOX_LEASE,
     SECOND,
+    TENANT,
     Backend,
     failure_message,
+    letter_of,
     notification,
     result,
 )
@@ -57,6 +59,44 @@ async def test_what_is_confirmed_is_forgotten(backend: Backend) -> None:
     assert await backend.store.outbox_pending() == 1
     assert await backend.queued() == [new[1].id]
     await backend.store.confirm_outbox([])
+
+
+async def test_a_confirm_leaves_what_was_enqueued_again_since_the_lease(backend: Backend) -> None:
+    new = [notification() for _ in range(2)]
+    await backend.store.accept(new, outbox_lease=NOW)
+    leased = await backend.store.lease_outbox(10, lease=OUTBOX_LEASE)
+    await backend.store.requeue_unfinished()
+    await backend.store.confirm_outbox([message.key for message in leased])
+    assert await backend.store.outbox_pending() == 2
+    again = await backend.store.lease_outbox(10, lease=OUTBOX_LEASE * 2)
+    assert {message.key.subject for message in again} == {n.id for n in new}
+    await backend.store.confirm_outbox([again[0].key, leased[0].key, leased[1].key])
+    assert await backend.store.outbox_pending() == 1
+    await backend.store.confirm_outbox([message.key for message in again])
+    assert await backend.store.outbox_pending() == 0
+
+
+async def test_a_confirm_leaves_the_message_of_a_replay(backend: Backend) -> None:
+    new = notification()
+    await backend.store.accept([new], outbox_lease=NOW)
+    [leased] = await backend.store.lease_outbox(10, lease=OUTBOX_LEASE)
+    [claim] = await backend.claim(new.id)
+    letter = letter_of(claim)
+    await backend.store.record([result(claim, Status.FAILED, dead_letter=letter)])
+    await backend.store.replay([letter.id], tenant=TENANT)
+    await backend.store.confirm_outbox([leased.key])
+    assert await backend.queued() == [new.id]
+
+
+async def test_a_late_confirm_counts_after_another_lease_of_the_row(backend: Backend) -> None:
+    new = notification()
+    await backend.store.accept([new], outbox_lease=NOW)
+    await backend.store.lease_outbox(10, lease=OUTBOX_LEASE)
+    await backend.pass_time(OUTBOX_LEASE + SECOND)
+    [leased] = await backend.store.lease_outbox(10, lease=OUTBOX_LEASE)
+    await backend.store.confirm_outbox([OutboxKey(new.id, OutboxKind.WORK)])
+    assert await backend.store.outbox_pending() == 0
+    await backend.store.confirm_outbox([leased.key])
 
 
 async def test_a_confirm_is_of_one_kind(backend: Backend) -> None:

@@ -20,6 +20,7 @@ from tests.conformance.store.backends import (
     letter_of,
     notification,
     result,
+    unleased,
 )
 
 RESULTS = sorted(TRANSITIONS[Status.SENDING] - {Status.SENDING})
@@ -197,7 +198,7 @@ async def test_a_failure_brings_its_letter_and_its_message(backend: Backend) -> 
     assert (shown.reason.code, shown.attempts, shown.payload) == ("retries_exhausted", 1, None)
     assert await backend.store.lease_outbox(10, lease=OUTBOX_LEASE) == []  # for 10 s it is the recorder's to publish
     await backend.pass_time(timedelta(seconds=11))
-    messages = await backend.store.lease_outbox(10, lease=OUTBOX_LEASE)
+    messages = [unleased(message) for message in await backend.store.lease_outbox(10, lease=OUTBOX_LEASE)]
     assert {message.key.kind: message for message in messages} == {message.key.kind: message for message in outbox}
 
 

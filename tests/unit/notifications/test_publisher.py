@@ -1,6 +1,7 @@
 """The outbox is emptied by confirms, also by those that come late."""
 
 from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
 from uuid import uuid4
 
 from angarium.notifications.model import OutboxKey, OutboxKind, OutboxMessage
@@ -38,8 +39,11 @@ class Outbox:
         self.forgotten.append(keys)
 
 
+LEASED_UNTIL = datetime(2026, 1, 1, tzinfo=UTC)
+
+
 def messages(count: int) -> list[OutboxMessage]:
-    keys = [OutboxKey(uuid4(), OutboxKind.WORK) for _ in range(count)]
+    keys = [OutboxKey(uuid4(), OutboxKind.WORK, LEASED_UNTIL) for _ in range(count)]
     return [OutboxMessage(key=key, routing_key="email", body=b"{}") for key in keys]
 
 
@@ -50,7 +54,7 @@ async def test_late_confirms_empty_the_outbox_in_one_statement() -> None:
     assert store.forgotten == [[given[0].key]]
     broker.confirm()
     await settle()
-    assert store.forgotten[1:] == [[message.key for message in given[1:]]]
+    assert store.forgotten[1:] == [[OutboxKey(message.key.subject, OutboxKind.WORK) for message in given[1:]]]
 
 
 async def test_late_confirms_that_cannot_be_written_are_left_to_the_relay() -> None:

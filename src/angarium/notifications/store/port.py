@@ -144,7 +144,10 @@ class NotificationStore(Protocol):
         ...
 
     async def confirm_outbox(self, keys: Collection[OutboxKey]) -> None:
-        """Delete confirmed messages. Idempotent."""
+        """Delete confirmed messages. Idempotent.
+
+        A key with `leased_until` deletes only a row that is still under that lease, not one enqueued again since then.
+        """
         ...
 
     async def outbox_pending(self) -> int:

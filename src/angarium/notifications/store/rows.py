@@ -115,12 +115,13 @@ class _WorkRow:
     expires_at: datetime | None
 
 
-def outbox_message(row: Row) -> OutboxMessage | None:
+def outbox_message(row: Row, leased_until: datetime) -> OutboxMessage | None:
     """A leased message; None for work whose notification was deleted."""
-    if row["kind"] == OutboxKind.WORK:
-        return None if row["id"] is None else work_message(_work(row))
+    key = OutboxKey(row["subject"], OutboxKind(row["kind"]), leased_until)
+    if key.kind is OutboxKind.WORK:
+        return None if row["id"] is None else msgspec.structs.replace(work_message(_work(row)), key=key)
     return OutboxMessage(
-        key=OutboxKey(row["subject"], OutboxKind(row["kind"])),
+        key=key,
         exchange=row["exchange"],
         routing_key=row["routing_key"],
         body=row["body"],

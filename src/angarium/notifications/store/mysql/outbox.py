@@ -2,7 +2,7 @@
 """The outbox on MariaDB and MySQL."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from angarium.notifications.store.mysql.sql import (
     domain,
     listed,
     micros,
+    moment,
     names,
     rows_of,
     since,
@@ -26,6 +27,7 @@ from angarium.notifications.store.record import MESSAGE, Kind, Use, used
 from angarium.notifications.store.rows import outbox_message
 from angarium.platform.database.mysql_pool import Session
 
+_Lease = tuple[str, datetime | None]
 _IDS: Mapping[str, Kind] = {"id": Kind.ID}
 _LATER = f"{NOW} + INTERVAL %s MICROSECOND"
 _SELECTED = ", ".join("UNHEX(r.body)" if name == "body" else f"r.{name}" for name in MESSAGE)
@@ -49,16 +51,15 @@ SELECT {_SELECTED}, {RESULT_LEASE} FROM {rows_of(MESSAGE)}
 ON DUPLICATE KEY UPDATE outbox.subject = outbox.subject
 """
 DUE_OUTBOX = f"""
-SELECT subject, kind, exchange, routing_key, body, correlation_id AS message_correlation_id FROM outbox
-    FORCE INDEX (ix_outbox_available_at)
+SELECT subject, kind, exchange, routing_key, body, correlation_id AS message_correlation_id,
+    {_LATER} AS leased_until
+FROM outbox FORCE INDEX (ix_outbox_available_at)
 WHERE available_at <= {NOW} AND available_at > {NOW} - INTERVAL %s MICROSECOND
 ORDER BY available_at LIMIT %s FOR UPDATE SKIP LOCKED
 """
-LEASE_OUTBOX = f"""
-UPDATE outbox FORCE INDEX (PRIMARY) SET available_at = {_LATER} WHERE subject IN %s AND kind = %s
-"""
+LEASE_OUTBOX = "UPDATE outbox FORCE INDEX (PRIMARY) SET available_at = %s WHERE subject IN %s AND kind = %s"
 WORK = f"SELECT {names(used(Use.QUEUED))} FROM notifications FORCE INDEX (PRIMARY) WHERE id IN %s"
-CONFIRM_OUTBOX = "DELETE FROM outbox WHERE subject IN %s AND kind = %s"
+CONFIRM_OUTBOX = "DELETE FROM outbox WHERE subject IN %s AND kind = %s AND available_at = COALESCE(%s, available_at)"
 OUTBOX_PENDING = f"SELECT COUNT(*) AS pending FROM (SELECT 1 FROM outbox LIMIT {MOST_COUNTED}) AS counted"
 
 
@@ -82,15 +83,16 @@ async def lease_outbox(
 ) -> Sequence[OutboxMessage]:
     """As `NotificationStore.lease_outbox`; work whose notification was deleted is deleted."""
     rows = await db.transaction(partial(_lease, limit=limit, lease=lease, back=back))
-    leased = [(row, outbox_message(domain(row))) for row in rows]
+    leased = [(row, outbox_message(domain(row), row["leased_until"].replace(tzinfo=UTC))) for row in rows]
     await confirm_outbox(db, [OutboxKey(row["subject"], row["kind"]) for row, message in leased if message is None])
     return [message for _, message in leased if message is not None]
 
 
 async def _lease(session: Session, limit: int, lease: timedelta, back: timedelta | None) -> Sequence[Row]:
-    rows = await session.fetch(DUE_OUTBOX, since(back), limit)
-    for kind, subjects in _by_kind((row["subject"], row["kind"]) for row in rows).items():
-        await session.run(LEASE_OUTBOX, micros(lease), subjects, kind)
+    rows = await session.fetch(DUE_OUTBOX, micros(lease), since(back), limit)
+    leased = ((row["subject"], row["kind"], row["leased_until"]) for row in rows)
+    for (kind, until), subjects in _grouped(leased).items():
+        await session.run(LEASE_OUTBOX, until, subjects, kind)
     work = tuple(sorted(row["subject"] for row in rows if row["kind"] == OutboxKind.WORK))
     found = {row["id"]: row for row in await session.fetch(WORK, work)} if work else {}
     nothing = dict.fromkeys(column.name for column in used(Use.QUEUED))
@@ -99,8 +101,9 @@ async def _lease(session: Session, limit: int, lease: timedelta, back: timedelta
 
 async def confirm_outbox(db: Database, keys: Collection[OutboxKey]) -> None:
     """As `NotificationStore.confirm_outbox`."""
-    for kind, subjects in _by_kind((key.subject.hex, key.kind) for key in keys).items():
-        await db.run(CONFIRM_OUTBOX, subjects, kind)
+    given = ((key.subject.hex, key.kind, moment(key.leased_until)) for key in keys)
+    for (kind, until), subjects in _grouped(given).items():
+        await db.run(CONFIRM_OUTBOX, subjects, kind, until)
 
 
 async def outbox_pending(db: Database) -> int:
@@ -109,9 +112,9 @@ async def outbox_pending(db: Database) -> int:
     return int(row["pending"])
 
 
-def _by_kind(keys: Iterable[tuple[str, str]]) -> Mapping[str, tuple[str, ...]]:
-    """The subjects of each kind, in the order of row locks."""
-    kinds: dict[str, list[str]] = {}
-    for subject, kind in sorted(keys):
-        kinds.setdefault(str(kind), []).append(subject)
-    return {kind: tuple(subjects) for kind, subjects in kinds.items()}
+def _grouped(keys: Iterable[tuple[str, str, datetime | None]]) -> Mapping[_Lease, tuple[str, ...]]:
+    """The subjects of each kind and lease, in the order of row locks."""
+    leases: dict[_Lease, list[str]] = {}
+    for subject, kind, until in sorted(keys, key=lambda key: key[:2]):
+        leases.setdefault((str(kind), until), []).append(subject)
+    return {lease: tuple(subjects) for lease, subjects in leases.items()}

@@ -20,7 +20,7 @@ WITH due AS MATERIALIZED (
     FROM due
     WHERE o.subject = ANY(ARRAY(SELECT subject FROM due)) AND o.subject = due.subject AND o.kind = due.kind
     RETURNING o.subject, o.kind, o.exchange, o.routing_key, o.body, o.correlation_id AS message_correlation_id,
-        due.available_at
+        due.available_at, o.available_at AS leased_until
 )
 SELECT leased.*, {names(used(Use.QUEUED), "n")}
 FROM leased LEFT JOIN notifications n
@@ -29,8 +29,9 @@ ORDER BY leased.available_at
 """
 
 CONFIRM_OUTBOX = """
-DELETE FROM outbox o USING unnest($1::uuid[], $2::text[]) AS taken (subject, kind)
+DELETE FROM outbox o USING unnest($1::uuid[], $2::text[], $3::timestamptz[]) AS taken (subject, kind, leased_until)
 WHERE o.subject = ANY($1::uuid[]) AND o.subject = taken.subject AND o.kind = taken.kind
+  AND (taken.leased_until IS NULL OR o.available_at = taken.leased_until)
   AND (SELECT set_config('synchronous_commit', 'off', true)) IS NOT NULL
 """
 """Commits asynchronously: a row restored after a crash of the server is published again, which is harmless."""
@@ -42,7 +43,9 @@ async def lease_outbox(
     db: Database, limit: int, lease: timedelta, back: timedelta | None = None
 ) -> Sequence[OutboxMessage]:
     """As `NotificationStore.lease_outbox`; work whose notification was deleted is deleted."""
-    leased = [(row, outbox_message(row)) for row in await db.fetch(LEASE_OUTBOX, limit, lease, back)]
+    leased = [
+        (row, outbox_message(row, row["leased_until"])) for row in await db.fetch(LEASE_OUTBOX, limit, lease, back)
+    ]
     await confirm_outbox(db, [OutboxKey(row["subject"], row["kind"]) for row, message in leased if message is None])
     return [message for _, message in leased if message is not None]
 
@@ -50,8 +53,9 @@ async def lease_outbox(
 async def confirm_outbox(db: Database, keys: Collection[OutboxKey]) -> None:
     """As `NotificationStore.confirm_outbox`."""
     if keys:
-        pairs = sorted((key.subject, key.kind) for key in keys)
-        await db.fetch(CONFIRM_OUTBOX, *zip(*pairs, strict=True))
+        ordered = sorted(keys, key=lambda key: (key.subject, key.kind))
+        rows = ((key.subject, key.kind, key.leased_until) for key in ordered)
+        await db.fetch(CONFIRM_OUTBOX, *zip(*rows, strict=True))
 
 
 async def outbox_pending(db: Database) -> int:

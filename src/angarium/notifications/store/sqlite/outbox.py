@@ -11,7 +11,8 @@ from angarium.notifications.store.arguments import message_values
 from angarium.notifications.store.port import MOST_COUNTED
 from angarium.notifications.store.record import MESSAGE, Use, used
 from angarium.notifications.store.rows import outbox_message
-from angarium.notifications.store.sqlite.sql import domain, micros, since, stored
+from angarium.notifications.store.sqlite.sql import domain, micros, moment, since, stored
+from angarium.platform.database.types import from_microseconds
 
 ENQUEUE = """
 INSERT INTO outbox (subject, kind, available_at) VALUES (?, 'work', ?)
@@ -30,7 +31,7 @@ FROM outbox o LEFT JOIN notifications n ON o.kind = 'work' AND n.id = o.subject
 WHERE o.available_at <= ? AND o.available_at > ? ORDER BY o.available_at LIMIT ?
 """
 LEASE_OUTBOX = "UPDATE outbox SET available_at = ? WHERE subject = ? AND kind = ?"
-CONFIRM_OUTBOX = "DELETE FROM outbox WHERE subject = ? AND kind = ?"
+CONFIRM_OUTBOX = "DELETE FROM outbox WHERE subject = ? AND kind = ? AND available_at = coalesce(?, available_at)"
 OUTBOX_PENDING = f"SELECT count(*) AS pending FROM (SELECT 1 FROM outbox LIMIT {MOST_COUNTED})"
 
 
@@ -52,15 +53,18 @@ def lease_outbox(
     rows = connection.execute(DUE_OUTBOX, (now, since(now, back), limit)).fetchall()
     until = now + micros(lease)
     connection.executemany(LEASE_OUTBOX, [(until, row["subject"], row["kind"]) for row in rows])
-    messages = [outbox_message(domain(row)) for row in rows]
-    orphans = [(row["subject"], row["kind"]) for row, message in zip(rows, messages, strict=True) if message is None]
+    leased_until = from_microseconds(until)
+    messages = [outbox_message(domain(row), leased_until) for row in rows]
+    orphans = [
+        (row["subject"], row["kind"], None) for row, message in zip(rows, messages, strict=True) if message is None
+    ]
     connection.executemany(CONFIRM_OUTBOX, orphans)
     return [message for message in messages if message is not None]
 
 
 def confirm_outbox(connection: sqlite3.Connection, keys: Collection[OutboxKey]) -> None:
     """As `NotificationStore.confirm_outbox`."""
-    connection.executemany(CONFIRM_OUTBOX, [(key.subject.hex, key.kind) for key in keys])
+    connection.executemany(CONFIRM_OUTBOX, [(key.subject.hex, key.kind, moment(key.leased_until)) for key in keys])
 
 
 def outbox_pending(connection: sqlite3.Connection) -> int:
