@@ -45,6 +45,9 @@ class Metrics:
             registry=registry,
         )
         self.rate_limited_total = Counter("angarium_rate_limited", "Requests refused by rate.", registry=registry)
+        self.service_tokens_refused_total = Counter(
+            "angarium_service_tokens_refused", "Requests with a refused service token.", registry=registry
+        )
         self.notifications_accepted_total = Counter(
             "angarium_notifications_accepted", "Notifications made durable.", ["channel"], registry=registry
         )

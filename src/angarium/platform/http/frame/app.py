@@ -18,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 from angarium import __version__
 from angarium.contracts.errors import Rejected, ServiceUnavailable, Transient, ValidationFailed
 from angarium.platform.auth.caller import Authenticator
+from angarium.platform.auth.watched import WatchedAuthenticator
 from angarium.platform.http.budget import BodyBudget
 from angarium.platform.http.frame.answers import refuse, rejection_of
 from angarium.platform.http.frame.bodies import BodyRules
@@ -92,6 +93,7 @@ def build_app(
     `authenticator`, `clock`, `identifiers`, `logger` and `metrics`.
     """
     clock, identifiers, logger, metrics = runtime.clock, runtime.identifiers, runtime.logger, runtime.metrics
+    authenticator = WatchedAuthenticator(authenticator, clock=clock, logger=logger, metrics=metrics)
     rules = BodyRules(body_limits or {}, raw_bodies)
     budget = BodyBudget()
     meter = RequestMeter(service, metrics)
