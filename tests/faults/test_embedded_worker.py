@@ -47,6 +47,7 @@ async def test_a_killed_worker_is_replaced_and_nothing_is_lost(system: EmbeddedW
     assert '"exit_code":-9' in ended
 
 
+@pytest.mark.long
 async def test_a_worker_whose_parent_is_killed_finishes_its_sends_and_ends(system: EmbeddedWithWorker) -> None:
     system.sink.slow_down(0.05)
     load = await Load.prepare(system)
@@ -100,6 +101,7 @@ async def test_one_signal_stops_both_processes_after_their_running_sends(
     await load.judge()
 
 
+@pytest.mark.long
 async def test_readiness_names_a_frozen_worker(system: EmbeddedWithWorker) -> None:
     worker = system.worker_process
     os.kill(worker, signal.SIGSTOP)

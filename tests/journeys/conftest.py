@@ -45,15 +45,8 @@ ON_MARIADB = frozenset({"test_fallback", "test_idempotency", "test_lists"})
 BY_WORKERS = frozenset(
     {
         "test_delivery",
-        "test_erasure",
         "test_failures",
-        "test_fallback",
-        "test_later",
-        "test_observation",
         "test_preferences",
-        "test_providers",
-        "test_suppression",
-        "test_webhooks",
     }
 )
 

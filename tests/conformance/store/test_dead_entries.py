@@ -11,7 +11,7 @@ import pytest
 from angarium.notifications.store.postgresql import outbox, sweep
 from angarium.platform.database.postgresql_pool import PLANNING
 
-pytestmark = [pytest.mark.distributed, pytest.mark.slow]
+pytestmark = [pytest.mark.distributed, pytest.mark.long]
 
 CYCLES = 200_000
 BACK = timedelta(seconds=20)

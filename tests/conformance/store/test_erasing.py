@@ -171,7 +171,7 @@ FROM generate_series(1, 50000) n
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     "backend", ["sqlite", pytest.param("postgresql", marks=pytest.mark.distributed)], indirect=True
 )

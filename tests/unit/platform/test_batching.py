@@ -116,12 +116,12 @@ async def test_newcomers_are_refused_while_the_oldest_waits_too_long() -> None:
     """Each flush is quick enough, but too much waits for the next ones."""
 
     async def flush(items: Sequence[int]) -> Sequence[int]:
-        await asyncio.sleep(0.04)
+        await asyncio.sleep(0.2)
         return items
 
-    commit = GroupCommit(flush, limit=1, flushers=1, patience=0.06)
+    commit = GroupCommit(flush, limit=1, flushers=1, patience=0.3)
     waiting = [asyncio.create_task(commit.submit(n)) for n in range(5)]
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(0.5)
     with pytest.raises(Overdue):
         await commit.submit(6)
     assert await asyncio.gather(*waiting) == list(range(5))
