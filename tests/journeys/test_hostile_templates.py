@@ -41,7 +41,8 @@ async def test_templates_that_compile_too_slowly_are_refused_without_delaying_ot
         await asyncio.sleep(0.05)
     for answer in [task.result() for task in attack]:
         assert answer.status_code == 400, answer.text
-        assert '"field":"mjml"' in answer.text.replace(" ", "")
+        # the part that takes long, or the whole template if a busy machine reaches its limit first
+        assert '"field":"mjml"' in answer.text.replace(" ", "") or "takes too long" in answer.text
     assert slowest < 1
     await system.create_template()
 
