@@ -30,7 +30,7 @@ from benchmarks.statistics import shown
 SLICE_SECONDS = 10.0
 CONNECTIONS = 16
 FIRST_PART, LAST_PART = 1 / 6, 5 / 6
-"""Memory and files are compared between the end of the first sixth, when caches are full, and the last sixth."""
+"""Memory and files are compared between the second sixth, when caches are full, and the last sixth."""
 MOST_GROWTH = 1.05
 MOST_MORE = 3
 """Files and connections: pools open theirs on demand. One that leaks every minute shows after half an hour."""

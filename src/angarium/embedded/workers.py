@@ -23,6 +23,7 @@ from angarium.platform.clock import Clock
 from angarium.platform.http.client.exchange import Exchange
 from angarium.platform.http.client.linked import serve_calls
 from angarium.platform.link.link import Link, LinkClosed, Refused
+from angarium.platform.loop import first_of
 from angarium.platform.telemetry.logging import Logger
 
 MOST_WORKERS = len(Channel)
@@ -159,14 +160,14 @@ class _Worker:
         while True:
             if self._process is not None:
                 began = self._clock.monotonic()
-                await self._first_of(self._process.wait(), stop.wait())
+                await first_of(self._process.wait(), stop.wait())
                 if stop.is_set():
                     break
                 if self._clock.monotonic() - began > STEADY_SECONDS:
                     pause = FIRST_PAUSE
                 code = await self._give_up()
                 self._logger.error("worker.ended", worker=self.name, exit_code=code, restart_in_seconds=pause)
-            await self._first_of(self._clock.sleep(pause), stop.wait())
+            await first_of(self._clock.sleep(pause), stop.wait())
             if stop.is_set():
                 break
             pause = min(2 * pause, LONGEST_PAUSE)
@@ -248,14 +249,6 @@ class _Worker:
         except TimeoutError:
             return False
         return True
-
-    async def _first_of(self, *waits: Awaitable[object]) -> None:
-        tasks = [asyncio.ensure_future(wait) for wait in waits]
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                task.cancel()
 
 
 async def _all(works: Iterable[Awaitable[None]]) -> None:

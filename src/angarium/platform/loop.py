@@ -83,6 +83,16 @@ async def run_last_pass(loop: Loop, logger: Logger) -> None:
         logger.warning("background.unfinished", task=loop.name, error=type(error).__name__)
 
 
+async def first_of(*waits: Coroutine[Any, Any, object]) -> None:
+    """Wait until one of `waits` is done; the others are cancelled."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
 class _Runner:
     """One run of a loop and its error state."""
 
@@ -119,21 +129,13 @@ class _Runner:
         elif self._reminder.due(type(error).__name__):
             advice = {} if error.advice is None else {"advice": error.advice}
             self._logger.warning("background.waits", error=type(error).__name__, **about, **advice)
-        await self._first_of(self._clock.sleep(seconds), self._stop.wait())
+        await first_of(self._clock.sleep(seconds), self._stop.wait())
 
     async def _rest(self) -> None:
         waits: list[Coroutine[Any, Any, object]] = [self._loop.woken.wait(), self._stop.wait()]
         if self._loop.pause is not None:
             waits.append(self._clock.sleep(self._loop.pause))
-        await self._first_of(*waits)
-
-    async def _first_of(self, *waits: Coroutine[Any, Any, object]) -> None:
-        tasks = [asyncio.ensure_future(wait) for wait in waits]
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                task.cancel()
+        await first_of(*waits)
 
 
 def _cancelled() -> bool:
